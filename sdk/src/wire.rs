@@ -203,9 +203,12 @@ macro_rules! common {
 }
 
 /// The codec of an object: its constants, then `Kind field "wireName"` for each field. An object with open
-/// keys ends with its `rest` field and the keys that do not belong to it.
+/// keys ends with the field that holds them.
 macro_rules! record {
-    ($type:ident [$($key:literal $constant:literal),*] { $($kind:ident $field:ident $name:literal),* } $($rest:ident [$($known:literal),*])?) => {
+    (
+        $type:ident $([$($key:literal $constant:literal),*])?
+        { $($kind:ident $field:ident $name:literal,)* } $($rest:ident)?
+    ) => {
         impl $crate::wire::Wire for $type {
             #[inline]
             fn empty() -> Self {
@@ -213,23 +216,23 @@ macro_rules! record {
             }
             #[inline]
             fn read(&mut self, node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {
-                $(node.read_rest(&[$($known),*], &mut self.$rest)?;)?
+                $(node.read_rest(<Self as $crate::wire::Record>::KEYS, &mut self.$rest)?;)?
                 node.read_fields(&mut [
-                    $(($key, &mut $crate::wire::Constant($constant), $crate::wire::MISSING),)*
+                    $($(($key, &mut $crate::wire::Constant($constant), $crate::wire::MISSING),)*)?
                     $(($name, &mut self.$field, $crate::wire::MISSING),)*
                 ])
             }
             #[inline]
             fn write(&self, out: &mut $crate::wire::Writer) {
                 out.object(&[
-                    $(($crate::wire::Kind::Field, $key, &$crate::wire::Constant($constant)),)*
+                    $($(($crate::wire::Kind::Field, $key, &$crate::wire::Constant($constant)),)*)?
                     $(($crate::wire::Kind::$kind, $name, &self.$field),)*
                 ]);
                 $(out.rest(&self.$rest);)?
             }
         }
         impl $crate::wire::Record for $type {
-            const KEYS: &'static [&'static str] = &[$($key,)* $($name),*];
+            const KEYS: &'static [&'static str] = &[$($($key,)*)? $($name),*];
         }
         equality!($type);
         common!($type);
@@ -238,7 +241,7 @@ macro_rules! record {
 
 /// The codec of an open string enum.
 macro_rules! string_enum {
-    ($type:ident { $($variant:ident $value:literal),* }) => {
+    ($type:ident { $($variant:ident $value:literal,)* }) => {
         impl $type {
             /// The value on the wire.
             #[inline]
@@ -339,7 +342,7 @@ macro_rules! union {
 
 /// The codec of a union whose variants are identified by the string under one key.
 macro_rules! tagged {
-    ($type:ident $tag:literal { $($variant:ident $($value:literal)|+),* }) => {
+    ($type:ident $tag:literal { $($variant:ident $($value:literal)|+,)* }) => {
         union!($type [$($variant)*] node match node.tag($tag)? {
             $($($value)|+ => Self::$variant($crate::wire::Wire::empty()),)*
             _ => Self::empty(),
@@ -352,7 +355,7 @@ macro_rules! tagged {
 macro_rules! untagged {
     ($type:ident {
         $($variant:ident $test:ident [$($key:literal $(= $($value:literal)|+)?),*]
-            $(or_none [$($optional:literal = $($one:literal)|+),*])?),*
+            $(or_none [$($optional:literal = $($one:literal)|+),*])?,)*
     }) => {
         union!($type [$($variant)*] node match () {
             $(_ if node.$test()

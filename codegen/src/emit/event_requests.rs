@@ -28,10 +28,6 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
         }
     });
     let kinds = model.event_requests.iter().map(|request| &request.name);
-    let is_request = match model.event_requests.is_empty() {
-        true => quote!(false),
-        false => quote!(matches!(kind, #(#kinds)|*)),
-    };
     let completions = model.event_requests.iter().map(|request| {
         let EventRequest { name, completed_by, .. } = request;
         quote!(#completed_by => #name,)
@@ -46,8 +42,11 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
             #[doc = " The key of the request's id in the event, in the event that completes it, and in the answer."]
             pub const ID: &str = #ID;
 
+            #[doc = " The types of the events that are requests."]
+            pub const KINDS: &[&str] = &[#(#kinds),*];
+
             #[doc = " Returns true if an event of this type is a request."]
-            pub fn is_request(kind: &str) -> bool { #is_request }
+            pub fn is_request(kind: &str) -> bool { KINDS.contains(&kind) }
 
             #[doc = " The type of the request that an event of this type completes."]
             pub fn completed_by(kind: &str) -> Option<&'static str> {

@@ -93,8 +93,8 @@ fn record(model: &Model, name: &str, ty: &Type, shape: &Record) -> TokenStream {
         let kind = ident(kind(model, field));
         quote!(#kind #name #key)
     });
-    let known = shape.constants.iter().map(|(key, _)| key).chain(shape.fields.iter().map(|field| &field.key));
-    let rest_entry = shape.rest.as_ref().map(|_| quote!(rest [#(#known),*]));
+    let constants = (!shape.constants.is_empty()).then(|| quote!([#(#constants),*]));
+    let rest_entry = shape.rest.as_ref().map(|_| quote!(rest));
     let constructor = if ty.sent { constructor(&ident_name, ty, shape) } else { TokenStream::new() };
     let default = (ty.sent && required(shape).next().is_none()).then(|| quote!(, Default));
     quote! {
@@ -102,7 +102,7 @@ fn record(model: &Model, name: &str, ty: &Type, shape: &Record) -> TokenStream {
         #[derive(Clone #default)]
         #[non_exhaustive]
         pub struct #ident_name { #(#fields)* #rest }
-        record!(#ident_name [#(#constants),*] { #(#table),* } #rest_entry);
+        record!(#ident_name #constants { #(#table),* } #rest_entry);
         #constructor
     }
 }

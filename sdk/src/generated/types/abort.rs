@@ -7,7 +7,10 @@ pub struct AbortData {
     /// Finite reason code describing why the current turn was aborted
     pub reason: AbortReason,
 }
-record!(AbortData[] { Field reason "reason" });
+record!(AbortData {
+    Field reason "reason",
+});
+
 /// Finite reason code describing why the current turn was aborted
 #[derive(Clone)]
 #[non_exhaustive]
@@ -23,10 +26,13 @@ pub enum AbortReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    AbortReason { UserInitiated "user_initiated", RemoteCommand "remote_command",
-    UserAbort "user_abort", AutopilotCreditLimit "autopilot_credit_limit" }
-);
+string_enum!(AbortReason {
+    UserInitiated "user_initiated",
+    RemoteCommand "remote_command",
+    UserAbort "user_abort",
+    AutopilotCreditLimit "autopilot_credit_limit",
+});
+
 /// Parameters for aborting the current turn
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -36,7 +42,10 @@ pub struct AbortRequest {
     /// Finite reason code describing why the current turn was aborted
     pub reason: Option<AbortReason>,
 }
-record!(AbortRequest[] { Field reason "reason" });
+record!(AbortRequest {
+    Field reason "reason",
+});
+
 impl AbortRequest {
     /// Sets [`reason`](Self::reason).
     #[inline]
@@ -45,6 +54,7 @@ impl AbortRequest {
         self
     }
 }
+
 /// Result of aborting the current turn
 #[derive(Clone)]
 #[non_exhaustive]
@@ -54,4 +64,7 @@ pub struct AbortResult {
     /// Error message if the abort failed
     pub error: Option<String>,
 }
-record!(AbortResult[] { Field success "success", Field error "error" });
+record!(AbortResult {
+    Field success "success",
+    Field error "error",
+});

@@ -15,7 +15,9 @@ pub enum AdaptiveThinkingSupport {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    AdaptiveThinkingSupport { Unsupported "unsupported", Optional "optional", Required
-    "required", AdaptiveOnly "adaptive_only" }
-);
+string_enum!(AdaptiveThinkingSupport {
+    Unsupported "unsupported",
+    Optional "optional",
+    Required "required",
+    AdaptiveOnly "adaptive_only",
+});

@@ -13,6 +13,8 @@ pub enum AiCreditsStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    AiCreditsStatus { Complete "complete", Partial "partial", Unavailable "unavailable" }
-);
+string_enum!(AiCreditsStatus {
+    Complete "complete",
+    Partial "partial",
+    Unavailable "unavailable",
+});

@@ -11,4 +11,7 @@ pub enum AskUserVariant {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(AskUserVariant { Legacy "legacy", Elicitation "elicitation" });
+string_enum!(AskUserVariant {
+    Legacy "legacy",
+    Elicitation "elicitation",
+});

@@ -6,6 +6,7 @@ use super::{
     ModelCallWebSocketFallbackErrorKind, ModelCallWebSocketFallbackReason,
     ModelProviderRef, ReasoningSummary, UsageAccountingIdentity,
 };
+
 /// Payload emitted whenever the main agent's processing loop goes idle, including while related background work (running agents or in-flight attached shell commands) is still pending and the session-level idle event is therefore deferred
 #[derive(Clone)]
 #[non_exhaustive]
@@ -13,7 +14,10 @@ pub struct AssistantIdleData {
     /// True when the preceding agentic loop was cancelled via abort signal
     pub aborted: Option<bool>,
 }
-record!(AssistantIdleData[] { Field aborted "aborted" });
+record!(AssistantIdleData {
+    Field aborted "aborted",
+});
+
 /// Agent intent description for current activity or plan
 #[derive(Clone)]
 #[non_exhaustive]
@@ -21,7 +25,10 @@ pub struct AssistantIntentData {
     /// Short description of what the agent is currently doing or planning to do
     pub intent: String,
 }
-record!(AssistantIntentData[] { Field intent "intent" });
+record!(AssistantIntentData {
+    Field intent "intent",
+});
+
 /// Assistant response containing text content, optional tool requests, and interaction metadata
 #[derive(Clone)]
 #[non_exhaustive]
@@ -84,20 +91,35 @@ pub struct AssistantMessageData {
     /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
 }
-record!(
-    AssistantMessageData[] { Field message_id "messageId", Field originating_message_id
-    "originatingMessageId", Field model "model", Field provider_id "providerId", Field
-    content "content", Field tool_requests "toolRequests", Field reasoning_opaque
-    "reasoningOpaque", Field reasoning_text "reasoningText", Field reasoning_wire_field
-    "reasoningWireField", Field encrypted_content "encryptedContent", Field phase
-    "phase", Field chunk_index "chunkIndex", Field chunk_count "chunkCount", Field
-    output_tokens "outputTokens", Field interaction_id "interactionId", Field request_id
-    "requestId", Field client_request_id "clientRequestId", Field service_request_id
-    "serviceRequestId", Field rte "rte", Field api_call_id "apiCallId", Field
-    server_tools "serverTools", Field reasoning_blocks "reasoningBlocks", Field turn_id
-    "turnId", Field parent_tool_call_id "parentToolCallId", Field citations "citations",
-    Field fusion "fusion" }
-);
+record!(AssistantMessageData {
+    Field message_id "messageId",
+    Field originating_message_id "originatingMessageId",
+    Field model "model",
+    Field provider_id "providerId",
+    Field content "content",
+    Field tool_requests "toolRequests",
+    Field reasoning_opaque "reasoningOpaque",
+    Field reasoning_text "reasoningText",
+    Field reasoning_wire_field "reasoningWireField",
+    Field encrypted_content "encryptedContent",
+    Field phase "phase",
+    Field chunk_index "chunkIndex",
+    Field chunk_count "chunkCount",
+    Field output_tokens "outputTokens",
+    Field interaction_id "interactionId",
+    Field request_id "requestId",
+    Field client_request_id "clientRequestId",
+    Field service_request_id "serviceRequestId",
+    Field rte "rte",
+    Field api_call_id "apiCallId",
+    Field server_tools "serverTools",
+    Field reasoning_blocks "reasoningBlocks",
+    Field turn_id "turnId",
+    Field parent_tool_call_id "parentToolCallId",
+    Field citations "citations",
+    Field fusion "fusion",
+});
+
 /// Streaming assistant message delta for incremental response updates
 #[derive(Clone)]
 #[non_exhaustive]
@@ -110,10 +132,12 @@ pub struct AssistantMessageDeltaData {
     #[deprecated]
     pub parent_tool_call_id: Option<String>,
 }
-record!(
-    AssistantMessageDeltaData[] { Field message_id "messageId", Field delta_content
-    "deltaContent", Field parent_tool_call_id "parentToolCallId" }
-);
+record!(AssistantMessageDeltaData {
+    Field message_id "messageId",
+    Field delta_content "deltaContent",
+    Field parent_tool_call_id "parentToolCallId",
+});
+
 /// Neutral provider-tagged reasoning content blocks preserved verbatim for round-tripping
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -127,10 +151,12 @@ pub struct AssistantMessageReasoningBlocks {
     /// Anthropic Messages assistant block ordering preserved when the legacy reasoning-only representation cannot reproduce it exactly. Thinking and text blocks remain verbatim; tool-use entries retain identity and a payload fingerprint when later signed reasoning depends on them, and are hydrated from the message's tool requests during replay.
     pub ordered_blocks: Option<Vec<serde_json::Value>>,
 }
-record!(
-    AssistantMessageReasoningBlocks[] { Field provider "provider", Field blocks "blocks",
-    Field ordered_blocks "orderedBlocks" }
-);
+record!(AssistantMessageReasoningBlocks {
+    Field provider "provider",
+    Field blocks "blocks",
+    Field ordered_blocks "orderedBlocks",
+});
+
 /// Neutral provider-tagged server-side tool-use payload (tool search, advisor) for verbatim round-tripping
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -148,11 +174,14 @@ pub struct AssistantMessageServerTools {
     /// Advisor model identifier associated with the server-tool payload.
     pub advisor_model: Option<String>,
 }
-record!(
-    AssistantMessageServerTools[] { Field provider "provider", Field items "items", Field
-    function_call_namespaces "functionCallNamespaces", Field raw_content_blocks
-    "rawContentBlocks", Field advisor_model "advisorModel" }
-);
+record!(AssistantMessageServerTools {
+    Field provider "provider",
+    Field items "items",
+    Field function_call_namespaces "functionCallNamespaces",
+    Field raw_content_blocks "rawContentBlocks",
+    Field advisor_model "advisorModel",
+});
+
 /// Streaming assistant message start metadata
 #[derive(Clone)]
 #[non_exhaustive]
@@ -162,9 +191,11 @@ pub struct AssistantMessageStartData {
     /// Generation phase this message belongs to for phased-output models
     pub phase: Option<String>,
 }
-record!(
-    AssistantMessageStartData[] { Field message_id "messageId", Field phase "phase" }
-);
+record!(AssistantMessageStartData {
+    Field message_id "messageId",
+    Field phase "phase",
+});
+
 /// A tool invocation request from the assistant
 #[derive(Clone)]
 #[non_exhaustive]
@@ -188,12 +219,18 @@ pub struct AssistantMessageToolRequest {
     /// Hosted program that requested this client tool call
     pub caller: Option<AssistantMessageToolRequestCaller>,
 }
-record!(
-    AssistantMessageToolRequest[] { Field tool_call_id "toolCallId", Field name "name",
-    Field arguments "arguments", Field type_ "type", Field tool_title "toolTitle", Field
-    mcp_server_name "mcpServerName", Field mcp_tool_name "mcpToolName", Field
-    intention_summary "intentionSummary", Field caller "caller" }
-);
+record!(AssistantMessageToolRequest {
+    Field tool_call_id "toolCallId",
+    Field name "name",
+    Field arguments "arguments",
+    Field type_ "type",
+    Field tool_title "toolTitle",
+    Field mcp_server_name "mcpServerName",
+    Field mcp_tool_name "mcpToolName",
+    Field intention_summary "intentionSummary",
+    Field caller "caller",
+});
+
 /// Hosted program that requested this client tool call
 #[derive(Clone)]
 #[non_exhaustive]
@@ -203,10 +240,11 @@ pub struct AssistantMessageToolRequestCaller {
     /// Provider-assigned identifier for the hosted caller.
     pub caller_id: String,
 }
-record!(
-    AssistantMessageToolRequestCaller[] { Field type_ "type", Field caller_id "callerId"
-    }
-);
+record!(AssistantMessageToolRequestCaller {
+    Field type_ "type",
+    Field caller_id "callerId",
+});
+
 /// Hosted program caller type
 #[derive(Clone)]
 #[non_exhaustive]
@@ -216,7 +254,10 @@ pub enum AssistantMessageToolRequestCallerType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(AssistantMessageToolRequestCallerType { Program "program" });
+string_enum!(AssistantMessageToolRequestCallerType {
+    Program "program",
+});
+
 /// Tool call type: "function" for standard tool calls, "custom" for grammar-based tool calls. Defaults to "function" when absent.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -228,7 +269,11 @@ pub enum AssistantMessageToolRequestType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(AssistantMessageToolRequestType { Function "function", Custom "custom" });
+string_enum!(AssistantMessageToolRequestType {
+    Function "function",
+    Custom "custom",
+});
+
 /// Assistant reasoning content for timeline display with complete thinking text
 #[derive(Clone)]
 #[non_exhaustive]
@@ -240,10 +285,12 @@ pub struct AssistantReasoningData {
     /// Per-request treatment/eligibility signal returned by the Copilot API in the `X-GitHub-Copilot-Request-TE` response header for the associated model call; `false` when the header was absent or unparseable.
     pub rte: Option<bool>,
 }
-record!(
-    AssistantReasoningData[] { Field reasoning_id "reasoningId", Field content "content",
-    Field rte "rte" }
-);
+record!(AssistantReasoningData {
+    Field reasoning_id "reasoningId",
+    Field content "content",
+    Field rte "rte",
+});
+
 /// Streaming reasoning delta for incremental extended thinking updates
 #[derive(Clone)]
 #[non_exhaustive]
@@ -253,10 +300,11 @@ pub struct AssistantReasoningDeltaData {
     /// Incremental text chunk to append to the reasoning content
     pub delta_content: String,
 }
-record!(
-    AssistantReasoningDeltaData[] { Field reasoning_id "reasoningId", Field delta_content
-    "deltaContent" }
-);
+record!(AssistantReasoningDeltaData {
+    Field reasoning_id "reasoningId",
+    Field delta_content "deltaContent",
+});
+
 /// Live progress signal for a provider-hosted server tool (e.g. hosted web search) while it runs, before the finalized serverTools envelope lands on the terminal assistant.message
 #[derive(Clone)]
 #[non_exhaustive]
@@ -268,10 +316,12 @@ pub struct AssistantServerToolProgressData {
     /// Lifecycle status of the hosted call: `in_progress`, `searching`, or `completed`.
     pub status: String,
 }
-record!(
-    AssistantServerToolProgressData[] { Field output_index "outputIndex", Field kind
-    "kind", Field status "status" }
-);
+record!(AssistantServerToolProgressData {
+    Field output_index "outputIndex",
+    Field kind "kind",
+    Field status "status",
+});
+
 /// Streaming response progress with cumulative byte count
 #[derive(Clone)]
 #[non_exhaustive]
@@ -279,10 +329,10 @@ pub struct AssistantStreamingDeltaData {
     /// Cumulative total bytes received from the streaming response so far
     pub total_response_size_bytes: i64,
 }
-record!(
-    AssistantStreamingDeltaData[] { Field total_response_size_bytes
-    "totalResponseSizeBytes" }
-);
+record!(AssistantStreamingDeltaData {
+    Field total_response_size_bytes "totalResponseSizeBytes",
+});
+
 /// Streaming tool-call input delta for incremental tool-call updates
 #[derive(Clone)]
 #[non_exhaustive]
@@ -296,10 +346,13 @@ pub struct AssistantToolCallDeltaData {
     /// Raw provider tool input fragment to append for this tool call. Function/tool-use providers stream serialized JSON argument text (so newlines inside JSON string values may appear as escaped `\n` until the accumulated JSON is parsed); custom tool calls stream raw custom input.
     pub input_delta: String,
 }
-record!(
-    AssistantToolCallDeltaData[] { Field tool_call_id "toolCallId", Field tool_name
-    "toolName", Field tool_type "toolType", Field input_delta "inputDelta" }
-);
+record!(AssistantToolCallDeltaData {
+    Field tool_call_id "toolCallId",
+    Field tool_name "toolName",
+    Field tool_type "toolType",
+    Field input_delta "inputDelta",
+});
+
 /// Turn completion metadata including the turn identifier
 #[derive(Clone)]
 #[non_exhaustive]
@@ -311,10 +364,12 @@ pub struct AssistantTurnEndData {
     /// Parent task tool call ID when this turn belongs to a sub-agent
     pub parent_tool_call_id: Option<String>,
 }
-record!(
-    AssistantTurnEndData[] { Field turn_id "turnId", Field model "model", Field
-    parent_tool_call_id "parentToolCallId" }
-);
+record!(AssistantTurnEndData {
+    Field turn_id "turnId",
+    Field model "model",
+    Field parent_tool_call_id "parentToolCallId",
+});
+
 /// Metadata for an additional model inference attempt within an existing assistant turn
 #[derive(Clone)]
 #[non_exhaustive]
@@ -326,10 +381,12 @@ pub struct AssistantTurnRetryData {
     /// Provider or runtime classification that caused the retry, when known
     pub reason: Option<String>,
 }
-record!(
-    AssistantTurnRetryData[] { Field turn_id "turnId", Field model "model", Field reason
-    "reason" }
-);
+record!(AssistantTurnRetryData {
+    Field turn_id "turnId",
+    Field model "model",
+    Field reason "reason",
+});
+
 /// Turn initialization metadata including identifier and interaction tracking
 #[derive(Clone)]
 #[non_exhaustive]
@@ -343,10 +400,13 @@ pub struct AssistantTurnStartData {
     /// Parent task tool call ID when this turn belongs to a sub-agent
     pub parent_tool_call_id: Option<String>,
 }
-record!(
-    AssistantTurnStartData[] { Field turn_id "turnId", Field model "model", Field
-    interaction_id "interactionId", Field parent_tool_call_id "parentToolCallId" }
-);
+record!(AssistantTurnStartData {
+    Field turn_id "turnId",
+    Field model "model",
+    Field interaction_id "interactionId",
+    Field parent_tool_call_id "parentToolCallId",
+});
+
 /// API endpoint used for this model call, matching CAPI supported_endpoints vocabulary
 #[derive(Clone)]
 #[non_exhaustive]
@@ -362,10 +422,13 @@ pub enum AssistantUsageApiEndpoint {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    AssistantUsageApiEndpoint { ChatCompletions "/chat/completions", V1Messages
-    "/v1/messages", Responses "/responses", WsResponses "ws:/responses" }
-);
+string_enum!(AssistantUsageApiEndpoint {
+    ChatCompletions "/chat/completions",
+    V1Messages "/v1/messages",
+    Responses "/responses",
+    WsResponses "ws:/responses",
+});
+
 /// Per-request cost and usage data from the CAPI copilot_usage response field
 #[derive(Clone)]
 #[non_exhaustive]
@@ -379,10 +442,12 @@ pub struct AssistantUsageCopilotUsage {
     /// Total cost in nano-AI units for this request
     pub total_nano_aiu: f64,
 }
-record!(
-    AssistantUsageCopilotUsage[] { Field model "model", Field token_details
-    "tokenDetails", Field total_nano_aiu "totalNanoAiu" }
-);
+record!(AssistantUsageCopilotUsage {
+    Field model "model",
+    Field token_details "tokenDetails",
+    Field total_nano_aiu "totalNanoAiu",
+});
+
 /// Token usage detail for a single billing category
 #[derive(Clone)]
 #[non_exhaustive]
@@ -398,11 +463,14 @@ pub struct AssistantUsageCopilotUsageTokenDetail {
     /// Token category (e.g., "input", "output")
     pub token_type: String,
 }
-record!(
-    AssistantUsageCopilotUsageTokenDetail[] { Field batch_size "batchSize", Field
-    cost_per_batch "costPerBatch", Field model "model", Field token_count "tokenCount",
-    Field token_type "tokenType" }
-);
+record!(AssistantUsageCopilotUsageTokenDetail {
+    Field batch_size "batchSize",
+    Field cost_per_batch "costPerBatch",
+    Field model "model",
+    Field token_count "tokenCount",
+    Field token_type "tokenType",
+});
+
 /// LLM API call usage metrics including tokens, costs, quotas, and billing information
 #[derive(Clone)]
 #[non_exhaustive]
@@ -577,47 +645,75 @@ pub struct AssistantUsageData {
     /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
 }
-record!(
-    AssistantUsageData[] { Field ai_credits_status "aiCreditsStatus", Field model
-    "model", Field provider "provider", Field model_display_name "modelDisplayName",
-    Field accounting "accounting", Field input_tokens "inputTokens", Field output_tokens
-    "outputTokens", Field cache_read_tokens "cacheReadTokens", Field cache_write_tokens
-    "cacheWriteTokens", Field cache_expires_at "cacheExpiresAt", Field reasoning_tokens
-    "reasoningTokens", Field thinking_dropped_blocks "thinkingDroppedBlocks", Field
-    thinking_dropped_reasons "thinkingDroppedReasons", Field cost "cost", Field duration
-    "duration", Field time_to_first_token_ms "timeToFirstTokenMs", Field output_ttft_ms
-    "outputTtftMs", Field inter_token_latency_ms "interTokenLatencyMs", Field initiator
-    "initiator", Field interaction_type "interactionType", Field is_byok "isByok", Field
-    byok_kind "byokKind", Field model_provider "modelProvider", Field provider_type
-    "providerType", Field is_auto "isAuto", Field max_prompt_tokens "maxPromptTokens",
-    Field max_output_tokens "maxOutputTokens", Field accepted_prediction_tokens
-    "acceptedPredictionTokens", Field rejected_prediction_tokens
-    "rejectedPredictionTokens", Field transport "transport", Field request_body_bytes
-    "requestBodyBytes", Field request_body_wire_bytes "requestBodyWireBytes", Field
-    request_body_encoding "requestBodyEncoding", Field request_body_compression_fallback
-    "requestBodyCompressionFallback", Field request_body_compression_fallback_from
-    "requestBodyCompressionFallbackFrom", Field request_body_compression_rejected_status
-    "requestBodyCompressionRejectedStatus", Field websocket_fallback_reason
-    "websocketFallbackReason", Field websocket_fallback_after_ms
-    "websocketFallbackAfterMs", Field websocket_fallback_error_kind
-    "websocketFallbackErrorKind", Field websocket_fallback_status_code
-    "websocketFallbackStatusCode", Field websocket_fallback_close_code
-    "websocketFallbackCloseCode", Field websocket_fallback_reconnect_attempted
-    "websocketFallbackReconnectAttempted", Field websocket_fallback_started_this_call
-    "websocketFallbackStartedThisCall", Field api_call_id "apiCallId", Field
-    provider_call_id "providerCallId", Field service_request_id "serviceRequestId", Field
-    rte "rte", Field api_endpoint "apiEndpoint", Field parent_tool_call_id
-    "parentToolCallId", Field quota_snapshots "quotaSnapshots", Field copilot_usage
-    "copilotUsage", Field reasoning_effort "reasoningEffort", Field reasoning_summary
-    "reasoningSummary", Field available_tool_count "availableToolCount", Field
-    tool_token_count "toolTokenCount", Field custom_tool_call_count
-    "customToolCallCount", Field unmatched_tool_result_count "unmatchedToolResultCount",
-    Field orphan_tool_call_count "orphanToolCallCount", Field frontier_source
-    "frontierSource", Field cache_ttl_seconds "cacheTtlSeconds", Field
-    cache_details_reported "cacheDetailsReported", Field num_tool_calls "numToolCalls",
-    Field tool_counts "toolCounts", Field finish_reason "finishReason", Field
-    content_filter_triggered "contentFilterTriggered", Field fusion "fusion" }
-);
+record!(AssistantUsageData {
+    Field ai_credits_status "aiCreditsStatus",
+    Field model "model",
+    Field provider "provider",
+    Field model_display_name "modelDisplayName",
+    Field accounting "accounting",
+    Field input_tokens "inputTokens",
+    Field output_tokens "outputTokens",
+    Field cache_read_tokens "cacheReadTokens",
+    Field cache_write_tokens "cacheWriteTokens",
+    Field cache_expires_at "cacheExpiresAt",
+    Field reasoning_tokens "reasoningTokens",
+    Field thinking_dropped_blocks "thinkingDroppedBlocks",
+    Field thinking_dropped_reasons "thinkingDroppedReasons",
+    Field cost "cost",
+    Field duration "duration",
+    Field time_to_first_token_ms "timeToFirstTokenMs",
+    Field output_ttft_ms "outputTtftMs",
+    Field inter_token_latency_ms "interTokenLatencyMs",
+    Field initiator "initiator",
+    Field interaction_type "interactionType",
+    Field is_byok "isByok",
+    Field byok_kind "byokKind",
+    Field model_provider "modelProvider",
+    Field provider_type "providerType",
+    Field is_auto "isAuto",
+    Field max_prompt_tokens "maxPromptTokens",
+    Field max_output_tokens "maxOutputTokens",
+    Field accepted_prediction_tokens "acceptedPredictionTokens",
+    Field rejected_prediction_tokens "rejectedPredictionTokens",
+    Field transport "transport",
+    Field request_body_bytes "requestBodyBytes",
+    Field request_body_wire_bytes "requestBodyWireBytes",
+    Field request_body_encoding "requestBodyEncoding",
+    Field request_body_compression_fallback "requestBodyCompressionFallback",
+    Field request_body_compression_fallback_from "requestBodyCompressionFallbackFrom",
+    Field request_body_compression_rejected_status "requestBodyCompressionRejectedStatus",
+    Field websocket_fallback_reason "websocketFallbackReason",
+    Field websocket_fallback_after_ms "websocketFallbackAfterMs",
+    Field websocket_fallback_error_kind "websocketFallbackErrorKind",
+    Field websocket_fallback_status_code "websocketFallbackStatusCode",
+    Field websocket_fallback_close_code "websocketFallbackCloseCode",
+    Field websocket_fallback_reconnect_attempted "websocketFallbackReconnectAttempted",
+    Field websocket_fallback_started_this_call "websocketFallbackStartedThisCall",
+    Field api_call_id "apiCallId",
+    Field provider_call_id "providerCallId",
+    Field service_request_id "serviceRequestId",
+    Field rte "rte",
+    Field api_endpoint "apiEndpoint",
+    Field parent_tool_call_id "parentToolCallId",
+    Field quota_snapshots "quotaSnapshots",
+    Field copilot_usage "copilotUsage",
+    Field reasoning_effort "reasoningEffort",
+    Field reasoning_summary "reasoningSummary",
+    Field available_tool_count "availableToolCount",
+    Field tool_token_count "toolTokenCount",
+    Field custom_tool_call_count "customToolCallCount",
+    Field unmatched_tool_result_count "unmatchedToolResultCount",
+    Field orphan_tool_call_count "orphanToolCallCount",
+    Field frontier_source "frontierSource",
+    Field cache_ttl_seconds "cacheTtlSeconds",
+    Field cache_details_reported "cacheDetailsReported",
+    Field num_tool_calls "numToolCalls",
+    Field tool_counts "toolCounts",
+    Field finish_reason "finishReason",
+    Field content_filter_triggered "contentFilterTriggered",
+    Field fusion "fusion",
+});
+
 /// Internal per-quota snapshot for assistant usage, including entitlement, consumed requests, overage, reset date, and remaining quota.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -669,16 +765,20 @@ pub struct AssistantUsageQuotaSnapshot {
     /// Internal to the CLI: it may change or go without notice.
     pub overage_entitlement: Option<f64>,
 }
-record!(
-    AssistantUsageQuotaSnapshot[] { Field is_unlimited_entitlement
-    "isUnlimitedEntitlement", Field entitlement_requests "entitlementRequests", Field
-    used_requests "usedRequests", Field usage_allowed_with_exhausted_quota
-    "usageAllowedWithExhaustedQuota", Field overage "overage", Field
-    overage_allowed_with_exhausted_quota "overageAllowedWithExhaustedQuota", Field
-    remaining_percentage "remainingPercentage", Field reset_date "resetDate", Field
-    has_quota "hasQuota", Field token_based_billing "tokenBasedBilling", Field
-    overage_entitlement "overageEntitlement" }
-);
+record!(AssistantUsageQuotaSnapshot {
+    Field is_unlimited_entitlement "isUnlimitedEntitlement",
+    Field entitlement_requests "entitlementRequests",
+    Field used_requests "usedRequests",
+    Field usage_allowed_with_exhausted_quota "usageAllowedWithExhaustedQuota",
+    Field overage "overage",
+    Field overage_allowed_with_exhausted_quota "overageAllowedWithExhaustedQuota",
+    Field remaining_percentage "remainingPercentage",
+    Field reset_date "resetDate",
+    Field has_quota "hasQuota",
+    Field token_based_billing "tokenBasedBilling",
+    Field overage_entitlement "overageEntitlement",
+});
+
 /// Transport used for a successful model call
 #[derive(Clone)]
 #[non_exhaustive]
@@ -690,4 +790,7 @@ pub enum AssistantUsageTransport {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(AssistantUsageTransport { Http "http", Websocket "websocket" });
+string_enum!(AssistantUsageTransport {
+    Http "http",
+    Websocket "websocket",
+});

@@ -19,10 +19,14 @@ pub enum AssistedApprovalJudgeFailureReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    AssistedApprovalJudgeFailureReason { Timeout "timeout", Abort "abort", EmptyResponse
-    "empty_response", ModelError "model_error", ParseError "parse_error" }
-);
+string_enum!(AssistedApprovalJudgeFailureReason {
+    Timeout "timeout",
+    Abort "abort",
+    EmptyResponse "empty_response",
+    ModelError "model_error",
+    ParseError "parse_error",
+});
+
 /// Outcome of the assisted-approval safety judge for a permission request. Present only in assisted mode; its absence means the judge did not evaluate the request.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -40,7 +44,9 @@ pub enum AssistedApprovalRecommendation {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    AssistedApprovalRecommendation { Approve "approve", RequireApproval
-    "requireApproval", Excluded "excluded", Error "error" }
-);
+string_enum!(AssistedApprovalRecommendation {
+    Approve "approve",
+    RequireApproval "requireApproval",
+    Excluded "excluded",
+    Error "error",
+});

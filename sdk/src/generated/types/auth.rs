@@ -5,6 +5,7 @@ use super::{
     CopilotUserResponse, EnvAuthInfo, GhCliAuthInfo, HmacAuthInfo, LoginProviderKind,
     ProviderDescriptor, TokenAuthInfo, TokenProviderAuthInfo, UserAuthInfo,
 };
+
 /// Selects which accounts collection to enumerate. A no-arg selector is the empty-payload variant.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -20,10 +21,12 @@ pub enum AuthEnumerateQuery {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    AuthEnumerateQuery "kind" { Accounts "accounts", Providers "providers", LoginAccounts
-    "loginAccounts" }
-);
+tagged!(AuthEnumerateQuery "kind" {
+    Accounts "accounts",
+    Providers "providers",
+    LoginAccounts "loginAccounts",
+});
+
 /// `AuthEnumerateQuery: Accounts` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -31,7 +34,8 @@ pub struct AuthEnumerateQueryAccounts {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthEnumerateQueryAccounts["kind" "accounts"] {} rest["kind"]);
+record!(AuthEnumerateQueryAccounts ["kind" "accounts"] {} rest);
+
 /// `AuthEnumerateQuery: LoginAccounts` of the protocol.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -43,10 +47,10 @@ pub struct AuthEnumerateQueryLoginAccounts {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AuthEnumerateQueryLoginAccounts["kind" "loginAccounts"] { Field provider "provider" }
-    rest["kind", "provider"]
-);
+record!(AuthEnumerateQueryLoginAccounts ["kind" "loginAccounts"] {
+    Field provider "provider",
+} rest);
+
 impl AuthEnumerateQueryLoginAccounts {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -57,6 +61,7 @@ impl AuthEnumerateQueryLoginAccounts {
         }
     }
 }
+
 /// `AuthEnumerateQuery: Providers` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -66,10 +71,10 @@ pub struct AuthEnumerateQueryProviders {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AuthEnumerateQueryProviders["kind" "providers"] { Field broker_available
-    "brokerAvailable" } rest["kind", "brokerAvailable"]
-);
+record!(AuthEnumerateQueryProviders ["kind" "providers"] {
+    Field broker_available "brokerAvailable",
+} rest);
+
 impl AuthEnumerateQueryProviders {
     /// Sets [`broker_available`](Self::broker_available).
     #[inline]
@@ -78,6 +83,7 @@ impl AuthEnumerateQueryProviders {
         self
     }
 }
+
 /// The enumerated collection, keyed by the same selector as the query.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -93,10 +99,12 @@ pub enum AuthEnumerateValue {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    AuthEnumerateValue "kind" { Accounts "accounts", Providers "providers", LoginAccounts
-    "loginAccounts" }
-);
+tagged!(AuthEnumerateValue "kind" {
+    Accounts "accounts",
+    Providers "providers",
+    LoginAccounts "loginAccounts",
+});
+
 /// `AuthEnumerateValue: Accounts` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -106,10 +114,10 @@ pub struct AuthEnumerateValueAccounts {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AuthEnumerateValueAccounts["kind" "accounts"] { Field items "items" } rest["kind",
-    "items"]
-);
+record!(AuthEnumerateValueAccounts ["kind" "accounts"] {
+    Field items "items",
+} rest);
+
 /// `AuthEnumerateValue: LoginAccounts` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -119,10 +127,10 @@ pub struct AuthEnumerateValueLoginAccounts {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AuthEnumerateValueLoginAccounts["kind" "loginAccounts"] { Field items "items" }
-    rest["kind", "items"]
-);
+record!(AuthEnumerateValueLoginAccounts ["kind" "loginAccounts"] {
+    Field items "items",
+} rest);
+
 /// `AuthEnumerateValue: Providers` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -132,10 +140,10 @@ pub struct AuthEnumerateValueProviders {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AuthEnumerateValueProviders["kind" "providers"] { Field items "items" } rest["kind",
-    "items"]
-);
+record!(AuthEnumerateValueProviders ["kind" "providers"] {
+    Field items "items",
+} rest);
+
 /// Credential-free authentication identity safe to expose to hosts and user interfaces.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -153,11 +161,15 @@ pub struct AuthIdentity {
     /// Snapshot of the authenticated user's Copilot subscription info, if known
     pub copilot_user: Option<CopilotUserResponse>,
 }
-record!(
-    AuthIdentity[] { Field type_ "type", Field host "host", Field login "login", Field
-    env_var "envVar", Field registration_id "registrationId", Field copilot_user
-    "copilotUser" }
-);
+record!(AuthIdentity {
+    Field type_ "type",
+    Field host "host",
+    Field login "login",
+    Field env_var "envVar",
+    Field registration_id "registrationId",
+    Field copilot_user "copilotUser",
+});
+
 impl AuthIdentity {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -196,6 +208,7 @@ impl AuthIdentity {
         self
     }
 }
+
 /// Credential-free identity metadata.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -209,9 +222,12 @@ pub struct AuthIdentityMetadata {
     /// User login.
     pub login: String,
 }
-record!(
-    AuthIdentityMetadata[] { Field type_ "type", Field host "host", Field login "login" }
-);
+record!(AuthIdentityMetadata {
+    Field type_ "type",
+    Field host "host",
+    Field login "login",
+});
+
 /// Authentication credentials accepted only at native protocol ingress. Runtime outputs use credential-free `AuthIdentity` metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -237,11 +253,18 @@ pub enum AuthInfo {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    AuthInfo "type" { Hmac "hmac", Env "env", Token "token", TokenProvider
-    "token-provider", CopilotApiToken "copilot-api-token", User "user", Account
-    "account", GhCli "gh-cli", ApiKey "api-key" }
-);
+tagged!(AuthInfo "type" {
+    Hmac "hmac",
+    Env "env",
+    Token "token",
+    TokenProvider "token-provider",
+    CopilotApiToken "copilot-api-token",
+    User "user",
+    Account "account",
+    GhCli "gh-cli",
+    ApiKey "api-key",
+});
+
 /// Authentication type
 #[derive(Clone)]
 #[non_exhaustive]
@@ -267,11 +290,18 @@ pub enum AuthInfoType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    AuthInfoType { Hmac "hmac", Env "env", User "user", Account "account", GhCli
-    "gh-cli", ApiKey "api-key", Token "token", TokenProvider "token-provider",
-    CopilotApiToken "copilot-api-token" }
-);
+string_enum!(AuthInfoType {
+    Hmac "hmac",
+    Env "env",
+    User "user",
+    Account "account",
+    GhCli "gh-cli",
+    ApiKey "api-key",
+    Token "token",
+    TokenProvider "token-provider",
+    CopilotApiToken "copilot-api-token",
+});
+
 /// A credential-free account choice after sign-in.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -287,10 +317,13 @@ pub struct AuthLoginAccount {
     /// Provider kind that owns this account choice.
     pub kind: AccountKind,
 }
-record!(
-    AuthLoginAccount[] { Field selection_id "selectionId", Field host "host", Field login
-    "login", Field kind "kind" }
-);
+record!(AuthLoginAccount {
+    Field selection_id "selectionId",
+    Field host "host",
+    Field login "login",
+    Field kind "kind",
+});
+
 /// Advance an in-flight login flow, optionally fulfilling an input-required step.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -302,7 +335,11 @@ pub struct AuthLoginAdvanceRequest {
     /// Neutral input fulfilling a preceding input-required step (e.g. a GHEC host); ignored otherwise.
     pub input: Option<String>,
 }
-record!(AuthLoginAdvanceRequest[] { Field flow_id "flowId", Field input "input" });
+record!(AuthLoginAdvanceRequest {
+    Field flow_id "flowId",
+    Field input "input",
+});
+
 impl AuthLoginAdvanceRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -319,6 +356,7 @@ impl AuthLoginAdvanceRequest {
         self
     }
 }
+
 /// Begin an interactive login flow for a provider kind, optionally reusing a cached base identity or explicitly requesting provider account selection.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -332,10 +370,12 @@ pub struct AuthLoginBeginRequest {
     /// Opaque cached base identity id returned by accounts.enumerate loginAccounts. Valid only with default mode; consumers must not parse it.
     pub account_id: Option<String>,
 }
-record!(
-    AuthLoginBeginRequest[] { Field kind "kind", Field mode "mode", Field account_id
-    "accountId" }
-);
+record!(AuthLoginBeginRequest {
+    Field kind "kind",
+    Field mode "mode",
+    Field account_id "accountId",
+});
+
 impl AuthLoginBeginRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -359,6 +399,7 @@ impl AuthLoginBeginRequest {
         self
     }
 }
+
 /// A started login flow: its opaque id and first step.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -370,7 +411,11 @@ pub struct AuthLoginBegun {
     /// The first step of the flow.
     pub step: AuthLoginStep,
 }
-record!(AuthLoginBegun[] { Field flow_id "flowId", Field step "step" });
+record!(AuthLoginBegun {
+    Field flow_id "flowId",
+    Field step "step",
+});
+
 /// Cancel an in-flight login flow.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -380,7 +425,10 @@ pub struct AuthLoginCancelRequest {
     /// Opaque flow id from begin.
     pub flow_id: String,
 }
-record!(AuthLoginCancelRequest[] { Field flow_id "flowId" });
+record!(AuthLoginCancelRequest {
+    Field flow_id "flowId",
+});
+
 impl AuthLoginCancelRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -388,6 +436,7 @@ impl AuthLoginCancelRequest {
         Self { flow_id: flow_id.into() }
     }
 }
+
 /// A cached base identity a provider can reuse for login without asking the user to choose an account again.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -401,10 +450,12 @@ pub struct AuthLoginIdentity {
     /// Whether this base identity owns the session's active derived account.
     pub active: bool,
 }
-record!(
-    AuthLoginIdentity[] { Field account_id "accountId", Field label "label", Field active
-    "active" }
-);
+record!(AuthLoginIdentity {
+    Field account_id "accountId",
+    Field label "label",
+    Field active "active",
+});
+
 /// How an interactive provider login should choose its base identity.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -418,7 +469,11 @@ pub enum AuthLoginMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(AuthLoginMode { Default "default", SelectAccount "selectAccount" });
+string_enum!(AuthLoginMode {
+    Default "default",
+    SelectAccount "selectAccount",
+});
+
 /// Result of an interactive login flow. Pending consent or account selection is not terminal.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -434,10 +489,13 @@ pub struct AuthLoginResultDto {
     /// Available accounts when sign-in is awaiting account selection, ordered with Microsoft 365 first.
     pub accounts: Option<Vec<AuthLoginAccount>>,
 }
-record!(
-    AuthLoginResultDto[] { Field status "status", Field host "host", Field login "login",
-    Field accounts "accounts" }
-);
+record!(AuthLoginResultDto {
+    Field status "status",
+    Field host "host",
+    Field login "login",
+    Field accounts "accounts",
+});
+
 /// Disposition of a login attempt, including pending user decisions.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -455,11 +513,13 @@ pub enum AuthLoginResultStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    AuthLoginResultStatus { Completed "completed", NeedsPlaintextConsent
-    "needs-plaintext-consent", NeedsAccountSelection "needs-account-selection", Declined
-    "declined" }
-);
+string_enum!(AuthLoginResultStatus {
+    Completed "completed",
+    NeedsPlaintextConsent "needs-plaintext-consent",
+    NeedsAccountSelection "needs-account-selection",
+    Declined "declined",
+});
+
 /// One step in an interactive login flow. The consumer acts on the step and calls advance to proceed. Browser-open is encoded as two distinct steps by design: `open-url` is CONSUMER-driven (the provider surfaces the authorize URL and the consumer opens it — github.com/GHEC web), while `needs-interaction` is PROVIDER-driven (the provider opens the browser or broker UI itself and does not surface a URL — Entra).
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -481,11 +541,15 @@ pub enum AuthLoginStep {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    AuthLoginStep "kind" { OpenUrl "open-url", InputRequired "input-required", Awaiting
-    "awaiting", NeedsInteraction "needs-interaction", Completed "completed", Error
-    "error" }
-);
+tagged!(AuthLoginStep "kind" {
+    OpenUrl "open-url",
+    InputRequired "input-required",
+    Awaiting "awaiting",
+    NeedsInteraction "needs-interaction",
+    Completed "completed",
+    Error "error",
+});
+
 /// `AuthLoginStep: Awaiting` of the protocol.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -495,7 +559,8 @@ pub struct AuthLoginStepAwaiting {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthLoginStepAwaiting["kind" "awaiting"] {} rest["kind"]);
+record!(AuthLoginStepAwaiting ["kind" "awaiting"] {} rest);
+
 /// `AuthLoginStep: Completed` of the protocol.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -507,10 +572,10 @@ pub struct AuthLoginStepCompleted {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AuthLoginStepCompleted["kind" "completed"] { Field result "result" } rest["kind",
-    "result"]
-);
+record!(AuthLoginStepCompleted ["kind" "completed"] {
+    Field result "result",
+} rest);
+
 /// `AuthLoginStep: Error` of the protocol.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -522,10 +587,10 @@ pub struct AuthLoginStepError {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AuthLoginStepError["kind" "error"] { Field message "message" } rest["kind",
-    "message"]
-);
+record!(AuthLoginStepError ["kind" "error"] {
+    Field message "message",
+} rest);
+
 /// `AuthLoginStep: InputRequired` of the protocol.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -537,10 +602,10 @@ pub struct AuthLoginStepInputRequired {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AuthLoginStepInputRequired["kind" "input-required"] { Field prompt "prompt" }
-    rest["kind", "prompt"]
-);
+record!(AuthLoginStepInputRequired ["kind" "input-required"] {
+    Field prompt "prompt",
+} rest);
+
 /// `AuthLoginStep: NeedsInteraction` of the protocol.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -550,7 +615,8 @@ pub struct AuthLoginStepNeedsInteraction {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthLoginStepNeedsInteraction["kind" "needs-interaction"] {} rest["kind"]);
+record!(AuthLoginStepNeedsInteraction ["kind" "needs-interaction"] {} rest);
+
 /// `AuthLoginStep: OpenUrl` of the protocol.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -562,7 +628,10 @@ pub struct AuthLoginStepOpenUrl {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthLoginStepOpenUrl["kind" "open-url"] { Field url "url" } rest["kind", "url"]);
+record!(AuthLoginStepOpenUrl ["kind" "open-url"] {
+    Field url "url",
+} rest);
+
 /// Selects which typed accounts datum to read.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -578,10 +647,12 @@ pub enum AuthReadQuery {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    AuthReadQuery "kind" { ActiveAccount "activeAccount", Status "status", LastErrors
-    "lastErrors" }
-);
+tagged!(AuthReadQuery "kind" {
+    ActiveAccount "activeAccount",
+    Status "status",
+    LastErrors "lastErrors",
+});
+
 /// `AuthReadQuery: ActiveAccount` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -589,7 +660,8 @@ pub struct AuthReadQueryActiveAccount {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthReadQueryActiveAccount["kind" "activeAccount"] {} rest["kind"]);
+record!(AuthReadQueryActiveAccount ["kind" "activeAccount"] {} rest);
+
 /// `AuthReadQuery: LastErrors` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -597,7 +669,8 @@ pub struct AuthReadQueryLastErrors {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthReadQueryLastErrors["kind" "lastErrors"] {} rest["kind"]);
+record!(AuthReadQueryLastErrors ["kind" "lastErrors"] {} rest);
+
 /// `AuthReadQuery: Status` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -605,7 +678,8 @@ pub struct AuthReadQueryStatus {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthReadQueryStatus["kind" "status"] {} rest["kind"]);
+record!(AuthReadQueryStatus ["kind" "status"] {} rest);
+
 /// The read result, keyed by the same selector as the query.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -621,10 +695,12 @@ pub enum AuthReadValue {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    AuthReadValue "kind" { ActiveAccount "activeAccount", Status "status", LastErrors
-    "lastErrors" }
-);
+tagged!(AuthReadValue "kind" {
+    ActiveAccount "activeAccount",
+    Status "status",
+    LastErrors "lastErrors",
+});
+
 /// `AuthReadValue: ActiveAccount` of the protocol.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -638,10 +714,11 @@ pub struct AuthReadValueActiveAccount {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AuthReadValueActiveAccount["kind" "activeAccount"] { Field account "account", Field
-    auth_info "authInfo" } rest["kind", "account", "authInfo"]
-);
+record!(AuthReadValueActiveAccount ["kind" "activeAccount"] {
+    Field account "account",
+    Field auth_info "authInfo",
+} rest);
+
 /// `AuthReadValue: LastErrors` of the protocol.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -653,10 +730,10 @@ pub struct AuthReadValueLastErrors {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AuthReadValueLastErrors["kind" "lastErrors"] { Field errors "errors" } rest["kind",
-    "errors"]
-);
+record!(AuthReadValueLastErrors ["kind" "lastErrors"] {
+    Field errors "errors",
+} rest);
+
 /// `AuthReadValue: Status` of the protocol.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -668,9 +745,10 @@ pub struct AuthReadValueStatus {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AuthReadValueStatus["kind" "status"] { Field status "status" } rest["kind", "status"]
-);
+record!(AuthReadValueStatus ["kind" "status"] {
+    Field status "status",
+} rest);
+
 /// Neutral authentication status summary.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -688,11 +766,14 @@ pub struct AuthStatusDto {
     /// Number of signed-in accounts in the roster.
     pub account_count: i64,
 }
-record!(
-    AuthStatusDto[] { Field is_authenticated "isAuthenticated", Field active_login
-    "activeLogin", Field active_host "activeHost", Field copilot_plan "copilotPlan",
-    Field account_count "accountCount" }
-);
+record!(AuthStatusDto {
+    Field is_authenticated "isAuthenticated",
+    Field active_login "activeLogin",
+    Field active_host "activeHost",
+    Field copilot_plan "copilotPlan",
+    Field account_count "accountCount",
+});
+
 /// Validation error from an authentication attempt.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -702,12 +783,14 @@ pub struct AuthValidationError {
     /// Optional message returned by GitHub
     pub github_message: Option<String>,
 }
-record!(
-    AuthValidationError[] { Field message "message", Field github_message "githubMessage"
-    }
-);
+record!(AuthValidationError {
+    Field message "message",
+    Field github_message "githubMessage",
+});
+
 /// Validation errors from the most recent authentication attempt.
 pub type AuthValidationErrors = Vec<AuthValidationError>;
+
 /// One non-interactive accounts mutation command (the selector is fused with its typed args).
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -723,10 +806,12 @@ pub enum AuthWrite {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    AuthWrite "kind" { SwitchActive "switchActive", Logout "logout", SetCredentials
-    "setCredentials" }
-);
+tagged!(AuthWrite "kind" {
+    SwitchActive "switchActive",
+    Logout "logout",
+    SetCredentials "setCredentials",
+});
+
 /// `AuthWrite: Logout` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -736,10 +821,10 @@ pub struct AuthWriteLogout {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AuthWriteLogout["kind" "logout"] { Field selection_id "selectionId" } rest["kind",
-    "selectionId"]
-);
+record!(AuthWriteLogout ["kind" "logout"] {
+    Field selection_id "selectionId",
+} rest);
+
 impl AuthWriteLogout {
     /// Sets [`selection_id`](Self::selection_id).
     #[inline]
@@ -748,6 +833,7 @@ impl AuthWriteLogout {
         self
     }
 }
+
 /// Result of a non-interactive accounts mutation.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -759,7 +845,11 @@ pub struct AuthWriteResult {
     /// For a logout, whether other signed-in accounts remain.
     pub more_users: Option<bool>,
 }
-record!(AuthWriteResult[] { Field ok "ok", Field more_users "moreUsers" });
+record!(AuthWriteResult {
+    Field ok "ok",
+    Field more_users "moreUsers",
+});
+
 /// `AuthWrite: SetCredentials` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -773,10 +863,12 @@ pub struct AuthWriteSetCredentials {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AuthWriteSetCredentials["kind" "setCredentials"] { Field host "host", Field login
-    "login", Field token "token" } rest["kind", "host", "login", "token"]
-);
+record!(AuthWriteSetCredentials ["kind" "setCredentials"] {
+    Field host "host",
+    Field login "login",
+    Field token "token",
+} rest);
+
 impl AuthWriteSetCredentials {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -793,6 +885,7 @@ impl AuthWriteSetCredentials {
         }
     }
 }
+
 /// `AuthWrite: SwitchActive` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -802,10 +895,10 @@ pub struct AuthWriteSwitchActive {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AuthWriteSwitchActive["kind" "switchActive"] { Field selection_id "selectionId" }
-    rest["kind", "selectionId"]
-);
+record!(AuthWriteSwitchActive ["kind" "switchActive"] {
+    Field selection_id "selectionId",
+} rest);
+
 impl AuthWriteSwitchActive {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

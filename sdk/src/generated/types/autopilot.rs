@@ -11,10 +11,12 @@ pub struct AutopilotObjectiveChangedData {
     /// Current autopilot objective status, if one exists
     pub status: Option<AutopilotObjectiveChangedStatus>,
 }
-record!(
-    AutopilotObjectiveChangedData[] { Field operation "operation", Field id "id", Field
-    status "status" }
-);
+record!(AutopilotObjectiveChangedData {
+    Field operation "operation",
+    Field id "id",
+    Field status "status",
+});
+
 /// The type of operation performed on the autopilot objective state file
 #[derive(Clone)]
 #[non_exhaustive]
@@ -28,10 +30,12 @@ pub enum AutopilotObjectiveChangedOperation {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    AutopilotObjectiveChangedOperation { Create "create", Update "update", Delete
-    "delete" }
-);
+string_enum!(AutopilotObjectiveChangedOperation {
+    Create "create",
+    Update "update",
+    Delete "delete",
+});
+
 /// Current autopilot objective status, if one exists
 #[derive(Clone)]
 #[non_exhaustive]
@@ -47,10 +51,13 @@ pub enum AutopilotObjectiveChangedStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    AutopilotObjectiveChangedStatus { Active "active", Paused "paused", CapReached
-    "cap_reached", Completed "completed" }
-);
+string_enum!(AutopilotObjectiveChangedStatus {
+    Active "active",
+    Paused "paused",
+    CapReached "cap_reached",
+    Completed "completed",
+});
+
 /// Current per-window credit limit and consumption for an autopilot objective.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -64,10 +71,12 @@ pub struct AutopilotObjectiveCreditLimit {
     /// Exact window consumption in non-negative integer nano-AIU, encoded as a decimal string.
     pub credits_used_nano_aiu: String,
 }
-record!(
-    AutopilotObjectiveCreditLimit[] { Field credits "credits", Field credits_used
-    "creditsUsed", Field credits_used_nano_aiu "creditsUsedNanoAiu" }
-);
+record!(AutopilotObjectiveCreditLimit {
+    Field credits "credits",
+    Field credits_used "creditsUsed",
+    Field credits_used_nano_aiu "creditsUsedNanoAiu",
+});
+
 /// Canonical runtime state for the session's current autopilot objective.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -77,7 +86,10 @@ pub struct AutopilotObjectiveGetStateResult {
     /// Current objective state, or `null` when the session has no objective.
     pub state: Option<AutopilotObjectiveState>,
 }
-record!(AutopilotObjectiveGetStateResult[] { Nullable state "state" });
+record!(AutopilotObjectiveGetStateResult {
+    Nullable state "state",
+});
+
 /// Public, persistence-independent projection of an autopilot objective.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -101,12 +113,17 @@ pub struct AutopilotObjectiveState {
     /// Current per-window consumption and optional cap, when a credit-tracking window is present.
     pub credit_limit: Option<AutopilotObjectiveCreditLimit>,
 }
-record!(
-    AutopilotObjectiveState[] { Field id "id", Field objective "objective", Field status
-    "status", Field turn_count "turnCount", Field pause_reason "pauseReason", Field
-    completion_summary "completionSummary", Field credit_count_nano_aiu
-    "creditCountNanoAiu", Field credit_limit "creditLimit" }
-);
+record!(AutopilotObjectiveState {
+    Field id "id",
+    Field objective "objective",
+    Field status "status",
+    Field turn_count "turnCount",
+    Field pause_reason "pauseReason",
+    Field completion_summary "completionSummary",
+    Field credit_count_nano_aiu "creditCountNanoAiu",
+    Field credit_limit "creditLimit",
+});
+
 /// Current normalized autopilot objective lifecycle status.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -122,9 +139,12 @@ pub enum AutopilotObjectiveStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    AutopilotObjectiveStatus { Active "active", Paused "paused", Completed "completed" }
-);
+string_enum!(AutopilotObjectiveStatus {
+    Active "active",
+    Paused "paused",
+    Completed "completed",
+});
+
 /// `AutopilotOptions` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -134,10 +154,11 @@ pub struct AutopilotOptions {
     /// Maximum automatic continuations outside an active objective. Zero allows none; defaults to five. Omitted values preserve the current limit on update or warm resume.
     pub max_continues: Option<i64>,
 }
-record!(
-    AutopilotOptions[] { Field continuation_enabled "continuationEnabled", Field
-    max_continues "maxContinues" }
-);
+record!(AutopilotOptions {
+    Field continuation_enabled "continuationEnabled",
+    Field max_continues "maxContinues",
+});
+
 impl AutopilotOptions {
     /// Sets [`continuation_enabled`](Self::continuation_enabled).
     #[inline]
@@ -152,6 +173,7 @@ impl AutopilotOptions {
         self
     }
 }
+
 /// The runtime has stopped continuing one Autopilot request. Attached background work may remain active; this is not session-wide idle.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -161,4 +183,7 @@ pub struct AutopilotStoppedData {
     /// Original root user message ID for this request, absent when no root request is available.
     pub request_id: Option<String>,
 }
-record!(AutopilotStoppedData[] { Field reason "reason", Field request_id "requestId" });
+record!(AutopilotStoppedData {
+    Field reason "reason",
+    Field request_id "requestId",
+});

@@ -4,6 +4,7 @@
 ///
 /// Experimental: it may change in any version of the CLI.
 pub type AzureMlCancelResult = bool;
+
 /// Lists models eligible for local use before a chat session exists.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -15,10 +16,11 @@ pub struct AzureMlCatalogRequest {
     /// An explicit user refresh retries a cached sign-in failure.
     pub retry_mode: Option<Option<AzureMlCatalogRetryMode>>,
 }
-record!(
-    AzureMlCatalogRequest[] { Field include_dev "includeDev", Field retry_mode
-    "retryMode" }
-);
+record!(AzureMlCatalogRequest {
+    Field include_dev "includeDev",
+    Field retry_mode "retryMode",
+});
+
 impl AzureMlCatalogRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -35,6 +37,7 @@ impl AzureMlCatalogRequest {
         self
     }
 }
+
 /// Eligible models and redacted validation warnings.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -48,10 +51,11 @@ pub struct AzureMlCatalogResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AzureMlCatalogResult[] { Field models "models", Field warnings "warnings" }
-    rest["models", "warnings"]
-);
+record!(AzureMlCatalogResult {
+    Field models "models",
+    Field warnings "warnings",
+} rest);
+
 /// How catalog discovery handles a recent sign-in failure.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -63,7 +67,11 @@ pub enum AzureMlCatalogRetryMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(AzureMlCatalogRetryMode { Background "background", Explicit "explicit" });
+string_enum!(AzureMlCatalogRetryMode {
+    Background "background",
+    Explicit "explicit",
+});
+
 /// Redacted warning for a skipped model or registry.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -81,11 +89,13 @@ pub struct AzureMlCatalogWarning {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AzureMlCatalogWarning[] { Field registry "registry", Field model_name "modelName",
-    Field version "version", Field kind "kind" } rest["registry", "modelName", "version",
-    "kind"]
-);
+record!(AzureMlCatalogWarning {
+    Field registry "registry",
+    Field model_name "modelName",
+    Field version "version",
+    Field kind "kind",
+} rest);
+
 /// Selects an inactive Azure ML version for cleanup.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -97,9 +107,11 @@ pub struct AzureMlDiscardRequest {
     /// Optional connection-owned lease that spans the caller's complete family mutation.
     pub lease_id: Option<Option<String>>,
 }
-record!(
-    AzureMlDiscardRequest[] { Field destination "destination", Field lease_id "leaseId" }
-);
+record!(AzureMlDiscardRequest {
+    Field destination "destination",
+    Field lease_id "leaseId",
+});
+
 impl AzureMlDiscardRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -116,6 +128,7 @@ impl AzureMlDiscardRequest {
         self
     }
 }
+
 /// Selects an active connection-owned download.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -125,7 +138,10 @@ pub struct AzureMlDownloadIdRequest {
     /// Identifier supplied when this connection started the download.
     pub request_id: String,
 }
-record!(AzureMlDownloadIdRequest[] { Field request_id "requestId" });
+record!(AzureMlDownloadIdRequest {
+    Field request_id "requestId",
+});
+
 impl AzureMlDownloadIdRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -135,6 +151,7 @@ impl AzureMlDownloadIdRequest {
         }
     }
 }
+
 /// Downloads a model version to its configured local library.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -154,11 +171,15 @@ pub struct AzureMlDownloadRequest {
     /// Optional connection-owned lease that spans the caller's complete family mutation.
     pub lease_id: Option<Option<String>>,
 }
-record!(
-    AzureMlDownloadRequest[] { Field request_id "requestId", Field registry "registry",
-    Field name "name", Field version "version", Field destination "destination", Field
-    lease_id "leaseId" }
-);
+record!(AzureMlDownloadRequest {
+    Field request_id "requestId",
+    Field registry "registry",
+    Field name "name",
+    Field version "version",
+    Field destination "destination",
+    Field lease_id "leaseId",
+});
+
 impl AzureMlDownloadRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -185,6 +206,7 @@ impl AzureMlDownloadRequest {
         self
     }
 }
+
 /// Completed and verified Azure ML model files.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -214,15 +236,19 @@ pub struct AzureMlDownloadResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AzureMlDownloadResult[] { Field primary_path "primaryPath", Field manifest_path
-    "manifestPath", Field total_bytes "totalBytes", Field reused "reused", Field
-    serve_options "serveOptions", Field max_concurrent "maxConcurrent", Field extra_files
-    "extraFiles", Field total_failures "totalFailures", Field received_bytes
-    "receivedBytes", Field resumed "resumed" } rest["primaryPath", "manifestPath",
-    "totalBytes", "reused", "serveOptions", "maxConcurrent", "extraFiles",
-    "totalFailures", "receivedBytes", "resumed"]
-);
+record!(AzureMlDownloadResult {
+    Field primary_path "primaryPath",
+    Field manifest_path "manifestPath",
+    Field total_bytes "totalBytes",
+    Field reused "reused",
+    Field serve_options "serveOptions",
+    Field max_concurrent "maxConcurrent",
+    Field extra_files "extraFiles",
+    Field total_failures "totalFailures",
+    Field received_bytes "receivedBytes",
+    Field resumed "resumed",
+} rest);
+
 /// Progress and retry facts for one active download.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -246,13 +272,16 @@ pub struct AzureMlDownloadStatus {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AzureMlDownloadStatus[] { Field phase "phase", Field completed_bytes
-    "completedBytes", Field total_bytes "totalBytes", Field retry_attempt "retryAttempt",
-    Field max_attempts "maxAttempts", Field retry_reason "retryReason", Field
-    retry_delay_ms "retryDelayMs" } rest["phase", "completedBytes", "totalBytes",
-    "retryAttempt", "maxAttempts", "retryReason", "retryDelayMs"]
-);
+record!(AzureMlDownloadStatus {
+    Field phase "phase",
+    Field completed_bytes "completedBytes",
+    Field total_bytes "totalBytes",
+    Field retry_attempt "retryAttempt",
+    Field max_attempts "maxAttempts",
+    Field retry_reason "retryReason",
+    Field retry_delay_ms "retryDelayMs",
+} rest);
+
 /// Opaque handle to a connection-owned family mutation interval.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -264,7 +293,10 @@ pub struct AzureMlFamilyLeaseResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AzureMlFamilyLeaseResult[] { Field lease_id "leaseId" } rest["leaseId"]);
+record!(AzureMlFamilyLeaseResult {
+    Field lease_id "leaseId",
+} rest);
+
 /// Releases a family mutation interval owned by this SDK connection.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -278,10 +310,12 @@ pub struct AzureMlFamilyReleaseRequest {
     /// Exact model-family name.
     pub name: String,
 }
-record!(
-    AzureMlFamilyReleaseRequest[] { Field lease_id "leaseId", Field registry "registry",
-    Field name "name" }
-);
+record!(AzureMlFamilyReleaseRequest {
+    Field lease_id "leaseId",
+    Field registry "registry",
+    Field name "name",
+});
+
 impl AzureMlFamilyReleaseRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -297,6 +331,7 @@ impl AzureMlFamilyReleaseRequest {
         }
     }
 }
+
 /// Identifies a family in the server's Azure ML model library.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -308,7 +343,11 @@ pub struct AzureMlFamilyRequest {
     /// Exact model-family name.
     pub name: String,
 }
-record!(AzureMlFamilyRequest[] { Field registry "registry", Field name "name" });
+record!(AzureMlFamilyRequest {
+    Field registry "registry",
+    Field name "name",
+});
+
 impl AzureMlFamilyRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -319,6 +358,7 @@ impl AzureMlFamilyRequest {
         }
     }
 }
+
 /// Selects an Azure ML model family.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -330,7 +370,11 @@ pub struct AzureMlLatestRequest {
     /// Exact model-family name.
     pub name: String,
 }
-record!(AzureMlLatestRequest[] { Field registry "registry", Field name "name" });
+record!(AzureMlLatestRequest {
+    Field registry "registry",
+    Field name "name",
+});
+
 impl AzureMlLatestRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -341,6 +385,7 @@ impl AzureMlLatestRequest {
         }
     }
 }
+
 /// License published with an eligible Azure ML model.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -352,7 +397,10 @@ pub struct AzureMlLicense {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AzureMlLicense[] { Field name "name" } rest["name"]);
+record!(AzureMlLicense {
+    Field name "name",
+} rest);
+
 /// Eligible Azure ML model version and its provider metadata.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -372,11 +420,14 @@ pub struct AzureMlModel {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AzureMlModel[] { Field registry "registry", Field name "name", Field version
-    "version", Field profile "profile", Field metadata "metadata" } rest["registry",
-    "name", "version", "profile", "metadata"]
-);
+record!(AzureMlModel {
+    Field registry "registry",
+    Field name "name",
+    Field version "version",
+    Field profile "profile",
+    Field metadata "metadata",
+} rest);
+
 /// Validated local runtime requirements for an Azure ML model.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -406,16 +457,19 @@ pub struct AzureMlProfile {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AzureMlProfile[] { Field display_name "displayName", Field download_bytes
-    "downloadBytes", Field peak_disk_bytes "peakDiskBytes", Field recommended_vram_bytes
-    "recommendedVramBytes", Field max_prompt_tokens "maxPromptTokens", Field
-    max_context_window_tokens "maxContextWindowTokens", Field max_output_tokens
-    "maxOutputTokens", Field supports_tool_calls "supportsToolCalls", Field serve_options
-    "serveOptions", Field license "license" } rest["displayName", "downloadBytes",
-    "peakDiskBytes", "recommendedVramBytes", "maxPromptTokens", "maxContextWindowTokens",
-    "maxOutputTokens", "supportsToolCalls", "serveOptions", "license"]
-);
+record!(AzureMlProfile {
+    Field display_name "displayName",
+    Field download_bytes "downloadBytes",
+    Field peak_disk_bytes "peakDiskBytes",
+    Field recommended_vram_bytes "recommendedVramBytes",
+    Field max_prompt_tokens "maxPromptTokens",
+    Field max_context_window_tokens "maxContextWindowTokens",
+    Field max_output_tokens "maxOutputTokens",
+    Field supports_tool_calls "supportsToolCalls",
+    Field serve_options "serveOptions",
+    Field license "license",
+} rest);
+
 /// Registry that owns an Azure ML model version.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -427,7 +481,11 @@ pub enum AzureMlRegistry {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(AzureMlRegistry { Azureml "azureml", AzuremlDev "azureml-dev" });
+string_enum!(AzureMlRegistry {
+    Azureml "azureml",
+    AzuremlDev "azureml-dev",
+});
+
 /// Selects an immutable model version.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -441,10 +499,12 @@ pub struct AzureMlResolveRequest {
     /// Exact published version.
     pub version: String,
 }
-record!(
-    AzureMlResolveRequest[] { Field registry "registry", Field name "name", Field version
-    "version" }
-);
+record!(AzureMlResolveRequest {
+    Field registry "registry",
+    Field name "name",
+    Field version "version",
+});
+
 impl AzureMlResolveRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -460,6 +520,7 @@ impl AzureMlResolveRequest {
         }
     }
 }
+
 /// Resolved artifact facts without signed download URLs.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -479,12 +540,14 @@ pub struct AzureMlResolveResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    AzureMlResolveResult[] { Field total_bytes "totalBytes", Field primary_path
-    "primaryPath", Field extra_files "extraFiles", Field serve_options "serveOptions",
-    Field max_concurrent "maxConcurrent" } rest["totalBytes", "primaryPath",
-    "extraFiles", "serveOptions", "maxConcurrent"]
-);
+record!(AzureMlResolveResult {
+    Field total_bytes "totalBytes",
+    Field primary_path "primaryPath",
+    Field extra_files "extraFiles",
+    Field serve_options "serveOptions",
+    Field max_concurrent "maxConcurrent",
+} rest);
+
 /// Active Azure ML download progress or null.
 ///
 /// Experimental: it may change in any version of the CLI.

@@ -19,11 +19,16 @@ pub struct BinaryAssetData {
     /// Optional metadata from the producing tool.
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(
-    BinaryAssetData[] { Field asset_id "assetId", Field type_ "type", Field mime_type
-    "mimeType", Field byte_length "byteLength", Field data "data", Field description
-    "description", Field metadata "metadata" }
-);
+record!(BinaryAssetData {
+    Field asset_id "assetId",
+    Field type_ "type",
+    Field mime_type "mimeType",
+    Field byte_length "byteLength",
+    Field data "data",
+    Field description "description",
+    Field metadata "metadata",
+});
+
 /// A reference to binary data persisted once on a session.binary_asset event and shared by id
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -43,11 +48,15 @@ pub struct BinaryAssetReference {
     /// Optional metadata from the producing tool.
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(
-    BinaryAssetReference[] { Field type_ "type", Field asset_id "assetId", Field
-    mime_type "mimeType", Field byte_length "byteLength", Field description
-    "description", Field metadata "metadata" }
-);
+record!(BinaryAssetReference {
+    Field type_ "type",
+    Field asset_id "assetId",
+    Field mime_type "mimeType",
+    Field byte_length "byteLength",
+    Field description "description",
+    Field metadata "metadata",
+});
+
 /// Binary result type discriminator. Use "image" for images and "resource" for other binary data.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -59,7 +68,11 @@ pub enum BinaryAssetReferenceType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(BinaryAssetReferenceType { Image "image", Resource "resource" });
+string_enum!(BinaryAssetReferenceType {
+    Image "image",
+    Resource "resource",
+});
+
 /// Binary asset type discriminator. Use "image" for images and "resource" otherwise.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -71,4 +84,7 @@ pub enum BinaryAssetType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(BinaryAssetType { Image "image", Resource "resource" });
+string_enum!(BinaryAssetType {
+    Image "image",
+    Resource "resource",
+});

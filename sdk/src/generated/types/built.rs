@@ -7,7 +7,10 @@ pub struct BuiltInModelCatalog {
     /// Built-in model entries.
     pub models: Vec<BuiltInModelCatalogEntry>,
 }
-record!(BuiltInModelCatalog[] { Field models "models" });
+record!(BuiltInModelCatalog {
+    Field models "models",
+});
+
 /// A well-known model in the runtime's built-in catalog.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -15,4 +18,6 @@ pub struct BuiltInModelCatalogEntry {
     /// Well-known runtime model ID suitable for provider or provider-model metadata. This is not necessarily the provider-facing deployment or model name and does not indicate CAPI entitlement or provider availability.
     pub id: String,
 }
-record!(BuiltInModelCatalogEntry[] { Field id "id" });
+record!(BuiltInModelCatalogEntry {
+    Field id "id",
+});

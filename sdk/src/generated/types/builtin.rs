@@ -11,7 +11,11 @@ pub struct BuiltinAgentSummary {
     /// One-line description of what the agent does.
     pub description: String,
 }
-record!(BuiltinAgentSummary[] { Field name "name", Field description "description" });
+record!(BuiltinAgentSummary {
+    Field name "name",
+    Field description "description",
+});
+
 /// Rust-owned metadata and input schema for a built-in tool.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -39,13 +43,19 @@ pub struct BuiltinToolDescriptor {
     /// Whether the tool provides a specialized intention summary.
     pub has_summarise_intention: Option<bool>,
 }
-record!(
-    BuiltinToolDescriptor[] { Field name "name", Nullable title "title", Field
-    description "description", Nullable input_schema "inputSchema", Nullable instructions
-    "instructions", Nullable type_ "type", Nullable format "format", Field
-    safe_for_telemetry "safeForTelemetry", Field is_terminal "isTerminal", Nullable
-    has_summarise_intention "hasSummariseIntention" }
-);
+record!(BuiltinToolDescriptor {
+    Field name "name",
+    Nullable title "title",
+    Field description "description",
+    Nullable input_schema "inputSchema",
+    Nullable instructions "instructions",
+    Nullable type_ "type",
+    Nullable format "format",
+    Field safe_for_telemetry "safeForTelemetry",
+    Field is_terminal "isTerminal",
+    Nullable has_summarise_intention "hasSummariseIntention",
+});
+
 /// Custom grammar input format accepted by a built-in tool.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -59,10 +69,12 @@ pub struct BuiltinToolFormat {
     /// Grammar definition accepted by the tool.
     pub definition: String,
 }
-record!(
-    BuiltinToolFormat[] { Field type_ "type", Field syntax "syntax", Field definition
-    "definition" }
-);
+record!(BuiltinToolFormat {
+    Field type_ "type",
+    Field syntax "syntax",
+    Field definition "definition",
+});
+
 /// Custom input-format kind.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -74,7 +86,10 @@ pub enum BuiltinToolFormatType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(BuiltinToolFormatType { Grammar "grammar" });
+string_enum!(BuiltinToolFormatType {
+    Grammar "grammar",
+});
+
 /// JSON Schema object accepted by a built-in tool.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -86,7 +101,10 @@ pub struct BuiltinToolInputSchema {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(BuiltinToolInputSchema[] { Field type_ "type" } rest["type"]);
+record!(BuiltinToolInputSchema {
+    Field type_ "type",
+} rest);
+
 /// Root JSON Schema type for a built-in tool input.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -98,7 +116,10 @@ pub enum BuiltinToolInputSchemaType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(BuiltinToolInputSchemaType { Object "object" });
+string_enum!(BuiltinToolInputSchemaType {
+    Object "object",
+});
+
 /// Telemetry-safety policy for a built-in tool.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -112,7 +133,11 @@ pub enum BuiltinToolSafeForTelemetry {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-untagged!(BuiltinToolSafeForTelemetry { Flag is_bool[], TelemetryFields is_object[] });
+untagged!(BuiltinToolSafeForTelemetry {
+    Flag is_bool [],
+    TelemetryFields is_object [],
+});
+
 /// Per-field telemetry-safety policy for a built-in tool.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -124,7 +149,7 @@ pub struct BuiltinToolSafeTelemetryFields {
     /// Whether tool input names may be included in telemetry without obfuscation.
     pub inputs_names: Option<bool>,
 }
-record!(
-    BuiltinToolSafeTelemetryFields[] { Field name "name", Field inputs_names
-    "inputsNames" }
-);
+record!(BuiltinToolSafeTelemetryFields {
+    Field name "name",
+    Field inputs_names "inputsNames",
+});

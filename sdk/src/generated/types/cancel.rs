@@ -7,4 +7,6 @@ pub struct CancelUserRequestedShellCommandResult {
     /// Whether an in-flight execution was found and signalled to cancel
     pub cancelled: bool,
 }
-record!(CancelUserRequestedShellCommandResult[] { Field cancelled "cancelled" });
+record!(CancelUserRequestedShellCommandResult {
+    Field cancelled "cancelled",
+});

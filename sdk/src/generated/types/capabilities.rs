@@ -7,7 +7,10 @@ pub struct CapabilitiesChangedData {
     /// UI capability changes
     pub ui: Option<CapabilitiesChangedUi>,
 }
-record!(CapabilitiesChangedData[] { Field ui "ui" });
+record!(CapabilitiesChangedData {
+    Field ui "ui",
+});
+
 /// UI capability changes
 #[derive(Clone)]
 #[non_exhaustive]
@@ -19,7 +22,8 @@ pub struct CapabilitiesChangedUi {
     /// Whether canvas rendering is now supported
     pub canvases: Option<bool>,
 }
-record!(
-    CapabilitiesChangedUi[] { Field elicitation "elicitation", Field mcp_apps "mcpApps",
-    Field canvases "canvases" }
-);
+record!(CapabilitiesChangedUi {
+    Field elicitation "elicitation",
+    Field mcp_apps "mcpApps",
+    Field canvases "canvases",
+});

@@ -7,7 +7,10 @@ pub struct CardDigest {
     /// SHA-256 digest of the RFC 8785 canonical UTF-8 bytes, encoded as exactly 64 lowercase hexadecimal characters.
     pub value: CardDigestValue,
 }
-record!(CardDigest["algorithm" "sha256-rfc8785"] { Field value "value" });
+record!(CardDigest ["algorithm" "sha256-rfc8785"] {
+    Field value "value",
+});
+
 /// Canonical digest algorithm for a validated MCP card
 #[derive(Clone)]
 #[non_exhaustive]
@@ -17,6 +20,9 @@ pub enum CardDigestAlgorithm {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CardDigestAlgorithm { Sha256Rfc8785 "sha256-rfc8785" });
+string_enum!(CardDigestAlgorithm {
+    Sha256Rfc8785 "sha256-rfc8785",
+});
+
 /// SHA-256 digest encoded as exactly 64 lowercase hexadecimal characters.
 pub type CardDigestValue = String;

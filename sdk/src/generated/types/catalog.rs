@@ -3,6 +3,7 @@
 use super::{
     McpPlanPolicySource, McpServerCardMediaType, PluginInstallPlan, SkillInstallPlan,
 };
+
 /// An inert Agent Plugin catalog result. Its canonical catalog identity, declared version, repository source claim, and explicit compatibility tags are safe to correlate, while its descriptor, URL, raw data, materialisation reference, and installed-plugin state remain runtime-private. A handle is minted only under agent-plugin-confirmed-installation, for a candidate with a complete materialisation reference.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -44,16 +45,27 @@ pub struct CatalogAgentPluginCandidate {
     /// Versioned trust metadata observed from the catalog authority. Optional for protocol-3 compatibility and emitted only when the caller also requires the trust-snapshot capability.
     pub trust: Option<CatalogTrustSnapshot>,
 }
-record!(
-    CatalogAgentPluginCandidate["kind" "plugin"] { Field media_type "mediaType", Field
-    identity "identity", Field version "version", Field display_name "displayName", Field
-    description "description", Field publisher "publisher", Field source "source", Field
-    compatibility_tags "compatibilityTags", Field installability "installability", Field
-    install_plan "installPlan", Secret handle "handle", Field handle_expires_at
-    "handleExpiresAt", Field provenance "provenance", Field install_count "installCount",
-    Field icon_url "iconUrl", Field connector_ids "connectorIds", Field categories
-    "categories", Field trust "trust" }
-);
+record!(CatalogAgentPluginCandidate ["kind" "plugin"] {
+    Field media_type "mediaType",
+    Field identity "identity",
+    Field version "version",
+    Field display_name "displayName",
+    Field description "description",
+    Field publisher "publisher",
+    Field source "source",
+    Field compatibility_tags "compatibilityTags",
+    Field installability "installability",
+    Field install_plan "installPlan",
+    Secret handle "handle",
+    Field handle_expires_at "handleExpiresAt",
+    Field provenance "provenance",
+    Field install_count "installCount",
+    Field icon_url "iconUrl",
+    Field connector_ids "connectorIds",
+    Field categories "categories",
+    Field trust "trust",
+});
+
 /// Discriminator for an Agent Plugin candidate
 #[derive(Clone)]
 #[non_exhaustive]
@@ -63,7 +75,10 @@ pub enum CatalogAgentPluginCandidateKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogAgentPluginCandidateKind { Plugin "plugin" });
+string_enum!(CatalogAgentPluginCandidateKind {
+    Plugin "plugin",
+});
+
 /// Where and when an Agent Plugin catalog reference was observed. Discovery provenance deliberately carries no descriptor URL, raw data, candidate handle, or content digest.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -75,10 +90,12 @@ pub struct CatalogAgentPluginCandidateProvenance {
     /// Media type naming the plugin's format.
     pub media_type: CatalogAgentPluginMediaType,
 }
-record!(
-    CatalogAgentPluginCandidateProvenance[] { Field authority "authority", Field
-    observed_at "observedAt", Field media_type "mediaType" }
-);
+record!(CatalogAgentPluginCandidateProvenance {
+    Field authority "authority",
+    Field observed_at "observedAt",
+    Field media_type "mediaType",
+});
+
 /// Explicit Agent Plugin compatibility declared by exact catalog tags. Clients must not infer these values from display text or other metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -92,10 +109,12 @@ pub enum CatalogAgentPluginCompatibilityTag {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogAgentPluginCompatibilityTag { Canvas "canvas", CanvasOnly "canvas-only",
-    GithubCopilot "github-copilot" }
-);
+string_enum!(CatalogAgentPluginCompatibilityTag {
+    Canvas "canvas",
+    CanvasOnly "canvas-only",
+    GithubCopilot "github-copilot",
+});
+
 /// A kind of component an Agent Plugin contributes
 #[derive(Clone)]
 #[non_exhaustive]
@@ -119,11 +138,17 @@ pub enum CatalogAgentPluginComponent {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogAgentPluginComponent { Agent "agent", Command "command", Skill "skill", Hook
-    "hook", McpServer "mcp-server", LspServer "lsp-server", Extension "extension", Canvas
-    "canvas" }
-);
+string_enum!(CatalogAgentPluginComponent {
+    Agent "agent",
+    Command "command",
+    Skill "skill",
+    Hook "hook",
+    McpServer "mcp-server",
+    LspServer "lsp-server",
+    Extension "extension",
+    Canvas "canvas",
+});
+
 /// What installing an Agent Plugin would do, for the user to review and confirm. Provisional: the catalogue install data it is built from is not final.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -147,13 +172,18 @@ pub struct CatalogAgentPluginInstallPlan {
     /// Connectors the plugin depends on.
     pub connector_dependencies: Vec<String>,
 }
-record!(
-    CatalogAgentPluginInstallPlan[] { Field sources "sources", Field plugin_name
-    "pluginName", Field version "version", Field commit "commit", Field components
-    "components", Field canvas_ids "canvasIds", Field extension_ids "extensionIds", Field
-    mcp_dependencies "mcpDependencies", Field connector_dependencies
-    "connectorDependencies" }
-);
+record!(CatalogAgentPluginInstallPlan {
+    Field sources "sources",
+    Field plugin_name "pluginName",
+    Field version "version",
+    Field commit "commit",
+    Field components "components",
+    Field canvas_ids "canvasIds",
+    Field extension_ids "extensionIds",
+    Field mcp_dependencies "mcpDependencies",
+    Field connector_dependencies "connectorDependencies",
+});
+
 /// One place an Agent Plugin can install from: Agent Finder's materialisation, a marketplace, or a GitHub repository. Each variant carries only its own fields.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -167,10 +197,12 @@ pub enum CatalogAgentPluginInstallSource {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    CatalogAgentPluginInstallSource "kind" { Materialization "materialization",
-    Marketplace "marketplace", Repository "repository" }
-);
+tagged!(CatalogAgentPluginInstallSource "kind" {
+    Materialization "materialization",
+    Marketplace "marketplace",
+    Repository "repository",
+});
+
 /// Typed installability state for an Agent Plugin candidate
 #[derive(Clone)]
 #[non_exhaustive]
@@ -186,11 +218,13 @@ pub enum CatalogAgentPluginInstallability {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogAgentPluginInstallability { Installable "installable", InstallDataUnavailable
-    "install-data-unavailable", FeatureDisabled "feature-disabled", NotInstallableKind
-    "not-installable-kind" }
-);
+string_enum!(CatalogAgentPluginInstallability {
+    Installable "installable",
+    InstallDataUnavailable "install-data-unavailable",
+    FeatureDisabled "feature-disabled",
+    NotInstallableKind "not-installable-kind",
+});
+
 /// A plugin marketplace named by verified catalogue install data, installed as `pluginName@name`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -200,10 +234,11 @@ pub struct CatalogAgentPluginMarketplaceSource {
     /// Canonical lowercase GitHub owner/repository hosting the marketplace.
     pub repository: String,
 }
-record!(
-    CatalogAgentPluginMarketplaceSource["kind" "marketplace"] { Field name "name", Field
-    repository "repository" }
-);
+record!(CatalogAgentPluginMarketplaceSource ["kind" "marketplace"] {
+    Field name "name",
+    Field repository "repository",
+});
+
 /// Discriminator for a marketplace install source
 #[derive(Clone)]
 #[non_exhaustive]
@@ -213,12 +248,16 @@ pub enum CatalogAgentPluginMarketplaceSourceKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogAgentPluginMarketplaceSourceKind { Marketplace "marketplace" });
+string_enum!(CatalogAgentPluginMarketplaceSourceKind {
+    Marketplace "marketplace",
+});
+
 /// Agent Finder's verified materialisation of the plugin. Present only when the candidate carries a complete materialisation reference; the reference itself stays runtime-private.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogAgentPluginMaterializationSource {}
-record!(CatalogAgentPluginMaterializationSource["kind" "materialization"] {});
+record!(CatalogAgentPluginMaterializationSource ["kind" "materialization"] {});
+
 /// Discriminator for a materialisation install source
 #[derive(Clone)]
 #[non_exhaustive]
@@ -228,9 +267,10 @@ pub enum CatalogAgentPluginMaterializationSourceKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogAgentPluginMaterializationSourceKind { Materialization "materialization" }
-);
+string_enum!(CatalogAgentPluginMaterializationSourceKind {
+    Materialization "materialization",
+});
+
 /// Media type naming the plugin format of an Agent Plugin candidate. Values other than `application/vnd.github.copilot-plugin` appear only when the caller requires the agent-plugin-formats capability.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -244,12 +284,12 @@ pub enum CatalogAgentPluginMediaType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogAgentPluginMediaType { ApplicationVndGithubCopilotPlugin
-    "application/vnd.github.copilot-plugin", ApplicationVndAnthropicClaudePluginJson
-    "application/vnd.anthropic.claude-plugin+json", ApplicationAgentPluginJson
-    "application/agent-plugin+json" }
-);
+string_enum!(CatalogAgentPluginMediaType {
+    ApplicationVndGithubCopilotPlugin "application/vnd.github.copilot-plugin",
+    ApplicationVndAnthropicClaudePluginJson "application/vnd.anthropic.claude-plugin+json",
+    ApplicationAgentPluginJson "application/agent-plugin+json",
+});
+
 /// A GitHub repository holding the plugin, installed directly as `owner/repo[:path]` at the plan's commit, without a marketplace.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -259,10 +299,11 @@ pub struct CatalogAgentPluginRepositorySource {
     /// Relative POSIX path of the plugin directory in the repository. Omitted when the plugin is at the repository root.
     pub path: Option<String>,
 }
-record!(
-    CatalogAgentPluginRepositorySource["kind" "repository"] { Field repository
-    "repository", Field path "path" }
-);
+record!(CatalogAgentPluginRepositorySource ["kind" "repository"] {
+    Field repository "repository",
+    Field path "path",
+});
+
 /// Discriminator for a repository install source
 #[derive(Clone)]
 #[non_exhaustive]
@@ -272,7 +313,10 @@ pub enum CatalogAgentPluginRepositorySourceKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogAgentPluginRepositorySourceKind { Repository "repository" });
+string_enum!(CatalogAgentPluginRepositorySourceKind {
+    Repository "repository",
+});
+
 /// An inert AI skill catalog result. Verified Skill candidates may be installable only when the runtime reports installability and the selected session is permitted to plan installation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -304,14 +348,22 @@ pub struct CatalogAiSkillCandidate {
     /// Versioned trust metadata observed from the catalog authority. Optional for protocol-3 compatibility with runtimes that predate trust snapshots. A trust-capable runtime emits an explicit snapshot even when the authority omitted or malformed its trust field.
     pub trust: Option<CatalogTrustSnapshot>,
 }
-record!(
-    CatalogAiSkillCandidate["kind" "ai-skill", "mediaType" "application/ai-skill"] {
-    Secret handle "handle", Field handle_expires_at "handleExpiresAt", Field
-    installability "installability", Field display_name "displayName", Field description
-    "description", Field publisher "publisher", Field source "source", Field provenance
-    "provenance", Field install_count "installCount", Field icon_url "iconUrl", Field
-    connector_ids "connectorIds", Field categories "categories", Field trust "trust" }
-);
+record!(CatalogAiSkillCandidate ["kind" "ai-skill", "mediaType" "application/ai-skill"] {
+    Secret handle "handle",
+    Field handle_expires_at "handleExpiresAt",
+    Field installability "installability",
+    Field display_name "displayName",
+    Field description "description",
+    Field publisher "publisher",
+    Field source "source",
+    Field provenance "provenance",
+    Field install_count "installCount",
+    Field icon_url "iconUrl",
+    Field connector_ids "connectorIds",
+    Field categories "categories",
+    Field trust "trust",
+});
+
 /// Discriminator for an AI skill candidate
 #[derive(Clone)]
 #[non_exhaustive]
@@ -321,7 +373,10 @@ pub enum CatalogAiSkillCandidateKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogAiSkillCandidateKind { AiSkill "ai-skill" });
+string_enum!(CatalogAiSkillCandidateKind {
+    AiSkill "ai-skill",
+});
+
 /// Where and when an AI skill catalog reference was observed. Discovery provenance deliberately carries no content digest because search does not establish the exact validated content a later plan will bind.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -331,10 +386,11 @@ pub struct CatalogAiSkillCandidateProvenance {
     /// ISO 8601 timestamp at which the runtime observed the catalog reference. This is not a retrieval or validation timestamp.
     pub observed_at: String,
 }
-record!(
-    CatalogAiSkillCandidateProvenance["mediaType" "application/ai-skill"] { Field
-    authority "authority", Field observed_at "observedAt" }
-);
+record!(CatalogAiSkillCandidateProvenance ["mediaType" "application/ai-skill"] {
+    Field authority "authority",
+    Field observed_at "observedAt",
+});
+
 /// Typed installability state for an AI skill candidate
 #[derive(Clone)]
 #[non_exhaustive]
@@ -352,11 +408,14 @@ pub enum CatalogAiSkillInstallability {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogAiSkillInstallability { Installable "installable", FeatureDisabled
-    "feature-disabled", MaterialisationUnavailable "materialisation-unavailable",
-    PolicyForbids "policy-forbids", NotInstallableKind "not-installable-kind" }
-);
+string_enum!(CatalogAiSkillInstallability {
+    Installable "installable",
+    FeatureDisabled "feature-disabled",
+    MaterialisationUnavailable "materialisation-unavailable",
+    PolicyForbids "policy-forbids",
+    NotInstallableKind "not-installable-kind",
+});
+
 /// Canonical AI skill media type
 #[derive(Clone)]
 #[non_exhaustive]
@@ -366,7 +425,10 @@ pub enum CatalogAiSkillMediaType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogAiSkillMediaType { ApplicationAiSkill "application/ai-skill" });
+string_enum!(CatalogAiSkillMediaType {
+    ApplicationAiSkill "application/ai-skill",
+});
+
 /// An optional catalog authentication exchange did not establish the caller's identity. Anonymous search remains supported; this refusal is reserved for an operation that cannot continue after the attempted exchange. It is distinct from `policy-rejected` and from a network failure, and the reason identifies the recovery action.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -376,10 +438,11 @@ pub struct CatalogAuthenticationRequiredError {
     /// Human-readable explanation, safe to surface. Never contains a credential or token, nor a query, URL, handle, or secret.
     pub message: String,
 }
-record!(
-    CatalogAuthenticationRequiredError["kind" "authentication-required"] { Field reason
-    "reason", Field message "message" }
-);
+record!(CatalogAuthenticationRequiredError ["kind" "authentication-required"] {
+    Field reason "reason",
+    Field message "message",
+});
+
 /// Why the catalog authority did not accept the caller's identity
 #[derive(Clone)]
 #[non_exhaustive]
@@ -393,10 +456,12 @@ pub enum CatalogAuthenticationRequiredReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogAuthenticationRequiredReason { NoCredential "no-credential", CredentialExpired
-    "credential-expired", CredentialRejected "credential-rejected" }
-);
+string_enum!(CatalogAuthenticationRequiredReason {
+    NoCredential "no-credential",
+    CredentialExpired "credential-expired",
+    CredentialRejected "credential-rejected",
+});
+
 /// One inert catalog result, represented as an MCP server, discovery-only AI skill, or opt-in Agent Plugin variant so kind, media type, provenance, and available operations cannot contradict each other.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -410,10 +475,12 @@ pub enum CatalogCandidate {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    CatalogCandidate "kind" { McpServer "mcp-server", AiSkill "ai-skill", Plugin "plugin"
-    }
-);
+tagged!(CatalogCandidate "kind" {
+    McpServer "mcp-server",
+    AiSkill "ai-skill",
+    Plugin "plugin",
+});
+
 /// What kind of resource a catalog candidate describes
 #[derive(Clone)]
 #[non_exhaustive]
@@ -427,9 +494,12 @@ pub enum CatalogCandidateKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogCandidateKind { McpServer "mcp-server", AiSkill "ai-skill", Plugin "plugin" }
-);
+string_enum!(CatalogCandidateKind {
+    McpServer "mcp-server",
+    AiSkill "ai-skill",
+    Plugin "plugin",
+});
+
 /// Where a candidate's card came from. Exactly one of a URL or embedded data: the union has no variant carrying both, and no variant carrying neither, so the rule holds structurally rather than by validation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -441,12 +511,17 @@ pub enum CatalogCandidateSource {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(CatalogCandidateSource "kind" { Url "url", Embedded "embedded" });
+tagged!(CatalogCandidateSource "kind" {
+    Url "url",
+    Embedded "embedded",
+});
+
 /// Candidate whose card reference arrived inline. The document and its content-derived properties stay behind the runtime boundary.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogCandidateSourceEmbedded {}
-record!(CatalogCandidateSourceEmbedded["kind" "embedded"] {});
+record!(CatalogCandidateSourceEmbedded ["kind" "embedded"] {});
+
 /// Candidate whose card is retrieved from a URL through the runtime's hardened fetch boundary.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -454,7 +529,10 @@ pub struct CatalogCandidateSourceUrl {
     /// Card URL as advertised. Inert untrusted data: the runtime retrieves it only through its own hardened boundary, and it is never logged.
     pub url: String,
 }
-record!(CatalogCandidateSourceUrl["kind" "url"] { Secret url "url" });
+record!(CatalogCandidateSourceUrl ["kind" "url"] {
+    Secret url "url",
+});
+
 /// A wire feature a caller can require of the catalog surface, negotiated per request. A grant means the runtime understands the feature's contract, not that the deployment has enabled the operation; typed unavailable results report availability separately.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -500,24 +578,31 @@ pub enum CatalogCapability {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogCapability { McpServerCard "mcp-server-card", LegacyMcpServerCard
-    "legacy-mcp-server-card", AiSkillDiscovery "ai-skill-discovery", AgentPluginDiscovery
-    "agent-plugin-discovery", AgentPluginFormats "agent-plugin-formats",
-    McpInstallPlanning "mcp-install-planning", MultipleTransportChoice
-    "multiple-transport-choice", CatalogSearchPagination "catalog-search-pagination",
-    TrustSnapshot "trust-snapshot", CatalogSelection "catalog-selection",
+string_enum!(CatalogCapability {
+    McpServerCard "mcp-server-card",
+    LegacyMcpServerCard "legacy-mcp-server-card",
+    AiSkillDiscovery "ai-skill-discovery",
+    AgentPluginDiscovery "agent-plugin-discovery",
+    AgentPluginFormats "agent-plugin-formats",
+    McpInstallPlanning "mcp-install-planning",
+    MultipleTransportChoice "multiple-transport-choice",
+    CatalogSearchPagination "catalog-search-pagination",
+    TrustSnapshot "trust-snapshot",
+    CatalogSelection "catalog-selection",
     CatalogSearchCredentialRequired "catalog-search-credential-required",
     CatalogSearchSessionBound "catalog-search-session-bound",
     McpConfirmedRemoteInstallation "mcp-confirmed-remote-installation",
     McpConfiguredRemoteInstallation "mcp-configured-remote-installation",
     SkillConfirmedInstallation "skill-confirmed-installation",
     AgentPluginConfirmedInstallation "agent-plugin-confirmed-installation",
-    CatalogReferenceInstallation "catalog-reference-installation", CatalogFeeds
-    "catalog-feeds", CatalogSearchCategories "catalog-search-categories" }
-);
+    CatalogReferenceInstallation "catalog-reference-installation",
+    CatalogFeeds "catalog-feeds",
+    CatalogSearchCategories "catalog-search-categories",
+});
+
 /// Bounded extensible wire-feature identifier. Known values are described by `CatalogCapability`; newer callers may send future identifiers so an older runtime can return a typed negotiation refusal instead of failing schema validation. Capability negotiation establishes contract understanding, while each operation's result separately reports runtime availability.
 pub type CatalogCapabilityId = String;
+
 /// The protocol version and capability set a caller requires, supplied on every catalog request so negotiation cannot be skipped by omission.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -527,10 +612,11 @@ pub struct CatalogClientContract {
     /// Wire features the caller requires the runtime to understand. Identifiers are bounded but extensible so a newer caller can negotiate with an older runtime. Requiring an unknown feature yields a typed refusal listing what is understood, never a partial grant. A grant does not promise that a deployment has enabled the operation; typed unavailable results report that separately.
     pub required_capabilities: Vec<CatalogCapabilityId>,
 }
-record!(
-    CatalogClientContract[] { Field protocol_version "protocolVersion", Field
-    required_capabilities "requiredCapabilities" }
-);
+record!(CatalogClientContract {
+    Field protocol_version "protocolVersion",
+    Field required_capabilities "requiredCapabilities",
+});
+
 impl CatalogClientContract {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -544,6 +630,7 @@ impl CatalogClientContract {
         }
     }
 }
+
 /// An upstream catalog response broke the wire contract. Most importantly, every result must carry exactly one of a URL or embedded data: a result carrying both, or neither, is refused here rather than being guessed at.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -553,10 +640,11 @@ pub struct CatalogContractViolationError {
     /// Human-readable explanation, safe to surface. Never echoes response content, nor a query, URL, handle, or secret.
     pub message: String,
 }
-record!(
-    CatalogContractViolationError["kind" "contract-violation"] { Field reason "reason",
-    Field message "message" }
-);
+record!(CatalogContractViolationError ["kind" "contract-violation"] {
+    Field reason "reason",
+    Field message "message",
+});
+
 /// Which wire-contract rule an upstream response broke
 #[derive(Clone)]
 #[non_exhaustive]
@@ -572,11 +660,13 @@ pub enum CatalogContractViolationReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogContractViolationReason { BothUrlAndData "both-url-and-data",
-    NeitherUrlNorData "neither-url-nor-data", DuplicateIdentity "duplicate-identity",
-    UnknownMediaType "unknown-media-type" }
-);
+string_enum!(CatalogContractViolationReason {
+    BothUrlAndData "both-url-and-data",
+    NeitherUrlNorData "neither-url-nor-data",
+    DuplicateIdentity "duplicate-identity",
+    UnknownMediaType "unknown-media-type",
+});
+
 /// An entry whose resource resolves and is presented as the same candidate catalog.search would return.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -586,10 +676,11 @@ pub struct CatalogFeedAvailableEntry {
     /// The entry's resource, with the same projection, installability, handle and display metadata as a catalog.search candidate.
     pub candidate: CatalogCandidate,
 }
-record!(
-    CatalogFeedAvailableEntry["status" "available"] { Field identifier "identifier",
-    Field candidate "candidate" }
-);
+record!(CatalogFeedAvailableEntry ["status" "available"] {
+    Field identifier "identifier",
+    Field candidate "candidate",
+});
+
 /// Discriminator for an available feed entry
 #[derive(Clone)]
 #[non_exhaustive]
@@ -599,7 +690,10 @@ pub enum CatalogFeedAvailableStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogFeedAvailableStatus { Available "available" });
+string_enum!(CatalogFeedAvailableStatus {
+    Available "available",
+});
+
 /// One feed entry, in its feed position. Only available entries carry a candidate.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -613,10 +707,12 @@ pub enum CatalogFeedEntry {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    CatalogFeedEntry "status" { Available "available", Unavailable "unavailable",
-    Filtered "filtered" }
-);
+tagged!(CatalogFeedEntry "status" {
+    Available "available",
+    Unavailable "unavailable",
+    Filtered "filtered",
+});
+
 /// An entry whose resource resolves but is not in one of the requested trust tiers.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -624,7 +720,10 @@ pub struct CatalogFeedFilteredEntry {
     /// The entry's resource identifier as saved in the feed.
     pub identifier: String,
 }
-record!(CatalogFeedFilteredEntry["status" "filtered"] { Field identifier "identifier" });
+record!(CatalogFeedFilteredEntry ["status" "filtered"] {
+    Field identifier "identifier",
+});
+
 /// Discriminator for a feed entry filtered by trust tier
 #[derive(Clone)]
 #[non_exhaustive]
@@ -634,7 +733,10 @@ pub enum CatalogFeedFilteredStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogFeedFilteredStatus { Filtered "filtered" });
+string_enum!(CatalogFeedFilteredStatus {
+    Filtered "filtered",
+});
+
 /// An entry that cannot be presented, kept in its position so clients decide how to render it.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -644,10 +746,11 @@ pub struct CatalogFeedUnavailableEntry {
     /// Why the entry cannot be presented.
     pub reason: CatalogFeedUnavailableReason,
 }
-record!(
-    CatalogFeedUnavailableEntry["status" "unavailable"] { Field identifier "identifier",
-    Field reason "reason" }
-);
+record!(CatalogFeedUnavailableEntry ["status" "unavailable"] {
+    Field identifier "identifier",
+    Field reason "reason",
+});
+
 /// Why a feed entry cannot be presented
 #[derive(Clone)]
 #[non_exhaustive]
@@ -661,10 +764,12 @@ pub enum CatalogFeedUnavailableReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogFeedUnavailableReason { NotFound "not-found", UnsupportedKind
-    "unsupported-kind", InvalidResource "invalid-resource" }
-);
+string_enum!(CatalogFeedUnavailableReason {
+    NotFound "not-found",
+    UnsupportedKind "unsupported-kind",
+    InvalidResource "invalid-resource",
+});
+
 /// Discriminator for an unavailable feed entry
 #[derive(Clone)]
 #[non_exhaustive]
@@ -674,7 +779,10 @@ pub enum CatalogFeedUnavailableStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogFeedUnavailableStatus { Unavailable "unavailable" });
+string_enum!(CatalogFeedUnavailableStatus {
+    Unavailable "unavailable",
+});
+
 /// A generated feed's identity. It has no version; generatedAt is its only freshness signal.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -686,10 +794,12 @@ pub struct CatalogGeneratedFeedDescription {
     /// When the feed was computed, as reported by the authority. Omitted when the authority reports no valid timestamp.
     pub generated_at: Option<String>,
 }
-record!(
-    CatalogGeneratedFeedDescription[] { Field strategy "strategy", Field key "key", Field
-    generated_at "generatedAt" }
-);
+record!(CatalogGeneratedFeedDescription {
+    Field strategy "strategy",
+    Field key "key",
+    Field generated_at "generatedAt",
+});
+
 /// Retrieves one generated feed, computed on every request, by strategy and key, such as `telemetry` and `popular`. Requires catalog-feeds and catalog-search-credential-required; add catalog-search-session-bound with policySessionId to retain the selected session's authority for installation, exactly as for catalog.search.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -706,11 +816,14 @@ pub struct CatalogGetGeneratedFeedRequest {
     /// Accept only resources currently assessed at one of these trust tiers. Entries whose resource is in another tier, or has none, are returned as filtered in their original position. Omit for an unfiltered feed.
     pub trust_tiers: Option<Vec<CatalogTrustTier>>,
 }
-record!(
-    CatalogGetGeneratedFeedRequest[] { Field contract "contract", Field policy_session_id
-    "policySessionId", Field strategy "strategy", Field key "key", Field trust_tiers
-    "trustTiers" }
-);
+record!(CatalogGetGeneratedFeedRequest {
+    Field contract "contract",
+    Field policy_session_id "policySessionId",
+    Field strategy "strategy",
+    Field key "key",
+    Field trust_tiers "trustTiers",
+});
+
 impl CatalogGetGeneratedFeedRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -740,6 +853,7 @@ impl CatalogGetGeneratedFeedRequest {
         self
     }
 }
+
 /// A retrieved generated feed. Entries keep the feed's order and are never more than 100.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -753,10 +867,13 @@ pub struct CatalogGetGeneratedFeedSucceeded {
     /// Protocol version and capabilities the runtime honoured.
     pub negotiated: CatalogNegotiatedContract,
 }
-record!(
-    CatalogGetGeneratedFeedSucceeded["kind" "succeeded"] { Field search_id "searchId",
-    Field feed "feed", Field entries "entries", Field negotiated "negotiated" }
-);
+record!(CatalogGetGeneratedFeedSucceeded ["kind" "succeeded"] {
+    Field search_id "searchId",
+    Field feed "feed",
+    Field entries "entries",
+    Field negotiated "negotiated",
+});
+
 /// Retrieves one saved feed by its opaque ID. Requires catalog-feeds and catalog-search-credential-required; add catalog-search-session-bound with policySessionId to retain the selected session's authority for installation, exactly as for catalog.search.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -771,10 +888,13 @@ pub struct CatalogGetSavedFeedRequest {
     /// Accept only resources currently assessed at one of these trust tiers. Entries whose resource is in another tier, or has none, are returned as filtered in their original position. Omit for an unfiltered feed.
     pub trust_tiers: Option<Vec<CatalogTrustTier>>,
 }
-record!(
-    CatalogGetSavedFeedRequest[] { Field contract "contract", Field policy_session_id
-    "policySessionId", Field feed_id "feedId", Field trust_tiers "trustTiers" }
-);
+record!(CatalogGetSavedFeedRequest {
+    Field contract "contract",
+    Field policy_session_id "policySessionId",
+    Field feed_id "feedId",
+    Field trust_tiers "trustTiers",
+});
+
 impl CatalogGetSavedFeedRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -799,6 +919,7 @@ impl CatalogGetSavedFeedRequest {
         self
     }
 }
+
 /// A retrieved saved feed. Entries keep the feed's order and are never more than 100.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -812,10 +933,13 @@ pub struct CatalogGetSavedFeedSucceeded {
     /// Protocol version and capabilities the runtime honoured.
     pub negotiated: CatalogNegotiatedContract,
 }
-record!(
-    CatalogGetSavedFeedSucceeded["kind" "succeeded"] { Field search_id "searchId", Field
-    feed "feed", Field entries "entries", Field negotiated "negotiated" }
-);
+record!(CatalogGetSavedFeedSucceeded ["kind" "succeeded"] {
+    Field search_id "searchId",
+    Field feed "feed",
+    Field entries "entries",
+    Field negotiated "negotiated",
+});
+
 /// A presented handle was not accepted. Handles are runtime-instance scoped, TTL-bound, and single-use, so each way of failing is reported distinctly.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -827,10 +951,12 @@ pub struct CatalogHandleRejectedError {
     /// Human-readable explanation, safe to surface. Never contains the handle itself, nor a query, URL, or secret.
     pub message: String,
 }
-record!(
-    CatalogHandleRejectedError["kind" "handle-rejected"] { Field handle_type
-    "handleType", Field reason "reason", Field message "message" }
-);
+record!(CatalogHandleRejectedError ["kind" "handle-rejected"] {
+    Field handle_type "handleType",
+    Field reason "reason",
+    Field message "message",
+});
+
 /// Why a presented handle was rejected
 #[derive(Clone)]
 #[non_exhaustive]
@@ -850,10 +976,15 @@ pub enum CatalogHandleRejectionReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogHandleRejectionReason { Invalid "invalid", Stale "stale", Replayed "replayed",
-    Foreign "foreign", WrongKind "wrong-kind", SearchMismatch "search-mismatch" }
-);
+string_enum!(CatalogHandleRejectionReason {
+    Invalid "invalid",
+    Stale "stale",
+    Replayed "replayed",
+    Foreign "foreign",
+    WrongKind "wrong-kind",
+    SearchMismatch "search-mismatch",
+});
+
 /// Which kind of opaque handle was presented
 #[derive(Clone)]
 #[non_exhaustive]
@@ -867,9 +998,12 @@ pub enum CatalogHandleType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogHandleType { Candidate "candidate", Plan "plan", Selection "selection" }
-);
+string_enum!(CatalogHandleType {
+    Candidate "candidate",
+    Plan "plan",
+    Selection "selection",
+});
+
 /// The request was rejected because a bounded field fell outside its permitted range or a required field was unusable. Pagination may also be rejected by the authority after a continuation request; repeat the search without page.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -879,10 +1013,11 @@ pub struct CatalogInvalidRequestError {
     /// Human-readable explanation, safe to surface. Never echoes the offending value, nor a query, URL, handle, or secret.
     pub message: String,
 }
-record!(
-    CatalogInvalidRequestError["kind" "invalid-request"] { Field field "field", Field
-    message "message" }
-);
+record!(CatalogInvalidRequestError ["kind" "invalid-request"] {
+    Field field "field",
+    Field message "message",
+});
+
 /// Which request field was rejected locally or by the catalog authority
 #[derive(Clone)]
 #[non_exhaustive]
@@ -920,12 +1055,24 @@ pub enum CatalogInvalidRequestField {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogInvalidRequestField { PolicySessionId "policySessionId", Query "query", Limit
-    "limit", Kinds "kinds", Contract "contract", Source "source", Card "card", Scope
-    "scope", Page "page", SessionId "sessionId", SelectionRef "selectionRef", Outcome
-    "outcome", Feed "feed", TrustTiers "trustTiers", Categories "categories" }
-);
+string_enum!(CatalogInvalidRequestField {
+    PolicySessionId "policySessionId",
+    Query "query",
+    Limit "limit",
+    Kinds "kinds",
+    Contract "contract",
+    Source "source",
+    Card "card",
+    Scope "scope",
+    Page "page",
+    SessionId "sessionId",
+    SelectionRef "selectionRef",
+    Outcome "outcome",
+    Feed "feed",
+    TrustTiers "trustTiers",
+    Categories "categories",
+});
+
 /// A card could not be parsed or did not satisfy its declared media type's schema.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -937,10 +1084,12 @@ pub struct CatalogMalformedCardError {
     /// Human-readable explanation, safe to surface. Never echoes card content, nor a query, URL, handle, or secret.
     pub message: String,
 }
-record!(
-    CatalogMalformedCardError["kind" "malformed-card"] { Field reason "reason", Field
-    media_type "mediaType", Field message "message" }
-);
+record!(CatalogMalformedCardError ["kind" "malformed-card"] {
+    Field reason "reason",
+    Field media_type "mediaType",
+    Field message "message",
+});
+
 /// How a card failed validation
 #[derive(Clone)]
 #[non_exhaustive]
@@ -958,12 +1107,14 @@ pub enum CatalogMalformedCardReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogMalformedCardReason { InvalidJson "invalid-json", SchemaViolation
-    "schema-violation", UnsupportedMediaType "unsupported-media-type",
-    MissingRequiredField "missing-required-field", SizeLimitExceeded
-    "size-limit-exceeded" }
-);
+string_enum!(CatalogMalformedCardReason {
+    InvalidJson "invalid-json",
+    SchemaViolation "schema-violation",
+    UnsupportedMediaType "unsupported-media-type",
+    MissingRequiredField "missing-required-field",
+    SizeLimitExceeded "size-limit-exceeded",
+});
+
 /// An Agent Finder materialisation reference pinning one exact resource revision.
 ///
 /// It carries no origin or URL: the runtime always builds the descriptor URL on its fixed Agent
@@ -983,11 +1134,14 @@ pub struct CatalogMaterializationReference {
     /// Expected `sha256:<lowercase hex>` digest of the descriptor's bundle manifest.
     pub bundle_digest: String,
 }
-record!(
-    CatalogMaterializationReference[] { Field resource_id "resourceId", Field revision_id
-    "revisionId", Field schema_version "schemaVersion", Field descriptor_digest
-    "descriptorDigest", Field bundle_digest "bundleDigest" }
-);
+record!(CatalogMaterializationReference {
+    Field resource_id "resourceId",
+    Field revision_id "revisionId",
+    Field schema_version "schemaVersion",
+    Field descriptor_digest "descriptorDigest",
+    Field bundle_digest "bundleDigest",
+});
+
 impl CatalogMaterializationReference {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1007,6 +1161,7 @@ impl CatalogMaterializationReference {
         }
     }
 }
+
 /// An inert MCP server catalog result. Every free-text field is untrusted external data and must never be treated as an instruction, and the handle is the only way to refer to the candidate in a later operation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1040,14 +1195,23 @@ pub struct CatalogMcpServerCandidate {
     /// Versioned trust metadata observed from the catalog authority. Optional for protocol-3 compatibility with runtimes that predate trust snapshots. A trust-capable runtime emits an explicit snapshot even when the authority omitted or malformed its trust field.
     pub trust: Option<CatalogTrustSnapshot>,
 }
-record!(
-    CatalogMcpServerCandidate["kind" "mcp-server"] { Secret handle "handle", Field
-    handle_expires_at "handleExpiresAt", Field media_type "mediaType", Field
-    installability "installability", Field display_name "displayName", Field description
-    "description", Field publisher "publisher", Field source "source", Field provenance
-    "provenance", Field install_count "installCount", Field icon_url "iconUrl", Field
-    connector_ids "connectorIds", Field categories "categories", Field trust "trust" }
-);
+record!(CatalogMcpServerCandidate ["kind" "mcp-server"] {
+    Secret handle "handle",
+    Field handle_expires_at "handleExpiresAt",
+    Field media_type "mediaType",
+    Field installability "installability",
+    Field display_name "displayName",
+    Field description "description",
+    Field publisher "publisher",
+    Field source "source",
+    Field provenance "provenance",
+    Field install_count "installCount",
+    Field icon_url "iconUrl",
+    Field connector_ids "connectorIds",
+    Field categories "categories",
+    Field trust "trust",
+});
+
 /// Discriminator for an MCP server candidate
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1057,7 +1221,10 @@ pub enum CatalogMcpServerCandidateKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogMcpServerCandidateKind { McpServer "mcp-server" });
+string_enum!(CatalogMcpServerCandidateKind {
+    McpServer "mcp-server",
+});
+
 /// Where and when an MCP server catalog reference was observed. Discovery provenance deliberately carries no content digest because search does not establish the exact validated content a later plan will bind.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1069,10 +1236,12 @@ pub struct CatalogMcpServerCandidateProvenance {
     /// JSON MCP media type advertised for the referenced card.
     pub media_type: McpServerCardMediaType,
 }
-record!(
-    CatalogMcpServerCandidateProvenance[] { Field authority "authority", Field
-    observed_at "observedAt", Field media_type "mediaType" }
-);
+record!(CatalogMcpServerCandidateProvenance {
+    Field authority "authority",
+    Field observed_at "observedAt",
+    Field media_type "mediaType",
+});
+
 /// Whether an MCP server candidate can be planned for installation
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1084,10 +1253,11 @@ pub enum CatalogMcpServerInstallability {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogMcpServerInstallability { Installable "installable", NotInstallablePolicy
-    "not-installable-policy" }
-);
+string_enum!(CatalogMcpServerInstallability {
+    Installable "installable",
+    NotInstallablePolicy "not-installable-policy",
+});
+
 /// Media type a catalog card is interpreted as
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1107,14 +1277,15 @@ pub enum CatalogMediaType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogMediaType { ApplicationMcpServerCardJson "application/mcp-server-card+json",
-    ApplicationMcpServerJson "application/mcp-server+json", ApplicationAiSkill
-    "application/ai-skill", ApplicationVndGithubCopilotPlugin
-    "application/vnd.github.copilot-plugin", ApplicationVndAnthropicClaudePluginJson
-    "application/vnd.anthropic.claude-plugin+json", ApplicationAgentPluginJson
-    "application/agent-plugin+json" }
-);
+string_enum!(CatalogMediaType {
+    ApplicationMcpServerCardJson "application/mcp-server-card+json",
+    ApplicationMcpServerJson "application/mcp-server+json",
+    ApplicationAiSkill "application/ai-skill",
+    ApplicationVndGithubCopilotPlugin "application/vnd.github.copilot-plugin",
+    ApplicationVndAnthropicClaudePluginJson "application/vnd.anthropic.claude-plugin+json",
+    ApplicationAgentPluginJson "application/agent-plugin+json",
+});
+
 /// The protocol version and capability set the runtime actually honoured for a successful catalog operation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1124,10 +1295,11 @@ pub struct CatalogNegotiatedContract {
     /// Wire features the runtime understood for this operation. Includes the five original catalog capabilities and only explicitly requested supported additions, in supported order without duplicates. Capabilities that introduce new success-union variants or operations are therefore included only when explicitly required, preserving older protocol-v3 clients. Always a superset of the caller's required features, because any shortfall is a refusal instead. Operation availability remains a separate typed result.
     pub granted_capabilities: Vec<CatalogCapability>,
 }
-record!(
-    CatalogNegotiatedContract[] { Field runtime_protocol_version
-    "runtimeProtocolVersion", Field granted_capabilities "grantedCapabilities" }
-);
+record!(CatalogNegotiatedContract {
+    Field runtime_protocol_version "runtimeProtocolVersion",
+    Field granted_capabilities "grantedCapabilities",
+});
+
 /// The caller's protocol version or required capabilities cannot be honoured. Returned instead of a partial or ambiguous success.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1145,13 +1317,15 @@ pub struct CatalogNegotiationRefusedError {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
     pub message: String,
 }
-record!(
-    CatalogNegotiationRefusedError["kind" "negotiation-refused"] { Field reason "reason",
-    Field runtime_protocol_version "runtimeProtocolVersion", Field
-    minimum_supported_protocol_version "minimumSupportedProtocolVersion", Field
-    supported_capabilities "supportedCapabilities", Field unsupported_capabilities
-    "unsupportedCapabilities", Field message "message" }
-);
+record!(CatalogNegotiationRefusedError ["kind" "negotiation-refused"] {
+    Field reason "reason",
+    Field runtime_protocol_version "runtimeProtocolVersion",
+    Field minimum_supported_protocol_version "minimumSupportedProtocolVersion",
+    Field supported_capabilities "supportedCapabilities",
+    Field unsupported_capabilities "unsupportedCapabilities",
+    Field message "message",
+});
+
 /// Why capability and protocol-version negotiation refused a caller
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1163,10 +1337,11 @@ pub enum CatalogNegotiationRefusedReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogNegotiationRefusedReason { UnsupportedProtocolVersion
-    "unsupported-protocol-version", UnsupportedCapability "unsupported-capability" }
-);
+string_enum!(CatalogNegotiationRefusedReason {
+    UnsupportedProtocolVersion "unsupported-protocol-version",
+    UnsupportedCapability "unsupported-capability",
+});
+
 /// The runtime could not reach the catalog authority or retrieve a card. Covers being offline as well as transport-level failure.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1180,11 +1355,13 @@ pub struct CatalogNetworkFailureError {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
     pub message: String,
 }
-record!(
-    CatalogNetworkFailureError["kind" "network-failure"] { Field reason "reason", Field
-    status_code "statusCode", Field retry_after_seconds "retryAfterSeconds", Field
-    message "message" }
-);
+record!(CatalogNetworkFailureError ["kind" "network-failure"] {
+    Field reason "reason",
+    Field status_code "statusCode",
+    Field retry_after_seconds "retryAfterSeconds",
+    Field message "message",
+});
+
 /// Categorised network failure, low cardinality so it can be aggregated without carrying a URL
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1214,13 +1391,20 @@ pub enum CatalogNetworkFailureReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogNetworkFailureReason { Offline "offline", Dns "dns", Timeout "timeout", Tls
-    "tls", ConnectionRefused "connection-refused", ProxyAuthenticationRequired
-    "proxy-authentication-required", RateLimited "rate-limited", ServiceUnavailable
-    "service-unavailable", HttpStatus "http-status", ResponseTooLarge
-    "response-too-large", RedirectRejected "redirect-rejected" }
-);
+string_enum!(CatalogNetworkFailureReason {
+    Offline "offline",
+    Dns "dns",
+    Timeout "timeout",
+    Tls "tls",
+    ConnectionRefused "connection-refused",
+    ProxyAuthenticationRequired "proxy-authentication-required",
+    RateLimited "rate-limited",
+    ServiceUnavailable "service-unavailable",
+    HttpStatus "http-status",
+    ResponseTooLarge "response-too-large",
+    RedirectRejected "redirect-rejected",
+});
+
 /// The candidate is discoverable but cannot be installed. `application/ai-skill` resolves here, because it stays searchable while remaining typed non-installable.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1230,10 +1414,11 @@ pub struct CatalogNotInstallableError {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
     pub message: String,
 }
-record!(
-    CatalogNotInstallableError["kind" "not-installable"] { Field reason "reason", Field
-    message "message" }
-);
+record!(CatalogNotInstallableError ["kind" "not-installable"] {
+    Field reason "reason",
+    Field message "message",
+});
+
 /// Why a discoverable candidate cannot be installed
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1247,10 +1432,12 @@ pub enum CatalogNotInstallableReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogNotInstallableReason { KindNotInstallable "kind-not-installable",
-    AiSkillNotInstallable "ai-skill-not-installable", PolicyForbids "policy-forbids" }
-);
+string_enum!(CatalogNotInstallableReason {
+    KindNotInstallable "kind-not-installable",
+    AiSkillNotInstallable "ai-skill-not-installable",
+    PolicyForbids "policy-forbids",
+});
+
 /// Side-effect-free planning of whatever resource a materialisation reference pins, rather than a search candidate.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1262,10 +1449,12 @@ pub struct CatalogPlanInstallFromReferenceRequest {
     /// Existing local session attached to this connection.
     pub policy_session_id: String,
 }
-record!(
-    CatalogPlanInstallFromReferenceRequest[] { Field contract "contract", Field reference
-    "reference", Field policy_session_id "policySessionId" }
-);
+record!(CatalogPlanInstallFromReferenceRequest {
+    Field contract "contract",
+    Field reference "reference",
+    Field policy_session_id "policySessionId",
+});
+
 impl CatalogPlanInstallFromReferenceRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1281,6 +1470,7 @@ impl CatalogPlanInstallFromReferenceRequest {
         }
     }
 }
+
 /// Syntactically validated GitHub repository provenance declared by catalog metadata. This is a source claim rather than proof that the descriptor URL resolves to the repository.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1290,9 +1480,11 @@ pub struct CatalogPluginRepositorySource {
     /// Case-preserving safe relative POSIX path derived from metadata.repoPath. Absent when the catalog declared sourceSet without repoPath, meaning the plugin is at the repository root; only callers that require agent-plugin-confirmed-installation receive such a source.
     pub path: Option<String>,
 }
-record!(
-    CatalogPluginRepositorySource[] { Field repository "repository", Field path "path" }
-);
+record!(CatalogPluginRepositorySource {
+    Field repository "repository",
+    Field path "path",
+});
+
 /// Registry or enterprise policy refused the operation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1302,10 +1494,11 @@ pub struct CatalogPolicyRejectedError {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
     pub message: String,
 }
-record!(
-    CatalogPolicyRejectedError["kind" "policy-rejected"] { Field source "source", Field
-    message "message" }
-);
+record!(CatalogPolicyRejectedError ["kind" "policy-rejected"] {
+    Field source "source",
+    Field message "message",
+});
+
 /// Bounded refusal categories for planning from a materialisation reference.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1359,20 +1552,32 @@ pub enum CatalogReferenceInstallationFailureReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogReferenceInstallationFailureReason { FeatureDisabled "feature-disabled",
-    InvalidRequest "invalid-request", OperationLimit "operation-limit", Busy "busy",
-    ConfirmationUnavailable "confirmation-unavailable", PolicyContextUnavailable
-    "policy-context-unavailable", PolicyBlocked "policy-blocked", InvalidReference
-    "invalid-reference", DescriptorUnavailable "descriptor-unavailable",
-    DescriptorNotFound "descriptor-not-found", DescriptorWithdrawn
-    "descriptor-withdrawn", DescriptorInvalid "descriptor-invalid", DigestMismatch
-    "digest-mismatch", UnsupportedResource "unsupported-resource", EntrypointUnavailable
-    "entrypoint-unavailable", SourceRateLimited "source-rate-limited", NoCredential
-    "no-credential", CredentialRejected "credential-rejected", InvalidSkill
-    "invalid-skill", InvalidPlugin "invalid-plugin", ReviewTooLarge "review-too-large",
-    AlreadyInstalled "already-installed", WriteFailed "write-failed" }
-);
+string_enum!(CatalogReferenceInstallationFailureReason {
+    FeatureDisabled "feature-disabled",
+    InvalidRequest "invalid-request",
+    OperationLimit "operation-limit",
+    Busy "busy",
+    ConfirmationUnavailable "confirmation-unavailable",
+    PolicyContextUnavailable "policy-context-unavailable",
+    PolicyBlocked "policy-blocked",
+    InvalidReference "invalid-reference",
+    DescriptorUnavailable "descriptor-unavailable",
+    DescriptorNotFound "descriptor-not-found",
+    DescriptorWithdrawn "descriptor-withdrawn",
+    DescriptorInvalid "descriptor-invalid",
+    DigestMismatch "digest-mismatch",
+    UnsupportedResource "unsupported-resource",
+    EntrypointUnavailable "entrypoint-unavailable",
+    SourceRateLimited "source-rate-limited",
+    NoCredential "no-credential",
+    CredentialRejected "credential-rejected",
+    InvalidSkill "invalid-skill",
+    InvalidPlugin "invalid-plugin",
+    ReviewTooLarge "review-too-large",
+    AlreadyInstalled "already-installed",
+    WriteFailed "write-failed",
+});
+
 /// Planning outcome for a materialisation reference. A plan names its kind, so the caller applies it with that kind's apply method.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1386,11 +1591,12 @@ pub enum CatalogReferenceInstallationOutcome {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    CatalogReferenceInstallationOutcome "kind" { SkillInstallPlanned
-    "skill-install-planned", PluginInstallPlanned "plugin-install-planned", Refused
-    "refused" }
-);
+tagged!(CatalogReferenceInstallationOutcome "kind" {
+    SkillInstallPlanned "skill-install-planned",
+    PluginInstallPlanned "plugin-install-planned",
+    Refused "refused",
+});
+
 /// The reference pins an Agent Plugin. Apply the plan with plugins.applyInstall.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1398,10 +1604,10 @@ pub struct CatalogReferenceInstallationOutcomePluginInstallPlanned {
     /// Prepared Agent Plugin install plan.
     pub plan: PluginInstallPlan,
 }
-record!(
-    CatalogReferenceInstallationOutcomePluginInstallPlanned["kind"
-    "plugin-install-planned"] { Field plan "plan" }
-);
+record!(CatalogReferenceInstallationOutcomePluginInstallPlanned ["kind" "plugin-install-planned"] {
+    Field plan "plan",
+});
+
 /// Nothing was planned.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1411,10 +1617,11 @@ pub struct CatalogReferenceInstallationOutcomeRefused {
     /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited.
     pub retry_after_seconds: Option<i64>,
 }
-record!(
-    CatalogReferenceInstallationOutcomeRefused["kind" "refused"] { Field reason "reason",
-    Field retry_after_seconds "retryAfterSeconds" }
-);
+record!(CatalogReferenceInstallationOutcomeRefused ["kind" "refused"] {
+    Field reason "reason",
+    Field retry_after_seconds "retryAfterSeconds",
+});
+
 /// The reference pins a Skill. Apply the plan with skills.applyInstall.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1422,10 +1629,10 @@ pub struct CatalogReferenceInstallationOutcomeSkillInstallPlanned {
     /// Prepared Skill install plan.
     pub plan: SkillInstallPlan,
 }
-record!(
-    CatalogReferenceInstallationOutcomeSkillInstallPlanned["kind"
-    "skill-install-planned"] { Field plan "plan" }
-);
+record!(CatalogReferenceInstallationOutcomeSkillInstallPlanned ["kind" "skill-install-planned"] {
+    Field plan "plan",
+});
+
 /// Planning result for a materialisation reference with the honoured contract, or a typed refusal.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1441,11 +1648,13 @@ pub enum CatalogReferenceInstallationResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    CatalogReferenceInstallationResult "kind" { Outcome "outcome", NegotiationRefused
-    "negotiation-refused", InvalidRequest "invalid-request", NetworkFailure
-    "network-failure" }
-);
+tagged!(CatalogReferenceInstallationResult "kind" {
+    Outcome "outcome",
+    NegotiationRefused "negotiation-refused",
+    InvalidRequest "invalid-request",
+    NetworkFailure "network-failure",
+});
+
 /// `CatalogReferenceInstallationResult: Outcome` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1457,10 +1666,11 @@ pub struct CatalogReferenceInstallationResultOutcome {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    CatalogReferenceInstallationResultOutcome["kind" "outcome"] { Field outcome
-    "outcome", Field negotiated "negotiated" } rest["kind", "outcome", "negotiated"]
-);
+record!(CatalogReferenceInstallationResultOutcome ["kind" "outcome"] {
+    Field outcome "outcome",
+    Field negotiated "negotiated",
+} rest);
+
 /// Outcome of catalog.getGeneratedFeed: the feed with its entries, or one typed refusal. An entry that cannot be presented never fails the feed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1486,15 +1696,21 @@ pub enum CatalogResourceGeneratedFeedResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    CatalogResourceGeneratedFeedResult "kind" { Succeeded "succeeded", NegotiationRefused
-    "negotiation-refused", InvalidRequest "invalid-request", AuthenticationRequired
-    "authentication-required", PolicyRejected "policy-rejected", NetworkFailure
-    "network-failure", UnsafeRetrieval "unsafe-retrieval", MalformedCard
-    "malformed-card", Unavailable "unavailable" }
-);
+tagged!(CatalogResourceGeneratedFeedResult "kind" {
+    Succeeded "succeeded",
+    NegotiationRefused "negotiation-refused",
+    InvalidRequest "invalid-request",
+    AuthenticationRequired "authentication-required",
+    PolicyRejected "policy-rejected",
+    NetworkFailure "network-failure",
+    UnsafeRetrieval "unsafe-retrieval",
+    MalformedCard "malformed-card",
+    Unavailable "unavailable",
+});
+
 /// Canonical catalogue resource identity. The runtime rewrites accepted urn:ai and urn:air identifiers to urn:air, lowercases the authority, and preserves the remaining resource components.
 pub type CatalogResourceIdentity = String;
+
 /// Outcome of catalog.getSavedFeed: the feed with its entries, or one typed refusal. An entry that cannot be presented never fails the feed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1520,15 +1736,21 @@ pub enum CatalogResourceSavedFeedResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    CatalogResourceSavedFeedResult "kind" { Succeeded "succeeded", NegotiationRefused
-    "negotiation-refused", InvalidRequest "invalid-request", AuthenticationRequired
-    "authentication-required", PolicyRejected "policy-rejected", NetworkFailure
-    "network-failure", UnsafeRetrieval "unsafe-retrieval", MalformedCard
-    "malformed-card", Unavailable "unavailable" }
-);
+tagged!(CatalogResourceSavedFeedResult "kind" {
+    Succeeded "succeeded",
+    NegotiationRefused "negotiation-refused",
+    InvalidRequest "invalid-request",
+    AuthenticationRequired "authentication-required",
+    PolicyRejected "policy-rejected",
+    NetworkFailure "network-failure",
+    UnsafeRetrieval "unsafe-retrieval",
+    MalformedCard "malformed-card",
+    Unavailable "unavailable",
+});
+
 /// Bounded source-declared resource version, preserved exactly after validation and never inferred.
 pub type CatalogResourceVersion = String;
+
 /// A saved feed's identity. Its version changes only when the feed's definition is replaced, not when a referenced resource changes.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1540,10 +1762,12 @@ pub struct CatalogSavedFeedDescription {
     /// Version of the saved feed definition.
     pub version: i64,
 }
-record!(
-    CatalogSavedFeedDescription[] { Field id "id", Field name "name", Field version
-    "version" }
-);
+record!(CatalogSavedFeedDescription {
+    Field id "id",
+    Field name "name",
+    Field version "version",
+});
+
 /// An explicit numbered-page request. SDK consumers treat the token as opaque. For bound search, the runtime unwraps an expiring owner-bound reference to the private authority token; only the runtime changes the authority token's targetPage. Legacy unbound navigation keeps its authority-issued token semantics. No snapshot stability is promised.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1553,7 +1777,11 @@ pub struct CatalogSearchPage {
     /// Requested one-based page. Must not exceed either the token's signed pageCount or the navigation window ceil(1000 / pageSize). Repeat the search without page to discover newly available pages beyond that signed pageCount.
     pub number: i64,
 }
-record!(CatalogSearchPage[] { Field token "token", Field number "number" });
+record!(CatalogSearchPage {
+    Field token "token",
+    Field number "number",
+});
+
 impl CatalogSearchPage {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1564,6 +1792,7 @@ impl CatalogSearchPage {
         }
     }
 }
+
 /// Authority-reported navigation metadata, returned only to callers requiring catalog-search-pagination and only when a supported token is present. Tokenless first-page and continuation responses omit this object; no counts are inferred from candidates. The opaque token may be retained for previous or numbered navigation even when hasNextPage is false.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1585,12 +1814,17 @@ pub struct CatalogSearchPagination {
     /// Whether the authority token advertises a valid next target within the navigation window. Not inferred from token presence, truncated, or currentPage being less than pageCount.
     pub has_next_page: bool,
 }
-record!(
-    CatalogSearchPagination[] { Field token "token", Field current_page "currentPage",
-    Field page_size "pageSize", Field total_count "totalCount", Field
-    total_count_relation "totalCountRelation", Field page_count "pageCount", Field
-    max_page "maxPage", Field has_next_page "hasNextPage" }
-);
+record!(CatalogSearchPagination {
+    Field token "token",
+    Field current_page "currentPage",
+    Field page_size "pageSize",
+    Field total_count "totalCount",
+    Field total_count_relation "totalCountRelation",
+    Field page_count "pageCount",
+    Field max_page "maxPage",
+    Field has_next_page "hasNextPage",
+});
+
 /// A bounded catalog search. Both the query length and the result count are capped by the schema so a caller cannot request an unbounded scan.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1611,11 +1845,16 @@ pub struct CatalogSearchRequest {
     /// Numbered navigation using metadata from an earlier response. Requires catalog-search-pagination and the same query, kinds, categories and effective limit. Omit for a fresh first-page search.
     pub page: Option<CatalogSearchPage>,
 }
-record!(
-    CatalogSearchRequest[] { Field contract "contract", Field policy_session_id
-    "policySessionId", Field query "query", Field limit "limit", Field kinds "kinds",
-    Field categories "categories", Field page "page" }
-);
+record!(CatalogSearchRequest {
+    Field contract "contract",
+    Field policy_session_id "policySessionId",
+    Field query "query",
+    Field limit "limit",
+    Field kinds "kinds",
+    Field categories "categories",
+    Field page "page",
+});
+
 impl CatalogSearchRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1661,6 +1900,7 @@ impl CatalogSearchRequest {
         self
     }
 }
+
 /// Outcome of a catalog.search call: either bounded inert candidates, or one typed refusal. Never a partial success.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1690,14 +1930,20 @@ pub enum CatalogSearchResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    CatalogSearchResult "kind" { Succeeded "succeeded", NegotiationRefused
-    "negotiation-refused", UnsupportedKind "unsupported-kind", InvalidRequest
-    "invalid-request", AuthenticationRequired "authentication-required", PolicyRejected
-    "policy-rejected", NetworkFailure "network-failure", UnsafeRetrieval
-    "unsafe-retrieval", MalformedCard "malformed-card", ContractViolation
-    "contract-violation", Unavailable "unavailable" }
-);
+tagged!(CatalogSearchResult "kind" {
+    Succeeded "succeeded",
+    NegotiationRefused "negotiation-refused",
+    UnsupportedKind "unsupported-kind",
+    InvalidRequest "invalid-request",
+    AuthenticationRequired "authentication-required",
+    PolicyRejected "policy-rejected",
+    NetworkFailure "network-failure",
+    UnsafeRetrieval "unsafe-retrieval",
+    MalformedCard "malformed-card",
+    ContractViolation "contract-violation",
+    Unavailable "unavailable",
+});
+
 /// A completed catalog search containing inert candidate summaries. MCP server and AI skill variants carry a single-use handle; the Agent Plugin variant is handleless.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1713,11 +1959,14 @@ pub struct CatalogSearchSucceeded {
     /// Navigation metadata for callers explicitly requiring catalog-search-pagination. Omitted when the authority returns no token, including tokenless first-page and continuation responses. Counts are never substituted from candidates.length.
     pub pagination: Option<CatalogSearchPagination>,
 }
-record!(
-    CatalogSearchSucceeded["kind" "succeeded"] { Field search_id "searchId", Field
-    candidates "candidates", Field truncated "truncated", Field negotiated "negotiated",
-    Field pagination "pagination" }
-);
+record!(CatalogSearchSucceeded ["kind" "succeeded"] {
+    Field search_id "searchId",
+    Field candidates "candidates",
+    Field truncated "truncated",
+    Field negotiated "negotiated",
+    Field pagination "pagination",
+});
+
 /// Relationship of the backend-reported count to the complete query result set.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1727,7 +1976,10 @@ pub enum CatalogSearchTotalCountRelation {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogSearchTotalCountRelation { Unknown "unknown" });
+string_enum!(CatalogSearchTotalCountRelation {
+    Unknown "unknown",
+});
+
 /// The caller cancelled the selection interaction and the retained search state was released.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1735,7 +1987,10 @@ pub struct CatalogSelectionCancelled {
     /// The search identifier privately bound to the released selection group.
     pub search_id: String,
 }
-record!(CatalogSelectionCancelled["kind" "cancelled"] { Field search_id "searchId" });
+record!(CatalogSelectionCancelled ["kind" "cancelled"] {
+    Field search_id "searchId",
+});
+
 /// Terminal outcome declared for a retained catalog selection group
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1751,10 +2006,13 @@ pub enum CatalogSelectionDecision {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogSelectionDecision { Selected "selected", Declined "declined", Cancelled
-    "cancelled", TimedOut "timed-out" }
-);
+string_enum!(CatalogSelectionDecision {
+    Selected "selected",
+    Declined "declined",
+    Cancelled "cancelled",
+    TimedOut "timed-out",
+});
+
 /// The caller explicitly declined every candidate and the retained search state was released.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1762,7 +2020,10 @@ pub struct CatalogSelectionDeclined {
     /// The search identifier privately bound to the released selection group.
     pub search_id: String,
 }
-record!(CatalogSelectionDeclined["kind" "declined"] { Field search_id "searchId" });
+record!(CatalogSelectionDeclined ["kind" "declined"] {
+    Field search_id "searchId",
+});
+
 /// The selection reference belongs to another runtime instance or session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1770,7 +2031,10 @@ pub struct CatalogSelectionForeign {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
     pub message: String,
 }
-record!(CatalogSelectionForeign["kind" "foreign"] { Field message "message" });
+record!(CatalogSelectionForeign ["kind" "foreign"] {
+    Field message "message",
+});
+
 /// The selection reference was malformed or unknown.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1778,7 +2042,10 @@ pub struct CatalogSelectionInvalid {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
     pub message: String,
 }
-record!(CatalogSelectionInvalid["kind" "invalid"] { Field message "message" });
+record!(CatalogSelectionInvalid ["kind" "invalid"] {
+    Field message "message",
+});
+
 /// The selection group was already terminated or its pending host hand-off was already claimed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1786,7 +2053,10 @@ pub struct CatalogSelectionReplayed {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
     pub message: String,
 }
-record!(CatalogSelectionReplayed["kind" "replayed"] { Field message "message" });
+record!(CatalogSelectionReplayed ["kind" "replayed"] {
+    Field message "message",
+});
+
 /// Terminates one retained catalog selection group through an opaque reference previously returned by the model-safe search projection.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1800,10 +2070,13 @@ pub struct CatalogSelectionRequest {
     /// The terminal outcome declared by the caller. Timed-out means the host's live interaction deadline elapsed; a reference whose runtime TTL elapsed is rejected separately as stale.
     pub outcome: CatalogSelectionDecision,
 }
-record!(
-    CatalogSelectionRequest[] { Field contract "contract", Field session_id "sessionId",
-    Field selection_ref "selectionRef", Field outcome "outcome" }
-);
+record!(CatalogSelectionRequest {
+    Field contract "contract",
+    Field session_id "sessionId",
+    Field selection_ref "selectionRef",
+    Field outcome "outcome",
+});
+
 impl CatalogSelectionRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1821,6 +2094,7 @@ impl CatalogSelectionRequest {
         }
     }
 }
+
 /// Typed outcome of catalog.select. Only the selected host result carries a fresh candidate handle; the model-facing projection removes both that handle and searchId.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1852,12 +2126,21 @@ pub enum CatalogSelectionResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    CatalogSelectionResult "kind" { Selected "selected", Declined "declined", Cancelled
-    "cancelled", TimedOut "timed-out", Invalid "invalid", Stale "stale", Replayed
-    "replayed", Foreign "foreign", WrongKind "wrong-kind", NegotiationRefused
-    "negotiation-refused", InvalidRequest "invalid-request", Unavailable "unavailable" }
-);
+tagged!(CatalogSelectionResult "kind" {
+    Selected "selected",
+    Declined "declined",
+    Cancelled "cancelled",
+    TimedOut "timed-out",
+    Invalid "invalid",
+    Stale "stale",
+    Replayed "replayed",
+    Foreign "foreign",
+    WrongKind "wrong-kind",
+    NegotiationRefused "negotiation-refused",
+    InvalidRequest "invalid-request",
+    Unavailable "unavailable",
+});
+
 /// The chosen candidate was transferred into a fresh bounded single-use handle for a later explicit planning request.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1867,10 +2150,11 @@ pub struct CatalogSelectionSelected {
     /// The exact search identifier privately bound to the selected candidate.
     pub search_id: String,
 }
-record!(
-    CatalogSelectionSelected["kind" "selected"] { Field candidate_handle
-    "candidateHandle", Field search_id "searchId" }
-);
+record!(CatalogSelectionSelected ["kind" "selected"] {
+    Field candidate_handle "candidateHandle",
+    Field search_id "searchId",
+});
+
 /// The runtime-enforced selection reference lifetime elapsed before the request arrived.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1878,7 +2162,10 @@ pub struct CatalogSelectionStale {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
     pub message: String,
 }
-record!(CatalogSelectionStale["kind" "stale"] { Field message "message" });
+record!(CatalogSelectionStale ["kind" "stale"] {
+    Field message "message",
+});
+
 /// The host declared that its live selection interaction timed out, and the retained search state was released.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1886,7 +2173,10 @@ pub struct CatalogSelectionTimedOut {
     /// The search identifier privately bound to the released selection group.
     pub search_id: String,
 }
-record!(CatalogSelectionTimedOut["kind" "timed-out"] { Field search_id "searchId" });
+record!(CatalogSelectionTimedOut ["kind" "timed-out"] {
+    Field search_id "searchId",
+});
+
 /// The presented opaque handle was issued for another catalog operation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1894,7 +2184,10 @@ pub struct CatalogSelectionWrongKind {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
     pub message: String,
 }
-record!(CatalogSelectionWrongKind["kind" "wrong-kind"] { Field message "message" });
+record!(CatalogSelectionWrongKind ["kind" "wrong-kind"] {
+    Field message "message",
+});
+
 /// Authority-computed exposure eligibility, kept separate from tier. The current tier-only Agent Finder response maps to `unknown`, never to a locally inferred eligibility.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1910,10 +2203,13 @@ pub enum CatalogTrustEligibility {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogTrustEligibility { Default "default", Expanded "expanded", Hidden "hidden",
-    Unknown "unknown" }
-);
+string_enum!(CatalogTrustEligibility {
+    Default "default",
+    Expanded "expanded",
+    Hidden "hidden",
+    Unknown "unknown",
+});
+
 /// Where and when the runtime observed the trust metadata. Observation time is not the authority's evaluation time and must not be used to infer staleness.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1923,9 +2219,11 @@ pub struct CatalogTrustProvenance {
     /// ISO 8601 timestamp with a timezone offset at which the runtime observed the search result carrying this trust field.
     pub observed_at: String,
 }
-record!(
-    CatalogTrustProvenance[] { Field source "source", Field observed_at "observedAt" }
-);
+record!(CatalogTrustProvenance {
+    Field source "source",
+    Field observed_at "observedAt",
+});
+
 /// A versioned, bounded trust observation carried unchanged with a catalog candidate and its private handle context. Current observations require a recognised T1/T2 tier; every non-current state structurally forbids a tier. Eligibility remains `unknown` while Agent Finder supplies no exposure decision, and states absent from its current wire are never inferred from age, relevance, popularity, or a tier transition.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1947,11 +2245,16 @@ pub enum CatalogTrustSnapshot {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    CatalogTrustSnapshot "status" { Current "current", Absent "absent", Stale "stale",
-    Downgraded "downgraded", Revoked "revoked", Unsupported "unsupported", Malformed
-    "malformed" }
-);
+tagged!(CatalogTrustSnapshot "status" {
+    Current "current",
+    Absent "absent",
+    Stale "stale",
+    Downgraded "downgraded",
+    Revoked "revoked",
+    Unsupported "unsupported",
+    Malformed "malformed",
+});
+
 /// Discriminator: the authority omitted trust metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1963,10 +2266,12 @@ pub struct CatalogTrustSnapshotAbsent {
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
-record!(
-    CatalogTrustSnapshotAbsent["status" "absent"] { Field schema_version "schemaVersion",
-    Field eligibility "eligibility", Field provenance "provenance" }
-);
+record!(CatalogTrustSnapshotAbsent ["status" "absent"] {
+    Field schema_version "schemaVersion",
+    Field eligibility "eligibility",
+    Field provenance "provenance",
+});
+
 /// The authority omitted trust metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1976,7 +2281,10 @@ pub enum CatalogTrustSnapshotAbsentStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogTrustSnapshotAbsentStatus { Absent "absent" });
+string_enum!(CatalogTrustSnapshotAbsentStatus {
+    Absent "absent",
+});
+
 /// A recognised current Agent Finder T1 or T2 trust tier.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1990,11 +2298,13 @@ pub struct CatalogTrustSnapshotCurrent {
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
-record!(
-    CatalogTrustSnapshotCurrent["status" "current"] { Field schema_version
-    "schemaVersion", Field tier "tier", Field eligibility "eligibility", Field provenance
-    "provenance" }
-);
+record!(CatalogTrustSnapshotCurrent ["status" "current"] {
+    Field schema_version "schemaVersion",
+    Field tier "tier",
+    Field eligibility "eligibility",
+    Field provenance "provenance",
+});
+
 /// A recognised T1 or T2 service tier was observed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2004,7 +2314,10 @@ pub enum CatalogTrustSnapshotCurrentStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogTrustSnapshotCurrentStatus { Current "current" });
+string_enum!(CatalogTrustSnapshotCurrentStatus {
+    Current "current",
+});
+
 /// Discriminator: the authority explicitly reported a downgraded assessment.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2016,10 +2329,12 @@ pub struct CatalogTrustSnapshotDowngraded {
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
-record!(
-    CatalogTrustSnapshotDowngraded["status" "downgraded"] { Field schema_version
-    "schemaVersion", Field eligibility "eligibility", Field provenance "provenance" }
-);
+record!(CatalogTrustSnapshotDowngraded ["status" "downgraded"] {
+    Field schema_version "schemaVersion",
+    Field eligibility "eligibility",
+    Field provenance "provenance",
+});
+
 /// The authority explicitly reported a downgraded assessment.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2029,7 +2344,10 @@ pub enum CatalogTrustSnapshotDowngradedStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogTrustSnapshotDowngradedStatus { Downgraded "downgraded" });
+string_enum!(CatalogTrustSnapshotDowngradedStatus {
+    Downgraded "downgraded",
+});
+
 /// Discriminator: the trust field was empty, unbounded, or had the wrong JSON type.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2041,10 +2359,12 @@ pub struct CatalogTrustSnapshotMalformed {
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
-record!(
-    CatalogTrustSnapshotMalformed["status" "malformed"] { Field schema_version
-    "schemaVersion", Field eligibility "eligibility", Field provenance "provenance" }
-);
+record!(CatalogTrustSnapshotMalformed ["status" "malformed"] {
+    Field schema_version "schemaVersion",
+    Field eligibility "eligibility",
+    Field provenance "provenance",
+});
+
 /// The trust field was empty, unbounded, or had the wrong JSON type.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2054,7 +2374,10 @@ pub enum CatalogTrustSnapshotMalformedStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogTrustSnapshotMalformedStatus { Malformed "malformed" });
+string_enum!(CatalogTrustSnapshotMalformedStatus {
+    Malformed "malformed",
+});
+
 /// Discriminator: the authority explicitly revoked the assessment.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2066,10 +2389,12 @@ pub struct CatalogTrustSnapshotRevoked {
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
-record!(
-    CatalogTrustSnapshotRevoked["status" "revoked"] { Field schema_version
-    "schemaVersion", Field eligibility "eligibility", Field provenance "provenance" }
-);
+record!(CatalogTrustSnapshotRevoked ["status" "revoked"] {
+    Field schema_version "schemaVersion",
+    Field eligibility "eligibility",
+    Field provenance "provenance",
+});
+
 /// The authority explicitly revoked its assessment.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2079,7 +2404,10 @@ pub enum CatalogTrustSnapshotRevokedStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogTrustSnapshotRevokedStatus { Revoked "revoked" });
+string_enum!(CatalogTrustSnapshotRevokedStatus {
+    Revoked "revoked",
+});
+
 /// Schema version of the catalogue trust snapshot envelope
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2089,7 +2417,10 @@ pub enum CatalogTrustSnapshotSchemaVersion {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogTrustSnapshotSchemaVersion { V1 "v1" });
+string_enum!(CatalogTrustSnapshotSchemaVersion {
+    V1 "v1",
+});
+
 /// Discriminator: the authority explicitly marked the assessment stale.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2101,10 +2432,12 @@ pub struct CatalogTrustSnapshotStale {
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
-record!(
-    CatalogTrustSnapshotStale["status" "stale"] { Field schema_version "schemaVersion",
-    Field eligibility "eligibility", Field provenance "provenance" }
-);
+record!(CatalogTrustSnapshotStale ["status" "stale"] {
+    Field schema_version "schemaVersion",
+    Field eligibility "eligibility",
+    Field provenance "provenance",
+});
+
 /// The authority explicitly marked its assessment stale.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2114,7 +2447,10 @@ pub enum CatalogTrustSnapshotStaleStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogTrustSnapshotStaleStatus { Stale "stale" });
+string_enum!(CatalogTrustSnapshotStaleStatus {
+    Stale "stale",
+});
+
 /// Discriminator: the authority supplied a bounded trust value this runtime does not understand.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2126,10 +2462,12 @@ pub struct CatalogTrustSnapshotUnsupported {
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
-record!(
-    CatalogTrustSnapshotUnsupported["status" "unsupported"] { Field schema_version
-    "schemaVersion", Field eligibility "eligibility", Field provenance "provenance" }
-);
+record!(CatalogTrustSnapshotUnsupported ["status" "unsupported"] {
+    Field schema_version "schemaVersion",
+    Field eligibility "eligibility",
+    Field provenance "provenance",
+});
+
 /// The authority supplied a bounded trust value this runtime does not understand.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2139,7 +2477,10 @@ pub enum CatalogTrustSnapshotUnsupportedStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogTrustSnapshotUnsupportedStatus { Unsupported "unsupported" });
+string_enum!(CatalogTrustSnapshotUnsupportedStatus {
+    Unsupported "unsupported",
+});
+
 /// Bounded authority that supplied a catalogue trust observation
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2149,7 +2490,10 @@ pub enum CatalogTrustSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogTrustSource { AgentFinder "agent-finder" });
+string_enum!(CatalogTrustSource {
+    AgentFinder "agent-finder",
+});
+
 /// Service-computed trust tier currently emitted by Agent Finder. It is independent of search score, popularity, and client-side ranking.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2161,7 +2505,11 @@ pub enum CatalogTrustTier {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(CatalogTrustTier { T1 "T1", T2 "T2" });
+string_enum!(CatalogTrustTier {
+    T1 "T1",
+    T2 "T2",
+});
+
 /// The operation is not available on this runtime. Distinct from a network failure: nothing was attempted.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2171,10 +2519,11 @@ pub struct CatalogUnavailableError {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
     pub message: String,
 }
-record!(
-    CatalogUnavailableError["kind" "unavailable"] { Field reason "reason", Field message
-    "message" }
-);
+record!(CatalogUnavailableError ["kind" "unavailable"] {
+    Field reason "reason",
+    Field message "message",
+});
+
 /// Why a catalog operation is not available on this runtime
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2194,12 +2543,15 @@ pub enum CatalogUnavailableReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogUnavailableReason { SearchUnavailable "search-unavailable",
-    PlanningUnavailable "planning-unavailable", SelectionUnavailable
-    "selection-unavailable", AuthorityNotConfigured "authority-not-configured",
-    DisabledByPolicy "disabled-by-policy", FeedNotFound "feed-not-found" }
-);
+string_enum!(CatalogUnavailableReason {
+    SearchUnavailable "search-unavailable",
+    PlanningUnavailable "planning-unavailable",
+    SelectionUnavailable "selection-unavailable",
+    AuthorityNotConfigured "authority-not-configured",
+    DisabledByPolicy "disabled-by-policy",
+    FeedNotFound "feed-not-found",
+});
+
 /// No transport this runtime can use is available for the requested server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2209,10 +2561,11 @@ pub struct CatalogUnavailableTransportError {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
     pub message: String,
 }
-record!(
-    CatalogUnavailableTransportError["kind" "unavailable-transport"] { Field reason
-    "reason", Field message "message" }
-);
+record!(CatalogUnavailableTransportError ["kind" "unavailable-transport"] {
+    Field reason "reason",
+    Field message "message",
+});
+
 /// Why no usable transport could be offered
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2226,11 +2579,12 @@ pub enum CatalogUnavailableTransportReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogUnavailableTransportReason { NoEligibleTransport "no-eligible-transport",
-    TransportNotSupported "transport-not-supported", RemoteEnumerationUnavailable
-    "remote-enumeration-unavailable" }
-);
+string_enum!(CatalogUnavailableTransportReason {
+    NoEligibleTransport "no-eligible-transport",
+    TransportNotSupported "transport-not-supported",
+    RemoteEnumerationUnavailable "remote-enumeration-unavailable",
+});
+
 /// Retrieval was refused by the runtime's hardened fetch boundary before any request left the process, or before a redirect was followed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2240,10 +2594,11 @@ pub struct CatalogUnsafeRetrievalError {
     /// Human-readable explanation, safe to surface. Never contains the refused URL, nor a query, handle, or secret.
     pub message: String,
 }
-record!(
-    CatalogUnsafeRetrievalError["kind" "unsafe-retrieval"] { Field reason "reason", Field
-    message "message" }
-);
+record!(CatalogUnsafeRetrievalError ["kind" "unsafe-retrieval"] {
+    Field reason "reason",
+    Field message "message",
+});
+
 /// Which hardened-fetch control refused a retrieval
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2263,12 +2618,15 @@ pub enum CatalogUnsafeRetrievalReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CatalogUnsafeRetrievalReason { BlockedScheme "blocked-scheme", CredentialsInUrl
-    "credentials-in-url", BlockedAddress "blocked-address", RedirectToBlockedAddress
-    "redirect-to-blocked-address", ProxyRejected "proxy-rejected", HostNotPermitted
-    "host-not-permitted" }
-);
+string_enum!(CatalogUnsafeRetrievalReason {
+    BlockedScheme "blocked-scheme",
+    CredentialsInUrl "credentials-in-url",
+    BlockedAddress "blocked-address",
+    RedirectToBlockedAddress "redirect-to-blocked-address",
+    ProxyRejected "proxy-rejected",
+    HostNotPermitted "host-not-permitted",
+});
+
 /// The request asked for a candidate kind this runtime does not serve.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2280,7 +2638,8 @@ pub struct CatalogUnsupportedKindError {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
     pub message: String,
 }
-record!(
-    CatalogUnsupportedKindError["kind" "unsupported-kind"] { Field requested_kinds
-    "requestedKinds", Field supported_kinds "supportedKinds", Field message "message" }
-);
+record!(CatalogUnsupportedKindError ["kind" "unsupported-kind"] {
+    Field requested_kinds "requestedKinds",
+    Field supported_kinds "supportedKinds",
+    Field message "message",
+});

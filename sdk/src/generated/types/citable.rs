@@ -17,7 +17,10 @@ pub struct CitableSource {
     /// File path relative to the agent's workspace root, when the source is a file.
     pub path: Option<String>,
 }
-record!(
-    CitableSource[] { Field id "id", Field title "title", Field content "content", Field
-    url "url", Field path "path" }
-);
+record!(CitableSource {
+    Field id "id",
+    Field title "title",
+    Field content "content",
+    Field url "url",
+    Field path "path",
+});

@@ -15,7 +15,12 @@ pub enum CitationLocation {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(CitationLocation "type" { Char "char", Page "page", Block "block" });
+tagged!(CitationLocation "type" {
+    Char "char",
+    Page "page",
+    Block "block",
+});
+
 /// A content-block range within a structured source document.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -27,10 +32,11 @@ pub struct CitationLocationBlock {
     /// Index of the last content block of the cited range (zero-based, exclusive).
     pub end_block: i64,
 }
-record!(
-    CitationLocationBlock["type" "block"] { Field start_block "startBlock", Field
-    end_block "endBlock" }
-);
+record!(CitationLocationBlock ["type" "block"] {
+    Field start_block "startBlock",
+    Field end_block "endBlock",
+});
+
 /// A character range within the source's text content.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -42,10 +48,11 @@ pub struct CitationLocationChar {
     /// End character offset within the source text (zero-based, exclusive).
     pub end_index: i64,
 }
-record!(
-    CitationLocationChar["type" "char"] { Field start_index "startIndex", Field end_index
-    "endIndex" }
-);
+record!(CitationLocationChar ["type" "char"] {
+    Field start_index "startIndex",
+    Field end_index "endIndex",
+});
+
 /// A page range within a paginated source document.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -57,10 +64,11 @@ pub struct CitationLocationPage {
     /// Last page number of the cited range (inclusive).
     pub end_page: i64,
 }
-record!(
-    CitationLocationPage["type" "page"] { Field start_page "startPage", Field end_page
-    "endPage" }
-);
+record!(CitationLocationPage ["type" "page"] {
+    Field start_page "startPage",
+    Field end_page "endPage",
+});
+
 /// The system that produced a citation.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -76,9 +84,12 @@ pub enum CitationProvider {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CitationProvider { Anthropic "anthropic", Openai "openai", Client "client" }
-);
+string_enum!(CitationProvider {
+    Anthropic "anthropic",
+    Openai "openai",
+    Client "client",
+});
+
 /// A single citation occurrence linking a span of generated text to a supporting source.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -94,10 +105,13 @@ pub struct CitationReference {
     /// Provider-native citation correlation data (e.g. Anthropic search_result_index / document_index), passed through opaquely for debugging and forward compatibility.
     pub provider_metadata: Option<serde_json::Value>,
 }
-record!(
-    CitationReference[] { Field source_id "sourceId", Field cited_text "citedText", Field
-    location "location", Field provider_metadata "providerMetadata" }
-);
+record!(CitationReference {
+    Field source_id "sourceId",
+    Field cited_text "citedText",
+    Field location "location",
+    Field provider_metadata "providerMetadata",
+});
+
 /// A source that backs one or more cited spans in the assistant's response.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -115,10 +129,14 @@ pub struct CitationSource {
     /// File path relative to the agent's workspace root, when the source is a file.
     pub path: Option<String>,
 }
-record!(
-    CitationSource[] { Field id "id", Field provider "provider", Field title "title",
-    Field url "url", Field path "path" }
-);
+record!(CitationSource {
+    Field id "id",
+    Field provider "provider",
+    Field title "title",
+    Field url "url",
+    Field path "path",
+});
+
 /// A contiguous span of generated assistant text and the source references that support it.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -132,7 +150,8 @@ pub struct CitationSpan {
     /// The sources that support this span of generated text.
     pub references: Vec<CitationReference>,
 }
-record!(
-    CitationSpan[] { Field start_index "startIndex", Field end_index "endIndex", Field
-    references "references" }
-);
+record!(CitationSpan {
+    Field start_index "startIndex",
+    Field end_index "endIndex",
+    Field references "references",
+});

@@ -2,6 +2,7 @@
 
 /// Client-owned, case-sensitive string metadata persisted with a local session. Clients should namespace keys by owner. Keys must be non-empty and at most 256 UTF-8 bytes; keys under `copilot/` and `github/` are reserved. Values may contain at most 16 KiB of UTF-8 data. A bag may contain at most 128 entries and its serialized sidecar may contain at most 64 KiB. The runtime stores but never interprets these values.
 pub type ClientMetadata = std::collections::BTreeMap<String, String>;
+
 /// Why the runtime requests client-task cancellation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -13,10 +14,11 @@ pub enum ClientTaskCancelReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ClientTaskCancelReason { CancelRequested "cancel_requested", SessionShutdown
-    "session_shutdown" }
-);
+string_enum!(ClientTaskCancelReason {
+    CancelRequested "cancel_requested",
+    SessionShutdown "session_shutdown",
+});
+
 /// Runtime-to-owner cancellation request for a client-owned task.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -34,11 +36,14 @@ pub struct ClientTaskCancelRequest {
     /// Reason the runtime requests cancellation
     pub reason: ClientTaskCancelReason,
 }
-record!(
-    ClientTaskCancelRequest[] { Field session_id "sessionId", Field id "id", Field
-    client_task_id "clientTaskId", Field cancellation_id "cancellationId", Field reason
-    "reason" }
-);
+record!(ClientTaskCancelRequest {
+    Field session_id "sessionId",
+    Field id "id",
+    Field client_task_id "clientTaskId",
+    Field cancellation_id "cancellationId",
+    Field reason "reason",
+});
+
 /// Whether the client authoritatively confirmed its external work stopped.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -46,7 +51,10 @@ pub struct ClientTaskCancelResult {
     /// True only when the owner confirms that external work stopped before responding
     pub cancelled: bool,
 }
-record!(ClientTaskCancelResult[] { Field cancelled "cancelled" });
+record!(ClientTaskCancelResult {
+    Field cancelled "cancelled",
+});
+
 impl ClientTaskCancelResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

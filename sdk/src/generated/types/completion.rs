@@ -23,13 +23,17 @@ pub struct CompletionReceiptData {
     /// Number of failed structured tool completions in the covered range.
     pub failed_tool_count: i64,
 }
-record!(
-    CompletionReceiptData[] { Field schema_version "schemaVersion", Field attempt
-    "attempt", Field source_event_id "sourceEventId", Field event_range "eventRange",
-    Field stop_reason "stopReason", Field final_tool "finalTool", Field
-    successful_tool_count "successfulToolCount", Field failed_tool_count
-    "failedToolCount" }
-);
+record!(CompletionReceiptData {
+    Field schema_version "schemaVersion",
+    Field attempt "attempt",
+    Field source_event_id "sourceEventId",
+    Field event_range "eventRange",
+    Field stop_reason "stopReason",
+    Field final_tool "finalTool",
+    Field successful_tool_count "successfulToolCount",
+    Field failed_tool_count "failedToolCount",
+});
+
 /// Inclusive durable event range summarized by a completion receipt.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -39,10 +43,11 @@ pub struct CompletionReceiptEventRange {
     /// Identifier of the assistant turn-end event that ends the covered exchange. Always equals the receipt's sourceEventId, so either field is a valid join key.
     pub end_event_id: String,
 }
-record!(
-    CompletionReceiptEventRange[] { Field start_event_id "startEventId", Field
-    end_event_id "endEventId" }
-);
+record!(CompletionReceiptEventRange {
+    Field start_event_id "startEventId",
+    Field end_event_id "endEventId",
+});
+
 /// Final structured tool completion in the covered event range.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -56,10 +61,13 @@ pub struct CompletionReceiptFinalTool {
     /// Process exit code from a structured shell result, when available.
     pub exit_code: Option<i64>,
 }
-record!(
-    CompletionReceiptFinalTool[] { Field tool_call_id "toolCallId", Field tool_name
-    "toolName", Field status "status", Field exit_code "exitCode" }
-);
+record!(CompletionReceiptFinalTool {
+    Field tool_call_id "toolCallId",
+    Field tool_name "toolName",
+    Field status "status",
+    Field exit_code "exitCode",
+});
+
 /// Runtime reason the completion decision was accepted.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -73,10 +81,12 @@ pub enum CompletionReceiptStopReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CompletionReceiptStopReason { Natural "natural", TerminalTool "terminal_tool",
-    AgentStopBlockLimit "agent_stop_block_limit" }
-);
+string_enum!(CompletionReceiptStopReason {
+    Natural "natural",
+    TerminalTool "terminal_tool",
+    AgentStopBlockLimit "agent_stop_block_limit",
+});
+
 /// Structured terminal status from a tool completion event.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -94,7 +104,10 @@ pub enum CompletionReceiptToolStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CompletionReceiptToolStatus { Success "success", Failure "failure", Timeout
-    "timeout", Rejected "rejected", Denied "denied" }
-);
+string_enum!(CompletionReceiptToolStatus {
+    Success "success",
+    Failure "failure",
+    Timeout "timeout",
+    Rejected "rejected",
+    Denied "denied",
+});

@@ -13,10 +13,11 @@ pub struct ConfigureSessionExtensionsParams {
     /// Internal to the CLI: it may change or go without notice.
     pub controller: Option<serde_json::Value>,
 }
-record!(
-    ConfigureSessionExtensionsParams[] { Field session_id "sessionId", Field controller
-    "controller" }
-);
+record!(ConfigureSessionExtensionsParams {
+    Field session_id "sessionId",
+    Field controller "controller",
+});
+
 impl ConfigureSessionExtensionsParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

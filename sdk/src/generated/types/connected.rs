@@ -27,13 +27,20 @@ pub struct ConnectedRemoteSessionMetadata {
     /// Remote session state returned by the backing service.
     pub state: Option<String>,
 }
-record!(
-    ConnectedRemoteSessionMetadata[] { Field session_id "sessionId", Field name "name",
-    Field summary "summary", Field start_time "startTime", Field modified_time
-    "modifiedTime", Field repository "repository", Field pull_request_number
-    "pullRequestNumber", Field resource_id "resourceId", Field kind "kind", Field
-    stale_at "staleAt", Field state "state" }
-);
+record!(ConnectedRemoteSessionMetadata {
+    Field session_id "sessionId",
+    Field name "name",
+    Field summary "summary",
+    Field start_time "startTime",
+    Field modified_time "modifiedTime",
+    Field repository "repository",
+    Field pull_request_number "pullRequestNumber",
+    Field resource_id "resourceId",
+    Field kind "kind",
+    Field stale_at "staleAt",
+    Field state "state",
+});
+
 /// Neutral SDK discriminator for the connected remote session kind.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -45,10 +52,11 @@ pub enum ConnectedRemoteSessionMetadataKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ConnectedRemoteSessionMetadataKind { RemoteSession "remote-session", CodingAgent
-    "coding-agent" }
-);
+string_enum!(ConnectedRemoteSessionMetadataKind {
+    RemoteSession "remote-session",
+    CodingAgent "coding-agent",
+});
+
 /// Repository associated with the connected remote session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -60,7 +68,8 @@ pub struct ConnectedRemoteSessionMetadataRepository {
     /// Branch associated with the remote session.
     pub branch: String,
 }
-record!(
-    ConnectedRemoteSessionMetadataRepository[] { Field owner "owner", Field name "name",
-    Field branch "branch" }
-);
+record!(ConnectedRemoteSessionMetadataRepository {
+    Field owner "owner",
+    Field name "name",
+    Field branch "branch",
+});

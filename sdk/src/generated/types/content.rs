@@ -9,7 +9,10 @@ pub struct ContentExclusionCheckPathsRequest {
     /// Local file system absolute paths within the session working directory to check. Results are returned in the same order, including duplicates.
     pub paths: Vec<String>,
 }
-record!(ContentExclusionCheckPathsRequest[] { Field paths "paths" });
+record!(ContentExclusionCheckPathsRequest {
+    Field paths "paths",
+});
+
 impl ContentExclusionCheckPathsRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -17,6 +20,7 @@ impl ContentExclusionCheckPathsRequest {
         Self { paths }
     }
 }
+
 /// Batch content-exclusion result. Callers must fail closed when policy evaluation is unavailable.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -28,10 +32,11 @@ pub struct ContentExclusionCheckPathsResult {
     /// Per-path decisions in request order. Empty when available is false.
     pub checks: Vec<ContentExclusionPathCheck>,
 }
-record!(
-    ContentExclusionCheckPathsResult[] { Field available "available", Field checks
-    "checks" }
-);
+record!(ContentExclusionCheckPathsResult {
+    Field available "available",
+    Field checks "checks",
+});
+
 /// Content-exclusion decision for one requested path.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -43,7 +48,11 @@ pub struct ContentExclusionPathCheck {
     /// Whether the session's complete content-exclusion policy excludes the path.
     pub excluded: bool,
 }
-record!(ContentExclusionPathCheck[] { Field path "path", Field excluded "excluded" });
+record!(ContentExclusionPathCheck {
+    Field path "path",
+    Field excluded "excluded",
+});
+
 /// Candidate content-exclusion policies to validate, as the raw JSON text a host received. The text is supplied unparsed so that a syntax error and a schema violation are both reported by the runtime's own validator rather than by the caller's JSON parser.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -53,9 +62,10 @@ pub struct ContentExclusionValidatePoliciesRequest {
     /// Unparsed JSON text expected to hold an array of content-exclusion policies.
     pub policies_json: String,
 }
-record!(
-    ContentExclusionValidatePoliciesRequest[] { Field policies_json "policiesJson" }
-);
+record!(ContentExclusionValidatePoliciesRequest {
+    Field policies_json "policiesJson",
+});
+
 impl ContentExclusionValidatePoliciesRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -65,6 +75,7 @@ impl ContentExclusionValidatePoliciesRequest {
         }
     }
 }
+
 /// The accepted policies, parsed and normalized. A rejected input is reported as an error rather than in this result.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -74,7 +85,10 @@ pub struct ContentExclusionValidatePoliciesResult {
     /// Validated policy objects in input order. Raw JSON preserves every field returned by the runtime's policy parser.
     pub policies: Vec<serde_json::Value>,
 }
-record!(ContentExclusionValidatePoliciesResult[] { Field policies "policies" });
+record!(ContentExclusionValidatePoliciesResult {
+    Field policies "policies",
+});
+
 /// Controls how MCP tool result content is filtered: none leaves content unchanged, markdown sanitizes HTML while preserving Markdown-friendly output, and hidden_characters removes characters that can hide directives.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -88,7 +102,8 @@ pub enum ContentFilterMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ContentFilterMode { None "none", Markdown "markdown", HiddenCharacters
-    "hidden_characters" }
-);
+string_enum!(ContentFilterMode {
+    None "none",
+    Markdown "markdown",
+    HiddenCharacters "hidden_characters",
+});

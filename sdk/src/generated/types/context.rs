@@ -9,10 +9,11 @@ pub struct ContextClearedData {
     /// Number of conversation messages that were cleared
     pub messages_cleared: i64,
 }
-record!(
-    ContextClearedData[] { Field initial_message "initialMessage", Field messages_cleared
-    "messagesCleared" }
-);
+record!(ContextClearedData {
+    Field initial_message "initialMessage",
+    Field messages_cleared "messagesCleared",
+});
+
 /// A single large message currently in context.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -26,10 +27,13 @@ pub struct ContextHeaviestMessage {
     /// Token count currently in context for this individual message.
     pub tokens: i64,
 }
-record!(
-    ContextHeaviestMessage[] { Field id "id", Field label "label", Field role "role",
-    Field tokens "tokens" }
-);
+record!(ContextHeaviestMessage {
+    Field id "id",
+    Field label "label",
+    Field role "role",
+    Field tokens "tokens",
+});
+
 /// Context tier for models that support multiple context-window sizes.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -41,4 +45,7 @@ pub enum ContextTier {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ContextTier { Default "default", LongContext "long_context" });
+string_enum!(ContextTier {
+    Default "default",
+    LongContext "long_context",
+});

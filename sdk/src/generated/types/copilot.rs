@@ -7,10 +7,10 @@ pub struct CopilotApiTokenAuthInfo {
     /// Snapshot of the authenticated user's Copilot subscription info, if known. Mirrors the GitHub API `/copilot_internal/v2/token` user response shape — the runtime trusts this verbatim and does not re-fetch when set.
     pub copilot_user: Option<CopilotUserResponse>,
 }
-record!(
-    CopilotApiTokenAuthInfo["type" "copilot-api-token", "host" "https://github.com"] {
-    Field copilot_user "copilotUser" }
-);
+record!(CopilotApiTokenAuthInfo ["type" "copilot-api-token", "host" "https://github.com"] {
+    Field copilot_user "copilotUser",
+});
+
 impl CopilotApiTokenAuthInfo {
     /// Sets [`copilot_user`](Self::copilot_user).
     #[inline]
@@ -19,6 +19,7 @@ impl CopilotApiTokenAuthInfo {
         self
     }
 }
+
 /// Snapshot of the authenticated user's Copilot subscription info, if known. Mirrors the GitHub API `/copilot_internal/v2/token` user response shape — the runtime trusts this verbatim and does not re-fetch when set.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -82,24 +83,36 @@ pub struct CopilotUserResponse {
     /// Whether CLI remote control is enabled for the user.
     pub cli_remote_control_enabled: Option<bool>,
 }
-record!(
-    CopilotUserResponse[] { Field login "login", Field access_type_sku "access_type_sku",
-    Field analytics_tracking_id "analytics_tracking_id", Field assigned_date
-    "assigned_date", Field can_signup_for_limited "can_signup_for_limited", Field
-    chat_enabled "chat_enabled", Field copilot_plan "copilot_plan", Field
-    copilotignore_enabled "copilotignore_enabled", Field endpoints "endpoints", Field
-    organization_login_list "organization_login_list", Field organization_list
-    "organization_list", Field enterprise_list "enterprise_list", Field
-    codex_agent_enabled "codex_agent_enabled", Field is_mcp_enabled "is_mcp_enabled",
-    Field quota_reset_date "quota_reset_date", Field quota_snapshots "quota_snapshots",
-    Field restricted_telemetry "restricted_telemetry", Field is_staff "is_staff", Field
-    te "te", Field token_based_billing "token_based_billing", Field can_upgrade_plan
-    "can_upgrade_plan", Field quota_reset_date_utc "quota_reset_date_utc", Field
-    limited_user_quotas "limited_user_quotas", Field limited_user_reset_date
-    "limited_user_reset_date", Field monthly_quotas "monthly_quotas", Field
-    cloud_session_storage_enabled "cloud_session_storage_enabled", Field
-    cli_remote_control_enabled "cli_remote_control_enabled" }
-);
+record!(CopilotUserResponse {
+    Field login "login",
+    Field access_type_sku "access_type_sku",
+    Field analytics_tracking_id "analytics_tracking_id",
+    Field assigned_date "assigned_date",
+    Field can_signup_for_limited "can_signup_for_limited",
+    Field chat_enabled "chat_enabled",
+    Field copilot_plan "copilot_plan",
+    Field copilotignore_enabled "copilotignore_enabled",
+    Field endpoints "endpoints",
+    Field organization_login_list "organization_login_list",
+    Field organization_list "organization_list",
+    Field enterprise_list "enterprise_list",
+    Field codex_agent_enabled "codex_agent_enabled",
+    Field is_mcp_enabled "is_mcp_enabled",
+    Field quota_reset_date "quota_reset_date",
+    Field quota_snapshots "quota_snapshots",
+    Field restricted_telemetry "restricted_telemetry",
+    Field is_staff "is_staff",
+    Field te "te",
+    Field token_based_billing "token_based_billing",
+    Field can_upgrade_plan "can_upgrade_plan",
+    Field quota_reset_date_utc "quota_reset_date_utc",
+    Field limited_user_quotas "limited_user_quotas",
+    Field limited_user_reset_date "limited_user_reset_date",
+    Field monthly_quotas "monthly_quotas",
+    Field cloud_session_storage_enabled "cloud_session_storage_enabled",
+    Field cli_remote_control_enabled "cli_remote_control_enabled",
+});
+
 impl CopilotUserResponse {
     /// Sets [`login`](Self::login).
     #[inline]
@@ -297,6 +310,7 @@ impl CopilotUserResponse {
         self
     }
 }
+
 /// Endpoint URLs from the raw Copilot `/copilot_internal/v2/token` user-response passthrough.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -312,10 +326,14 @@ pub struct CopilotUserResponseEndpoints {
     /// Experimental-service endpoint URL.
     pub exp: Option<String>,
 }
-record!(
-    CopilotUserResponseEndpoints[] { Field api "api", Field origin_tracker
-    "origin-tracker", Field proxy "proxy", Field telemetry "telemetry", Field exp "exp" }
-);
+record!(CopilotUserResponseEndpoints {
+    Field api "api",
+    Field origin_tracker "origin-tracker",
+    Field proxy "proxy",
+    Field telemetry "telemetry",
+    Field exp "exp",
+});
+
 impl CopilotUserResponseEndpoints {
     /// Sets [`api`](Self::api).
     #[inline]
@@ -348,6 +366,7 @@ impl CopilotUserResponseEndpoints {
         self
     }
 }
+
 /// `CopilotUserResponse.enterprise_list` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -355,7 +374,10 @@ pub struct CopilotUserResponseEnterpriseListItem {
     /// JavaScript-safe numeric database ID of the enterprise.
     pub id: Option<i64>,
 }
-record!(CopilotUserResponseEnterpriseListItem[] { Field id "id" });
+record!(CopilotUserResponseEnterpriseListItem {
+    Field id "id",
+});
+
 impl CopilotUserResponseEnterpriseListItem {
     /// Sets [`id`](Self::id).
     #[inline]
@@ -364,6 +386,7 @@ impl CopilotUserResponseEnterpriseListItem {
         self
     }
 }
+
 /// `CopilotUserResponse.organization_list` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -375,10 +398,12 @@ pub struct CopilotUserResponseOrganizationListItem {
     /// Display name of the organization.
     pub name: Option<Option<String>>,
 }
-record!(
-    CopilotUserResponseOrganizationListItem[] { Field id "id", Field login "login", Field
-    name "name" }
-);
+record!(CopilotUserResponseOrganizationListItem {
+    Field id "id",
+    Field login "login",
+    Field name "name",
+});
+
 impl CopilotUserResponseOrganizationListItem {
     /// Sets [`id`](Self::id).
     #[inline]
@@ -399,6 +424,7 @@ impl CopilotUserResponseOrganizationListItem {
         self
     }
 }
+
 /// Quota snapshot map from the raw Copilot user-response passthrough, with chat, completions, premium-interactions, and other entries.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -417,11 +443,12 @@ pub struct CopilotUserResponseQuotaSnapshots {
         Option<CopilotUserResponseQuotaSnapshotsValue>,
     >,
 }
-record!(
-    CopilotUserResponseQuotaSnapshots[] { Field chat "chat", Field completions
-    "completions", Field premium_interactions "premium_interactions" } rest["chat",
-    "completions", "premium_interactions"]
-);
+record!(CopilotUserResponseQuotaSnapshots {
+    Field chat "chat",
+    Field completions "completions",
+    Field premium_interactions "premium_interactions",
+} rest);
+
 impl CopilotUserResponseQuotaSnapshots {
     /// Sets [`chat`](Self::chat).
     #[inline]
@@ -448,6 +475,7 @@ impl CopilotUserResponseQuotaSnapshots {
         self
     }
 }
+
 /// Chat quota snapshot from the raw Copilot user-response passthrough, with entitlement, overage, remaining quota, reset, and billing fields.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -477,14 +505,21 @@ pub struct CopilotUserResponseQuotaSnapshotsChat {
     /// Whether this category uses usage-based (token/AI-credit) billing rather than a fixed premium-request count.
     pub token_based_billing: Option<bool>,
 }
-record!(
-    CopilotUserResponseQuotaSnapshotsChat[] { Field entitlement "entitlement", Field
-    overage_count "overage_count", Field overage_permitted "overage_permitted", Field
-    percent_remaining "percent_remaining", Field quota_id "quota_id", Field
-    quota_remaining "quota_remaining", Field remaining "remaining", Field unlimited
-    "unlimited", Field timestamp_utc "timestamp_utc", Field has_quota "has_quota", Field
-    quota_reset_at "quota_reset_at", Field token_based_billing "token_based_billing" }
-);
+record!(CopilotUserResponseQuotaSnapshotsChat {
+    Field entitlement "entitlement",
+    Field overage_count "overage_count",
+    Field overage_permitted "overage_permitted",
+    Field percent_remaining "percent_remaining",
+    Field quota_id "quota_id",
+    Field quota_remaining "quota_remaining",
+    Field remaining "remaining",
+    Field unlimited "unlimited",
+    Field timestamp_utc "timestamp_utc",
+    Field has_quota "has_quota",
+    Field quota_reset_at "quota_reset_at",
+    Field token_based_billing "token_based_billing",
+});
+
 impl CopilotUserResponseQuotaSnapshotsChat {
     /// Sets [`entitlement`](Self::entitlement).
     #[inline]
@@ -559,6 +594,7 @@ impl CopilotUserResponseQuotaSnapshotsChat {
         self
     }
 }
+
 /// Completions quota snapshot from the raw Copilot user-response passthrough, with entitlement, overage, remaining quota, reset, and billing fields.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -588,14 +624,21 @@ pub struct CopilotUserResponseQuotaSnapshotsCompletions {
     /// Whether this category uses usage-based (token/AI-credit) billing rather than a fixed premium-request count.
     pub token_based_billing: Option<bool>,
 }
-record!(
-    CopilotUserResponseQuotaSnapshotsCompletions[] { Field entitlement "entitlement",
-    Field overage_count "overage_count", Field overage_permitted "overage_permitted",
-    Field percent_remaining "percent_remaining", Field quota_id "quota_id", Field
-    quota_remaining "quota_remaining", Field remaining "remaining", Field unlimited
-    "unlimited", Field timestamp_utc "timestamp_utc", Field has_quota "has_quota", Field
-    quota_reset_at "quota_reset_at", Field token_based_billing "token_based_billing" }
-);
+record!(CopilotUserResponseQuotaSnapshotsCompletions {
+    Field entitlement "entitlement",
+    Field overage_count "overage_count",
+    Field overage_permitted "overage_permitted",
+    Field percent_remaining "percent_remaining",
+    Field quota_id "quota_id",
+    Field quota_remaining "quota_remaining",
+    Field remaining "remaining",
+    Field unlimited "unlimited",
+    Field timestamp_utc "timestamp_utc",
+    Field has_quota "has_quota",
+    Field quota_reset_at "quota_reset_at",
+    Field token_based_billing "token_based_billing",
+});
+
 impl CopilotUserResponseQuotaSnapshotsCompletions {
     /// Sets [`entitlement`](Self::entitlement).
     #[inline]
@@ -670,6 +713,7 @@ impl CopilotUserResponseQuotaSnapshotsCompletions {
         self
     }
 }
+
 /// Premium-interactions quota snapshot from the raw Copilot user-response passthrough, with entitlement, overage, remaining quota, reset, and billing fields.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -699,15 +743,21 @@ pub struct CopilotUserResponseQuotaSnapshotsPremiumInteractions {
     /// Whether this category uses usage-based (token/AI-credit) billing rather than a fixed premium-request count.
     pub token_based_billing: Option<bool>,
 }
-record!(
-    CopilotUserResponseQuotaSnapshotsPremiumInteractions[] { Field entitlement
-    "entitlement", Field overage_count "overage_count", Field overage_permitted
-    "overage_permitted", Field percent_remaining "percent_remaining", Field quota_id
-    "quota_id", Field quota_remaining "quota_remaining", Field remaining "remaining",
-    Field unlimited "unlimited", Field timestamp_utc "timestamp_utc", Field has_quota
-    "has_quota", Field quota_reset_at "quota_reset_at", Field token_based_billing
-    "token_based_billing" }
-);
+record!(CopilotUserResponseQuotaSnapshotsPremiumInteractions {
+    Field entitlement "entitlement",
+    Field overage_count "overage_count",
+    Field overage_permitted "overage_permitted",
+    Field percent_remaining "percent_remaining",
+    Field quota_id "quota_id",
+    Field quota_remaining "quota_remaining",
+    Field remaining "remaining",
+    Field unlimited "unlimited",
+    Field timestamp_utc "timestamp_utc",
+    Field has_quota "has_quota",
+    Field quota_reset_at "quota_reset_at",
+    Field token_based_billing "token_based_billing",
+});
+
 impl CopilotUserResponseQuotaSnapshotsPremiumInteractions {
     /// Sets [`entitlement`](Self::entitlement).
     #[inline]
@@ -782,6 +832,7 @@ impl CopilotUserResponseQuotaSnapshotsPremiumInteractions {
         self
     }
 }
+
 /// `CopilotUserResponseQuotaSnapshots` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -811,14 +862,21 @@ pub struct CopilotUserResponseQuotaSnapshotsValue {
     /// `token_based_billing` on the wire.
     pub token_based_billing: Option<bool>,
 }
-record!(
-    CopilotUserResponseQuotaSnapshotsValue[] { Field entitlement "entitlement", Field
-    overage_count "overage_count", Field overage_permitted "overage_permitted", Field
-    percent_remaining "percent_remaining", Field quota_id "quota_id", Field
-    quota_remaining "quota_remaining", Field remaining "remaining", Field unlimited
-    "unlimited", Field timestamp_utc "timestamp_utc", Field has_quota "has_quota", Field
-    quota_reset_at "quota_reset_at", Field token_based_billing "token_based_billing" }
-);
+record!(CopilotUserResponseQuotaSnapshotsValue {
+    Field entitlement "entitlement",
+    Field overage_count "overage_count",
+    Field overage_permitted "overage_permitted",
+    Field percent_remaining "percent_remaining",
+    Field quota_id "quota_id",
+    Field quota_remaining "quota_remaining",
+    Field remaining "remaining",
+    Field unlimited "unlimited",
+    Field timestamp_utc "timestamp_utc",
+    Field has_quota "has_quota",
+    Field quota_reset_at "quota_reset_at",
+    Field token_based_billing "token_based_billing",
+});
+
 impl CopilotUserResponseQuotaSnapshotsValue {
     /// Sets [`entitlement`](Self::entitlement).
     #[inline]

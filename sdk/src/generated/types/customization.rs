@@ -11,10 +11,12 @@ pub struct CustomizationReloadOutcome {
     /// Reason for a skipped component or description of a failure, when available
     pub detail: Option<String>,
 }
-record!(
-    CustomizationReloadOutcome[] { Field subsystem "subsystem", Field status "status",
-    Field detail "detail" }
-);
+record!(CustomizationReloadOutcome {
+    Field subsystem "subsystem",
+    Field status "status",
+    Field detail "detail",
+});
+
 /// Result of reloading a customization component.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -28,9 +30,12 @@ pub enum CustomizationReloadStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CustomizationReloadStatus { Reloaded "reloaded", Skipped "skipped", Failed "failed" }
-);
+string_enum!(CustomizationReloadStatus {
+    Reloaded "reloaded",
+    Skipped "skipped",
+    Failed "failed",
+});
+
 /// Component of session customization discovery.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -54,8 +59,13 @@ pub enum CustomizationReloadSubsystem {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    CustomizationReloadSubsystem { RepositoryContext "repositoryContext", Instructions
-    "instructions", Plugins "plugins", Hooks "hooks", Skills "skills", Agents "agents",
-    Mcp "mcp", Extensions "extensions" }
-);
+string_enum!(CustomizationReloadSubsystem {
+    RepositoryContext "repositoryContext",
+    Instructions "instructions",
+    Plugins "plugins",
+    Hooks "hooks",
+    Skills "skills",
+    Agents "agents",
+    Mcp "mcp",
+    Extensions "extensions",
+});

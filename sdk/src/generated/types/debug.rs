@@ -11,10 +11,12 @@ pub struct DebugCollectLogsCollectedEntry {
     /// Redacted output size in bytes.
     pub size_bytes: i64,
 }
-record!(
-    DebugCollectLogsCollectedEntry[] { Field bundle_path "bundlePath", Field source
-    "source", Field size_bytes "sizeBytes" }
-);
+record!(DebugCollectLogsCollectedEntry {
+    Field bundle_path "bundlePath",
+    Field source "source",
+    Field size_bytes "sizeBytes",
+});
+
 /// Destination for the session debug bundle.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -26,7 +28,11 @@ pub enum DebugCollectLogsDestination {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(DebugCollectLogsDestination "kind" { Archive "archive", Directory "directory" });
+tagged!(DebugCollectLogsDestination "kind" {
+    Archive "archive",
+    Directory "directory",
+});
+
 /// `DebugCollectLogsDestination: Archive` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -36,10 +42,11 @@ pub struct DebugCollectLogsDestinationArchive {
     /// When true, create the archive atomically without overwriting an existing file by appending ` (N)` before the extension as needed. Defaults to false.
     pub no_overwrite: Option<bool>,
 }
-record!(
-    DebugCollectLogsDestinationArchive["kind" "archive"] { Field output_path
-    "outputPath", Field no_overwrite "noOverwrite" }
-);
+record!(DebugCollectLogsDestinationArchive ["kind" "archive"] {
+    Field output_path "outputPath",
+    Field no_overwrite "noOverwrite",
+});
+
 impl DebugCollectLogsDestinationArchive {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -56,6 +63,7 @@ impl DebugCollectLogsDestinationArchive {
         self
     }
 }
+
 /// `DebugCollectLogsDestination: Directory` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -63,10 +71,10 @@ pub struct DebugCollectLogsDestinationDirectory {
     /// Directory where files should be staged. The directory is created if needed.
     pub output_directory: String,
 }
-record!(
-    DebugCollectLogsDestinationDirectory["kind" "directory"] { Field output_directory
-    "outputDirectory" }
-);
+record!(DebugCollectLogsDestinationDirectory ["kind" "directory"] {
+    Field output_directory "outputDirectory",
+});
+
 impl DebugCollectLogsDestinationDirectory {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -76,6 +84,7 @@ impl DebugCollectLogsDestinationDirectory {
         }
     }
 }
+
 /// A caller-provided server-local file or directory to include in the debug bundle.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -91,10 +100,14 @@ pub struct DebugCollectLogsEntry {
     /// When true, collection fails if this entry cannot be read. Defaults to false, which records the entry in `skippedEntries`.
     pub required: Option<bool>,
 }
-record!(
-    DebugCollectLogsEntry[] { Field kind "kind", Field path "path", Field bundle_path
-    "bundlePath", Field redaction "redaction", Field required "required" }
-);
+record!(DebugCollectLogsEntry {
+    Field kind "kind",
+    Field path "path",
+    Field bundle_path "bundlePath",
+    Field redaction "redaction",
+    Field required "required",
+});
+
 impl DebugCollectLogsEntry {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -124,6 +137,7 @@ impl DebugCollectLogsEntry {
         self
     }
 }
+
 /// Kind of caller-provided debug log entry.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -135,7 +149,11 @@ pub enum DebugCollectLogsEntryKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(DebugCollectLogsEntryKind { File "file", Directory "directory" });
+string_enum!(DebugCollectLogsEntryKind {
+    File "file",
+    Directory "directory",
+});
+
 /// Built-in session diagnostics to include in the bundle. Omitted fields default to true.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -155,12 +173,16 @@ pub struct DebugCollectLogsInclude {
     /// Maximum number of previous process logs to include. Defaults to 5.
     pub previous_process_log_limit: Option<i64>,
 }
-record!(
-    DebugCollectLogsInclude[] { Field events "events", Field process_logs "processLogs",
-    Field shell_logs "shellLogs", Field events_path "eventsPath", Field
-    current_process_log_path "currentProcessLogPath", Field process_log_directory
-    "processLogDirectory", Field previous_process_log_limit "previousProcessLogLimit" }
-);
+record!(DebugCollectLogsInclude {
+    Field events "events",
+    Field process_logs "processLogs",
+    Field shell_logs "shellLogs",
+    Field events_path "eventsPath",
+    Field current_process_log_path "currentProcessLogPath",
+    Field process_log_directory "processLogDirectory",
+    Field previous_process_log_limit "previousProcessLogLimit",
+});
+
 impl DebugCollectLogsInclude {
     /// Sets [`events`](Self::events).
     #[inline]
@@ -214,6 +236,7 @@ impl DebugCollectLogsInclude {
         self
     }
 }
+
 /// How a collected debug entry should be redacted before being staged.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -227,10 +250,12 @@ pub enum DebugCollectLogsRedaction {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    DebugCollectLogsRedaction { PlainText "plain-text", EventsJsonl "events-jsonl", None
-    "none" }
-);
+string_enum!(DebugCollectLogsRedaction {
+    PlainText "plain-text",
+    EventsJsonl "events-jsonl",
+    None "none",
+});
+
 /// Options for collecting a session debug bundle with configurable redaction.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -244,10 +269,12 @@ pub struct DebugCollectLogsRequest {
     /// Caller-provided server-local files or directories to include in addition to the runtime's built-in session diagnostics. This lets host applications add their own diagnostics without changing the API shape.
     pub additional_entries: Option<Vec<DebugCollectLogsEntry>>,
 }
-record!(
-    DebugCollectLogsRequest[] { Field destination "destination", Field include "include",
-    Field additional_entries "additionalEntries" }
-);
+record!(DebugCollectLogsRequest {
+    Field destination "destination",
+    Field include "include",
+    Field additional_entries "additionalEntries",
+});
+
 impl DebugCollectLogsRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -274,6 +301,7 @@ impl DebugCollectLogsRequest {
         self
     }
 }
+
 /// Result of collecting a session debug bundle.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -287,10 +315,13 @@ pub struct DebugCollectLogsResult {
     /// Optional files or directories that could not be included.
     pub skipped_entries: Option<Vec<DebugCollectLogsSkippedEntry>>,
 }
-record!(
-    DebugCollectLogsResult[] { Field kind "kind", Field path "path", Field entries
-    "entries", Field skipped_entries "skippedEntries" }
-);
+record!(DebugCollectLogsResult {
+    Field kind "kind",
+    Field path "path",
+    Field entries "entries",
+    Field skipped_entries "skippedEntries",
+});
+
 /// Destination kind that was written.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -302,7 +333,11 @@ pub enum DebugCollectLogsResultKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(DebugCollectLogsResultKind { Archive "archive", Directory "directory" });
+string_enum!(DebugCollectLogsResultKind {
+    Archive "archive",
+    Directory "directory",
+});
+
 /// An optional debug bundle entry that could not be included.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -314,10 +349,12 @@ pub struct DebugCollectLogsSkippedEntry {
     /// Reason the entry was skipped.
     pub reason: String,
 }
-record!(
-    DebugCollectLogsSkippedEntry[] { Field bundle_path "bundlePath", Field path "path",
-    Field reason "reason" }
-);
+record!(DebugCollectLogsSkippedEntry {
+    Field bundle_path "bundlePath",
+    Field path "path",
+    Field reason "reason",
+});
+
 /// Source category for a collected debug bundle entry.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -333,7 +370,9 @@ pub enum DebugCollectLogsSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    DebugCollectLogsSource { Events "events", ProcessLog "process-log", ShellLog
-    "shell-log", Additional "additional" }
-);
+string_enum!(DebugCollectLogsSource {
+    Events "events",
+    ProcessLog "process-log",
+    ShellLog "shell-log",
+    Additional "additional",
+});

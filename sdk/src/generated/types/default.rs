@@ -7,7 +7,10 @@ pub struct DefaultAgentConfig {
     /// Names of tools hidden from the default agent but available to custom agents. Default none.
     pub excluded_tools: Option<Vec<String>>,
 }
-record!(DefaultAgentConfig[] { Field excluded_tools "excludedTools" });
+record!(DefaultAgentConfig {
+    Field excluded_tools "excludedTools",
+});
+
 impl DefaultAgentConfig {
     /// Sets [`excluded_tools`](Self::excluded_tools).
     #[inline]

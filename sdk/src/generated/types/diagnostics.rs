@@ -4,6 +4,7 @@ use super::{
     DiagnosticCursorStatus, DiagnosticEntry, DiagnosticSource,
     DiagnosticSourcesConfiguration,
 };
+
 /// Per-source session diagnostics configuration.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -13,7 +14,10 @@ pub struct DiagnosticsConfiguration {
     /// Diagnostic thresholds keyed by supported source.
     pub sources: DiagnosticSourcesConfiguration,
 }
-record!(DiagnosticsConfiguration[] { Field sources "sources" });
+record!(DiagnosticsConfiguration {
+    Field sources "sources",
+});
+
 impl DiagnosticsConfiguration {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -21,6 +25,7 @@ impl DiagnosticsConfiguration {
         Self { sources }
     }
 }
+
 /// Patch session diagnostic thresholds for explicitly supplied sources.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -30,7 +35,10 @@ pub struct DiagnosticsConfigureRequest {
     /// Sources to configure. At least one supported source must be supplied.
     pub sources: DiagnosticSourcesConfiguration,
 }
-record!(DiagnosticsConfigureRequest[] { Field sources "sources" });
+record!(DiagnosticsConfigureRequest {
+    Field sources "sources",
+});
+
 impl DiagnosticsConfigureRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -38,6 +46,7 @@ impl DiagnosticsConfigureRequest {
         Self { sources }
     }
 }
+
 /// Cursor-based request for session diagnostics. The default limit is 100 (maximum 500); the default waitMs is zero (maximum 30000).
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -53,10 +62,13 @@ pub struct DiagnosticsReadRequest {
     /// Maximum time in milliseconds to wait for a new record, from 0 through 30000.
     pub wait_ms: Option<i64>,
 }
-record!(
-    DiagnosticsReadRequest[] { Field sources "sources", Field cursor "cursor", Field max
-    "max", Field wait_ms "waitMs" }
-);
+record!(DiagnosticsReadRequest {
+    Field sources "sources",
+    Field cursor "cursor",
+    Field max "max",
+    Field wait_ms "waitMs",
+});
+
 impl DiagnosticsReadRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -87,6 +99,7 @@ impl DiagnosticsReadRequest {
         self
     }
 }
+
 /// One cursor-addressed page of retained session diagnostics.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -102,8 +115,10 @@ pub struct DiagnosticsReadResult {
     /// Whether additional retained records follow this page.
     pub has_more: bool,
 }
-record!(
-    DiagnosticsReadResult[] { Field entries "entries", Field cursor "cursor", Field
-    cursor_status "cursorStatus", Field dropped_count "droppedCount", Field has_more
-    "hasMore" }
-);
+record!(DiagnosticsReadResult {
+    Field entries "entries",
+    Field cursor "cursor",
+    Field cursor_status "cursorStatus",
+    Field dropped_count "droppedCount",
+    Field has_more "hasMore",
+});

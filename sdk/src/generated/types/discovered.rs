@@ -5,6 +5,7 @@ use super::{
     ModelArtifactDetails, ModelCapabilities, ModelProviderOperationOutcome,
     ModelProviderProvenance, ModelProviderWarning,
 };
+
 /// Canvas available in the current session.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -28,12 +29,17 @@ pub struct DiscoveredCanvas {
     /// Provider-local canvas identifier
     pub canvas_id: String,
 }
-record!(
-    DiscoveredCanvas[] { Field display_name "displayName", Field description
-    "description", Field icon "icon", Field input_schema "inputSchema", Field actions
-    "actions", Field extension_id "extensionId", Field extension_name "extensionName",
-    Field canvas_id "canvasId" }
-);
+record!(DiscoveredCanvas {
+    Field display_name "displayName",
+    Field description "description",
+    Field icon "icon",
+    Field input_schema "inputSchema",
+    Field actions "actions",
+    Field extension_id "extensionId",
+    Field extension_name "extensionName",
+    Field canvas_id "canvasId",
+});
+
 /// Discovered extension metadata and persistent enablement state.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -51,10 +57,15 @@ pub struct DiscoveredExtension {
     /// Containing plugin metadata for plugin-contributed extensions
     pub plugin: Option<DiscoveredExtensionPlugin>,
 }
-record!(
-    DiscoveredExtension[] { Field id "id", Field name "name", Field path "path", Field
-    source "source", Field enabled "enabled", Field plugin "plugin" }
-);
+record!(DiscoveredExtension {
+    Field id "id",
+    Field name "name",
+    Field path "path",
+    Field source "source",
+    Field enabled "enabled",
+    Field plugin "plugin",
+});
+
 /// Effective extension loading and agent-management mode
 #[derive(Clone)]
 #[non_exhaustive]
@@ -68,10 +79,12 @@ pub enum DiscoveredExtensionMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    DiscoveredExtensionMode { Disabled "disabled", LoadOnly "load_only", LoadAndAugment
-    "load_and_augment" }
-);
+string_enum!(DiscoveredExtensionMode {
+    Disabled "disabled",
+    LoadOnly "load_only",
+    LoadAndAugment "load_and_augment",
+});
+
 /// Installed plugin that contributes a discovered extension.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -79,7 +92,10 @@ pub struct DiscoveredExtensionPlugin {
     /// Installed plugin name
     pub name: String,
 }
-record!(DiscoveredExtensionPlugin[] { Field name "name" });
+record!(DiscoveredExtensionPlugin {
+    Field name "name",
+});
+
 /// Persisted extension discovery source
 #[derive(Clone)]
 #[non_exhaustive]
@@ -91,7 +107,11 @@ pub enum DiscoveredExtensionSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(DiscoveredExtensionSource { User "user", Plugin "plugin" });
+string_enum!(DiscoveredExtensionSource {
+    User "user",
+    Plugin "plugin",
+});
+
 /// Extensions discovered from persisted Copilot home state and their effective loading mode. Launch-scoped additional plugins are not included.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -101,7 +121,11 @@ pub struct DiscoveredExtensions {
     /// Effective extension loading mode. Defaults to load_and_augment when unset.
     pub mode: DiscoveredExtensionMode,
 }
-record!(DiscoveredExtensions[] { Field extensions "extensions", Field mode "mode" });
+record!(DiscoveredExtensions {
+    Field extensions "extensions",
+    Field mode "mode",
+});
+
 /// Source-qualified extension identifiers to persistently disable for future sessions.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -111,7 +135,10 @@ pub struct DiscoveredExtensionsDisableRequest {
     /// Source-qualified user or plugin extension IDs to disable
     pub ids: Vec<String>,
 }
-record!(DiscoveredExtensionsDisableRequest[] { Field ids "ids" });
+record!(DiscoveredExtensionsDisableRequest {
+    Field ids "ids",
+});
+
 impl DiscoveredExtensionsDisableRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -119,6 +146,7 @@ impl DiscoveredExtensionsDisableRequest {
         Self { ids }
     }
 }
+
 /// Source-qualified extension identifiers to persistently enable for future sessions.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -128,7 +156,10 @@ pub struct DiscoveredExtensionsEnableRequest {
     /// Source-qualified user or plugin extension IDs to enable
     pub ids: Vec<String>,
 }
-record!(DiscoveredExtensionsEnableRequest[] { Field ids "ids" });
+record!(DiscoveredExtensionsEnableRequest {
+    Field ids "ids",
+});
+
 impl DiscoveredExtensionsEnableRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -136,6 +167,7 @@ impl DiscoveredExtensionsEnableRequest {
         Self { ids }
     }
 }
+
 /// One server-discovered hook action from user, repository, plugin, or managed-policy configuration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -155,11 +187,16 @@ pub struct DiscoveredHook {
     /// Durable content hash used by hook enablement. Identical actions may intentionally share this key. Omitted when changing the user's disabled-hooks setting cannot change the action's current server-discovered state, including managed-policy hooks, session-start prompt actions, actions suppressed by disable-all settings, and projectless plugin actions that require project-directory expansion.
     pub disable_key: Option<String>,
 }
-record!(
-    DiscoveredHook[] { Field id "id", Field hook_type "hookType", Field origin "origin",
-    Field source "source", Field project_path "projectPath", Field enabled "enabled",
-    Field disable_key "disableKey" }
-);
+record!(DiscoveredHook {
+    Field id "id",
+    Field hook_type "hookType",
+    Field origin "origin",
+    Field source "source",
+    Field project_path "projectPath",
+    Field enabled "enabled",
+    Field disable_key "disableKey",
+});
+
 /// MCP server discovered by `mcp.discover`, with config source, optional plugin source, transport type, and enabled state.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -179,12 +216,16 @@ pub struct DiscoveredMcpServer {
     /// Whether the server is enabled (not in the disabled list)
     pub enabled: bool,
 }
-record!(
-    DiscoveredMcpServer[] { Field name "name", Field type_ "type", Field source "source",
-    Field source_plugin "sourcePlugin", Field source_plugin_version
-    "sourcePluginVersion", Field effective_source "effectiveSource", Field enabled
-    "enabled" }
-);
+record!(DiscoveredMcpServer {
+    Field name "name",
+    Field type_ "type",
+    Field source "source",
+    Field source_plugin "sourcePlugin",
+    Field source_plugin_version "sourcePluginVersion",
+    Field effective_source "effectiveSource",
+    Field enabled "enabled",
+});
+
 /// Server transport type: stdio, http, sse (deprecated), or memory
 #[derive(Clone)]
 #[non_exhaustive]
@@ -200,9 +241,13 @@ pub enum DiscoveredMcpServerType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    DiscoveredMcpServerType { Stdio "stdio", Http "http", Sse "sse", Memory "memory" }
-);
+string_enum!(DiscoveredMcpServerType {
+    Stdio "stdio",
+    Http "http",
+    Sse "sse",
+    Memory "memory",
+});
+
 /// A model offered for agent conversations. Missing capability metadata does not disqualify a candidate. Models known to be incompatible, such as embedding-only models, are excluded by the adapter.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -228,12 +273,18 @@ pub struct DiscoveredModel {
     /// Non-fatal warnings encountered while enriching this model.
     pub warnings: Vec<ModelProviderWarning>,
 }
-record!(
-    DiscoveredModel[] { Field id "id", Field name "name", Field provenance "provenance",
-    Field digest "digest", Field modified_at "modifiedAt", Field size_bytes "sizeBytes",
-    Field details "details", Field capabilities "capabilities", Field warnings "warnings"
-    }
-);
+record!(DiscoveredModel {
+    Field id "id",
+    Field name "name",
+    Field provenance "provenance",
+    Field digest "digest",
+    Field modified_at "modifiedAt",
+    Field size_bytes "sizeBytes",
+    Field details "details",
+    Field capabilities "capabilities",
+    Field warnings "warnings",
+});
+
 impl DiscoveredModel {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -281,6 +332,7 @@ impl DiscoveredModel {
         self
     }
 }
+
 /// Models offered for agent conversations by one provider instance. Adapters exclude known-incompatible models, but retain candidates with unknown capabilities. Listing does not guarantee compatibility.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -292,4 +344,7 @@ pub struct DiscoveredModelList {
     /// Provider-native models in provider order.
     pub models: Vec<DiscoveredModel>,
 }
-record!(DiscoveredModelList[] { Field outcome "outcome", Field models "models" });
+record!(DiscoveredModelList {
+    Field outcome "outcome",
+    Field models "models",
+});

@@ -13,11 +13,15 @@ pub enum ElicitationCompletedAction {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ElicitationCompletedAction { Accept "accept", Decline "decline", Cancel "cancel" }
-);
+string_enum!(ElicitationCompletedAction {
+    Accept "accept",
+    Decline "decline",
+    Cancel "cancel",
+});
+
 /// Opaque JSON value submitted for one field in accepted `elicitation.completed` form content.
 pub type ElicitationCompletedContent = serde_json::Value;
+
 /// Elicitation request completion with the user's response
 #[derive(Clone)]
 #[non_exhaustive]
@@ -29,10 +33,12 @@ pub struct ElicitationCompletedData {
     /// The submitted form data when action is 'accept'; keys match the requested schema fields
     pub content: Option<std::collections::BTreeMap<String, ElicitationCompletedContent>>,
 }
-record!(
-    ElicitationCompletedData[] { Field request_id "requestId", Field action "action",
-    Field content "content" }
-);
+record!(ElicitationCompletedData {
+    Field request_id "requestId",
+    Field action "action",
+    Field content "content",
+});
+
 /// Elicitation request; may be form-based (structured input) or URL-based (browser redirect)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -54,13 +60,16 @@ pub struct ElicitationRequestedData {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    ElicitationRequestedData[] { Field request_id "requestId", Field tool_call_id
-    "toolCallId", Field elicitation_source "elicitationSource", Field message "message",
-    Field mode "mode", Field requested_schema "requestedSchema", Field url "url" }
-    rest["requestId", "toolCallId", "elicitationSource", "message", "mode",
-    "requestedSchema", "url"]
-);
+record!(ElicitationRequestedData {
+    Field request_id "requestId",
+    Field tool_call_id "toolCallId",
+    Field elicitation_source "elicitationSource",
+    Field message "message",
+    Field mode "mode",
+    Field requested_schema "requestedSchema",
+    Field url "url",
+} rest);
+
 /// Elicitation mode; "form" for structured input, "url" for browser-based. Defaults to "form" when absent.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -72,7 +81,11 @@ pub enum ElicitationRequestedMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ElicitationRequestedMode { Form "form", Url "url" });
+string_enum!(ElicitationRequestedMode {
+    Form "form",
+    Url "url",
+});
+
 /// JSON Schema describing the form fields to present to the user (form mode only)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -82,7 +95,7 @@ pub struct ElicitationRequestedSchema {
     /// List of required field names
     pub required: Option<Vec<String>>,
 }
-record!(
-    ElicitationRequestedSchema["type" "object"] { Field properties "properties", Field
-    required "required" }
-);
+record!(ElicitationRequestedSchema ["type" "object"] {
+    Field properties "properties",
+    Field required "required",
+});

@@ -11,10 +11,12 @@ pub struct EmbeddedBlobResourceContents {
     /// Base64-encoded binary content of the resource
     pub blob: String,
 }
-record!(
-    EmbeddedBlobResourceContents[] { Field uri "uri", Field mime_type "mimeType", Field
-    blob "blob" }
-);
+record!(EmbeddedBlobResourceContents {
+    Field uri "uri",
+    Field mime_type "mimeType",
+    Field blob "blob",
+});
+
 impl EmbeddedBlobResourceContents {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -32,6 +34,7 @@ impl EmbeddedBlobResourceContents {
         self
     }
 }
+
 /// Embedded text resource contents identified by a URI, with an optional MIME type and a text payload.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -43,10 +46,12 @@ pub struct EmbeddedTextResourceContents {
     /// Text content of the resource
     pub text: String,
 }
-record!(
-    EmbeddedTextResourceContents[] { Field uri "uri", Field mime_type "mimeType", Field
-    text "text" }
-);
+record!(EmbeddedTextResourceContents {
+    Field uri "uri",
+    Field mime_type "mimeType",
+    Field text "text",
+});
+
 impl EmbeddedTextResourceContents {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

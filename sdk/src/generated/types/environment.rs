@@ -17,11 +17,13 @@ pub struct EnvironmentCapabilities {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    EnvironmentCapabilities[] { Field ahp_version "ahpVersion", Field features
-    "features", Field max_sessions "maxSessions", Field current_sessions
-    "currentSessions" } rest["ahpVersion", "features", "maxSessions", "currentSessions"]
-);
+record!(EnvironmentCapabilities {
+    Field ahp_version "ahpVersion",
+    Field features "features",
+    Field max_sessions "maxSessions",
+    Field current_sessions "currentSessions",
+} rest);
+
 /// GitHub Mission Control compute kind.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -41,8 +43,10 @@ pub enum EnvironmentKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    EnvironmentKind { UserLocal "user-local", UserCodespace "user-codespace",
-    ManagedActions "managed-actions", ManagedSandbox "managed-sandbox", ManagedCca
-    "managed-cca" }
-);
+string_enum!(EnvironmentKind {
+    UserLocal "user-local",
+    UserCodespace "user-codespace",
+    ManagedActions "managed-actions",
+    ManagedSandbox "managed-sandbox",
+    ManagedCca "managed-cca",
+});

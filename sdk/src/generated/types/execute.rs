@@ -11,7 +11,11 @@ pub struct ExecuteCommandParams {
     /// Argument string to pass to the command (empty string if none).
     pub args: String,
 }
-record!(ExecuteCommandParams[] { Field command_name "commandName", Field args "args" });
+record!(ExecuteCommandParams {
+    Field command_name "commandName",
+    Field args "args",
+});
+
 impl ExecuteCommandParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -22,6 +26,7 @@ impl ExecuteCommandParams {
         }
     }
 }
+
 /// Error message produced while executing the command, if any.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -29,4 +34,6 @@ pub struct ExecuteCommandResult {
     /// Error message produced while executing the command, if any. Omitted when the handler succeeded.
     pub error: Option<String>,
 }
-record!(ExecuteCommandResult[] { Field error "error" });
+record!(ExecuteCommandResult {
+    Field error "error",
+});

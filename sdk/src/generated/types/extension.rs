@@ -15,10 +15,14 @@ pub struct Extension {
     /// Process ID if the extension is running
     pub pid: Option<i64>,
 }
-record!(
-    Extension[] { Field id "id", Field name "name", Field source "source", Field status
-    "status", Field pid "pid" }
-);
+record!(Extension {
+    Field id "id",
+    Field name "name",
+    Field source "source",
+    Field status "status",
+    Field pid "pid",
+});
+
 /// Slim input shape for extension_context attachments; identity fields are runtime-derived.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -28,10 +32,11 @@ pub struct ExtensionContextPushInput {
     /// Caller-supplied JSON payload (required, may be null but not undefined)
     pub payload: serde_json::Value,
 }
-record!(
-    ExtensionContextPushInput["type" "extension_context"] { Field title "title", Field
-    payload "payload" }
-);
+record!(ExtensionContextPushInput ["type" "extension_context"] {
+    Field title "title",
+    Field payload "payload",
+});
+
 impl ExtensionContextPushInput {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -42,6 +47,7 @@ impl ExtensionContextPushInput {
         }
     }
 }
+
 /// Opaque integrator-owned process launch profile for one extension entrypoint.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -55,10 +61,12 @@ pub struct ExtensionLaunchProfile {
     /// Opaque integrator-defined environment variables. Runtime-owned COPILOT_SDK_PATH, SESSION_ID, and COPILOT_EXTENSION_PARENT_PID values take precedence.
     pub env: std::collections::BTreeMap<String, String>,
 }
-record!(
-    ExtensionLaunchProfile[] { Field executable "executable", Field args "args", Field
-    env "env" }
-);
+record!(ExtensionLaunchProfile {
+    Field executable "executable",
+    Field args "args",
+    Field env "env",
+});
+
 impl ExtensionLaunchProfile {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -74,6 +82,7 @@ impl ExtensionLaunchProfile {
         }
     }
 }
+
 /// A discovered extension entrypoint that the registered integrator may classify and resolve to an opaque launch profile.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -89,10 +98,13 @@ pub struct ExtensionLaunchProviderResolveRequest {
     /// Discovery source for the extension entrypoint.
     pub source: ExtensionSource,
 }
-record!(
-    ExtensionLaunchProviderResolveRequest[] { Field id "id", Field name "name", Field
-    module_path "modulePath", Field source "source" }
-);
+record!(ExtensionLaunchProviderResolveRequest {
+    Field id "id",
+    Field name "name",
+    Field module_path "modulePath",
+    Field source "source",
+});
+
 /// The launch profile for a supported entrypoint. Omit launch when the provider does not support the entrypoint.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -102,7 +114,10 @@ pub struct ExtensionLaunchProviderResolveResult {
     /// Opaque launch profile, omitted when this provider does not support the entrypoint.
     pub launch: Option<ExtensionLaunchProfile>,
 }
-record!(ExtensionLaunchProviderResolveResult[] { Field launch "launch" });
+record!(ExtensionLaunchProviderResolveResult {
+    Field launch "launch",
+});
+
 impl ExtensionLaunchProviderResolveResult {
     /// Sets [`launch`](Self::launch).
     #[inline]
@@ -111,6 +126,7 @@ impl ExtensionLaunchProviderResolveResult {
         self
     }
 }
+
 /// Extensions discovered for the session, with their current status.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -118,7 +134,10 @@ pub struct ExtensionList {
     /// Discovered extensions and their current status
     pub extensions: Vec<Extension>,
 }
-record!(ExtensionList[] { Field extensions "extensions" });
+record!(ExtensionList {
+    Field extensions "extensions",
+});
+
 /// Discovery source: project (.github/extensions/), user (~/.copilot/extensions/), plugin (installed plugin), or session (session-state/\<id>/extensions/)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -134,10 +153,13 @@ pub enum ExtensionSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ExtensionSource { Project "project", User "user", Plugin "plugin", Session "session"
-    }
-);
+string_enum!(ExtensionSource {
+    Project "project",
+    User "user",
+    Plugin "plugin",
+    Session "session",
+});
+
 /// Current status: running, disabled, failed, or starting
 #[derive(Clone)]
 #[non_exhaustive]
@@ -153,7 +175,9 @@ pub enum ExtensionStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ExtensionStatus { Running "running", Disabled "disabled", Failed "failed", Starting
-    "starting" }
-);
+string_enum!(ExtensionStatus {
+    Running "running",
+    Disabled "disabled",
+    Failed "failed",
+    Starting "starting",
+});

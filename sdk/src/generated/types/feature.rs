@@ -27,12 +27,18 @@ pub enum FeatureFlagAvailability {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    FeatureFlagAvailability { On "on", Team "team", StaffAndExperimental
-    "staff-and-experimental", StaffOrExperimental "staff-or-experimental", Staff "staff",
-    StaffGithub "staff-github", StaffMicrosoft "staff-microsoft", Experimental
-    "experimental", Off "off" }
-);
+string_enum!(FeatureFlagAvailability {
+    On "on",
+    Team "team",
+    StaffAndExperimental "staff-and-experimental",
+    StaffOrExperimental "staff-or-experimental",
+    Staff "staff",
+    StaffGithub "staff-github",
+    StaffMicrosoft "staff-microsoft",
+    Experimental "experimental",
+    Off "off",
+});
+
 /// The declared shape of one feature flag, independent of any caller population.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -52,11 +58,15 @@ pub struct FeatureFlagMetadata {
     /// Environment variable that overrides this flag's experiment assignment locally in the experiment service, not in `featureFlags.resolve`. Present exactly when `expFlag` is, and derived from it, so a caller reads a local override without reproducing the naming rule.
     pub exp_flag_env_var: Option<String>,
 }
-record!(
-    FeatureFlagMetadata[] { Field name "name", Field availability "availability", Field
-    capi_sanity "capiSanity", Field experimental_description "experimentalDescription",
-    Field exp_flag "expFlag", Field exp_flag_env_var "expFlagEnvVar" }
-);
+record!(FeatureFlagMetadata {
+    Field name "name",
+    Field availability "availability",
+    Field capi_sanity "capiSanity",
+    Field experimental_description "experimentalDescription",
+    Field exp_flag "expFlag",
+    Field exp_flag_env_var "expFlagEnvVar",
+});
+
 /// Every feature flag this runtime declares, with the shape each one was declared with.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -66,7 +76,10 @@ pub struct FeatureFlagsMetadataResult {
     /// Declared feature flags keyed by flag name.
     pub flags: std::collections::BTreeMap<String, FeatureFlagMetadata>,
 }
-record!(FeatureFlagsMetadataResult[] { Field flags "flags" });
+record!(FeatureFlagsMetadataResult {
+    Field flags "flags",
+});
+
 /// Caller population and overrides for static feature-flag resolution, independent of experiment assignments and active runtime state.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -92,13 +105,18 @@ pub struct FeatureFlagsResolveRequest {
     /// Flags forced to a value after every other layer, keyed by flag name.
     pub flag_overrides: Option<std::collections::BTreeMap<String, bool>>,
 }
-record!(
-    FeatureFlagsResolveRequest[] { Field is_staff "isStaff", Field is_experimental
-    "isExperimental", Field is_team "isTeam", Field is_staff_github "isStaffGithub",
-    Field is_staff_microsoft "isStaffMicrosoft", Field base_flags "baseFlags", Field
-    environment "environment", Field config "config", Field flag_overrides
-    "flagOverrides" }
-);
+record!(FeatureFlagsResolveRequest {
+    Field is_staff "isStaff",
+    Field is_experimental "isExperimental",
+    Field is_team "isTeam",
+    Field is_staff_github "isStaffGithub",
+    Field is_staff_microsoft "isStaffMicrosoft",
+    Field base_flags "baseFlags",
+    Field environment "environment",
+    Field config "config",
+    Field flag_overrides "flagOverrides",
+});
+
 impl FeatureFlagsResolveRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -161,6 +179,7 @@ impl FeatureFlagsResolveRequest {
         self
     }
 }
+
 /// Caller population and startup inputs to resolve named online-experiment gates for. Carries no account: the runtime resolves the assignment for the authentication it already holds.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -190,14 +209,20 @@ pub struct FeatureFlagsResolveStartupGatesRequest {
     /// Whether the runtime may refresh the cached assignment over the network without an active session. The refresh never blocks this call: the answer comes from the cache either way, so a refresh only affects a later launch.
     pub refresh_without_session: bool,
 }
-record!(
-    FeatureFlagsResolveStartupGatesRequest[] { Field flags "flags", Field is_staff
-    "isStaff", Field is_experimental "isExperimental", Field is_team "isTeam", Field
-    is_staff_github "isStaffGithub", Field is_staff_microsoft "isStaffMicrosoft", Field
-    environment "environment", Field config "config", Field streamer_mode "streamerMode",
-    Field first_launch_at_millis "firstLaunchAtMillis", Field refresh_without_session
-    "refreshWithoutSession" }
-);
+record!(FeatureFlagsResolveStartupGatesRequest {
+    Field flags "flags",
+    Field is_staff "isStaff",
+    Field is_experimental "isExperimental",
+    Field is_team "isTeam",
+    Field is_staff_github "isStaffGithub",
+    Field is_staff_microsoft "isStaffMicrosoft",
+    Field environment "environment",
+    Field config "config",
+    Field streamer_mode "streamerMode",
+    Field first_launch_at_millis "firstLaunchAtMillis",
+    Field refresh_without_session "refreshWithoutSession",
+});
+
 impl FeatureFlagsResolveStartupGatesRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

@@ -9,7 +9,10 @@ pub struct FolderTrustAddParams {
     /// Folder path to mark as trusted
     pub path: String,
 }
-record!(FolderTrustAddParams[] { Field path "path" });
+record!(FolderTrustAddParams {
+    Field path "path",
+});
+
 impl FolderTrustAddParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -17,6 +20,7 @@ impl FolderTrustAddParams {
         Self { path: path.into() }
     }
 }
+
 /// Folder path to check for trust.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -26,7 +30,10 @@ pub struct FolderTrustCheckParams {
     /// Folder path to check
     pub path: String,
 }
-record!(FolderTrustCheckParams[] { Field path "path" });
+record!(FolderTrustCheckParams {
+    Field path "path",
+});
+
 impl FolderTrustCheckParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -34,6 +41,7 @@ impl FolderTrustCheckParams {
         Self { path: path.into() }
     }
 }
+
 /// Folder trust check result.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -41,7 +49,10 @@ pub struct FolderTrustCheckResult {
     /// Whether the folder is trusted
     pub trusted: bool,
 }
-record!(FolderTrustCheckResult[] { Field trusted "trusted" });
+record!(FolderTrustCheckResult {
+    Field trusted "trusted",
+});
+
 /// A folder to check against a persisted trusted-folders list, and the configuration directory holding that list.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -53,9 +64,11 @@ pub struct FolderTrustIsTrustedParams {
     /// Configuration directory to read the trusted-folders list from. Omit it to read the default location; supply it when the host has redirected its configuration, or the check answers from a list the host is not using.
     pub config_dir: Option<String>,
 }
-record!(
-    FolderTrustIsTrustedParams[] { Field path "path", Field config_dir "configDir" }
-);
+record!(FolderTrustIsTrustedParams {
+    Field path "path",
+    Field config_dir "configDir",
+});
+
 impl FolderTrustIsTrustedParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

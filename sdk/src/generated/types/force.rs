@@ -21,8 +21,12 @@ pub struct ForceLoginOrgsDecision {
     /// Error-level detail from managed-policy discovery — which file failed to load, which field failed validation. Carried on the decision rather than left to the log because a refusal can exit the process before a log sink exists, which would discard the only actionable diagnostic a misconfigured managed device produces.
     pub policy_diagnostics: Vec<String>,
 }
-record!(
-    ForceLoginOrgsDecision[] { Field allowed "allowed", Field enforced "enforced", Field
-    required_orgs "requiredOrgs", Field matched_org "matchedOrg", Field denial "denial",
-    Field message "message", Field policy_diagnostics "policyDiagnostics" }
-);
+record!(ForceLoginOrgsDecision {
+    Field allowed "allowed",
+    Field enforced "enforced",
+    Field required_orgs "requiredOrgs",
+    Field matched_org "matchedOrg",
+    Field denial "denial",
+    Field message "message",
+    Field policy_diagnostics "policyDiagnostics",
+});

@@ -19,11 +19,16 @@ pub struct HandoffData {
     /// GitHub host URL for the source session (e.g., https://github.com or https://tenant.ghe.com)
     pub host: Option<String>,
 }
-record!(
-    HandoffData[] { Field handoff_time "handoffTime", Field source_type "sourceType",
-    Field repository "repository", Field context "context", Field summary "summary",
-    Field remote_session_id "remoteSessionId", Field host "host" }
-);
+record!(HandoffData {
+    Field handoff_time "handoffTime",
+    Field source_type "sourceType",
+    Field repository "repository",
+    Field context "context",
+    Field summary "summary",
+    Field remote_session_id "remoteSessionId",
+    Field host "host",
+});
+
 /// Repository context for the handed-off session
 #[derive(Clone)]
 #[non_exhaustive]
@@ -35,9 +40,12 @@ pub struct HandoffRepository {
     /// Git branch name, if applicable
     pub branch: Option<String>,
 }
-record!(
-    HandoffRepository[] { Field owner "owner", Field name "name", Field branch "branch" }
-);
+record!(HandoffRepository {
+    Field owner "owner",
+    Field name "name",
+    Field branch "branch",
+});
+
 /// Origin type of the session being handed off
 #[derive(Clone)]
 #[non_exhaustive]
@@ -49,4 +57,7 @@ pub enum HandoffSourceType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(HandoffSourceType { Remote "remote", Local "local" });
+string_enum!(HandoffSourceType {
+    Remote "remote",
+    Local "local",
+});

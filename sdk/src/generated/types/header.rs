@@ -9,4 +9,7 @@ pub struct HeaderEntry {
     /// HTTP response header value as observed by the runtime.
     pub value: String,
 }
-record!(HeaderEntry[] { Field name "name", Field value "value" });
+record!(HeaderEntry {
+    Field name "name",
+    Field value "value",
+});

@@ -7,7 +7,10 @@ pub struct HistoryAbortManualCompactionResult {
     /// Whether an in-progress manual compaction was aborted. False when no manual compaction was running, when its abort controller was already aborted, or when the session is remote.
     pub aborted: bool,
 }
-record!(HistoryAbortManualCompactionResult[] { Field aborted "aborted" });
+record!(HistoryAbortManualCompactionResult {
+    Field aborted "aborted",
+});
+
 /// Indicates whether an in-progress background compaction was cancelled.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -15,7 +18,10 @@ pub struct HistoryCancelBackgroundCompactionResult {
     /// Whether an in-progress background compaction was cancelled. False when no compaction was running, when the session is remote, or when the underlying processor was unavailable.
     pub cancelled: bool,
 }
-record!(HistoryCancelBackgroundCompactionResult[] { Field cancelled "cancelled" });
+record!(HistoryCancelBackgroundCompactionResult {
+    Field cancelled "cancelled",
+});
+
 /// Parameters for clearing the conversation and seeding the window that replaces it.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -25,7 +31,10 @@ pub struct HistoryClearContextRequest {
     /// First user message of the fresh context window. Required: a cleared window holding only system and developer messages is not a conversation a model can answer, so every clear seeds the window it creates. Delivered by the enclosing turn driver once the agentic loop exits, which is why the call must be made from inside a tool handler.
     pub prompt: String,
 }
-record!(HistoryClearContextRequest[] { Field prompt "prompt" });
+record!(HistoryClearContextRequest {
+    Field prompt "prompt",
+});
+
 impl HistoryClearContextRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -33,6 +42,7 @@ impl HistoryClearContextRequest {
         Self { prompt: prompt.into() }
     }
 }
+
 /// What a successful clear removed. A clear that could not be applied rejects instead of reporting a count.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -40,7 +50,10 @@ pub struct HistoryClearContextResult {
     /// Number of non-system, non-developer messages that were removed from the conversation. Zero only when the window already held no conversation.
     pub messages_cleared: i64,
 }
-record!(HistoryClearContextResult[] { Field messages_cleared "messagesCleared" });
+record!(HistoryClearContextResult {
+    Field messages_cleared "messagesCleared",
+});
+
 /// Post-compaction context window usage breakdown
 #[derive(Clone)]
 #[non_exhaustive]
@@ -58,12 +71,15 @@ pub struct HistoryCompactContextWindow {
     /// Token count from tool definitions
     pub tool_definitions_tokens: Option<i64>,
 }
-record!(
-    HistoryCompactContextWindow[] { Field token_limit "tokenLimit", Field current_tokens
-    "currentTokens", Field messages_length "messagesLength", Field system_tokens
-    "systemTokens", Field conversation_tokens "conversationTokens", Field
-    tool_definitions_tokens "toolDefinitionsTokens" }
-);
+record!(HistoryCompactContextWindow {
+    Field token_limit "tokenLimit",
+    Field current_tokens "currentTokens",
+    Field messages_length "messagesLength",
+    Field system_tokens "systemTokens",
+    Field conversation_tokens "conversationTokens",
+    Field tool_definitions_tokens "toolDefinitionsTokens",
+});
+
 /// Optional compaction parameters.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -77,10 +93,12 @@ pub struct HistoryCompactRequest {
     /// Context window token limit this compaction is targeting, recorded as the `tokenLimit` on the persisted `session.compaction_start` / `session.compaction_complete` events. Set it when the compaction targets a window other than the compacting model's own, e.g. switching to a model with a smaller context window: the compaction still runs on the current model, so the limit that motivated it would otherwise be lost. When absent, the events record the compacting model's own resolved limit. Attribution metadata only - it does not change how much the compaction removes.
     pub token_limit: Option<i64>,
 }
-record!(
-    HistoryCompactRequest[] { Field custom_instructions "customInstructions", Field
-    trigger "trigger", Field token_limit "tokenLimit" }
-);
+record!(HistoryCompactRequest {
+    Field custom_instructions "customInstructions",
+    Field trigger "trigger",
+    Field token_limit "tokenLimit",
+});
+
 impl HistoryCompactRequest {
     /// Sets [`custom_instructions`](Self::custom_instructions).
     #[inline]
@@ -104,6 +122,7 @@ impl HistoryCompactRequest {
         self
     }
 }
+
 /// What initiated this compaction request, recorded as the `trigger` on the persisted `session.compaction_start` / `session.compaction_complete` events. When absent, the compaction is persisted without trigger attribution (initiator unknown).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -115,9 +134,11 @@ pub enum HistoryCompactRequestTrigger {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    HistoryCompactRequestTrigger { Manual "manual", ModelSwitch "model_switch" }
-);
+string_enum!(HistoryCompactRequestTrigger {
+    Manual "manual",
+    ModelSwitch "model_switch",
+});
+
 /// Compaction outcome with the number of tokens and messages removed, summary text, and the resulting context window breakdown.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -133,11 +154,14 @@ pub struct HistoryCompactResult {
     /// Post-compaction context window usage breakdown
     pub context_window: Option<HistoryCompactContextWindow>,
 }
-record!(
-    HistoryCompactResult[] { Field success "success", Field tokens_removed
-    "tokensRemoved", Field messages_removed "messagesRemoved", Field summary_content
-    "summaryContent", Field context_window "contextWindow" }
-);
+record!(HistoryCompactResult {
+    Field success "success",
+    Field tokens_removed "tokensRemoved",
+    Field messages_removed "messagesRemoved",
+    Field summary_content "summaryContent",
+    Field context_window "contextWindow",
+});
+
 /// Reason a captured file was not restored.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -149,10 +173,11 @@ pub enum HistoryFileRestoreSkipReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    HistoryFileRestoreSkipReason { UserModified "user-modified", SkippedCapture
-    "skipped-capture" }
-);
+string_enum!(HistoryFileRestoreSkipReason {
+    UserModified "user-modified",
+    SkippedCapture "skipped-capture",
+});
+
 /// Rewind points and file-change-tracking availability for the session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -164,11 +189,12 @@ pub struct HistoryListRewindPointsResult {
     /// Root user turns in chronological order. Empty when `unavailableReason` is set.
     pub points: Vec<HistoryRewindPoint>,
 }
-record!(
-    HistoryListRewindPointsResult[] { Field file_change_tracking_enabled
-    "fileChangeTrackingEnabled", Field unavailable_reason "unavailableReason", Field
-    points "points" }
-);
+record!(HistoryListRewindPointsResult {
+    Field file_change_tracking_enabled "fileChangeTrackingEnabled",
+    Field unavailable_reason "unavailableReason",
+    Field points "points",
+});
+
 /// Event boundary to preview for conversation-and-files rewind.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -178,7 +204,10 @@ pub struct HistoryPreviewRewindRequest {
     /// ID of the user.message event that begins the discarded suffix.
     pub event_id: String,
 }
-record!(HistoryPreviewRewindRequest[] { Field event_id "eventId" });
+record!(HistoryPreviewRewindRequest {
+    Field event_id "eventId",
+});
+
 impl HistoryPreviewRewindRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -186,6 +215,7 @@ impl HistoryPreviewRewindRequest {
         Self { event_id: event_id.into() }
     }
 }
+
 /// Files and aggregate changes for a prospective rewind.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -199,10 +229,13 @@ pub struct HistoryPreviewRewindResult {
     /// Files ordered by path.
     pub files: Vec<HistoryRewindFilePreview>,
 }
-record!(
-    HistoryPreviewRewindResult[] { Field available "available", Field reason "reason",
-    Field file_count "fileCount", Field files "files" }
-);
+record!(HistoryPreviewRewindResult {
+    Field available "available",
+    Field reason "reason",
+    Field file_count "fileCount",
+    Field files "files",
+});
+
 /// Aggregate file change represented by a rewind preview.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -216,9 +249,12 @@ pub enum HistoryRewindChangeType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    HistoryRewindChangeType { Created "created", Deleted "deleted", Modified "modified" }
-);
+string_enum!(HistoryRewindChangeType {
+    Created "created",
+    Deleted "deleted",
+    Modified "modified",
+});
+
 /// A file that a conversation-and-files rewind would restore.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -232,10 +268,13 @@ pub struct HistoryRewindFilePreview {
     /// Lines removed across the discarded turns.
     pub lines_removed: i64,
 }
-record!(
-    HistoryRewindFilePreview[] { Field path "path", Field change_type "changeType", Field
-    lines_added "linesAdded", Field lines_removed "linesRemoved" }
-);
+record!(HistoryRewindFilePreview {
+    Field path "path",
+    Field change_type "changeType",
+    Field lines_added "linesAdded",
+    Field lines_removed "linesRemoved",
+});
+
 /// Scope of a rewind operation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -247,10 +286,11 @@ pub enum HistoryRewindMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    HistoryRewindMode { Conversation "conversation", ConversationAndFiles
-    "conversation-and-files" }
-);
+string_enum!(HistoryRewindMode {
+    Conversation "conversation",
+    ConversationAndFiles "conversation-and-files",
+});
+
 /// Outcome of a rewind request.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -276,13 +316,18 @@ pub enum HistoryRewindOutcome {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    HistoryRewindOutcome { Success "success", SessionBusy "session-busy",
-    FileChangeTrackingDisabled "file-change-tracking-disabled", UnsupportedRemoteSession
-    "unsupported-remote-session", FilesRolledBack "files-rolled-back", RollbackIncomplete
-    "rollback-incomplete", TruncationFailed "truncation-failed", CheckpointCleanupFailed
-    "checkpoint-cleanup-failed", SnapshotPruneFailed "snapshot-prune-failed" }
-);
+string_enum!(HistoryRewindOutcome {
+    Success "success",
+    SessionBusy "session-busy",
+    FileChangeTrackingDisabled "file-change-tracking-disabled",
+    UnsupportedRemoteSession "unsupported-remote-session",
+    FilesRolledBack "files-rolled-back",
+    RollbackIncomplete "rollback-incomplete",
+    TruncationFailed "truncation-failed",
+    CheckpointCleanupFailed "checkpoint-cleanup-failed",
+    SnapshotPruneFailed "snapshot-prune-failed",
+});
+
 /// A root user turn that the session can rewind to.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -306,13 +351,18 @@ pub struct HistoryRewindPoint {
     /// Whether this turn was an automatically injected autopilot continuation.
     pub is_autopilot_continuation: bool,
 }
-record!(
-    HistoryRewindPoint[] { Field event_id "eventId", Field user_message "userMessage",
-    Field timestamp "timestamp", Field can_restore_files "canRestoreFiles", Field
-    file_count "fileCount", Field turn_changed_files "turnChangedFiles", Field
-    lines_added "linesAdded", Field lines_removed "linesRemoved", Field
-    is_autopilot_continuation "isAutopilotContinuation" }
-);
+record!(HistoryRewindPoint {
+    Field event_id "eventId",
+    Field user_message "userMessage",
+    Field timestamp "timestamp",
+    Field can_restore_files "canRestoreFiles",
+    Field file_count "fileCount",
+    Field turn_changed_files "turnChangedFiles",
+    Field lines_added "linesAdded",
+    Field lines_removed "linesRemoved",
+    Field is_autopilot_continuation "isAutopilotContinuation",
+});
+
 /// Boundary and mode for rewinding session history.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -324,7 +374,11 @@ pub struct HistoryRewindRequest {
     /// Whether to rewind only conversation history or also restore captured files.
     pub mode: HistoryRewindMode,
 }
-record!(HistoryRewindRequest[] { Field event_id "eventId", Field mode "mode" });
+record!(HistoryRewindRequest {
+    Field event_id "eventId",
+    Field mode "mode",
+});
+
 impl HistoryRewindRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -335,6 +389,7 @@ impl HistoryRewindRequest {
         }
     }
 }
+
 /// Structured outcome of a rewind request.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -350,11 +405,14 @@ pub struct HistoryRewindResult {
     /// Failure detail. Set only for the failure and partial-failure outcomes (`files-rolled-back`, `rollback-incomplete`, `truncation-failed`, `checkpoint-cleanup-failed`, `snapshot-prune-failed`); omitted for `success` and for the unavailable outcomes (`session-busy`, `file-change-tracking-disabled`, `unsupported-remote-session`).
     pub error: Option<String>,
 }
-record!(
-    HistoryRewindResult[] { Field outcome "outcome", Field events_removed
-    "eventsRemoved", Field restored_files "restoredFiles", Field skipped_files
-    "skippedFiles", Field error "error" }
-);
+record!(HistoryRewindResult {
+    Field outcome "outcome",
+    Field events_removed "eventsRemoved",
+    Field restored_files "restoredFiles",
+    Field skipped_files "skippedFiles",
+    Field error "error",
+});
+
 /// Reason a rewind read (rewind points, file-restore preview, or session diff) could not be answered from the session's file-change captures.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -368,11 +426,12 @@ pub enum HistoryRewindUnavailableReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    HistoryRewindUnavailableReason { FileChangeTrackingDisabled
-    "file-change-tracking-disabled", SessionBusy "session-busy", UnsupportedRemoteSession
-    "unsupported-remote-session" }
-);
+string_enum!(HistoryRewindUnavailableReason {
+    FileChangeTrackingDisabled "file-change-tracking-disabled",
+    SessionBusy "session-busy",
+    UnsupportedRemoteSession "unsupported-remote-session",
+});
+
 /// A captured file that rewind intentionally left unchanged.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -382,7 +441,11 @@ pub struct HistorySkippedFileRestore {
     /// Reason the file was not restored.
     pub reason: HistoryFileRestoreSkipReason,
 }
-record!(HistorySkippedFileRestore[] { Field path "path", Field reason "reason" });
+record!(HistorySkippedFileRestore {
+    Field path "path",
+    Field reason "reason",
+});
+
 /// Markdown summary of the conversation context (empty when not available).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -390,7 +453,10 @@ pub struct HistorySummarizeForHandoffResult {
     /// Markdown summary of the conversation context produced by an LLM. Empty string when there are no messages or when the session does not support local summarization.
     pub summary: String,
 }
-record!(HistorySummarizeForHandoffResult[] { Field summary "summary" });
+record!(HistorySummarizeForHandoffResult {
+    Field summary "summary",
+});
+
 /// Identifier of the event to truncate to; this event and all later events are removed.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -400,7 +466,10 @@ pub struct HistoryTruncateRequest {
     /// Event ID to truncate to. This event and all events after it are removed from the session.
     pub event_id: String,
 }
-record!(HistoryTruncateRequest[] { Field event_id "eventId" });
+record!(HistoryTruncateRequest {
+    Field event_id "eventId",
+});
+
 impl HistoryTruncateRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -408,6 +477,7 @@ impl HistoryTruncateRequest {
         Self { event_id: event_id.into() }
     }
 }
+
 /// Number of events that were removed by the truncation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -419,8 +489,8 @@ pub struct HistoryTruncateResult {
     /// Failure detail when checkpointCleanupFailed is true.
     pub checkpoint_cleanup_error: Option<String>,
 }
-record!(
-    HistoryTruncateResult[] { Field events_removed "eventsRemoved", Field
-    checkpoint_cleanup_failed "checkpointCleanupFailed", Field checkpoint_cleanup_error
-    "checkpointCleanupError" }
-);
+record!(HistoryTruncateResult {
+    Field events_removed "eventsRemoved",
+    Field checkpoint_cleanup_failed "checkpointCleanupFailed",
+    Field checkpoint_cleanup_error "checkpointCleanupError",
+});

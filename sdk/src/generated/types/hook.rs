@@ -17,11 +17,15 @@ pub struct HookEndData {
     /// Tool call ID of the parent tool invocation when this event originates from a sub-agent
     pub parent_tool_call_id: Option<String>,
 }
-record!(
-    HookEndData[] { Field hook_invocation_id "hookInvocationId", Field hook_type
-    "hookType", Field output "output", Field success "success", Field error "error",
-    Field parent_tool_call_id "parentToolCallId" }
-);
+record!(HookEndData {
+    Field hook_invocation_id "hookInvocationId",
+    Field hook_type "hookType",
+    Field output "output",
+    Field success "success",
+    Field error "error",
+    Field parent_tool_call_id "parentToolCallId",
+});
+
 /// Error details when the hook failed
 #[derive(Clone)]
 #[non_exhaustive]
@@ -33,10 +37,12 @@ pub struct HookEndError {
     /// Source label of the hook that errored (e.g. the plugin it was loaded from), when known
     pub source: Option<String>,
 }
-record!(
-    HookEndError[] { Field message "message", Field stack "stack", Field source "source"
-    }
-);
+record!(HookEndError {
+    Field message "message",
+    Field stack "stack",
+    Field source "source",
+});
+
 /// Error given to an errorOccurred hook.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -48,9 +54,12 @@ pub struct HookErrorInfo {
     /// Stack trace. Absent when there is none.
     pub stack: Option<String>,
 }
-record!(
-    HookErrorInfo[] { Field name "name", Field message "message", Field stack "stack" }
-);
+record!(HookErrorInfo {
+    Field name "name",
+    Field message "message",
+    Field stack "stack",
+});
+
 /// Runtime-owned wire payload for a server-to-client hook callback invocation.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -64,10 +73,12 @@ pub struct HookInvokeRequest {
     /// `input` on the wire.
     pub input: serde_json::Value,
 }
-record!(
-    HookInvokeRequest[] { Field session_id "sessionId", Field hook_type "hookType", Field
-    input "input" }
-);
+record!(HookInvokeRequest {
+    Field session_id "sessionId",
+    Field hook_type "hookType",
+    Field input "input",
+});
+
 /// Optional output returned by an SDK callback hook.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -77,7 +88,10 @@ pub struct HookInvokeResponse {
     /// `output` on the wire.
     pub output: Option<serde_json::Value>,
 }
-record!(HookInvokeResponse[] { Field output "output" });
+record!(HookInvokeResponse {
+    Field output "output",
+});
+
 impl HookInvokeResponse {
     /// Sets [`output`](Self::output).
     #[inline]
@@ -86,6 +100,7 @@ impl HookInvokeResponse {
         self
     }
 }
+
 /// Configuration tier that contributed a discovered hook action.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -101,9 +116,13 @@ pub enum HookOrigin {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    HookOrigin { User "user", Repository "repository", Plugin "plugin", Policy "policy" }
-);
+string_enum!(HookOrigin {
+    User "user",
+    Repository "repository",
+    Plugin "plugin",
+    Policy "policy",
+});
+
 /// Ephemeral progress update from a running hook process
 #[derive(Clone)]
 #[non_exhaustive]
@@ -113,7 +132,11 @@ pub struct HookProgressData {
     /// When true, this status message replaces the previous temporary one instead of accumulating
     pub temporary: Option<bool>,
 }
-record!(HookProgressData[] { Field message "message", Field temporary "temporary" });
+record!(HookProgressData {
+    Field message "message",
+    Field temporary "temporary",
+});
+
 /// Hook invocation start details including type and input data
 #[derive(Clone)]
 #[non_exhaustive]
@@ -127,10 +150,13 @@ pub struct HookStartData {
     /// Tool call ID of the parent tool invocation when this event originates from a sub-agent
     pub parent_tool_call_id: Option<String>,
 }
-record!(
-    HookStartData[] { Field hook_invocation_id "hookInvocationId", Field hook_type
-    "hookType", Field input "input", Field parent_tool_call_id "parentToolCallId" }
-);
+record!(HookStartData {
+    Field hook_invocation_id "hookInvocationId",
+    Field hook_type "hookType",
+    Field input "input",
+    Field parent_tool_call_id "parentToolCallId",
+});
+
 /// Hook event name. Discovery emits the file-configurable subset; SDK callbacks additionally support callback-only events.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -172,12 +198,22 @@ pub enum HookType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    HookType { PreToolUse "preToolUse", PreMcpToolCall "preMcpToolCall", PostToolUse
-    "postToolUse", PostToolUseFailure "postToolUseFailure", UserPromptSubmitted
-    "userPromptSubmitted", UserPromptTransformed "userPromptTransformed", SessionStart
-    "sessionStart", SessionEnd "sessionEnd", PostResult "postResult", PrePrDescription
-    "prePRDescription", ErrorOccurred "errorOccurred", AgentStop "agentStop",
-    SubagentStart "subagentStart", SubagentStop "subagentStop", PreCompact "preCompact",
-    PermissionRequest "permissionRequest", Notification "notification" }
-);
+string_enum!(HookType {
+    PreToolUse "preToolUse",
+    PreMcpToolCall "preMcpToolCall",
+    PostToolUse "postToolUse",
+    PostToolUseFailure "postToolUseFailure",
+    UserPromptSubmitted "userPromptSubmitted",
+    UserPromptTransformed "userPromptTransformed",
+    SessionStart "sessionStart",
+    SessionEnd "sessionEnd",
+    PostResult "postResult",
+    PrePrDescription "prePRDescription",
+    ErrorOccurred "errorOccurred",
+    AgentStop "agentStop",
+    SubagentStart "subagentStart",
+    SubagentStop "subagentStop",
+    PreCompact "preCompact",
+    PermissionRequest "permissionRequest",
+    Notification "notification",
+});

@@ -17,12 +17,13 @@ pub struct HostConfiguration {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    HostConfiguration[] { Field local_server "localServer", Field github_environment
-    "githubEnvironment", Field session_factory "sessionFactory", Field resume_factory
-    "resumeFactory" } rest["localServer", "githubEnvironment", "sessionFactory",
-    "resumeFactory"]
-);
+record!(HostConfiguration {
+    Field local_server "localServer",
+    Field github_environment "githubEnvironment",
+    Field session_factory "sessionFactory",
+    Field resume_factory "resumeFactory",
+} rest);
+
 /// Stops a connection-owned listener and joins its teardown.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -34,7 +35,10 @@ pub struct HostDisposeRequest {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HostDisposeRequest[] { Field host_id "hostId" } rest["hostId"]);
+record!(HostDisposeRequest {
+    Field host_id "hostId",
+} rest);
+
 impl HostDisposeRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -45,13 +49,15 @@ impl HostDisposeRequest {
         }
     }
 }
+
 /// Empty acknowledgement for a completed host lifecycle operation.
 ///
 /// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct HostEmptyResult {}
-record!(HostEmptyResult[] {});
+record!(HostEmptyResult {});
+
 /// Private credentials delivered only to a runtime-owned Mission Control hosting participant.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -67,10 +73,13 @@ pub struct HostEnvironmentCredentials {
     /// Mission Control API origin for environment registration and management.
     pub mission_control_url: String,
 }
-record!(
-    HostEnvironmentCredentials[] { Field token "token", Field github_host "githubHost",
-    Field github_api_url "githubApiUrl", Field mission_control_url "missionControlUrl" }
-);
+record!(HostEnvironmentCredentials {
+    Field token "token",
+    Field github_host "githubHost",
+    Field github_api_url "githubApiUrl",
+    Field mission_control_url "missionControlUrl",
+});
+
 /// Parameters of host.event.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -82,10 +91,12 @@ pub struct HostEventNotification {
     /// Content, which depends on the kind. For `task_transition` it is a HostTaskTransition.
     pub payload: Option<serde_json::Value>,
 }
-record!(
-    HostEventNotification[] { Field scope "scope", Field kind "kind", Field payload
-    "payload" }
-);
+record!(HostEventNotification {
+    Field scope "scope",
+    Field kind "kind",
+    Field payload "payload",
+});
+
 /// What a host event is about.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -95,7 +106,11 @@ pub struct HostEventScope {
     /// Session of the event, when the scope is a session.
     pub session_id: Option<String>,
 }
-record!(HostEventScope[] { Field type_ "type", Field session_id "sessionId" });
+record!(HostEventScope {
+    Field type_ "type",
+    Field session_id "sessionId",
+});
+
 /// `HostExitReason` of the protocol.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -113,10 +128,13 @@ pub enum HostExitReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    HostExitReason { Disposed "disposed", Exited "exited", OwnerDisconnected
-    "ownerDisconnected", RuntimeShutdown "runtimeShutdown" }
-);
+string_enum!(HostExitReason {
+    Disposed "disposed",
+    Exited "exited",
+    OwnerDisconnected "ownerDisconnected",
+    RuntimeShutdown "runtimeShutdown",
+});
+
 /// Reports a supervised listener's hosting-task termination and cleanup outcome.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -134,11 +152,13 @@ pub struct HostExitedNotification {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    HostExitedNotification[] { Field host_id "hostId", Field reason "reason", Field
-    exit_code "exitCode", Field error "error" } rest["hostId", "reason", "exitCode",
-    "error"]
-);
+record!(HostExitedNotification {
+    Field host_id "hostId",
+    Field reason "reason",
+    Field exit_code "exitCode",
+    Field error "error",
+} rest);
+
 /// GitHub Mission Control registration options. The compute ID is application-owned and stable.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -152,10 +172,12 @@ pub struct HostGithubEnvironmentOptions {
     /// Require sealed, connection-bound authentication (default true), independent of listener address. False permits unsealed direct credentials and unbound sealed relay credentials; use only when the caller fully controls and trusts the direct transport. Relay token encryption remains mandatory.
     pub require_connection_binding: Option<bool>,
 }
-record!(
-    HostGithubEnvironmentOptions[] { Field name "name", Field compute_id "computeId",
-    Field require_connection_binding "requireConnectionBinding" }
-);
+record!(HostGithubEnvironmentOptions {
+    Field name "name",
+    Field compute_id "computeId",
+    Field require_connection_binding "requireConnectionBinding",
+});
+
 impl HostGithubEnvironmentOptions {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -176,6 +198,7 @@ impl HostGithubEnvironmentOptions {
         self
     }
 }
+
 /// Reads a running host's catalog or the runtime's saved default catalog.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -186,7 +209,10 @@ pub struct HostListSessionsRequest {
     /// the saved default compute-identity catalog without starting a listener.
     pub host_id: Option<String>,
 }
-record!(HostListSessionsRequest[] { Field host_id "hostId" });
+record!(HostListSessionsRequest {
+    Field host_id "hostId",
+});
+
 impl HostListSessionsRequest {
     /// Sets [`host_id`](Self::host_id).
     #[inline]
@@ -195,6 +221,7 @@ impl HostListSessionsRequest {
         self
     }
 }
+
 /// The complete live and dormant advertised catalog, without subscribing to sessions.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -204,7 +231,10 @@ pub struct HostListSessionsResult {
     /// Complete advertised session summaries, in the host's catalog order.
     pub sessions: Vec<HostSessionSummary>,
 }
-record!(HostListSessionsResult[] { Field sessions "sessions" });
+record!(HostListSessionsResult {
+    Field sessions "sessions",
+});
+
 /// Normalized local WebSocket listener settings.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -222,11 +252,13 @@ pub struct HostLocalServerConfiguration {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    HostLocalServerConfiguration[] { Field hostname "hostname", Field port "port", Field
-    token "token", Field require_connection_token "requireConnectionToken" }
-    rest["hostname", "port", "token", "requireConnectionToken"]
-);
+record!(HostLocalServerConfiguration {
+    Field hostname "hostname",
+    Field port "port",
+    Field token "token",
+    Field require_connection_token "requireConnectionToken",
+} rest);
+
 /// Local WebSocket transport options.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -242,10 +274,13 @@ pub struct HostLocalServerOptions {
     /// Require token authentication (default true). Cannot be false with a token.
     pub require_connection_token: Option<bool>,
 }
-record!(
-    HostLocalServerOptions[] { Field hostname "hostname", Field port "port", Field token
-    "token", Field require_connection_token "requireConnectionToken" }
-);
+record!(HostLocalServerOptions {
+    Field hostname "hostname",
+    Field port "port",
+    Field token "token",
+    Field require_connection_token "requireConnectionToken",
+});
+
 impl HostLocalServerOptions {
     /// Sets [`hostname`](Self::hostname).
     #[inline]
@@ -272,6 +307,7 @@ impl HostLocalServerOptions {
         self
     }
 }
+
 /// Publishes a resident session attached to the listener's owning connection.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -283,9 +319,11 @@ pub struct HostPublishSessionRequest {
     /// Canonical runtime session ID attached to the listener's owning connection.
     pub session_id: String,
 }
-record!(
-    HostPublishSessionRequest[] { Field host_id "hostId", Field session_id "sessionId" }
-);
+record!(HostPublishSessionRequest {
+    Field host_id "hostId",
+    Field session_id "sessionId",
+});
+
 impl HostPublishSessionRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -296,6 +334,7 @@ impl HostPublishSessionRequest {
         }
     }
 }
+
 /// The existing runtime identity and its resource on the listener.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -307,10 +346,11 @@ pub struct HostPublishSessionResult {
     /// AHP resource URI for the session on this listener.
     pub session_uri: String,
 }
-record!(
-    HostPublishSessionResult[] { Field session_id "sessionId", Field session_uri
-    "sessionUri" }
-);
+record!(HostPublishSessionResult {
+    Field session_id "sessionId",
+    Field session_uri "sessionUri",
+});
+
 impl HostPublishSessionResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -321,6 +361,7 @@ impl HostPublishSessionResult {
         }
     }
 }
+
 /// Readiness reported by the supervised hosting participant on its own SDK connection.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -334,10 +375,12 @@ pub struct HostReadyRequest {
     /// Registered environment ID, reported only once the relay transport is connected.
     pub environment_id: Option<String>,
 }
-record!(
-    HostReadyRequest[] { Field address "address", Field token "token", Field
-    environment_id "environmentId" }
-);
+record!(HostReadyRequest {
+    Field address "address",
+    Field token "token",
+    Field environment_id "environmentId",
+});
+
 impl HostReadyRequest {
     /// Sets [`address`](Self::address).
     #[inline]
@@ -358,6 +401,7 @@ impl HostReadyRequest {
         self
     }
 }
+
 /// Listener-scoped registration, not a copy or durable adoption of a session.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -377,12 +421,15 @@ pub struct HostRegisterSessionRequest {
     /// Last session modification time in milliseconds since the Unix epoch, when available.
     pub modified_at_unix_ms: Option<i64>,
 }
-record!(
-    HostRegisterSessionRequest[] { Field session_id "sessionId", Field working_directory
-    "workingDirectory", Field additional_directories "additionalDirectories", Field title
-    "title", Field created_at_unix_ms "createdAtUnixMs", Field modified_at_unix_ms
-    "modifiedAtUnixMs" }
-);
+record!(HostRegisterSessionRequest {
+    Field session_id "sessionId",
+    Field working_directory "workingDirectory",
+    Field additional_directories "additionalDirectories",
+    Field title "title",
+    Field created_at_unix_ms "createdAtUnixMs",
+    Field modified_at_unix_ms "modifiedAtUnixMs",
+});
+
 /// Application callback routed over its existing SDK connection.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -400,11 +447,13 @@ pub struct HostSessionCreateCallback {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    HostSessionCreateCallback[] { Field host_id "hostId", Field handoff_id "handoffId",
-    Field resume "resume", Field config "config" } rest["hostId", "handoffId", "resume",
-    "config"]
-);
+record!(HostSessionCreateCallback {
+    Field host_id "hostId",
+    Field handoff_id "handoffId",
+    Field resume "resume",
+    Field config "config",
+} rest);
+
 /// Host-selected SDK creation or resume settings, without executable callbacks or tools.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -412,7 +461,8 @@ pub struct HostSessionCreateCallbackConfig {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HostSessionCreateCallbackConfig[] {} rest[]);
+record!(HostSessionCreateCallbackConfig {} rest);
+
 /// One application-owned session handoff, requested by the supervised hosting participant.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -429,10 +479,13 @@ pub struct HostSessionCreateRequest {
     /// Host-selected SDK creation or resume settings, without executable callbacks or tools.
     pub config: HostSessionCreateRequestConfig,
 }
-record!(
-    HostSessionCreateRequest[] { Field handoff_id "handoffId", Field resume "resume",
-    Field prefer_resident "preferResident", Field config "config" }
-);
+record!(HostSessionCreateRequest {
+    Field handoff_id "handoffId",
+    Field resume "resume",
+    Field prefer_resident "preferResident",
+    Field config "config",
+});
+
 impl HostSessionCreateRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -460,6 +513,7 @@ impl HostSessionCreateRequest {
         self
     }
 }
+
 /// Host-selected SDK creation or resume settings, without executable callbacks or tools.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -467,7 +521,8 @@ pub struct HostSessionCreateRequestConfig {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HostSessionCreateRequestConfig[] {} rest[]);
+record!(HostSessionCreateRequestConfig {} rest);
+
 /// The resident session the application has materialized on its own connection.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -477,7 +532,10 @@ pub struct HostSessionCreateResult {
     /// Runtime session UUID materialized on the application's SDK connection.
     pub session_id: String,
 }
-record!(HostSessionCreateResult[] { Field session_id "sessionId" });
+record!(HostSessionCreateResult {
+    Field session_id "sessionId",
+});
+
 impl HostSessionCreateResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -487,6 +545,7 @@ impl HostSessionCreateResult {
         }
     }
 }
+
 /// Ends one participation, not the application's session lifetime.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -496,7 +555,10 @@ pub struct HostSessionReleaseRequest {
     /// Identity of the participation to release without destroying the session.
     pub handoff_id: String,
 }
-record!(HostSessionReleaseRequest[] { Field handoff_id "handoffId" });
+record!(HostSessionReleaseRequest {
+    Field handoff_id "handoffId",
+});
+
 impl HostSessionReleaseRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -506,6 +568,7 @@ impl HostSessionReleaseRequest {
         }
     }
 }
+
 /// Releases the original application session object retained for one handoff.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -519,10 +582,11 @@ pub struct HostSessionReleasedNotification {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    HostSessionReleasedNotification[] { Field host_id "hostId", Field handoff_id
-    "handoffId" } rest["hostId", "handoffId"]
-);
+record!(HostSessionReleasedNotification {
+    Field host_id "hostId",
+    Field handoff_id "handoffId",
+} rest);
+
 /// Metadata advertised by the AHP host, not a guarantee that history can be resumed.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -544,12 +608,15 @@ pub struct HostSessionSummary {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    HostSessionSummary[] { Field resource "resource", Field title "title", Field
-    created_at "createdAt", Field modified_at "modifiedAt", Field status "status", Field
-    activity "activity" } rest["resource", "title", "createdAt", "modifiedAt", "status",
-    "activity"]
-);
+record!(HostSessionSummary {
+    Field resource "resource",
+    Field title "title",
+    Field created_at "createdAt",
+    Field modified_at "modifiedAt",
+    Field status "status",
+    Field activity "activity",
+} rest);
+
 /// Starts a supervised AHP host with at least one explicitly selected transport.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -569,11 +636,15 @@ pub struct HostStartRequest {
     /// Ask the owning application to resume its durable AHP sessions.
     pub resume_factory: Option<bool>,
 }
-record!(
-    HostStartRequest[] { Field host_id "hostId", Field compute_id "computeId", Field
-    local_server "localServer", Field github_environment "githubEnvironment", Field
-    session_factory "sessionFactory", Field resume_factory "resumeFactory" }
-);
+record!(HostStartRequest {
+    Field host_id "hostId",
+    Field compute_id "computeId",
+    Field local_server "localServer",
+    Field github_environment "githubEnvironment",
+    Field session_factory "sessionFactory",
+    Field resume_factory "resumeFactory",
+});
+
 impl HostStartRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -621,6 +692,7 @@ impl HostStartRequest {
         self
     }
 }
+
 /// Listener readiness, returned only after binding and the supervised participant's SDK handshake.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -640,11 +712,14 @@ pub struct HostStartResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    HostStartResult[] { Field host_id "hostId", Field url "url", Field token "token",
-    Field environment_id "environmentId", Field pid "pid" } rest["hostId", "url",
-    "token", "environmentId", "pid"]
-);
+record!(HostStartResult {
+    Field host_id "hostId",
+    Field url "url",
+    Field token "token",
+    Field environment_id "environmentId",
+    Field pid "pid",
+} rest);
+
 /// Payload of a host event of kind `task_transition`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -658,10 +733,13 @@ pub struct HostTaskTransition {
     /// The reaction as JSON text, or null.
     pub reaction_json: Option<String>,
 }
-record!(
-    HostTaskTransition[] { Field subscription_id "subscriptionId", Field kind "kind",
-    Field task_json "taskJson", Field reaction_json "reactionJson" }
-);
+record!(HostTaskTransition {
+    Field subscription_id "subscriptionId",
+    Field kind "kind",
+    Field task_json "taskJson",
+    Field reaction_json "reactionJson",
+});
+
 /// Withdraws an application publication without deleting its underlying local session.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -673,10 +751,11 @@ pub struct HostUnpublishSessionRequest {
     /// Canonical session ID in the durable catalog, whether resident or dormant.
     pub session_id: String,
 }
-record!(
-    HostUnpublishSessionRequest[] { Field host_id "hostId", Field session_id "sessionId"
-    }
-);
+record!(HostUnpublishSessionRequest {
+    Field host_id "hostId",
+    Field session_id "sessionId",
+});
+
 impl HostUnpublishSessionRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -687,6 +766,7 @@ impl HostUnpublishSessionRequest {
         }
     }
 }
+
 /// Publication withdrawal outcome; local history, worktrees and ongoing work are preserved.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -696,7 +776,10 @@ pub struct HostUnpublishSessionResult {
     /// True when a publication was removed; false when it was already absent.
     pub unpublished: bool,
 }
-record!(HostUnpublishSessionResult[] { Field unpublished "unpublished" });
+record!(HostUnpublishSessionResult {
+    Field unpublished "unpublished",
+});
+
 impl HostUnpublishSessionResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -704,6 +787,7 @@ impl HostUnpublishSessionResult {
         Self { unpublished }
     }
 }
+
 /// Removes a durable application publication and revokes its AHP attachments.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -713,4 +797,6 @@ pub struct HostUnregisterSessionRequest {
     /// Canonical ID of the application publication to withdraw.
     pub session_id: String,
 }
-record!(HostUnregisterSessionRequest[] { Field session_id "sessionId" });
+record!(HostUnregisterSessionRequest {
+    Field session_id "sessionId",
+});

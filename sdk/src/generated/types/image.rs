@@ -17,11 +17,15 @@ pub struct ImageToolModel {
     /// Catalog-reported token prices. Absent means prices were not reported.
     pub pricing: Option<ImageToolModelPricing>,
 }
-record!(
-    ImageToolModel[] { Field id "id", Field name "name", Field supported_operations
-    "supportedOperations", Field is_default "isDefault", Field availability
-    "availability", Field pricing "pricing" }
-);
+record!(ImageToolModel {
+    Field id "id",
+    Field name "name",
+    Field supported_operations "supportedOperations",
+    Field is_default "isDefault",
+    Field availability "availability",
+    Field pricing "pricing",
+});
+
 /// Account availability of the runtime image model. Discovery errors are returned as errors, not converted to unavailable.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -33,9 +37,11 @@ pub enum ImageToolModelAvailability {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ImageToolModelAvailability { Available "available", Unavailable "unavailable" }
-);
+string_enum!(ImageToolModelAvailability {
+    Available "available",
+    Unavailable "unavailable",
+});
+
 /// A supported image-service operation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -47,7 +53,11 @@ pub enum ImageToolModelOperation {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ImageToolModelOperation { Generate "generate", Edit "edit" });
+string_enum!(ImageToolModelOperation {
+    Generate "generate",
+    Edit "edit",
+});
+
 /// Default-tier text and image token prices reported for an image model, in AI credits per billing batch. Missing rates remain absent; these are not per-image quotes or actual billed usage.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -63,8 +73,10 @@ pub struct ImageToolModelPricing {
     /// Distinct AI credits per batch of image-output tokens, when reported, including zero.
     pub image_output_price: Option<f64>,
 }
-record!(
-    ImageToolModelPricing[] { Field batch_size "batchSize", Field text_input_price
-    "textInputPrice", Field text_output_price "textOutputPrice", Field image_input_price
-    "imageInputPrice", Field image_output_price "imageOutputPrice" }
-);
+record!(ImageToolModelPricing {
+    Field batch_size "batchSize",
+    Field text_input_price "textInputPrice",
+    Field text_output_price "textOutputPrice",
+    Field image_input_price "imageInputPrice",
+    Field image_output_price "imageOutputPrice",
+});

@@ -15,10 +15,13 @@ pub enum IndexedSearchData {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    IndexedSearchData "kind" { Status "status", Startup "startup", ServerError
-    "server_error", Incremental "incremental" }
-);
+tagged!(IndexedSearchData "kind" {
+    Status "status",
+    Startup "startup",
+    ServerError "server_error",
+    Incremental "incremental",
+});
+
 /// `IndexedSearchData: Incremental` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -40,13 +43,17 @@ pub struct IndexedSearchDataIncremental {
     /// Total incremental indexing duration in milliseconds.
     pub total_duration_ms: Option<f64>,
 }
-record!(
-    IndexedSearchDataIncremental["kind" "incremental"] { Field phase "phase", Field
-    changed_file_count "changedFileCount", Field added_file_count "addedFileCount", Field
-    deleted_file_count "deletedFileCount", Field total_change_count "totalChangeCount",
-    Field walk_duration_ms "walkDurationMs", Field update_duration_ms "updateDurationMs",
-    Field total_duration_ms "totalDurationMs" }
-);
+record!(IndexedSearchDataIncremental ["kind" "incremental"] {
+    Field phase "phase",
+    Field changed_file_count "changedFileCount",
+    Field added_file_count "addedFileCount",
+    Field deleted_file_count "deletedFileCount",
+    Field total_change_count "totalChangeCount",
+    Field walk_duration_ms "walkDurationMs",
+    Field update_duration_ms "updateDurationMs",
+    Field total_duration_ms "totalDurationMs",
+});
+
 /// `IndexedSearchData: ServerError` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -58,10 +65,12 @@ pub struct IndexedSearchDataServerError {
     /// Server failure details. May contain sensitive user data; restricted telemetry only.
     pub error_message: Option<String>,
 }
-record!(
-    IndexedSearchDataServerError["kind" "server_error"] { Field error_type "errorType",
-    Field exit_code "exitCode", Field error_message "errorMessage" }
-);
+record!(IndexedSearchDataServerError ["kind" "server_error"] {
+    Field error_type "errorType",
+    Field exit_code "exitCode",
+    Field error_message "errorMessage",
+});
+
 /// `IndexedSearchData: Startup` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -83,12 +92,17 @@ pub struct IndexedSearchDataStartup {
     /// Whether the repository meets the automatic indexing file-count threshold, when known.
     pub eligible: Option<bool>,
 }
-record!(
-    IndexedSearchDataStartup["kind" "startup"] { Field outcome "outcome", Field
-    file_count "fileCount", Field startup_duration_ms "startupDurationMs", Field
-    forced_by_env "forcedByEnv", Field warm_start "warmStart", Field disabled_reason
-    "disabledReason", Field error_message "errorMessage", Field eligible "eligible" }
-);
+record!(IndexedSearchDataStartup ["kind" "startup"] {
+    Field outcome "outcome",
+    Field file_count "fileCount",
+    Field startup_duration_ms "startupDurationMs",
+    Field forced_by_env "forcedByEnv",
+    Field warm_start "warmStart",
+    Field disabled_reason "disabledReason",
+    Field error_message "errorMessage",
+    Field eligible "eligible",
+});
+
 /// `IndexedSearchData: Status` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -96,7 +110,10 @@ pub struct IndexedSearchDataStatus {
     /// Current indexed-search state for this session activation.
     pub state: IndexedSearchState,
 }
-record!(IndexedSearchDataStatus["kind" "status"] { Field state "state" });
+record!(IndexedSearchDataStatus ["kind" "status"] {
+    Field state "state",
+});
+
 /// Configuration, policy, or workspace condition that disabled indexed search.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -122,14 +139,18 @@ pub enum IndexedSearchDisabledReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    IndexedSearchDisabledReason { UseTgrepFalse "use_tgrep_false", UseBuiltinRipgrepFalse
-    "use_builtin_ripgrep_false", Organization "organization",
+string_enum!(IndexedSearchDisabledReason {
+    UseTgrepFalse "use_tgrep_false",
+    UseBuiltinRipgrepFalse "use_builtin_ripgrep_false",
+    Organization "organization",
     OrganizationPolicyAuthPending "organization_policy_auth_pending",
-    OrganizationPolicyUnknown "organization_policy_unknown", VirtualFilesystem
-    "virtual_filesystem", CloudSyncRoot "cloud_sync_root", CloudSyncDetectionFailed
-    "cloud_sync_detection_failed", WorkspaceNotLocal "workspace_not_local" }
-);
+    OrganizationPolicyUnknown "organization_policy_unknown",
+    VirtualFilesystem "virtual_filesystem",
+    CloudSyncRoot "cloud_sync_root",
+    CloudSyncDetectionFailed "cloud_sync_detection_failed",
+    WorkspaceNotLocal "workspace_not_local",
+});
+
 /// Category of an indexed-search server failure.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -143,10 +164,12 @@ pub enum IndexedSearchErrorType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    IndexedSearchErrorType { SpawnError "spawn_error", UnexpectedExit "unexpected_exit",
-    KilledBySignal "killed_by_signal" }
-);
+string_enum!(IndexedSearchErrorType {
+    SpawnError "spawn_error",
+    UnexpectedExit "unexpected_exit",
+    KilledBySignal "killed_by_signal",
+});
+
 /// Phase of an incremental indexed-search update.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -158,10 +181,11 @@ pub enum IndexedSearchIncrementalPhase {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    IndexedSearchIncrementalPhase { ChangesDetected "changes_detected", Updated "updated"
-    }
-);
+string_enum!(IndexedSearchIncrementalPhase {
+    ChangesDetected "changes_detected",
+    Updated "updated",
+});
+
 /// Result of an indexed-search startup attempt.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -181,11 +205,15 @@ pub enum IndexedSearchOutcome {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    IndexedSearchOutcome { Started "started", SkippedBelowThreshold
-    "skipped_below_threshold", SkippedNoGitroot "skipped_no_gitroot", SkippedDisabled
-    "skipped_disabled", ReusedExisting "reused_existing", Failed "failed" }
-);
+string_enum!(IndexedSearchOutcome {
+    Started "started",
+    SkippedBelowThreshold "skipped_below_threshold",
+    SkippedNoGitroot "skipped_no_gitroot",
+    SkippedDisabled "skipped_disabled",
+    ReusedExisting "reused_existing",
+    Failed "failed",
+});
+
 /// Live indexed-search state for this session activation, never inferred from persisted history.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -203,7 +231,10 @@ pub enum IndexedSearchState {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    IndexedSearchState { Disabled "disabled", Starting "starting", Enabled "enabled",
-    Ready "ready", Failed "failed" }
-);
+string_enum!(IndexedSearchState {
+    Disabled "disabled",
+    Starting "starting",
+    Enabled "enabled",
+    Ready "ready",
+    Failed "failed",
+});

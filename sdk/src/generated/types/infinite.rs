@@ -11,11 +11,12 @@ pub struct InfiniteSessionConfig {
     /// Share of the context window, from 0 to 1, at which the session waits for the compaction. Default 0.95.
     pub buffer_exhaustion_threshold: Option<f64>,
 }
-record!(
-    InfiniteSessionConfig[] { Field enabled "enabled", Field
-    background_compaction_threshold "backgroundCompactionThreshold", Field
-    buffer_exhaustion_threshold "bufferExhaustionThreshold" }
-);
+record!(InfiniteSessionConfig {
+    Field enabled "enabled",
+    Field background_compaction_threshold "backgroundCompactionThreshold",
+    Field buffer_exhaustion_threshold "bufferExhaustionThreshold",
+});
+
 impl InfiniteSessionConfig {
     /// Sets [`enabled`](Self::enabled).
     #[inline]

@@ -13,7 +13,9 @@ pub struct InfoData {
     /// Optional actionable tip displayed with this message
     pub tip: Option<String>,
 }
-record!(
-    InfoData[] { Field info_type "infoType", Field message "message", Field url "url",
-    Field tip "tip" }
-);
+record!(InfoData {
+    Field info_type "infoType",
+    Field message "message",
+    Field url "url",
+    Field tip "tip",
+});

@@ -4,6 +4,7 @@ use super::{
     CatalogTrustSnapshot, McpInstallationReview, PluginInstallationReview,
     SkillInstallationReview,
 };
+
 /// Catalogue identity retained from a bound candidate or plan at installation time.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -29,12 +30,18 @@ pub struct InstallationCatalogueIdentity {
     /// candidate had none.
     pub icon_url: Option<String>,
 }
-record!(
-    InstallationCatalogueIdentity[] { Field resource_id "resourceId", Field item_url
-    "itemUrl", Field display_name "displayName", Field description "description", Field
-    publisher "publisher", Field version "version", Field source "source", Field
-    trust_at_install "trustAtInstall", Field icon_url "iconUrl" }
-);
+record!(InstallationCatalogueIdentity {
+    Field resource_id "resourceId",
+    Field item_url "itemUrl",
+    Field display_name "displayName",
+    Field description "description",
+    Field publisher "publisher",
+    Field version "version",
+    Field source "source",
+    Field trust_at_install "trustAtInstall",
+    Field icon_url "iconUrl",
+});
+
 /// One connection-owned, expiring request for a trusted host's explicit user decision.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -53,11 +60,15 @@ pub struct InstallationConfirmationRequest {
     /// Resource-specific review to present before collecting the user's decision.
     pub review: InstallationReview,
 }
-record!(
-    InstallationConfirmationRequest[] { Field policy_session_id "policySessionId", Secret
-    confirmation_id "confirmationId", Field operation_id "operationId", Field expires_at
-    "expiresAt", Secret review_fingerprint "reviewFingerprint", Field review "review" }
-);
+record!(InstallationConfirmationRequest {
+    Field policy_session_id "policySessionId",
+    Secret confirmation_id "confirmationId",
+    Field operation_id "operationId",
+    Field expires_at "expiresAt",
+    Secret review_fingerprint "reviewFingerprint",
+    Field review "review",
+});
+
 /// A response is meaningful only on the connection and request that issued its challenge.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -69,10 +80,12 @@ pub struct InstallationConfirmationResponse {
     /// Fresh explicit user decision. There is no default.
     pub decision: InstallationDecision,
 }
-record!(
-    InstallationConfirmationResponse[] { Field confirmation_id "confirmationId", Field
-    review_fingerprint "reviewFingerprint", Field decision "decision" }
-);
+record!(InstallationConfirmationResponse {
+    Field confirmation_id "confirmationId",
+    Field review_fingerprint "reviewFingerprint",
+    Field decision "decision",
+});
+
 impl InstallationConfirmationResponse {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -88,6 +101,7 @@ impl InstallationConfirmationResponse {
         }
     }
 }
+
 /// Explicit user decisions, never inferred from a permission grant or model response.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -101,9 +115,12 @@ pub enum InstallationDecision {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    InstallationDecision { Confirm "confirm", Decline "decline", Cancel "cancel" }
-);
+string_enum!(InstallationDecision {
+    Confirm "confirm",
+    Decline "decline",
+    Cancel "cancel",
+});
+
 /// Only resource kinds with an implemented installation engine have a review variant.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -117,7 +134,12 @@ pub enum InstallationReview {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(InstallationReview "resource" { Mcp "mcp", Skill "skill", Plugin "plugin" });
+tagged!(InstallationReview "resource" {
+    Mcp "mcp",
+    Skill "skill",
+    Plugin "plugin",
+});
+
 /// `InstallationReview: Mcp` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -125,7 +147,10 @@ pub struct InstallationReviewMcp {
     /// The exact MCP action and its reviewed changes.
     pub review: McpInstallationReview,
 }
-record!(InstallationReviewMcp["resource" "mcp"] { Field review "review" });
+record!(InstallationReviewMcp ["resource" "mcp"] {
+    Field review "review",
+});
+
 /// `InstallationReview: Plugin` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -133,7 +158,10 @@ pub struct InstallationReviewPlugin {
     /// The exact verified Agent Plugin action and its reviewed files.
     pub review: PluginInstallationReview,
 }
-record!(InstallationReviewPlugin["resource" "plugin"] { Field review "review" });
+record!(InstallationReviewPlugin ["resource" "plugin"] {
+    Field review "review",
+});
+
 /// `InstallationReview: Skill` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -141,4 +169,6 @@ pub struct InstallationReviewSkill {
     /// The exact verified Skill action and its reviewed files.
     pub review: SkillInstallationReview,
 }
-record!(InstallationReviewSkill["resource" "skill"] { Field review "review" });
+record!(InstallationReviewSkill ["resource" "skill"] {
+    Field review "review",
+});

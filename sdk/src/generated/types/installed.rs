@@ -23,12 +23,18 @@ pub struct InstalledPlugin {
     /// Absolute path of the marketplace directory a live plugin was resolved from. Present only on live, never-persisted records — those synthesized at session start for a directory/local marketplace, whose cache_path points at the real plugin directory on disk rather than a copy under the installed-plugins cache. Its presence is what marks a record as live, and no record carrying it is ever written to the persisted installedPlugins key.
     pub installed_from: Option<String>,
 }
-record!(
-    InstalledPlugin[] { Field name "name", Field marketplace "marketplace", Field version
-    "version", Field installed_at "installed_at", Field enabled "enabled", Field
-    cache_path "cache_path", Field source "source", Field source_sha "source_sha", Field
-    installed_from "installed_from" }
-);
+record!(InstalledPlugin {
+    Field name "name",
+    Field marketplace "marketplace",
+    Field version "version",
+    Field installed_at "installed_at",
+    Field enabled "enabled",
+    Field cache_path "cache_path",
+    Field source "source",
+    Field source_sha "source_sha",
+    Field installed_from "installed_from",
+});
+
 impl InstalledPlugin {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -81,6 +87,7 @@ impl InstalledPlugin {
         self
     }
 }
+
 /// Information about an installed plugin tracked in global state.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -112,14 +119,22 @@ pub struct InstalledPluginInfo {
     /// HTTPS URL of the plugin's icon on raw.githubusercontent.com, retained from the catalogue entry it was installed from. Untrusted external content: load it without credentials. Present only for a direct install pinned to one GitHub commit whose catalogue entry had an icon.
     pub icon_url: Option<String>,
 }
-record!(
-    InstalledPluginInfo[] { Field name "name", Field marketplace "marketplace", Field
-    direct_source_id "directSourceId", Field version "version", Field enabled "enabled",
-    Field installed_from "installedFrom", Field source "source", Field managed "managed",
-    Field managed_desired_enabled "managedDesiredEnabled", Field installed "installed",
-    Field description "description", Field verified_source "verifiedSource", Field
-    icon_url "iconUrl" }
-);
+record!(InstalledPluginInfo {
+    Field name "name",
+    Field marketplace "marketplace",
+    Field direct_source_id "directSourceId",
+    Field version "version",
+    Field enabled "enabled",
+    Field installed_from "installedFrom",
+    Field source "source",
+    Field managed "managed",
+    Field managed_desired_enabled "managedDesiredEnabled",
+    Field installed "installed",
+    Field description "description",
+    Field verified_source "verifiedSource",
+    Field icon_url "iconUrl",
+});
+
 /// Source for direct repo installs (when marketplace is empty)
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -137,11 +152,13 @@ pub enum InstalledPluginSource {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-untagged!(
-    InstalledPluginSource { GitHub is_object["source" = "github", "repo"], Url
-    is_object["source" = "url", "url"], Local is_object["source" = "local", "path"], Text
-    is_string[] }
-);
+untagged!(InstalledPluginSource {
+    GitHub is_object ["source" = "github", "repo"],
+    Url is_object ["source" = "url", "url"],
+    Local is_object ["source" = "local", "path"],
+    Text is_string [],
+});
+
 /// Source descriptor for a direct GitHub plugin install, with `owner/repo`, optional ref or full commit SHA, and optional subpath.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -155,10 +172,13 @@ pub struct InstalledPluginSourceGitHub {
     /// Optional repository-relative path to the plugin.
     pub path: Option<String>,
 }
-record!(
-    InstalledPluginSourceGitHub["source" "github"] { Field repo "repo", Field ref_ "ref",
-    Field sha "sha", Field path "path" }
-);
+record!(InstalledPluginSourceGitHub ["source" "github"] {
+    Field repo "repo",
+    Field ref_ "ref",
+    Field sha "sha",
+    Field path "path",
+});
+
 impl InstalledPluginSourceGitHub {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -189,6 +209,7 @@ impl InstalledPluginSourceGitHub {
         self
     }
 }
+
 /// Source descriptor for a direct local plugin install, with a local filesystem path.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -196,7 +217,10 @@ pub struct InstalledPluginSourceLocal {
     /// Local filesystem path to the plugin.
     pub path: String,
 }
-record!(InstalledPluginSourceLocal["source" "local"] { Field path "path" });
+record!(InstalledPluginSourceLocal ["source" "local"] {
+    Field path "path",
+});
+
 impl InstalledPluginSourceLocal {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -204,6 +228,7 @@ impl InstalledPluginSourceLocal {
         Self { path: path.into() }
     }
 }
+
 /// Source descriptor for a direct URL plugin install, with URL, optional ref or full commit SHA, and optional subpath.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -217,10 +242,13 @@ pub struct InstalledPluginSourceUrl {
     /// Optional source-relative path to the plugin.
     pub path: Option<String>,
 }
-record!(
-    InstalledPluginSourceUrl["source" "url"] { Field url "url", Field ref_ "ref", Field
-    sha "sha", Field path "path" }
-);
+record!(InstalledPluginSourceUrl ["source" "url"] {
+    Field url "url",
+    Field ref_ "ref",
+    Field sha "sha",
+    Field path "path",
+});
+
 impl InstalledPluginSourceUrl {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -251,6 +279,7 @@ impl InstalledPluginSourceUrl {
         self
     }
 }
+
 /// The GitHub repository and commit an installed plugin is pinned to.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -260,7 +289,7 @@ pub struct InstalledPluginVerifiedSource {
     /// Full 40-character hexadecimal commit SHA the plugin is pinned to.
     pub revision: String,
 }
-record!(
-    InstalledPluginVerifiedSource[] { Field repository "repository", Field revision
-    "revision" }
-);
+record!(InstalledPluginVerifiedSource {
+    Field repository "repository",
+    Field revision "revision",
+});

@@ -15,11 +15,14 @@ pub struct InstructionDiscoveryPath {
     /// The input project path this target was derived from (only for repository targets)
     pub project_path: Option<String>,
 }
-record!(
-    InstructionDiscoveryPath[] { Field path "path", Field location "location", Field kind
-    "kind", Field preferred_for_creation "preferredForCreation", Field project_path
-    "projectPath" }
-);
+record!(InstructionDiscoveryPath {
+    Field path "path",
+    Field location "location",
+    Field kind "kind",
+    Field preferred_for_creation "preferredForCreation",
+    Field project_path "projectPath",
+});
+
 /// Whether the target is a single file or a directory of instruction files
 #[derive(Clone)]
 #[non_exhaustive]
@@ -31,7 +34,11 @@ pub enum InstructionDiscoveryPathKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(InstructionDiscoveryPathKind { File "file", Directory "directory" });
+string_enum!(InstructionDiscoveryPathKind {
+    File "file",
+    Directory "directory",
+});
+
 /// Canonical files and directories where custom instructions can be created so the runtime will recognize them.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -39,7 +46,10 @@ pub struct InstructionDiscoveryPathList {
     /// Canonical instruction create/discovery files and directories, in priority order
     pub paths: Vec<InstructionDiscoveryPath>,
 }
-record!(InstructionDiscoveryPathList[] { Field paths "paths" });
+record!(InstructionDiscoveryPathList {
+    Field paths "paths",
+});
+
 /// Which tier this target belongs to
 #[derive(Clone)]
 #[non_exhaustive]
@@ -55,10 +65,13 @@ pub enum InstructionDiscoveryPathLocation {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    InstructionDiscoveryPathLocation { User "user", Repository "repository",
-    WorkingDirectory "working-directory", Plugin "plugin" }
-);
+string_enum!(InstructionDiscoveryPathLocation {
+    User "user",
+    Repository "repository",
+    WorkingDirectory "working-directory",
+    Plugin "plugin",
+});
+
 /// Loaded instruction source for a session, including path, content, category, location, applicability, and optional description.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -84,12 +97,19 @@ pub struct InstructionSource {
     /// The project path this source was discovered from. Only set by sessionless discovery for repository, working-directory, and project-scoped plugin sources, where it disambiguates sources across multiple workspace roots. The session-scoped getSources leaves it unset.
     pub project_path: Option<String>,
 }
-record!(
-    InstructionSource[] { Field id "id", Field label "label", Field source_path
-    "sourcePath", Field content "content", Field type_ "type", Field location "location",
-    Field apply_to "applyTo", Field description "description", Field default_disabled
-    "defaultDisabled", Field project_path "projectPath" }
-);
+record!(InstructionSource {
+    Field id "id",
+    Field label "label",
+    Field source_path "sourcePath",
+    Field content "content",
+    Field type_ "type",
+    Field location "location",
+    Field apply_to "applyTo",
+    Field description "description",
+    Field default_disabled "defaultDisabled",
+    Field project_path "projectPath",
+});
+
 /// Where this source lives — used for UI grouping
 #[derive(Clone)]
 #[non_exhaustive]
@@ -105,10 +125,13 @@ pub enum InstructionSourceLocation {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    InstructionSourceLocation { User "user", Repository "repository", WorkingDirectory
-    "working-directory", Plugin "plugin" }
-);
+string_enum!(InstructionSourceLocation {
+    User "user",
+    Repository "repository",
+    WorkingDirectory "working-directory",
+    Plugin "plugin",
+});
+
 /// Category of instruction source — used for merge logic
 #[derive(Clone)]
 #[non_exhaustive]
@@ -130,8 +153,12 @@ pub enum InstructionSourceType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    InstructionSourceType { Home "home", Repo "repo", Model "model", Vscode "vscode",
-    NestedAgents "nested-agents", ChildInstructions "child-instructions", Plugin "plugin"
-    }
-);
+string_enum!(InstructionSourceType {
+    Home "home",
+    Repo "repo",
+    Model "model",
+    Vscode "vscode",
+    NestedAgents "nested-agents",
+    ChildInstructions "child-instructions",
+    Plugin "plugin",
+});

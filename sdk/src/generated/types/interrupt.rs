@@ -9,7 +9,10 @@ pub struct InterruptMainTurnRequest {
     /// When true, the user's queued prompts are preserved and run as the next turn once the interrupted turn unwinds; when false (the default), the queue is cleared like a plain abort.
     pub flush_queued: Option<bool>,
 }
-record!(InterruptMainTurnRequest[] { Field flush_queued "flushQueued" });
+record!(InterruptMainTurnRequest {
+    Field flush_queued "flushQueued",
+});
+
 impl InterruptMainTurnRequest {
     /// Sets [`flush_queued`](Self::flush_queued).
     #[inline]
@@ -18,6 +21,7 @@ impl InterruptMainTurnRequest {
         self
     }
 }
+
 /// Result of interrupting the main agent turn.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -25,4 +29,6 @@ pub struct InterruptMainTurnResult {
     /// Whether an in-flight main agent turn was interrupted. False when the main loop was not processing.
     pub interrupted: bool,
 }
-record!(InterruptMainTurnResult[] { Field interrupted "interrupted" });
+record!(InterruptMainTurnResult {
+    Field interrupted "interrupted",
+});

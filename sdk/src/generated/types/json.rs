@@ -13,10 +13,13 @@ pub struct JsonSchemaResponseFormat {
     /// Optional strict enforcement setting for OpenAI providers. Omitted uses the provider default. Anthropic always enforces its supported schema subset.
     pub strict: Option<bool>,
 }
-record!(
-    JsonSchemaResponseFormat[] { Field name "name", Field schema "schema", Field
-    description "description", Field strict "strict" }
-);
+record!(JsonSchemaResponseFormat {
+    Field name "name",
+    Field schema "schema",
+    Field description "description",
+    Field strict "strict",
+});
+
 impl JsonSchemaResponseFormat {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

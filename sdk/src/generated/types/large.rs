@@ -11,10 +11,12 @@ pub struct LargeToolOutputConfig {
     /// Directory of the files. Default is the temporary directory of the system.
     pub output_dir: Option<String>,
 }
-record!(
-    LargeToolOutputConfig[] { Field enabled "enabled", Field max_size_bytes
-    "maxSizeBytes", Field output_dir "outputDir" }
-);
+record!(LargeToolOutputConfig {
+    Field enabled "enabled",
+    Field max_size_bytes "maxSizeBytes",
+    Field output_dir "outputDir",
+});
+
 impl LargeToolOutputConfig {
     /// Sets [`enabled`](Self::enabled).
     #[inline]

@@ -9,10 +9,11 @@ pub struct LifecycleDiagnosticsConfiguration {
     /// Whether the events are appended to a file in the state directory of the session. Default false.
     pub persist: Option<bool>,
 }
-record!(
-    LifecycleDiagnosticsConfiguration[] { Field expose "expose", Field persist "persist"
-    }
-);
+record!(LifecycleDiagnosticsConfiguration {
+    Field expose "expose",
+    Field persist "persist",
+});
+
 impl LifecycleDiagnosticsConfiguration {
     /// Sets [`expose`](Self::expose).
     #[inline]

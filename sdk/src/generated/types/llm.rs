@@ -2,6 +2,7 @@
 
 /// HTTP headers as a map from lowercased header name to a list of values. Multi-valued headers (e.g. Set-Cookie) preserve all values.
 pub type LlmInferenceHeaders = std::collections::BTreeMap<String, Vec<String>>;
+
 /// A request body chunk or cancellation signal.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -21,16 +22,22 @@ pub struct LlmInferenceHttpRequestChunkRequest {
     /// Identity of the agent invocation (one agentic loop) this body chunk belongs to, matching the `agentInvocationId` semantics on httpRequestStart. Carried per chunk so a persistent transport can attribute successive turns correctly: when a WebSocket connection is reused across turns, the httpRequestStart identity reflects only the turn that opened the connection, so each later turn stamps its own invocation id here. Absent when the runtime has no invocation context for the request, or on the plain-HTTP transport where every request has its own httpRequestStart.
     pub agent_invocation_id: Option<String>,
 }
-record!(
-    LlmInferenceHttpRequestChunkRequest[] { Field request_id "requestId", Field data
-    "data", Field binary "binary", Field end "end", Field cancel "cancel", Field
-    cancel_reason "cancelReason", Field agent_invocation_id "agentInvocationId" }
-);
+record!(LlmInferenceHttpRequestChunkRequest {
+    Field request_id "requestId",
+    Field data "data",
+    Field binary "binary",
+    Field end "end",
+    Field cancel "cancel",
+    Field cancel_reason "cancelReason",
+    Field agent_invocation_id "agentInvocationId",
+});
+
 /// Acknowledgement. The SDK is free to ignore the ack and treat chunk delivery as fire-and-forget.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct LlmInferenceHttpRequestChunkResult {}
-record!(LlmInferenceHttpRequestChunkResult[] {});
+record!(LlmInferenceHttpRequestChunkResult {});
+
 /// The head of an outbound model-layer HTTP request.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -56,18 +63,25 @@ pub struct LlmInferenceHttpRequestStartRequest {
     /// Coarse classification of the interaction that produced this request. Open string for forward-compatibility; known values include `conversation-agent`, `conversation-subagent`, `conversation-sampling`, `conversation-background`, `conversation-compaction`, and `conversation-user`. Absent when the runtime did not classify the request. Comes from the runtime's per-request agent context independently of transport; on the CAPI transport the runtime derives the upstream `X-Interaction-Type` header from this same context.
     pub interaction_type: Option<String>,
 }
-record!(
-    LlmInferenceHttpRequestStartRequest[] { Field request_id "requestId", Field
-    session_id "sessionId", Field method "method", Field url "url", Field headers
-    "headers", Field transport "transport", Field agent_id "agentId", Field
-    parent_agent_id "parentAgentId", Field agent_invocation_id "agentInvocationId", Field
-    interaction_type "interactionType" }
-);
+record!(LlmInferenceHttpRequestStartRequest {
+    Field request_id "requestId",
+    Field session_id "sessionId",
+    Field method "method",
+    Field url "url",
+    Field headers "headers",
+    Field transport "transport",
+    Field agent_id "agentId",
+    Field parent_agent_id "parentAgentId",
+    Field agent_invocation_id "agentInvocationId",
+    Field interaction_type "interactionType",
+});
+
 /// Acknowledgement. Returning successfully simply means the SDK accepted the start frame; it does not imply the request will succeed.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct LlmInferenceHttpRequestStartResult {}
-record!(LlmInferenceHttpRequestStartResult[] {});
+record!(LlmInferenceHttpRequestStartResult {});
+
 /// Transport the runtime would otherwise use for this request. `http` (the default when absent) covers plain HTTP and SSE responses; `websocket` indicates a full-duplex message channel where each body chunk maps to one WebSocket message and the `binary` flag distinguishes text from binary frames. The SDK consumer uses this to decide whether to service the request with an HTTP client or a WebSocket client. It is the one piece of request metadata the consumer cannot reliably infer from the URL or headers alone.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -79,9 +93,11 @@ pub enum LlmInferenceHttpRequestStartTransport {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    LlmInferenceHttpRequestStartTransport { Http "http", Websocket "websocket" }
-);
+string_enum!(LlmInferenceHttpRequestStartTransport {
+    Http "http",
+    Websocket "websocket",
+});
+
 /// Set to terminate the response with a transport-level failure. Implies end-of-stream; any further chunks for this requestId are ignored.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -91,9 +107,11 @@ pub struct LlmInferenceHttpResponseChunkError {
     /// Optional machine-readable error code.
     pub code: Option<String>,
 }
-record!(
-    LlmInferenceHttpResponseChunkError[] { Field message "message", Field code "code" }
-);
+record!(LlmInferenceHttpResponseChunkError {
+    Field message "message",
+    Field code "code",
+});
+
 impl LlmInferenceHttpResponseChunkError {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -110,6 +128,7 @@ impl LlmInferenceHttpResponseChunkError {
         self
     }
 }
+
 /// A response body chunk or terminal error.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -125,10 +144,14 @@ pub struct LlmInferenceHttpResponseChunkRequest {
     /// Set to terminate the response with a transport-level failure. Implies end-of-stream; any further chunks for this requestId are ignored.
     pub error: Option<LlmInferenceHttpResponseChunkError>,
 }
-record!(
-    LlmInferenceHttpResponseChunkRequest[] { Field request_id "requestId", Field data
-    "data", Field binary "binary", Field end "end", Field error "error" }
-);
+record!(LlmInferenceHttpResponseChunkRequest {
+    Field request_id "requestId",
+    Field data "data",
+    Field binary "binary",
+    Field end "end",
+    Field error "error",
+});
+
 impl LlmInferenceHttpResponseChunkRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -160,6 +183,7 @@ impl LlmInferenceHttpResponseChunkRequest {
         self
     }
 }
+
 /// Whether the chunk was accepted.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -167,7 +191,10 @@ pub struct LlmInferenceHttpResponseChunkResult {
     /// True when the chunk was matched to a pending request; false when unknown.
     pub accepted: bool,
 }
-record!(LlmInferenceHttpResponseChunkResult[] { Field accepted "accepted" });
+record!(LlmInferenceHttpResponseChunkResult {
+    Field accepted "accepted",
+});
+
 /// Response head.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -181,10 +208,13 @@ pub struct LlmInferenceHttpResponseStartRequest {
     /// HTTP response headers, preserving multiple values per name.
     pub headers: LlmInferenceHeaders,
 }
-record!(
-    LlmInferenceHttpResponseStartRequest[] { Field request_id "requestId", Field status
-    "status", Field status_text "statusText", Field headers "headers" }
-);
+record!(LlmInferenceHttpResponseStartRequest {
+    Field request_id "requestId",
+    Field status "status",
+    Field status_text "statusText",
+    Field headers "headers",
+});
+
 impl LlmInferenceHttpResponseStartRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -207,6 +237,7 @@ impl LlmInferenceHttpResponseStartRequest {
         self
     }
 }
+
 /// Whether the start frame was accepted.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -214,7 +245,10 @@ pub struct LlmInferenceHttpResponseStartResult {
     /// True when the response start was matched to a pending request; false when unknown.
     pub accepted: bool,
 }
-record!(LlmInferenceHttpResponseStartResult[] { Field accepted "accepted" });
+record!(LlmInferenceHttpResponseStartResult {
+    Field accepted "accepted",
+});
+
 /// Indicates whether the calling client was registered as the LLM inference provider.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -222,4 +256,6 @@ pub struct LlmInferenceSetProviderResult {
     /// Whether the provider was set successfully
     pub success: bool,
 }
-record!(LlmInferenceSetProviderResult[] { Field success "success" });
+record!(LlmInferenceSetProviderResult {
+    Field success "success",
+});

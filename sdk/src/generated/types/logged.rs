@@ -15,7 +15,9 @@ pub struct LoggedInUser {
     /// Source account this account was derived from, when one was recorded.
     pub derived_from: Option<String>,
 }
-record!(
-    LoggedInUser[] { Field host "host", Field login "login", Field kind "kind", Field
-    derived_from "derivedFrom" }
-);
+record!(LoggedInUser {
+    Field host "host",
+    Field login "login",
+    Field kind "kind",
+    Field derived_from "derivedFrom",
+});

@@ -15,6 +15,8 @@ pub enum LoginProviderKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    LoginProviderKind { GithubDotCom "githubDotCom", Proxima "proxima", Entra "entra" }
-);
+string_enum!(LoginProviderKind {
+    GithubDotCom "githubDotCom",
+    Proxima "proxima",
+    Entra "entra",
+});

@@ -13,10 +13,12 @@ pub struct LspInitializeRequest {
     /// Force re-initialization even when LSP configs were already loaded for the working directory.
     pub force: Option<bool>,
 }
-record!(
-    LspInitializeRequest[] { Field working_directory "workingDirectory", Field git_root
-    "gitRoot", Field force "force" }
-);
+record!(LspInitializeRequest {
+    Field working_directory "workingDirectory",
+    Field git_root "gitRoot",
+    Field force "force",
+});
+
 impl LspInitializeRequest {
     /// Sets [`working_directory`](Self::working_directory).
     #[inline]

@@ -7,7 +7,10 @@ pub struct MarketplaceAddResult {
     /// Final name of the marketplace as resolved from its manifest
     pub name: String,
 }
-record!(MarketplaceAddResult[] { Field name "name" });
+record!(MarketplaceAddResult {
+    Field name "name",
+});
+
 /// Plugins advertised by the marketplace.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -15,7 +18,10 @@ pub struct MarketplaceBrowseResult {
     /// Plugins advertised by the marketplace
     pub plugins: Vec<MarketplacePluginInfo>,
 }
-record!(MarketplaceBrowseResult[] { Field plugins "plugins" });
+record!(MarketplaceBrowseResult {
+    Field plugins "plugins",
+});
+
 /// Registered marketplace summary.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -31,10 +37,14 @@ pub struct MarketplaceInfo {
     /// Whether the managed marketplace currently resolved into the runtime marketplace registry. Set to false when the desired managed entry is retained for governance visibility after loading or reconciliation failed.
     pub available: Option<bool>,
 }
-record!(
-    MarketplaceInfo[] { Field name "name", Field source "source", Field is_default
-    "isDefault", Field managed "managed", Field available "available" }
-);
+record!(MarketplaceInfo {
+    Field name "name",
+    Field source "source",
+    Field is_default "isDefault",
+    Field managed "managed",
+    Field available "available",
+});
+
 /// All registered marketplaces, including built-in defaults.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -42,7 +52,10 @@ pub struct MarketplaceListResult {
     /// Registered marketplaces
     pub marketplaces: Vec<MarketplaceInfo>,
 }
-record!(MarketplaceListResult[] { Field marketplaces "marketplaces" });
+record!(MarketplaceListResult {
+    Field marketplaces "marketplaces",
+});
+
 /// Plugin entry advertised by a marketplace.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -52,7 +65,11 @@ pub struct MarketplacePluginInfo {
     /// Short description from the marketplace catalog, when present
     pub description: Option<String>,
 }
-record!(MarketplacePluginInfo[] { Field name "name", Field description "description" });
+record!(MarketplacePluginInfo {
+    Field name "name",
+    Field description "description",
+});
+
 /// Per-marketplace refresh result, including marketplace name, success flag, and optional failure error.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -64,10 +81,12 @@ pub struct MarketplaceRefreshEntry {
     /// Error message (failure only)
     pub error: Option<String>,
 }
-record!(
-    MarketplaceRefreshEntry[] { Field name "name", Field success "success", Field error
-    "error" }
-);
+record!(MarketplaceRefreshEntry {
+    Field name "name",
+    Field success "success",
+    Field error "error",
+});
+
 /// Result of refreshing one or more marketplace catalogs.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -75,7 +94,10 @@ pub struct MarketplaceRefreshResult {
     /// Per-marketplace refresh results in deterministic order.
     pub results: Vec<MarketplaceRefreshEntry>,
 }
-record!(MarketplaceRefreshResult[] { Field results "results" });
+record!(MarketplaceRefreshResult {
+    Field results "results",
+});
+
 /// Outcome of the remove attempt, including dependent-plugin info when applicable.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -85,7 +107,7 @@ pub struct MarketplaceRemoveResult {
     /// Names of installed plugins that prevented removal. Populated only when `removed=false`.
     pub dependent_plugins: Option<Vec<String>>,
 }
-record!(
-    MarketplaceRemoveResult[] { Field removed "removed", Field dependent_plugins
-    "dependentPlugins" }
-);
+record!(MarketplaceRemoveResult {
+    Field removed "removed",
+    Field dependent_plugins "dependentPlugins",
+});

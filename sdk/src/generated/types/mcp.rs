@@ -10,6 +10,7 @@ use super::{
     CatalogUnsafeRetrievalError, DiagnosticLogLevel, DiscoveredMcpServer, FilterMapping,
     HeaderEntry, InstallationCatalogueIdentity, OptionsUpdateToolFilterPrecedence,
 };
+
 /// MCP server allowed by policy, with server name and optional PII-free explanatory note.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -19,7 +20,11 @@ pub struct McpAllowedServer {
     /// PII-free note explaining why the server was allowed
     pub redacted_note: Option<String>,
 }
-record!(McpAllowedServer[] { Field name "name", Field redacted_note "redactedNote" });
+record!(McpAllowedServer {
+    Field name "name",
+    Field redacted_note "redactedNote",
+});
+
 /// MCP App view called a tool on a connected MCP server (SEP-1865)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -41,12 +46,17 @@ pub struct McpAppToolCallCompleteData {
     /// The tool's `_meta.ui` block at the time of the call, so consumers can decide whether to forward the result to the model without re-listing tools.
     pub tool_meta: Option<McpAppToolCallCompleteToolMeta>,
 }
-record!(
-    McpAppToolCallCompleteData[] { Field server_name "serverName", Field tool_name
-    "toolName", Field arguments "arguments", Field success "success", Field duration_ms
-    "durationMs", Field result "result", Field error "error", Field tool_meta "toolMeta"
-    }
-);
+record!(McpAppToolCallCompleteData {
+    Field server_name "serverName",
+    Field tool_name "toolName",
+    Field arguments "arguments",
+    Field success "success",
+    Field duration_ms "durationMs",
+    Field result "result",
+    Field error "error",
+    Field tool_meta "toolMeta",
+});
+
 /// Set when the underlying tools/call threw an error before returning a CallToolResult
 #[derive(Clone)]
 #[non_exhaustive]
@@ -54,7 +64,10 @@ pub struct McpAppToolCallCompleteError {
     /// Human-readable error message
     pub message: String,
 }
-record!(McpAppToolCallCompleteError[] { Field message "message" });
+record!(McpAppToolCallCompleteError {
+    Field message "message",
+});
+
 /// The tool's `_meta.ui` block at the time of the call, so consumers can decide whether to forward the result to the model without re-listing tools.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -64,7 +77,10 @@ pub struct McpAppToolCallCompleteToolMeta {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpAppToolCallCompleteToolMeta[] { Field ui "ui" } rest["ui"]);
+record!(McpAppToolCallCompleteToolMeta {
+    Field ui "ui",
+} rest);
+
 /// MCP App tool `_meta.ui` resource URI and SEP-1865 visibility captured with an `mcp_app.tool_call_complete` result.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -76,10 +92,11 @@ pub struct McpAppToolCallCompleteToolMetaUi {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    McpAppToolCallCompleteToolMetaUi[] { Field resource_uri "resourceUri", Field
-    visibility "visibility" } rest["resourceUri", "visibility"]
-);
+record!(McpAppToolCallCompleteToolMetaUi {
+    Field resource_uri "resourceUri",
+    Field visibility "visibility",
+} rest);
+
 /// Applies exactly one previously prepared operation on its original connection.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -91,10 +108,12 @@ pub struct McpApplyInstallRequest {
     /// Same existing attached or privately borrowed session as preparation.
     pub policy_session_id: String,
 }
-record!(
-    McpApplyInstallRequest[] { Field contract "contract", Field operation_id
-    "operationId", Field policy_session_id "policySessionId" }
-);
+record!(McpApplyInstallRequest {
+    Field contract "contract",
+    Field operation_id "operationId",
+    Field policy_session_id "policySessionId",
+});
+
 impl McpApplyInstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -110,6 +129,7 @@ impl McpApplyInstallRequest {
         }
     }
 }
+
 /// One-use application of the exact retained removal plan.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -121,10 +141,12 @@ pub struct McpApplyUninstallRequest {
     /// Same existing selected session as removal preparation.
     pub policy_session_id: String,
 }
-record!(
-    McpApplyUninstallRequest[] { Field contract "contract", Field plan_handle
-    "planHandle", Field policy_session_id "policySessionId" }
-);
+record!(McpApplyUninstallRequest {
+    Field contract "contract",
+    Field plan_handle "planHandle",
+    Field policy_session_id "policySessionId",
+});
+
 impl McpApplyUninstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -140,6 +162,7 @@ impl McpApplyUninstallRequest {
         }
     }
 }
+
 /// MCP server, tool name, and arguments to invoke from an MCP App view.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -155,11 +178,13 @@ pub struct McpAppsCallToolRequest {
     /// **Required.** Server whose ui:// view issued the request. Per SEP-1865 ('callable by the app from this server only'), the call is rejected when this differs from `serverName`, and rejected outright when missing.
     pub origin_server_name: String,
 }
-record!(
-    McpAppsCallToolRequest[] { Field server_name "serverName", Field tool_name
-    "toolName", Field arguments "arguments", Field origin_server_name "originServerName"
-    }
-);
+record!(McpAppsCallToolRequest {
+    Field server_name "serverName",
+    Field tool_name "toolName",
+    Field arguments "arguments",
+    Field origin_server_name "originServerName",
+});
+
 impl McpAppsCallToolRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -185,6 +210,7 @@ impl McpAppsCallToolRequest {
         self
     }
 }
+
 /// Capability negotiation snapshot
 #[derive(Clone)]
 #[non_exhaustive]
@@ -196,10 +222,12 @@ pub struct McpAppsDiagnoseCapability {
     /// Whether the runtime advertises `extensions.io.modelcontextprotocol/ui` to MCP servers
     pub advertised: bool,
 }
-record!(
-    McpAppsDiagnoseCapability[] { Field session_has_mcp_apps "sessionHasMcpApps", Field
-    feature_flag_enabled "featureFlagEnabled", Field advertised "advertised" }
-);
+record!(McpAppsDiagnoseCapability {
+    Field session_has_mcp_apps "sessionHasMcpApps",
+    Field feature_flag_enabled "featureFlagEnabled",
+    Field advertised "advertised",
+});
+
 /// MCP server to diagnose MCP Apps wiring for.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -209,7 +237,10 @@ pub struct McpAppsDiagnoseRequest {
     /// MCP server to probe
     pub server_name: String,
 }
-record!(McpAppsDiagnoseRequest[] { Field server_name "serverName" });
+record!(McpAppsDiagnoseRequest {
+    Field server_name "serverName",
+});
+
 impl McpAppsDiagnoseRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -219,6 +250,7 @@ impl McpAppsDiagnoseRequest {
         }
     }
 }
+
 /// Diagnostic snapshot of MCP Apps wiring for the named server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -228,9 +260,11 @@ pub struct McpAppsDiagnoseResult {
     /// What the server returned for this session
     pub server: McpAppsDiagnoseServer,
 }
-record!(
-    McpAppsDiagnoseResult[] { Field capability "capability", Field server "server" }
-);
+record!(McpAppsDiagnoseResult {
+    Field capability "capability",
+    Field server "server",
+});
+
 /// What the server returned for this session
 #[derive(Clone)]
 #[non_exhaustive]
@@ -244,11 +278,13 @@ pub struct McpAppsDiagnoseServer {
     /// Up to 5 tool names with `_meta.ui` for quick inspection
     pub sample_tool_names: Vec<String>,
 }
-record!(
-    McpAppsDiagnoseServer[] { Field connected "connected", Field tool_count "toolCount",
-    Field tools_with_ui_meta "toolsWithUiMeta", Field sample_tool_names "sampleToolNames"
-    }
-);
+record!(McpAppsDiagnoseServer {
+    Field connected "connected",
+    Field tool_count "toolCount",
+    Field tools_with_ui_meta "toolsWithUiMeta",
+    Field sample_tool_names "sampleToolNames",
+});
+
 /// Current host context advertised to MCP App guests.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -256,7 +292,10 @@ pub struct McpAppsHostContext {
     /// Current host context
     pub context: McpAppsHostContextDetails,
 }
-record!(McpAppsHostContext[] { Field context "context" });
+record!(McpAppsHostContext {
+    Field context "context",
+});
+
 /// Current host context
 #[derive(Clone)]
 #[non_exhaustive]
@@ -280,13 +319,16 @@ pub struct McpAppsHostContextDetails {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    McpAppsHostContextDetails[] { Field theme "theme", Field locale "locale", Field
-    time_zone "timeZone", Field display_mode "displayMode", Field available_display_modes
-    "availableDisplayModes", Field platform "platform", Field user_agent "userAgent" }
-    rest["theme", "locale", "timeZone", "displayMode", "availableDisplayModes",
-    "platform", "userAgent"]
-);
+record!(McpAppsHostContextDetails {
+    Field theme "theme",
+    Field locale "locale",
+    Field time_zone "timeZone",
+    Field display_mode "displayMode",
+    Field available_display_modes "availableDisplayModes",
+    Field platform "platform",
+    Field user_agent "userAgent",
+} rest);
+
 /// Allowed values for the `McpAppsHostContextDetailsAvailableDisplayMode` enumeration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -300,10 +342,12 @@ pub enum McpAppsHostContextDetailsAvailableDisplayMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpAppsHostContextDetailsAvailableDisplayMode { Inline "inline", Fullscreen
-    "fullscreen", Pip "pip" }
-);
+string_enum!(McpAppsHostContextDetailsAvailableDisplayMode {
+    Inline "inline",
+    Fullscreen "fullscreen",
+    Pip "pip",
+});
+
 /// Current display mode (SEP-1865)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -317,10 +361,12 @@ pub enum McpAppsHostContextDetailsDisplayMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpAppsHostContextDetailsDisplayMode { Inline "inline", Fullscreen "fullscreen", Pip
-    "pip" }
-);
+string_enum!(McpAppsHostContextDetailsDisplayMode {
+    Inline "inline",
+    Fullscreen "fullscreen",
+    Pip "pip",
+});
+
 /// Platform type for responsive design
 #[derive(Clone)]
 #[non_exhaustive]
@@ -334,9 +380,12 @@ pub enum McpAppsHostContextDetailsPlatform {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpAppsHostContextDetailsPlatform { Web "web", Desktop "desktop", Mobile "mobile" }
-);
+string_enum!(McpAppsHostContextDetailsPlatform {
+    Web "web",
+    Desktop "desktop",
+    Mobile "mobile",
+});
+
 /// UI theme preference per SEP-1865
 #[derive(Clone)]
 #[non_exhaustive]
@@ -348,7 +397,11 @@ pub enum McpAppsHostContextDetailsTheme {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpAppsHostContextDetailsTheme { Light "light", Dark "dark" });
+string_enum!(McpAppsHostContextDetailsTheme {
+    Light "light",
+    Dark "dark",
+});
+
 /// MCP server to list app-callable tools for.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -360,10 +413,11 @@ pub struct McpAppsListToolsRequest {
     /// **Required.** Server whose ui:// view issued the request. Per SEP-1865 ('callable by the app from this server only'), the call is rejected when this differs from `serverName`, and rejected outright when missing.
     pub origin_server_name: String,
 }
-record!(
-    McpAppsListToolsRequest[] { Field server_name "serverName", Field origin_server_name
-    "originServerName" }
-);
+record!(McpAppsListToolsRequest {
+    Field server_name "serverName",
+    Field origin_server_name "originServerName",
+});
+
 impl McpAppsListToolsRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -377,6 +431,7 @@ impl McpAppsListToolsRequest {
         }
     }
 }
+
 /// App-callable tools from the named MCP server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -384,7 +439,10 @@ pub struct McpAppsListToolsResult {
     /// App-callable tools from the server
     pub tools: Vec<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(McpAppsListToolsResult[] { Field tools "tools" });
+record!(McpAppsListToolsResult {
+    Field tools "tools",
+});
+
 /// MCP server and resource URI to fetch.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -396,9 +454,11 @@ pub struct McpAppsReadResourceRequest {
     /// Resource URI (typically ui://...)
     pub uri: String,
 }
-record!(
-    McpAppsReadResourceRequest[] { Field server_name "serverName", Field uri "uri" }
-);
+record!(McpAppsReadResourceRequest {
+    Field server_name "serverName",
+    Field uri "uri",
+});
+
 impl McpAppsReadResourceRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -409,6 +469,7 @@ impl McpAppsReadResourceRequest {
         }
     }
 }
+
 /// Resource contents returned by the MCP server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -416,7 +477,10 @@ pub struct McpAppsReadResourceResult {
     /// Resource contents returned by the server
     pub contents: Vec<McpAppsResourceContent>,
 }
-record!(McpAppsReadResourceResult[] { Field contents "contents" });
+record!(McpAppsReadResourceResult {
+    Field contents "contents",
+});
+
 /// MCP Apps resource content with URI, optional MIME type, text or base64 blob, and resource metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -432,10 +496,14 @@ pub struct McpAppsResourceContent {
     /// Resource-level metadata (CSP, permissions, etc.)
     pub meta: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(
-    McpAppsResourceContent[] { Field uri "uri", Field mime_type "mimeType", Field text
-    "text", Field blob "blob", Field meta "_meta" }
-);
+record!(McpAppsResourceContent {
+    Field uri "uri",
+    Field mime_type "mimeType",
+    Field text "text",
+    Field blob "blob",
+    Field meta "_meta",
+});
+
 /// Host context advertised to MCP App guests
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -459,13 +527,16 @@ pub struct McpAppsSetHostContextDetails {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    McpAppsSetHostContextDetails[] { Field theme "theme", Field locale "locale", Field
-    time_zone "timeZone", Field display_mode "displayMode", Field available_display_modes
-    "availableDisplayModes", Field platform "platform", Field user_agent "userAgent" }
-    rest["theme", "locale", "timeZone", "displayMode", "availableDisplayModes",
-    "platform", "userAgent"]
-);
+record!(McpAppsSetHostContextDetails {
+    Field theme "theme",
+    Field locale "locale",
+    Field time_zone "timeZone",
+    Field display_mode "displayMode",
+    Field available_display_modes "availableDisplayModes",
+    Field platform "platform",
+    Field user_agent "userAgent",
+} rest);
+
 impl McpAppsSetHostContextDetails {
     /// Sets [`theme`](Self::theme).
     #[inline]
@@ -516,6 +587,7 @@ impl McpAppsSetHostContextDetails {
         self
     }
 }
+
 /// Allowed values for the `McpAppsSetHostContextDetailsAvailableDisplayMode` enumeration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -529,10 +601,12 @@ pub enum McpAppsSetHostContextDetailsAvailableDisplayMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpAppsSetHostContextDetailsAvailableDisplayMode { Inline "inline", Fullscreen
-    "fullscreen", Pip "pip" }
-);
+string_enum!(McpAppsSetHostContextDetailsAvailableDisplayMode {
+    Inline "inline",
+    Fullscreen "fullscreen",
+    Pip "pip",
+});
+
 /// Current display mode (SEP-1865)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -546,10 +620,12 @@ pub enum McpAppsSetHostContextDetailsDisplayMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpAppsSetHostContextDetailsDisplayMode { Inline "inline", Fullscreen "fullscreen",
-    Pip "pip" }
-);
+string_enum!(McpAppsSetHostContextDetailsDisplayMode {
+    Inline "inline",
+    Fullscreen "fullscreen",
+    Pip "pip",
+});
+
 /// Platform type for responsive design
 #[derive(Clone)]
 #[non_exhaustive]
@@ -563,10 +639,12 @@ pub enum McpAppsSetHostContextDetailsPlatform {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpAppsSetHostContextDetailsPlatform { Web "web", Desktop "desktop", Mobile "mobile"
-    }
-);
+string_enum!(McpAppsSetHostContextDetailsPlatform {
+    Web "web",
+    Desktop "desktop",
+    Mobile "mobile",
+});
+
 /// UI theme preference per SEP-1865
 #[derive(Clone)]
 #[non_exhaustive]
@@ -578,7 +656,11 @@ pub enum McpAppsSetHostContextDetailsTheme {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpAppsSetHostContextDetailsTheme { Light "light", Dark "dark" });
+string_enum!(McpAppsSetHostContextDetailsTheme {
+    Light "light",
+    Dark "dark",
+});
+
 /// Host context to advertise to MCP App guests.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -588,7 +670,10 @@ pub struct McpAppsSetHostContextRequest {
     /// Host context advertised to MCP App guests
     pub context: McpAppsSetHostContextDetails,
 }
-record!(McpAppsSetHostContextRequest[] { Field context "context" });
+record!(McpAppsSetHostContextRequest {
+    Field context "context",
+});
+
 impl McpAppsSetHostContextRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -596,6 +681,7 @@ impl McpAppsSetHostContextRequest {
         Self { context }
     }
 }
+
 /// The requestId previously passed to executeSampling that should be cancelled.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -605,7 +691,10 @@ pub struct McpCancelSamplingExecutionParams {
     /// The requestId previously passed to executeSampling that should be cancelled
     pub request_id: String,
 }
-record!(McpCancelSamplingExecutionParams[] { Field request_id "requestId" });
+record!(McpCancelSamplingExecutionParams {
+    Field request_id "requestId",
+});
+
 impl McpCancelSamplingExecutionParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -615,6 +704,7 @@ impl McpCancelSamplingExecutionParams {
         }
     }
 }
+
 /// Indicates whether an in-flight sampling execution with the given requestId was found and cancelled.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -622,7 +712,10 @@ pub struct McpCancelSamplingExecutionResult {
     /// True if an in-flight execution with the given requestId was found and signalled to cancel. False when no such execution is in flight (already completed, never started, or cancelled by another caller).
     pub cancelled: bool,
 }
-record!(McpCancelSamplingExecutionResult[] { Field cancelled "cancelled" });
+record!(McpCancelSamplingExecutionResult {
+    Field cancelled "cancelled",
+});
+
 /// MCP server name and configuration to add to user configuration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -632,7 +725,11 @@ pub struct McpConfigAddRequest {
     /// MCP server configuration (stdio process or remote HTTP/SSE)
     pub config: McpSerializableServerConfig,
 }
-record!(McpConfigAddRequest[] { Field name "name", Field config "config" });
+record!(McpConfigAddRequest {
+    Field name "name",
+    Field config "config",
+});
+
 impl McpConfigAddRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -640,6 +737,7 @@ impl McpConfigAddRequest {
         Self { name: name.into(), config }
     }
 }
+
 /// MCP server names to disable for new sessions.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -647,7 +745,10 @@ pub struct McpConfigDisableRequest {
     /// Names of MCP servers to disable. Each server is added to the persisted disabled list so new sessions skip it. Already-disabled names are ignored. Active sessions keep their current connections until they end.
     pub names: Vec<String>,
 }
-record!(McpConfigDisableRequest[] { Field names "names" });
+record!(McpConfigDisableRequest {
+    Field names "names",
+});
+
 impl McpConfigDisableRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -655,6 +756,7 @@ impl McpConfigDisableRequest {
         Self { names }
     }
 }
+
 /// MCP server names to enable for new sessions.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -662,7 +764,10 @@ pub struct McpConfigEnableRequest {
     /// Names of MCP servers to enable. Each server is removed from the persisted disabled list so new sessions spawn it. Unknown or already-enabled names are ignored.
     pub names: Vec<String>,
 }
-record!(McpConfigEnableRequest[] { Field names "names" });
+record!(McpConfigEnableRequest {
+    Field names "names",
+});
+
 impl McpConfigEnableRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -670,6 +775,7 @@ impl McpConfigEnableRequest {
         Self { names }
     }
 }
+
 /// User-configured MCP servers, keyed by server name.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -677,7 +783,10 @@ pub struct McpConfigList {
     /// All MCP servers from user config, keyed by name
     pub servers: std::collections::BTreeMap<String, McpSerializableServerConfig>,
 }
-record!(McpConfigList[] { Field servers "servers" });
+record!(McpConfigList {
+    Field servers "servers",
+});
+
 /// MCP server name to remove from user configuration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -687,10 +796,11 @@ pub struct McpConfigRemoveRequest {
     /// OAuth Client ID Metadata Document URL whose persisted credentials should also be removed.
     pub auth_client_id_metadata_url: Option<String>,
 }
-record!(
-    McpConfigRemoveRequest[] { Field name "name", Field auth_client_id_metadata_url
-    "authClientIdMetadataUrl" }
-);
+record!(McpConfigRemoveRequest {
+    Field name "name",
+    Field auth_client_id_metadata_url "authClientIdMetadataUrl",
+});
+
 impl McpConfigRemoveRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -710,6 +820,7 @@ impl McpConfigRemoveRequest {
         self
     }
 }
+
 /// MCP server name and replacement configuration to write to user configuration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -719,7 +830,11 @@ pub struct McpConfigUpdateRequest {
     /// MCP server configuration (stdio process or remote HTTP/SSE)
     pub config: McpSerializableServerConfig,
 }
-record!(McpConfigUpdateRequest[] { Field name "name", Field config "config" });
+record!(McpConfigUpdateRequest {
+    Field name "name",
+    Field config "config",
+});
+
 impl McpConfigUpdateRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -727,6 +842,7 @@ impl McpConfigUpdateRequest {
         Self { name: name.into(), config }
     }
 }
+
 /// Credential-free authentication identity used to configure GitHub MCP.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -738,7 +854,10 @@ pub struct McpConfigureGitHubRequest {
     /// Internal to the CLI: it may change or go without notice.
     pub auth_info: serde_json::Value,
 }
-record!(McpConfigureGitHubRequest[] { Field auth_info "authInfo" });
+record!(McpConfigureGitHubRequest {
+    Field auth_info "authInfo",
+});
+
 impl McpConfigureGitHubRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -746,6 +865,7 @@ impl McpConfigureGitHubRequest {
         Self { auth_info }
     }
 }
+
 /// Result of configuring GitHub MCP.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -753,7 +873,10 @@ pub struct McpConfigureGitHubResult {
     /// Whether GitHub MCP configuration changed.
     pub changed: bool,
 }
-record!(McpConfigureGitHubResult[] { Field changed "changed" });
+record!(McpConfigureGitHubResult {
+    Field changed "changed",
+});
+
 /// Effective MCP configuration entry. Configuration enablement is distinct from the optional live observation.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -777,11 +900,16 @@ pub struct McpConfiguredServer {
     /// CLI 1.0.92 and older ones may omit it.
     pub live: Option<McpConfiguredServerState>,
 }
-record!(
-    McpConfiguredServer[] { Field name "name", Field enabled "enabled", Field source
-    "source", Field source_plugin "sourcePlugin", Field source_plugin_version
-    "sourcePluginVersion", Field display_name "displayName", Field live "live" }
-);
+record!(McpConfiguredServer {
+    Field name "name",
+    Field enabled "enabled",
+    Field source "source",
+    Field source_plugin "sourcePlugin",
+    Field source_plugin_version "sourcePluginVersion",
+    Field display_name "displayName",
+    Field live "live",
+});
+
 /// Effective MCP configuration with optional live observations from matching already materialized servers.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -791,7 +919,10 @@ pub struct McpConfiguredServerList {
     /// Effective configured MCP servers.
     pub servers: Vec<McpConfiguredServer>,
 }
-record!(McpConfiguredServerList[] { Field servers "servers" });
+record!(McpConfiguredServerList {
+    Field servers "servers",
+});
+
 /// Observational state for a matching already materialized MCP server.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -805,10 +936,12 @@ pub struct McpConfiguredServerState {
     /// Whether the server's current connection has loaded its tool list (from tools/list or a cached snapshot). A connected server without loaded tools is still loading them; the change is signalled by session.mcp_server_tools_loaded. Absent when the runtime does not report it.
     pub tools_loaded: Option<bool>,
 }
-record!(
-    McpConfiguredServerState[] { Field status "status", Field error "error", Field
-    tools_loaded "toolsLoaded" }
-);
+record!(McpConfiguredServerState {
+    Field status "status",
+    Field error "error",
+    Field tools_loaded "toolsLoaded",
+});
+
 /// MCP-specific detail for a source-discriminated diagnostic entry.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -824,10 +957,14 @@ pub struct McpDiagnosticDetails {
     /// Serialized diagnostic detail. Protocol and HTTP records use JSON when detail is present.
     pub data: Option<String>,
 }
-record!(
-    McpDiagnosticDetails[] { Field kind "kind", Field server_name "serverName", Field
-    connection_id "connectionId", Field direction "direction", Field data "data" }
-);
+record!(McpDiagnosticDetails {
+    Field kind "kind",
+    Field server_name "serverName",
+    Field connection_id "connectionId",
+    Field direction "direction",
+    Field data "data",
+});
+
 /// Direction of an observed MCP protocol frame.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -839,10 +976,11 @@ pub enum McpDiagnosticDirection {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpDiagnosticDirection { ClientToServer "client-to-server", ServerToClient
-    "server-to-client" }
-);
+string_enum!(McpDiagnosticDirection {
+    ClientToServer "client-to-server",
+    ServerToClient "server-to-client",
+});
+
 /// Category for an MCP diagnostic record.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -858,10 +996,13 @@ pub enum McpDiagnosticKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpDiagnosticKind { Lifecycle "lifecycle", Protocol "protocol", Http "http", Stderr
-    "stderr" }
-);
+string_enum!(McpDiagnosticKind {
+    Lifecycle "lifecycle",
+    Protocol "protocol",
+    Http "http",
+    Stderr "stderr",
+});
+
 /// MCP diagnostic source configuration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -869,7 +1010,10 @@ pub struct McpDiagnosticSourceConfiguration {
     /// Threshold to apply to MCP diagnostic producers in this session.
     pub level: DiagnosticLogLevel,
 }
-record!(McpDiagnosticSourceConfiguration[] { Field level "level" });
+record!(McpDiagnosticSourceConfiguration {
+    Field level "level",
+});
+
 impl McpDiagnosticSourceConfiguration {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -877,6 +1021,7 @@ impl McpDiagnosticSourceConfiguration {
         Self { level }
     }
 }
+
 /// Name of the MCP server to disable for the session.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -888,10 +1033,11 @@ pub struct McpDisableRequest {
     /// Name of the MCP server to disable
     pub server_name: String,
 }
-record!(
-    McpDisableRequest[] { Field expected_installation_id "expectedInstallationId", Field
-    server_name "serverName" }
-);
+record!(McpDisableRequest {
+    Field expected_installation_id "expectedInstallationId",
+    Field server_name "serverName",
+});
+
 impl McpDisableRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -911,6 +1057,7 @@ impl McpDisableRequest {
         self
     }
 }
+
 /// Optional working directory used as context for MCP server discovery.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -920,10 +1067,11 @@ pub struct McpDiscoverRequest {
     /// Whether to include canonical effectiveSource metadata for each discovered server. Callers must opt in so protocol-3 clients retain the legacy closed response shape.
     pub include_effective_source: Option<bool>,
 }
-record!(
-    McpDiscoverRequest[] { Field working_directory "workingDirectory", Field
-    include_effective_source "includeEffectiveSource" }
-);
+record!(McpDiscoverRequest {
+    Field working_directory "workingDirectory",
+    Field include_effective_source "includeEffectiveSource",
+});
+
 impl McpDiscoverRequest {
     /// Sets [`working_directory`](Self::working_directory).
     #[inline]
@@ -938,6 +1086,7 @@ impl McpDiscoverRequest {
         self
     }
 }
+
 /// MCP servers discovered from user, workspace, plugin, and built-in sources.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -945,7 +1094,10 @@ pub struct McpDiscoverResult {
     /// MCP servers discovered from all sources
     pub servers: Vec<DiscoveredMcpServer>,
 }
-record!(McpDiscoverResult[] { Field servers "servers" });
+record!(McpDiscoverResult {
+    Field servers "servers",
+});
+
 /// Structured MCP elicitation mode.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -955,7 +1107,10 @@ pub enum McpElicitationFormMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpElicitationFormMode { Form "form" });
+string_enum!(McpElicitationFormMode {
+    Form "form",
+});
+
 /// Name of the MCP server to enable for the session.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -967,10 +1122,11 @@ pub struct McpEnableRequest {
     /// Name of the MCP server to enable
     pub server_name: String,
 }
-record!(
-    McpEnableRequest[] { Field expected_installation_id "expectedInstallationId", Field
-    server_name "serverName" }
-);
+record!(McpEnableRequest {
+    Field expected_installation_id "expectedInstallationId",
+    Field server_name "serverName",
+});
+
 impl McpEnableRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -990,6 +1146,7 @@ impl McpEnableRequest {
         self
     }
 }
+
 /// Identifiers and raw MCP CreateMessageRequest params used to run a sampling inference.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1005,10 +1162,13 @@ pub struct McpExecuteSamplingParams {
     /// Raw MCP CreateMessageRequest params, as received in the `sampling.requested` event. Treated as opaque at the schema layer; the runtime converts the embedded MCP messages into the OpenAI chat-completion shape internally.
     pub request: McpExecuteSamplingRequest,
 }
-record!(
-    McpExecuteSamplingParams[] { Field request_id "requestId", Field server_name
-    "serverName", Field mcp_request_id "mcpRequestId", Field request "request" }
-);
+record!(McpExecuteSamplingParams {
+    Field request_id "requestId",
+    Field server_name "serverName",
+    Field mcp_request_id "mcpRequestId",
+    Field request "request",
+});
+
 impl McpExecuteSamplingParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1026,6 +1186,7 @@ impl McpExecuteSamplingParams {
         }
     }
 }
+
 /// Raw MCP CreateMessageRequest params, as received in the `sampling.requested` event. Treated as opaque at the schema layer; the runtime converts the embedded MCP messages into the OpenAI chat-completion shape internally.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1033,7 +1194,8 @@ pub struct McpExecuteSamplingRequest {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpExecuteSamplingRequest[] {} rest[]);
+record!(McpExecuteSamplingRequest {} rest);
+
 /// MCP CreateMessageResult payload (with optional 'tools' extension), present when action='success'. Treated as opaque at the schema layer; consumers should construct/consume it per the MCP CreateMessageResult shape.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1043,7 +1205,8 @@ pub struct McpExecuteSamplingResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpExecuteSamplingResult[] {} rest[]);
+record!(McpExecuteSamplingResult {} rest);
+
 /// MCP server whose connection attempt failed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1053,7 +1216,11 @@ pub struct McpFailedServer {
     /// The captured connection failure detail.
     pub error: Option<String>,
 }
-record!(McpFailedServer[] { Field name "name", Field error "error" });
+record!(McpFailedServer {
+    Field name "name",
+    Field error "error",
+});
+
 /// MCP server filtered by policy, with name, reason, and optional redacted reason.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1068,10 +1235,13 @@ pub struct McpFilteredServer {
     #[deprecated]
     pub enterprise_name: Option<String>,
 }
-record!(
-    McpFilteredServer[] { Field name "name", Field reason "reason", Field redacted_reason
-    "redactedReason", Field enterprise_name "enterpriseName" }
-);
+record!(McpFilteredServer {
+    Field name "name",
+    Field reason "reason",
+    Field redacted_reason "redactedReason",
+    Field enterprise_name "enterpriseName",
+});
+
 /// Host response: supply dynamic headers or decline this refresh.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1085,10 +1255,12 @@ pub enum McpHeadersHandlePendingHeadersRefreshRequest {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    McpHeadersHandlePendingHeadersRefreshRequest "kind" { Headers "headers", None "none",
-    Error "error" }
-);
+tagged!(McpHeadersHandlePendingHeadersRefreshRequest "kind" {
+    Headers "headers",
+    None "none",
+    Error "error",
+});
+
 /// `McpHeadersHandlePendingHeadersRefreshRequest: Error` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1098,10 +1270,10 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestError {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    McpHeadersHandlePendingHeadersRefreshRequestError["kind" "error"] { Field message
-    "message" } rest["kind", "message"]
-);
+record!(McpHeadersHandlePendingHeadersRefreshRequestError ["kind" "error"] {
+    Field message "message",
+} rest);
+
 impl McpHeadersHandlePendingHeadersRefreshRequestError {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1112,6 +1284,7 @@ impl McpHeadersHandlePendingHeadersRefreshRequestError {
         }
     }
 }
+
 /// `McpHeadersHandlePendingHeadersRefreshRequest: Headers` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1123,10 +1296,11 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestHeaders {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    McpHeadersHandlePendingHeadersRefreshRequestHeaders["kind" "headers"] { Field headers
-    "headers", Field ttl_ms "ttlMs" } rest["kind", "headers", "ttlMs"]
-);
+record!(McpHeadersHandlePendingHeadersRefreshRequestHeaders ["kind" "headers"] {
+    Field headers "headers",
+    Field ttl_ms "ttlMs",
+} rest);
+
 impl McpHeadersHandlePendingHeadersRefreshRequestHeaders {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1144,6 +1318,7 @@ impl McpHeadersHandlePendingHeadersRefreshRequestHeaders {
         self
     }
 }
+
 /// `McpHeadersHandlePendingHeadersRefreshRequest: None` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1151,7 +1326,8 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestNone {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpHeadersHandlePendingHeadersRefreshRequestNone["kind" "none"] {} rest["kind"]);
+record!(McpHeadersHandlePendingHeadersRefreshRequestNone ["kind" "none"] {} rest);
+
 /// MCP headers refresh request id and the host response.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1163,10 +1339,11 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestRequest {
     /// Host response: supply dynamic headers or decline this refresh.
     pub result: McpHeadersHandlePendingHeadersRefreshRequest,
 }
-record!(
-    McpHeadersHandlePendingHeadersRefreshRequestRequest[] { Field request_id "requestId",
-    Field result "result" }
-);
+record!(McpHeadersHandlePendingHeadersRefreshRequestRequest {
+    Field request_id "requestId",
+    Field result "result",
+});
+
 impl McpHeadersHandlePendingHeadersRefreshRequestRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1180,6 +1357,7 @@ impl McpHeadersHandlePendingHeadersRefreshRequestRequest {
         }
     }
 }
+
 /// Indicates whether the pending MCP headers refresh response was accepted.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1187,9 +1365,10 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestResult {
     /// Whether the response was accepted. False if the request was unknown, timed out, or already resolved.
     pub success: bool,
 }
-record!(
-    McpHeadersHandlePendingHeadersRefreshRequestResult[] { Field success "success" }
-);
+record!(McpHeadersHandlePendingHeadersRefreshRequestResult {
+    Field success "success",
+});
+
 /// MCP headers refresh request completion notification
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1199,10 +1378,11 @@ pub struct McpHeadersRefreshCompletedData {
     /// How the pending MCP headers refresh request resolved.
     pub outcome: McpHeadersRefreshCompletedOutcome,
 }
-record!(
-    McpHeadersRefreshCompletedData[] { Field request_id "requestId", Field outcome
-    "outcome" }
-);
+record!(McpHeadersRefreshCompletedData {
+    Field request_id "requestId",
+    Field outcome "outcome",
+});
+
 /// How the pending MCP headers refresh request resolved.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1218,10 +1398,13 @@ pub enum McpHeadersRefreshCompletedOutcome {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpHeadersRefreshCompletedOutcome { Headers "headers", None "none", Error "error",
-    Timeout "timeout" }
-);
+string_enum!(McpHeadersRefreshCompletedOutcome {
+    Headers "headers",
+    None "none",
+    Error "error",
+    Timeout "timeout",
+});
+
 /// Dynamic headers refresh request for a remote MCP server
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1235,10 +1418,13 @@ pub struct McpHeadersRefreshRequiredData {
     /// Why dynamic headers are being requested.
     pub reason: McpHeadersRefreshRequiredReason,
 }
-record!(
-    McpHeadersRefreshRequiredData[] { Field request_id "requestId", Field server_name
-    "serverName", Field server_url "serverUrl", Field reason "reason" }
-);
+record!(McpHeadersRefreshRequiredData {
+    Field request_id "requestId",
+    Field server_name "serverName",
+    Field server_url "serverUrl",
+    Field reason "reason",
+});
+
 /// Why dynamic headers are being requested.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1252,10 +1438,12 @@ pub enum McpHeadersRefreshRequiredReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpHeadersRefreshRequiredReason { Startup "startup", TtlExpired "ttl-expired",
-    AuthFailed "auth-failed" }
-);
+string_enum!(McpHeadersRefreshRequiredReason {
+    Startup "startup",
+    TtlExpired "ttl-expired",
+    AuthFailed "auth-failed",
+});
+
 /// Host-level state, omitted when no MCP host is initialized.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1275,12 +1463,16 @@ pub struct McpHostState {
     /// Map of server name to recorded pending-auth state.
     pub needs_auth_servers: std::collections::BTreeMap<String, McpServerNeedsAuthInfo>,
 }
-record!(
-    McpHostState[] { Field mcp3p_enabled "mcp3pEnabled", Field disabled_servers
-    "disabledServers", Field filtered_servers "filteredServers", Field clients "clients",
-    Field pending_connections "pendingConnections", Field failed_servers "failedServers",
-    Field needs_auth_servers "needsAuthServers" }
-);
+record!(McpHostState {
+    Field mcp3p_enabled "mcp3pEnabled",
+    Field disabled_servers "disabledServers",
+    Field filtered_servers "filteredServers",
+    Field clients "clients",
+    Field pending_connections "pendingConnections",
+    Field failed_servers "failedServers",
+    Field needs_auth_servers "needsAuthServers",
+});
+
 /// A normalised, inert description of what installing an MCP server would involve. Carries no raw card, no install specification, and no secret value.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1308,14 +1500,20 @@ pub struct McpInstallPlan {
     /// True only when every eligible transport choice needs additional values or secrets. False means at least one choice needs no additional configuration, not that every choice is ready. A later apply operation must validate the selected choice's own inputs, secrets and policy after explicit confirmation.
     pub requires_interactive_configuration: bool,
 }
-record!(
-    McpInstallPlan[] { Secret plan_handle "planHandle", Field plan_handle_expires_at
-    "planHandleExpiresAt", Field identity "identity", Field provenance "provenance",
-    Field transport_choices "transportChoices", Field recommended_transport_choice_id
-    "recommendedTransportChoiceId", Field target "target", Field policy "policy", Field
-    configuration_changes "configurationChanges", Field reload_required "reloadRequired",
-    Field requires_interactive_configuration "requiresInteractiveConfiguration" }
-);
+record!(McpInstallPlan {
+    Secret plan_handle "planHandle",
+    Field plan_handle_expires_at "planHandleExpiresAt",
+    Field identity "identity",
+    Field provenance "provenance",
+    Field transport_choices "transportChoices",
+    Field recommended_transport_choice_id "recommendedTransportChoiceId",
+    Field target "target",
+    Field policy "policy",
+    Field configuration_changes "configurationChanges",
+    Field reload_required "reloadRequired",
+    Field requires_interactive_configuration "requiresInteractiveConfiguration",
+});
+
 /// Bounded refusal categories, without echoing handles, credentials or configuration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1369,20 +1567,32 @@ pub enum McpInstallationFailureReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpInstallationFailureReason { InvalidRequest "invalid-request", OperationLimit
-    "operation-limit", Cancelled "cancelled", CapabilityRequired "capability-required",
-    ConfirmationUnavailable "confirmation-unavailable", ConfirmationInvalid
-    "confirmation-invalid", PolicyContextUnavailable "policy-context-unavailable",
-    PolicyChanged "policy-changed", PolicyDenied "policy-denied", ConfigurationChanged
-    "configuration-changed", ConfigurationModified "configuration-modified",
-    ResourceNotFound "resource-not-found", PlanExpired "plan-expired", PlanReplayed
-    "plan-replayed", ForeignRuntime "foreign-runtime", ReplanRequired "replan-required",
-    SourceRevalidationUnavailable "source-revalidation-unavailable", SourceChanged
-    "source-changed", SourceUnavailable "source-unavailable", RegistryUnavailable
-    "registry-unavailable", SecretStoreUnavailable "secret-store-unavailable",
-    LifecycleUnavailable "lifecycle-unavailable", WriteFailed "write-failed" }
-);
+string_enum!(McpInstallationFailureReason {
+    InvalidRequest "invalid-request",
+    OperationLimit "operation-limit",
+    Cancelled "cancelled",
+    CapabilityRequired "capability-required",
+    ConfirmationUnavailable "confirmation-unavailable",
+    ConfirmationInvalid "confirmation-invalid",
+    PolicyContextUnavailable "policy-context-unavailable",
+    PolicyChanged "policy-changed",
+    PolicyDenied "policy-denied",
+    ConfigurationChanged "configuration-changed",
+    ConfigurationModified "configuration-modified",
+    ResourceNotFound "resource-not-found",
+    PlanExpired "plan-expired",
+    PlanReplayed "plan-replayed",
+    ForeignRuntime "foreign-runtime",
+    ReplanRequired "replan-required",
+    SourceRevalidationUnavailable "source-revalidation-unavailable",
+    SourceChanged "source-changed",
+    SourceUnavailable "source-unavailable",
+    RegistryUnavailable "registry-unavailable",
+    SecretStoreUnavailable "secret-store-unavailable",
+    LifecycleUnavailable "lifecycle-unavailable",
+    WriteFailed "write-failed",
+});
+
 /// One Registry string-valued configuration entry for the selected transport.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1394,10 +1604,12 @@ pub struct McpInstallationInput {
     /// Explicit non-secret value. Secret placeholders use a separate input channel.
     pub value: String,
 }
-record!(
-    McpInstallationInput[] { Field category "category", Field key "key", Field value
-    "value" }
-);
+record!(McpInstallationInput {
+    Field category "category",
+    Field key "key",
+    Field value "value",
+});
+
 impl McpInstallationInput {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1413,6 +1625,7 @@ impl McpInstallationInput {
         }
     }
 }
+
 /// Read-only or recovery management result, never permission to activate or replay.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1434,11 +1647,16 @@ pub enum McpInstallationManagementOutcome {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    McpInstallationManagementOutcome "kind" { RecoveryRequired "recovery-required",
-    InstallPrepared "install-prepared", Listed "listed", Recovered "recovered",
-    UninstallPlanned "uninstall-planned", Operation "operation", Refused "refused" }
-);
+tagged!(McpInstallationManagementOutcome "kind" {
+    RecoveryRequired "recovery-required",
+    InstallPrepared "install-prepared",
+    Listed "listed",
+    Recovered "recovered",
+    UninstallPlanned "uninstall-planned",
+    Operation "operation",
+    Refused "refused",
+});
+
 /// `McpInstallationManagementOutcome: InstallPrepared` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1446,10 +1664,10 @@ pub struct McpInstallationManagementOutcomeInstallPrepared {
     /// Known original operation identity, returned before callback or effects.
     pub operation: McpPreparedInstall,
 }
-record!(
-    McpInstallationManagementOutcomeInstallPrepared["kind" "install-prepared"] { Field
-    operation "operation" }
-);
+record!(McpInstallationManagementOutcomeInstallPrepared ["kind" "install-prepared"] {
+    Field operation "operation",
+});
+
 /// `McpInstallationManagementOutcome: Listed` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1457,10 +1675,10 @@ pub struct McpInstallationManagementOutcomeListed {
     /// Owned receipts visible to the selected account and host.
     pub installations: Vec<McpInstallationSummary>,
 }
-record!(
-    McpInstallationManagementOutcomeListed["kind" "listed"] { Field installations
-    "installations" }
-);
+record!(McpInstallationManagementOutcomeListed ["kind" "listed"] {
+    Field installations "installations",
+});
+
 /// `McpInstallationManagementOutcome: Operation` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1468,10 +1686,10 @@ pub struct McpInstallationManagementOutcomeOperation {
     /// Original-connection operation snapshot.
     pub operation: McpInstallationOperationStatus,
 }
-record!(
-    McpInstallationManagementOutcomeOperation["kind" "operation"] { Field operation
-    "operation" }
-);
+record!(McpInstallationManagementOutcomeOperation ["kind" "operation"] {
+    Field operation "operation",
+});
+
 /// `McpInstallationManagementOutcome: Recovered` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1479,15 +1697,16 @@ pub struct McpInstallationManagementOutcomeRecovered {
     /// Freshly inspected receipts after successful durable reconciliation.
     pub installations: Vec<McpInstallationSummary>,
 }
-record!(
-    McpInstallationManagementOutcomeRecovered["kind" "recovered"] { Field installations
-    "installations" }
-);
+record!(McpInstallationManagementOutcomeRecovered ["kind" "recovered"] {
+    Field installations "installations",
+});
+
 /// Already-confirmed durable work must be reconciled before new mutations or inventory.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpInstallationManagementOutcomeRecoveryRequired {}
-record!(McpInstallationManagementOutcomeRecoveryRequired["kind" "recovery-required"] {});
+record!(McpInstallationManagementOutcomeRecoveryRequired ["kind" "recovery-required"] {});
+
 /// `McpInstallationManagementOutcome: Refused` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1495,9 +1714,10 @@ pub struct McpInstallationManagementOutcomeRefused {
     /// Specific bounded refusal.
     pub reason: McpInstallationFailureReason,
 }
-record!(
-    McpInstallationManagementOutcomeRefused["kind" "refused"] { Field reason "reason" }
-);
+record!(McpInstallationManagementOutcomeRefused ["kind" "refused"] {
+    Field reason "reason",
+});
+
 /// `McpInstallationManagementOutcome: UninstallPlanned` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1505,10 +1725,10 @@ pub struct McpInstallationManagementOutcomeUninstallPlanned {
     /// Original owned removal plan and operation.
     pub plan: McpUninstallPlan,
 }
-record!(
-    McpInstallationManagementOutcomeUninstallPlanned["kind" "uninstall-planned"] { Field
-    plan "plan" }
-);
+record!(McpInstallationManagementOutcomeUninstallPlanned ["kind" "uninstall-planned"] {
+    Field plan "plan",
+});
+
 /// Management result with contract receipt, or a typed request/negotiation refusal.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1522,10 +1742,12 @@ pub enum McpInstallationManagementResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    McpInstallationManagementResult "kind" { Outcome "outcome", NegotiationRefused
-    "negotiation-refused", InvalidRequest "invalid-request" }
-);
+tagged!(McpInstallationManagementResult "kind" {
+    Outcome "outcome",
+    NegotiationRefused "negotiation-refused",
+    InvalidRequest "invalid-request",
+});
+
 /// `McpInstallationManagementResult: Outcome` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1537,10 +1759,11 @@ pub struct McpInstallationManagementResultOutcome {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    McpInstallationManagementResultOutcome["kind" "outcome"] { Field outcome "outcome",
-    Field negotiated "negotiated" } rest["kind", "outcome", "negotiated"]
-);
+record!(McpInstallationManagementResultOutcome ["kind" "outcome"] {
+    Field outcome "outcome",
+    Field negotiated "negotiated",
+} rest);
+
 /// Existing-operation control. A new session selector is deliberately not accepted.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1550,10 +1773,11 @@ pub struct McpInstallationOperationRequest {
     /// Exact runtime-issued operation ID on the original connection.
     pub operation_id: String,
 }
-record!(
-    McpInstallationOperationRequest[] { Field contract "contract", Field operation_id
-    "operationId" }
-);
+record!(McpInstallationOperationRequest {
+    Field contract "contract",
+    Field operation_id "operationId",
+});
+
 impl McpInstallationOperationRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1567,6 +1791,7 @@ impl McpInstallationOperationRequest {
         }
     }
 }
+
 /// Status snapshot from the original connection, independent of new-work account availability.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1586,11 +1811,15 @@ pub enum McpInstallationOperationStatus {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    McpInstallationOperationStatus "phase" { Preparing "preparing", Prepared "prepared",
-    AwaitingConfirmation "awaiting-confirmation", Revalidating "revalidating", Applying
-    "applying", Completed "completed" }
-);
+tagged!(McpInstallationOperationStatus "phase" {
+    Preparing "preparing",
+    Prepared "prepared",
+    AwaitingConfirmation "awaiting-confirmation",
+    Revalidating "revalidating",
+    Applying "applying",
+    Completed "completed",
+});
+
 /// `McpInstallationOperationStatus: Applying` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1600,10 +1829,11 @@ pub struct McpInstallationOperationStatusApplying {
     /// Whether applying was asked to cancel; already-started effects retain their lease.
     pub cancellation_requested: bool,
 }
-record!(
-    McpInstallationOperationStatusApplying["phase" "applying"] { Field operation_id
-    "operationId", Field cancellation_requested "cancellationRequested" }
-);
+record!(McpInstallationOperationStatusApplying ["phase" "applying"] {
+    Field operation_id "operationId",
+    Field cancellation_requested "cancellationRequested",
+});
+
 /// `McpInstallationOperationStatus: AwaitingConfirmation` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1613,11 +1843,11 @@ pub struct McpInstallationOperationStatusAwaitingConfirmation {
     /// Whether the pending human callback was asked to cancel.
     pub cancellation_requested: bool,
 }
-record!(
-    McpInstallationOperationStatusAwaitingConfirmation["phase" "awaiting-confirmation"] {
-    Field operation_id "operationId", Field cancellation_requested
-    "cancellationRequested" }
-);
+record!(McpInstallationOperationStatusAwaitingConfirmation ["phase" "awaiting-confirmation"] {
+    Field operation_id "operationId",
+    Field cancellation_requested "cancellationRequested",
+});
+
 /// `McpInstallationOperationStatus: Completed` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1629,11 +1859,12 @@ pub struct McpInstallationOperationStatusCompleted {
     /// Immutable terminal receipt.
     pub outcome: McpInstallationOutcome,
 }
-record!(
-    McpInstallationOperationStatusCompleted["phase" "completed"] { Field operation_id
-    "operationId", Field cancellation_requested "cancellationRequested", Field outcome
-    "outcome" }
-);
+record!(McpInstallationOperationStatusCompleted ["phase" "completed"] {
+    Field operation_id "operationId",
+    Field cancellation_requested "cancellationRequested",
+    Field outcome "outcome",
+});
+
 /// `McpInstallationOperationStatus: Prepared` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1643,10 +1874,11 @@ pub struct McpInstallationOperationStatusPrepared {
     /// Whether the inert prepared operation was asked to cancel.
     pub cancellation_requested: bool,
 }
-record!(
-    McpInstallationOperationStatusPrepared["phase" "prepared"] { Field operation_id
-    "operationId", Field cancellation_requested "cancellationRequested" }
-);
+record!(McpInstallationOperationStatusPrepared ["phase" "prepared"] {
+    Field operation_id "operationId",
+    Field cancellation_requested "cancellationRequested",
+});
+
 /// `McpInstallationOperationStatus: Preparing` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1656,10 +1888,11 @@ pub struct McpInstallationOperationStatusPreparing {
     /// Whether cancellation has been requested, not proof that a write was undone.
     pub cancellation_requested: bool,
 }
-record!(
-    McpInstallationOperationStatusPreparing["phase" "preparing"] { Field operation_id
-    "operationId", Field cancellation_requested "cancellationRequested" }
-);
+record!(McpInstallationOperationStatusPreparing ["phase" "preparing"] {
+    Field operation_id "operationId",
+    Field cancellation_requested "cancellationRequested",
+});
+
 /// `McpInstallationOperationStatus: Revalidating` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1669,10 +1902,11 @@ pub struct McpInstallationOperationStatusRevalidating {
     /// Whether source or authority revalidation was asked to cancel.
     pub cancellation_requested: bool,
 }
-record!(
-    McpInstallationOperationStatusRevalidating["phase" "revalidating"] { Field
-    operation_id "operationId", Field cancellation_requested "cancellationRequested" }
-);
+record!(McpInstallationOperationStatusRevalidating ["phase" "revalidating"] {
+    Field operation_id "operationId",
+    Field cancellation_requested "cancellationRequested",
+});
+
 /// Terminal mutation result. Uncertainty is not approval, rollback or permission to replay.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1694,11 +1928,16 @@ pub enum McpInstallationOutcome {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    McpInstallationOutcome "kind" { Installed "installed", Uninstalled "uninstalled",
-    RolledBack "rolled-back", RecoveryRequired "recovery-required", Declined "declined",
-    Cancelled "cancelled", Refused "refused" }
-);
+tagged!(McpInstallationOutcome "kind" {
+    Installed "installed",
+    Uninstalled "uninstalled",
+    RolledBack "rolled-back",
+    RecoveryRequired "recovery-required",
+    Declined "declined",
+    Cancelled "cancelled",
+    Refused "refused",
+});
+
 /// `McpInstallationOutcome: Cancelled` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1706,10 +1945,10 @@ pub struct McpInstallationOutcomeCancelled {
     /// Original operation cancelled before a terminal application result.
     pub operation_id: String,
 }
-record!(
-    McpInstallationOutcomeCancelled["kind" "cancelled"] { Field operation_id
-    "operationId" }
-);
+record!(McpInstallationOutcomeCancelled ["kind" "cancelled"] {
+    Field operation_id "operationId",
+});
+
 /// `McpInstallationOutcome: Declined` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1717,10 +1956,10 @@ pub struct McpInstallationOutcomeDeclined {
     /// Original operation explicitly declined by the user.
     pub operation_id: String,
 }
-record!(
-    McpInstallationOutcomeDeclined["kind" "declined"] { Field operation_id "operationId"
-    }
-);
+record!(McpInstallationOutcomeDeclined ["kind" "declined"] {
+    Field operation_id "operationId",
+});
+
 /// `McpInstallationOutcome: Installed` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1730,10 +1969,11 @@ pub struct McpInstallationOutcomeInstalled {
     /// Durable installation succeeded but final transaction cleanup remains.
     pub cleanup_pending: bool,
 }
-record!(
-    McpInstallationOutcomeInstalled["kind" "installed"] { Field installation
-    "installation", Field cleanup_pending "cleanupPending" }
-);
+record!(McpInstallationOutcomeInstalled ["kind" "installed"] {
+    Field installation "installation",
+    Field cleanup_pending "cleanupPending",
+});
+
 /// A write may have completed. Recover and inspect durable state before retrying.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1741,10 +1981,10 @@ pub struct McpInstallationOutcomeRecoveryRequired {
     /// Operation whose durable result must be recovered and inspected.
     pub operation_id: String,
 }
-record!(
-    McpInstallationOutcomeRecoveryRequired["kind" "recovery-required"] { Field
-    operation_id "operationId" }
-);
+record!(McpInstallationOutcomeRecoveryRequired ["kind" "recovery-required"] {
+    Field operation_id "operationId",
+});
+
 /// `McpInstallationOutcome: Refused` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1754,10 +1994,11 @@ pub struct McpInstallationOutcomeRefused {
     /// Present once an operation has been allocated; never a plan handle.
     pub operation_id: Option<String>,
 }
-record!(
-    McpInstallationOutcomeRefused["kind" "refused"] { Field reason "reason", Field
-    operation_id "operationId" }
-);
+record!(McpInstallationOutcomeRefused ["kind" "refused"] {
+    Field reason "reason",
+    Field operation_id "operationId",
+});
+
 /// The durable transaction was aborted or fully compensated.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1767,10 +2008,11 @@ pub struct McpInstallationOutcomeRolledBack {
     /// Original connection-owned operation.
     pub operation_id: String,
 }
-record!(
-    McpInstallationOutcomeRolledBack["kind" "rolled-back"] { Field reason "reason", Field
-    operation_id "operationId" }
-);
+record!(McpInstallationOutcomeRolledBack ["kind" "rolled-back"] {
+    Field reason "reason",
+    Field operation_id "operationId",
+});
+
 /// `McpInstallationOutcome: Uninstalled` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1788,13 +2030,15 @@ pub struct McpInstallationOutcomeUninstalled {
     /// Any grants in the incumbent shared OAuth store remain unowned and retained.
     pub preserved_shared_authentication: bool,
 }
-record!(
-    McpInstallationOutcomeUninstalled["kind" "uninstalled"] { Field installation_id
-    "installationId", Field operation_id "operationId", Field cleanup_pending
-    "cleanupPending", Field restored_previous_configuration
-    "restoredPreviousConfiguration", Field removed_owned_secrets "removedOwnedSecrets",
-    Field preserved_shared_authentication "preservedSharedAuthentication" }
-);
+record!(McpInstallationOutcomeUninstalled ["kind" "uninstalled"] {
+    Field installation_id "installationId",
+    Field operation_id "operationId",
+    Field cleanup_pending "cleanupPending",
+    Field restored_previous_configuration "restoredPreviousConfiguration",
+    Field removed_owned_secrets "removedOwnedSecrets",
+    Field preserved_shared_authentication "preservedSharedAuthentication",
+});
+
 /// Final remote configuration, not a template. The producer refuses external-value
 /// expansion before presenting this review. Receipt-owned secrets appear only as
 /// `${installation-secret:<id>}` references whose `<id>` matches a reviewed
@@ -1812,10 +2056,13 @@ pub struct McpInstallationRemoteConfiguration {
     /// Configured tool selection, not permission to invoke those tools.
     pub tools: Vec<String>,
 }
-record!(
-    McpInstallationRemoteConfiguration[] { Field transport "transport", Field url "url",
-    Field headers "headers", Field tools "tools" }
-);
+record!(McpInstallationRemoteConfiguration {
+    Field transport "transport",
+    Field url "url",
+    Field headers "headers",
+    Field tools "tools",
+});
+
 /// An installation result together with the exact honoured contract, or a negotiation refusal.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1829,10 +2076,12 @@ pub enum McpInstallationResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    McpInstallationResult "kind" { Outcome "outcome", NegotiationRefused
-    "negotiation-refused", InvalidRequest "invalid-request" }
-);
+tagged!(McpInstallationResult "kind" {
+    Outcome "outcome",
+    NegotiationRefused "negotiation-refused",
+    InvalidRequest "invalid-request",
+});
+
 /// `McpInstallationResult: Outcome` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1844,10 +2093,11 @@ pub struct McpInstallationResultOutcome {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    McpInstallationResultOutcome["kind" "outcome"] { Field outcome "outcome", Field
-    negotiated "negotiated" } rest["kind", "outcome", "negotiated"]
-);
+record!(McpInstallationResultOutcome ["kind" "outcome"] {
+    Field outcome "outcome",
+    Field negotiated "negotiated",
+} rest);
+
 /// Safe MCP review fields. No raw card, retrieval URL, plan handle or secret value.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1859,7 +2109,11 @@ pub enum McpInstallationReview {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(McpInstallationReview "action" { Install "install", Uninstall "uninstall" });
+tagged!(McpInstallationReview "action" {
+    Install "install",
+    Uninstall "uninstall",
+});
+
 /// `McpInstallationReview: Install` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1891,14 +2145,21 @@ pub struct McpInstallationReviewInstall {
     /// The owned remote resource requires it before issuing confirmation.
     pub effective_configuration: Option<McpInstallationRemoteConfiguration>,
 }
-record!(
-    McpInstallationReviewInstall["action" "install"] { Field identity "identity", Field
-    provenance "provenance", Field catalogue_trust "catalogueTrust", Field catalogue
-    "catalogue", Field target "target", Field policy "policy", Field selected_choice
-    "selectedChoice", Field configuration_change "configurationChange", Field inputs
-    "inputs", Field supplied_secrets "suppliedSecrets", Field secret_storage
-    "secretStorage", Field effective_configuration "effectiveConfiguration" }
-);
+record!(McpInstallationReviewInstall ["action" "install"] {
+    Field identity "identity",
+    Field provenance "provenance",
+    Field catalogue_trust "catalogueTrust",
+    Field catalogue "catalogue",
+    Field target "target",
+    Field policy "policy",
+    Field selected_choice "selectedChoice",
+    Field configuration_change "configurationChange",
+    Field inputs "inputs",
+    Field supplied_secrets "suppliedSecrets",
+    Field secret_storage "secretStorage",
+    Field effective_configuration "effectiveConfiguration",
+});
+
 /// `McpInstallationReview: Uninstall` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1920,13 +2181,17 @@ pub struct McpInstallationReviewUninstall {
     /// Shared profile authentication is deliberately retained, not pending cleanup.
     pub preserves_shared_authentication: bool,
 }
-record!(
-    McpInstallationReviewUninstall["action" "uninstall"] { Field installation_id
-    "installationId", Field identity "identity", Field provenance "provenance", Field
-    target "target", Field policy "policy", Field restores_previous_configuration
-    "restoresPreviousConfiguration", Field owned_secret_count "ownedSecretCount", Field
-    preserves_shared_authentication "preservesSharedAuthentication" }
-);
+record!(McpInstallationReviewUninstall ["action" "uninstall"] {
+    Field installation_id "installationId",
+    Field identity "identity",
+    Field provenance "provenance",
+    Field target "target",
+    Field policy "policy",
+    Field restores_previous_configuration "restoresPreviousConfiguration",
+    Field owned_secret_count "ownedSecretCount",
+    Field preserves_shared_authentication "preservesSharedAuthentication",
+});
+
 /// A request-local value for one exact reviewed placeholder. Never logged or persisted in a plan.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1936,9 +2201,11 @@ pub struct McpInstallationSecret {
     /// Fresh explicit secret value. It is omitted from confirmation reviews and telemetry.
     pub value: String,
 }
-record!(
-    McpInstallationSecret[] { Field placeholder "placeholder", Secret value "value" }
-);
+record!(McpInstallationSecret {
+    Field placeholder "placeholder",
+    Secret value "value",
+});
+
 impl McpInstallationSecret {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1949,6 +2216,7 @@ impl McpInstallationSecret {
         }
     }
 }
+
 /// Explicit backend selection is part of the final review; failures never switch backends.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1960,9 +2228,11 @@ pub enum McpInstallationSecretStorage {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpInstallationSecretStorage { Keychain "keychain", PrivateFile "private-file" }
-);
+string_enum!(McpInstallationSecretStorage {
+    Keychain "keychain",
+    PrivateFile "private-file",
+});
+
 /// Configuration ownership and setup observations, distinct from tool permissions.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1982,12 +2252,15 @@ pub enum McpInstallationState {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpInstallationState { NeedsSetup "needs-setup", Active "active",
-    AuthenticationRequired "authentication-required", ActivationFailed
-    "activation-failed", ConfigurationModified "configuration-modified", RecoveryRequired
-    "recovery-required" }
-);
+string_enum!(McpInstallationState {
+    NeedsSetup "needs-setup",
+    Active "active",
+    AuthenticationRequired "authentication-required",
+    ActivationFailed "activation-failed",
+    ConfigurationModified "configuration-modified",
+    RecoveryRequired "recovery-required",
+});
+
 /// Durable configuration ownership is distinct from session-specific usability.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2007,11 +2280,16 @@ pub struct McpInstallationSummary {
     /// ISO 8601 wall-clock installation time when available.
     pub installed_at: Option<String>,
 }
-record!(
-    McpInstallationSummary[] { Field installation_id "installationId", Field operation_id
-    "operationId", Field identity "identity", Field choice_id "choiceId", Field state
-    "state", Field catalogue "catalogue", Field installed_at "installedAt" }
-);
+record!(McpInstallationSummary {
+    Field installation_id "installationId",
+    Field operation_id "operationId",
+    Field identity "identity",
+    Field choice_id "choiceId",
+    Field state "state",
+    Field catalogue "catalogue",
+    Field installed_at "installedAt",
+});
+
 /// New-work inventory or recovery request under an explicitly selected existing session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2021,10 +2299,11 @@ pub struct McpInstallationsRequest {
     /// Existing selected local session on this connection.
     pub policy_session_id: String,
 }
-record!(
-    McpInstallationsRequest[] { Field contract "contract", Field policy_session_id
-    "policySessionId" }
-);
+record!(McpInstallationsRequest {
+    Field contract "contract",
+    Field policy_session_id "policySessionId",
+});
+
 impl McpInstallationsRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2038,6 +2317,7 @@ impl McpInstallationsRequest {
         }
     }
 }
+
 /// Server name to check running status for.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2047,7 +2327,10 @@ pub struct McpIsServerRunningRequest {
     /// Name of the MCP server to check
     pub server_name: String,
 }
-record!(McpIsServerRunningRequest[] { Field server_name "serverName" });
+record!(McpIsServerRunningRequest {
+    Field server_name "serverName",
+});
+
 impl McpIsServerRunningRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2057,6 +2340,7 @@ impl McpIsServerRunningRequest {
         }
     }
 }
+
 /// Whether the named MCP server is running.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2064,7 +2348,10 @@ pub struct McpIsServerRunningResult {
     /// True if the server has an active client and transport.
     pub running: bool,
 }
-record!(McpIsServerRunningResult[] { Field running "running" });
+record!(McpIsServerRunningResult {
+    Field running "running",
+});
+
 /// Names of the MCP servers the runtime supplies itself.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -2074,7 +2361,10 @@ pub struct McpListBuiltinServerNamesResult {
     /// Every built-in server name. A host disabling the built-ins wholesale suppresses exactly this set.
     pub names: Vec<String>,
 }
-record!(McpListBuiltinServerNamesResult[] { Field names "names" });
+record!(McpListBuiltinServerNamesResult {
+    Field names "names",
+});
+
 /// Payload identifying the MCP server associated with a list change.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2082,7 +2372,10 @@ pub struct McpListChangedData {
     /// Name of the MCP server whose list changed
     pub server_name: String,
 }
-record!(McpListChangedData[] { Field server_name "serverName" });
+record!(McpListChangedData {
+    Field server_name "serverName",
+});
+
 /// Server name whose tool list should be returned.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2092,7 +2385,10 @@ pub struct McpListToolsRequest {
     /// Name of the connected MCP server whose tools to list.
     pub server_name: String,
 }
-record!(McpListToolsRequest[] { Field server_name "serverName" });
+record!(McpListToolsRequest {
+    Field server_name "serverName",
+});
+
 impl McpListToolsRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2102,6 +2398,7 @@ impl McpListToolsRequest {
         }
     }
 }
+
 /// Tools exposed by the connected MCP server. Throws when the server is not connected.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2109,7 +2406,10 @@ pub struct McpListToolsResult {
     /// Tools exposed by the server.
     pub tools: Vec<McpTools>,
 }
-record!(McpListToolsResult[] { Field tools "tools" });
+record!(McpListToolsResult {
+    Field tools "tools",
+});
+
 /// Identifies the MCP server whose persisted OAuth credentials were updated.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2121,10 +2421,11 @@ pub struct McpOauthAuthenticationStateChangedRequest {
     /// Whether the target session must mint a session-scoped access token instead of reusing a shared access token persisted by another session.
     pub refresh_session_token: Option<bool>,
 }
-record!(
-    McpOauthAuthenticationStateChangedRequest[] { Field server_name "serverName", Field
-    refresh_session_token "refreshSessionToken" }
-);
+record!(McpOauthAuthenticationStateChangedRequest {
+    Field server_name "serverName",
+    Field refresh_session_token "refreshSessionToken",
+});
+
 impl McpOauthAuthenticationStateChangedRequest {
     /// Sets [`server_name`](Self::server_name).
     #[inline]
@@ -2139,6 +2440,7 @@ impl McpOauthAuthenticationStateChangedRequest {
         self
     }
 }
+
 /// Targets only the original prepared/applying owned login on this exact session requester.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2150,10 +2452,11 @@ pub struct McpOauthCancelLoginRequest {
     /// Runtime-issued login handle known before the effectful login request begins.
     pub login_id: String,
 }
-record!(
-    McpOauthCancelLoginRequest[] { Field expected_installation_id
-    "expectedInstallationId", Field login_id "loginId" }
-);
+record!(McpOauthCancelLoginRequest {
+    Field expected_installation_id "expectedInstallationId",
+    Field login_id "loginId",
+});
+
 /// Honest terminal cancellation result; persistence or recovery failures remain RPC errors.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2161,7 +2464,10 @@ pub struct McpOauthCancelLoginResult {
     /// True after cancellation settles, false when the original login already connected successfully.
     pub cancelled: bool,
 }
-record!(McpOauthCancelLoginResult[] { Field cancelled "cancelled" });
+record!(McpOauthCancelLoginResult {
+    Field cancelled "cancelled",
+});
+
 /// A remote MCP server whose authorization server should be asked about Dynamic Client Registration.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -2177,11 +2483,13 @@ pub struct McpOauthCheckDcrSupportRequest {
     /// Locally owned session whose egress policy and sandbox proxy constrain the request. Omitted or nonlocal session IDs provide no local session egress state.
     pub session_id: Option<String>,
 }
-record!(
-    McpOauthCheckDcrSupportRequest[] { Field server_url "serverUrl", Field
-    resource_metadata_text "resourceMetadataText", Field sandbox_proxy "sandboxProxy",
-    Field session_id "sessionId" }
-);
+record!(McpOauthCheckDcrSupportRequest {
+    Field server_url "serverUrl",
+    Field resource_metadata_text "resourceMetadataText",
+    Field sandbox_proxy "sandboxProxy",
+    Field session_id "sessionId",
+});
+
 impl McpOauthCheckDcrSupportRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2215,6 +2523,7 @@ impl McpOauthCheckDcrSupportRequest {
         self
     }
 }
+
 /// Whether the server's authorization server registers clients dynamically.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -2226,10 +2535,11 @@ pub struct McpOauthCheckDcrSupportResult {
     /// Authorization server the metadata pointed at. Absent when none could be discovered.
     pub authorization_server_url: Option<String>,
 }
-record!(
-    McpOauthCheckDcrSupportResult[] { Field supports_dcr "supportsDcr", Field
-    authorization_server_url "authorizationServerUrl" }
-);
+record!(McpOauthCheckDcrSupportResult {
+    Field supports_dcr "supportsDcr",
+    Field authorization_server_url "authorizationServerUrl",
+});
+
 /// Host-delivered callback for a runtime-managed MCP OAuth login.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2241,10 +2551,11 @@ pub struct McpOauthCompleteRequest {
     /// Full externally visible HTTPS callback URL received by the host, including the authorization response query parameters. Applications behind a reverse proxy must reconstruct the public URL rather than passing an internal proxy URL.
     pub callback_url: String,
 }
-record!(
-    McpOauthCompleteRequest[] { Field authorization_id "authorizationId", Field
-    callback_url "callbackUrl" }
-);
+record!(McpOauthCompleteRequest {
+    Field authorization_id "authorizationId",
+    Field callback_url "callbackUrl",
+});
+
 impl McpOauthCompleteRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2258,6 +2569,7 @@ impl McpOauthCompleteRequest {
         }
     }
 }
+
 /// MCP OAuth request completion notification
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2267,9 +2579,11 @@ pub struct McpOauthCompletedData {
     /// How the pending OAuth request was completed. An accepted runtimeRefresh handoff completes once at its authorization terminal: token when recovery succeeded, cancelled when it was cancelled or failed; see mcp.oauth_recovery_completed for the exact outcome.
     pub outcome: McpOauthCompletionOutcome,
 }
-record!(
-    McpOauthCompletedData[] { Field request_id "requestId", Field outcome "outcome" }
-);
+record!(McpOauthCompletedData {
+    Field request_id "requestId",
+    Field outcome "outcome",
+});
+
 /// How the pending MCP OAuth request was completed
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2281,7 +2595,11 @@ pub enum McpOauthCompletionOutcome {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpOauthCompletionOutcome { Token "token", Cancelled "cancelled" });
+string_enum!(McpOauthCompletionOutcome {
+    Token "token",
+    Cancelled "cancelled",
+});
+
 /// An OAuth challenge from a remote MCP server whose protected-resource metadata should be read.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -2301,12 +2619,15 @@ pub struct McpOauthFetchProtectedResourceMetadataRequest {
     /// Locally owned session whose egress policy and sandbox proxy constrain the request. Omitted or nonlocal session IDs provide no local session egress state.
     pub session_id: Option<String>,
 }
-record!(
-    McpOauthFetchProtectedResourceMetadataRequest[] { Field request_url "requestUrl",
-    Field headers_json "headersJson", Field resource_metadata_url "resourceMetadataUrl",
-    Field user_agent "userAgent", Field sandbox_proxy "sandboxProxy", Field session_id
-    "sessionId" }
-);
+record!(McpOauthFetchProtectedResourceMetadataRequest {
+    Field request_url "requestUrl",
+    Field headers_json "headersJson",
+    Field resource_metadata_url "resourceMetadataUrl",
+    Field user_agent "userAgent",
+    Field sandbox_proxy "sandboxProxy",
+    Field session_id "sessionId",
+});
+
 impl McpOauthFetchProtectedResourceMetadataRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2354,6 +2675,7 @@ impl McpOauthFetchProtectedResourceMetadataRequest {
         self
     }
 }
+
 /// Raw protected-resource metadata from the explicit metadata URL or conventional discovery.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -2363,9 +2685,10 @@ pub struct McpOauthFetchProtectedResourceMetadataResult {
     /// Metadata document exactly as the server returned it, unparsed. Absent when no document could be read from the explicit metadata URL or, when omitted, the conventional metadata endpoints.
     pub metadata_text: Option<String>,
 }
-record!(
-    McpOauthFetchProtectedResourceMetadataResult[] { Field metadata_text "metadataText" }
-);
+record!(McpOauthFetchProtectedResourceMetadataResult {
+    Field metadata_text "metadataText",
+});
+
 /// Pending MCP OAuth request ID and host token, cancellation, or advertised runtime refresh response.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2377,10 +2700,11 @@ pub struct McpOauthHandlePendingRequest {
     /// Host response to the pending OAuth request.
     pub result: McpOauthPendingRequestResponse,
 }
-record!(
-    McpOauthHandlePendingRequest[] { Field request_id "requestId", Field result "result"
-    }
-);
+record!(McpOauthHandlePendingRequest {
+    Field request_id "requestId",
+    Field result "result",
+});
+
 impl McpOauthHandlePendingRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2394,6 +2718,7 @@ impl McpOauthHandlePendingRequest {
         }
     }
 }
+
 /// Indicates whether the pending MCP OAuth response was accepted.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2401,7 +2726,10 @@ pub struct McpOauthHandlePendingResult {
     /// Whether the response was accepted. False if the request was unknown, timed out, or already resolved.
     pub success: bool,
 }
-record!(McpOauthHandlePendingResult[] { Field success "success" });
+record!(McpOauthHandlePendingResult {
+    Field success "success",
+});
+
 /// Raw HTTP response details from the OAuth auth challenge, as observed by the runtime.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2413,10 +2741,12 @@ pub struct McpOauthHttpResponse {
     /// Complete UTF-8 response body for host-specific challenge handling, including an empty string for an empty body. Omitted when the complete body is not valid UTF-8; body read failures fail the HTTP operation rather than exposing a partial response.
     pub body: Option<String>,
 }
-record!(
-    McpOauthHttpResponse[] { Field status_code "statusCode", Field headers "headers",
-    Field body "body" }
-);
+record!(McpOauthHttpResponse {
+    Field status_code "statusCode",
+    Field headers "headers",
+    Field body "body",
+});
+
 /// An authorization server URL to classify.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -2426,10 +2756,10 @@ pub struct McpOauthIsMicrosoftAuthorizationServerRequest {
     /// Authorization server URL, typically the one `mcp.oauth.checkDcrSupport` discovered.
     pub authorization_server_url: String,
 }
-record!(
-    McpOauthIsMicrosoftAuthorizationServerRequest[] { Field authorization_server_url
-    "authorizationServerUrl" }
-);
+record!(McpOauthIsMicrosoftAuthorizationServerRequest {
+    Field authorization_server_url "authorizationServerUrl",
+});
+
 impl McpOauthIsMicrosoftAuthorizationServerRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2439,6 +2769,7 @@ impl McpOauthIsMicrosoftAuthorizationServerRequest {
         }
     }
 }
+
 /// Whether the URL is a Microsoft Entra ID authorization server.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -2448,10 +2779,10 @@ pub struct McpOauthIsMicrosoftAuthorizationServerResult {
     /// Whether the host is one Microsoft Entra ID serves authorization from.
     pub is_microsoft_authorization_server: bool,
 }
-record!(
-    McpOauthIsMicrosoftAuthorizationServerResult[] { Field
-    is_microsoft_authorization_server "isMicrosoftAuthorizationServer" }
-);
+record!(McpOauthIsMicrosoftAuthorizationServerResult {
+    Field is_microsoft_authorization_server "isMicrosoftAuthorizationServer",
+});
+
 /// OAuth grant type override for this login.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2463,10 +2794,11 @@ pub enum McpOauthLoginGrantType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpOauthLoginGrantType { AuthorizationCode "authorization_code", ClientCredentials
-    "client_credentials" }
-);
+string_enum!(McpOauthLoginGrantType {
+    AuthorizationCode "authorization_code",
+    ClientCredentials "client_credentials",
+});
+
 /// Remote MCP server name and optional overrides controlling reauthentication, OAuth client display name, callback handling, and static OAuth client selection.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2497,14 +2829,20 @@ pub struct McpOauthLoginRequest {
     /// Exact owned receipt identity. Owned login never uses an implicit helper session.
     pub expected_installation_id: Option<String>,
 }
-record!(
-    McpOauthLoginRequest[] { Field server_name "serverName", Field force_reauth
-    "forceReauth", Field client_name "clientName", Field callback_success_message
-    "callbackSuccessMessage", Field client_id "clientId", Field client_secret
-    "clientSecret", Field public_client "publicClient", Field grant_type "grantType",
-    Field redirect_uri "redirectUri", Field login_id "loginId", Field
-    expected_installation_id "expectedInstallationId" }
-);
+record!(McpOauthLoginRequest {
+    Field server_name "serverName",
+    Field force_reauth "forceReauth",
+    Field client_name "clientName",
+    Field callback_success_message "callbackSuccessMessage",
+    Field client_id "clientId",
+    Field client_secret "clientSecret",
+    Field public_client "publicClient",
+    Field grant_type "grantType",
+    Field redirect_uri "redirectUri",
+    Field login_id "loginId",
+    Field expected_installation_id "expectedInstallationId",
+});
+
 impl McpOauthLoginRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2590,6 +2928,7 @@ impl McpOauthLoginRequest {
         self
     }
 }
+
 /// OAuth authorization URL the caller should open, or empty when cached tokens already authenticated the server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2603,10 +2942,13 @@ pub struct McpOauthLoginResult {
     /// Opaque authorization identifier returned only for a host-managed redirect URI. The runtime also sends it as the OAuth state value, so the callback endpoint can read state and pass it with the full callback URL to session.mcp.oauth.complete.
     pub authorization_id: Option<String>,
 }
-record!(
-    McpOauthLoginResult[] { Field login_id "loginId", Field status "status", Field
-    authorization_url "authorizationUrl", Field authorization_id "authorizationId" }
-);
+record!(McpOauthLoginResult {
+    Field login_id "loginId",
+    Field status "status",
+    Field authorization_url "authorizationUrl",
+    Field authorization_id "authorizationId",
+});
+
 /// Host response to the pending OAuth request.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2623,10 +2965,12 @@ pub enum McpOauthPendingRequestResponse {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    McpOauthPendingRequestResponse "kind" { Token "token", Cancelled "cancelled",
-    RuntimeRefresh "runtimeRefresh" }
-);
+tagged!(McpOauthPendingRequestResponse "kind" {
+    Token "token",
+    Cancelled "cancelled",
+    RuntimeRefresh "runtimeRefresh",
+});
+
 /// `McpOauthPendingRequestResponse: Cancelled` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -2634,7 +2978,8 @@ pub struct McpOauthPendingRequestResponseCancelled {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpOauthPendingRequestResponseCancelled["kind" "cancelled"] {} rest["kind"]);
+record!(McpOauthPendingRequestResponseCancelled ["kind" "cancelled"] {} rest);
+
 /// Delegate noninteractive refresh to the original runtime authorization operation.
 /// Valid only for a Refresh request advertising runtimeRefreshSupported.
 #[derive(Clone, Default)]
@@ -2643,9 +2988,8 @@ pub struct McpOauthPendingRequestResponseRuntimeRefresh {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    McpOauthPendingRequestResponseRuntimeRefresh["kind" "runtimeRefresh"] {} rest["kind"]
-);
+record!(McpOauthPendingRequestResponseRuntimeRefresh ["kind" "runtimeRefresh"] {} rest);
+
 /// `McpOauthPendingRequestResponse: Token` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2659,11 +3003,12 @@ pub struct McpOauthPendingRequestResponseToken {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    McpOauthPendingRequestResponseToken["kind" "token"] { Field access_token
-    "accessToken", Field token_type "tokenType", Field expires_in "expiresIn" }
-    rest["kind", "accessToken", "tokenType", "expiresIn"]
-);
+record!(McpOauthPendingRequestResponseToken ["kind" "token"] {
+    Field access_token "accessToken",
+    Field token_type "tokenType",
+    Field expires_in "expiresIn",
+} rest);
+
 impl McpOauthPendingRequestResponseToken {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2688,6 +3033,7 @@ impl McpOauthPendingRequestResponseToken {
         self
     }
 }
+
 /// Effect-free preparation bound to the existing local session, requester and installation, with frozen options.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2705,12 +3051,14 @@ pub struct McpOauthPrepareLoginRequest {
     /// Text shown on the loopback callback page after successful authorisation.
     pub callback_success_message: Option<String>,
 }
-record!(
-    McpOauthPrepareLoginRequest[] { Field server_name "serverName", Field
-    expected_installation_id "expectedInstallationId", Field force_reauth "forceReauth",
-    Field client_name "clientName", Field callback_success_message
-    "callbackSuccessMessage" }
-);
+record!(McpOauthPrepareLoginRequest {
+    Field server_name "serverName",
+    Field expected_installation_id "expectedInstallationId",
+    Field force_reauth "forceReauth",
+    Field client_name "clientName",
+    Field callback_success_message "callbackSuccessMessage",
+});
+
 /// An inert runtime-issued login handle. Preparation alone performs no activation or OAuth work.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2720,10 +3068,11 @@ pub struct McpOauthPrepareLoginResult {
     /// Original expiry, not extended by consumption, retries or cancellation.
     pub expires_at: String,
 }
-record!(
-    McpOauthPrepareLoginResult[] { Field login_id "loginId", Field expires_at "expiresAt"
-    }
-);
+record!(McpOauthPrepareLoginResult {
+    Field login_id "loginId",
+    Field expires_at "expiresAt",
+});
+
 /// Why a passive MCP OAuth probe determined authentication is needed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2737,10 +3086,12 @@ pub enum McpOauthProbeNeedsAuthReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpOauthProbeNeedsAuthReason { Initial "initial", Refresh "refresh", Upscope
-    "upscope" }
-);
+string_enum!(McpOauthProbeNeedsAuthReason {
+    Initial "initial",
+    Refresh "refresh",
+    Upscope "upscope",
+});
+
 /// Remote MCP server name for a passive OAuth status probe.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2752,10 +3103,11 @@ pub struct McpOauthProbeRequest {
     /// Name of the configured remote MCP server to probe.
     pub server_name: String,
 }
-record!(
-    McpOauthProbeRequest[] { Field expected_installation_id "expectedInstallationId",
-    Field server_name "serverName" }
-);
+record!(McpOauthProbeRequest {
+    Field expected_installation_id "expectedInstallationId",
+    Field server_name "serverName",
+});
+
 impl McpOauthProbeRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2775,6 +3127,7 @@ impl McpOauthProbeRequest {
         self
     }
 }
+
 /// Passive MCP OAuth probe result. `authenticated` means the server accepted the probe request while an OAuth-origin access token was attached; it does not prove the server required or independently validated that token. The probe does not make a second unauthenticated request. Failed is an expected probe-domain outcome; JSON-RPC errors are reserved for API-call failures.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2790,10 +3143,13 @@ pub enum McpOauthProbeResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    McpOauthProbeResult "status" { NoAuthRequired "no-auth-required", Authenticated
-    "authenticated", NeedsAuth "needs-auth", Failed "failed" }
-);
+tagged!(McpOauthProbeResult "status" {
+    NoAuthRequired "no-auth-required",
+    Authenticated "authenticated",
+    NeedsAuth "needs-auth",
+    Failed "failed",
+});
+
 /// `McpOauthProbeResult: Authenticated` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2803,10 +3159,10 @@ pub struct McpOauthProbeResultAuthenticated {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    McpOauthProbeResultAuthenticated["status" "authenticated"] { Field http_response
-    "httpResponse" } rest["status", "httpResponse"]
-);
+record!(McpOauthProbeResultAuthenticated ["status" "authenticated"] {
+    Field http_response "httpResponse",
+} rest);
+
 /// `McpOauthProbeResult: Failed` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2818,10 +3174,11 @@ pub struct McpOauthProbeResultFailed {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    McpOauthProbeResultFailed["status" "failed"] { Field error "error", Field
-    http_response "httpResponse" } rest["status", "error", "httpResponse"]
-);
+record!(McpOauthProbeResultFailed ["status" "failed"] {
+    Field error "error",
+    Field http_response "httpResponse",
+} rest);
+
 /// `McpOauthProbeResult: NeedsAuth` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2835,12 +3192,12 @@ pub struct McpOauthProbeResultNeedsAuth {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    McpOauthProbeResultNeedsAuth["status" "needs-auth"] { Field http_response
-    "httpResponse", Field reason "reason", Field www_authenticate_params
-    "wwwAuthenticateParams" } rest["status", "httpResponse", "reason",
-    "wwwAuthenticateParams"]
-);
+record!(McpOauthProbeResultNeedsAuth ["status" "needs-auth"] {
+    Field http_response "httpResponse",
+    Field reason "reason",
+    Field www_authenticate_params "wwwAuthenticateParams",
+} rest);
+
 /// `McpOauthProbeResult: NoAuthRequired` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2850,10 +3207,10 @@ pub struct McpOauthProbeResultNoAuthRequired {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    McpOauthProbeResultNoAuthRequired["status" "no-auth-required"] { Field http_response
-    "httpResponse" } rest["status", "httpResponse"]
-);
+record!(McpOauthProbeResultNoAuthRequired ["status" "no-auth-required"] {
+    Field http_response "httpResponse",
+} rest);
+
 /// Terminal outcome of a runtime-owned MCP OAuth recovery accepted through a runtimeRefresh handoff
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2865,10 +3222,12 @@ pub struct McpOauthRecoveryCompletedData {
     /// Terminal outcome of the original authorization reservation, including reconnect
     pub outcome: McpOauthRecoveryCompletedOutcome,
 }
-record!(
-    McpOauthRecoveryCompletedData[] { Field request_id "requestId", Field server_name
-    "serverName", Field outcome "outcome" }
-);
+record!(McpOauthRecoveryCompletedData {
+    Field request_id "requestId",
+    Field server_name "serverName",
+    Field outcome "outcome",
+});
+
 /// Terminal outcome of the original authorization reservation, including reconnect
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2882,10 +3241,12 @@ pub enum McpOauthRecoveryCompletedOutcome {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpOauthRecoveryCompletedOutcome { Succeeded "succeeded", Cancelled "cancelled",
-    Failed "failed" }
-);
+string_enum!(McpOauthRecoveryCompletedOutcome {
+    Succeeded "succeeded",
+    Cancelled "cancelled",
+    Failed "failed",
+});
+
 /// Reason the runtime is requesting host-provided MCP OAuth credentials
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2901,10 +3262,13 @@ pub enum McpOauthRequestReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpOauthRequestReason { Initial "initial", Refresh "refresh", Reauth "reauth",
-    Upscope "upscope" }
-);
+string_enum!(McpOauthRequestReason {
+    Initial "initial",
+    Refresh "refresh",
+    Reauth "reauth",
+    Upscope "upscope",
+});
+
 /// OAuth authentication request for an MCP server
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2930,13 +3294,18 @@ pub struct McpOauthRequiredData {
     /// Whether this Refresh request accepts kind runtimeRefresh to continue noninteractive grant renewal within its original authorization reservation. Missing or false means unsupported; the host must retain its legacy response behavior.
     pub runtime_refresh_supported: Option<bool>,
 }
-record!(
-    McpOauthRequiredData[] { Field request_id "requestId", Field server_name
-    "serverName", Field server_url "serverUrl", Field static_client_config
-    "staticClientConfig", Field www_authenticate_params "wwwAuthenticateParams", Field
-    http_response "httpResponse", Field resource_metadata "resourceMetadata", Field
-    reason "reason", Field runtime_refresh_supported "runtimeRefreshSupported" }
-);
+record!(McpOauthRequiredData {
+    Field request_id "requestId",
+    Field server_name "serverName",
+    Field server_url "serverUrl",
+    Field static_client_config "staticClientConfig",
+    Field www_authenticate_params "wwwAuthenticateParams",
+    Field http_response "httpResponse",
+    Field resource_metadata "resourceMetadata",
+    Field reason "reason",
+    Field runtime_refresh_supported "runtimeRefreshSupported",
+});
+
 /// Static OAuth client configuration, if the server specifies one
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2952,11 +3321,14 @@ pub struct McpOauthRequiredStaticClientConfig {
     /// Configured OAuth scope string used when the server challenge omits scope or provides an empty scope
     pub scope: Option<String>,
 }
-record!(
-    McpOauthRequiredStaticClientConfig[] { Field client_id "clientId", Field
-    client_secret "clientSecret", Field public_client "publicClient", Field grant_type
-    "grantType", Field scope "scope" }
-);
+record!(McpOauthRequiredStaticClientConfig {
+    Field client_id "clientId",
+    Field client_secret "clientSecret",
+    Field public_client "publicClient",
+    Field grant_type "grantType",
+    Field scope "scope",
+});
+
 /// Pending MCP OAuth request id to respond to.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2966,7 +3338,10 @@ pub struct McpOauthRespondRequest {
     /// OAuth request identifier from the mcp.oauth_required event
     pub request_id: String,
 }
-record!(McpOauthRespondRequest[] { Field request_id "requestId" });
+record!(McpOauthRespondRequest {
+    Field request_id "requestId",
+});
+
 impl McpOauthRespondRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2976,6 +3351,7 @@ impl McpOauthRespondRequest {
         }
     }
 }
+
 /// Indicates whether the pending MCP OAuth response was accepted.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2985,7 +3361,10 @@ pub struct McpOauthRespondResult {
     /// CLI 1.0.69-0 and older ones may omit it.
     pub success: Option<bool>,
 }
-record!(McpOauthRespondResult[] { Field success "success" });
+record!(McpOauthRespondResult {
+    Field success "success",
+});
+
 /// An OAuth client a server configuration pins, without its secret.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -3001,10 +3380,13 @@ pub struct McpOauthStaticClientConfig {
     /// Configured OAuth scopes joined into one space-delimited scope value. Absent when the configuration specifies no scopes.
     pub scope: Option<String>,
 }
-record!(
-    McpOauthStaticClientConfig[] { Field client_id "clientId", Field public_client
-    "publicClient", Field grant_type "grantType", Field scope "scope" }
-);
+record!(McpOauthStaticClientConfig {
+    Field client_id "clientId",
+    Field public_client "publicClient",
+    Field grant_type "grantType",
+    Field scope "scope",
+});
+
 /// A remote MCP server configuration whose pinned OAuth client should be read.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -3014,7 +3396,10 @@ pub struct McpOauthStaticClientConfigRequest {
     /// The server configuration to read. A configuration that pins no client answers nothing.
     pub config: McpServerConfig,
 }
-record!(McpOauthStaticClientConfigRequest[] { Field config "config" });
+record!(McpOauthStaticClientConfigRequest {
+    Field config "config",
+});
+
 impl McpOauthStaticClientConfigRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3022,6 +3407,7 @@ impl McpOauthStaticClientConfigRequest {
         Self { config }
     }
 }
+
 /// The OAuth client the configuration pins, when it pins one.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -3031,7 +3417,10 @@ pub struct McpOauthStaticClientConfigResult {
     /// The pinned client. Absent when the configuration pins no non-empty client id, so the flow should register one dynamically.
     pub client_config: Option<McpOauthStaticClientConfig>,
 }
-record!(McpOauthStaticClientConfigResult[] { Field client_config "clientConfig" });
+record!(McpOauthStaticClientConfigResult {
+    Field client_config "clientConfig",
+});
+
 /// OAuth WWW-Authenticate parameters parsed from an MCP auth challenge
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3043,10 +3432,12 @@ pub struct McpOauthWwwAuthenticateParams {
     /// OAuth error from the WWW-Authenticate error parameter, if present
     pub error: Option<String>,
 }
-record!(
-    McpOauthWwwAuthenticateParams[] { Field resource_metadata_url "resourceMetadataUrl",
-    Field scope "scope", Field error "error" }
-);
+record!(McpOauthWwwAuthenticateParams {
+    Field resource_metadata_url "resourceMetadataUrl",
+    Field scope "scope",
+    Field error "error",
+});
+
 /// Outcome of starting the original prepared owned login.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3058,10 +3449,11 @@ pub enum McpOwnedOauthLoginStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpOwnedOauthLoginStatus { AwaitingBrowser "awaiting-browser", Connected "connected"
-    }
-);
+string_enum!(McpOwnedOauthLoginStatus {
+    AwaitingBrowser "awaiting-browser",
+    Connected "connected",
+});
+
 /// The configuration-change alternative for the transportChoices entry at the same index. Only the selected alternative is applied; entries are not cumulative. The payload stays behind the runtime boundary.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3077,11 +3469,14 @@ pub struct McpPlanConfigurationChange {
     /// Secret placeholders the written configuration would reference. The constrained placeholder type cannot carry a literal secret value.
     pub secret_references: Vec<McpPlanSecretReference>,
 }
-record!(
-    McpPlanConfigurationChange[] { Field operation "operation", Field scope "scope",
-    Field config_key "configKey", Field changed_fields "changedFields", Field
-    secret_references "secretReferences" }
-);
+record!(McpPlanConfigurationChange {
+    Field operation "operation",
+    Field scope "scope",
+    Field config_key "configKey",
+    Field changed_fields "changedFields",
+    Field secret_references "secretReferences",
+});
+
 /// Whether a planned configuration change would create or modify an entry
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3093,7 +3488,11 @@ pub enum McpPlanConfigurationOperation {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpPlanConfigurationOperation { Add "add", Update "update" });
+string_enum!(McpPlanConfigurationOperation {
+    Add "add",
+    Update "update",
+});
+
 /// Discriminator for an enumerated required value
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3103,7 +3502,10 @@ pub enum McpPlanEnumValueType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpPlanEnumValueType { Enum "enum" });
+string_enum!(McpPlanEnumValueType {
+    Enum "enum",
+});
+
 /// A computed MCP install plan. Nothing has been applied: the plan describes what installing would change, and the plan handle is what a later apply operation would consume.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3113,10 +3515,11 @@ pub struct McpPlanInstallPlanned {
     /// Protocol version and capabilities the runtime honoured.
     pub negotiated: CatalogNegotiatedContract,
 }
-record!(
-    McpPlanInstallPlanned["kind" "planned"] { Field plan "plan", Field negotiated
-    "negotiated" }
-);
+record!(McpPlanInstallPlanned ["kind" "planned"] {
+    Field plan "plan",
+    Field negotiated "negotiated",
+});
+
 /// A side-effect-free request for an MCP install plan. Computing a plan never writes configuration, stores a secret, or reloads MCP servers.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3130,10 +3533,13 @@ pub struct McpPlanInstallRequest {
     /// The same existing attached session that owns the original catalogue candidate.
     pub policy_session_id: Option<String>,
 }
-record!(
-    McpPlanInstallRequest[] { Field contract "contract", Field source "source", Field
-    scope "scope", Field policy_session_id "policySessionId" }
-);
+record!(McpPlanInstallRequest {
+    Field contract "contract",
+    Field source "source",
+    Field scope "scope",
+    Field policy_session_id "policySessionId",
+});
+
 impl McpPlanInstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3158,6 +3564,7 @@ impl McpPlanInstallRequest {
         self
     }
 }
+
 /// Outcome of an mcp.planInstall call: either a normalised plan, or one typed refusal. Nothing is written in either case.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3191,15 +3598,22 @@ pub enum McpPlanInstallResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    McpPlanInstallResult "kind" { Planned "planned", NegotiationRefused
-    "negotiation-refused", HandleRejected "handle-rejected", InvalidRequest
-    "invalid-request", AuthenticationRequired "authentication-required", PolicyRejected
-    "policy-rejected", NetworkFailure "network-failure", UnsafeRetrieval
-    "unsafe-retrieval", MalformedCard "malformed-card", ContractViolation
-    "contract-violation", UnavailableTransport "unavailable-transport", NotInstallable
-    "not-installable", Unavailable "unavailable" }
-);
+tagged!(McpPlanInstallResult "kind" {
+    Planned "planned",
+    NegotiationRefused "negotiation-refused",
+    HandleRejected "handle-rejected",
+    InvalidRequest "invalid-request",
+    AuthenticationRequired "authentication-required",
+    PolicyRejected "policy-rejected",
+    NetworkFailure "network-failure",
+    UnsafeRetrieval "unsafe-retrieval",
+    MalformedCard "malformed-card",
+    ContractViolation "contract-violation",
+    UnavailableTransport "unavailable-transport",
+    NotInstallable "not-installable",
+    Unavailable "unavailable",
+});
+
 /// What an install plan is computed from: a candidate handle from a previous search, or a card supplied directly.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3211,7 +3625,11 @@ pub enum McpPlanInstallSource {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(McpPlanInstallSource "kind" { Candidate "candidate", Card "card" });
+tagged!(McpPlanInstallSource "kind" {
+    Candidate "candidate",
+    Card "card",
+});
+
 /// Plan from a candidate returned by a previous catalog search.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3221,10 +3639,11 @@ pub struct McpPlanInstallSourceCandidate {
     /// The runtime- or authority-minted `searchId` returned with the search that produced this candidate. Planning verifies the private correlation and atomically consumes a matching candidate before downstream work, including attempts that subsequently fail or report unavailable. A mismatched search does not consume the candidate. It identifies a search rather than a person and must never be joined with user identity to re-identify anyone.
     pub search_id: String,
 }
-record!(
-    McpPlanInstallSourceCandidate["kind" "candidate"] { Field candidate_handle
-    "candidateHandle", Field search_id "searchId" }
-);
+record!(McpPlanInstallSourceCandidate ["kind" "candidate"] {
+    Field candidate_handle "candidateHandle",
+    Field search_id "searchId",
+});
+
 impl McpPlanInstallSourceCandidate {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3238,6 +3657,7 @@ impl McpPlanInstallSourceCandidate {
         }
     }
 }
+
 /// Discriminator for a candidate-backed install-plan source
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3247,7 +3667,10 @@ pub enum McpPlanInstallSourceCandidateKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpPlanInstallSourceCandidateKind { Candidate "candidate" });
+string_enum!(McpPlanInstallSourceCandidateKind {
+    Candidate "candidate",
+});
+
 /// Plan from a card supplied directly by the caller, without a preceding search.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3255,7 +3678,10 @@ pub struct McpPlanInstallSourceCard {
     /// The card to plan from: exactly one of a URL or embedded data.
     pub card: McpServerCardReference,
 }
-record!(McpPlanInstallSourceCard["kind" "card"] { Field card "card" });
+record!(McpPlanInstallSourceCard ["kind" "card"] {
+    Field card "card",
+});
+
 impl McpPlanInstallSourceCard {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3263,6 +3689,7 @@ impl McpPlanInstallSourceCard {
         Self { card }
     }
 }
+
 /// Discriminator for a caller-supplied-card install-plan source
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3272,7 +3699,10 @@ pub enum McpPlanInstallSourceCardKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpPlanInstallSourceCardKind { Card "card" });
+string_enum!(McpPlanInstallSourceCardKind {
+    Card "card",
+});
+
 /// Discriminator for a package-backed transport choice
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3282,7 +3712,10 @@ pub enum McpPlanPackageInstallMethod {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpPlanPackageInstallMethod { Package "package" });
+string_enum!(McpPlanPackageInstallMethod {
+    Package "package",
+});
+
 /// Transport exposed by a locally launched package
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3292,7 +3725,10 @@ pub enum McpPlanPackageTransport {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpPlanPackageTransport { Stdio "stdio" });
+string_enum!(McpPlanPackageTransport {
+    Stdio "stdio",
+});
+
 /// What policy decided for a planned server
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3306,10 +3742,12 @@ pub enum McpPlanPolicyDecision {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpPlanPolicyDecision { Allowed "allowed", Blocked "blocked", RequiresApproval
-    "requires-approval" }
-);
+string_enum!(McpPlanPolicyDecision {
+    Allowed "allowed",
+    Blocked "blocked",
+    RequiresApproval "requires-approval",
+});
+
 /// Outcome of evaluating the planned server against registry and enterprise policy. Evaluation is read-only.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3321,10 +3759,12 @@ pub struct McpPlanPolicyResult {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
     pub reason: Option<String>,
 }
-record!(
-    McpPlanPolicyResult[] { Field decision "decision", Field source "source", Field
-    reason "reason" }
-);
+record!(McpPlanPolicyResult {
+    Field decision "decision",
+    Field source "source",
+    Field reason "reason",
+});
+
 /// Which authority produced a policy decision
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3340,10 +3780,13 @@ pub enum McpPlanPolicySource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpPlanPolicySource { None "none", EnterpriseAllowlist "enterprise-allowlist",
-    RegistryPolicy "registry-policy", LocalTrust "local-trust" }
-);
+string_enum!(McpPlanPolicySource {
+    None "none",
+    EnterpriseAllowlist "enterprise-allowlist",
+    RegistryPolicy "registry-policy",
+    LocalTrust "local-trust",
+});
+
 /// Provenance of the exact validated JSON MCP card content bound privately to a completed plan and its opaque handle.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3357,10 +3800,13 @@ pub struct McpPlanProvenance {
     /// JSON MCP media type the validated card was interpreted as.
     pub media_type: McpServerCardMediaType,
 }
-record!(
-    McpPlanProvenance[] { Field authority "authority", Field validated_at "validatedAt",
-    Field card_digest "cardDigest", Field media_type "mediaType" }
-);
+record!(McpPlanProvenance {
+    Field authority "authority",
+    Field validated_at "validatedAt",
+    Field card_digest "cardDigest",
+    Field media_type "mediaType",
+});
+
 /// Discriminator for a remote-endpoint transport choice
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3370,7 +3816,10 @@ pub enum McpPlanRemoteInstallMethod {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpPlanRemoteInstallMethod { Remote "remote" });
+string_enum!(McpPlanRemoteInstallMethod {
+    Remote "remote",
+});
+
 /// Transport exposed by a remote endpoint
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3384,9 +3833,12 @@ pub enum McpPlanRemoteTransport {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpPlanRemoteTransport { Http "http", StreamableHttp "streamable-http", Sse "sse" }
-);
+string_enum!(McpPlanRemoteTransport {
+    Http "http",
+    StreamableHttp "streamable-http",
+    Sse "sse",
+});
+
 /// One non-secret value a transport choice needs, represented as a scalar or enumerated variant so enum values cannot be missing or attached to another type.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3398,7 +3850,11 @@ pub enum McpPlanRequiredValue {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(McpPlanRequiredValue "kind" { Scalar "scalar", Enum "enum" });
+tagged!(McpPlanRequiredValue "kind" {
+    Scalar "scalar",
+    Enum "enum",
+});
+
 /// One enumerated non-secret value a transport choice needs before it can be applied. The permitted values are structurally required.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3420,12 +3876,17 @@ pub struct McpPlanRequiredValueEnum {
     /// Whether the value may be supplied more than once.
     pub is_repeated: bool,
 }
-record!(
-    McpPlanRequiredValueEnum["kind" "enum", "valueType" "enum"] { Field key "key", Field
-    category "category", Field required "required", Field default_value "defaultValue",
-    Field title "title", Field description "description", Field enum_values "enumValues",
-    Field is_repeated "isRepeated" }
-);
+record!(McpPlanRequiredValueEnum ["kind" "enum", "valueType" "enum"] {
+    Field key "key",
+    Field category "category",
+    Field required "required",
+    Field default_value "defaultValue",
+    Field title "title",
+    Field description "description",
+    Field enum_values "enumValues",
+    Field is_repeated "isRepeated",
+});
+
 /// Discriminator for an enumerated required value
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3435,7 +3896,10 @@ pub enum McpPlanRequiredValueEnumKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpPlanRequiredValueEnumKind { Enum "enum" });
+string_enum!(McpPlanRequiredValueEnumKind {
+    Enum "enum",
+});
+
 /// One non-secret scalar value a transport choice needs before it can be applied.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3457,12 +3921,17 @@ pub struct McpPlanRequiredValueScalar {
     /// Whether the value may be supplied more than once.
     pub is_repeated: bool,
 }
-record!(
-    McpPlanRequiredValueScalar["kind" "scalar"] { Field key "key", Field category
-    "category", Field value_type "valueType", Field required "required", Field
-    default_value "defaultValue", Field title "title", Field description "description",
-    Field is_repeated "isRepeated" }
-);
+record!(McpPlanRequiredValueScalar ["kind" "scalar"] {
+    Field key "key",
+    Field category "category",
+    Field value_type "valueType",
+    Field required "required",
+    Field default_value "defaultValue",
+    Field title "title",
+    Field description "description",
+    Field is_repeated "isRepeated",
+});
+
 /// Discriminator for a scalar required value
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3472,7 +3941,10 @@ pub enum McpPlanRequiredValueScalarKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpPlanRequiredValueScalarKind { Scalar "scalar" });
+string_enum!(McpPlanRequiredValueScalarKind {
+    Scalar "scalar",
+});
+
 /// Normalised identity of the MCP server a plan targets, independent of how the card spelled it.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3486,10 +3958,13 @@ pub struct McpPlanResourceIdentity {
     /// Registry identifier of the server, when it came from a registry.
     pub registry_id: Option<String>,
 }
-record!(
-    McpPlanResourceIdentity[] { Field canonical_name "canonicalName", Field server_name
-    "serverName", Field version "version", Field registry_id "registryId" }
-);
+record!(McpPlanResourceIdentity {
+    Field canonical_name "canonicalName",
+    Field server_name "serverName",
+    Field version "version",
+    Field registry_id "registryId",
+});
+
 /// Scalar type a required value must conform to
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3505,10 +3980,13 @@ pub enum McpPlanScalarValueType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpPlanScalarValueType { String "string", Number "number", Boolean "boolean", Path
-    "path" }
-);
+string_enum!(McpPlanScalarValueType {
+    String "string",
+    Number "number",
+    Boolean "boolean",
+    Path "path",
+});
+
 /// Configuration scope an MCP install plan targets
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3518,7 +3996,10 @@ pub enum McpPlanScope {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpPlanScope { User "user" });
+string_enum!(McpPlanScope {
+    User "user",
+});
+
 /// A secret a transport choice needs, referenced by placeholder. No secret value ever appears in a plan, and the placeholder resolves against the keychain only when a plan is applied.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3530,12 +4011,15 @@ pub struct McpPlanSecretPlaceholder {
     /// Human-readable label from the card. Inert untrusted text.
     pub title: Option<String>,
 }
-record!(
-    McpPlanSecretPlaceholder[] { Field key "key", Field placeholder "placeholder", Field
-    title "title" }
-);
+record!(McpPlanSecretPlaceholder {
+    Field key "key",
+    Field placeholder "placeholder",
+    Field title "title",
+});
+
 /// A runtime-assigned secret placeholder. The identifier is carried once, inside the placeholder, so it cannot contradict a separate secret-id field.
 pub type McpPlanSecretReference = String;
+
 /// Where a plan would be written.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3545,7 +4029,11 @@ pub struct McpPlanTarget {
     /// Configuration key the server would be recorded under within that scope.
     pub config_key: String,
 }
-record!(McpPlanTarget[] { Field scope "scope", Field config_key "configKey" });
+record!(McpPlanTarget {
+    Field scope "scope",
+    Field config_key "configKey",
+});
+
 /// One eligible way to run the server, represented as a tagged package or remote variant so package identity and endpoint states cannot contradict the install method.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3557,10 +4045,11 @@ pub enum McpPlanTransportChoice {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    McpPlanTransportChoice "transport" { Stdio "stdio", Remote "http" | "streamable-http"
-    | "sse" }
-);
+tagged!(McpPlanTransportChoice "transport" {
+    Stdio "stdio",
+    Remote "http" | "streamable-http" | "sse",
+});
+
 /// An eligible local-package transport choice. Package identity is required and a remote endpoint cannot be represented.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3576,12 +4065,14 @@ pub struct McpPlanTransportChoicePackage {
     /// Secrets this choice requires, referenced by placeholder only.
     pub secret_placeholders: Vec<McpPlanSecretPlaceholder>,
 }
-record!(
-    McpPlanTransportChoicePackage["transport" "stdio", "installMethod" "package"] { Field
-    choice_id "choiceId", Field package_type "packageType", Field package_identifier
-    "packageIdentifier", Field required_values "requiredValues", Field
-    secret_placeholders "secretPlaceholders" }
-);
+record!(McpPlanTransportChoicePackage ["transport" "stdio", "installMethod" "package"] {
+    Field choice_id "choiceId",
+    Field package_type "packageType",
+    Field package_identifier "packageIdentifier",
+    Field required_values "requiredValues",
+    Field secret_placeholders "secretPlaceholders",
+});
+
 /// An eligible remote-endpoint transport choice. The endpoint is required and package identity cannot be represented.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3597,11 +4088,14 @@ pub struct McpPlanTransportChoiceRemote {
     /// Secrets this choice requires, referenced by placeholder only.
     pub secret_placeholders: Vec<McpPlanSecretPlaceholder>,
 }
-record!(
-    McpPlanTransportChoiceRemote["installMethod" "remote"] { Field choice_id "choiceId",
-    Field transport "transport", Field endpoint "endpoint", Field required_values
-    "requiredValues", Field secret_placeholders "secretPlaceholders" }
-);
+record!(McpPlanTransportChoiceRemote ["installMethod" "remote"] {
+    Field choice_id "choiceId",
+    Field transport "transport",
+    Field endpoint "endpoint",
+    Field required_values "requiredValues",
+    Field secret_placeholders "secretPlaceholders",
+});
+
 /// Read-only preparation of one owned removal under fresh selected-session authority.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3613,10 +4107,12 @@ pub struct McpPlanUninstallRequest {
     /// Existing selected session on the original connection.
     pub policy_session_id: String,
 }
-record!(
-    McpPlanUninstallRequest[] { Field contract "contract", Field installation_id
-    "installationId", Field policy_session_id "policySessionId" }
-);
+record!(McpPlanUninstallRequest {
+    Field contract "contract",
+    Field installation_id "installationId",
+    Field policy_session_id "policySessionId",
+});
+
 impl McpPlanUninstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3632,6 +4128,7 @@ impl McpPlanUninstallRequest {
         }
     }
 }
+
 /// Where a required value is applied when the planned server is launched
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3649,11 +4146,14 @@ pub enum McpPlanValueCategory {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpPlanValueCategory { EnvironmentVariable "environment-variable", RuntimeArgument
-    "runtime-argument", PackageArgument "package-argument", Header "header", UrlVariable
-    "url-variable" }
-);
+string_enum!(McpPlanValueCategory {
+    EnvironmentVariable "environment-variable",
+    RuntimeArgument "runtime-argument",
+    PackageArgument "package-argument",
+    Header "header",
+    UrlVariable "url-variable",
+});
+
 /// Side-effect-free preparation of one original bound remote MCP choice.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3677,12 +4177,17 @@ pub struct McpPrepareInstallRequest {
     /// The trusted host presents this choice alongside the exact secret placeholders.
     pub secret_storage: McpInstallationSecretStorage,
 }
-record!(
-    McpPrepareInstallRequest[] { Field contract "contract", Field plan_handle
-    "planHandle", Field choice_id "choiceId", Field policy_session_id "policySessionId",
-    Field inputs "inputs", Field secrets "secrets", Field source "source", Field
-    secret_storage "secretStorage" }
-);
+record!(McpPrepareInstallRequest {
+    Field contract "contract",
+    Field plan_handle "planHandle",
+    Field choice_id "choiceId",
+    Field policy_session_id "policySessionId",
+    Field inputs "inputs",
+    Field secrets "secrets",
+    Field source "source",
+    Field secret_storage "secretStorage",
+});
+
 impl McpPrepareInstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3708,6 +4213,7 @@ impl McpPrepareInstallRequest {
         }
     }
 }
+
 /// Inert, runtime-owned admission. The operation ID is known before confirmation or effects.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3717,10 +4223,11 @@ pub struct McpPreparedInstall {
     /// Original plan expiry in Unix epoch milliseconds; preparation does not extend it.
     pub expires_at_epoch_ms: i64,
 }
-record!(
-    McpPreparedInstall[] { Field operation_id "operationId", Field expires_at_epoch_ms
-    "expiresAtEpochMs" }
-);
+record!(McpPreparedInstall {
+    Field operation_id "operationId",
+    Field expires_at_epoch_ms "expiresAtEpochMs",
+});
+
 /// An MCP prompt descriptor. Server-provided non-standard fields are exposed under `additionalProperties`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3742,11 +4249,16 @@ pub struct McpPrompt {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(
-    McpPrompt[] { Field name "name", Field title "title", Field description
-    "description", Field arguments "arguments", Field icons "icons", Field meta "_meta",
-    Field additional_properties "additionalProperties" }
-);
+record!(McpPrompt {
+    Field name "name",
+    Field title "title",
+    Field description "description",
+    Field arguments "arguments",
+    Field icons "icons",
+    Field meta "_meta",
+    Field additional_properties "additionalProperties",
+});
+
 /// An argument accepted by an MCP prompt.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3764,11 +4276,14 @@ pub struct McpPromptArgument {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(
-    McpPromptArgument[] { Field name "name", Field description "description", Field
-    required "required", Field meta "_meta", Field additional_properties
-    "additionalProperties" }
-);
+record!(McpPromptArgument {
+    Field name "name",
+    Field description "description",
+    Field required "required",
+    Field meta "_meta",
+    Field additional_properties "additionalProperties",
+});
+
 /// An MCP prompt icon with standard size hints and preserved non-standard fields.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3786,10 +4301,14 @@ pub struct McpPromptIcon {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(
-    McpPromptIcon[] { Field src "src", Field mime_type "mimeType", Field sizes "sizes",
-    Field theme "theme", Field additional_properties "additionalProperties" }
-);
+record!(McpPromptIcon {
+    Field src "src",
+    Field mime_type "mimeType",
+    Field sizes "sizes",
+    Field theme "theme",
+    Field additional_properties "additionalProperties",
+});
+
 /// An MCP prompt message with opaque JSON content preserved without flattening or content-type filtering.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3805,10 +4324,13 @@ pub struct McpPromptMessage {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(
-    McpPromptMessage[] { Field role "role", Field content "content", Field meta "_meta",
-    Field additional_properties "additionalProperties" }
-);
+record!(McpPromptMessage {
+    Field role "role",
+    Field content "content",
+    Field meta "_meta",
+    Field additional_properties "additionalProperties",
+});
+
 /// The sender role of an MCP prompt message.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3820,7 +4342,11 @@ pub enum McpPromptRole {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpPromptRole { User "user", Assistant "assistant" });
+string_enum!(McpPromptRole {
+    User "user",
+    Assistant "assistant",
+});
+
 /// MCP server, prompt name, and optional string-valued arguments.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -3834,10 +4360,12 @@ pub struct McpPromptsGetRequest {
     /// String-valued arguments to pass to the prompt
     pub arguments: Option<std::collections::BTreeMap<String, String>>,
 }
-record!(
-    McpPromptsGetRequest[] { Field server_name "serverName", Field prompt_name
-    "promptName", Field arguments "arguments" }
-);
+record!(McpPromptsGetRequest {
+    Field server_name "serverName",
+    Field prompt_name "promptName",
+    Field arguments "arguments",
+});
+
 impl McpPromptsGetRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3858,6 +4386,7 @@ impl McpPromptsGetRequest {
         self
     }
 }
+
 /// Prompt messages returned by the MCP server without sending them to the model.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3873,10 +4402,13 @@ pub struct McpPromptsGetResult {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(
-    McpPromptsGetResult[] { Field description "description", Field messages "messages",
-    Field meta "_meta", Field additional_properties "additionalProperties" }
-);
+record!(McpPromptsGetResult {
+    Field description "description",
+    Field messages "messages",
+    Field meta "_meta",
+    Field additional_properties "additionalProperties",
+});
+
 /// MCP server whose prompts to enumerate.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -3888,9 +4420,11 @@ pub struct McpPromptsListRequest {
     /// Opaque MCP pagination cursor from a prior `nextCursor` value
     pub cursor: Option<String>,
 }
-record!(
-    McpPromptsListRequest[] { Field server_name "serverName", Field cursor "cursor" }
-);
+record!(McpPromptsListRequest {
+    Field server_name "serverName",
+    Field cursor "cursor",
+});
+
 impl McpPromptsListRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3907,6 +4441,7 @@ impl McpPromptsListRequest {
         self
     }
 }
+
 /// One page of prompts advertised by the named MCP server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3922,10 +4457,13 @@ pub struct McpPromptsListResult {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(
-    McpPromptsListResult[] { Field prompts "prompts", Field next_cursor "nextCursor",
-    Field meta "_meta", Field additional_properties "additionalProperties" }
-);
+record!(McpPromptsListResult {
+    Field prompts "prompts",
+    Field next_cursor "nextCursor",
+    Field meta "_meta",
+    Field additional_properties "additionalProperties",
+});
+
 /// Registration parameters for an external MCP client.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -3947,10 +4485,13 @@ pub struct McpRegisterExternalClientRequest {
     /// Internal to the CLI: it may change or go without notice.
     pub config: serde_json::Value,
 }
-record!(
-    McpRegisterExternalClientRequest[] { Field server_name "serverName", Field client
-    "client", Field transport "transport", Field config "config" }
-);
+record!(McpRegisterExternalClientRequest {
+    Field server_name "serverName",
+    Field client "client",
+    Field transport "transport",
+    Field config "config",
+});
+
 impl McpRegisterExternalClientRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3968,6 +4509,7 @@ impl McpRegisterExternalClientRequest {
         }
     }
 }
+
 /// Registry search to abandon.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -3977,7 +4519,10 @@ pub struct McpRegistryCancelRequest {
     /// Request ID from `mcp.registry.allocateRequestId` that the search uses.
     pub request_id: i64,
 }
-record!(McpRegistryCancelRequest[] { Field request_id "requestId" });
+record!(McpRegistryCancelRequest {
+    Field request_id "requestId",
+});
+
 impl McpRegistryCancelRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3985,6 +4530,7 @@ impl McpRegistryCancelRequest {
         Self { request_id }
     }
 }
+
 /// Whether the cancel reached a live search.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -3994,7 +4540,10 @@ pub struct McpRegistryCancelResult {
     /// True when the cancel stopped a running search. False for unknown or reclaimed IDs, completed or canceled searches, and unused reservations. The cancel releases an unused reservation.
     pub canceled: bool,
 }
-record!(McpRegistryCancelResult[] { Field canceled "canceled" });
+record!(McpRegistryCancelResult {
+    Field canceled "canceled",
+});
+
 /// Request id naming a cancellable registry search.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -4004,7 +4553,10 @@ pub struct McpRegistryRequestIdResult {
     /// Request ID for `mcp.registry.search` and `mcp.registry.cancel`. It serves one search. Allocation can reclaim unused IDs at the 1,024-ID reservation limit.
     pub request_id: i64,
 }
-record!(McpRegistryRequestIdResult[] { Field request_id "requestId" });
+record!(McpRegistryRequestIdResult {
+    Field request_id "requestId",
+});
+
 /// Registry search terms, the credential to search under, and the request id that makes the search cancellable.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -4022,10 +4574,14 @@ pub struct McpRegistrySearchRequest {
     /// Maximum number of servers to return.
     pub limit: i64,
 }
-record!(
-    McpRegistrySearchRequest[] { Field request_id "requestId", Field auth_info
-    "authInfo", Field query "query", Field repository "repository", Field limit "limit" }
-);
+record!(McpRegistrySearchRequest {
+    Field request_id "requestId",
+    Field auth_info "authInfo",
+    Field query "query",
+    Field repository "repository",
+    Field limit "limit",
+});
+
 impl McpRegistrySearchRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4051,6 +4607,7 @@ impl McpRegistrySearchRequest {
         self
     }
 }
+
 /// Servers selected from the registry response.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -4060,7 +4617,10 @@ pub struct McpRegistrySearchResult {
     /// The server objects, carried opaquely. The runtime follows pages, keeps the newest entry per server name, cuts the list to `limit`, and sorts an empty-query result by GitHub stars. Each server object remains unchanged because the registry owns that shape.
     pub servers: serde_json::Value,
 }
-record!(McpRegistrySearchResult[] { Field servers "servers" });
+record!(McpRegistrySearchResult {
+    Field servers "servers",
+});
+
 /// In-process MCP reload configuration.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -4096,17 +4656,23 @@ pub struct McpReloadConfig {
     /// `forceRestart` on the wire.
     pub force_restart: Option<bool>,
 }
-record!(
-    McpReloadConfig[] { Field mcp_servers "mcpServers", Field disabled_servers
-    "disabledServers", Field enabled_servers "enabledServers", Field cli_enabled_servers
-    "cliEnabledServers", Field configured_disabled_servers "configuredDisabledServers",
-    Field mcp3p_enabled "mcp3pEnabled", Field include_workspace_sources
-    "includeWorkspaceSources", Field config_filter "configFilter", Field
-    github_mcp_tool_options "githubMcpToolOptions", Field github_mcp_user_override
-    "githubMcpUserOverride", Field secret_store "secretStore", Field active_git_hub_token
-    "activeGitHubToken", Field use_cached_tool_snapshots "useCachedToolSnapshots", Field
-    force_restart "forceRestart" }
-);
+record!(McpReloadConfig {
+    Field mcp_servers "mcpServers",
+    Field disabled_servers "disabledServers",
+    Field enabled_servers "enabledServers",
+    Field cli_enabled_servers "cliEnabledServers",
+    Field configured_disabled_servers "configuredDisabledServers",
+    Field mcp3p_enabled "mcp3pEnabled",
+    Field include_workspace_sources "includeWorkspaceSources",
+    Field config_filter "configFilter",
+    Field github_mcp_tool_options "githubMcpToolOptions",
+    Field github_mcp_user_override "githubMcpUserOverride",
+    Field secret_store "secretStore",
+    Field active_git_hub_token "activeGitHubToken",
+    Field use_cached_tool_snapshots "useCachedToolSnapshots",
+    Field force_restart "forceRestart",
+});
+
 /// Opaque MCP reload configuration.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -4118,7 +4684,10 @@ pub struct McpReloadWithConfigRequest {
     /// Internal to the CLI: it may change or go without notice.
     pub config: serde_json::Value,
 }
-record!(McpReloadWithConfigRequest[] { Field config "config" });
+record!(McpReloadWithConfigRequest {
+    Field config "config",
+});
+
 impl McpReloadWithConfigRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4126,6 +4695,7 @@ impl McpReloadWithConfigRequest {
         Self { config }
     }
 }
+
 /// Indicates whether the auto-managed `github` MCP server was removed (false when nothing to remove).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4133,7 +4703,10 @@ pub struct McpRemoveGitHubResult {
     /// True when the auto-managed `github` MCP server was removed; false when no removal happened (e.g. user has explicitly configured a `github` server, or the server was not registered).
     pub removed: bool,
 }
-record!(McpRemoveGitHubResult[] { Field removed "removed" });
+record!(McpRemoveGitHubResult {
+    Field removed "removed",
+});
+
 /// An MCP resource descriptor (spec `Resource`): URI, name, and optional title, description, MIME type, size, icons, annotations, and metadata. Server-provided fields outside the standard descriptor shape are exposed under `additionalProperties`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4161,12 +4734,19 @@ pub struct McpResource {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(
-    McpResource[] { Field uri "uri", Field name "name", Field title "title", Field
-    description "description", Field mime_type "mimeType", Field size "size", Field icons
-    "icons", Field annotations "annotations", Field meta "_meta", Field
-    additional_properties "additionalProperties" }
-);
+record!(McpResource {
+    Field uri "uri",
+    Field name "name",
+    Field title "title",
+    Field description "description",
+    Field mime_type "mimeType",
+    Field size "size",
+    Field icons "icons",
+    Field annotations "annotations",
+    Field meta "_meta",
+    Field additional_properties "additionalProperties",
+});
+
 /// Standard MCP resource annotations plus preserved non-standard annotation fields.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4182,11 +4762,13 @@ pub struct McpResourceAnnotations {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(
-    McpResourceAnnotations[] { Field audience "audience", Field priority "priority",
-    Field last_modified "lastModified", Field additional_properties
-    "additionalProperties" }
-);
+record!(McpResourceAnnotations {
+    Field audience "audience",
+    Field priority "priority",
+    Field last_modified "lastModified",
+    Field additional_properties "additionalProperties",
+});
+
 /// MCP resource content with URI, optional MIME type, text or base64 blob, and resource metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4202,10 +4784,14 @@ pub struct McpResourceContent {
     /// Resource-level metadata (CSP, permissions, etc.)
     pub meta: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(
-    McpResourceContent[] { Field uri "uri", Field mime_type "mimeType", Field text
-    "text", Field blob "blob", Field meta "_meta" }
-);
+record!(McpResourceContent {
+    Field uri "uri",
+    Field mime_type "mimeType",
+    Field text "text",
+    Field blob "blob",
+    Field meta "_meta",
+});
+
 /// A resource icon descriptor plus preserved non-standard icon fields.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4223,10 +4809,14 @@ pub struct McpResourceIcon {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(
-    McpResourceIcon[] { Field src "src", Field mime_type "mimeType", Field sizes "sizes",
-    Field theme "theme", Field additional_properties "additionalProperties" }
-);
+record!(McpResourceIcon {
+    Field src "src",
+    Field mime_type "mimeType",
+    Field sizes "sizes",
+    Field theme "theme",
+    Field additional_properties "additionalProperties",
+});
+
 /// An MCP resource template descriptor (spec `ResourceTemplate`): an RFC 6570 URI template, name, and optional title, description, MIME type, icons, annotations, and metadata. Server-provided fields outside the standard descriptor shape are exposed under `additionalProperties`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4252,12 +4842,18 @@ pub struct McpResourceTemplate {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(
-    McpResourceTemplate[] { Field uri_template "uriTemplate", Field name "name", Field
-    title "title", Field description "description", Field mime_type "mimeType", Field
-    icons "icons", Field annotations "annotations", Field meta "_meta", Field
-    additional_properties "additionalProperties" }
-);
+record!(McpResourceTemplate {
+    Field uri_template "uriTemplate",
+    Field name "name",
+    Field title "title",
+    Field description "description",
+    Field mime_type "mimeType",
+    Field icons "icons",
+    Field annotations "annotations",
+    Field meta "_meta",
+    Field additional_properties "additionalProperties",
+});
+
 /// MCP server whose resources to enumerate.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -4269,9 +4865,11 @@ pub struct McpResourcesListRequest {
     /// Opaque MCP pagination cursor from a prior `nextCursor` value
     pub cursor: Option<String>,
 }
-record!(
-    McpResourcesListRequest[] { Field server_name "serverName", Field cursor "cursor" }
-);
+record!(McpResourcesListRequest {
+    Field server_name "serverName",
+    Field cursor "cursor",
+});
+
 impl McpResourcesListRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4288,6 +4886,7 @@ impl McpResourcesListRequest {
         self
     }
 }
+
 /// One page of resources advertised by the named MCP server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4297,10 +4896,11 @@ pub struct McpResourcesListResult {
     /// Opaque cursor for the next page, if the server has more resources
     pub next_cursor: Option<String>,
 }
-record!(
-    McpResourcesListResult[] { Field resources "resources", Field next_cursor
-    "nextCursor" }
-);
+record!(McpResourcesListResult {
+    Field resources "resources",
+    Field next_cursor "nextCursor",
+});
+
 /// MCP server whose resource templates to enumerate.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -4312,10 +4912,11 @@ pub struct McpResourcesListTemplatesRequest {
     /// Opaque MCP pagination cursor from a prior `nextCursor` value
     pub cursor: Option<String>,
 }
-record!(
-    McpResourcesListTemplatesRequest[] { Field server_name "serverName", Field cursor
-    "cursor" }
-);
+record!(McpResourcesListTemplatesRequest {
+    Field server_name "serverName",
+    Field cursor "cursor",
+});
+
 impl McpResourcesListTemplatesRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4332,6 +4933,7 @@ impl McpResourcesListTemplatesRequest {
         self
     }
 }
+
 /// One page of resource templates advertised by the named MCP server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4341,10 +4943,11 @@ pub struct McpResourcesListTemplatesResult {
     /// Opaque cursor for the next page, if the server has more resource templates
     pub next_cursor: Option<String>,
 }
-record!(
-    McpResourcesListTemplatesResult[] { Field resource_templates "resourceTemplates",
-    Field next_cursor "nextCursor" }
-);
+record!(McpResourcesListTemplatesResult {
+    Field resource_templates "resourceTemplates",
+    Field next_cursor "nextCursor",
+});
+
 /// MCP server and resource URI to fetch.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -4356,7 +4959,11 @@ pub struct McpResourcesReadRequest {
     /// Resource URI
     pub uri: String,
 }
-record!(McpResourcesReadRequest[] { Field server_name "serverName", Field uri "uri" });
+record!(McpResourcesReadRequest {
+    Field server_name "serverName",
+    Field uri "uri",
+});
+
 impl McpResourcesReadRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4367,6 +4974,7 @@ impl McpResourcesReadRequest {
         }
     }
 }
+
 /// Resource contents returned by the MCP server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4374,7 +4982,10 @@ pub struct McpResourcesReadResult {
     /// Resource contents returned by the server
     pub contents: Vec<McpResourceContent>,
 }
-record!(McpResourcesReadResult[] { Field contents "contents" });
+record!(McpResourcesReadResult {
+    Field contents "contents",
+});
+
 /// Server name and optional replacement configuration for an individual MCP server restart. Omit `config` for a config-free restart-by-name of an already-configured server.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -4388,10 +4999,12 @@ pub struct McpRestartServerRequest {
     /// Exact receipt identity for an explicit owned restart; configuration overrides are refused.
     pub expected_installation_id: Option<String>,
 }
-record!(
-    McpRestartServerRequest[] { Field server_name "serverName", Field config "config",
-    Field expected_installation_id "expectedInstallationId" }
-);
+record!(McpRestartServerRequest {
+    Field server_name "serverName",
+    Field config "config",
+    Field expected_installation_id "expectedInstallationId",
+});
+
 impl McpRestartServerRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4418,6 +5031,7 @@ impl McpRestartServerRequest {
         self
     }
 }
+
 /// Telemetry-obfuscation policy for an MCP server's tools.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4429,7 +5043,11 @@ pub enum McpSafeForTelemetry {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-untagged!(McpSafeForTelemetry { Flag is_bool[], Fields is_object[] });
+untagged!(McpSafeForTelemetry {
+    Flag is_bool [],
+    Fields is_object [],
+});
+
 /// Per-field MCP telemetry-obfuscation policy.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4439,9 +5057,11 @@ pub struct McpSafeForTelemetryFields {
     /// Whether MCP tool input names may be included in telemetry without obfuscation.
     pub inputs_names: bool,
 }
-record!(
-    McpSafeForTelemetryFields[] { Field name "name", Field inputs_names "inputsNames" }
-);
+record!(McpSafeForTelemetryFields {
+    Field name "name",
+    Field inputs_names "inputsNames",
+});
+
 impl McpSafeForTelemetryFields {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4449,6 +5069,7 @@ impl McpSafeForTelemetryFields {
         Self { name, inputs_names }
     }
 }
+
 /// Outcome of the sampling inference. 'success' produced a response; 'failure' encountered an error (including agent-side rejection by content filter or criteria); 'cancelled' the caller cancelled this execution via cancelSamplingExecution.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4462,10 +5083,12 @@ pub enum McpSamplingExecutionAction {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpSamplingExecutionAction { Success "success", Failure "failure", Cancelled
-    "cancelled" }
-);
+string_enum!(McpSamplingExecutionAction {
+    Success "success",
+    Failure "failure",
+    Cancelled "cancelled",
+});
+
 /// Outcome of an MCP sampling execution: success result, failure error, or cancellation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4477,10 +5100,12 @@ pub struct McpSamplingExecutionResult {
     /// Error description, present when action='failure'.
     pub error: Option<String>,
 }
-record!(
-    McpSamplingExecutionResult[] { Field action "action", Field result "result", Field
-    error "error" }
-);
+record!(McpSamplingExecutionResult {
+    Field action "action",
+    Field result "result",
+    Field error "error",
+});
+
 /// Serializable MCP server configuration (stdio process or remote HTTP/SSE)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4492,10 +5117,11 @@ pub enum McpSerializableServerConfig {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-untagged!(
-    McpSerializableServerConfig { ServerConfigStdio is_object["command"],
-    ServerConfigHttp is_object["url"] }
-);
+untagged!(McpSerializableServerConfig {
+    ServerConfigStdio is_object ["command"],
+    ServerConfigHttp is_object ["url"],
+});
+
 /// MCP server status entry, including config source/plugin source and any connection error.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4521,12 +5147,19 @@ pub struct McpServer {
     /// Owned installation this entry's live configuration came from. Absent for manual, workspace, plugin, builtin and same-name servers, and on runtimes without owned installations.
     pub owned: Option<McpServerOwnership>,
 }
-record!(
-    McpServer[] { Field name "name", Field status "status", Field source "source", Field
-    url "url", Field source_plugin "sourcePlugin", Field source_plugin_version
-    "sourcePluginVersion", Field display_name "displayName", Field error "error", Field
-    server_metadata "serverMetadata", Field owned "owned" }
-);
+record!(McpServer {
+    Field name "name",
+    Field status "status",
+    Field source "source",
+    Field url "url",
+    Field source_plugin "sourcePlugin",
+    Field source_plugin_version "sourcePluginVersion",
+    Field display_name "displayName",
+    Field error "error",
+    Field server_metadata "serverMetadata",
+    Field owned "owned",
+});
+
 /// Set to `true` to use defaults, or provide an object with additional auth or OIDC settings.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4538,7 +5171,11 @@ pub enum McpServerAuthConfig {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-untagged!(McpServerAuthConfig { Flag is_bool[], RedirectPort is_object[] });
+untagged!(McpServerAuthConfig {
+    Flag is_bool [],
+    RedirectPort is_object [],
+});
+
 /// Authentication settings with optional redirect port configuration.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -4548,10 +5185,10 @@ pub struct McpServerAuthConfigRedirectPort {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    McpServerAuthConfigRedirectPort[] { Field redirect_port "redirectPort" }
-    rest["redirectPort"]
-);
+record!(McpServerAuthConfigRedirectPort {
+    Field redirect_port "redirectPort",
+} rest);
+
 impl McpServerAuthConfigRedirectPort {
     /// Sets [`redirect_port`](Self::redirect_port).
     #[inline]
@@ -4560,6 +5197,7 @@ impl McpServerAuthConfigRedirectPort {
         self
     }
 }
+
 /// An MCP server card supplied inline as an inert document.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4569,10 +5207,11 @@ pub struct McpServerCardEmbedded {
     /// The card document verbatim, treated as inert untrusted bytes. The runtime parses and validates it; the host is not expected to interpret it. Never logged.
     pub data: String,
 }
-record!(
-    McpServerCardEmbedded["kind" "embedded"] { Field media_type "mediaType", Secret data
-    "data" }
-);
+record!(McpServerCardEmbedded ["kind" "embedded"] {
+    Field media_type "mediaType",
+    Secret data "data",
+});
+
 impl McpServerCardEmbedded {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4583,6 +5222,7 @@ impl McpServerCardEmbedded {
         }
     }
 }
+
 /// Discriminator for an embedded MCP server card
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4592,7 +5232,10 @@ pub enum McpServerCardEmbeddedKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpServerCardEmbeddedKind { Embedded "embedded" });
+string_enum!(McpServerCardEmbeddedKind {
+    Embedded "embedded",
+});
+
 /// JSON MCP card media type accepted for install planning
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4604,11 +5247,11 @@ pub enum McpServerCardMediaType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpServerCardMediaType { ApplicationMcpServerCardJson
-    "application/mcp-server-card+json", ApplicationMcpServerJson
-    "application/mcp-server+json" }
-);
+string_enum!(McpServerCardMediaType {
+    ApplicationMcpServerCardJson "application/mcp-server-card+json",
+    ApplicationMcpServerJson "application/mcp-server+json",
+});
+
 /// A card supplied directly by the caller. Exactly one of a URL or embedded data, encoded structurally so neither both nor neither can be expressed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4620,7 +5263,11 @@ pub enum McpServerCardReference {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(McpServerCardReference "kind" { Url "url", Embedded "embedded" });
+tagged!(McpServerCardReference "kind" {
+    Url "url",
+    Embedded "embedded",
+});
+
 /// An MCP server card to be retrieved from a URL through the runtime's hardened fetch boundary.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4630,9 +5277,11 @@ pub struct McpServerCardUrl {
     /// Card URL. Retrieved only through the runtime's hardened boundary, with scheme, credential, address-range, redirect, timeout, and response-size controls applied. Never logged.
     pub url: String,
 }
-record!(
-    McpServerCardUrl["kind" "url"] { Field media_type "mediaType", Secret url "url" }
-);
+record!(McpServerCardUrl ["kind" "url"] {
+    Field media_type "mediaType",
+    Secret url "url",
+});
+
 impl McpServerCardUrl {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4643,6 +5292,7 @@ impl McpServerCardUrl {
         }
     }
 }
+
 /// Discriminator for a URL-backed MCP server card
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4652,7 +5302,10 @@ pub enum McpServerCardUrlKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpServerCardUrlKind { Url "url" });
+string_enum!(McpServerCardUrlKind {
+    Url "url",
+});
+
 /// MCP server configuration (stdio, remote HTTP/SSE, or in-process)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4666,11 +5319,12 @@ pub enum McpServerConfig {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-untagged!(
-    McpServerConfig { Memory is_object["type" = "memory", "serverInstance"], Stdio
-    is_object["command"] or_none["type" = "local" | "stdio"], Http is_object["url"]
-    or_none["type" = "http" | "sse"] }
-);
+untagged!(McpServerConfig {
+    Memory is_object ["type" = "memory", "serverInstance"],
+    Stdio is_object ["command"] or_none ["type" = "local" | "stdio"],
+    Http is_object ["url"] or_none ["type" = "http" | "sse"],
+});
+
 /// Controls if tools provided by this server can be loaded on demand via tool search (auto) or always included in the initial tool list (never)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4682,7 +5336,11 @@ pub enum McpServerConfigDeferTools {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpServerConfigDeferTools { Auto "auto", Never "never" });
+string_enum!(McpServerConfigDeferTools {
+    Auto "auto",
+    Never "never",
+});
+
 /// Remote MCP server configuration accessed over HTTP or SSE.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4746,22 +5404,38 @@ pub struct McpServerConfigHttp {
     /// OAuth grant type to use when authenticating to the remote MCP server.
     pub oauth_grant_type: Option<McpServerConfigHttpOauthGrantType>,
 }
-record!(
-    McpServerConfigHttp[] { Field display_name "displayName", Field safe_for_telemetry
-    "safeForTelemetry", Field tools "tools", Field type_ "type", Field is_default_server
-    "isDefaultServer", Field filter_mapping "filterMapping", Field timeout "timeout",
-    Field slow_connection_threshold_ms "slowConnectionThresholdMs", Field oidc "oidc",
-    Field auth "auth", Field defer_tools "deferTools", Field disable_tool_cache
-    "disableToolCache", Field disable_secret_masking "disableSecretMasking", Field
-    exclude_tools "excludeTools", Field events "events", Field notifications
-    "notifications", Field source "source", Field source_plugin "sourcePlugin", Field
-    source_plugin_version "sourcePluginVersion", Field source_plugin_spec
-    "sourcePluginSpec", Field source_path "sourcePath", Field config_warnings
-    "configWarnings", Field url "url", Field headers "headers", Field
-    headers_refresh_ttl_ms "headersRefreshTtlMs", Field oauth_client_id "oauthClientId",
-    Field oauth_scopes "oauthScopes", Field oauth_public_client "oauthPublicClient",
-    Field oauth_grant_type "oauthGrantType" }
-);
+record!(McpServerConfigHttp {
+    Field display_name "displayName",
+    Field safe_for_telemetry "safeForTelemetry",
+    Field tools "tools",
+    Field type_ "type",
+    Field is_default_server "isDefaultServer",
+    Field filter_mapping "filterMapping",
+    Field timeout "timeout",
+    Field slow_connection_threshold_ms "slowConnectionThresholdMs",
+    Field oidc "oidc",
+    Field auth "auth",
+    Field defer_tools "deferTools",
+    Field disable_tool_cache "disableToolCache",
+    Field disable_secret_masking "disableSecretMasking",
+    Field exclude_tools "excludeTools",
+    Field events "events",
+    Field notifications "notifications",
+    Field source "source",
+    Field source_plugin "sourcePlugin",
+    Field source_plugin_version "sourcePluginVersion",
+    Field source_plugin_spec "sourcePluginSpec",
+    Field source_path "sourcePath",
+    Field config_warnings "configWarnings",
+    Field url "url",
+    Field headers "headers",
+    Field headers_refresh_ttl_ms "headersRefreshTtlMs",
+    Field oauth_client_id "oauthClientId",
+    Field oauth_scopes "oauthScopes",
+    Field oauth_public_client "oauthPublicClient",
+    Field oauth_grant_type "oauthGrantType",
+});
+
 impl McpServerConfigHttp {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4982,6 +5656,7 @@ impl McpServerConfigHttp {
         self
     }
 }
+
 /// OAuth grant type to use when authenticating to the remote MCP server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4993,10 +5668,11 @@ pub enum McpServerConfigHttpOauthGrantType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpServerConfigHttpOauthGrantType { AuthorizationCode "authorization_code",
-    ClientCredentials "client_credentials" }
-);
+string_enum!(McpServerConfigHttpOauthGrantType {
+    AuthorizationCode "authorization_code",
+    ClientCredentials "client_credentials",
+});
+
 /// Remote transport type. Defaults to "http" when omitted.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5008,7 +5684,11 @@ pub enum McpServerConfigHttpType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpServerConfigHttpType { Http "http", Sse "sse" });
+string_enum!(McpServerConfigHttpType {
+    Http "http",
+    Sse "sse",
+});
+
 /// In-process MCP server configuration used by embedded SDK clients.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -5060,19 +5740,30 @@ pub struct McpServerConfigMemory {
     /// Configuration warnings recorded while loading the server.
     pub config_warnings: Option<Vec<String>>,
 }
-record!(
-    McpServerConfigMemory["type" "memory"] { Field server_instance "serverInstance",
-    Field tools "tools", Field display_name "displayName", Field is_default_server
-    "isDefaultServer", Field filter_mapping "filterMapping", Field safe_for_telemetry
-    "safeForTelemetry", Field timeout "timeout", Field slow_connection_threshold_ms
-    "slowConnectionThresholdMs", Field oidc "oidc", Field defer_tools "deferTools", Field
-    disable_tool_cache "disableToolCache", Field disable_secret_masking
-    "disableSecretMasking", Field exclude_tools "excludeTools", Field events "events",
-    Field notifications "notifications", Field source "source", Field source_plugin
-    "sourcePlugin", Field source_plugin_version "sourcePluginVersion", Field
-    source_plugin_spec "sourcePluginSpec", Field source_path "sourcePath", Field
-    config_warnings "configWarnings" }
-);
+record!(McpServerConfigMemory ["type" "memory"] {
+    Field server_instance "serverInstance",
+    Field tools "tools",
+    Field display_name "displayName",
+    Field is_default_server "isDefaultServer",
+    Field filter_mapping "filterMapping",
+    Field safe_for_telemetry "safeForTelemetry",
+    Field timeout "timeout",
+    Field slow_connection_threshold_ms "slowConnectionThresholdMs",
+    Field oidc "oidc",
+    Field defer_tools "deferTools",
+    Field disable_tool_cache "disableToolCache",
+    Field disable_secret_masking "disableSecretMasking",
+    Field exclude_tools "excludeTools",
+    Field events "events",
+    Field notifications "notifications",
+    Field source "source",
+    Field source_plugin "sourcePlugin",
+    Field source_plugin_version "sourcePluginVersion",
+    Field source_plugin_spec "sourcePluginSpec",
+    Field source_path "sourcePath",
+    Field config_warnings "configWarnings",
+});
+
 impl McpServerConfigMemory {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -5231,6 +5922,7 @@ impl McpServerConfigMemory {
         self
     }
 }
+
 /// In-process MCP transport type.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -5242,7 +5934,10 @@ pub enum McpServerConfigMemoryType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpServerConfigMemoryType { Memory "memory" });
+string_enum!(McpServerConfigMemoryType {
+    Memory "memory",
+});
+
 /// Stdio MCP server configuration launched as a child process.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5300,20 +5995,35 @@ pub struct McpServerConfigStdio {
     /// Local transport type. Defaults to stdio when omitted.
     pub type_: Option<McpServerConfigStdioType>,
 }
-record!(
-    McpServerConfigStdio[] { Field display_name "displayName", Field safe_for_telemetry
-    "safeForTelemetry", Field tools "tools", Field is_default_server "isDefaultServer",
-    Field filter_mapping "filterMapping", Field timeout "timeout", Field
-    slow_connection_threshold_ms "slowConnectionThresholdMs", Field oidc "oidc", Field
-    auth "auth", Field defer_tools "deferTools", Field disable_tool_cache
-    "disableToolCache", Field disable_secret_masking "disableSecretMasking", Field
-    exclude_tools "excludeTools", Field events "events", Field notifications
-    "notifications", Field source "source", Field source_plugin "sourcePlugin", Field
-    source_plugin_version "sourcePluginVersion", Field source_plugin_spec
-    "sourcePluginSpec", Field source_path "sourcePath", Field config_warnings
-    "configWarnings", Field command "command", Field args "args", Field cwd "cwd", Field
-    env "env", Field type_ "type" }
-);
+record!(McpServerConfigStdio {
+    Field display_name "displayName",
+    Field safe_for_telemetry "safeForTelemetry",
+    Field tools "tools",
+    Field is_default_server "isDefaultServer",
+    Field filter_mapping "filterMapping",
+    Field timeout "timeout",
+    Field slow_connection_threshold_ms "slowConnectionThresholdMs",
+    Field oidc "oidc",
+    Field auth "auth",
+    Field defer_tools "deferTools",
+    Field disable_tool_cache "disableToolCache",
+    Field disable_secret_masking "disableSecretMasking",
+    Field exclude_tools "excludeTools",
+    Field events "events",
+    Field notifications "notifications",
+    Field source "source",
+    Field source_plugin "sourcePlugin",
+    Field source_plugin_version "sourcePluginVersion",
+    Field source_plugin_spec "sourcePluginSpec",
+    Field source_path "sourcePath",
+    Field config_warnings "configWarnings",
+    Field command "command",
+    Field args "args",
+    Field cwd "cwd",
+    Field env "env",
+    Field type_ "type",
+});
+
 impl McpServerConfigStdio {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -5507,6 +6217,7 @@ impl McpServerConfigStdio {
         self
     }
 }
+
 /// Local MCP transport type.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5518,7 +6229,11 @@ pub enum McpServerConfigStdioType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpServerConfigStdioType { Local "local", Stdio "stdio" });
+string_enum!(McpServerConfigStdioType {
+    Local "local",
+    Stdio "stdio",
+});
+
 /// Recorded MCP server connection failure.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5528,7 +6243,11 @@ pub struct McpServerFailureInfo {
     /// epoch-ms timestamp at which the failure was recorded.
     pub timestamp: i64,
 }
-record!(McpServerFailureInfo[] { Field message "message", Field timestamp "timestamp" });
+record!(McpServerFailureInfo {
+    Field message "message",
+    Field timestamp "timestamp",
+});
+
 /// MCP servers configured for the session, with their connection status and host-level state.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5538,7 +6257,11 @@ pub struct McpServerList {
     /// Host-level state, omitted when no MCP host is initialized.
     pub host: Option<McpHostState>,
 }
-record!(McpServerList[] { Field servers "servers", Field host "host" });
+record!(McpServerList {
+    Field servers "servers",
+    Field host "host",
+});
+
 /// Server-advertised metadata learned through modern discovery or legacy initialization.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5546,7 +6269,10 @@ pub struct McpServerMetadata {
     /// Non-empty natural-language guidance for using the server, or null when the server omitted instructions or advertised an empty string.
     pub instructions: Option<String>,
 }
-record!(McpServerMetadata[] { Nullable instructions "instructions" });
+record!(McpServerMetadata {
+    Nullable instructions "instructions",
+});
+
 /// Recorded MCP server pending-auth state.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5554,7 +6280,10 @@ pub struct McpServerNeedsAuthInfo {
     /// epoch-ms timestamp at which the server signalled it needs authentication.
     pub timestamp: i64,
 }
-record!(McpServerNeedsAuthInfo[] { Field timestamp "timestamp" });
+record!(McpServerNeedsAuthInfo {
+    Field timestamp "timestamp",
+});
+
 /// Payload of `session.mcp_server_needs_reconnect` identifying an MCP server whose connection must be re-established.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5562,7 +6291,10 @@ pub struct McpServerNeedsReconnectData {
     /// Name of the MCP server that needs to reconnect
     pub server_name: String,
 }
-record!(McpServerNeedsReconnectData[] { Field server_name "serverName" });
+record!(McpServerNeedsReconnectData {
+    Field server_name "serverName",
+});
+
 /// Owned installation that a listed MCP server's live configuration came from.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5570,7 +6302,10 @@ pub struct McpServerOwnership {
     /// Stable installation identifier from the owned installation receipt.
     pub installation_id: String,
 }
-record!(McpServerOwnership[] { Field installation_id "installationId" });
+record!(McpServerOwnership {
+    Field installation_id "installationId",
+});
+
 /// Payload of `session.mcp_server_removed` identifying an MCP server the graph no longer runs.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5578,7 +6313,10 @@ pub struct McpServerRemovedData {
     /// Name of the MCP server that was removed from the graph
     pub server_name: String,
 }
-record!(McpServerRemovedData[] { Field server_name "serverName" });
+record!(McpServerRemovedData {
+    Field server_name "serverName",
+});
+
 /// Configuration source: user, workspace, plugin, builtin, managed, or account
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5598,10 +6336,15 @@ pub enum McpServerSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpServerSource { User "user", Workspace "workspace", Plugin "plugin", Builtin
-    "builtin", Managed "managed", Account "account" }
-);
+string_enum!(McpServerSource {
+    User "user",
+    Workspace "workspace",
+    Plugin "plugin",
+    Builtin "builtin",
+    Managed "managed",
+    Account "account",
+});
+
 /// Connection status: connected, failed, needs-auth, pending, disabled, stopped, or not_configured
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5623,11 +6366,16 @@ pub enum McpServerStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpServerStatus { Connected "connected", Failed "failed", NeedsAuth "needs-auth",
-    Pending "pending", Disabled "disabled", Stopped "stopped", NotConfigured
-    "not_configured" }
-);
+string_enum!(McpServerStatus {
+    Connected "connected",
+    Failed "failed",
+    NeedsAuth "needs-auth",
+    Pending "pending",
+    Disabled "disabled",
+    Stopped "stopped",
+    NotConfigured "not_configured",
+});
+
 /// Payload of `session.mcp_server_status_changed` for one MCP server's status and optional failure error.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5643,11 +6391,14 @@ pub struct McpServerStatusChangedData {
     /// Runtime configuration provenance for a connected or failed server, or unknown when unavailable. Additional string values may be introduced.
     pub config_source: Option<String>,
 }
-record!(
-    McpServerStatusChangedData[] { Field server_name "serverName", Field status "status",
-    Field error "error", Field error_classification "errorClassification", Field
-    config_source "configSource" }
-);
+record!(McpServerStatusChangedData {
+    Field server_name "serverName",
+    Field status "status",
+    Field error "error",
+    Field error_classification "errorClassification",
+    Field config_source "configSource",
+});
+
 /// Payload of `session.mcp_server_tools_loaded`, emitted once per connection when an MCP server's tools first become available from tools/list or a cached snapshot. A connected server is still loading tools if this event has not fired since the server last left connected; it can precede connected when the tools come from a cached snapshot.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5657,10 +6408,11 @@ pub struct McpServerToolsLoadedData {
     /// Number of tools the server listed
     pub tool_count: i64,
 }
-record!(
-    McpServerToolsLoadedData[] { Field server_name "serverName", Field tool_count
-    "toolCount" }
-);
+record!(McpServerToolsLoadedData {
+    Field server_name "serverName",
+    Field tool_count "toolCount",
+});
+
 /// Transport mechanism: stdio, http, sse (deprecated), or memory (in-process MCP server)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5676,9 +6428,13 @@ pub enum McpServerTransport {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    McpServerTransport { Stdio "stdio", Http "http", Sse "sse", Memory "memory" }
-);
+string_enum!(McpServerTransport {
+    Stdio "stdio",
+    Http "http",
+    Sse "sse",
+    Memory "memory",
+});
+
 /// Payload of `session.mcp_servers_loaded` listing MCP server status summaries.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5686,7 +6442,10 @@ pub struct McpServersLoadedData {
     /// Array of MCP server status summaries
     pub servers: Vec<McpServersLoadedServer>,
 }
-record!(McpServersLoadedData[] { Field servers "servers" });
+record!(McpServersLoadedData {
+    Field servers "servers",
+});
+
 /// A single MCP server status summary in `session.mcp_servers_loaded`, including name, status, source, transport, and plugin metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5710,12 +6469,18 @@ pub struct McpServersLoadedServer {
     /// Version of the plugin that supplied the effective MCP server config, only when source is plugin
     pub plugin_version: Option<String>,
 }
-record!(
-    McpServersLoadedServer[] { Field name "name", Field status "status", Field source
-    "source", Field display_name "displayName", Field error "error", Field
-    server_metadata "serverMetadata", Field transport "transport", Field plugin_name
-    "pluginName", Field plugin_version "pluginVersion" }
-);
+record!(McpServersLoadedServer {
+    Field name "name",
+    Field status "status",
+    Field source "source",
+    Field display_name "displayName",
+    Field error "error",
+    Field server_metadata "serverMetadata",
+    Field transport "transport",
+    Field plugin_name "pluginName",
+    Field plugin_version "pluginVersion",
+});
+
 /// How environment-variable values supplied to MCP servers are resolved. "direct" passes literal string values; "indirect" treats values as references (e.g. names of environment variables on the host) that the runtime resolves before launch. Defaults to the runtime's startup mode; clients that intentionally launch MCP servers with literal values (e.g. CLI prompt mode and ACP) set this to "direct".
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5727,7 +6492,11 @@ pub enum McpSetEnvValueModeDetails {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpSetEnvValueModeDetails { Direct "direct", Indirect "indirect" });
+string_enum!(McpSetEnvValueModeDetails {
+    Direct "direct",
+    Indirect "indirect",
+});
+
 /// Mode controlling how MCP server env values are resolved (`direct` or `indirect`).
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -5737,7 +6506,10 @@ pub struct McpSetEnvValueModeParams {
     /// How environment-variable values supplied to MCP servers are resolved. "direct" passes literal string values; "indirect" treats values as references (e.g. names of environment variables on the host) that the runtime resolves before launch. Defaults to the runtime's startup mode; clients that intentionally launch MCP servers with literal values (e.g. CLI prompt mode and ACP) set this to "direct".
     pub mode: McpSetEnvValueModeDetails,
 }
-record!(McpSetEnvValueModeParams[] { Field mode "mode" });
+record!(McpSetEnvValueModeParams {
+    Field mode "mode",
+});
+
 impl McpSetEnvValueModeParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -5745,6 +6517,7 @@ impl McpSetEnvValueModeParams {
         Self { mode }
     }
 }
+
 /// Env-value mode recorded on the session after the update.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5752,7 +6525,10 @@ pub struct McpSetEnvValueModeResult {
     /// Mode recorded on the session after the update
     pub mode: McpSetEnvValueModeDetails,
 }
-record!(McpSetEnvValueModeResult[] { Field mode "mode" });
+record!(McpSetEnvValueModeResult {
+    Field mode "mode",
+});
+
 /// The session tool filters that decide whether the session still has a shell to run `gh` with.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -5766,10 +6542,12 @@ pub struct McpShouldExcludeGitHubToolsRequest {
     /// How the allowlist and denylist combine when both are set. Omitted means the default every session gets, so a caller that never chose a precedence is answered as its sessions behave.
     pub tool_filter_precedence: Option<Option<OptionsUpdateToolFilterPrecedence>>,
 }
-record!(
-    McpShouldExcludeGitHubToolsRequest[] { Field available_tools "availableTools", Field
-    excluded_tools "excludedTools", Field tool_filter_precedence "toolFilterPrecedence" }
-);
+record!(McpShouldExcludeGitHubToolsRequest {
+    Field available_tools "availableTools",
+    Field excluded_tools "excludedTools",
+    Field tool_filter_precedence "toolFilterPrecedence",
+});
+
 impl McpShouldExcludeGitHubToolsRequest {
     /// Sets [`available_tools`](Self::available_tools).
     #[inline]
@@ -5793,6 +6571,7 @@ impl McpShouldExcludeGitHubToolsRequest {
         self
     }
 }
+
 /// Whether the gh-replaceable GitHub MCP tools may be clipped for the session described by the request.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -5802,10 +6581,10 @@ pub struct McpShouldExcludeGitHubToolsResult {
     /// True only when both halves hold: the session's filters still reach the platform shell tool, and the host actually has the `gh` those tools would be replaced by. Feed it straight back as the `excludeGhReplaceableTools` build option.
     pub exclude_gh_replaceable_tools: bool,
 }
-record!(
-    McpShouldExcludeGitHubToolsResult[] { Field exclude_gh_replaceable_tools
-    "excludeGhReplaceableTools" }
-);
+record!(McpShouldExcludeGitHubToolsResult {
+    Field exclude_gh_replaceable_tools "excludeGhReplaceableTools",
+});
+
 /// Concrete configuration file containing an MCP server declaration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5815,7 +6594,11 @@ pub struct McpSourceFile {
     /// RFC 6901 JSON Pointer to the server declaration, when known
     pub json_pointer: Option<String>,
 }
-record!(McpSourceFile[] { Field uri "uri", Field json_pointer "jsonPointer" });
+record!(McpSourceFile {
+    Field uri "uri",
+    Field json_pointer "jsonPointer",
+});
+
 /// Plugin identity associated with an MCP server declaration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5827,7 +6610,12 @@ pub struct McpSourcePlugin {
     /// Plugin version, when available
     pub version: Option<String>,
 }
-record!(McpSourcePlugin[] { Field id "id", Field name "name", Field version "version" });
+record!(McpSourcePlugin {
+    Field id "id",
+    Field name "name",
+    Field version "version",
+});
+
 /// Canonical identity and location of the effective MCP server declaration. The declaration is uniquely addressed by this source id together with the discovered server name.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5843,10 +6631,14 @@ pub struct McpSourceRef {
     /// Plugin identity, when the declaration is plugin-provided.
     pub plugin: Option<McpSourcePlugin>,
 }
-record!(
-    McpSourceRef[] { Field kind "kind", Field id "id", Field editability "editability",
-    Field file "file", Field plugin "plugin" }
-);
+record!(McpSourceRef {
+    Field kind "kind",
+    Field id "id",
+    Field editability "editability",
+    Field file "file",
+    Field plugin "plugin",
+});
+
 /// Server name and optional configuration for an individual MCP server start. Omit `config` for a config-free start-by-name of an already-configured server.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -5860,10 +6652,12 @@ pub struct McpStartServerRequest {
     /// Exact receipt identity for explicit owned activation in this session.
     pub expected_installation_id: Option<String>,
 }
-record!(
-    McpStartServerRequest[] { Field server_name "serverName", Field config "config",
-    Field expected_installation_id "expectedInstallationId" }
-);
+record!(McpStartServerRequest {
+    Field server_name "serverName",
+    Field config "config",
+    Field expected_installation_id "expectedInstallationId",
+});
+
 impl McpStartServerRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -5890,6 +6684,7 @@ impl McpStartServerRequest {
         self
     }
 }
+
 /// MCP server startup filtering result.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5901,10 +6696,12 @@ pub struct McpStartServersResult {
     /// Servers whose connection attempt failed.
     pub failed_servers: Option<Vec<McpFailedServer>>,
 }
-record!(
-    McpStartServersResult[] { Field filtered_servers "filteredServers", Field
-    allowed_servers "allowedServers", Field failed_servers "failedServers" }
-);
+record!(McpStartServersResult {
+    Field filtered_servers "filteredServers",
+    Field allowed_servers "allowedServers",
+    Field failed_servers "failedServers",
+});
+
 /// Server name for an individual MCP server stop.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -5916,10 +6713,11 @@ pub struct McpStopServerRequest {
     /// Name of the MCP server to stop
     pub server_name: String,
 }
-record!(
-    McpStopServerRequest[] { Field expected_installation_id "expectedInstallationId",
-    Field server_name "serverName" }
-);
+record!(McpStopServerRequest {
+    Field expected_installation_id "expectedInstallationId",
+    Field server_name "serverName",
+});
+
 impl McpStopServerRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -5939,6 +6737,7 @@ impl McpStopServerRequest {
         self
     }
 }
+
 /// Metadata controlling an MCP task's lifetime.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -5948,7 +6747,10 @@ pub struct McpTaskMetadata {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpTaskMetadata[] { Field ttl "ttl" } rest["ttl"]);
+record!(McpTaskMetadata {
+    Field ttl "ttl",
+} rest);
+
 impl McpTaskMetadata {
     /// Sets [`ttl`](Self::ttl).
     #[inline]
@@ -5957,6 +6759,7 @@ impl McpTaskMetadata {
         self
     }
 }
+
 /// Normalized MCP Apps discovery metadata from a tool's `_meta.ui` block.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5966,7 +6769,11 @@ pub struct McpToolUi {
     /// Tool visibility advertised by the server. When absent, MCP Apps defaults apply.
     pub visibility: Option<Vec<McpToolUiVisibility>>,
 }
-record!(McpToolUi[] { Field resource_uri "resourceUri", Field visibility "visibility" });
+record!(McpToolUi {
+    Field resource_uri "resourceUri",
+    Field visibility "visibility",
+});
+
 /// Consumer allowed to call an MCP tool.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5978,7 +6785,11 @@ pub enum McpToolUiVisibility {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(McpToolUiVisibility { Model "model", App "app" });
+string_enum!(McpToolUiVisibility {
+    Model "model",
+    App "app",
+});
+
 /// MCP tool metadata with tool name, optional description, and normalized MCP Apps discovery metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5990,9 +6801,12 @@ pub struct McpTools {
     /// Normalized MCP Apps discovery metadata. An empty object indicates that a valid `_meta.ui` block was present without recognized fields.
     pub ui: Option<McpToolUi>,
 }
-record!(
-    McpTools[] { Field name "name", Field description "description", Field ui "ui" }
-);
+record!(McpTools {
+    Field name "name",
+    Field description "description",
+    Field ui "ui",
+});
+
 /// Exact inert removal plan. No configuration or credentials have changed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -6012,13 +6826,16 @@ pub struct McpUninstallPlan {
     /// Shared authentication is deliberately retained; revocation is a separate action.
     pub preserves_shared_authentication: bool,
 }
-record!(
-    McpUninstallPlan[] { Field plan_handle "planHandle", Field operation_id
-    "operationId", Field expires_at_epoch_ms "expiresAtEpochMs", Field installation
-    "installation", Field restores_previous_configuration
-    "restoresPreviousConfiguration", Field owned_secret_count "ownedSecretCount", Field
-    preserves_shared_authentication "preservesSharedAuthentication" }
-);
+record!(McpUninstallPlan {
+    Field plan_handle "planHandle",
+    Field operation_id "operationId",
+    Field expires_at_epoch_ms "expiresAtEpochMs",
+    Field installation "installation",
+    Field restores_previous_configuration "restoresPreviousConfiguration",
+    Field owned_secret_count "ownedSecretCount",
+    Field preserves_shared_authentication "preservesSharedAuthentication",
+});
+
 /// Server name identifying the external client to remove.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -6028,7 +6845,10 @@ pub struct McpUnregisterExternalClientRequest {
     /// Server name of the external client to unregister
     pub server_name: String,
 }
-record!(McpUnregisterExternalClientRequest[] { Field server_name "serverName" });
+record!(McpUnregisterExternalClientRequest {
+    Field server_name "serverName",
+});
+
 impl McpUnregisterExternalClientRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

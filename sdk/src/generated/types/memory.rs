@@ -6,7 +6,8 @@
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MemoryChangedData {}
-record!(MemoryChangedData[] {});
+record!(MemoryChangedData {});
+
 /// Memory configuration for this session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -18,7 +19,11 @@ pub struct MemoryConfiguration {
     /// Experimental: it may change in any version of the CLI.
     pub mode: Option<MemoryMode>,
 }
-record!(MemoryConfiguration[] { Field enabled "enabled", Field mode "mode" });
+record!(MemoryConfiguration {
+    Field enabled "enabled",
+    Field mode "mode",
+});
+
 impl MemoryConfiguration {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -32,6 +37,7 @@ impl MemoryConfiguration {
         self
     }
 }
+
 /// Memory injection mode. Defaults to system-prompt.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -45,4 +51,7 @@ pub enum MemoryMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(MemoryMode { SystemPrompt "system-prompt", UserPrompt "user-prompt" });
+string_enum!(MemoryMode {
+    SystemPrompt "system-prompt",
+    UserPrompt "user-prompt",
+});

@@ -4,6 +4,7 @@ use super::{
     ContextHeaviestMessage, SessionContextAttribution, SessionContextInfo,
     SessionWorkingDirectoryContext,
 };
+
 /// Per-source attribution breakdown for the session's current context window, or null if uninitialized.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -11,10 +12,10 @@ pub struct MetadataContextAttributionResult {
     /// Per-source context-window attribution, or null if the session has not yet been initialized (no system prompt or tool metadata cached).
     pub context_attribution: SessionContextAttribution,
 }
-record!(
-    MetadataContextAttributionResult[] { Nullable context_attribution
-    "contextAttribution" }
-);
+record!(MetadataContextAttributionResult {
+    Nullable context_attribution "contextAttribution",
+});
+
 /// Parameters for the heaviest-messages query.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -24,7 +25,10 @@ pub struct MetadataContextHeaviestMessagesRequest {
     /// Maximum number of messages to return, most-expensive first. Omit for the server default.
     pub limit: Option<i64>,
 }
-record!(MetadataContextHeaviestMessagesRequest[] { Field limit "limit" });
+record!(MetadataContextHeaviestMessagesRequest {
+    Field limit "limit",
+});
+
 impl MetadataContextHeaviestMessagesRequest {
     /// Sets [`limit`](Self::limit).
     #[inline]
@@ -33,6 +37,7 @@ impl MetadataContextHeaviestMessagesRequest {
         self
     }
 }
+
 /// The heaviest individual messages in the session's context window, most-expensive first.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -42,10 +47,11 @@ pub struct MetadataContextHeaviestMessagesResult {
     /// Heaviest messages, most-expensive first.
     pub messages: Vec<ContextHeaviestMessage>,
 }
-record!(
-    MetadataContextHeaviestMessagesResult[] { Field total_tokens "totalTokens", Field
-    messages "messages" }
-);
+record!(MetadataContextHeaviestMessagesResult {
+    Field total_tokens "totalTokens",
+    Field messages "messages",
+});
+
 /// Model identifier and token limits used to compute the context-info breakdown.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -61,11 +67,13 @@ pub struct MetadataContextInfoRequest {
     /// Provider owning selectedModel. Omit to use the current provider for the current model, or deterministic legacy lookup for a different model.
     pub provider_id: Option<String>,
 }
-record!(
-    MetadataContextInfoRequest[] { Field prompt_token_limit "promptTokenLimit", Field
-    output_token_limit "outputTokenLimit", Field selected_model "selectedModel", Field
-    provider_id "providerId" }
-);
+record!(MetadataContextInfoRequest {
+    Field prompt_token_limit "promptTokenLimit",
+    Field output_token_limit "outputTokenLimit",
+    Field selected_model "selectedModel",
+    Field provider_id "providerId",
+});
+
 impl MetadataContextInfoRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -90,6 +98,7 @@ impl MetadataContextInfoRequest {
         self
     }
 }
+
 /// Token breakdown for the session's current context window, or null if uninitialized.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -97,7 +106,10 @@ pub struct MetadataContextInfoResult {
     /// Token breakdown for the current context window, or null if the session has not yet been initialized (no system prompt or tool metadata cached).
     pub context_info: SessionContextInfo,
 }
-record!(MetadataContextInfoResult[] { Nullable context_info "contextInfo" });
+record!(MetadataContextInfoResult {
+    Nullable context_info "contextInfo",
+});
+
 /// Indicates whether the local session is currently processing a turn or background continuation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -105,7 +117,10 @@ pub struct MetadataIsProcessingResult {
     /// Whether the session is currently processing user/agent messages. False for non-local sessions (which don't run a local agentic loop). Reflects an in-flight turn or background continuation.
     pub processing: bool,
 }
-record!(MetadataIsProcessingResult[] { Field processing "processing" });
+record!(MetadataIsProcessingResult {
+    Field processing "processing",
+});
+
 /// Model identifier to use when re-tokenizing the session's existing messages.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -115,7 +130,10 @@ pub struct MetadataRecomputeContextTokensRequest {
     /// Model identifier used for tokenization. The runtime token-counts both chat-context and system-context messages against this model.
     pub model_id: String,
 }
-record!(MetadataRecomputeContextTokensRequest[] { Field model_id "modelId" });
+record!(MetadataRecomputeContextTokensRequest {
+    Field model_id "modelId",
+});
+
 impl MetadataRecomputeContextTokensRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -123,6 +141,7 @@ impl MetadataRecomputeContextTokensRequest {
         Self { model_id: model_id.into() }
     }
 }
+
 /// Re-tokenize the session's existing messages against `modelId` and return the token totals. Useful for hosts that want an initial estimate of context usage on session resume, before the next agent turn fires `session.context_info_changed` events. Returns zeros for an empty session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -134,11 +153,12 @@ pub struct MetadataRecomputeContextTokensResult {
     /// Tokens contributed by system/developer prompt snapshots.
     pub system_token_count: i64,
 }
-record!(
-    MetadataRecomputeContextTokensResult[] { Field total_tokens "totalTokens", Field
-    messages_token_count "messagesTokenCount", Field system_token_count
-    "systemTokenCount" }
-);
+record!(MetadataRecomputeContextTokensResult {
+    Field total_tokens "totalTokens",
+    Field messages_token_count "messagesTokenCount",
+    Field system_token_count "systemTokenCount",
+});
+
 /// Updated working-directory/git context to record on the session.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -148,7 +168,10 @@ pub struct MetadataRecordContextChangeRequest {
     /// Updated working directory and git context. Emitted as the new payload of `session.context_changed`.
     pub context: SessionWorkingDirectoryContext,
 }
-record!(MetadataRecordContextChangeRequest[] { Field context "context" });
+record!(MetadataRecordContextChangeRequest {
+    Field context "context",
+});
+
 impl MetadataRecordContextChangeRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -156,11 +179,13 @@ impl MetadataRecordContextChangeRequest {
         Self { context }
     }
 }
+
 /// Notify the session that its working directory context has changed. Emits a `session.context_changed` event so consumers (telemetry, OTel tracker, ACP, the timeline UI) can react. Use this when the host has detected a cwd/branch/repo change outside the session's normal lifecycle (e.g., after a shell command in interactive mode). For a local session, a report whose `cwd` diverges from the session's current working directory is ignored (the call still succeeds but records nothing and emits no event); move a local session's working directory via `metadata.setWorkingDirectory` instead.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MetadataRecordContextChangeResult {}
-record!(MetadataRecordContextChangeResult[] {});
+record!(MetadataRecordContextChangeResult {});
+
 /// Absolute path to set as the session's new working directory. For local sessions the path must be absolute and exist on disk: it is validated before any session state changes, and a failing validation rejects the call with nothing mutated, persisted, or emitted. Remote sessions record the path as-is.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -170,9 +195,10 @@ pub struct MetadataSetWorkingDirectoryRequest {
     /// Absolute path to set as the session's working directory. The runtime updates the session's recorded cwd so subsequent operations (shell tools, file lookups, telemetry) anchor to it.
     pub working_directory: String,
 }
-record!(
-    MetadataSetWorkingDirectoryRequest[] { Field working_directory "workingDirectory" }
-);
+record!(MetadataSetWorkingDirectoryRequest {
+    Field working_directory "workingDirectory",
+});
+
 impl MetadataSetWorkingDirectoryRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -182,6 +208,7 @@ impl MetadataSetWorkingDirectoryRequest {
         }
     }
 }
+
 /// Update the session's working directory. Used by the host when the user explicitly changes cwd (e.g., the `/cd` slash command). The host is responsible for any related side-effects (file index, etc.); it does NOT change the process working directory (a session's cwd is per-session, not process-global). For local sessions the runtime validates the target first (an absolute path that exists on disk) and re-bases the permission primary directory; a rejected validation fails the call before anything is mutated, persisted, or emitted. Location-scoped permission rules are then re-keyed to the new directory (best-effort). Remote sessions only record the path.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -189,9 +216,10 @@ pub struct MetadataSetWorkingDirectoryResult {
     /// Working directory after the update
     pub working_directory: String,
 }
-record!(
-    MetadataSetWorkingDirectoryResult[] { Field working_directory "workingDirectory" }
-);
+record!(MetadataSetWorkingDirectoryResult {
+    Field working_directory "workingDirectory",
+});
+
 /// The current agent mode for this session (e.g., 'interactive', 'plan', 'autopilot')
 #[derive(Clone)]
 #[non_exhaustive]
@@ -205,10 +233,12 @@ pub enum MetadataSnapshotCurrentMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    MetadataSnapshotCurrentMode { Interactive "interactive", Plan "plan", Autopilot
-    "autopilot" }
-);
+string_enum!(MetadataSnapshotCurrentMode {
+    Interactive "interactive",
+    Plan "plan",
+    Autopilot "autopilot",
+});
+
 /// Remote-session-specific metadata. Populated only when `isRemote` is true. Fields are immutable for the lifetime of the session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -222,11 +252,13 @@ pub struct MetadataSnapshotRemoteMetadata {
     /// Whether the remote task originated from Copilot Coding Agent (cca) or a CLI `--remote` invocation.
     pub task_type: Option<MetadataSnapshotRemoteMetadataTaskType>,
 }
-record!(
-    MetadataSnapshotRemoteMetadata[] { Field resource_id "resourceId", Field repository
-    "repository", Field pull_request_number "pullRequestNumber", Field task_type
-    "taskType" }
-);
+record!(MetadataSnapshotRemoteMetadata {
+    Field resource_id "resourceId",
+    Field repository "repository",
+    Field pull_request_number "pullRequestNumber",
+    Field task_type "taskType",
+});
+
 /// The repository the remote session targets.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -238,10 +270,12 @@ pub struct MetadataSnapshotRemoteMetadataRepository {
     /// The branch the remote session is operating on.
     pub branch: String,
 }
-record!(
-    MetadataSnapshotRemoteMetadataRepository[] { Field owner "owner", Field name "name",
-    Field branch "branch" }
-);
+record!(MetadataSnapshotRemoteMetadataRepository {
+    Field owner "owner",
+    Field name "name",
+    Field branch "branch",
+});
+
 /// Whether the remote task originated from Copilot Coding Agent (cca) or a CLI `--remote` invocation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -253,7 +287,11 @@ pub enum MetadataSnapshotRemoteMetadataTaskType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(MetadataSnapshotRemoteMetadataTaskType { Cca "cca", Cli "cli" });
+string_enum!(MetadataSnapshotRemoteMetadataTaskType {
+    Cca "cca",
+    Cli "cli",
+});
+
 /// Atomic patch for client-owned session metadata. Operations apply in clear, remove, then set order. The resulting bag must satisfy the ClientMetadata entry and serialized-size limits. Local storage coordinates concurrent runtime processes; custom SessionFs providers must serialize writers that access the same session from multiple processes.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -267,10 +305,12 @@ pub struct MetadataUpdateClientMetadataRequest {
     /// String entries to add or replace. Set wins when a key also appears in remove. Each key must be non-empty, at most 256 UTF-8 bytes, and outside the reserved `copilot/` and `github/` namespaces. Each value may contain at most 16 KiB of UTF-8 data.
     pub set: Option<std::collections::BTreeMap<String, String>>,
 }
-record!(
-    MetadataUpdateClientMetadataRequest[] { Field clear "clear", Field remove "remove",
-    Field set "set" }
-);
+record!(MetadataUpdateClientMetadataRequest {
+    Field clear "clear",
+    Field remove "remove",
+    Field set "set",
+});
+
 impl MetadataUpdateClientMetadataRequest {
     /// Sets [`clear`](Self::clear).
     #[inline]

@@ -7,6 +7,7 @@ use super::{
     ProviderEndpointType, ProviderEndpointWireApi, ProviderModelConfig, ReasoningSummary,
     TokenPriceUnit, Verbosity,
 };
+
 /// Copilot model metadata, including identifier, display name, capabilities, policy, billing, reasoning efforts, and picker categories.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -44,16 +45,25 @@ pub struct Model {
     /// The model provider that produced this model, as a neutral reference (opaque id, human-readable label, and provider kind). Present on models returned by `session.model.list`, which resolves provider attribution from the session's account roster; absent on the flat `server.models.list`, which does not resolve a session roster. The model picker groups by this reference.
     pub provider: Option<ModelProviderRef>,
 }
-record!(
-    Model[] { Field id "id", Field name "name", Field capabilities "capabilities", Field
-    metadata "metadata", Field vendor "vendor", Field policy "policy", Field billing
-    "billing", Field supported_reasoning_efforts "supportedReasoningEfforts", Field
-    default_reasoning_effort "defaultReasoningEffort", Field supported_context_tiers
-    "supportedContextTiers", Field model_picker_category "modelPickerCategory", Field
-    model_picker_price_category "modelPickerPriceCategory", Field warning_text
-    "warningText", Field info_messages "infoMessages", Field warning_messages
-    "warningMessages", Field provider "provider" }
-);
+record!(Model {
+    Field id "id",
+    Field name "name",
+    Field capabilities "capabilities",
+    Field metadata "metadata",
+    Field vendor "vendor",
+    Field policy "policy",
+    Field billing "billing",
+    Field supported_reasoning_efforts "supportedReasoningEfforts",
+    Field default_reasoning_effort "defaultReasoningEffort",
+    Field supported_context_tiers "supportedContextTiers",
+    Field model_picker_category "modelPickerCategory",
+    Field model_picker_price_category "modelPickerPriceCategory",
+    Field warning_text "warningText",
+    Field info_messages "infoMessages",
+    Field warning_messages "warningMessages",
+    Field provider "provider",
+});
+
 /// Managed, repository, and CLI model overrides to overlay onto the session at startup.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -87,16 +97,22 @@ pub struct ModelApplyStartupOverlayRequest {
     /// Context tier paired with the effective organization-managed model. Applies only when that concrete managed model is selected; it is ignored for Auto and for CLI, resume, or user overrides.
     pub managed_context_tier: Option<String>,
 }
-record!(
-    ModelApplyStartupOverlayRequest[] { Field device_managed_model "deviceManagedModel",
-    Field server_managed_model "serverManagedModel", Field policy_helper_model
-    "policyHelperModel", Field auto_tier "autoTier", Field repo_model "repoModel", Field
-    repo_model_provider_id "repoModelProviderId", Field repo_reasoning_effort
-    "repoReasoningEffort", Field repo_context_tier "repoContextTier", Field
-    repo_auto_tier "repoAutoTier", Field cli_model "cliModel", Field deferred_resume
-    "deferredResume", Field managed_reasoning_effort "managedReasoningEffort", Field
-    managed_context_tier "managedContextTier" }
-);
+record!(ModelApplyStartupOverlayRequest {
+    Field device_managed_model "deviceManagedModel",
+    Field server_managed_model "serverManagedModel",
+    Field policy_helper_model "policyHelperModel",
+    Field auto_tier "autoTier",
+    Field repo_model "repoModel",
+    Field repo_model_provider_id "repoModelProviderId",
+    Field repo_reasoning_effort "repoReasoningEffort",
+    Field repo_context_tier "repoContextTier",
+    Field repo_auto_tier "repoAutoTier",
+    Field cli_model "cliModel",
+    Field deferred_resume "deferredResume",
+    Field managed_reasoning_effort "managedReasoningEffort",
+    Field managed_context_tier "managedContextTier",
+});
+
 impl ModelApplyStartupOverlayRequest {
     /// Sets [`device_managed_model`](Self::device_managed_model).
     #[inline]
@@ -198,6 +214,7 @@ impl ModelApplyStartupOverlayRequest {
         self
     }
 }
+
 /// Provider-reported model artifact metadata.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -219,11 +236,16 @@ pub struct ModelArtifactDetails {
     /// Provider-reported tokenizer.
     pub tokenizer: Option<String>,
 }
-record!(
-    ModelArtifactDetails[] { Field format "format", Field family "family", Field families
-    "families", Field parameter_size "parameterSize", Field quantization "quantization",
-    Field architecture "architecture", Field tokenizer "tokenizer" }
-);
+record!(ModelArtifactDetails {
+    Field format "format",
+    Field family "family",
+    Field families "families",
+    Field parameter_size "parameterSize",
+    Field quantization "quantization",
+    Field architecture "architecture",
+    Field tokenizer "tokenizer",
+});
+
 impl ModelArtifactDetails {
     /// Sets [`format`](Self::format).
     #[inline]
@@ -268,6 +290,7 @@ impl ModelArtifactDetails {
         self
     }
 }
+
 /// Billing information
 #[derive(Clone)]
 #[non_exhaustive]
@@ -281,10 +304,13 @@ pub struct ModelBilling {
     /// Active server-driven promotion for this model, if any. Present when the model is being promoted with a discount, which may be time-boxed or open-ended.
     pub promo: Option<ModelBillingPromo>,
 }
-record!(
-    ModelBilling[] { Field multiplier "multiplier", Field token_prices "tokenPrices",
-    Field discount_percent "discountPercent", Field promo "promo" }
-);
+record!(ModelBilling {
+    Field multiplier "multiplier",
+    Field token_prices "tokenPrices",
+    Field discount_percent "discountPercent",
+    Field promo "promo",
+});
+
 /// Active server-driven promotion for a model, including its discount and optional expiry.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -300,10 +326,14 @@ pub struct ModelBillingPromo {
     /// Whether the service asked hosts to give this promotion a prominent surface, such as a dedicated banner, in addition to listing it with the model. `true` requests that surface and `false` asks for the model list only. Absent means the service expressed no preference — for example a response that predates the field — so hosts should apply their own default rather than read it as `false`.
     pub show_banner: Option<bool>,
 }
-record!(
-    ModelBillingPromo[] { Field id "id", Field discount_percent "discountPercent", Field
-    ends_at "endsAt", Field message "message", Field show_banner "showBanner" }
-);
+record!(ModelBillingPromo {
+    Field id "id",
+    Field discount_percent "discountPercent",
+    Field ends_at "endsAt",
+    Field message "message",
+    Field show_banner "showBanner",
+});
+
 /// Token-level pricing information for this model
 #[derive(Clone)]
 #[non_exhaustive]
@@ -331,14 +361,19 @@ pub struct ModelBillingTokenPrices {
     /// Long context tier pricing (available for models with extended context windows)
     pub long_context: Option<ModelBillingTokenPricesLongContext>,
 }
-record!(
-    ModelBillingTokenPrices[] { Field input_price "inputPrice", Field output_price
-    "outputPrice", Field cache_price "cachePrice", Field cache_read_price
-    "cacheReadPrice", Field cache_write_price "cacheWritePrice", Field
-    cache_write1h_price "cacheWrite1hPrice", Field batch_size "batchSize", Field
-    context_max "contextMax", Field max_prompt_tokens "maxPromptTokens", Field
-    long_context "longContext" }
-);
+record!(ModelBillingTokenPrices {
+    Field input_price "inputPrice",
+    Field output_price "outputPrice",
+    Field cache_price "cachePrice",
+    Field cache_read_price "cacheReadPrice",
+    Field cache_write_price "cacheWritePrice",
+    Field cache_write1h_price "cacheWrite1hPrice",
+    Field batch_size "batchSize",
+    Field context_max "contextMax",
+    Field max_prompt_tokens "maxPromptTokens",
+    Field long_context "longContext",
+});
+
 /// Long context tier pricing (available for models with extended context windows)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -362,13 +397,17 @@ pub struct ModelBillingTokenPricesLongContext {
     /// Prompt token budget for the long context tier. The total context window is this value plus the model's max_output_tokens.
     pub max_prompt_tokens: Option<i64>,
 }
-record!(
-    ModelBillingTokenPricesLongContext[] { Field input_price "inputPrice", Field
-    output_price "outputPrice", Field cache_price "cachePrice", Field cache_read_price
-    "cacheReadPrice", Field cache_write_price "cacheWritePrice", Field
-    cache_write1h_price "cacheWrite1hPrice", Field context_max "contextMax", Field
-    max_prompt_tokens "maxPromptTokens" }
-);
+record!(ModelBillingTokenPricesLongContext {
+    Field input_price "inputPrice",
+    Field output_price "outputPrice",
+    Field cache_price "cachePrice",
+    Field cache_read_price "cacheReadPrice",
+    Field cache_write_price "cacheWritePrice",
+    Field cache_write1h_price "cacheWrite1hPrice",
+    Field context_max "contextMax",
+    Field max_prompt_tokens "maxPromptTokens",
+});
+
 /// For HTTP 400 failures only: whether the response carried a structured CAPI error envelope (structured_error, a deterministic validation failure) or no error body (bodyless, the transient gateway/proxy signature). Absent for non-400 failures.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -380,10 +419,11 @@ pub enum ModelCallFailureBadRequestKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelCallFailureBadRequestKind { Bodyless "bodyless", StructuredError
-    "structured_error" }
-);
+string_enum!(ModelCallFailureBadRequestKind {
+    Bodyless "bodyless",
+    StructuredError "structured_error",
+});
+
 /// Failed LLM API call metadata for telemetry
 #[derive(Clone)]
 #[non_exhaustive]
@@ -485,34 +525,52 @@ pub struct ModelCallFailureData {
     /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
 }
-record!(
-    ModelCallFailureData[] { Field model "model", Field parent_tool_call_id
-    "parentToolCallId", Field initiator "initiator", Field api_call_id "apiCallId", Field
-    provider_call_id "providerCallId", Field service_request_id "serviceRequestId", Field
-    rte "rte", Field status_code "statusCode", Field duration_ms "durationMs", Field
-    api_endpoint "apiEndpoint", Field transport "transport", Field failure_kind
-    "failureKind", Field request_body_bytes "requestBodyBytes", Field
-    request_body_wire_bytes "requestBodyWireBytes", Field request_body_encoding
-    "requestBodyEncoding", Field request_body_compression_fallback
-    "requestBodyCompressionFallback", Field request_body_compression_fallback_from
-    "requestBodyCompressionFallbackFrom", Field request_body_compression_rejected_status
-    "requestBodyCompressionRejectedStatus", Field retry_attempt "retryAttempt", Field
-    websocket_fallback_reason "websocketFallbackReason", Field
-    websocket_fallback_after_ms "websocketFallbackAfterMs", Field
-    websocket_fallback_error_kind "websocketFallbackErrorKind", Field
-    websocket_fallback_status_code "websocketFallbackStatusCode", Field
-    websocket_fallback_close_code "websocketFallbackCloseCode", Field
-    websocket_fallback_reconnect_attempted "websocketFallbackReconnectAttempted", Field
-    websocket_fallback_started_this_call "websocketFallbackStartedThisCall", Field
-    max_prompt_tokens "maxPromptTokens", Field max_output_tokens "maxOutputTokens", Field
-    is_byok "isByok", Field byok_kind "byokKind", Field model_provider "modelProvider",
-    Field provider_type "providerType", Field is_auto "isAuto", Field reasoning_effort
-    "reasoningEffort", Field interaction_type "interactionType", Field source "source",
-    Field error_message "errorMessage", Field bad_request_kind "badRequestKind", Field
-    error_code "errorCode", Field error_type "errorType", Field quota_snapshots
-    "quotaSnapshots", Field request_fingerprint "requestFingerprint", Field fusion
-    "fusion" }
-);
+record!(ModelCallFailureData {
+    Field model "model",
+    Field parent_tool_call_id "parentToolCallId",
+    Field initiator "initiator",
+    Field api_call_id "apiCallId",
+    Field provider_call_id "providerCallId",
+    Field service_request_id "serviceRequestId",
+    Field rte "rte",
+    Field status_code "statusCode",
+    Field duration_ms "durationMs",
+    Field api_endpoint "apiEndpoint",
+    Field transport "transport",
+    Field failure_kind "failureKind",
+    Field request_body_bytes "requestBodyBytes",
+    Field request_body_wire_bytes "requestBodyWireBytes",
+    Field request_body_encoding "requestBodyEncoding",
+    Field request_body_compression_fallback "requestBodyCompressionFallback",
+    Field request_body_compression_fallback_from "requestBodyCompressionFallbackFrom",
+    Field request_body_compression_rejected_status "requestBodyCompressionRejectedStatus",
+    Field retry_attempt "retryAttempt",
+    Field websocket_fallback_reason "websocketFallbackReason",
+    Field websocket_fallback_after_ms "websocketFallbackAfterMs",
+    Field websocket_fallback_error_kind "websocketFallbackErrorKind",
+    Field websocket_fallback_status_code "websocketFallbackStatusCode",
+    Field websocket_fallback_close_code "websocketFallbackCloseCode",
+    Field websocket_fallback_reconnect_attempted "websocketFallbackReconnectAttempted",
+    Field websocket_fallback_started_this_call "websocketFallbackStartedThisCall",
+    Field max_prompt_tokens "maxPromptTokens",
+    Field max_output_tokens "maxOutputTokens",
+    Field is_byok "isByok",
+    Field byok_kind "byokKind",
+    Field model_provider "modelProvider",
+    Field provider_type "providerType",
+    Field is_auto "isAuto",
+    Field reasoning_effort "reasoningEffort",
+    Field interaction_type "interactionType",
+    Field source "source",
+    Field error_message "errorMessage",
+    Field bad_request_kind "badRequestKind",
+    Field error_code "errorCode",
+    Field error_type "errorType",
+    Field quota_snapshots "quotaSnapshots",
+    Field request_fingerprint "requestFingerprint",
+    Field fusion "fusion",
+});
+
 /// Boundary that produced a model call failure
 #[derive(Clone)]
 #[non_exhaustive]
@@ -524,7 +582,11 @@ pub enum ModelCallFailureKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ModelCallFailureKind { Api "api", Transport "transport" });
+string_enum!(ModelCallFailureKind {
+    Api "api",
+    Transport "transport",
+});
+
 /// Content-free structural summary of the failing request for diagnosing malformed 4xx calls
 #[derive(Clone)]
 #[non_exhaustive]
@@ -556,17 +618,22 @@ pub struct ModelCallFailureRequestFingerprint {
     /// Role of the final message in the request
     pub last_message_role: Option<String>,
 }
-record!(
-    ModelCallFailureRequestFingerprint[] { Field message_count "messageCount", Field
-    tool_result_message_count "toolResultMessageCount", Field tool_call_count
-    "toolCallCount", Field nameless_tool_call_count "namelessToolCallCount", Field
-    custom_tool_call_count "customToolCallCount", Field unmatched_tool_result_count
-    "unmatchedToolResultCount", Field orphan_tool_call_count "orphanToolCallCount", Field
-    image_part_count "imagePartCount", Field image_parts_missing_media_type
-    "imagePartsMissingMediaType", Field image_bytes "imageBytes", Field
-    reasoning_item_count "reasoningItemCount", Field encrypted_content_bytes
-    "encryptedContentBytes", Field last_message_role "lastMessageRole" }
-);
+record!(ModelCallFailureRequestFingerprint {
+    Field message_count "messageCount",
+    Field tool_result_message_count "toolResultMessageCount",
+    Field tool_call_count "toolCallCount",
+    Field nameless_tool_call_count "namelessToolCallCount",
+    Field custom_tool_call_count "customToolCallCount",
+    Field unmatched_tool_result_count "unmatchedToolResultCount",
+    Field orphan_tool_call_count "orphanToolCallCount",
+    Field image_part_count "imagePartCount",
+    Field image_parts_missing_media_type "imagePartsMissingMediaType",
+    Field image_bytes "imageBytes",
+    Field reasoning_item_count "reasoningItemCount",
+    Field encrypted_content_bytes "encryptedContentBytes",
+    Field last_message_role "lastMessageRole",
+});
+
 /// Where the failed model call originated
 #[derive(Clone)]
 #[non_exhaustive]
@@ -580,10 +647,12 @@ pub enum ModelCallFailureSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelCallFailureSource { TopLevel "top_level", Subagent "subagent", McpSampling
-    "mcp_sampling" }
-);
+string_enum!(ModelCallFailureSource {
+    TopLevel "top_level",
+    Subagent "subagent",
+    McpSampling "mcp_sampling",
+});
+
 /// Transport used for a failed model call
 #[derive(Clone)]
 #[non_exhaustive]
@@ -595,7 +664,11 @@ pub enum ModelCallFailureTransport {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ModelCallFailureTransport { Http "http", Websocket "websocket" });
+string_enum!(ModelCallFailureTransport {
+    Http "http",
+    Websocket "websocket",
+});
+
 /// Final bounded result of one logical model operation after its internal retry loop settles
 #[derive(Clone)]
 #[non_exhaustive]
@@ -619,11 +692,17 @@ pub enum ModelCallFinalResult {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelCallFinalResult { Success "success", Http400 "http_400", Http413 "http_413",
-    Http429 "http_429", Http4xx "http_4xx", Http5xx "http_5xx", TransportError
-    "transport_error", OtherError "other_error" }
-);
+string_enum!(ModelCallFinalResult {
+    Success "success",
+    Http400 "http_400",
+    Http413 "http_413",
+    Http429 "http_429",
+    Http4xx "http_4xx",
+    Http5xx "http_5xx",
+    TransportError "transport_error",
+    OtherError "other_error",
+});
+
 /// Internal telemetry result for one logical model operation after all orchestrator-owned retries settle
 #[derive(Clone)]
 #[non_exhaustive]
@@ -635,10 +714,12 @@ pub struct ModelCallFinalResultData {
     /// Bounded result of the final attempt
     pub result: ModelCallFinalResult,
 }
-record!(
-    ModelCallFinalResultData[] { Field model "model", Field is_byok "isByok", Field
-    result "result" }
-);
+record!(ModelCallFinalResultData {
+    Field model "model",
+    Field is_byok "isByok",
+    Field result "result",
+});
+
 /// Final lifecycle outcome for one logical model dispatch. A logical dispatch may include internal reconnect or fallback work, so event count is not provider HTTP-request count.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -656,13 +737,15 @@ pub struct ModelCallFinishedData {
     /// Version of the built-in file-edit semantic classifier used for this event
     pub edit_classifier_version: i64,
 }
-record!(
-    ModelCallFinishedData[] { Field turn_id "turnId", Field interaction_id
-    "interactionId", Field dispatch_duration_ms "dispatchDurationMs", Field outcome
-    "outcome", Field contains_built_in_file_edit_request
-    "containsBuiltInFileEditRequest", Field edit_classifier_version
-    "editClassifierVersion" }
-);
+record!(ModelCallFinishedData {
+    Field turn_id "turnId",
+    Field interaction_id "interactionId",
+    Field dispatch_duration_ms "dispatchDurationMs",
+    Field outcome "outcome",
+    Field contains_built_in_file_edit_request "containsBuiltInFileEditRequest",
+    Field edit_classifier_version "editClassifierVersion",
+});
+
 /// Final outcome of one logical model dispatch after response acceptance processing
 #[derive(Clone)]
 #[non_exhaustive]
@@ -678,10 +761,13 @@ pub enum ModelCallFinishedOutcome {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelCallFinishedOutcome { Success "success", Error "error", Cancelled "cancelled",
-    Rejected "rejected" }
-);
+string_enum!(ModelCallFinishedOutcome {
+    Success "success",
+    Error "error",
+    Cancelled "cancelled",
+    Rejected "rejected",
+});
+
 /// How the runtime fell back to an uncompressed request body after a compressed body was rejected
 #[derive(Clone)]
 #[non_exhaustive]
@@ -693,9 +779,11 @@ pub enum ModelCallRequestBodyCompressionFallback {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelCallRequestBodyCompressionFallback { Retried "retried", Disabled "disabled" }
-);
+string_enum!(ModelCallRequestBodyCompressionFallback {
+    Retried "retried",
+    Disabled "disabled",
+});
+
 /// Content-Encoding applied to the request body sent on the wire
 #[derive(Clone)]
 #[non_exhaustive]
@@ -709,9 +797,12 @@ pub enum ModelCallRequestBodyEncoding {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelCallRequestBodyEncoding { Identity "identity", Gzip "gzip", Zstd "zstd" }
-);
+string_enum!(ModelCallRequestBodyEncoding {
+    Identity "identity",
+    Gzip "gzip",
+    Zstd "zstd",
+});
+
 /// Model API dispatch metadata for internal telemetry
 #[derive(Clone)]
 #[non_exhaustive]
@@ -731,11 +822,14 @@ pub struct ModelCallStartData {
     /// Parent task tool call ID when this model call belongs to a sub-agent
     pub parent_tool_call_id: Option<String>,
 }
-record!(
-    ModelCallStartData[] { Field turn_id "turnId", Field model "model", Field
-    previous_response_id "previousResponseId", Field fusion "fusion", Field
-    parent_tool_call_id "parentToolCallId" }
-);
+record!(ModelCallStartData {
+    Field turn_id "turnId",
+    Field model "model",
+    Field previous_response_id "previousResponseId",
+    Field fusion "fusion",
+    Field parent_tool_call_id "parentToolCallId",
+});
+
 /// Normalized cause of the WebSocket failure that triggered the HTTP fallback
 #[derive(Clone)]
 #[non_exhaustive]
@@ -767,13 +861,21 @@ pub enum ModelCallWebSocketFallbackErrorKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelCallWebSocketFallbackErrorKind { Dns "dns", Tls "tls", Timeout "timeout",
-    ConnectionRefused "connection_refused", ConnectionReset "connection_reset",
-    ClosedByPeer "closed_by_peer", ClosedLocally "closed_locally", NotConnected
-    "not_connected", HttpStatus "http_status", Protocol "protocol", Configuration
-    "configuration", Other "other" }
-);
+string_enum!(ModelCallWebSocketFallbackErrorKind {
+    Dns "dns",
+    Tls "tls",
+    Timeout "timeout",
+    ConnectionRefused "connection_refused",
+    ConnectionReset "connection_reset",
+    ClosedByPeer "closed_by_peer",
+    ClosedLocally "closed_locally",
+    NotConnected "not_connected",
+    HttpStatus "http_status",
+    Protocol "protocol",
+    Configuration "configuration",
+    Other "other",
+});
+
 /// Why a WebSocket-capable model call was carried by the HTTP fallback
 #[derive(Clone)]
 #[non_exhaustive]
@@ -791,11 +893,14 @@ pub enum ModelCallWebSocketFallbackReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelCallWebSocketFallbackReason { ConnectFailed "connect_failed",
-    ConnectionUnavailable "connection_unavailable", SendFailed "send_failed", ApiError
-    "api_error", TransportFailed "transport_failed" }
-);
+string_enum!(ModelCallWebSocketFallbackReason {
+    ConnectFailed "connect_failed",
+    ConnectionUnavailable "connection_unavailable",
+    SendFailed "send_failed",
+    ApiError "api_error",
+    TransportFailed "transport_failed",
+});
+
 /// Model capabilities and limits
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -805,7 +910,11 @@ pub struct ModelCapabilities {
     /// Token limits for prompts, outputs, and context window
     pub limits: Option<ModelCapabilitiesLimits>,
 }
-record!(ModelCapabilities[] { Field supports "supports", Field limits "limits" });
+record!(ModelCapabilities {
+    Field supports "supports",
+    Field limits "limits",
+});
+
 impl ModelCapabilities {
     /// Sets [`supports`](Self::supports).
     #[inline]
@@ -820,6 +929,7 @@ impl ModelCapabilities {
         self
     }
 }
+
 /// Token limits for prompts, outputs, and context window
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -833,11 +943,13 @@ pub struct ModelCapabilitiesLimits {
     /// Vision-specific limits
     pub vision: Option<ModelCapabilitiesLimitsVision>,
 }
-record!(
-    ModelCapabilitiesLimits[] { Field max_prompt_tokens "max_prompt_tokens", Field
-    max_output_tokens "max_output_tokens", Field max_context_window_tokens
-    "max_context_window_tokens", Field vision "vision" }
-);
+record!(ModelCapabilitiesLimits {
+    Field max_prompt_tokens "max_prompt_tokens",
+    Field max_output_tokens "max_output_tokens",
+    Field max_context_window_tokens "max_context_window_tokens",
+    Field vision "vision",
+});
+
 impl ModelCapabilitiesLimits {
     /// Sets [`max_prompt_tokens`](Self::max_prompt_tokens).
     #[inline]
@@ -864,6 +976,7 @@ impl ModelCapabilitiesLimits {
         self
     }
 }
+
 /// Vision-specific limits
 #[derive(Clone)]
 #[non_exhaustive]
@@ -875,11 +988,12 @@ pub struct ModelCapabilitiesLimitsVision {
     /// Maximum image size in bytes
     pub max_prompt_image_size: i64,
 }
-record!(
-    ModelCapabilitiesLimitsVision[] { Field supported_media_types
-    "supported_media_types", Field max_prompt_images "max_prompt_images", Field
-    max_prompt_image_size "max_prompt_image_size" }
-);
+record!(ModelCapabilitiesLimitsVision {
+    Field supported_media_types "supported_media_types",
+    Field max_prompt_images "max_prompt_images",
+    Field max_prompt_image_size "max_prompt_image_size",
+});
+
 impl ModelCapabilitiesLimitsVision {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -895,6 +1009,7 @@ impl ModelCapabilitiesLimitsVision {
         }
     }
 }
+
 /// Optional capability overrides (vision, tool_calls, reasoning, etc.).
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -904,9 +1019,11 @@ pub struct ModelCapabilitiesOverride {
     /// Token limits for prompts, outputs, and context window
     pub limits: Option<ModelCapabilitiesOverrideLimits>,
 }
-record!(
-    ModelCapabilitiesOverride[] { Field supports "supports", Field limits "limits" }
-);
+record!(ModelCapabilitiesOverride {
+    Field supports "supports",
+    Field limits "limits",
+});
+
 impl ModelCapabilitiesOverride {
     /// Sets [`supports`](Self::supports).
     #[inline]
@@ -921,6 +1038,7 @@ impl ModelCapabilitiesOverride {
         self
     }
 }
+
 /// Token limits for prompts, outputs, and context window
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -934,11 +1052,13 @@ pub struct ModelCapabilitiesOverrideLimits {
     /// Vision-specific limits
     pub vision: Option<ModelCapabilitiesOverrideLimitsVision>,
 }
-record!(
-    ModelCapabilitiesOverrideLimits[] { Field max_prompt_tokens "max_prompt_tokens",
-    Field max_output_tokens "max_output_tokens", Field max_context_window_tokens
-    "max_context_window_tokens", Field vision "vision" }
-);
+record!(ModelCapabilitiesOverrideLimits {
+    Field max_prompt_tokens "max_prompt_tokens",
+    Field max_output_tokens "max_output_tokens",
+    Field max_context_window_tokens "max_context_window_tokens",
+    Field vision "vision",
+});
+
 impl ModelCapabilitiesOverrideLimits {
     /// Sets [`max_prompt_tokens`](Self::max_prompt_tokens).
     #[inline]
@@ -965,6 +1085,7 @@ impl ModelCapabilitiesOverrideLimits {
         self
     }
 }
+
 /// Vision-specific limits
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -976,11 +1097,12 @@ pub struct ModelCapabilitiesOverrideLimitsVision {
     /// Maximum image size in bytes
     pub max_prompt_image_size: Option<i64>,
 }
-record!(
-    ModelCapabilitiesOverrideLimitsVision[] { Field supported_media_types
-    "supported_media_types", Field max_prompt_images "max_prompt_images", Field
-    max_prompt_image_size "max_prompt_image_size" }
-);
+record!(ModelCapabilitiesOverrideLimitsVision {
+    Field supported_media_types "supported_media_types",
+    Field max_prompt_images "max_prompt_images",
+    Field max_prompt_image_size "max_prompt_image_size",
+});
+
 impl ModelCapabilitiesOverrideLimitsVision {
     /// Sets [`supported_media_types`](Self::supported_media_types).
     #[inline]
@@ -1001,6 +1123,7 @@ impl ModelCapabilitiesOverrideLimitsVision {
         self
     }
 }
+
 /// Feature flags indicating what the model supports
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1014,11 +1137,13 @@ pub struct ModelCapabilitiesOverrideSupports {
     /// Resolved Anthropic adaptive-thinking capability — unsupported / optional / required / adaptive_only. 'required' models reject thinking.type='enabled' with HTTP 400 but still accept 'disabled' (e.g. opus-4.7/4.8/5, sonnet-5); 'adaptive_only' models accept nothing but 'adaptive' (e.g. fable, mythos).
     pub adaptive_thinking: Option<AdaptiveThinkingSupport>,
 }
-record!(
-    ModelCapabilitiesOverrideSupports[] { Field vision "vision", Field tool_calls
-    "toolCalls", Field reasoning_effort "reasoningEffort", Field adaptive_thinking
-    "adaptive_thinking" }
-);
+record!(ModelCapabilitiesOverrideSupports {
+    Field vision "vision",
+    Field tool_calls "toolCalls",
+    Field reasoning_effort "reasoningEffort",
+    Field adaptive_thinking "adaptive_thinking",
+});
+
 impl ModelCapabilitiesOverrideSupports {
     /// Sets [`vision`](Self::vision).
     #[inline]
@@ -1048,6 +1173,7 @@ impl ModelCapabilitiesOverrideSupports {
         self
     }
 }
+
 /// Feature flags indicating what the model supports
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1063,11 +1189,14 @@ pub struct ModelCapabilitiesSupports {
     /// Resolved Anthropic adaptive-thinking capability — unsupported / optional / required / adaptive_only. 'required' models reject thinking.type='enabled' with HTTP 400 but still accept 'disabled' (e.g. opus-4.7/4.8/5, sonnet-5); 'adaptive_only' models accept nothing but 'adaptive' (e.g. fable, mythos).
     pub adaptive_thinking: Option<AdaptiveThinkingSupport>,
 }
-record!(
-    ModelCapabilitiesSupports[] { Field thinking "thinking", Field vision "vision", Field
-    tool_calls "toolCalls", Field reasoning_effort "reasoningEffort", Field
-    adaptive_thinking "adaptive_thinking" }
-);
+record!(ModelCapabilitiesSupports {
+    Field thinking "thinking",
+    Field vision "vision",
+    Field tool_calls "toolCalls",
+    Field reasoning_effort "reasoningEffort",
+    Field adaptive_thinking "adaptive_thinking",
+});
+
 impl ModelCapabilitiesSupports {
     /// Sets [`thinking`](Self::thinking).
     #[inline]
@@ -1103,6 +1232,7 @@ impl ModelCapabilitiesSupports {
         self
     }
 }
+
 /// Model change details including previous and new model identifiers
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1146,18 +1276,28 @@ pub struct ModelChangeData {
     /// True when autoTier is a managed-policy default. Omitted for user-authored and legacy values.
     pub auto_tier_managed: Option<bool>,
 }
-record!(
-    ModelChangeData[] { Field previous_model "previousModel", Field new_model "newModel",
-    Field provider_id "providerId", Field previous_provider_id "previousProviderId",
-    Field previous_reasoning_effort "previousReasoningEffort", Field reasoning_effort
-    "reasoningEffort", Field reasoning_effort_model "reasoningEffortModel", Field
-    reasoning_effort_managed "reasoningEffortManaged", Field previous_reasoning_summary
-    "previousReasoningSummary", Field reasoning_summary "reasoningSummary", Field
-    previous_verbosity "previousVerbosity", Field verbosity "verbosity", Field
-    context_tier "contextTier", Field context_tier_managed "contextTierManaged", Field
-    cause "cause", Field source "source", Field previous_auto_tier "previousAutoTier",
-    Field auto_tier "autoTier", Field auto_tier_managed "autoTierManaged" }
-);
+record!(ModelChangeData {
+    Field previous_model "previousModel",
+    Field new_model "newModel",
+    Field provider_id "providerId",
+    Field previous_provider_id "previousProviderId",
+    Field previous_reasoning_effort "previousReasoningEffort",
+    Field reasoning_effort "reasoningEffort",
+    Field reasoning_effort_model "reasoningEffortModel",
+    Field reasoning_effort_managed "reasoningEffortManaged",
+    Field previous_reasoning_summary "previousReasoningSummary",
+    Field reasoning_summary "reasoningSummary",
+    Field previous_verbosity "previousVerbosity",
+    Field verbosity "verbosity",
+    Field context_tier "contextTier",
+    Field context_tier_managed "contextTierManaged",
+    Field cause "cause",
+    Field source "source",
+    Field previous_auto_tier "previousAutoTier",
+    Field auto_tier "autoTier",
+    Field auto_tier_managed "autoTierManaged",
+});
+
 /// Origin of an effective session model change.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1191,14 +1331,22 @@ pub enum ModelChangeSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelChangeSource { ModelCommand "model_command", SettingsCommand "settings_command",
-    ConfigCommand "config_command", ModelPicker "model_picker", ManagedSettings
-    "managed_settings", RepoSettings "repo_settings", Startup "startup", Agent "agent",
-    PlanMode "plan_mode", Automatic "automatic", ChangeboardingShortcut
-    "changeboarding_shortcut", Sdk "sdk", AutoTierRecommendation
-    "auto_tier_recommendation" }
-);
+string_enum!(ModelChangeSource {
+    ModelCommand "model_command",
+    SettingsCommand "settings_command",
+    ConfigCommand "config_command",
+    ModelPicker "model_picker",
+    ManagedSettings "managed_settings",
+    RepoSettings "repo_settings",
+    Startup "startup",
+    Agent "agent",
+    PlanMode "plan_mode",
+    Automatic "automatic",
+    ChangeboardingShortcut "changeboarding_shortcut",
+    Sdk "sdk",
+    AutoTierRecommendation "auto_tier_recommendation",
+});
+
 /// `ModelClearStartupSeedRequest` of the protocol.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1210,10 +1358,11 @@ pub struct ModelClearStartupSeedRequest {
     /// Provider captured with the startup seed; omission matches only an unqualified seed.
     pub expected_provider_id: Option<String>,
 }
-record!(
-    ModelClearStartupSeedRequest[] { Field expected_model "expectedModel", Field
-    expected_provider_id "expectedProviderId" }
-);
+record!(ModelClearStartupSeedRequest {
+    Field expected_model "expectedModel",
+    Field expected_provider_id "expectedProviderId",
+});
+
 /// `ModelClearStartupSeedResult` of the protocol.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1223,7 +1372,10 @@ pub struct ModelClearStartupSeedResult {
     /// `cleared` on the wire.
     pub cleared: bool,
 }
-record!(ModelClearStartupSeedResult[] { Field cleared "cleared" });
+record!(ModelClearStartupSeedResult {
+    Field cleared "cleared",
+});
+
 /// The model the user had explicitly selected is no longer available, because the host that published it withdrew it, so the session no longer has an explicit selection. The next turn resolves a default as though the user had never chosen a model. Clients should stop presenting the previous model as selected. This event is durable because resume rebuilds the selected model from the event log; without it a resumed session would restore a model its provider no longer serves. Reasoning effort, verbosity, and other session-level preferences are deliberately unchanged, because they belong to the session rather than to the model.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1233,9 +1385,11 @@ pub struct ModelDeselectedData {
     /// Low-cardinality reason the selection was cleared.
     pub reason: ModelDeselectedReason,
 }
-record!(
-    ModelDeselectedData[] { Field previous_model "previousModel", Field reason "reason" }
-);
+record!(ModelDeselectedData {
+    Field previous_model "previousModel",
+    Field reason "reason",
+});
+
 /// Why the session no longer has an explicitly selected model.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1245,7 +1399,10 @@ pub enum ModelDeselectedReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ModelDeselectedReason { ProviderWithdrawn "provider_withdrawn" });
+string_enum!(ModelDeselectedReason {
+    ProviderWithdrawn "provider_withdrawn",
+});
+
 /// Host presentation state the reasoning-summaries policy depends on.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1257,10 +1414,11 @@ pub struct ModelGetReasoningSummariesRequest {
     /// Whether the host is currently showing reasoning summaries. Defaults to false.
     pub summaries_visible: Option<bool>,
 }
-record!(
-    ModelGetReasoningSummariesRequest[] { Field persisted_show_reasoning
-    "persistedShowReasoning", Field summaries_visible "summariesVisible" }
-);
+record!(ModelGetReasoningSummariesRequest {
+    Field persisted_show_reasoning "persistedShowReasoning",
+    Field summaries_visible "summariesVisible",
+});
+
 impl ModelGetReasoningSummariesRequest {
     /// Sets [`persisted_show_reasoning`](Self::persisted_show_reasoning).
     #[inline]
@@ -1275,6 +1433,7 @@ impl ModelGetReasoningSummariesRequest {
         self
     }
 }
+
 /// Reasoning-summaries presentation policy for the session's current model.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1298,14 +1457,17 @@ pub struct ModelGetReasoningSummariesResult {
     /// Whether the supplied `persistedShowReasoning` setting only restates the model default. This reports a redundancy, not a standing instruction to delete the setting: it stays true for as long as the setting and the model default agree, including for a user who later chose that value deliberately. It exists for a one-time migration of a legacy setting written before the model default made it redundant, so a host that acts on it owns the cleanup and must gate it behind its own persisted `done` marker, delete only a setting whose value still matches the one it read, and never repeat the deletion on a later launch. Under an off-by-default reasoning-summaries experiment an explicit `showReasoning: true` opt-in also reads as redundant on a summary-producing model, so an ungated host would keep deleting that opt-in and hide summaries again on every launch.
     pub clear_redundant_setting: bool,
 }
-record!(
-    ModelGetReasoningSummariesResult[] { Field ready "ready", Field experiment_settled
-    "experimentSettled", Field session_shows_summaries "sessionShowsSummaries", Field
-    model_default_shows_summaries "modelDefaultShowsSummaries", Field
-    show_reasoning_headers "showReasoningHeaders", Field visibility "visibility", Field
-    show_hidden_hint "showHiddenHint", Field clear_redundant_setting
-    "clearRedundantSetting" }
-);
+record!(ModelGetReasoningSummariesResult {
+    Field ready "ready",
+    Field experiment_settled "experimentSettled",
+    Field session_shows_summaries "sessionShowsSummaries",
+    Field model_default_shows_summaries "modelDefaultShowsSummaries",
+    Field show_reasoning_headers "showReasoningHeaders",
+    Field visibility "visibility",
+    Field show_hidden_hint "showHiddenHint",
+    Field clear_redundant_setting "clearRedundantSetting",
+});
+
 /// List of Copilot models available to the resolved user, including capabilities and billing metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1319,10 +1481,12 @@ pub struct ModelList {
     /// The runtime's default image model, separate from conversation models, with its availability for the resolved account. The default is reported even when unavailable; clients choose whether to display it. These entries must not be selected as chat models. Absent on runtimes that do not expose this catalog.
     pub image_models: Option<Vec<ImageToolModel>>,
 }
-record!(
-    ModelList[] { Field models "models", Field auto "auto", Field image_models
-    "imageModels" }
-);
+record!(ModelList {
+    Field models "models",
+    Field auto "auto",
+    Field image_models "imageModels",
+});
+
 /// Optional listing options.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1332,7 +1496,10 @@ pub struct ModelListRequest {
     /// If true, bypasses the per-session model list cache and re-fetches from CAPI.
     pub skip_cache: Option<bool>,
 }
-record!(ModelListRequest[] { Field skip_cache "skipCache" });
+record!(ModelListRequest {
+    Field skip_cache "skipCache",
+});
+
 impl ModelListRequest {
     /// Sets [`skip_cache`](Self::skip_cache).
     #[inline]
@@ -1341,6 +1508,7 @@ impl ModelListRequest {
         self
     }
 }
+
 /// A service-published message about a model, carrying a stable machine-readable code alongside human-readable text.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1350,7 +1518,11 @@ pub struct ModelMessage {
     /// Human-readable message text intended for display to the user.
     pub message: String,
 }
-record!(ModelMessage[] { Field code "code", Field message "message" });
+record!(ModelMessage {
+    Field code "code",
+    Field message "message",
+});
+
 /// Model capability category for grouping in the model picker
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1364,10 +1536,12 @@ pub enum ModelPickerCategory {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelPickerCategory { Lightweight "lightweight", Versatile "versatile", Powerful
-    "powerful" }
-);
+string_enum!(ModelPickerCategory {
+    Lightweight "lightweight",
+    Versatile "versatile",
+    Powerful "powerful",
+});
+
 /// `ModelPickerPersistenceRequest` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1379,11 +1553,12 @@ pub struct ModelPickerPersistenceRequest {
     /// Whether context tier was explicitly selected and should be persisted.
     pub context_tier_explicit: Option<bool>,
 }
-record!(
-    ModelPickerPersistenceRequest[] { Field settings_context "settingsContext", Field
-    reasoning_effort_explicit "reasoningEffortExplicit", Field context_tier_explicit
-    "contextTierExplicit" }
-);
+record!(ModelPickerPersistenceRequest {
+    Field settings_context "settingsContext",
+    Field reasoning_effort_explicit "reasoningEffortExplicit",
+    Field context_tier_explicit "contextTierExplicit",
+});
+
 impl ModelPickerPersistenceRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1407,6 +1582,7 @@ impl ModelPickerPersistenceRequest {
         self
     }
 }
+
 /// Relative cost tier for token-based billing users
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1422,10 +1598,13 @@ pub enum ModelPickerPriceCategory {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelPickerPriceCategory { Low "low", Medium "medium", High "high", VeryHigh
-    "very_high" }
-);
+string_enum!(ModelPickerPriceCategory {
+    Low "low",
+    Medium "medium",
+    High "high",
+    VeryHigh "very_high",
+});
+
 /// Filesystem and environment context used to resolve model-picker settings.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1437,10 +1616,12 @@ pub struct ModelPickerSettingsContext {
     /// Environment variables consulted while resolving model-picker settings.
     pub environment: ModelPickerSettingsContextEnvironment,
 }
-record!(
-    ModelPickerSettingsContext[] { Field config_dir "configDir", Field home_directory
-    "homeDirectory", Field environment "environment" }
-);
+record!(ModelPickerSettingsContext {
+    Field config_dir "configDir",
+    Field home_directory "homeDirectory",
+    Field environment "environment",
+});
+
 impl ModelPickerSettingsContext {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1461,6 +1642,7 @@ impl ModelPickerSettingsContext {
         self
     }
 }
+
 /// Environment variables consulted while resolving model-picker settings.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1468,7 +1650,8 @@ pub struct ModelPickerSettingsContextEnvironment {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(ModelPickerSettingsContextEnvironment[] {} rest[]);
+record!(ModelPickerSettingsContextEnvironment {} rest);
+
 /// Policy state (if applicable)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1478,7 +1661,11 @@ pub struct ModelPolicy {
     /// Usage terms or conditions for this model
     pub terms: Option<String>,
 }
-record!(ModelPolicy[] { Field state "state", Field terms "terms" });
+record!(ModelPolicy {
+    Field state "state",
+    Field terms "terms",
+});
+
 /// Current policy state for this model
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1492,10 +1679,12 @@ pub enum ModelPolicyState {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelPolicyState { Enabled "enabled", Disabled "disabled", Unconfigured
-    "unconfigured" }
-);
+string_enum!(ModelPolicyState {
+    Enabled "enabled",
+    Disabled "disabled",
+    Unconfigured "unconfigured",
+});
+
 /// Normalized model-provider adapter definitions available to the session, not discovered instances.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1505,7 +1694,10 @@ pub struct ModelProviderAdapterCatalog {
     /// Available provider adapters ordered by adapterId.
     pub providers: Vec<ModelProviderAdapterDescriptor>,
 }
-record!(ModelProviderAdapterCatalog[] { Field providers "providers" });
+record!(ModelProviderAdapterCatalog {
+    Field providers "providers",
+});
+
 /// A normalized model-provider adapter in the session's effective catalog.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1525,11 +1717,15 @@ pub struct ModelProviderAdapterDescriptor {
     /// Operations supported by this provider adapter.
     pub operations: Vec<ModelProviderAdapterOperationDescriptor>,
 }
-record!(
-    ModelProviderAdapterDescriptor[] { Field adapter_id "adapterId", Field provider_kind
-    "providerKind", Field display_name "displayName", Field provenance "provenance",
-    Field automatic_discovery "automaticDiscovery", Field operations "operations" }
-);
+record!(ModelProviderAdapterDescriptor {
+    Field adapter_id "adapterId",
+    Field provider_kind "providerKind",
+    Field display_name "displayName",
+    Field provenance "provenance",
+    Field automatic_discovery "automaticDiscovery",
+    Field operations "operations",
+});
+
 /// An operation supported by a model-provider adapter.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1541,10 +1737,11 @@ pub struct ModelProviderAdapterOperationDescriptor {
     /// Optional self-contained JSON Schema Draft 7 for non-null discovery input. Only supported on discover. No external references are resolved. Omitted or null input selects defaults when requiresInput is false. Without a schema, the adapter validates supplied input.
     pub input_schema: Option<serde_json::Value>,
 }
-record!(
-    ModelProviderAdapterOperationDescriptor[] { Field name "name", Field input_schema
-    "inputSchema" }
-);
+record!(ModelProviderAdapterOperationDescriptor {
+    Field name "name",
+    Field input_schema "inputSchema",
+});
+
 /// Contributor attribution, independent of routing identity and authorization.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1558,10 +1755,12 @@ pub struct ModelProviderAttribution {
     /// Human-readable contributor name, not the adapter display name.
     pub owner_display_name: Option<String>,
 }
-record!(
-    ModelProviderAttribution[] { Field source "source", Field owner_id "ownerId", Field
-    owner_display_name "ownerDisplayName" }
-);
+record!(ModelProviderAttribution {
+    Field source "source",
+    Field owner_id "ownerId",
+    Field owner_display_name "ownerDisplayName",
+});
+
 /// When the runtime may run an adapter without an explicit user action.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1575,10 +1774,12 @@ pub enum ModelProviderAutomaticDiscoveryMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelProviderAutomaticDiscoveryMode { Automatic "automatic", ConfiguredOnly
-    "configuredOnly", Explicit "explicit" }
-);
+string_enum!(ModelProviderAutomaticDiscoveryMode {
+    Automatic "automatic",
+    ConfiguredOnly "configuredOnly",
+    Explicit "explicit",
+});
+
 /// Adapter-declared policy that tells clients whether discovery may run automatically.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1594,11 +1795,13 @@ pub struct ModelProviderAutomaticDiscoveryPolicy {
     /// True when the adapter must be enabled by a trusted owner, such as a trusted extension, before automatic discovery may run.
     pub requires_trust: bool,
 }
-record!(
-    ModelProviderAutomaticDiscoveryPolicy[] { Field mode "mode", Field network_scope
-    "networkScope", Field requires_input "requiresInput", Field requires_trust
-    "requiresTrust" }
-);
+record!(ModelProviderAutomaticDiscoveryPolicy {
+    Field mode "mode",
+    Field network_scope "networkScope",
+    Field requires_input "requiresInput",
+    Field requires_trust "requiresTrust",
+});
+
 /// Whether a planned configuration entry is new or already present in the session registry.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1610,10 +1813,11 @@ pub enum ModelProviderConfigurationDisposition {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelProviderConfigurationDisposition { Create "create", AlreadyConfigured
-    "alreadyConfigured" }
-);
+string_enum!(ModelProviderConfigurationDisposition {
+    Create "create",
+    AlreadyConfigured "alreadyConfigured",
+});
+
 /// Provider configuration prepared from a discovered model. Preparing a plan changes nothing: it neither registers the model with the session nor writes durable configuration. To apply it, pass `provider` and `model` to `session.provider.add`, omitting whichever the dispositions report as already configured.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1633,11 +1837,15 @@ pub struct ModelProviderConfigurationPlan {
     /// Non-fatal warnings carried over from the discovered model, such as capabilities the provider did not report.
     pub warnings: Vec<ModelProviderWarning>,
 }
-record!(
-    ModelProviderConfigurationPlan[] { Field provider "provider", Field model "model",
-    Field selection_id "selectionId", Field provider_disposition "providerDisposition",
-    Field model_disposition "modelDisposition", Field warnings "warnings" }
-);
+record!(ModelProviderConfigurationPlan {
+    Field provider "provider",
+    Field model "model",
+    Field selection_id "selectionId",
+    Field provider_disposition "providerDisposition",
+    Field model_disposition "modelDisposition",
+    Field warnings "warnings",
+});
+
 /// One model provider available to the session — the model analog of the account `ProviderDescriptor`. Opaque id/label/kind plus a stable ordering; central code never branches on kind.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1653,10 +1861,13 @@ pub struct ModelProviderDescriptor {
     /// Stable ordering key for presenting providers in a deterministic sequence.
     pub ordering: i64,
 }
-record!(
-    ModelProviderDescriptor[] { Field kind "kind", Field id "id", Field label "label",
-    Field ordering "ordering" }
-);
+record!(ModelProviderDescriptor {
+    Field kind "kind",
+    Field id "id",
+    Field label "label",
+    Field ordering "ordering",
+});
+
 /// Provider discovery parameters.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1668,9 +1879,11 @@ pub struct ModelProviderDiscoverRequest {
     /// Provider-specific JSON input. Omission or null selects adapter defaults unless requiresInput is true. Non-null input is validated against the advertised Draft 7 schema when present; otherwise validation belongs to the adapter.
     pub input: Option<serde_json::Value>,
 }
-record!(
-    ModelProviderDiscoverRequest[] { Field adapter_id "adapterId", Field input "input" }
-);
+record!(ModelProviderDiscoverRequest {
+    Field adapter_id "adapterId",
+    Field input "input",
+});
+
 impl ModelProviderDiscoverRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1687,6 +1900,7 @@ impl ModelProviderDiscoverRequest {
         self
     }
 }
+
 /// Provider instances found by a discovery operation.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1698,10 +1912,11 @@ pub struct ModelProviderDiscoverResult {
     /// Discovered provider instances. Empty when passive default discovery finds no reachable provider.
     pub instances: Vec<ModelProviderInstance>,
 }
-record!(
-    ModelProviderDiscoverResult[] { Field outcome "outcome", Field instances "instances"
-    }
-);
+record!(ModelProviderDiscoverResult {
+    Field outcome "outcome",
+    Field instances "instances",
+});
+
 /// Network reach an adapter may use during discovery.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1719,11 +1934,14 @@ pub enum ModelProviderDiscoveryNetworkScope {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelProviderDiscoveryNetworkScope { None "none", LoopbackOnly "loopbackOnly",
-    ConfiguredEndpointOnly "configuredEndpointOnly", LocalNetwork "localNetwork",
-    Internet "internet" }
-);
+string_enum!(ModelProviderDiscoveryNetworkScope {
+    None "none",
+    LoopbackOnly "loopbackOnly",
+    ConfiguredEndpointOnly "configuredEndpointOnly",
+    LocalNetwork "localNetwork",
+    Internet "internet",
+});
+
 /// Provider status request parameters.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1733,7 +1951,10 @@ pub struct ModelProviderGetStatusRequest {
     /// Provider instance reference returned by discovery.
     pub instance: ModelProviderInstanceReference,
 }
-record!(ModelProviderGetStatusRequest[] { Field instance "instance" });
+record!(ModelProviderGetStatusRequest {
+    Field instance "instance",
+});
+
 impl ModelProviderGetStatusRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1741,6 +1962,7 @@ impl ModelProviderGetStatusRequest {
         Self { instance }
     }
 }
+
 /// A normalized model-provider instance discovered by the runtime.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1762,12 +1984,16 @@ pub struct ModelProviderInstance {
     /// Transport to use for inference against this instance.
     pub inference_transport: Option<ProviderEndpointTransport>,
 }
-record!(
-    ModelProviderInstance[] { Field reference "reference", Field display_name
-    "displayName", Field provenance "provenance", Field inference_endpoint
-    "inferenceEndpoint", Field inference_type "inferenceType", Field inference_wire_api
-    "inferenceWireApi", Field inference_transport "inferenceTransport" }
-);
+record!(ModelProviderInstance {
+    Field reference "reference",
+    Field display_name "displayName",
+    Field provenance "provenance",
+    Field inference_endpoint "inferenceEndpoint",
+    Field inference_type "inferenceType",
+    Field inference_wire_api "inferenceWireApi",
+    Field inference_transport "inferenceTransport",
+});
+
 impl ModelProviderInstance {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1817,6 +2043,7 @@ impl ModelProviderInstance {
         self
     }
 }
+
 /// Serializable reference to a discovered provider instance.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1832,10 +2059,13 @@ pub struct ModelProviderInstanceReference {
     /// Absolute provider management URI. The adapter validates normalization, supported schemes, and permission to access it against its bound configuration; a reference does not grant authority.
     pub management_endpoint: String,
 }
-record!(
-    ModelProviderInstanceReference[] { Field adapter_id "adapterId", Field provider_kind
-    "providerKind", Field id "id", Field management_endpoint "managementEndpoint" }
-);
+record!(ModelProviderInstanceReference {
+    Field adapter_id "adapterId",
+    Field provider_kind "providerKind",
+    Field id "id",
+    Field management_endpoint "managementEndpoint",
+});
+
 impl ModelProviderInstanceReference {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1853,6 +2083,7 @@ impl ModelProviderInstanceReference {
         }
     }
 }
+
 /// The neutral kind of a model provider — the model analog of `AccountKind`. A model provider is the live, entitled source a model came from; central code never branches on this beyond a single dispatch.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1866,7 +2097,11 @@ pub enum ModelProviderKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ModelProviderKind { Copilot "copilot", Loki "loki" });
+string_enum!(ModelProviderKind {
+    Copilot "copilot",
+    Loki "loki",
+});
+
 /// Provider model inventory request parameters.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1876,7 +2111,10 @@ pub struct ModelProviderModelsListRequest {
     /// Provider instance reference returned by discovery.
     pub instance: ModelProviderInstanceReference,
 }
-record!(ModelProviderModelsListRequest[] { Field instance "instance" });
+record!(ModelProviderModelsListRequest {
+    Field instance "instance",
+});
+
 impl ModelProviderModelsListRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1884,6 +2122,7 @@ impl ModelProviderModelsListRequest {
         Self { instance }
     }
 }
+
 /// Typed provider-operation outcome. Use the code for control flow and the optional message for display.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1895,7 +2134,11 @@ pub struct ModelProviderOperationOutcome {
     /// Human-readable detail for non-success outcomes.
     pub message: Option<String>,
 }
-record!(ModelProviderOperationOutcome[] { Field code "code", Field message "message" });
+record!(ModelProviderOperationOutcome {
+    Field code "code",
+    Field message "message",
+});
+
 /// Typed outcome for a provider operation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1911,10 +2154,13 @@ pub enum ModelProviderOperationOutcomeCode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelProviderOperationOutcomeCode { Success "success", Absent "absent", Unreachable
-    "unreachable", Failed "failed" }
-);
+string_enum!(ModelProviderOperationOutcomeCode {
+    Success "success",
+    Absent "absent",
+    Unreachable "unreachable",
+    Failed "failed",
+});
+
 /// A discovered instance and one of its models to translate into provider configuration. Pass back the instance and model as returned by `session.providers.discover` and `session.providers.models.list`.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1926,10 +2172,11 @@ pub struct ModelProviderPrepareConfigurationRequest {
     /// The discovered model to configure.
     pub model: DiscoveredModel,
 }
-record!(
-    ModelProviderPrepareConfigurationRequest[] { Field instance "instance", Field model
-    "model" }
-);
+record!(ModelProviderPrepareConfigurationRequest {
+    Field instance "instance",
+    Field model "model",
+});
+
 impl ModelProviderPrepareConfigurationRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1937,6 +2184,7 @@ impl ModelProviderPrepareConfigurationRequest {
         Self { instance, model }
     }
 }
+
 /// Attribution for the adapter that produced a provider row.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1954,11 +2202,14 @@ pub struct ModelProviderProvenance {
     /// Human-readable contributor name, not the adapter display name.
     pub owner_display_name: Option<String>,
 }
-record!(
-    ModelProviderProvenance[] { Field adapter_id "adapterId", Field provider_kind
-    "providerKind", Field source "source", Field owner_id "ownerId", Field
-    owner_display_name "ownerDisplayName" }
-);
+record!(ModelProviderProvenance {
+    Field adapter_id "adapterId",
+    Field provider_kind "providerKind",
+    Field source "source",
+    Field owner_id "ownerId",
+    Field owner_display_name "ownerDisplayName",
+});
+
 impl ModelProviderProvenance {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1988,6 +2239,7 @@ impl ModelProviderProvenance {
         self
     }
 }
+
 /// Kind of component that supplied a provider adapter or row. Attribution does not confer authority.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2003,10 +2255,13 @@ pub enum ModelProviderProvenanceSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ModelProviderProvenanceSource { BuiltIn "builtIn", Configured "configured", Extension
-    "extension", Custom "custom" }
-);
+string_enum!(ModelProviderProvenanceSource {
+    BuiltIn "builtIn",
+    Configured "configured",
+    Extension "extension",
+    Custom "custom",
+});
+
 /// A neutral reference to the model provider that produced a model: an opaque id, a human-readable label, and the provider kind. Carried on each enumerated Model so consumers can group by provider without reaching into a provider-shaped internal type.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2020,7 +2275,12 @@ pub struct ModelProviderRef {
     /// The provider kind.
     pub kind: ModelProviderKind,
 }
-record!(ModelProviderRef[] { Field id "id", Field label "label", Field kind "kind" });
+record!(ModelProviderRef {
+    Field id "id",
+    Field label "label",
+    Field kind "kind",
+});
+
 /// Current health information for a provider instance.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2036,10 +2296,13 @@ pub struct ModelProviderStatus {
     /// Provider-reported version.
     pub version: Option<String>,
 }
-record!(
-    ModelProviderStatus[] { Field outcome "outcome", Field instance "instance", Field
-    status "status", Field version "version" }
-);
+record!(ModelProviderStatus {
+    Field outcome "outcome",
+    Field instance "instance",
+    Field status "status",
+    Field version "version",
+});
+
 /// A non-fatal provider observation warning.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2051,7 +2314,11 @@ pub struct ModelProviderWarning {
     /// Human-readable warning message.
     pub message: String,
 }
-record!(ModelProviderWarning[] { Field code "code", Field message "message" });
+record!(ModelProviderWarning {
+    Field code "code",
+    Field message "message",
+});
+
 impl ModelProviderWarning {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2062,6 +2329,7 @@ impl ModelProviderWarning {
         }
     }
 }
+
 /// Host-supplied exact model selection IDs to allow for this running session. CAPI IDs are intersected with repository `.github/allowed_models.txt` policy; provider-qualified IDs remain exempt from repository-only policy but are restricted by this host list. Omit or pass null to clear the host restriction; an explicit empty or disjoint list is rejected. Validation and pre-selection fallback failures preserve the previous restriction. Failures after a fallback selection commits retain the new restriction and selected model; callers should inspect current session state after such an error.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2071,7 +2339,10 @@ pub struct ModelSetAllowedModelsRequest {
     /// Exact model IDs to permit, or null to clear the host restriction.
     pub allowed_models: Option<Option<Vec<String>>>,
 }
-record!(ModelSetAllowedModelsRequest[] { Field allowed_models "allowedModels" });
+record!(ModelSetAllowedModelsRequest {
+    Field allowed_models "allowedModels",
+});
+
 impl ModelSetAllowedModelsRequest {
     /// Sets [`allowed_models`](Self::allowed_models).
     #[inline]
@@ -2080,6 +2351,7 @@ impl ModelSetAllowedModelsRequest {
         self
     }
 }
+
 /// The applied host allowlist and effective session model policy after intersection.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2093,11 +2365,13 @@ pub struct ModelSetAllowedModelsResult {
     /// Selected session model after reconciling a now-disallowed concrete selection.
     pub model_id: Option<String>,
 }
-record!(
-    ModelSetAllowedModelsResult[] { Field allowed_models "allowedModels", Field
-    effective_allowed_models "effectiveAllowedModels", Field fallback_model
-    "fallbackModel", Field model_id "modelId" }
-);
+record!(ModelSetAllowedModelsResult {
+    Field allowed_models "allowedModels",
+    Field effective_allowed_models "effectiveAllowedModels",
+    Field fallback_model "fallbackModel",
+    Field model_id "modelId",
+});
+
 /// Reasoning effort level to apply to the currently selected model.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2107,7 +2381,10 @@ pub struct ModelSetReasoningEffortRequest {
     /// Reasoning effort level to apply to the currently selected model. The host is responsible for validating the value against the model's supported levels before calling.
     pub reasoning_effort: String,
 }
-record!(ModelSetReasoningEffortRequest[] { Field reasoning_effort "reasoningEffort" });
+record!(ModelSetReasoningEffortRequest {
+    Field reasoning_effort "reasoningEffort",
+});
+
 impl ModelSetReasoningEffortRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2117,6 +2394,7 @@ impl ModelSetReasoningEffortRequest {
         }
     }
 }
+
 /// Update the session's reasoning effort without changing the selected model. Use `switchTo` instead when you also need to change the model. The runtime stores the effort on the session and applies it to subsequent turns.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2124,7 +2402,10 @@ pub struct ModelSetReasoningEffortResult {
     /// Reasoning effort level recorded on the session after the update
     pub reasoning_effort: String,
 }
-record!(ModelSetReasoningEffortResult[] { Field reasoning_effort "reasoningEffort" });
+record!(ModelSetReasoningEffortResult {
+    Field reasoning_effort "reasoningEffort",
+});
+
 /// An Auto preference request for the session. This updates Auto configuration only; it does not change the selected model to `auto`.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2136,9 +2417,11 @@ pub struct ModelSwitchAutoTierRequest {
     /// Origin to record on the effective `session.model_change` event. Defaults to `sdk` when omitted.
     pub source: Option<ModelChangeSource>,
 }
-record!(
-    ModelSwitchAutoTierRequest[] { Nullable auto_tier "autoTier", Field source "source" }
-);
+record!(ModelSwitchAutoTierRequest {
+    Nullable auto_tier "autoTier",
+    Field source "source",
+});
+
 impl ModelSwitchAutoTierRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2152,6 +2435,7 @@ impl ModelSwitchAutoTierRequest {
         self
     }
 }
+
 /// Immediate acknowledgement and Auto preference snapshot after a switch request. This result never implies that a pending preference committed.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2169,12 +2453,14 @@ pub struct ModelSwitchAutoTierResult {
     /// Earlier unclaimed preference replaced by this request. This can be present with either status, including when selecting the effective preference cancels pending work.
     pub superseded_auto_tier: Option<AutoTier>,
 }
-record!(
-    ModelSwitchAutoTierResult[] { Field status "status", Field effective_auto_tier
-    "effectiveAutoTier", Field pending_auto_tier "pendingAutoTier", Field
-    activating_auto_tier "activatingAutoTier", Field superseded_auto_tier
-    "supersededAutoTier" }
-);
+record!(ModelSwitchAutoTierResult {
+    Field status "status",
+    Field effective_auto_tier "effectiveAutoTier",
+    Field pending_auto_tier "pendingAutoTier",
+    Field activating_auto_tier "activatingAutoTier",
+    Field superseded_auto_tier "supersededAutoTier",
+});
+
 /// Whether the requested preference was already effective or was accepted for later transactional activation.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2188,7 +2474,11 @@ pub enum ModelSwitchAutoTierStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ModelSwitchAutoTierStatus { Unchanged "unchanged", Pending "pending" });
+string_enum!(ModelSwitchAutoTierStatus {
+    Unchanged "unchanged",
+    Pending "pending",
+});
+
 /// `ModelSwitchConfirmation` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2200,10 +2490,12 @@ pub struct ModelSwitchConfirmation {
     /// Target model token limit used by the compaction preflight.
     pub target_limit: f64,
 }
-record!(
-    ModelSwitchConfirmation[] { Field target_model_display_name "targetModelDisplayName",
-    Field current_tokens "currentTokens", Field target_limit "targetLimit" }
-);
+record!(ModelSwitchConfirmation {
+    Field target_model_display_name "targetModelDisplayName",
+    Field current_tokens "currentTokens",
+    Field target_limit "targetLimit",
+});
+
 /// Target model identifier and optional reasoning effort, summary, capability overrides, and context tier.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2243,17 +2535,25 @@ pub struct ModelSwitchToRequest {
     /// Optional settings context and explicit-override flags used to persist a picker selection.
     pub picker_persistence: Option<ModelPickerPersistenceRequest>,
 }
-record!(
-    ModelSwitchToRequest[] { Field model_id "modelId", Field provider_id "providerId",
-    Field auto_tier "autoTier", Field reasoning_effort "reasoningEffort", Field
-    reasoning_summary "reasoningSummary", Field verbosity "verbosity", Field
-    model_capabilities "modelCapabilities", Field context_tier "contextTier", Field
-    source "source", Field defer_if_model_change_queued "deferIfModelChangeQueued", Field
-    compaction_decision "compactionDecision", Field run_compaction_preflight
-    "runCompactionPreflight", Field repo_scope "repoScope", Field model_change_scope
-    "modelChangeScope", Field require_available "requireAvailable", Field
-    picker_persistence "pickerPersistence" }
-);
+record!(ModelSwitchToRequest {
+    Field model_id "modelId",
+    Field provider_id "providerId",
+    Field auto_tier "autoTier",
+    Field reasoning_effort "reasoningEffort",
+    Field reasoning_summary "reasoningSummary",
+    Field verbosity "verbosity",
+    Field model_capabilities "modelCapabilities",
+    Field context_tier "contextTier",
+    Field source "source",
+    Field defer_if_model_change_queued "deferIfModelChangeQueued",
+    Field compaction_decision "compactionDecision",
+    Field run_compaction_preflight "runCompactionPreflight",
+    Field repo_scope "repoScope",
+    Field model_change_scope "modelChangeScope",
+    Field require_available "requireAvailable",
+    Field picker_persistence "pickerPersistence",
+});
+
 impl ModelSwitchToRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2380,6 +2680,7 @@ impl ModelSwitchToRequest {
         self
     }
 }
+
 /// The model identifier active on the session after the switch.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2405,13 +2706,19 @@ pub struct ModelSwitchToResult {
     /// Authoritative model and Auto preference state after an immediate switch. For deferred switches this remains the current state until the queued change drains.
     pub model_state: Option<CurrentModel>,
 }
-record!(
-    ModelSwitchToResult[] { Field queue_id "queueId", Field model_id "modelId", Field
-    deferred "deferred", Field status "status", Field confirmation "confirmation", Field
-    persistence_error "persistenceError", Field message "message", Field warning
-    "warning", Field deprecation_warnings "deprecationWarnings", Field model_state
-    "modelState" }
-);
+record!(ModelSwitchToResult {
+    Field queue_id "queueId",
+    Field model_id "modelId",
+    Field deferred "deferred",
+    Field status "status",
+    Field confirmation "confirmation",
+    Field persistence_error "persistenceError",
+    Field message "message",
+    Field warning "warning",
+    Field deprecation_warnings "deprecationWarnings",
+    Field model_state "modelState",
+});
+
 /// The unit one model's published token prices are quoted in.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2423,7 +2730,11 @@ pub struct ModelTokenPriceUnit {
     /// Unit this model's token prices are quoted in.
     pub unit: TokenPriceUnit,
 }
-record!(ModelTokenPriceUnit[] { Field model_id "modelId", Field unit "unit" });
+record!(ModelTokenPriceUnit {
+    Field model_id "modelId",
+    Field unit "unit",
+});
+
 /// Price units for every catalog model that publishes token prices.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2433,7 +2744,10 @@ pub struct ModelTokenPriceUnitList {
     /// One entry per model that publishes token prices, in catalog order. A model with no published prices is omitted.
     pub units: Vec<ModelTokenPriceUnit>,
 }
-record!(ModelTokenPriceUnitList[] { Field units "units" });
+record!(ModelTokenPriceUnitList {
+    Field units "units",
+});
+
 /// Service-published warning text that hosts should display when presenting a model.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2441,4 +2755,6 @@ pub struct ModelWarningText {
     /// Data-retention warning for the model. The text may contain Markdown links and should be rendered as Markdown when supported.
     pub data_retention: Option<String>,
 }
-record!(ModelWarningText[] { Field data_retention "dataRetention" });
+record!(ModelWarningText {
+    Field data_retention "dataRetention",
+});

@@ -9,10 +9,11 @@ pub struct ModelsListRequest {
     /// GitHub token accepted for compatibility with existing SDK clients. When provided, resolves this token instead of using the current account.
     pub git_hub_token: Option<String>,
 }
-record!(
-    ModelsListRequest[] { Field selection_id "selectionId", Field git_hub_token
-    "gitHubToken" }
-);
+record!(ModelsListRequest {
+    Field selection_id "selectionId",
+    Field git_hub_token "gitHubToken",
+});
+
 impl ModelsListRequest {
     /// Sets [`selection_id`](Self::selection_id).
     #[inline]

@@ -7,7 +7,10 @@ pub struct NameGetResult {
     /// The session name (user-set or auto-generated), or null if not yet set
     pub name: Option<String>,
 }
-record!(NameGetResult[] { Nullable name "name" });
+record!(NameGetResult {
+    Nullable name "name",
+});
+
 /// Auto-generated session summary to apply as the session's name when no user-set name exists.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -17,7 +20,10 @@ pub struct NameSetAutoRequest {
     /// Auto-generated session summary. Empty/whitespace-only values are ignored; values are trimmed before persisting.
     pub summary: String,
 }
-record!(NameSetAutoRequest[] { Field summary "summary" });
+record!(NameSetAutoRequest {
+    Field summary "summary",
+});
+
 impl NameSetAutoRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -25,6 +31,7 @@ impl NameSetAutoRequest {
         Self { summary: summary.into() }
     }
 }
+
 /// Indicates whether the auto-generated summary was applied as the session's name.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -32,7 +39,10 @@ pub struct NameSetAutoResult {
     /// Whether the auto-generated summary was persisted. False if the session already has a user-set name, the summary normalized to empty, or the session does not have a workspace.
     pub applied: bool,
 }
-record!(NameSetAutoResult[] { Field applied "applied" });
+record!(NameSetAutoResult {
+    Field applied "applied",
+});
+
 /// New friendly name to apply to the session.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -42,7 +52,10 @@ pub struct NameSetRequest {
     /// New session name (1–100 characters, trimmed of leading/trailing whitespace)
     pub name: String,
 }
-record!(NameSetRequest[] { Field name "name" });
+record!(NameSetRequest {
+    Field name "name",
+});
+
 impl NameSetRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

@@ -4,6 +4,7 @@ use super::{
     ProviderConfigAzure, ProviderConfigModelProvider, ProviderConfigTransport,
     ProviderConfigType, ProviderConfigWireApi,
 };
+
 /// External SDK input for a named custom model provider. Ingested by the native protocol boundary before host dispatch.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -31,13 +32,20 @@ pub struct NamedProviderConfig {
     /// Whether the host supplies bearer tokens dynamically.
     pub has_bearer_token_provider: Option<bool>,
 }
-record!(
-    NamedProviderConfig[] { Field name "name", Field type_ "type", Field wire_api
-    "wireApi", Field transport "transport", Field base_url "baseUrl", Field api_key
-    "apiKey", Field bearer_token "bearerToken", Field azure "azure", Field headers
-    "headers", Field model_provider "modelProvider", Field has_bearer_token_provider
-    "hasBearerTokenProvider" }
-);
+record!(NamedProviderConfig {
+    Field name "name",
+    Field type_ "type",
+    Field wire_api "wireApi",
+    Field transport "transport",
+    Field base_url "baseUrl",
+    Field api_key "apiKey",
+    Field bearer_token "bearerToken",
+    Field azure "azure",
+    Field headers "headers",
+    Field model_provider "modelProvider",
+    Field has_bearer_token_provider "hasBearerTokenProvider",
+});
+
 impl NamedProviderConfig {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

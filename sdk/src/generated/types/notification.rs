@@ -25,13 +25,19 @@ pub struct NotificationHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(
-    NotificationHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
-    Field cwd "cwd", Field message "message", Field title "title", Field
-    notification_type "notification_type", Field hook_event_name "hook_event_name", Field
-    agent_id "agentId", Field agent_type "agentType", Field parent_agent_id
-    "parentAgentId" }
-);
+record!(NotificationHookInput {
+    Field session_id "sessionId",
+    Field timestamp "timestamp",
+    Field cwd "cwd",
+    Field message "message",
+    Field title "title",
+    Field notification_type "notification_type",
+    Field hook_event_name "hook_event_name",
+    Field agent_id "agentId",
+    Field agent_type "agentType",
+    Field parent_agent_id "parentAgentId",
+});
+
 /// Output of the notification hook. Every member may be left out, which means no opinion.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -39,7 +45,10 @@ pub struct NotificationHookOutput {
     /// Text put into the session as a user message.
     pub additional_context: Option<String>,
 }
-record!(NotificationHookOutput[] { Field additional_context "additionalContext" });
+record!(NotificationHookOutput {
+    Field additional_context "additionalContext",
+});
+
 impl NotificationHookOutput {
     /// Sets [`additional_context`](Self::additional_context).
     #[inline]
@@ -48,6 +57,7 @@ impl NotificationHookOutput {
         self
     }
 }
+
 /// Kind of a notification given to a hook.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -67,8 +77,11 @@ pub enum NotificationHookType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    NotificationHookType { ShellCompleted "shell_completed", ShellDetachedCompleted
-    "shell_detached_completed", AgentCompleted "agent_completed", AgentIdle "agent_idle",
-    PermissionPrompt "permission_prompt", ElicitationDialog "elicitation_dialog" }
-);
+string_enum!(NotificationHookType {
+    ShellCompleted "shell_completed",
+    ShellDetachedCompleted "shell_detached_completed",
+    AgentCompleted "agent_completed",
+    AgentIdle "agent_idle",
+    PermissionPrompt "permission_prompt",
+    ElicitationDialog "elicitation_dialog",
+});

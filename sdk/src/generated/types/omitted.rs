@@ -11,10 +11,11 @@ pub enum OmittedBinaryOmittedReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    OmittedBinaryOmittedReason { TooLarge "too_large", AssetUnavailable
-    "asset_unavailable" }
-);
+string_enum!(OmittedBinaryOmittedReason {
+    TooLarge "too_large",
+    AssetUnavailable "asset_unavailable",
+});
+
 /// A binary result whose data was omitted from persistence due to the inline size limit
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -34,11 +35,15 @@ pub struct OmittedBinaryResult {
     /// Optional metadata from the producing tool.
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(
-    OmittedBinaryResult[] { Field type_ "type", Field mime_type "mimeType", Field
-    byte_length "byteLength", Field omitted_reason "omittedReason", Field description
-    "description", Field metadata "metadata" }
-);
+record!(OmittedBinaryResult {
+    Field type_ "type",
+    Field mime_type "mimeType",
+    Field byte_length "byteLength",
+    Field omitted_reason "omittedReason",
+    Field description "description",
+    Field metadata "metadata",
+});
+
 /// Binary result type discriminator. Use "image" for images and "resource" for other binary data.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -50,4 +55,7 @@ pub enum OmittedBinaryType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(OmittedBinaryType { Image "image", Resource "resource" });
+string_enum!(OmittedBinaryType {
+    Image "image",
+    Resource "resource",
+});

@@ -25,12 +25,18 @@ pub struct OpenCanvasInstance {
     /// Input supplied when the instance was opened
     pub input: Option<serde_json::Value>,
 }
-record!(
-    OpenCanvasInstance[] { Field instance_id "instanceId", Field extension_id
-    "extensionId", Field extension_name "extensionName", Field canvas_id "canvasId",
-    Field icon "icon", Field title "title", Field status "status", Field url "url", Field
-    input "input" }
-);
+record!(OpenCanvasInstance {
+    Field instance_id "instanceId",
+    Field extension_id "extensionId",
+    Field extension_name "extensionName",
+    Field canvas_id "canvasId",
+    Field icon "icon",
+    Field title "title",
+    Field status "status",
+    Field url "url",
+    Field input "input",
+});
+
 impl OpenCanvasInstance {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

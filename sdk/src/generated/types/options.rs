@@ -13,11 +13,12 @@ pub struct OptionsUpdateAdditionalContentExclusionPolicy {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    OptionsUpdateAdditionalContentExclusionPolicy[] { Field rules "rules", Field
-    last_updated_at "last_updated_at", Field scope "scope" } rest["rules",
-    "last_updated_at", "scope"]
-);
+record!(OptionsUpdateAdditionalContentExclusionPolicy {
+    Field rules "rules",
+    Field last_updated_at "last_updated_at",
+    Field scope "scope",
+} rest);
+
 impl OptionsUpdateAdditionalContentExclusionPolicy {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -34,6 +35,7 @@ impl OptionsUpdateAdditionalContentExclusionPolicy {
         }
     }
 }
+
 /// Single content-exclusion rule supplied to `session.options.update`, with paths, match conditions, and source.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -49,11 +51,13 @@ pub struct OptionsUpdateAdditionalContentExclusionPolicyRule {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    OptionsUpdateAdditionalContentExclusionPolicyRule[] { Field paths "paths", Field
-    if_any_match "ifAnyMatch", Field if_none_match "ifNoneMatch", Field source "source" }
-    rest["paths", "ifAnyMatch", "ifNoneMatch", "source"]
-);
+record!(OptionsUpdateAdditionalContentExclusionPolicyRule {
+    Field paths "paths",
+    Field if_any_match "ifAnyMatch",
+    Field if_none_match "ifNoneMatch",
+    Field source "source",
+} rest);
+
 impl OptionsUpdateAdditionalContentExclusionPolicyRule {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -82,6 +86,7 @@ impl OptionsUpdateAdditionalContentExclusionPolicyRule {
         self
     }
 }
+
 /// Source descriptor for a `session.options.update` content-exclusion rule, with source name and type.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -91,10 +96,11 @@ pub struct OptionsUpdateAdditionalContentExclusionPolicyRuleSource {
     /// Type of the policy source.
     pub type_: String,
 }
-record!(
-    OptionsUpdateAdditionalContentExclusionPolicyRuleSource[] { Field name "name", Field
-    type_ "type" }
-);
+record!(OptionsUpdateAdditionalContentExclusionPolicyRuleSource {
+    Field name "name",
+    Field type_ "type",
+});
+
 impl OptionsUpdateAdditionalContentExclusionPolicyRuleSource {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -105,6 +111,7 @@ impl OptionsUpdateAdditionalContentExclusionPolicyRuleSource {
         }
     }
 }
+
 /// Allowed values for the `OptionsUpdateAdditionalContentExclusionPolicyScope` enumeration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -116,9 +123,11 @@ pub enum OptionsUpdateAdditionalContentExclusionPolicyScope {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    OptionsUpdateAdditionalContentExclusionPolicyScope { Repo "repo", All "all" }
-);
+string_enum!(OptionsUpdateAdditionalContentExclusionPolicyScope {
+    Repo "repo",
+    All "all",
+});
+
 /// Context tier for models with tiered pricing. The session uses this to derive effective `modelCapabilitiesOverrides` so compaction, truncation, token display, and request limits honor the selected tier.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -130,7 +139,11 @@ pub enum OptionsUpdateContextTier {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(OptionsUpdateContextTier { Default "default", LongContext "long_context" });
+string_enum!(OptionsUpdateContextTier {
+    Default "default",
+    LongContext "long_context",
+});
+
 /// How env values are passed to MCP servers (`direct` inlines literal values; `indirect` resolves at launch).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -142,7 +155,11 @@ pub enum OptionsUpdateEnvValueMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(OptionsUpdateEnvValueMode { Direct "direct", Indirect "indirect" });
+string_enum!(OptionsUpdateEnvValueMode {
+    Direct "direct",
+    Indirect "indirect",
+});
+
 /// Reasoning summary mode for supported model clients.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -156,9 +173,12 @@ pub enum OptionsUpdateReasoningSummary {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    OptionsUpdateReasoningSummary { None "none", Concise "concise", Detailed "detailed" }
-);
+string_enum!(OptionsUpdateReasoningSummary {
+    None "none",
+    Concise "concise",
+    Detailed "detailed",
+});
+
 /// Controls how availableTools (allowlist) and excludedTools (denylist) combine when both are set.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -170,6 +190,7 @@ pub enum OptionsUpdateToolFilterPrecedence {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    OptionsUpdateToolFilterPrecedence { Available "available", Excluded "excluded" }
-);
+string_enum!(OptionsUpdateToolFilterPrecedence {
+    Available "available",
+    Excluded "excluded",
+});

@@ -6,6 +6,7 @@ use super::{
     TaskBlocker, UserToolSessionApproval, WorkflowPermissionOperation,
     WorkflowPermissionPhase,
 };
+
 /// Bounded runtime attribution, independent of free-text rationale. Telemetry revalidates this vocabulary before standard collection.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -19,11 +20,13 @@ pub struct PermissionApprovalEvaluation {
     /// Whether the request invoked the judge interface. A cached recommendation retains the original attempt fact. Omitted means unknown, including inherited outcomes.
     pub judge_attempted: Option<bool>,
 }
-record!(
-    PermissionApprovalEvaluation[] { Field reason_code "reasonCode", Field judge_status
-    "judgeStatus", Field evaluation_stage "evaluationStage", Field judge_attempted
-    "judgeAttempted" }
-);
+record!(PermissionApprovalEvaluation {
+    Field reason_code "reasonCode",
+    Field judge_status "judgeStatus",
+    Field evaluation_stage "evaluationStage",
+    Field judge_attempted "judgeAttempted",
+});
+
 /// Stage that produced this attribution.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -41,10 +44,14 @@ pub enum PermissionApprovalEvaluationEvaluationStage {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionApprovalEvaluationEvaluationStage { Unknown "unknown", NotReached
-    "not_reached", PreJudge "pre_judge", Judge "judge", Reuse "reuse" }
-);
+string_enum!(PermissionApprovalEvaluationEvaluationStage {
+    Unknown "unknown",
+    NotReached "not_reached",
+    PreJudge "pre_judge",
+    Judge "judge",
+    Reuse "reuse",
+});
+
 /// Status of the local judge interface, not proof of a model network call.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -64,10 +71,15 @@ pub enum PermissionApprovalEvaluationJudgeStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionApprovalEvaluationJudgeStatus { Unknown "unknown", NotCalled "not_called",
-    Completed "completed", Failed "failed", Cached "cached", Inherited "inherited" }
-);
+string_enum!(PermissionApprovalEvaluationJudgeStatus {
+    Unknown "unknown",
+    NotCalled "not_called",
+    Completed "completed",
+    Failed "failed",
+    Cached "cached",
+    Inherited "inherited",
+});
+
 /// Machine-readable runtime gate reason, never a command, path or human rationale.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -143,28 +155,43 @@ pub enum PermissionApprovalEvaluationReasonCode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionApprovalEvaluationReasonCode { Unknown "unknown", NotReached "not-reached",
-    Inactive "inactive", AuthorizationHistoryIncomplete
-    "authorization-history-incomplete", ManagedApprovalRequired
-    "managed-approval-required", ExtensionPermissionAccess "extension-permission-access",
-    SandboxBypass "sandbox-bypass", ActionTooLong "action-too-long", PathNotAuthorized
-    "path-not-authorized", ContentExcluded "content-excluded", InvalidWorkingDirectory
-    "invalid-working-directory", Unreadable "unreadable", NotRegularFile
-    "not-regular-file", TooLarge "too-large", NonUtf8 "non-utf8", InterpreterUnavailable
-    "interpreter-unavailable", InterpreterTooLarge "interpreter-too-large",
-    ShellEnvironmentUnreviewable "shell-environment-unreviewable", UnrepresentablePath
-    "unrepresentable-path", InterpreterWrappedScript "interpreter-wrapped-script",
+string_enum!(PermissionApprovalEvaluationReasonCode {
+    Unknown "unknown",
+    NotReached "not-reached",
+    Inactive "inactive",
+    AuthorizationHistoryIncomplete "authorization-history-incomplete",
+    ManagedApprovalRequired "managed-approval-required",
+    ExtensionPermissionAccess "extension-permission-access",
+    SandboxBypass "sandbox-bypass",
+    ActionTooLong "action-too-long",
+    PathNotAuthorized "path-not-authorized",
+    ContentExcluded "content-excluded",
+    InvalidWorkingDirectory "invalid-working-directory",
+    Unreadable "unreadable",
+    NotRegularFile "not-regular-file",
+    TooLarge "too-large",
+    NonUtf8 "non-utf8",
+    InterpreterUnavailable "interpreter-unavailable",
+    InterpreterTooLarge "interpreter-too-large",
+    ShellEnvironmentUnreviewable "shell-environment-unreviewable",
+    UnrepresentablePath "unrepresentable-path",
+    InterpreterWrappedScript "interpreter-wrapped-script",
     UnreviewableScriptInvocation "unreviewable-script-invocation",
-    ArgumentBindingUnreviewable "argument-binding-unreviewable", UnsupportedCommandShape
-    "unsupported-command-shape", UnsupportedSource "unsupported-source", DynamicSource
-    "dynamic-source", TooManySources "too-many-sources", ExecutableUnavailable
-    "executable-unavailable", ExecutableTooLarge "executable-too-large",
+    ArgumentBindingUnreviewable "argument-binding-unreviewable",
+    UnsupportedCommandShape "unsupported-command-shape",
+    UnsupportedSource "unsupported-source",
+    DynamicSource "dynamic-source",
+    TooManySources "too-many-sources",
+    ExecutableUnavailable "executable-unavailable",
+    ExecutableTooLarge "executable-too-large",
     MalformedScriptActionReview "malformed-script-action-review",
-    MalformedScriptActionManifest "malformed-script-action-manifest", Unavailable
-    "unavailable", JudgeVerdict "judge-verdict", JudgeError "judge-error", Inherited
-    "inherited" }
-);
+    MalformedScriptActionManifest "malformed-script-action-manifest",
+    Unavailable "unavailable",
+    JudgeVerdict "judge-verdict",
+    JudgeError "judge-error",
+    Inherited "inherited",
+});
+
 /// Permission response variant indicating the request was approved without persisting an approval rule.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -172,10 +199,10 @@ pub struct PermissionApproved {
     /// Whether a managed approval policy already handled this request
     pub managed_approval_handled: Option<bool>,
 }
-record!(
-    PermissionApproved["kind" "approved"] { Field managed_approval_handled
-    "managedApprovalHandled" }
-);
+record!(PermissionApproved ["kind" "approved"] {
+    Field managed_approval_handled "managedApprovalHandled",
+});
+
 /// Permission response variant that approves a request and persists the provided approval to a project location key.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -187,11 +214,12 @@ pub struct PermissionApprovedForLocation {
     /// Whether a managed approval policy already handled this request
     pub managed_approval_handled: Option<bool>,
 }
-record!(
-    PermissionApprovedForLocation["kind" "approved-for-location"] { Field approval
-    "approval", Field location_key "locationKey", Field managed_approval_handled
-    "managedApprovalHandled" }
-);
+record!(PermissionApprovedForLocation ["kind" "approved-for-location"] {
+    Field approval "approval",
+    Field location_key "locationKey",
+    Field managed_approval_handled "managedApprovalHandled",
+});
+
 /// Permission response variant that approves a request and remembers the provided approval for the rest of the session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -201,10 +229,11 @@ pub struct PermissionApprovedForSession {
     /// Whether a managed approval policy already handled this request
     pub managed_approval_handled: Option<bool>,
 }
-record!(
-    PermissionApprovedForSession["kind" "approved-for-session"] { Field approval
-    "approval", Field managed_approval_handled "managedApprovalHandled" }
-);
+record!(PermissionApprovedForSession ["kind" "approved-for-session"] {
+    Field approval "approval",
+    Field managed_approval_handled "managedApprovalHandled",
+});
+
 /// Permission response variant that approves a request and records file-tool read authority for specific directories in this logical session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -212,10 +241,10 @@ pub struct PermissionApprovedReadOnlyForSession {
     /// Canonical directories covered by the session read-only grant
     pub directories: Vec<String>,
 }
-record!(
-    PermissionApprovedReadOnlyForSession["kind" "approved-read-only-for-session"] { Field
-    directories "directories" }
-);
+record!(PermissionApprovedReadOnlyForSession ["kind" "approved-read-only-for-session"] {
+    Field directories "directories",
+});
+
 /// Historical decode-only contextual-assent marker. Current runtimes do not project it into the conversation or permission flow.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -231,10 +260,11 @@ pub struct PermissionAssentDetectedData {
     /// Experimental: it may change in any version of the CLI.
     pub turn_index: i64,
 }
-record!(
-    PermissionAssentDetectedData[] { Field request_id "requestId", Field turn_index
-    "turnIndex" }
-);
+record!(PermissionAssentDetectedData {
+    Field request_id "requestId",
+    Field turn_index "turnIndex",
+});
+
 /// Assisted-approval judge information attached to a permission request. Present only in assisted mode; its absence means the judge did not evaluate the request. The `recommendation` conveys the judge's disposition for this request.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -254,11 +284,15 @@ pub struct PermissionAssistedApproval {
     /// Classified cause of an `error` recommendation. Absent for every other recommendation.
     pub failure_reason: Option<AssistedApprovalJudgeFailureReason>,
 }
-record!(
-    PermissionAssistedApproval[] { Field evaluation_id "evaluationId", Field evaluation
-    "evaluation", Field recommendation "recommendation", Field reason "reason", Field
-    model "model", Field failure_reason "failureReason" }
-);
+record!(PermissionAssistedApproval {
+    Field evaluation_id "evaluationId",
+    Field evaluation "evaluation",
+    Field recommendation "recommendation",
+    Field reason "reason",
+    Field model "model",
+    Field failure_reason "failureReason",
+});
+
 /// Permission response variant indicating the request was cancelled before use, with an optional reason.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -266,7 +300,10 @@ pub struct PermissionCancelled {
     /// Optional explanation of why the request was cancelled
     pub reason: Option<String>,
 }
-record!(PermissionCancelled["kind" "cancelled"] { Field reason "reason" });
+record!(PermissionCancelled ["kind" "cancelled"] {
+    Field reason "reason",
+});
+
 /// Historical decode-only receipt from the retired Assisted Permissions authorization extractor. Current runtimes ignore it for permission decisions.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -290,10 +327,13 @@ pub struct PermissionCarriedForwardData {
     /// Experimental: it may change in any version of the CLI.
     pub decision_source: PermissionDecisionSource,
 }
-record!(
-    PermissionCarriedForwardData[] { Field request_id "requestId", Field tool_call_id
-    "toolCallId", Field record_id "recordId", Field decision_source "decisionSource" }
-);
+record!(PermissionCarriedForwardData {
+    Field request_id "requestId",
+    Field tool_call_id "toolCallId",
+    Field record_id "recordId",
+    Field decision_source "decisionSource",
+});
+
 /// Permission request completion notification signaling UI dismissal
 #[derive(Clone)]
 #[non_exhaustive]
@@ -313,11 +353,15 @@ pub struct PermissionCompletedData {
     /// Experimental: it may change in any version of the CLI.
     pub decision_source: Option<PermissionDecisionSource>,
 }
-record!(
-    PermissionCompletedData[] { Field request_id "requestId", Field tool_call_id
-    "toolCallId", Field recovery_episode_id "recoveryEpisodeId", Field blocker "blocker",
-    Field result "result", Field decision_source "decisionSource" }
-);
+record!(PermissionCompletedData {
+    Field request_id "requestId",
+    Field tool_call_id "toolCallId",
+    Field recovery_episode_id "recoveryEpisodeId",
+    Field blocker "blocker",
+    Field result "result",
+    Field decision_source "decisionSource",
+});
+
 /// Historical decode-only contextual authorization claim. Current runtimes preserve the payload but do not establish authority from it.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -349,11 +393,15 @@ pub struct PermissionContextualAuthorizationData {
     /// Experimental: it may change in any version of the CLI.
     pub span_end: i64,
 }
-record!(
-    PermissionContextualAuthorizationData[] { Field record_id "recordId", Field
-    request_id "requestId", Field turn_index "turnIndex", Field polarity "polarity",
-    Field span_start "spanStart", Field span_end "spanEnd" }
-);
+record!(PermissionContextualAuthorizationData {
+    Field record_id "recordId",
+    Field request_id "requestId",
+    Field turn_index "turnIndex",
+    Field polarity "polarity",
+    Field span_start "spanStart",
+    Field span_end "spanEnd",
+});
+
 /// The client's response to the pending permission prompt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -395,19 +443,25 @@ pub enum PermissionDecision {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    PermissionDecision "kind" { ApproveOnce "approve-once", ApproveForSession
-    "approve-for-session", ApproveReadOnlyForSession "approve-read-only-for-session",
-    ApproveForLocation "approve-for-location", ApprovePermanently "approve-permanently",
-    Reject "reject", UserNotAvailable "user-not-available", Approved "approved",
-    ApprovedForSession "approved-for-session", ApprovedForLocation
-    "approved-for-location", Cancelled "cancelled", DeniedByRules "denied-by-rules",
-    DeniedNoApprovalRuleAndCouldNotRequestFromUser
-    "denied-no-approval-rule-and-could-not-request-from-user", DeniedInteractivelyByUser
-    "denied-interactively-by-user", DeniedByContentExclusionPolicy
-    "denied-by-content-exclusion-policy", DeniedByPermissionRequestHook
-    "denied-by-permission-request-hook" }
-);
+tagged!(PermissionDecision "kind" {
+    ApproveOnce "approve-once",
+    ApproveForSession "approve-for-session",
+    ApproveReadOnlyForSession "approve-read-only-for-session",
+    ApproveForLocation "approve-for-location",
+    ApprovePermanently "approve-permanently",
+    Reject "reject",
+    UserNotAvailable "user-not-available",
+    Approved "approved",
+    ApprovedForSession "approved-for-session",
+    ApprovedForLocation "approved-for-location",
+    Cancelled "cancelled",
+    DeniedByRules "denied-by-rules",
+    DeniedNoApprovalRuleAndCouldNotRequestFromUser "denied-no-approval-rule-and-could-not-request-from-user",
+    DeniedInteractivelyByUser "denied-interactively-by-user",
+    DeniedByContentExclusionPolicy "denied-by-content-exclusion-policy",
+    DeniedByPermissionRequestHook "denied-by-permission-request-hook",
+});
+
 /// Permission-decision request variant to approve and persist a permission for a project location, with approval details and location key.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -417,10 +471,11 @@ pub struct PermissionDecisionApproveForLocation {
     /// Location key (git root or cwd) to persist the approval to
     pub location_key: String,
 }
-record!(
-    PermissionDecisionApproveForLocation["kind" "approve-for-location"] { Field approval
-    "approval", Field location_key "locationKey" }
-);
+record!(PermissionDecisionApproveForLocation ["kind" "approve-for-location"] {
+    Field approval "approval",
+    Field location_key "locationKey",
+});
+
 impl PermissionDecisionApproveForLocation {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -434,6 +489,7 @@ impl PermissionDecisionApproveForLocation {
         }
     }
 }
+
 /// Approval to persist for this location
 #[derive(Clone)]
 #[non_exhaustive]
@@ -465,13 +521,20 @@ pub enum PermissionDecisionApproveForLocationApproval {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    PermissionDecisionApproveForLocationApproval "kind" { Commands "commands", Read
-    "read", Write "write", Mcp "mcp", McpSampling "mcp-sampling", Memory "memory",
-    CustomTool "custom-tool", ExtensionManagement "extension-management", Workflow
-    "workflow", ExtensionPermissionAccess "extension-permission-access",
-    ExtensionEnvAccess "extension-env-access" }
-);
+tagged!(PermissionDecisionApproveForLocationApproval "kind" {
+    Commands "commands",
+    Read "read",
+    Write "write",
+    Mcp "mcp",
+    McpSampling "mcp-sampling",
+    Memory "memory",
+    CustomTool "custom-tool",
+    ExtensionManagement "extension-management",
+    Workflow "workflow",
+    ExtensionPermissionAccess "extension-permission-access",
+    ExtensionEnvAccess "extension-env-access",
+});
+
 /// Location-scoped approval details for specific command identifiers.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -479,10 +542,10 @@ pub struct PermissionDecisionApproveForLocationApprovalCommands {
     /// Command identifiers covered by this approval.
     pub command_identifiers: Vec<String>,
 }
-record!(
-    PermissionDecisionApproveForLocationApprovalCommands["kind" "commands"] { Field
-    command_identifiers "commandIdentifiers" }
-);
+record!(PermissionDecisionApproveForLocationApprovalCommands ["kind" "commands"] {
+    Field command_identifiers "commandIdentifiers",
+});
+
 impl PermissionDecisionApproveForLocationApprovalCommands {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -490,6 +553,7 @@ impl PermissionDecisionApproveForLocationApprovalCommands {
         Self { command_identifiers }
     }
 }
+
 /// Location-scoped approval details for a custom tool, keyed by tool name.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -497,10 +561,10 @@ pub struct PermissionDecisionApproveForLocationApprovalCustomTool {
     /// Custom tool name.
     pub tool_name: String,
 }
-record!(
-    PermissionDecisionApproveForLocationApprovalCustomTool["kind" "custom-tool"] { Field
-    tool_name "toolName" }
-);
+record!(PermissionDecisionApproveForLocationApprovalCustomTool ["kind" "custom-tool"] {
+    Field tool_name "toolName",
+});
+
 impl PermissionDecisionApproveForLocationApprovalCustomTool {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -510,6 +574,7 @@ impl PermissionDecisionApproveForLocationApprovalCustomTool {
         }
     }
 }
+
 /// Location-scoped approval details for an extension's access to sensitive environment variables, keyed by extension name and the exact set of variable names.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -519,11 +584,11 @@ pub struct PermissionDecisionApproveForLocationApprovalExtensionEnvAccess {
     /// Names of the sensitive environment variables this approval covers. Values are never persisted.
     pub environment_variables: Vec<String>,
 }
-record!(
-    PermissionDecisionApproveForLocationApprovalExtensionEnvAccess["kind"
-    "extension-env-access"] { Field extension_name "extensionName", Field
-    environment_variables "environmentVariables" }
-);
+record!(PermissionDecisionApproveForLocationApprovalExtensionEnvAccess ["kind" "extension-env-access"] {
+    Field extension_name "extensionName",
+    Field environment_variables "environmentVariables",
+});
+
 impl PermissionDecisionApproveForLocationApprovalExtensionEnvAccess {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -537,6 +602,7 @@ impl PermissionDecisionApproveForLocationApprovalExtensionEnvAccess {
         }
     }
 }
+
 /// Location-scoped approval details for extension-management operations, optionally narrowed by operation.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -544,10 +610,10 @@ pub struct PermissionDecisionApproveForLocationApprovalExtensionManagement {
     /// Optional operation identifier; when omitted, the approval covers all extension management operations.
     pub operation: Option<String>,
 }
-record!(
-    PermissionDecisionApproveForLocationApprovalExtensionManagement["kind"
-    "extension-management"] { Field operation "operation" }
-);
+record!(PermissionDecisionApproveForLocationApprovalExtensionManagement ["kind" "extension-management"] {
+    Field operation "operation",
+});
+
 impl PermissionDecisionApproveForLocationApprovalExtensionManagement {
     /// Sets [`operation`](Self::operation).
     #[inline]
@@ -556,6 +622,7 @@ impl PermissionDecisionApproveForLocationApprovalExtensionManagement {
         self
     }
 }
+
 /// Location-scoped approval details for an extension's permission-gated capability access, keyed by extension name.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -563,10 +630,10 @@ pub struct PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess
     /// Extension name.
     pub extension_name: String,
 }
-record!(
-    PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess["kind"
-    "extension-permission-access"] { Field extension_name "extensionName" }
-);
+record!(PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess ["kind" "extension-permission-access"] {
+    Field extension_name "extensionName",
+});
+
 impl PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -576,6 +643,7 @@ impl PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess {
         }
     }
 }
+
 /// Location-scoped approval details for an MCP server tool, or all tools on the server when `toolName` is null.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -585,10 +653,11 @@ pub struct PermissionDecisionApproveForLocationApprovalMcp {
     /// MCP tool name, or null to cover every tool on the server.
     pub tool_name: Option<String>,
 }
-record!(
-    PermissionDecisionApproveForLocationApprovalMcp["kind" "mcp"] { Field server_name
-    "serverName", Nullable tool_name "toolName" }
-);
+record!(PermissionDecisionApproveForLocationApprovalMcp ["kind" "mcp"] {
+    Field server_name "serverName",
+    Nullable tool_name "toolName",
+});
+
 impl PermissionDecisionApproveForLocationApprovalMcp {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -599,6 +668,7 @@ impl PermissionDecisionApproveForLocationApprovalMcp {
         }
     }
 }
+
 /// Location-scoped approval details for MCP sampling requests from a server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -606,10 +676,10 @@ pub struct PermissionDecisionApproveForLocationApprovalMcpSampling {
     /// MCP server name.
     pub server_name: String,
 }
-record!(
-    PermissionDecisionApproveForLocationApprovalMcpSampling["kind" "mcp-sampling"] {
-    Field server_name "serverName" }
-);
+record!(PermissionDecisionApproveForLocationApprovalMcpSampling ["kind" "mcp-sampling"] {
+    Field server_name "serverName",
+});
+
 impl PermissionDecisionApproveForLocationApprovalMcpSampling {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -619,16 +689,19 @@ impl PermissionDecisionApproveForLocationApprovalMcpSampling {
         }
     }
 }
+
 /// Location-scoped approval details for writes to long-term memory.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionDecisionApproveForLocationApprovalMemory {}
-record!(PermissionDecisionApproveForLocationApprovalMemory["kind" "memory"] {});
+record!(PermissionDecisionApproveForLocationApprovalMemory ["kind" "memory"] {});
+
 /// Location-scoped approval details for read-only filesystem operations.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionDecisionApproveForLocationApprovalRead {}
-record!(PermissionDecisionApproveForLocationApprovalRead["kind" "read"] {});
+record!(PermissionDecisionApproveForLocationApprovalRead ["kind" "read"] {});
+
 /// Location-scoped workflow approval, optionally narrowed by approval key.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -636,10 +709,10 @@ pub struct PermissionDecisionApproveForLocationApprovalWorkflow {
     /// Optional workflow operation name or canonical approval key; when omitted, the approval covers all workflow operations.
     pub approval_key: Option<String>,
 }
-record!(
-    PermissionDecisionApproveForLocationApprovalWorkflow["kind" "workflow"] { Field
-    approval_key "approvalKey" }
-);
+record!(PermissionDecisionApproveForLocationApprovalWorkflow ["kind" "workflow"] {
+    Field approval_key "approvalKey",
+});
+
 impl PermissionDecisionApproveForLocationApprovalWorkflow {
     /// Sets [`approval_key`](Self::approval_key).
     #[inline]
@@ -648,11 +721,13 @@ impl PermissionDecisionApproveForLocationApprovalWorkflow {
         self
     }
 }
+
 /// Location-scoped approval details for filesystem write operations.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionDecisionApproveForLocationApprovalWrite {}
-record!(PermissionDecisionApproveForLocationApprovalWrite["kind" "write"] {});
+record!(PermissionDecisionApproveForLocationApprovalWrite ["kind" "write"] {});
+
 /// Permission-decision request variant to approve for the rest of the session, with optional tool approval or URL domain.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -662,10 +737,11 @@ pub struct PermissionDecisionApproveForSession {
     /// URL domain to approve for the rest of the session (URL prompts only)
     pub domain: Option<String>,
 }
-record!(
-    PermissionDecisionApproveForSession["kind" "approve-for-session"] { Field approval
-    "approval", Field domain "domain" }
-);
+record!(PermissionDecisionApproveForSession ["kind" "approve-for-session"] {
+    Field approval "approval",
+    Field domain "domain",
+});
+
 impl PermissionDecisionApproveForSession {
     /// Sets [`approval`](Self::approval).
     #[inline]
@@ -683,6 +759,7 @@ impl PermissionDecisionApproveForSession {
         self
     }
 }
+
 /// Session-scoped approval to remember (tool prompts only; omitted for path/url prompts)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -714,13 +791,20 @@ pub enum PermissionDecisionApproveForSessionApproval {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    PermissionDecisionApproveForSessionApproval "kind" { Commands "commands", Read
-    "read", Write "write", Mcp "mcp", McpSampling "mcp-sampling", Memory "memory",
-    CustomTool "custom-tool", ExtensionManagement "extension-management", Workflow
-    "workflow", ExtensionPermissionAccess "extension-permission-access",
-    ExtensionEnvAccess "extension-env-access" }
-);
+tagged!(PermissionDecisionApproveForSessionApproval "kind" {
+    Commands "commands",
+    Read "read",
+    Write "write",
+    Mcp "mcp",
+    McpSampling "mcp-sampling",
+    Memory "memory",
+    CustomTool "custom-tool",
+    ExtensionManagement "extension-management",
+    Workflow "workflow",
+    ExtensionPermissionAccess "extension-permission-access",
+    ExtensionEnvAccess "extension-env-access",
+});
+
 /// Session-scoped approval details for specific command identifiers.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -728,10 +812,10 @@ pub struct PermissionDecisionApproveForSessionApprovalCommands {
     /// Command identifiers covered by this approval.
     pub command_identifiers: Vec<String>,
 }
-record!(
-    PermissionDecisionApproveForSessionApprovalCommands["kind" "commands"] { Field
-    command_identifiers "commandIdentifiers" }
-);
+record!(PermissionDecisionApproveForSessionApprovalCommands ["kind" "commands"] {
+    Field command_identifiers "commandIdentifiers",
+});
+
 impl PermissionDecisionApproveForSessionApprovalCommands {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -739,6 +823,7 @@ impl PermissionDecisionApproveForSessionApprovalCommands {
         Self { command_identifiers }
     }
 }
+
 /// Session-scoped approval details for a custom tool, keyed by tool name.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -746,10 +831,10 @@ pub struct PermissionDecisionApproveForSessionApprovalCustomTool {
     /// Custom tool name.
     pub tool_name: String,
 }
-record!(
-    PermissionDecisionApproveForSessionApprovalCustomTool["kind" "custom-tool"] { Field
-    tool_name "toolName" }
-);
+record!(PermissionDecisionApproveForSessionApprovalCustomTool ["kind" "custom-tool"] {
+    Field tool_name "toolName",
+});
+
 impl PermissionDecisionApproveForSessionApprovalCustomTool {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -759,6 +844,7 @@ impl PermissionDecisionApproveForSessionApprovalCustomTool {
         }
     }
 }
+
 /// Session-scoped approval details for an extension's access to sensitive environment variables, keyed by extension name and the exact set of variable names.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -768,11 +854,11 @@ pub struct PermissionDecisionApproveForSessionApprovalExtensionEnvAccess {
     /// Names of the sensitive environment variables this approval covers. Values are never persisted.
     pub environment_variables: Vec<String>,
 }
-record!(
-    PermissionDecisionApproveForSessionApprovalExtensionEnvAccess["kind"
-    "extension-env-access"] { Field extension_name "extensionName", Field
-    environment_variables "environmentVariables" }
-);
+record!(PermissionDecisionApproveForSessionApprovalExtensionEnvAccess ["kind" "extension-env-access"] {
+    Field extension_name "extensionName",
+    Field environment_variables "environmentVariables",
+});
+
 impl PermissionDecisionApproveForSessionApprovalExtensionEnvAccess {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -786,6 +872,7 @@ impl PermissionDecisionApproveForSessionApprovalExtensionEnvAccess {
         }
     }
 }
+
 /// Session-scoped approval details for extension-management operations, optionally narrowed by operation.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -793,10 +880,10 @@ pub struct PermissionDecisionApproveForSessionApprovalExtensionManagement {
     /// Optional operation identifier; when omitted, the approval covers all extension management operations.
     pub operation: Option<String>,
 }
-record!(
-    PermissionDecisionApproveForSessionApprovalExtensionManagement["kind"
-    "extension-management"] { Field operation "operation" }
-);
+record!(PermissionDecisionApproveForSessionApprovalExtensionManagement ["kind" "extension-management"] {
+    Field operation "operation",
+});
+
 impl PermissionDecisionApproveForSessionApprovalExtensionManagement {
     /// Sets [`operation`](Self::operation).
     #[inline]
@@ -805,6 +892,7 @@ impl PermissionDecisionApproveForSessionApprovalExtensionManagement {
         self
     }
 }
+
 /// Session-scoped approval details for an extension's permission-gated capability access, keyed by extension name.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -812,10 +900,10 @@ pub struct PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess 
     /// Extension name.
     pub extension_name: String,
 }
-record!(
-    PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess["kind"
-    "extension-permission-access"] { Field extension_name "extensionName" }
-);
+record!(PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess ["kind" "extension-permission-access"] {
+    Field extension_name "extensionName",
+});
+
 impl PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -825,6 +913,7 @@ impl PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess {
         }
     }
 }
+
 /// Session-scoped approval details for an MCP server tool, or all tools on the server when `toolName` is null.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -834,10 +923,11 @@ pub struct PermissionDecisionApproveForSessionApprovalMcp {
     /// MCP tool name, or null to cover every tool on the server.
     pub tool_name: Option<String>,
 }
-record!(
-    PermissionDecisionApproveForSessionApprovalMcp["kind" "mcp"] { Field server_name
-    "serverName", Nullable tool_name "toolName" }
-);
+record!(PermissionDecisionApproveForSessionApprovalMcp ["kind" "mcp"] {
+    Field server_name "serverName",
+    Nullable tool_name "toolName",
+});
+
 impl PermissionDecisionApproveForSessionApprovalMcp {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -848,6 +938,7 @@ impl PermissionDecisionApproveForSessionApprovalMcp {
         }
     }
 }
+
 /// Session-scoped approval details for MCP sampling requests from a server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -855,10 +946,10 @@ pub struct PermissionDecisionApproveForSessionApprovalMcpSampling {
     /// MCP server name.
     pub server_name: String,
 }
-record!(
-    PermissionDecisionApproveForSessionApprovalMcpSampling["kind" "mcp-sampling"] { Field
-    server_name "serverName" }
-);
+record!(PermissionDecisionApproveForSessionApprovalMcpSampling ["kind" "mcp-sampling"] {
+    Field server_name "serverName",
+});
+
 impl PermissionDecisionApproveForSessionApprovalMcpSampling {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -868,16 +959,19 @@ impl PermissionDecisionApproveForSessionApprovalMcpSampling {
         }
     }
 }
+
 /// Session-scoped approval details for writes to long-term memory.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionDecisionApproveForSessionApprovalMemory {}
-record!(PermissionDecisionApproveForSessionApprovalMemory["kind" "memory"] {});
+record!(PermissionDecisionApproveForSessionApprovalMemory ["kind" "memory"] {});
+
 /// Session-scoped approval details for read-only filesystem operations.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionDecisionApproveForSessionApprovalRead {}
-record!(PermissionDecisionApproveForSessionApprovalRead["kind" "read"] {});
+record!(PermissionDecisionApproveForSessionApprovalRead ["kind" "read"] {});
+
 /// Session-scoped workflow approval, optionally narrowed by approval key.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -885,10 +979,10 @@ pub struct PermissionDecisionApproveForSessionApprovalWorkflow {
     /// Optional workflow operation name or canonical approval key; when omitted, the approval covers all workflow operations.
     pub approval_key: Option<String>,
 }
-record!(
-    PermissionDecisionApproveForSessionApprovalWorkflow["kind" "workflow"] { Field
-    approval_key "approvalKey" }
-);
+record!(PermissionDecisionApproveForSessionApprovalWorkflow ["kind" "workflow"] {
+    Field approval_key "approvalKey",
+});
+
 impl PermissionDecisionApproveForSessionApprovalWorkflow {
     /// Sets [`approval_key`](Self::approval_key).
     #[inline]
@@ -897,11 +991,13 @@ impl PermissionDecisionApproveForSessionApprovalWorkflow {
         self
     }
 }
+
 /// Session-scoped approval details for filesystem write operations.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionDecisionApproveForSessionApprovalWrite {}
-record!(PermissionDecisionApproveForSessionApprovalWrite["kind" "write"] {});
+record!(PermissionDecisionApproveForSessionApprovalWrite ["kind" "write"] {});
+
 /// Permission-decision request variant to approve only the current permission request.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -909,10 +1005,10 @@ pub struct PermissionDecisionApproveOnce {
     /// True only when a host surfaced this request to a user who approved it.
     pub approved_interactively: Option<bool>,
 }
-record!(
-    PermissionDecisionApproveOnce["kind" "approve-once"] { Field approved_interactively
-    "approvedInteractively" }
-);
+record!(PermissionDecisionApproveOnce ["kind" "approve-once"] {
+    Field approved_interactively "approvedInteractively",
+});
+
 impl PermissionDecisionApproveOnce {
     /// Sets [`approved_interactively`](Self::approved_interactively).
     #[inline]
@@ -921,6 +1017,7 @@ impl PermissionDecisionApproveOnce {
         self
     }
 }
+
 /// Permission-decision request variant to permanently approve a URL domain across sessions.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -928,10 +1025,10 @@ pub struct PermissionDecisionApprovePermanently {
     /// URL domain to approve permanently
     pub domain: String,
 }
-record!(
-    PermissionDecisionApprovePermanently["kind" "approve-permanently"] { Field domain
-    "domain" }
-);
+record!(PermissionDecisionApprovePermanently ["kind" "approve-permanently"] {
+    Field domain "domain",
+});
+
 impl PermissionDecisionApprovePermanently {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -939,6 +1036,7 @@ impl PermissionDecisionApprovePermanently {
         Self { domain: domain.into() }
     }
 }
+
 /// Approve file-tool read access to specific directories for this logical session, including continuation or resume.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -946,10 +1044,10 @@ pub struct PermissionDecisionApproveReadOnlyForSession {
     /// Canonical directories covered by the read-only grant
     pub directories: Vec<String>,
 }
-record!(
-    PermissionDecisionApproveReadOnlyForSession["kind" "approve-read-only-for-session"] {
-    Field directories "directories" }
-);
+record!(PermissionDecisionApproveReadOnlyForSession ["kind" "approve-read-only-for-session"] {
+    Field directories "directories",
+});
+
 impl PermissionDecisionApproveReadOnlyForSession {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -957,11 +1055,13 @@ impl PermissionDecisionApproveReadOnlyForSession {
         Self { directories }
     }
 }
+
 /// Permission-decision variant indicating the request was approved.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionDecisionApproved {}
-record!(PermissionDecisionApproved["kind" "approved"] {});
+record!(PermissionDecisionApproved ["kind" "approved"] {});
+
 /// Permission-decision variant indicating approval was persisted for a project location, with approval details and location key.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -971,10 +1071,11 @@ pub struct PermissionDecisionApprovedForLocation {
     /// The location key (git root or cwd) to persist the approval to
     pub location_key: String,
 }
-record!(
-    PermissionDecisionApprovedForLocation["kind" "approved-for-location"] { Field
-    approval "approval", Field location_key "locationKey" }
-);
+record!(PermissionDecisionApprovedForLocation ["kind" "approved-for-location"] {
+    Field approval "approval",
+    Field location_key "locationKey",
+});
+
 impl PermissionDecisionApprovedForLocation {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -988,6 +1089,7 @@ impl PermissionDecisionApprovedForLocation {
         }
     }
 }
+
 /// Permission-decision variant indicating approval was remembered for the session, with approval details.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -995,10 +1097,10 @@ pub struct PermissionDecisionApprovedForSession {
     /// The approval to add as a session-scoped rule
     pub approval: UserToolSessionApproval,
 }
-record!(
-    PermissionDecisionApprovedForSession["kind" "approved-for-session"] { Field approval
-    "approval" }
-);
+record!(PermissionDecisionApprovedForSession ["kind" "approved-for-session"] {
+    Field approval "approval",
+});
+
 impl PermissionDecisionApprovedForSession {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1006,6 +1108,7 @@ impl PermissionDecisionApprovedForSession {
         Self { approval }
     }
 }
+
 /// Permission-decision variant indicating the request was cancelled before use, with an optional reason.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1013,7 +1116,10 @@ pub struct PermissionDecisionCancelled {
     /// Optional explanation of why the request was cancelled
     pub reason: Option<String>,
 }
-record!(PermissionDecisionCancelled["kind" "cancelled"] { Field reason "reason" });
+record!(PermissionDecisionCancelled ["kind" "cancelled"] {
+    Field reason "reason",
+});
+
 impl PermissionDecisionCancelled {
     /// Sets [`reason`](Self::reason).
     #[inline]
@@ -1022,6 +1128,7 @@ impl PermissionDecisionCancelled {
         self
     }
 }
+
 /// Optional informational context describing how and where the permission decision was made. This does not affect permission behavior.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1037,11 +1144,14 @@ pub struct PermissionDecisionContext {
     /// Optional user-authored explanation of this decision, independent of approval scope. Collected only in restricted telemetry for accepted human responses to Assisted Permissions prompts. Never persisted in session history, sent to the agent or judge, or used to create approval rules. Existing rejection feedback is separate.
     pub user_feedback: Option<String>,
 }
-record!(
-    PermissionDecisionContext[] { Field outcome "outcome", Field source "source", Field
-    surface "surface", Field response_capability "responseCapability", Field
-    user_feedback "userFeedback" }
-);
+record!(PermissionDecisionContext {
+    Field outcome "outcome",
+    Field source "source",
+    Field surface "surface",
+    Field response_capability "responseCapability",
+    Field user_feedback "userFeedback",
+});
+
 impl PermissionDecisionContext {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1074,6 +1184,7 @@ impl PermissionDecisionContext {
         self
     }
 }
+
 /// Permission-decision variant indicating denial by content-exclusion policy, with path and message.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1083,10 +1194,11 @@ pub struct PermissionDecisionDeniedByContentExclusionPolicy {
     /// Human-readable explanation of why the path was excluded
     pub message: String,
 }
-record!(
-    PermissionDecisionDeniedByContentExclusionPolicy["kind"
-    "denied-by-content-exclusion-policy"] { Field path "path", Field message "message" }
-);
+record!(PermissionDecisionDeniedByContentExclusionPolicy ["kind" "denied-by-content-exclusion-policy"] {
+    Field path "path",
+    Field message "message",
+});
+
 impl PermissionDecisionDeniedByContentExclusionPolicy {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1097,6 +1209,7 @@ impl PermissionDecisionDeniedByContentExclusionPolicy {
         }
     }
 }
+
 /// Permission-decision variant indicating denial by a permission request hook, with optional message and interrupt flag.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1106,11 +1219,11 @@ pub struct PermissionDecisionDeniedByPermissionRequestHook {
     /// Whether to interrupt the current agent turn
     pub interrupt: Option<bool>,
 }
-record!(
-    PermissionDecisionDeniedByPermissionRequestHook["kind"
-    "denied-by-permission-request-hook"] { Field message "message", Field interrupt
-    "interrupt" }
-);
+record!(PermissionDecisionDeniedByPermissionRequestHook ["kind" "denied-by-permission-request-hook"] {
+    Field message "message",
+    Field interrupt "interrupt",
+});
+
 impl PermissionDecisionDeniedByPermissionRequestHook {
     /// Sets [`message`](Self::message).
     #[inline]
@@ -1125,6 +1238,7 @@ impl PermissionDecisionDeniedByPermissionRequestHook {
         self
     }
 }
+
 /// Permission-decision variant indicating explicit denial by permission rules, with the matching rules.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1132,9 +1246,10 @@ pub struct PermissionDecisionDeniedByRules {
     /// Rules that denied the request
     pub rules: Vec<PermissionRule>,
 }
-record!(
-    PermissionDecisionDeniedByRules["kind" "denied-by-rules"] { Field rules "rules" }
-);
+record!(PermissionDecisionDeniedByRules ["kind" "denied-by-rules"] {
+    Field rules "rules",
+});
+
 impl PermissionDecisionDeniedByRules {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1142,6 +1257,7 @@ impl PermissionDecisionDeniedByRules {
         Self { rules }
     }
 }
+
 /// Permission-decision variant indicating the user denied an interactive prompt, with optional feedback and force-reject flag.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1151,10 +1267,11 @@ pub struct PermissionDecisionDeniedInteractivelyByUser {
     /// Whether to force-reject the current agent turn
     pub force_reject: Option<bool>,
 }
-record!(
-    PermissionDecisionDeniedInteractivelyByUser["kind" "denied-interactively-by-user"] {
-    Field feedback "feedback", Field force_reject "forceReject" }
-);
+record!(PermissionDecisionDeniedInteractivelyByUser ["kind" "denied-interactively-by-user"] {
+    Field feedback "feedback",
+    Field force_reject "forceReject",
+});
+
 impl PermissionDecisionDeniedInteractivelyByUser {
     /// Sets [`feedback`](Self::feedback).
     #[inline]
@@ -1169,14 +1286,13 @@ impl PermissionDecisionDeniedInteractivelyByUser {
         self
     }
 }
+
 /// Permission-decision variant indicating no approval rule matched and user confirmation was unavailable.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionDecisionDeniedNoApprovalRuleAndCouldNotRequestFromUser {}
-record!(
-    PermissionDecisionDeniedNoApprovalRuleAndCouldNotRequestFromUser["kind"
-    "denied-no-approval-rule-and-could-not-request-from-user"] {}
-);
+record!(PermissionDecisionDeniedNoApprovalRuleAndCouldNotRequestFromUser ["kind" "denied-no-approval-rule-and-could-not-request-from-user"] {});
+
 /// Disposition of a permission request as observed by the responding client.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1190,10 +1306,12 @@ pub enum PermissionDecisionOutcome {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionDecisionOutcome { AutoApproved "auto_approved", AutopilotDenied
-    "autopilot_denied", PromptedUser "prompted_user" }
-);
+string_enum!(PermissionDecisionOutcome {
+    AutoApproved "auto_approved",
+    AutopilotDenied "autopilot_denied",
+    PromptedUser "prompted_user",
+});
+
 /// Permission-decision request variant to reject a pending permission request, with optional feedback.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1201,7 +1319,10 @@ pub struct PermissionDecisionReject {
     /// Optional feedback explaining the rejection
     pub feedback: Option<String>,
 }
-record!(PermissionDecisionReject["kind" "reject"] { Field feedback "feedback" });
+record!(PermissionDecisionReject ["kind" "reject"] {
+    Field feedback "feedback",
+});
+
 impl PermissionDecisionReject {
     /// Sets [`feedback`](Self::feedback).
     #[inline]
@@ -1210,6 +1331,7 @@ impl PermissionDecisionReject {
         self
     }
 }
+
 /// Pending permission request ID and the decision to apply (approve/reject and scope).
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1223,10 +1345,12 @@ pub struct PermissionDecisionRequest {
     /// Optional informational context describing how and where this response was made. Omit it to preserve legacy behavior without attributing an origin.
     pub decision_context: Option<PermissionDecisionContext>,
 }
-record!(
-    PermissionDecisionRequest[] { Field request_id "requestId", Field result "result",
-    Field decision_context "decisionContext" }
-);
+record!(PermissionDecisionRequest {
+    Field request_id "requestId",
+    Field result "result",
+    Field decision_context "decisionContext",
+});
+
 impl PermissionDecisionRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1247,6 +1371,7 @@ impl PermissionDecisionRequest {
         self
     }
 }
+
 /// Controlled reason or actor responsible for a permission response.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1264,11 +1389,14 @@ pub enum PermissionDecisionSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionDecisionSource { AssistedApproval "assisted_approval", HumanResponse
-    "human_response", HostPolicy "host_policy", UnattendedFallback "unattended_fallback",
-    AuthorizationCarryForward "authorization_carry_forward" }
-);
+string_enum!(PermissionDecisionSource {
+    AssistedApproval "assisted_approval",
+    HumanResponse "human_response",
+    HostPolicy "host_policy",
+    UnattendedFallback "unattended_fallback",
+    AuthorizationCarryForward "authorization_carry_forward",
+});
+
 /// Client surface that submitted a permission response.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1286,15 +1414,20 @@ pub enum PermissionDecisionSurface {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionDecisionSurface { Tui "tui", PromptMode "prompt_mode", CopilotApp
-    "copilot_app", Acp "acp", Sdk "sdk" }
-);
+string_enum!(PermissionDecisionSurface {
+    Tui "tui",
+    PromptMode "prompt_mode",
+    CopilotApp "copilot_app",
+    Acp "acp",
+    Sdk "sdk",
+});
+
 /// Permission-decision variant indicating no user was available to confirm the request.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionDecisionUserNotAvailable {}
-record!(PermissionDecisionUserNotAvailable["kind" "user-not-available"] {});
+record!(PermissionDecisionUserNotAvailable ["kind" "user-not-available"] {});
+
 /// Permission response variant denying a path under content exclusion policy, with the path and message.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1304,10 +1437,11 @@ pub struct PermissionDeniedByContentExclusionPolicy {
     /// Human-readable explanation of why the path was excluded
     pub message: String,
 }
-record!(
-    PermissionDeniedByContentExclusionPolicy["kind" "denied-by-content-exclusion-policy"]
-    { Field path "path", Field message "message" }
-);
+record!(PermissionDeniedByContentExclusionPolicy ["kind" "denied-by-content-exclusion-policy"] {
+    Field path "path",
+    Field message "message",
+});
+
 /// Permission response variant denied by a permission-request hook, with optional message and interrupt flag.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1317,10 +1451,11 @@ pub struct PermissionDeniedByPermissionRequestHook {
     /// Whether to interrupt the current agent turn
     pub interrupt: Option<bool>,
 }
-record!(
-    PermissionDeniedByPermissionRequestHook["kind" "denied-by-permission-request-hook"] {
-    Field message "message", Field interrupt "interrupt" }
-);
+record!(PermissionDeniedByPermissionRequestHook ["kind" "denied-by-permission-request-hook"] {
+    Field message "message",
+    Field interrupt "interrupt",
+});
+
 /// Permission response variant denied because matching approval rules explicitly blocked the request.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1328,7 +1463,10 @@ pub struct PermissionDeniedByRules {
     /// Rules that denied the request
     pub rules: Vec<PermissionRule>,
 }
-record!(PermissionDeniedByRules["kind" "denied-by-rules"] { Field rules "rules" });
+record!(PermissionDeniedByRules ["kind" "denied-by-rules"] {
+    Field rules "rules",
+});
+
 /// Permission response variant denied in an interactive user prompt, with optional feedback and force-reject flag.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1338,18 +1476,17 @@ pub struct PermissionDeniedInteractivelyByUser {
     /// Whether to force-reject the current agent turn
     pub force_reject: Option<bool>,
 }
-record!(
-    PermissionDeniedInteractivelyByUser["kind" "denied-interactively-by-user"] { Field
-    feedback "feedback", Field force_reject "forceReject" }
-);
+record!(PermissionDeniedInteractivelyByUser ["kind" "denied-interactively-by-user"] {
+    Field feedback "feedback",
+    Field force_reject "forceReject",
+});
+
 /// Permission response variant denied because no approval rule matched and user confirmation was unavailable.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionDeniedNoApprovalRuleAndCouldNotRequestFromUser {}
-record!(
-    PermissionDeniedNoApprovalRuleAndCouldNotRequestFromUser["kind"
-    "denied-no-approval-rule-and-could-not-request-from-user"] {}
-);
+record!(PermissionDeniedNoApprovalRuleAndCouldNotRequestFromUser ["kind" "denied-no-approval-rule-and-could-not-request-from-user"] {});
+
 /// Details of the permission being requested
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1381,12 +1518,21 @@ pub enum PermissionDetails {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    PermissionDetails "kind" { Shell "shell", Write "write", Read "read", Mcp "mcp", Url
-    "url", Memory "memory", CustomTool "custom-tool", Hook "hook", ExtensionManagement
-    "extension-management", Workflow "workflow", ExtensionPermissionAccess
-    "extension-permission-access", ExtensionEnvAccess "extension-env-access" }
-);
+tagged!(PermissionDetails "kind" {
+    Shell "shell",
+    Write "write",
+    Read "read",
+    Mcp "mcp",
+    Url "url",
+    Memory "memory",
+    CustomTool "custom-tool",
+    Hook "hook",
+    ExtensionManagement "extension-management",
+    Workflow "workflow",
+    ExtensionPermissionAccess "extension-permission-access",
+    ExtensionEnvAccess "extension-env-access",
+});
+
 /// Location-scoped tool approval to persist.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1398,10 +1544,11 @@ pub struct PermissionLocationAddToolApprovalParams {
     /// Tool approval to persist and apply
     pub approval: PermissionsLocationsAddToolApprovalDetails,
 }
-record!(
-    PermissionLocationAddToolApprovalParams[] { Field location_key "locationKey", Field
-    approval "approval" }
-);
+record!(PermissionLocationAddToolApprovalParams {
+    Field location_key "locationKey",
+    Field approval "approval",
+});
+
 impl PermissionLocationAddToolApprovalParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1415,6 +1562,7 @@ impl PermissionLocationAddToolApprovalParams {
         }
     }
 }
+
 /// Working directory to load persisted location permissions for.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1424,7 +1572,10 @@ pub struct PermissionLocationApplyParams {
     /// Working directory whose persisted location permissions should be applied
     pub working_directory: String,
 }
-record!(PermissionLocationApplyParams[] { Field working_directory "workingDirectory" });
+record!(PermissionLocationApplyParams {
+    Field working_directory "workingDirectory",
+});
+
 impl PermissionLocationApplyParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1434,6 +1585,7 @@ impl PermissionLocationApplyParams {
         }
     }
 }
+
 /// Summary of persisted location permissions applied to the session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1451,12 +1603,15 @@ pub struct PermissionLocationApplyResult {
     /// Location-scoped rules applied to the live permission service
     pub applied_rules: Vec<PermissionRule>,
 }
-record!(
-    PermissionLocationApplyResult[] { Field location_key "locationKey", Field
-    location_type "locationType", Field changed "changed", Field applied_rule_count
-    "appliedRuleCount", Field applied_directory_count "appliedDirectoryCount", Field
-    applied_rules "appliedRules" }
-);
+record!(PermissionLocationApplyResult {
+    Field location_key "locationKey",
+    Field location_type "locationType",
+    Field changed "changed",
+    Field applied_rule_count "appliedRuleCount",
+    Field applied_directory_count "appliedDirectoryCount",
+    Field applied_rules "appliedRules",
+});
+
 /// Working directory to resolve into a location-permissions key.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1466,9 +1621,10 @@ pub struct PermissionLocationResolveParams {
     /// Working directory whose permission location should be resolved
     pub working_directory: String,
 }
-record!(
-    PermissionLocationResolveParams[] { Field working_directory "workingDirectory" }
-);
+record!(PermissionLocationResolveParams {
+    Field working_directory "workingDirectory",
+});
+
 impl PermissionLocationResolveParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1478,6 +1634,7 @@ impl PermissionLocationResolveParams {
         }
     }
 }
+
 /// Resolved location-permissions key and type.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1487,10 +1644,11 @@ pub struct PermissionLocationResolveResult {
     /// Whether the location is a git repo or directory
     pub location_type: PermissionLocationType,
 }
-record!(
-    PermissionLocationResolveResult[] { Field location_key "locationKey", Field
-    location_type "locationType" }
-);
+record!(PermissionLocationResolveResult {
+    Field location_key "locationKey",
+    Field location_type "locationType",
+});
+
 /// Whether the location is a git repo or directory
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1502,7 +1660,11 @@ pub enum PermissionLocationType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(PermissionLocationType { Repo "repo", Dir "dir" });
+string_enum!(PermissionLocationType {
+    Repo "repo",
+    Dir "dir",
+});
+
 /// Historical decode-only claim from the retired Assisted Permissions authorization extractor. Current runtimes preserve the payload but do not establish authority from it.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1546,12 +1708,18 @@ pub struct PermissionMessageAuthorizationData {
     /// Experimental: it may change in any version of the CLI.
     pub world: Option<serde_json::Value>,
 }
-record!(
-    PermissionMessageAuthorizationData[] { Field record_id "recordId", Field turn_index
-    "turnIndex", Field polarity "polarity", Field action_class "actionClass", Field
-    span_start "spanStart", Field span_end "spanEnd", Field target_members
-    "targetMembers", Field task "task", Field world "world" }
-);
+record!(PermissionMessageAuthorizationData {
+    Field record_id "recordId",
+    Field turn_index "turnIndex",
+    Field polarity "polarity",
+    Field action_class "actionClass",
+    Field span_start "spanStart",
+    Field span_end "spanEnd",
+    Field target_members "targetMembers",
+    Field task "task",
+    Field world "world",
+});
+
 /// Historical decode-only degradation marker from the retired extractor. Current runtimes ignore it for permission decisions.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1563,7 +1731,10 @@ pub struct PermissionMessageAuthorizationDegradedData {
     /// Experimental: it may change in any version of the CLI.
     pub turn_index: i64,
 }
-record!(PermissionMessageAuthorizationDegradedData[] { Field turn_index "turnIndex" });
+record!(PermissionMessageAuthorizationDegradedData {
+    Field turn_index "turnIndex",
+});
+
 /// Direction stored in a historical extractor claim. Current runtimes do not apply it.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1577,7 +1748,11 @@ pub enum PermissionMessageAuthorizationPolarity {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(PermissionMessageAuthorizationPolarity { Grant "grant", Denial "denial" });
+string_enum!(PermissionMessageAuthorizationPolarity {
+    Grant "grant",
+    Denial "denial",
+});
+
 /// Historical decode-only extractor progress marker. Current runtimes do not run or resume extraction from it.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1593,10 +1768,11 @@ pub struct PermissionMessageAuthorizationReadData {
     /// Experimental: it may change in any version of the CLI.
     pub activates_extraction: Option<bool>,
 }
-record!(
-    PermissionMessageAuthorizationReadData[] { Field turn_index "turnIndex", Field
-    activates_extraction "activatesExtraction" }
-);
+record!(PermissionMessageAuthorizationReadData {
+    Field turn_index "turnIndex",
+    Field activates_extraction "activatesExtraction",
+});
+
 /// Current or requested permission mode.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1612,9 +1788,12 @@ pub enum PermissionMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionMode { Manual "manual", Assisted "assisted", AllowAll "allow-all" }
-);
+string_enum!(PermissionMode {
+    Manual "manual",
+    Assisted "assisted",
+    AllowAll "allow-all",
+});
+
 /// Optional source for permission-mode telemetry. `organization_targeting` is reserved for startup selection after the authenticated account matches an organization targeting policy; SDK callers default to `rpc` and cannot claim targeting provenance.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1636,11 +1815,15 @@ pub enum PermissionModeSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionModeSource { CliFlag "cli_flag", SlashCommand "slash_command",
-    AutopilotConfirmation "autopilot_confirmation", UserSetting "user_setting",
-    OrganizationTargeting "organization_targeting", Rpc "rpc" }
-);
+string_enum!(PermissionModeSource {
+    CliFlag "cli_flag",
+    SlashCommand "slash_command",
+    AutopilotConfirmation "autopilot_confirmation",
+    UserSetting "user_setting",
+    OrganizationTargeting "organization_targeting",
+    Rpc "rpc",
+});
+
 /// Directory path to add to the session's allowed directories.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1650,7 +1833,10 @@ pub struct PermissionPathsAddParams {
     /// Directory to add to the allow-list. The runtime resolves and validates the path before adding, then loads conventional `.github/skills/` and `.github/agents/` definitions under it when their subsystem gates are enabled. Adding the directory is therefore also a trust decision for configuration stored there.
     pub path: String,
 }
-record!(PermissionPathsAddParams[] { Field path "path" });
+record!(PermissionPathsAddParams {
+    Field path "path",
+});
+
 impl PermissionPathsAddParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1658,6 +1844,7 @@ impl PermissionPathsAddParams {
         Self { path: path.into() }
     }
 }
+
 /// Path to evaluate against the session's allowed directories.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1667,7 +1854,10 @@ pub struct PermissionPathsAllowedCheckParams {
     /// Path to check against the session's allowed directories
     pub path: String,
 }
-record!(PermissionPathsAllowedCheckParams[] { Field path "path" });
+record!(PermissionPathsAllowedCheckParams {
+    Field path "path",
+});
+
 impl PermissionPathsAllowedCheckParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1675,6 +1865,7 @@ impl PermissionPathsAllowedCheckParams {
         Self { path: path.into() }
     }
 }
+
 /// Indicates whether the supplied path is within the session's allowed directories.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1682,7 +1873,10 @@ pub struct PermissionPathsAllowedCheckResult {
     /// Whether the path is within the session's allowed directories
     pub allowed: bool,
 }
-record!(PermissionPathsAllowedCheckResult[] { Field allowed "allowed" });
+record!(PermissionPathsAllowedCheckResult {
+    Field allowed "allowed",
+});
+
 /// If specified, replaces the session's path-permission policy. The runtime constructs the appropriate PathManager based on these inputs (rooted at the session's working directory). Omit to leave the current path policy unchanged.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1696,11 +1890,13 @@ pub struct PermissionPathsConfig {
     /// Workspace root path (special-cased to be allowed even before the directory exists). Ignored when `unrestricted` is true.
     pub workspace_path: Option<String>,
 }
-record!(
-    PermissionPathsConfig[] { Field unrestricted "unrestricted", Field
-    additional_directories "additionalDirectories", Field include_temp_directory
-    "includeTempDirectory", Field workspace_path "workspacePath" }
-);
+record!(PermissionPathsConfig {
+    Field unrestricted "unrestricted",
+    Field additional_directories "additionalDirectories",
+    Field include_temp_directory "includeTempDirectory",
+    Field workspace_path "workspacePath",
+});
+
 impl PermissionPathsConfig {
     /// Sets [`unrestricted`](Self::unrestricted).
     #[inline]
@@ -1730,6 +1926,7 @@ impl PermissionPathsConfig {
         self
     }
 }
+
 /// Snapshot of the session's recursive directory grants, exact session-approved paths, and primary working directory.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1741,10 +1938,12 @@ pub struct PermissionPathsList {
     /// The primary working directory for this session.
     pub primary: String,
 }
-record!(
-    PermissionPathsList[] { Field directories "directories", Field session_approved_paths
-    "sessionApprovedPaths", Field primary "primary" }
-);
+record!(PermissionPathsList {
+    Field directories "directories",
+    Field session_approved_paths "sessionApprovedPaths",
+    Field primary "primary",
+});
+
 /// Directory path to set as the session's new primary working directory.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1754,7 +1953,10 @@ pub struct PermissionPathsUpdatePrimaryParams {
     /// Directory to set as the new primary working directory for the session's permission policy.
     pub path: String,
 }
-record!(PermissionPathsUpdatePrimaryParams[] { Field path "path" });
+record!(PermissionPathsUpdatePrimaryParams {
+    Field path "path",
+});
+
 impl PermissionPathsUpdatePrimaryParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1762,6 +1964,7 @@ impl PermissionPathsUpdatePrimaryParams {
         Self { path: path.into() }
     }
 }
+
 /// Path to evaluate against the session's workspace (primary) directory.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1771,7 +1974,10 @@ pub struct PermissionPathsWorkspaceCheckParams {
     /// Path to check against the session workspace directory
     pub path: String,
 }
-record!(PermissionPathsWorkspaceCheckParams[] { Field path "path" });
+record!(PermissionPathsWorkspaceCheckParams {
+    Field path "path",
+});
+
 impl PermissionPathsWorkspaceCheckParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1779,6 +1985,7 @@ impl PermissionPathsWorkspaceCheckParams {
         Self { path: path.into() }
     }
 }
+
 /// Indicates whether the supplied path is within the session's workspace directory.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1786,7 +1993,10 @@ pub struct PermissionPathsWorkspaceCheckResult {
     /// Whether the path is within the session workspace directory
     pub allowed: bool,
 }
-record!(PermissionPathsWorkspaceCheckResult[] { Field allowed "allowed" });
+record!(PermissionPathsWorkspaceCheckResult {
+    Field allowed "allowed",
+});
+
 /// Derived user-facing permission prompt details for UI consumers
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1820,13 +2030,22 @@ pub enum PermissionPromptRequest {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    PermissionPromptRequest "kind" { Commands "commands", Write "write", Read "read", Mcp
-    "mcp", Url "url", Memory "memory", CustomTool "custom-tool", Path "path", Hook
-    "hook", ExtensionManagement "extension-management", Workflow "workflow",
-    ExtensionPermissionAccess "extension-permission-access", ExtensionEnvAccess
-    "extension-env-access" }
-);
+tagged!(PermissionPromptRequest "kind" {
+    Commands "commands",
+    Write "write",
+    Read "read",
+    Mcp "mcp",
+    Url "url",
+    Memory "memory",
+    CustomTool "custom-tool",
+    Path "path",
+    Hook "hook",
+    ExtensionManagement "extension-management",
+    Workflow "workflow",
+    ExtensionPermissionAccess "extension-permission-access",
+    ExtensionEnvAccess "extension-env-access",
+});
+
 /// Shell command permission prompt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1860,16 +2079,21 @@ pub struct PermissionPromptRequestCommands {
     /// Experimental: it may change in any version of the CLI.
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
-record!(
-    PermissionPromptRequestCommands["kind" "commands"] { Field tool_call_id "toolCallId",
-    Field full_command_text "fullCommandText", Field intention "intention", Field
-    command_identifiers "commandIdentifiers", Field can_offer_session_approval
-    "canOfferSessionApproval", Field warning "warning", Field assisted_approval
-    "assistedApproval", Field managed_approval_required "managedApprovalRequired", Field
-    request_sandbox_bypass "requestSandboxBypass", Field request_sandbox_permissive
-    "requestSandboxPermissive", Field request_sandbox_bypass_reason
-    "requestSandboxBypassReason", Field sandbox_path_grant "sandboxPathGrant" }
-);
+record!(PermissionPromptRequestCommands ["kind" "commands"] {
+    Field tool_call_id "toolCallId",
+    Field full_command_text "fullCommandText",
+    Field intention "intention",
+    Field command_identifiers "commandIdentifiers",
+    Field can_offer_session_approval "canOfferSessionApproval",
+    Field warning "warning",
+    Field assisted_approval "assistedApproval",
+    Field managed_approval_required "managedApprovalRequired",
+    Field request_sandbox_bypass "requestSandboxBypass",
+    Field request_sandbox_permissive "requestSandboxPermissive",
+    Field request_sandbox_bypass_reason "requestSandboxBypassReason",
+    Field sandbox_path_grant "sandboxPathGrant",
+});
+
 /// Custom tool invocation permission prompt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1887,11 +2111,14 @@ pub struct PermissionPromptRequestCustomTool {
     /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(
-    PermissionPromptRequestCustomTool["kind" "custom-tool"] { Field tool_call_id
-    "toolCallId", Field tool_name "toolName", Field tool_description "toolDescription",
-    Field args "args", Field assisted_approval "assistedApproval" }
-);
+record!(PermissionPromptRequestCustomTool ["kind" "custom-tool"] {
+    Field tool_call_id "toolCallId",
+    Field tool_name "toolName",
+    Field tool_description "toolDescription",
+    Field args "args",
+    Field assisted_approval "assistedApproval",
+});
+
 /// Extension sensitive environment variable access prompt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1907,12 +2134,13 @@ pub struct PermissionPromptRequestExtensionEnvAccess {
     /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(
-    PermissionPromptRequestExtensionEnvAccess["kind" "extension-env-access"] { Field
-    tool_call_id "toolCallId", Field extension_name "extensionName", Field
-    environment_variables "environmentVariables", Field assisted_approval
-    "assistedApproval" }
-);
+record!(PermissionPromptRequestExtensionEnvAccess ["kind" "extension-env-access"] {
+    Field tool_call_id "toolCallId",
+    Field extension_name "extensionName",
+    Field environment_variables "environmentVariables",
+    Field assisted_approval "assistedApproval",
+});
+
 /// Extension management permission prompt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1928,11 +2156,13 @@ pub struct PermissionPromptRequestExtensionManagement {
     /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(
-    PermissionPromptRequestExtensionManagement["kind" "extension-management"] { Field
-    tool_call_id "toolCallId", Field operation "operation", Field extension_name
-    "extensionName", Field assisted_approval "assistedApproval" }
-);
+record!(PermissionPromptRequestExtensionManagement ["kind" "extension-management"] {
+    Field tool_call_id "toolCallId",
+    Field operation "operation",
+    Field extension_name "extensionName",
+    Field assisted_approval "assistedApproval",
+});
+
 /// Extension permission access prompt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1948,12 +2178,13 @@ pub struct PermissionPromptRequestExtensionPermissionAccess {
     /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(
-    PermissionPromptRequestExtensionPermissionAccess["kind"
-    "extension-permission-access"] { Field tool_call_id "toolCallId", Field
-    extension_name "extensionName", Field capabilities "capabilities", Field
-    assisted_approval "assistedApproval" }
-);
+record!(PermissionPromptRequestExtensionPermissionAccess ["kind" "extension-permission-access"] {
+    Field tool_call_id "toolCallId",
+    Field extension_name "extensionName",
+    Field capabilities "capabilities",
+    Field assisted_approval "assistedApproval",
+});
+
 /// Hook confirmation permission prompt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1971,11 +2202,14 @@ pub struct PermissionPromptRequestHook {
     /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(
-    PermissionPromptRequestHook["kind" "hook"] { Field tool_call_id "toolCallId", Field
-    tool_name "toolName", Field tool_args "toolArgs", Field hook_message "hookMessage",
-    Field assisted_approval "assistedApproval" }
-);
+record!(PermissionPromptRequestHook ["kind" "hook"] {
+    Field tool_call_id "toolCallId",
+    Field tool_name "toolName",
+    Field tool_args "toolArgs",
+    Field hook_message "hookMessage",
+    Field assisted_approval "assistedApproval",
+});
+
 /// MCP tool invocation permission prompt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2001,13 +2235,17 @@ pub struct PermissionPromptRequestMcp {
     /// Whether the host may offer a server-wide "approve all tools from this server" blanket. Absent is treated as true; the runtime sends false when managed policy disables bypass-permissions mode, which forbids the server-wide escalation while still allowing per-tool approval.
     pub can_offer_server_wide_approval: Option<bool>,
 }
-record!(
-    PermissionPromptRequestMcp["kind" "mcp"] { Field tool_call_id "toolCallId", Field
-    server_name "serverName", Field tool_name "toolName", Field tool_title "toolTitle",
-    Field args "args", Field permission_recommendation "permissionRecommendation", Field
-    assisted_approval "assistedApproval", Field can_offer_server_wide_approval
-    "canOfferServerWideApproval" }
-);
+record!(PermissionPromptRequestMcp ["kind" "mcp"] {
+    Field tool_call_id "toolCallId",
+    Field server_name "serverName",
+    Field tool_name "toolName",
+    Field tool_title "toolTitle",
+    Field args "args",
+    Field permission_recommendation "permissionRecommendation",
+    Field assisted_approval "assistedApproval",
+    Field can_offer_server_wide_approval "canOfferServerWideApproval",
+});
+
 /// Memory operation permission prompt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2031,12 +2269,17 @@ pub struct PermissionPromptRequestMemory {
     /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(
-    PermissionPromptRequestMemory["kind" "memory"] { Field tool_call_id "toolCallId",
-    Field action "action", Field subject "subject", Field fact "fact", Field citations
-    "citations", Field direction "direction", Field reason "reason", Field
-    assisted_approval "assistedApproval" }
-);
+record!(PermissionPromptRequestMemory ["kind" "memory"] {
+    Field tool_call_id "toolCallId",
+    Field action "action",
+    Field subject "subject",
+    Field fact "fact",
+    Field citations "citations",
+    Field direction "direction",
+    Field reason "reason",
+    Field assisted_approval "assistedApproval",
+});
+
 /// Path access permission prompt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2056,11 +2299,14 @@ pub struct PermissionPromptRequestPath {
     /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(
-    PermissionPromptRequestPath["kind" "path"] { Field tool_call_id "toolCallId", Field
-    access_kind "accessKind", Field paths "paths", Field read_only_directories
-    "readOnlyDirectories", Field assisted_approval "assistedApproval" }
-);
+record!(PermissionPromptRequestPath ["kind" "path"] {
+    Field tool_call_id "toolCallId",
+    Field access_kind "accessKind",
+    Field paths "paths",
+    Field read_only_directories "readOnlyDirectories",
+    Field assisted_approval "assistedApproval",
+});
+
 /// Underlying permission kind that needs path approval
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2074,9 +2320,12 @@ pub enum PermissionPromptRequestPathAccessKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionPromptRequestPathAccessKind { Read "read", Shell "shell", Write "write" }
-);
+string_enum!(PermissionPromptRequestPathAccessKind {
+    Read "read",
+    Shell "shell",
+    Write "write",
+});
+
 /// File read permission prompt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2098,12 +2347,15 @@ pub struct PermissionPromptRequestRead {
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
 }
-record!(
-    PermissionPromptRequestRead["kind" "read"] { Field tool_call_id "toolCallId", Field
-    intention "intention", Field path "path", Field resolved_path "resolvedPath", Field
-    assisted_approval "assistedApproval", Field managed_approval_required
-    "managedApprovalRequired" }
-);
+record!(PermissionPromptRequestRead ["kind" "read"] {
+    Field tool_call_id "toolCallId",
+    Field intention "intention",
+    Field path "path",
+    Field resolved_path "resolvedPath",
+    Field assisted_approval "assistedApproval",
+    Field managed_approval_required "managedApprovalRequired",
+});
+
 /// URL access permission prompt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2127,13 +2379,17 @@ pub struct PermissionPromptRequestUrl {
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
 }
-record!(
-    PermissionPromptRequestUrl["kind" "url"] { Field tool_call_id "toolCallId", Field
-    intention "intention", Field url "url", Field redirected_from "redirectedFrom", Field
-    request_sandbox_bypass "requestSandboxBypass", Field request_sandbox_bypass_reason
-    "requestSandboxBypassReason", Field assisted_approval "assistedApproval", Field
-    managed_approval_required "managedApprovalRequired" }
-);
+record!(PermissionPromptRequestUrl ["kind" "url"] {
+    Field tool_call_id "toolCallId",
+    Field intention "intention",
+    Field url "url",
+    Field redirected_from "redirectedFrom",
+    Field request_sandbox_bypass "requestSandboxBypass",
+    Field request_sandbox_bypass_reason "requestSandboxBypassReason",
+    Field assisted_approval "assistedApproval",
+    Field managed_approval_required "managedApprovalRequired",
+});
+
 /// Workflow run or authoring permission prompt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2175,19 +2431,26 @@ pub struct PermissionPromptRequestWorkflow {
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
 }
-record!(
-    PermissionPromptRequestWorkflow["kind" "workflow"] { Field tool_call_id "toolCallId",
-    Field operation "operation", Field name "name", Field description "description",
-    Field phases "phases", Field max_concurrent_subagents "maxConcurrentSubagents", Field
-    max_total_subagents "maxTotalSubagents", Field timeout_seconds "timeoutSeconds",
-    Field max_ai_credits "maxAiCredits", Field declared_max_concurrent_subagents
-    "declaredMaxConcurrentSubagents", Field declared_max_total_subagents
-    "declaredMaxTotalSubagents", Field declared_timeout_seconds "declaredTimeoutSeconds",
-    Field declared_max_ai_credits "declaredMaxAiCredits", Field approval_key
-    "approvalKey", Field can_persist_approval "canPersistApproval", Field
-    assisted_approval "assistedApproval", Field managed_approval_required
-    "managedApprovalRequired" }
-);
+record!(PermissionPromptRequestWorkflow ["kind" "workflow"] {
+    Field tool_call_id "toolCallId",
+    Field operation "operation",
+    Field name "name",
+    Field description "description",
+    Field phases "phases",
+    Field max_concurrent_subagents "maxConcurrentSubagents",
+    Field max_total_subagents "maxTotalSubagents",
+    Field timeout_seconds "timeoutSeconds",
+    Field max_ai_credits "maxAiCredits",
+    Field declared_max_concurrent_subagents "declaredMaxConcurrentSubagents",
+    Field declared_max_total_subagents "declaredMaxTotalSubagents",
+    Field declared_timeout_seconds "declaredTimeoutSeconds",
+    Field declared_max_ai_credits "declaredMaxAiCredits",
+    Field approval_key "approvalKey",
+    Field can_persist_approval "canPersistApproval",
+    Field assisted_approval "assistedApproval",
+    Field managed_approval_required "managedApprovalRequired",
+});
+
 /// File write permission prompt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2217,14 +2480,19 @@ pub struct PermissionPromptRequestWrite {
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
 }
-record!(
-    PermissionPromptRequestWrite["kind" "write"] { Field tool_call_id "toolCallId", Field
-    intention "intention", Field file_name "fileName", Field resolved_path
-    "resolvedPath", Field diff "diff", Field new_file_contents "newFileContents", Field
-    file_edits "fileEdits", Field can_offer_session_approval "canOfferSessionApproval",
-    Field assisted_approval "assistedApproval", Field managed_approval_required
-    "managedApprovalRequired" }
-);
+record!(PermissionPromptRequestWrite ["kind" "write"] {
+    Field tool_call_id "toolCallId",
+    Field intention "intention",
+    Field file_name "fileName",
+    Field resolved_path "resolvedPath",
+    Field diff "diff",
+    Field new_file_contents "newFileContents",
+    Field file_edits "fileEdits",
+    Field can_offer_session_approval "canOfferSessionApproval",
+    Field assisted_approval "assistedApproval",
+    Field managed_approval_required "managedApprovalRequired",
+});
+
 /// Notification payload describing the permission prompt that the client just rendered.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2234,7 +2502,10 @@ pub struct PermissionPromptShownNotification {
     /// Human-readable description of the prompt the user is being asked to approve. Used by the runtime to fire the registered `permission_prompt` notification hook (e.g. terminal bell, desktop notification).
     pub message: String,
 }
-record!(PermissionPromptShownNotification[] { Field message "message" });
+record!(PermissionPromptShownNotification {
+    Field message "message",
+});
+
 impl PermissionPromptShownNotification {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2242,6 +2513,7 @@ impl PermissionPromptShownNotification {
         Self { message: message.into() }
     }
 }
+
 /// Advisory recommendation the runtime attaches to a permission request whose origin it can vouch for by construction. Unlike the auto-approval judge this does not depend on auto mode and does not evaluate what the tool call does; its absence simply means the runtime has no opinion and the request follows the host's normal approval flow.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2253,7 +2525,10 @@ pub enum PermissionRecommendation {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(PermissionRecommendation { Approve "approve" });
+string_enum!(PermissionRecommendation {
+    Approve "approve",
+});
+
 /// `PermissionRecoveryAttempt` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2275,12 +2550,17 @@ pub struct PermissionRecoveryAttempt {
     /// One-based position of this attempt in the episode
     pub ordinal: i64,
 }
-record!(
-    PermissionRecoveryAttempt[] { Field attempt_id "attemptId", Field tool_call_id
-    "toolCallId", Field permission_kind "permissionKind", Field request_fingerprint
-    "requestFingerprint", Field relation "relation", Field disposition "disposition",
-    Field reason "reason", Field ordinal "ordinal" }
-);
+record!(PermissionRecoveryAttempt {
+    Field attempt_id "attemptId",
+    Field tool_call_id "toolCallId",
+    Field permission_kind "permissionKind",
+    Field request_fingerprint "requestFingerprint",
+    Field relation "relation",
+    Field disposition "disposition",
+    Field reason "reason",
+    Field ordinal "ordinal",
+});
+
 /// Runtime handling applied to a recovery attempt
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2300,10 +2580,15 @@ pub enum PermissionRecoveryAttemptDisposition {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionRecoveryAttemptDisposition { Deferred "deferred", Prompted "prompted",
-    Approved "approved", Denied "denied", Blocked "blocked", Succeeded "succeeded" }
-);
+string_enum!(PermissionRecoveryAttemptDisposition {
+    Deferred "deferred",
+    Prompted "prompted",
+    Approved "approved",
+    Denied "denied",
+    Blocked "blocked",
+    Succeeded "succeeded",
+});
+
 /// Controlled reason for an individual attempt disposition
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2325,13 +2610,16 @@ pub enum PermissionRecoveryAttemptReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionRecoveryAttemptReason { PermissionRequired "permission_required",
-    RepeatedAttempt "repeated_attempt", AttemptsExhausted "attempts_exhausted",
-    PermissionApproved "permission_approved", PermissionDenied "permission_denied",
-    ResponderUnavailable "responder_unavailable", EquivalentAlternativeSucceeded
-    "equivalent_alternative_succeeded" }
-);
+string_enum!(PermissionRecoveryAttemptReason {
+    PermissionRequired "permission_required",
+    RepeatedAttempt "repeated_attempt",
+    AttemptsExhausted "attempts_exhausted",
+    PermissionApproved "permission_approved",
+    PermissionDenied "permission_denied",
+    ResponderUnavailable "responder_unavailable",
+    EquivalentAlternativeSucceeded "equivalent_alternative_succeeded",
+});
+
 /// Relationship of an attempt to earlier permission requests
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2345,10 +2633,12 @@ pub enum PermissionRecoveryAttemptRelation {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionRecoveryAttemptRelation { Initial "initial", Retry "retry", Alternative
-    "alternative" }
-);
+string_enum!(PermissionRecoveryAttemptRelation {
+    Initial "initial",
+    Retry "retry",
+    Alternative "alternative",
+});
+
 /// Authoritative snapshot of an Autopilot permission-recovery episode
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2370,12 +2660,17 @@ pub struct PermissionRecoveryData {
     /// Ordered privacy-safe record of permission attempts and the successful alternative, when any
     pub attempts: Vec<PermissionRecoveryAttempt>,
 }
-record!(
-    PermissionRecoveryData[] { Field episode_id "episodeId", Field owner_session_id
-    "ownerSessionId", Field owner_agent_id "ownerAgentId", Field status "status", Field
-    on_blocked "onBlocked", Field reason "reason", Field max_attempts "maxAttempts",
-    Field attempts "attempts" }
-);
+record!(PermissionRecoveryData {
+    Field episode_id "episodeId",
+    Field owner_session_id "ownerSessionId",
+    Field owner_agent_id "ownerAgentId",
+    Field status "status",
+    Field on_blocked "onBlocked",
+    Field reason "reason",
+    Field max_attempts "maxAttempts",
+    Field attempts "attempts",
+});
+
 /// Action selected when autonomous recovery cannot continue
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2387,7 +2682,11 @@ pub enum PermissionRecoveryOnBlocked {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(PermissionRecoveryOnBlocked { Ask "ask", Fail "fail" });
+string_enum!(PermissionRecoveryOnBlocked {
+    Ask "ask",
+    Fail "fail",
+});
+
 /// Controlled reason for a permission-recovery episode transition
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2409,13 +2708,16 @@ pub enum PermissionRecoveryReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionRecoveryReason { PermissionRequired "permission_required", RepeatedAttempt
-    "repeated_attempt", AttemptsExhausted "attempts_exhausted", PermissionApproved
-    "permission_approved", PermissionDenied "permission_denied", ResponderUnavailable
-    "responder_unavailable", EquivalentAlternativeSucceeded
-    "equivalent_alternative_succeeded" }
-);
+string_enum!(PermissionRecoveryReason {
+    PermissionRequired "permission_required",
+    RepeatedAttempt "repeated_attempt",
+    AttemptsExhausted "attempts_exhausted",
+    PermissionApproved "permission_approved",
+    PermissionDenied "permission_denied",
+    ResponderUnavailable "responder_unavailable",
+    EquivalentAlternativeSucceeded "equivalent_alternative_succeeded",
+});
+
 /// Lifecycle state of a permission-recovery episode
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2431,10 +2733,13 @@ pub enum PermissionRecoveryStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionRecoveryStatus { Recovering "recovering", AwaitingApproval
-    "awaiting_approval", Resolved "resolved", Blocked "blocked" }
-);
+string_enum!(PermissionRecoveryStatus {
+    Recovering "recovering",
+    AwaitingApproval "awaiting_approval",
+    Resolved "resolved",
+    Blocked "blocked",
+});
+
 /// Custom tool invocation permission request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2450,11 +2755,14 @@ pub struct PermissionRequestCustomTool {
     /// Whether the tool declared that permission may be skipped unless a deny rule matches
     pub skip_permission: Option<bool>,
 }
-record!(
-    PermissionRequestCustomTool["kind" "custom-tool"] { Field tool_call_id "toolCallId",
-    Field tool_name "toolName", Field tool_description "toolDescription", Field args
-    "args", Field skip_permission "skipPermission" }
-);
+record!(PermissionRequestCustomTool ["kind" "custom-tool"] {
+    Field tool_call_id "toolCallId",
+    Field tool_name "toolName",
+    Field tool_description "toolDescription",
+    Field args "args",
+    Field skip_permission "skipPermission",
+});
+
 /// Extension sensitive environment variable access request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2466,11 +2774,12 @@ pub struct PermissionRequestExtensionEnvAccess {
     /// Names of the sensitive environment variables the extension is requesting. Values never appear here.
     pub environment_variables: Vec<String>,
 }
-record!(
-    PermissionRequestExtensionEnvAccess["kind" "extension-env-access"] { Field
-    tool_call_id "toolCallId", Field extension_name "extensionName", Field
-    environment_variables "environmentVariables" }
-);
+record!(PermissionRequestExtensionEnvAccess ["kind" "extension-env-access"] {
+    Field tool_call_id "toolCallId",
+    Field extension_name "extensionName",
+    Field environment_variables "environmentVariables",
+});
+
 /// Extension management permission request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2482,11 +2791,12 @@ pub struct PermissionRequestExtensionManagement {
     /// Name of the extension being managed
     pub extension_name: Option<String>,
 }
-record!(
-    PermissionRequestExtensionManagement["kind" "extension-management"] { Field
-    tool_call_id "toolCallId", Field operation "operation", Field extension_name
-    "extensionName" }
-);
+record!(PermissionRequestExtensionManagement ["kind" "extension-management"] {
+    Field tool_call_id "toolCallId",
+    Field operation "operation",
+    Field extension_name "extensionName",
+});
+
 /// Extension permission access request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2498,11 +2808,12 @@ pub struct PermissionRequestExtensionPermissionAccess {
     /// Capabilities the extension is requesting
     pub capabilities: Vec<String>,
 }
-record!(
-    PermissionRequestExtensionPermissionAccess["kind" "extension-permission-access"] {
-    Field tool_call_id "toolCallId", Field extension_name "extensionName", Field
-    capabilities "capabilities" }
-);
+record!(PermissionRequestExtensionPermissionAccess ["kind" "extension-permission-access"] {
+    Field tool_call_id "toolCallId",
+    Field extension_name "extensionName",
+    Field capabilities "capabilities",
+});
+
 /// Hook confirmation permission request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2516,10 +2827,13 @@ pub struct PermissionRequestHook {
     /// Optional message from the hook explaining why confirmation is needed
     pub hook_message: Option<String>,
 }
-record!(
-    PermissionRequestHook["kind" "hook"] { Field tool_call_id "toolCallId", Field
-    tool_name "toolName", Field tool_args "toolArgs", Field hook_message "hookMessage" }
-);
+record!(PermissionRequestHook ["kind" "hook"] {
+    Field tool_call_id "toolCallId",
+    Field tool_name "toolName",
+    Field tool_args "toolArgs",
+    Field hook_message "hookMessage",
+});
+
 /// Decision of a permissionRequest hook.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2531,7 +2845,11 @@ pub enum PermissionRequestHookBehavior {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(PermissionRequestHookBehavior { Allow "allow", Deny "deny" });
+string_enum!(PermissionRequestHookBehavior {
+    Allow "allow",
+    Deny "deny",
+});
+
 /// Input of the permissionRequest hook, which runs before the permission rules are evaluated.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2553,12 +2871,17 @@ pub struct PermissionRequestHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(
-    PermissionRequestHookInput[] { Field session_id "sessionId", Field timestamp
-    "timestamp", Field cwd "cwd", Field tool_name "toolName", Field tool_input
-    "toolInput", Field agent_id "agentId", Field agent_type "agentType", Field
-    parent_agent_id "parentAgentId" }
-);
+record!(PermissionRequestHookInput {
+    Field session_id "sessionId",
+    Field timestamp "timestamp",
+    Field cwd "cwd",
+    Field tool_name "toolName",
+    Field tool_input "toolInput",
+    Field agent_id "agentId",
+    Field agent_type "agentType",
+    Field parent_agent_id "parentAgentId",
+});
+
 /// Output of the permissionRequest hook. Every member may be left out, which means no opinion.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -2570,10 +2893,12 @@ pub struct PermissionRequestHookOutput {
     /// Whether a refusal also stops the agent. Default false.
     pub interrupt: Option<bool>,
 }
-record!(
-    PermissionRequestHookOutput[] { Field behavior "behavior", Field message "message",
-    Field interrupt "interrupt" }
-);
+record!(PermissionRequestHookOutput {
+    Field behavior "behavior",
+    Field message "message",
+    Field interrupt "interrupt",
+});
+
 impl PermissionRequestHookOutput {
     /// Sets [`behavior`](Self::behavior).
     #[inline]
@@ -2594,6 +2919,7 @@ impl PermissionRequestHookOutput {
         self
     }
 }
+
 /// MCP tool invocation permission request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2615,12 +2941,16 @@ pub struct PermissionRequestMcp {
     /// Experimental: it may change in any version of the CLI.
     pub permission_recommendation: Option<PermissionRecommendation>,
 }
-record!(
-    PermissionRequestMcp["kind" "mcp"] { Field tool_call_id "toolCallId", Field
-    server_name "serverName", Field tool_name "toolName", Field tool_title "toolTitle",
-    Field args "args", Field read_only "readOnly", Field permission_recommendation
-    "permissionRecommendation" }
-);
+record!(PermissionRequestMcp ["kind" "mcp"] {
+    Field tool_call_id "toolCallId",
+    Field server_name "serverName",
+    Field tool_name "toolName",
+    Field tool_title "toolTitle",
+    Field args "args",
+    Field read_only "readOnly",
+    Field permission_recommendation "permissionRecommendation",
+});
+
 /// Memory operation permission request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2648,12 +2978,19 @@ pub struct PermissionRequestMemory {
     /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(
-    PermissionRequestMemory["kind" "memory"] { Field tool_call_id "toolCallId", Field
-    action "action", Field subject "subject", Field fact "fact", Field citations
-    "citations", Field direction "direction", Field reason "reason", Field scope "scope",
-    Field repo_nwo "repoNwo", Field assisted_approval "assistedApproval" }
-);
+record!(PermissionRequestMemory ["kind" "memory"] {
+    Field tool_call_id "toolCallId",
+    Field action "action",
+    Field subject "subject",
+    Field fact "fact",
+    Field citations "citations",
+    Field direction "direction",
+    Field reason "reason",
+    Field scope "scope",
+    Field repo_nwo "repoNwo",
+    Field assisted_approval "assistedApproval",
+});
+
 /// Whether this is a store or vote memory operation
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2665,7 +3002,11 @@ pub enum PermissionRequestMemoryAction {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(PermissionRequestMemoryAction { Store "store", Vote "vote" });
+string_enum!(PermissionRequestMemoryAction {
+    Store "store",
+    Vote "vote",
+});
+
 /// Vote direction (vote only)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2677,7 +3018,11 @@ pub enum PermissionRequestMemoryDirection {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(PermissionRequestMemoryDirection { Upvote "upvote", Downvote "downvote" });
+string_enum!(PermissionRequestMemoryDirection {
+    Upvote "upvote",
+    Downvote "downvote",
+});
+
 /// Scope of a stored memory.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2689,7 +3034,11 @@ pub enum PermissionRequestMemoryScope {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(PermissionRequestMemoryScope { Repository "repository", User "user" });
+string_enum!(PermissionRequestMemoryScope {
+    Repository "repository",
+    User "user",
+});
+
 /// File or directory read permission request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2715,13 +3064,17 @@ pub struct PermissionRequestRead {
     /// Experimental: it may change in any version of the CLI.
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
-record!(
-    PermissionRequestRead["kind" "read"] { Field tool_call_id "toolCallId", Field
-    managed_approval_required "managedApprovalRequired", Field intention "intention",
-    Field path "path", Field resolved_path "resolvedPath", Field request_sandbox_bypass
-    "requestSandboxBypass", Field request_sandbox_bypass_reason
-    "requestSandboxBypassReason", Field sandbox_path_grant "sandboxPathGrant" }
-);
+record!(PermissionRequestRead ["kind" "read"] {
+    Field tool_call_id "toolCallId",
+    Field managed_approval_required "managedApprovalRequired",
+    Field intention "intention",
+    Field path "path",
+    Field resolved_path "resolvedPath",
+    Field request_sandbox_bypass "requestSandboxBypass",
+    Field request_sandbox_bypass_reason "requestSandboxBypassReason",
+    Field sandbox_path_grant "sandboxPathGrant",
+});
+
 /// Indicates whether the permission decision was applied; false when the request was already resolved.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2729,7 +3082,10 @@ pub struct PermissionRequestResult {
     /// Whether the permission request was handled successfully
     pub success: bool,
 }
-record!(PermissionRequestResult[] { Field success "success" });
+record!(PermissionRequestResult {
+    Field success "success",
+});
+
 /// Shell command permission request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2775,19 +3131,26 @@ pub struct PermissionRequestShell {
     /// Experimental: it may change in any version of the CLI.
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
-record!(
-    PermissionRequestShell["kind" "shell"] { Field tool_call_id "toolCallId", Field
-    managed_approval_required "managedApprovalRequired", Field full_command_text
-    "fullCommandText", Field intention "intention", Field commands "commands", Field
-    command_segments "commandSegments", Field possible_paths "possiblePaths", Field
-    resolved_working_directory "resolvedWorkingDirectory", Field resolved_paths
-    "resolvedPaths", Field possible_urls "possibleUrls", Field has_write_file_redirection
-    "hasWriteFileRedirection", Field can_offer_session_approval
-    "canOfferSessionApproval", Field warning "warning", Field request_sandbox_bypass
-    "requestSandboxBypass", Field request_sandbox_permissive "requestSandboxPermissive",
-    Field request_sandbox_bypass_reason "requestSandboxBypassReason", Field
-    sandbox_path_grant "sandboxPathGrant" }
-);
+record!(PermissionRequestShell ["kind" "shell"] {
+    Field tool_call_id "toolCallId",
+    Field managed_approval_required "managedApprovalRequired",
+    Field full_command_text "fullCommandText",
+    Field intention "intention",
+    Field commands "commands",
+    Field command_segments "commandSegments",
+    Field possible_paths "possiblePaths",
+    Field resolved_working_directory "resolvedWorkingDirectory",
+    Field resolved_paths "resolvedPaths",
+    Field possible_urls "possibleUrls",
+    Field has_write_file_redirection "hasWriteFileRedirection",
+    Field can_offer_session_approval "canOfferSessionApproval",
+    Field warning "warning",
+    Field request_sandbox_bypass "requestSandboxBypass",
+    Field request_sandbox_permissive "requestSandboxPermissive",
+    Field request_sandbox_bypass_reason "requestSandboxBypassReason",
+    Field sandbox_path_grant "sandboxPathGrant",
+});
+
 /// A parsed command identifier in a shell permission request, including whether it is read-only.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2797,10 +3160,11 @@ pub struct PermissionRequestShellCommand {
     /// Whether this command is read-only (no side effects)
     pub read_only: bool,
 }
-record!(
-    PermissionRequestShellCommand[] { Field identifier "identifier", Field read_only
-    "readOnly" }
-);
+record!(PermissionRequestShellCommand {
+    Field identifier "identifier",
+    Field read_only "readOnly",
+});
+
 /// A parsed shell command segment used for argument-aware managed policy matching.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2810,10 +3174,11 @@ pub struct PermissionRequestShellCommandSegment {
     /// Full text of this command segment, including arguments
     pub full_command_text: String,
 }
-record!(
-    PermissionRequestShellCommandSegment[] { Field identifier "identifier", Field
-    full_command_text "fullCommandText" }
-);
+record!(PermissionRequestShellCommandSegment {
+    Field identifier "identifier",
+    Field full_command_text "fullCommandText",
+});
+
 /// A URL that may be accessed by a command in a shell permission request.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2821,7 +3186,10 @@ pub struct PermissionRequestShellPossibleUrl {
     /// URL that may be accessed by the command
     pub url: String,
 }
-record!(PermissionRequestShellPossibleUrl[] { Field url "url" });
+record!(PermissionRequestShellPossibleUrl {
+    Field url "url",
+});
+
 /// URL access permission request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2841,13 +3209,16 @@ pub struct PermissionRequestUrl {
     /// What the tool tells the user about the bypass on offer: which policy rule blocked the call, or why it cannot be sandboxed. Only meaningful when requestSandboxBypass is true.
     pub request_sandbox_bypass_reason: Option<String>,
 }
-record!(
-    PermissionRequestUrl["kind" "url"] { Field tool_call_id "toolCallId", Field
-    managed_approval_required "managedApprovalRequired", Field intention "intention",
-    Field url "url", Field redirected_from "redirectedFrom", Field request_sandbox_bypass
-    "requestSandboxBypass", Field request_sandbox_bypass_reason
-    "requestSandboxBypassReason" }
-);
+record!(PermissionRequestUrl ["kind" "url"] {
+    Field tool_call_id "toolCallId",
+    Field managed_approval_required "managedApprovalRequired",
+    Field intention "intention",
+    Field url "url",
+    Field redirected_from "redirectedFrom",
+    Field request_sandbox_bypass "requestSandboxBypass",
+    Field request_sandbox_bypass_reason "requestSandboxBypassReason",
+});
+
 /// Workflow run or authoring permission request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2885,18 +3256,25 @@ pub struct PermissionRequestWorkflow {
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
 }
-record!(
-    PermissionRequestWorkflow["kind" "workflow"] { Field tool_call_id "toolCallId", Field
-    operation "operation", Field name "name", Field description "description", Field
-    phases "phases", Field max_concurrent_subagents "maxConcurrentSubagents", Field
-    max_total_subagents "maxTotalSubagents", Field timeout_seconds "timeoutSeconds",
-    Field max_ai_credits "maxAiCredits", Field declared_max_concurrent_subagents
-    "declaredMaxConcurrentSubagents", Field declared_max_total_subagents
-    "declaredMaxTotalSubagents", Field declared_timeout_seconds "declaredTimeoutSeconds",
-    Field declared_max_ai_credits "declaredMaxAiCredits", Field approval_key
-    "approvalKey", Field can_persist_approval "canPersistApproval", Field
-    managed_approval_required "managedApprovalRequired" }
-);
+record!(PermissionRequestWorkflow ["kind" "workflow"] {
+    Field tool_call_id "toolCallId",
+    Field operation "operation",
+    Field name "name",
+    Field description "description",
+    Field phases "phases",
+    Field max_concurrent_subagents "maxConcurrentSubagents",
+    Field max_total_subagents "maxTotalSubagents",
+    Field timeout_seconds "timeoutSeconds",
+    Field max_ai_credits "maxAiCredits",
+    Field declared_max_concurrent_subagents "declaredMaxConcurrentSubagents",
+    Field declared_max_total_subagents "declaredMaxTotalSubagents",
+    Field declared_timeout_seconds "declaredTimeoutSeconds",
+    Field declared_max_ai_credits "declaredMaxAiCredits",
+    Field approval_key "approvalKey",
+    Field can_persist_approval "canPersistApproval",
+    Field managed_approval_required "managedApprovalRequired",
+});
+
 /// File write permission request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2930,15 +3308,21 @@ pub struct PermissionRequestWrite {
     /// Experimental: it may change in any version of the CLI.
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
-record!(
-    PermissionRequestWrite["kind" "write"] { Field tool_call_id "toolCallId", Field
-    managed_approval_required "managedApprovalRequired", Field intention "intention",
-    Field file_name "fileName", Field resolved_path "resolvedPath", Field diff "diff",
-    Field new_file_contents "newFileContents", Field file_edits "fileEdits", Field
-    can_offer_session_approval "canOfferSessionApproval", Field request_sandbox_bypass
-    "requestSandboxBypass", Field request_sandbox_bypass_reason
-    "requestSandboxBypassReason", Field sandbox_path_grant "sandboxPathGrant" }
-);
+record!(PermissionRequestWrite ["kind" "write"] {
+    Field tool_call_id "toolCallId",
+    Field managed_approval_required "managedApprovalRequired",
+    Field intention "intention",
+    Field file_name "fileName",
+    Field resolved_path "resolvedPath",
+    Field diff "diff",
+    Field new_file_contents "newFileContents",
+    Field file_edits "fileEdits",
+    Field can_offer_session_approval "canOfferSessionApproval",
+    Field request_sandbox_bypass "requestSandboxBypass",
+    Field request_sandbox_bypass_reason "requestSandboxBypassReason",
+    Field sandbox_path_grant "sandboxPathGrant",
+});
+
 /// Permission request notification requiring client approval with request details
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2968,14 +3352,20 @@ pub struct PermissionRequestedData {
     /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
 }
-record!(
-    PermissionRequestedData[] { Field request_id "requestId", Field permission_request
-    "permissionRequest", Field prompt_request "promptRequest", Field permission_mode
-    "permissionMode", Field agent_mode "agentMode", Field owner_session_id
-    "ownerSessionId", Field owner_agent_id "ownerAgentId", Field risk_assessment
-    "riskAssessment", Field resolved_by_hook "resolvedByHook", Field recovery_episode_id
-    "recoveryEpisodeId", Field fusion "fusion" }
-);
+record!(PermissionRequestedData {
+    Field request_id "requestId",
+    Field permission_request "permissionRequest",
+    Field prompt_request "promptRequest",
+    Field permission_mode "permissionMode",
+    Field agent_mode "agentMode",
+    Field owner_session_id "ownerSessionId",
+    Field owner_agent_id "ownerAgentId",
+    Field risk_assessment "riskAssessment",
+    Field resolved_by_hook "resolvedByHook",
+    Field recovery_episode_id "recoveryEpisodeId",
+    Field fusion "fusion",
+});
+
 /// Response capability available to the client when it settled a permission request.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2989,10 +3379,12 @@ pub enum PermissionResponseCapability {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionResponseCapability { Interactive "interactive", Headless "headless", None
-    "none" }
-);
+string_enum!(PermissionResponseCapability {
+    Interactive "interactive",
+    Headless "headless",
+    None "none",
+});
+
 /// The result of the permission request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3022,16 +3414,19 @@ pub enum PermissionResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    PermissionResult "kind" { Approved "approved", ApprovedReadOnlyForSession
-    "approved-read-only-for-session", ApprovedForSession "approved-for-session",
-    ApprovedForLocation "approved-for-location", Cancelled "cancelled", DeniedByRules
-    "denied-by-rules", DeniedNoApprovalRuleAndCouldNotRequestFromUser
-    "denied-no-approval-rule-and-could-not-request-from-user", DeniedInteractivelyByUser
-    "denied-interactively-by-user", DeniedByContentExclusionPolicy
-    "denied-by-content-exclusion-policy", DeniedByPermissionRequestHook
-    "denied-by-permission-request-hook" }
-);
+tagged!(PermissionResult "kind" {
+    Approved "approved",
+    ApprovedReadOnlyForSession "approved-read-only-for-session",
+    ApprovedForSession "approved-for-session",
+    ApprovedForLocation "approved-for-location",
+    Cancelled "cancelled",
+    DeniedByRules "denied-by-rules",
+    DeniedNoApprovalRuleAndCouldNotRequestFromUser "denied-no-approval-rule-and-could-not-request-from-user",
+    DeniedInteractivelyByUser "denied-interactively-by-user",
+    DeniedByContentExclusionPolicy "denied-by-content-exclusion-policy",
+    DeniedByPermissionRequestHook "denied-by-permission-request-hook",
+});
+
 /// A permission approval or denial rule matched against a tool request, identified by a rule kind with an optional argument value.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3041,7 +3436,11 @@ pub struct PermissionRule {
     /// Argument value matched against the request, or null when the rule kind has no argument (e.g. 'read', 'write', 'memory').
     pub argument: Option<String>,
 }
-record!(PermissionRule[] { Field kind "kind", Nullable argument "argument" });
+record!(PermissionRule {
+    Field kind "kind",
+    Nullable argument "argument",
+});
+
 impl PermissionRule {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3052,6 +3451,7 @@ impl PermissionRule {
         }
     }
 }
+
 /// If specified, replaces the session's approved/denied permission rules. Omit to leave the current rules unchanged.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3061,7 +3461,11 @@ pub struct PermissionRulesSet {
     /// Rules that auto-deny matching requests
     pub denied: Vec<PermissionRule>,
 }
-record!(PermissionRulesSet[] { Field approved "approved", Field denied "denied" });
+record!(PermissionRulesSet {
+    Field approved "approved",
+    Field denied "denied",
+});
+
 impl PermissionRulesSet {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3069,6 +3473,7 @@ impl PermissionRulesSet {
         Self { approved, denied }
     }
 }
+
 /// A sandbox filesystem policy edit that would let a blocked operation run inside the sandbox instead of outside it. Offered only on a sandbox escalation request whose denial adding this path lifts, and only when managed policy permits the grant. A host accepts it with session.sandbox.grantPathForRequest, which adds the path to the session's sandbox policy and re-runs the operation sandboxed; a host that persists sandbox settings may also save the path there.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -3084,10 +3489,13 @@ pub struct PermissionSandboxPathGrant {
     /// readonlyPaths entries the grant removes, exactly as written in the policy, because a read-only entry for the same location would otherwise keep the path read-only. A host that persists the path must remove these entries from its stored readonlyPaths too.
     pub removed_readonly_paths: Option<Vec<String>>,
 }
-record!(
-    PermissionSandboxPathGrant[] { Field path "path", Field denied_path "deniedPath",
-    Field access "access", Field removed_readonly_paths "removedReadonlyPaths" }
-);
+record!(PermissionSandboxPathGrant {
+    Field path "path",
+    Field denied_path "deniedPath",
+    Field access "access",
+    Field removed_readonly_paths "removedReadonlyPaths",
+});
+
 /// Access a sandbox path grant confers
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3099,7 +3507,11 @@ pub enum PermissionSandboxPathGrantAccess {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(PermissionSandboxPathGrantAccess { Read "read", ReadWrite "readWrite" });
+string_enum!(PermissionSandboxPathGrantAccess {
+    Read "read",
+    ReadWrite "readWrite",
+});
+
 /// If specified, replaces the session's URL-permission policy. The runtime constructs a fresh DefaultUrlManager based on these inputs. Omit to leave the current URL policy unchanged.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -3109,10 +3521,11 @@ pub struct PermissionUrlsConfig {
     /// Initial list of allowed URL/domain patterns. Patterns may include path components. Ignored when `unrestricted` is true.
     pub initial_allowed: Option<Vec<String>>,
 }
-record!(
-    PermissionUrlsConfig[] { Field unrestricted "unrestricted", Field initial_allowed
-    "initialAllowed" }
-);
+record!(PermissionUrlsConfig {
+    Field unrestricted "unrestricted",
+    Field initial_allowed "initialAllowed",
+});
+
 impl PermissionUrlsConfig {
     /// Sets [`unrestricted`](Self::unrestricted).
     #[inline]
@@ -3127,6 +3540,7 @@ impl PermissionUrlsConfig {
         self
     }
 }
+
 /// Whether the URL-permission policy should run in unrestricted mode.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -3136,7 +3550,10 @@ pub struct PermissionUrlsSetUnrestrictedModeParams {
     /// Whether to allow access to all URLs without prompting. Toggles the runtime's URL-permission policy in place.
     pub enabled: bool,
 }
-record!(PermissionUrlsSetUnrestrictedModeParams[] { Field enabled "enabled" });
+record!(PermissionUrlsSetUnrestrictedModeParams {
+    Field enabled "enabled",
+});
+
 impl PermissionUrlsSetUnrestrictedModeParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3144,6 +3561,7 @@ impl PermissionUrlsSetUnrestrictedModeParams {
         Self { enabled }
     }
 }
+
 /// A named, complete UTF-8 text snapshot for a pending file operation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3153,7 +3571,11 @@ pub struct PermissionWriteFileContent {
     /// Complete file contents, including an empty string for an empty file.
     pub content: String,
 }
-record!(PermissionWriteFileContent[] { Field path "path", Field content "content" });
+record!(PermissionWriteFileContent {
+    Field path "path",
+    Field content "content",
+});
+
 /// Complete text snapshots for one proposed file change. At least one side is present. Different before and after paths describe a move.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3163,4 +3585,7 @@ pub struct PermissionWriteFileEdit {
     /// Complete file content the operation plans to write. Absent only when the file is being deleted.
     pub after: Option<PermissionWriteFileContent>,
 }
-record!(PermissionWriteFileEdit[] { Field before "before", Field after "after" });
+record!(PermissionWriteFileEdit {
+    Field before "before",
+    Field after "after",
+});

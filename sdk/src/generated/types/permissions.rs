@@ -4,6 +4,7 @@ use super::{
     PermissionMode, PermissionModeSource, PermissionPathsConfig, PermissionRule,
     PermissionRulesSet, PermissionUrlsConfig,
 };
+
 /// Permission-mode transition details.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -23,10 +24,12 @@ pub struct PermissionsChangedData {
     /// Experimental: it may change in any version of the CLI.
     pub assisted_approval_model: Option<String>,
 }
-record!(
-    PermissionsChangedData[] { Field previous_mode "previousMode", Field mode "mode",
-    Field assisted_approval_model "assistedApprovalModel" }
-);
+record!(PermissionsChangedData {
+    Field previous_mode "previousMode",
+    Field mode "mode",
+    Field assisted_approval_model "assistedApprovalModel",
+});
+
 /// Content-exclusion policy supplied to `session.permissions.configure`, with rules, last-updated data, and scope.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -40,11 +43,12 @@ pub struct PermissionsConfigureAdditionalContentExclusionPolicy {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    PermissionsConfigureAdditionalContentExclusionPolicy[] { Field rules "rules", Field
-    last_updated_at "last_updated_at", Field scope "scope" } rest["rules",
-    "last_updated_at", "scope"]
-);
+record!(PermissionsConfigureAdditionalContentExclusionPolicy {
+    Field rules "rules",
+    Field last_updated_at "last_updated_at",
+    Field scope "scope",
+} rest);
+
 impl PermissionsConfigureAdditionalContentExclusionPolicy {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -61,6 +65,7 @@ impl PermissionsConfigureAdditionalContentExclusionPolicy {
         }
     }
 }
+
 /// Single content-exclusion rule supplied to `session.permissions.configure`, with paths, match conditions, and source.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -76,11 +81,13 @@ pub struct PermissionsConfigureAdditionalContentExclusionPolicyRule {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    PermissionsConfigureAdditionalContentExclusionPolicyRule[] { Field paths "paths",
-    Field if_any_match "ifAnyMatch", Field if_none_match "ifNoneMatch", Field source
-    "source" } rest["paths", "ifAnyMatch", "ifNoneMatch", "source"]
-);
+record!(PermissionsConfigureAdditionalContentExclusionPolicyRule {
+    Field paths "paths",
+    Field if_any_match "ifAnyMatch",
+    Field if_none_match "ifNoneMatch",
+    Field source "source",
+} rest);
+
 impl PermissionsConfigureAdditionalContentExclusionPolicyRule {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -109,6 +116,7 @@ impl PermissionsConfigureAdditionalContentExclusionPolicyRule {
         self
     }
 }
+
 /// Source descriptor for a `session.permissions.configure` content-exclusion rule, with source name and type.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -118,10 +126,11 @@ pub struct PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
     /// Type of the policy source.
     pub type_: String,
 }
-record!(
-    PermissionsConfigureAdditionalContentExclusionPolicyRuleSource[] { Field name "name",
-    Field type_ "type" }
-);
+record!(PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
+    Field name "name",
+    Field type_ "type",
+});
+
 impl PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -132,6 +141,7 @@ impl PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
         }
     }
 }
+
 /// Allowed values for the `PermissionsConfigureAdditionalContentExclusionPolicyScope` enumeration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -143,9 +153,11 @@ pub enum PermissionsConfigureAdditionalContentExclusionPolicyScope {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionsConfigureAdditionalContentExclusionPolicyScope { Repo "repo", All "all" }
-);
+string_enum!(PermissionsConfigureAdditionalContentExclusionPolicyScope {
+    Repo "repo",
+    All "all",
+});
+
 /// Patch of permission policy fields to apply (omit a field to leave it unchanged).
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -169,14 +181,16 @@ pub struct PermissionsConfigureParams {
     /// User-authored instructions appended verbatim to the assisted-approval judge's system prompt. Applies to subsequent judge requests in this local session without changing permission mode, pre-judge gates, or the coding agent's prompt. Omit to leave unchanged; an empty or whitespace-only string clears the instructions. Hosts must reapply their configuration after resuming a session. Remote sessions are not supported.
     pub assisted_approval_instructions: Option<String>,
 }
-record!(
-    PermissionsConfigureParams[] { Field approve_all_tool_permission_requests
-    "approveAllToolPermissionRequests", Field approve_all_read_permission_requests
-    "approveAllReadPermissionRequests", Field rules "rules", Field paths "paths", Field
-    urls "urls", Field additional_content_exclusion_policies
-    "additionalContentExclusionPolicies", Field assisted_approval_instructions
-    "assistedApprovalInstructions" }
-);
+record!(PermissionsConfigureParams {
+    Field approve_all_tool_permission_requests "approveAllToolPermissionRequests",
+    Field approve_all_read_permission_requests "approveAllReadPermissionRequests",
+    Field rules "rules",
+    Field paths "paths",
+    Field urls "urls",
+    Field additional_content_exclusion_policies "additionalContentExclusionPolicies",
+    Field assisted_approval_instructions "assistedApprovalInstructions",
+});
+
 impl PermissionsConfigureParams {
     /// Sets [`approve_all_tool_permission_requests`](Self::approve_all_tool_permission_requests).
     #[inline]
@@ -243,6 +257,7 @@ impl PermissionsConfigureParams {
         self
     }
 }
+
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -250,7 +265,10 @@ pub struct PermissionsConfigureResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsConfigureResult[] { Field success "success" });
+record!(PermissionsConfigureResult {
+    Field success "success",
+});
+
 /// The verbatim managed `permissions` slice to interpret.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -260,7 +278,10 @@ pub struct PermissionsEvaluateManagedPolicyParams {
     /// The `permissions` object from a managed settings layer, for example `{"disableBypassPermissionsMode":"disable"}`. Omitted or null means no managed policy applies.
     pub permissions: Option<serde_json::Value>,
 }
-record!(PermissionsEvaluateManagedPolicyParams[] { Field permissions "permissions" });
+record!(PermissionsEvaluateManagedPolicyParams {
+    Field permissions "permissions",
+});
+
 impl PermissionsEvaluateManagedPolicyParams {
     /// Sets [`permissions`](Self::permissions).
     #[inline]
@@ -269,6 +290,7 @@ impl PermissionsEvaluateManagedPolicyParams {
         self
     }
 }
+
 /// The policy questions a host asks before granting elevated permissions.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -280,11 +302,12 @@ pub struct PermissionsEvaluateManagedPolicyResult {
     /// True when the managed layer supplies permission rules that the session must enforce.
     pub permission_rules_active: bool,
 }
-record!(
-    PermissionsEvaluateManagedPolicyResult[] { Field bypass_permissions_disabled
-    "bypassPermissionsDisabled", Field policy_undetermined "policyUndetermined", Field
-    permission_rules_active "permissionRulesActive" }
-);
+record!(PermissionsEvaluateManagedPolicyResult {
+    Field bypass_permissions_disabled "bypassPermissionsDisabled",
+    Field policy_undetermined "policyUndetermined",
+    Field permission_rules_active "permissionRulesActive",
+});
+
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -292,14 +315,18 @@ pub struct PermissionsFolderTrustAddTrustedResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsFolderTrustAddTrustedResult[] { Field success "success" });
+record!(PermissionsFolderTrustAddTrustedResult {
+    Field success "success",
+});
+
 /// No parameters.
 ///
 /// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsGetModeRequest {}
-record!(PermissionsGetModeRequest[] {});
+record!(PermissionsGetModeRequest {});
+
 /// Current permission mode.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -309,7 +336,10 @@ pub struct PermissionsGetModeResult {
     /// Current permission mode
     pub mode: PermissionMode,
 }
-record!(PermissionsGetModeResult[] { Field mode "mode" });
+record!(PermissionsGetModeResult {
+    Field mode "mode",
+});
+
 /// Tool approval to persist and apply
 #[derive(Clone)]
 #[non_exhaustive]
@@ -341,13 +371,20 @@ pub enum PermissionsLocationsAddToolApprovalDetails {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    PermissionsLocationsAddToolApprovalDetails "kind" { Commands "commands", Read "read",
-    Write "write", Mcp "mcp", McpSampling "mcp-sampling", Memory "memory", CustomTool
-    "custom-tool", ExtensionManagement "extension-management", Workflow "workflow",
-    ExtensionPermissionAccess "extension-permission-access", ExtensionEnvAccess
-    "extension-env-access" }
-);
+tagged!(PermissionsLocationsAddToolApprovalDetails "kind" {
+    Commands "commands",
+    Read "read",
+    Write "write",
+    Mcp "mcp",
+    McpSampling "mcp-sampling",
+    Memory "memory",
+    CustomTool "custom-tool",
+    ExtensionManagement "extension-management",
+    Workflow "workflow",
+    ExtensionPermissionAccess "extension-permission-access",
+    ExtensionEnvAccess "extension-env-access",
+});
+
 /// Location-persisted tool approval details for specific command identifiers.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -355,10 +392,10 @@ pub struct PermissionsLocationsAddToolApprovalDetailsCommands {
     /// Command identifiers covered by this approval.
     pub command_identifiers: Vec<String>,
 }
-record!(
-    PermissionsLocationsAddToolApprovalDetailsCommands["kind" "commands"] { Field
-    command_identifiers "commandIdentifiers" }
-);
+record!(PermissionsLocationsAddToolApprovalDetailsCommands ["kind" "commands"] {
+    Field command_identifiers "commandIdentifiers",
+});
+
 impl PermissionsLocationsAddToolApprovalDetailsCommands {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -366,6 +403,7 @@ impl PermissionsLocationsAddToolApprovalDetailsCommands {
         Self { command_identifiers }
     }
 }
+
 /// Location-persisted tool approval details for a custom tool, keyed by tool name.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -373,10 +411,10 @@ pub struct PermissionsLocationsAddToolApprovalDetailsCustomTool {
     /// Custom tool name.
     pub tool_name: String,
 }
-record!(
-    PermissionsLocationsAddToolApprovalDetailsCustomTool["kind" "custom-tool"] { Field
-    tool_name "toolName" }
-);
+record!(PermissionsLocationsAddToolApprovalDetailsCustomTool ["kind" "custom-tool"] {
+    Field tool_name "toolName",
+});
+
 impl PermissionsLocationsAddToolApprovalDetailsCustomTool {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -386,6 +424,7 @@ impl PermissionsLocationsAddToolApprovalDetailsCustomTool {
         }
     }
 }
+
 /// Location-persisted tool approval details for an extension's access to sensitive environment variables, keyed by extension name and the exact set of variable names.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -395,11 +434,11 @@ pub struct PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess {
     /// Names of the sensitive environment variables this approval covers. Values are never persisted.
     pub environment_variables: Vec<String>,
 }
-record!(
-    PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess["kind"
-    "extension-env-access"] { Field extension_name "extensionName", Field
-    environment_variables "environmentVariables" }
-);
+record!(PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess ["kind" "extension-env-access"] {
+    Field extension_name "extensionName",
+    Field environment_variables "environmentVariables",
+});
+
 impl PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -413,6 +452,7 @@ impl PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess {
         }
     }
 }
+
 /// Location-persisted tool approval details for extension-management operations, optionally narrowed by operation.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -420,10 +460,10 @@ pub struct PermissionsLocationsAddToolApprovalDetailsExtensionManagement {
     /// Optional operation identifier; when omitted, the approval covers all extension management operations.
     pub operation: Option<String>,
 }
-record!(
-    PermissionsLocationsAddToolApprovalDetailsExtensionManagement["kind"
-    "extension-management"] { Field operation "operation" }
-);
+record!(PermissionsLocationsAddToolApprovalDetailsExtensionManagement ["kind" "extension-management"] {
+    Field operation "operation",
+});
+
 impl PermissionsLocationsAddToolApprovalDetailsExtensionManagement {
     /// Sets [`operation`](Self::operation).
     #[inline]
@@ -432,6 +472,7 @@ impl PermissionsLocationsAddToolApprovalDetailsExtensionManagement {
         self
     }
 }
+
 /// Location-persisted tool approval details for an extension's permission-gated capability access, keyed by extension name.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -439,10 +480,10 @@ pub struct PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess {
     /// Extension name.
     pub extension_name: String,
 }
-record!(
-    PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess["kind"
-    "extension-permission-access"] { Field extension_name "extensionName" }
-);
+record!(PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess ["kind" "extension-permission-access"] {
+    Field extension_name "extensionName",
+});
+
 impl PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -452,6 +493,7 @@ impl PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess {
         }
     }
 }
+
 /// Location-persisted tool approval details for an MCP server tool, or all tools when `toolName` is null.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -461,10 +503,11 @@ pub struct PermissionsLocationsAddToolApprovalDetailsMcp {
     /// MCP tool name, or null to cover every tool on the server.
     pub tool_name: Option<String>,
 }
-record!(
-    PermissionsLocationsAddToolApprovalDetailsMcp["kind" "mcp"] { Field server_name
-    "serverName", Nullable tool_name "toolName" }
-);
+record!(PermissionsLocationsAddToolApprovalDetailsMcp ["kind" "mcp"] {
+    Field server_name "serverName",
+    Nullable tool_name "toolName",
+});
+
 impl PermissionsLocationsAddToolApprovalDetailsMcp {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -475,6 +518,7 @@ impl PermissionsLocationsAddToolApprovalDetailsMcp {
         }
     }
 }
+
 /// Location-persisted tool approval details for MCP sampling requests from a server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -482,10 +526,10 @@ pub struct PermissionsLocationsAddToolApprovalDetailsMcpSampling {
     /// MCP server name.
     pub server_name: String,
 }
-record!(
-    PermissionsLocationsAddToolApprovalDetailsMcpSampling["kind" "mcp-sampling"] { Field
-    server_name "serverName" }
-);
+record!(PermissionsLocationsAddToolApprovalDetailsMcpSampling ["kind" "mcp-sampling"] {
+    Field server_name "serverName",
+});
+
 impl PermissionsLocationsAddToolApprovalDetailsMcpSampling {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -495,16 +539,19 @@ impl PermissionsLocationsAddToolApprovalDetailsMcpSampling {
         }
     }
 }
+
 /// Location-persisted tool approval details for writes to long-term memory.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionsLocationsAddToolApprovalDetailsMemory {}
-record!(PermissionsLocationsAddToolApprovalDetailsMemory["kind" "memory"] {});
+record!(PermissionsLocationsAddToolApprovalDetailsMemory ["kind" "memory"] {});
+
 /// Location-persisted tool approval details for read-only filesystem operations.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionsLocationsAddToolApprovalDetailsRead {}
-record!(PermissionsLocationsAddToolApprovalDetailsRead["kind" "read"] {});
+record!(PermissionsLocationsAddToolApprovalDetailsRead ["kind" "read"] {});
+
 /// Location-persisted workflow approval, optionally narrowed by approval key.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -512,10 +559,10 @@ pub struct PermissionsLocationsAddToolApprovalDetailsWorkflow {
     /// Optional workflow operation name or canonical approval key; when omitted, the approval covers all workflow operations.
     pub approval_key: Option<String>,
 }
-record!(
-    PermissionsLocationsAddToolApprovalDetailsWorkflow["kind" "workflow"] { Field
-    approval_key "approvalKey" }
-);
+record!(PermissionsLocationsAddToolApprovalDetailsWorkflow ["kind" "workflow"] {
+    Field approval_key "approvalKey",
+});
+
 impl PermissionsLocationsAddToolApprovalDetailsWorkflow {
     /// Sets [`approval_key`](Self::approval_key).
     #[inline]
@@ -524,11 +571,13 @@ impl PermissionsLocationsAddToolApprovalDetailsWorkflow {
         self
     }
 }
+
 /// Location-persisted tool approval details for filesystem write operations.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionsLocationsAddToolApprovalDetailsWrite {}
-record!(PermissionsLocationsAddToolApprovalDetailsWrite["kind" "write"] {});
+record!(PermissionsLocationsAddToolApprovalDetailsWrite ["kind" "write"] {});
+
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -536,7 +585,10 @@ pub struct PermissionsLocationsAddToolApprovalResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsLocationsAddToolApprovalResult[] { Field success "success" });
+record!(PermissionsLocationsAddToolApprovalResult {
+    Field success "success",
+});
+
 /// Scope and add/remove instructions for modifying session- or location-scoped permission rules.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -552,10 +604,13 @@ pub struct PermissionsModifyRulesParams {
     /// When true, removes every rule currently in the scope (after any `add` is applied). Useful for clearing the location scope wholesale.
     pub remove_all: Option<bool>,
 }
-record!(
-    PermissionsModifyRulesParams[] { Field scope "scope", Field add "add", Field remove
-    "remove", Field remove_all "removeAll" }
-);
+record!(PermissionsModifyRulesParams {
+    Field scope "scope",
+    Field add "add",
+    Field remove "remove",
+    Field remove_all "removeAll",
+});
+
 impl PermissionsModifyRulesParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -586,6 +641,7 @@ impl PermissionsModifyRulesParams {
         self
     }
 }
+
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -593,7 +649,10 @@ pub struct PermissionsModifyRulesResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsModifyRulesResult[] { Field success "success" });
+record!(PermissionsModifyRulesResult {
+    Field success "success",
+});
+
 /// Whether the change applies to ephemeral session-scoped rules (cleared at session end) or to location-scoped rules persisted via the location-permissions config file.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -605,7 +664,11 @@ pub enum PermissionsModifyRulesScope {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(PermissionsModifyRulesScope { Session "session", Location "location" });
+string_enum!(PermissionsModifyRulesScope {
+    Session "session",
+    Location "location",
+});
+
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -613,7 +676,10 @@ pub struct PermissionsNotifyPromptShownResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsNotifyPromptShownResult[] { Field success "success" });
+record!(PermissionsNotifyPromptShownResult {
+    Field success "success",
+});
+
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -621,14 +687,18 @@ pub struct PermissionsPathsAddResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsPathsAddResult[] { Field success "success" });
+record!(PermissionsPathsAddResult {
+    Field success "success",
+});
+
 /// No parameters; returns the session's recursive directory grants and exact session-approved paths.
 ///
 /// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsPathsListRequest {}
-record!(PermissionsPathsListRequest[] {});
+record!(PermissionsPathsListRequest {});
+
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -636,14 +706,18 @@ pub struct PermissionsPathsUpdatePrimaryResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsPathsUpdatePrimaryResult[] { Field success "success" });
+record!(PermissionsPathsUpdatePrimaryResult {
+    Field success "success",
+});
+
 /// No parameters; returns currently-pending permission requests for the session.
 ///
 /// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsPendingRequestsRequest {}
-record!(PermissionsPendingRequestsRequest[] {});
+record!(PermissionsPendingRequestsRequest {});
+
 /// Clears session-scoped tool approvals and optionally clears location-scoped approvals and exact session-approved paths.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -653,10 +727,10 @@ pub struct PermissionsResetSessionApprovalsRequest {
     /// Whether location-scoped approvals and exact session-approved paths are cleared too. Defaults to `true`.
     pub include_location: Option<bool>,
 }
-record!(
-    PermissionsResetSessionApprovalsRequest[] { Field include_location "includeLocation"
-    }
-);
+record!(PermissionsResetSessionApprovalsRequest {
+    Field include_location "includeLocation",
+});
+
 impl PermissionsResetSessionApprovalsRequest {
     /// Sets [`include_location`](Self::include_location).
     #[inline]
@@ -665,6 +739,7 @@ impl PermissionsResetSessionApprovalsRequest {
         self
     }
 }
+
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -672,7 +747,10 @@ pub struct PermissionsResetSessionApprovalsResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsResetSessionApprovalsResult[] { Field success "success" });
+record!(PermissionsResetSessionApprovalsResult {
+    Field success "success",
+});
+
 /// Allow-all toggle for tool permission requests, with an optional telemetry source.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -684,9 +762,11 @@ pub struct PermissionsSetApproveAllRequest {
     /// Optional source for allow-all telemetry. Defaults to `rpc` when omitted for SDK callers.
     pub source: Option<PermissionsSetApproveAllSource>,
 }
-record!(
-    PermissionsSetApproveAllRequest[] { Field enabled "enabled", Field source "source" }
-);
+record!(PermissionsSetApproveAllRequest {
+    Field enabled "enabled",
+    Field source "source",
+});
+
 impl PermissionsSetApproveAllRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -700,6 +780,7 @@ impl PermissionsSetApproveAllRequest {
         self
     }
 }
+
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -707,7 +788,10 @@ pub struct PermissionsSetApproveAllResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsSetApproveAllResult[] { Field success "success" });
+record!(PermissionsSetApproveAllResult {
+    Field success "success",
+});
+
 /// Optional source for allow-all telemetry. Defaults to `rpc` when omitted for SDK callers.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -725,11 +809,14 @@ pub enum PermissionsSetApproveAllSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PermissionsSetApproveAllSource { CliFlag "cli_flag", SlashCommand "slash_command",
-    AutopilotConfirmation "autopilot_confirmation", UserSetting "user_setting", Rpc "rpc"
-    }
-);
+string_enum!(PermissionsSetApproveAllSource {
+    CliFlag "cli_flag",
+    SlashCommand "slash_command",
+    AutopilotConfirmation "autopilot_confirmation",
+    UserSetting "user_setting",
+    Rpc "rpc",
+});
+
 /// Permission mode to apply for the session.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -743,10 +830,12 @@ pub struct PermissionsSetModeRequest {
     /// Optional source for permission-mode telemetry. `organization_targeting` is reserved for startup selection after the authenticated account matches an organization targeting policy; SDK callers default to `rpc` and cannot claim targeting provenance.
     pub source: Option<PermissionModeSource>,
 }
-record!(
-    PermissionsSetModeRequest[] { Field mode "mode", Field assisted_approval_model
-    "assistedApprovalModel", Field source "source" }
-);
+record!(PermissionsSetModeRequest {
+    Field mode "mode",
+    Field assisted_approval_model "assistedApprovalModel",
+    Field source "source",
+});
+
 impl PermissionsSetModeRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -773,6 +862,7 @@ impl PermissionsSetModeRequest {
         self
     }
 }
+
 /// Indicates whether the requested permission mode was applied and reports the authoritative post-mutation mode.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -784,7 +874,11 @@ pub struct PermissionsSetModeResult {
     /// Authoritative permission mode after the mutation
     pub mode: PermissionMode,
 }
-record!(PermissionsSetModeResult[] { Field success "success", Field mode "mode" });
+record!(PermissionsSetModeResult {
+    Field success "success",
+    Field mode "mode",
+});
+
 /// Toggles whether permission prompts should be bridged into session events for this client.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -794,7 +888,10 @@ pub struct PermissionsSetRequiredRequest {
     /// Whether the client wants `permission.requested` events bridged from the session-owned permission service. CLI clients that render prompt UI set this to `true` for as long as their listener is mounted; headless callers leave it unset (the default is `false`).
     pub required: bool,
 }
-record!(PermissionsSetRequiredRequest[] { Field required "required" });
+record!(PermissionsSetRequiredRequest {
+    Field required "required",
+});
+
 impl PermissionsSetRequiredRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -802,6 +899,7 @@ impl PermissionsSetRequiredRequest {
         Self { required }
     }
 }
+
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -809,7 +907,10 @@ pub struct PermissionsSetRequiredResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsSetRequiredResult[] { Field success "success" });
+record!(PermissionsSetRequiredResult {
+    Field success "success",
+});
+
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -817,4 +918,6 @@ pub struct PermissionsUrlsSetUnrestrictedModeResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsUrlsSetUnrestrictedModeResult[] { Field success "success" });
+record!(PermissionsUrlsSetUnrestrictedModeResult {
+    Field success "success",
+});

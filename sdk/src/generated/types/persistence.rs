@@ -11,10 +11,12 @@ pub struct PersistenceWriteRawJsonLockedRequest {
     /// Comment lines to emit above the document, for a format that tolerates them. Omit for strict JSON.
     pub file_header: Option<Option<String>>,
 }
-record!(
-    PersistenceWriteRawJsonLockedRequest[] { Field path "path", Field data_json
-    "dataJson", Field file_header "fileHeader" }
-);
+record!(PersistenceWriteRawJsonLockedRequest {
+    Field path "path",
+    Field data_json "dataJson",
+    Field file_header "fileHeader",
+});
+
 impl PersistenceWriteRawJsonLockedRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -32,6 +34,7 @@ impl PersistenceWriteRawJsonLockedRequest {
         self
     }
 }
+
 /// The outcome of a locked snapshot write.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -41,7 +44,7 @@ pub struct PersistenceWriteRawJsonLockedResult {
     /// Why the write failed. Absent when `success` is true. A lock the runtime could not acquire in time reports here rather than raising.
     pub error: Option<String>,
 }
-record!(
-    PersistenceWriteRawJsonLockedResult[] { Field success "success", Field error "error"
-    }
-);
+record!(PersistenceWriteRawJsonLockedResult {
+    Field success "success",
+    Field error "error",
+});

@@ -7,7 +7,10 @@ pub struct PingRequest {
     /// Optional message to echo back
     pub message: Option<String>,
 }
-record!(PingRequest[] { Field message "message" });
+record!(PingRequest {
+    Field message "message",
+});
+
 impl PingRequest {
     /// Sets [`message`](Self::message).
     #[inline]
@@ -16,6 +19,7 @@ impl PingRequest {
         self
     }
 }
+
 /// Server liveness response, including the echoed message, current server timestamp, and protocol version.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -27,7 +31,8 @@ pub struct PingResult {
     /// Server protocol version number
     pub protocol_version: i64,
 }
-record!(
-    PingResult[] { Field message "message", Field timestamp "timestamp", Field
-    protocol_version "protocolVersion" }
-);
+record!(PingResult {
+    Field message "message",
+    Field timestamp "timestamp",
+    Field protocol_version "protocolVersion",
+});

@@ -7,7 +7,10 @@ pub struct PlanChangedData {
     /// The type of operation performed on the plan file
     pub operation: PlanChangedOperation,
 }
-record!(PlanChangedData[] { Field operation "operation" });
+record!(PlanChangedData {
+    Field operation "operation",
+});
+
 /// The type of operation performed on the plan file
 #[derive(Clone)]
 #[non_exhaustive]
@@ -21,7 +24,12 @@ pub enum PlanChangedOperation {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(PlanChangedOperation { Create "create", Update "update", Delete "delete" });
+string_enum!(PlanChangedOperation {
+    Create "create",
+    Update "update",
+    Delete "delete",
+});
+
 /// Existence, contents, and resolved path of the session plan file.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -33,10 +41,12 @@ pub struct PlanReadResult {
     /// Absolute file path of the plan file, or null if workspace is not enabled
     pub path: Option<String>,
 }
-record!(
-    PlanReadResult[] { Field exists "exists", Nullable content "content", Nullable path
-    "path" }
-);
+record!(PlanReadResult {
+    Field exists "exists",
+    Nullable content "content",
+    Nullable path "path",
+});
+
 /// Todo rows read from the session SQL database. Empty when no session database is available.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -44,7 +54,10 @@ pub struct PlanReadSqlTodosResult {
     /// Rows from the session SQL todos table, ordered by creation time with insertion order used to break ties when available and id used for WITHOUT ROWID tables.
     pub rows: Vec<PlanSqlTodosRow>,
 }
-record!(PlanReadSqlTodosResult[] { Field rows "rows" });
+record!(PlanReadSqlTodosResult {
+    Field rows "rows",
+});
+
 /// Todo rows + dependency edges read from the session SQL database.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -54,10 +67,11 @@ pub struct PlanReadSqlTodosWithDependenciesResult {
     /// Edges from the session SQL todo_deps table. Empty when no database, no todo_deps table, or the SELECT failed. Read independently from `rows`, so a broken todo_deps table does not affect the rows result and vice versa.
     pub dependencies: Vec<PlanSqlTodoDependency>,
 }
-record!(
-    PlanReadSqlTodosWithDependenciesResult[] { Field rows "rows", Field dependencies
-    "dependencies" }
-);
+record!(PlanReadSqlTodosWithDependenciesResult {
+    Field rows "rows",
+    Field dependencies "dependencies",
+});
+
 /// A single dependency edge read from the session SQL `todo_deps` table, indicating that one todo must complete before another.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -67,9 +81,11 @@ pub struct PlanSqlTodoDependency {
     /// ID of the todo it depends on.
     pub depends_on: String,
 }
-record!(
-    PlanSqlTodoDependency[] { Field todo_id "todoId", Field depends_on "dependsOn" }
-);
+record!(PlanSqlTodoDependency {
+    Field todo_id "todoId",
+    Field depends_on "dependsOn",
+});
+
 /// A single todo row read from the session SQL `todos` table. All fields are optional because the SQL schema is best-effort and the agent may not have populated every column.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -85,10 +101,14 @@ pub struct PlanSqlTodosRow {
     /// Todo creation time, as stored by the session SQL schema's `datetime('now')` default: `YYYY-MM-DD HH:MM:SS` in UTC. Lets clients attribute todos to the work item that created them (e.g. scoping a goal's progress to the todos it produced) rather than to the whole session.
     pub created_at: Option<String>,
 }
-record!(
-    PlanSqlTodosRow[] { Field id "id", Field title "title", Field description
-    "description", Field status "status", Field created_at "createdAt" }
-);
+record!(PlanSqlTodosRow {
+    Field id "id",
+    Field title "title",
+    Field description "description",
+    Field status "status",
+    Field created_at "createdAt",
+});
+
 /// Replacement contents to write to the session plan file.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -98,7 +118,10 @@ pub struct PlanUpdateRequest {
     /// The new content for the plan file
     pub content: String,
 }
-record!(PlanUpdateRequest[] { Field content "content" });
+record!(PlanUpdateRequest {
+    Field content "content",
+});
+
 impl PlanUpdateRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

@@ -5,6 +5,7 @@ use super::{
     CatalogNegotiationRefusedError, CatalogNetworkFailureError,
     InstallationCatalogueIdentity, InstalledPluginInfo,
 };
+
 /// Session plugin metadata, with name, marketplace, optional version, and enabled state.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -30,12 +31,19 @@ pub struct Plugin {
     /// Whether this managed desired plugin has an installed or live record.
     pub installed: Option<bool>,
 }
-record!(
-    Plugin[] { Field name "name", Field marketplace "marketplace", Field version
-    "version", Field enabled "enabled", Field direct_source_id "directSourceId", Field
-    installed_from "installedFrom", Field source "source", Field managed "managed", Field
-    managed_desired_enabled "managedDesiredEnabled", Field installed "installed" }
-);
+record!(Plugin {
+    Field name "name",
+    Field marketplace "marketplace",
+    Field version "version",
+    Field enabled "enabled",
+    Field direct_source_id "directSourceId",
+    Field installed_from "installedFrom",
+    Field source "source",
+    Field managed "managed",
+    Field managed_desired_enabled "managedDesiredEnabled",
+    Field installed "installed",
+});
+
 /// Applies exactly one retained verified Agent Plugin installation plan.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -47,10 +55,12 @@ pub struct PluginApplyInstallRequest {
     /// Same existing selected session as planning.
     pub policy_session_id: String,
 }
-record!(
-    PluginApplyInstallRequest[] { Field contract "contract", Field plan_handle
-    "planHandle", Field policy_session_id "policySessionId" }
-);
+record!(PluginApplyInstallRequest {
+    Field contract "contract",
+    Field plan_handle "planHandle",
+    Field policy_session_id "policySessionId",
+});
+
 impl PluginApplyInstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -66,6 +76,7 @@ impl PluginApplyInstallRequest {
         }
     }
 }
+
 /// A computed Agent Plugin install plan. Nothing has been applied.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -79,10 +90,13 @@ pub struct PluginInstallPlan {
     /// Safe review to present before applying the plan.
     pub review: PluginInstallationReview,
 }
-record!(
-    PluginInstallPlan[] { Field plan_handle "planHandle", Field operation_id
-    "operationId", Field expires_at "expiresAt", Field review "review" }
-);
+record!(PluginInstallPlan {
+    Field plan_handle "planHandle",
+    Field operation_id "operationId",
+    Field expires_at "expiresAt",
+    Field review "review",
+});
+
 /// Result of installing a plugin.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -98,11 +112,14 @@ pub struct PluginInstallResult {
     /// Set when the install path is deprecated (e.g. direct repo / URL / local installs). Callers should surface this to end users.
     pub deprecation_warning: Option<String>,
 }
-record!(
-    PluginInstallResult[] { Field plugin "plugin", Field skills_installed
-    "skillsInstalled", Field staging_mode "stagingMode", Field post_install_message
-    "postInstallMessage", Field deprecation_warning "deprecationWarning" }
-);
+record!(PluginInstallResult {
+    Field plugin "plugin",
+    Field skills_installed "skillsInstalled",
+    Field staging_mode "stagingMode",
+    Field post_install_message "postInstallMessage",
+    Field deprecation_warning "deprecationWarning",
+});
+
 /// Where completed plugin content was staged before atomic promotion.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -114,10 +131,11 @@ pub enum PluginInstallStagingMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PluginInstallStagingMode { External "external", DestinationSibling
-    "destination_sibling" }
-);
+string_enum!(PluginInstallStagingMode {
+    External "external",
+    DestinationSibling "destination_sibling",
+});
+
 /// Bounded refusal categories for verified Agent Plugin installation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -187,24 +205,40 @@ pub enum PluginInstallationFailureReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    PluginInstallationFailureReason { FeatureDisabled "feature-disabled", InvalidRequest
-    "invalid-request", ConfirmationUnavailable "confirmation-unavailable",
-    ConfirmationInvalid "confirmation-invalid", PolicyContextUnavailable
-    "policy-context-unavailable", PolicyChanged "policy-changed", PolicyBlocked
-    "policy-blocked", PlanExpired "plan-expired", PlanReplayed "plan-replayed",
-    ForeignRuntime "foreign-runtime", WrongKind "wrong-kind", SearchMismatch
-    "search-mismatch", Expired "expired", InvalidCandidate "invalid-candidate",
-    DescriptorUnavailable "descriptor-unavailable", DescriptorNotFound
-    "descriptor-not-found", DescriptorWithdrawn "descriptor-withdrawn", DescriptorInvalid
-    "descriptor-invalid", DigestMismatch "digest-mismatch", UnsupportedResource
-    "unsupported-resource", EntrypointUnavailable "entrypoint-unavailable", InvalidPlugin
-    "invalid-plugin", ReviewTooLarge "review-too-large", PayloadUnavailable
-    "payload-unavailable", PayloadMismatch "payload-mismatch", SourceRateLimited
-    "source-rate-limited", NoCredential "no-credential", CredentialRejected
-    "credential-rejected", Busy "busy", AlreadyInstalled "already-installed", WriteFailed
-    "write-failed" }
-);
+string_enum!(PluginInstallationFailureReason {
+    FeatureDisabled "feature-disabled",
+    InvalidRequest "invalid-request",
+    ConfirmationUnavailable "confirmation-unavailable",
+    ConfirmationInvalid "confirmation-invalid",
+    PolicyContextUnavailable "policy-context-unavailable",
+    PolicyChanged "policy-changed",
+    PolicyBlocked "policy-blocked",
+    PlanExpired "plan-expired",
+    PlanReplayed "plan-replayed",
+    ForeignRuntime "foreign-runtime",
+    WrongKind "wrong-kind",
+    SearchMismatch "search-mismatch",
+    Expired "expired",
+    InvalidCandidate "invalid-candidate",
+    DescriptorUnavailable "descriptor-unavailable",
+    DescriptorNotFound "descriptor-not-found",
+    DescriptorWithdrawn "descriptor-withdrawn",
+    DescriptorInvalid "descriptor-invalid",
+    DigestMismatch "digest-mismatch",
+    UnsupportedResource "unsupported-resource",
+    EntrypointUnavailable "entrypoint-unavailable",
+    InvalidPlugin "invalid-plugin",
+    ReviewTooLarge "review-too-large",
+    PayloadUnavailable "payload-unavailable",
+    PayloadMismatch "payload-mismatch",
+    SourceRateLimited "source-rate-limited",
+    NoCredential "no-credential",
+    CredentialRejected "credential-rejected",
+    Busy "busy",
+    AlreadyInstalled "already-installed",
+    WriteFailed "write-failed",
+});
+
 /// One reviewed plugin file.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -220,10 +254,14 @@ pub struct PluginInstallationFileReview {
     /// SHA-256 digest of the exact file bytes.
     pub digest: String,
 }
-record!(
-    PluginInstallationFileReview[] { Field path "path", Field size_bytes "sizeBytes",
-    Field media_type "mediaType", Field executable "executable", Field digest "digest" }
-);
+record!(PluginInstallationFileReview {
+    Field path "path",
+    Field size_bytes "sizeBytes",
+    Field media_type "mediaType",
+    Field executable "executable",
+    Field digest "digest",
+});
+
 /// Where a plugin is installed, without an absolute host path.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -233,10 +271,11 @@ pub struct PluginInstallationLocation {
     /// Safe display label, for example ~/.copilot/installed-plugins/_direct/owner--repo--plugins-work-hub.
     pub display_label: String,
 }
-record!(
-    PluginInstallationLocation[] { Field relative_path "relativePath", Field
-    display_label "displayLabel" }
-);
+record!(PluginInstallationLocation {
+    Field relative_path "relativePath",
+    Field display_label "displayLabel",
+});
+
 /// Management outcome for verified Agent Plugin installation planning.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -248,10 +287,11 @@ pub enum PluginInstallationManagementOutcome {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    PluginInstallationManagementOutcome "kind" { InstallPlanned "install-planned",
-    Refused "refused" }
-);
+tagged!(PluginInstallationManagementOutcome "kind" {
+    InstallPlanned "install-planned",
+    Refused "refused",
+});
+
 /// A verified Agent Plugin installation plan was prepared.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -259,10 +299,10 @@ pub struct PluginInstallationManagementOutcomeInstallPlanned {
     /// Prepared install plan.
     pub plan: PluginInstallPlan,
 }
-record!(
-    PluginInstallationManagementOutcomeInstallPlanned["kind" "install-planned"] { Field
-    plan "plan" }
-);
+record!(PluginInstallationManagementOutcomeInstallPlanned ["kind" "install-planned"] {
+    Field plan "plan",
+});
+
 /// The request was refused without preparing a plan.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -272,10 +312,11 @@ pub struct PluginInstallationManagementOutcomeRefused {
     /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited.
     pub retry_after_seconds: Option<i64>,
 }
-record!(
-    PluginInstallationManagementOutcomeRefused["kind" "refused"] { Field reason "reason",
-    Field retry_after_seconds "retryAfterSeconds" }
-);
+record!(PluginInstallationManagementOutcomeRefused ["kind" "refused"] {
+    Field reason "reason",
+    Field retry_after_seconds "retryAfterSeconds",
+});
+
 /// Agent Plugin installation planning result with the honoured contract, or a typed refusal.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -291,11 +332,13 @@ pub enum PluginInstallationManagementResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    PluginInstallationManagementResult "kind" { Outcome "outcome", NegotiationRefused
-    "negotiation-refused", InvalidRequest "invalid-request", NetworkFailure
-    "network-failure" }
-);
+tagged!(PluginInstallationManagementResult "kind" {
+    Outcome "outcome",
+    NegotiationRefused "negotiation-refused",
+    InvalidRequest "invalid-request",
+    NetworkFailure "network-failure",
+});
+
 /// `PluginInstallationManagementResult: Outcome` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -307,10 +350,11 @@ pub struct PluginInstallationManagementResultOutcome {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    PluginInstallationManagementResultOutcome["kind" "outcome"] { Field outcome
-    "outcome", Field negotiated "negotiated" } rest["kind", "outcome", "negotiated"]
-);
+record!(PluginInstallationManagementResultOutcome ["kind" "outcome"] {
+    Field outcome "outcome",
+    Field negotiated "negotiated",
+} rest);
+
 /// One MCP server a reviewed plugin declares.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -322,10 +366,12 @@ pub struct PluginInstallationMcpServerReview {
     /// Host of a remote server's URL.
     pub host: Option<String>,
 }
-record!(
-    PluginInstallationMcpServerReview[] { Field name "name", Field transport "transport",
-    Field host "host" }
-);
+record!(PluginInstallationMcpServerReview {
+    Field name "name",
+    Field transport "transport",
+    Field host "host",
+});
+
 /// How a reviewed plugin's MCP server is reached.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -337,7 +383,11 @@ pub enum PluginInstallationMcpTransport {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(PluginInstallationMcpTransport { Remote "remote", Local "local" });
+string_enum!(PluginInstallationMcpTransport {
+    Remote "remote",
+    Local "local",
+});
+
 /// Terminal verified Agent Plugin installation result.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -353,10 +403,13 @@ pub enum PluginInstallationOutcome {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    PluginInstallationOutcome "kind" { Installed "installed", Declined "declined",
-    Cancelled "cancelled", Refused "refused" }
-);
+tagged!(PluginInstallationOutcome "kind" {
+    Installed "installed",
+    Declined "declined",
+    Cancelled "cancelled",
+    Refused "refused",
+});
+
 /// The confirmation was cancelled before any change.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -364,10 +417,10 @@ pub struct PluginInstallationOutcomeCancelled {
     /// Original operation identity.
     pub operation_id: String,
 }
-record!(
-    PluginInstallationOutcomeCancelled["kind" "cancelled"] { Field operation_id
-    "operationId" }
-);
+record!(PluginInstallationOutcomeCancelled ["kind" "cancelled"] {
+    Field operation_id "operationId",
+});
+
 /// The user declined the confirmation request.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -375,10 +428,10 @@ pub struct PluginInstallationOutcomeDeclined {
     /// Original operation identity.
     pub operation_id: String,
 }
-record!(
-    PluginInstallationOutcomeDeclined["kind" "declined"] { Field operation_id
-    "operationId" }
-);
+record!(PluginInstallationOutcomeDeclined ["kind" "declined"] {
+    Field operation_id "operationId",
+});
+
 /// The verified plugin was registered disabled.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -386,10 +439,10 @@ pub struct PluginInstallationOutcomeInstalled {
     /// Installed plugin summary.
     pub installation: PluginInstallationSummary,
 }
-record!(
-    PluginInstallationOutcomeInstalled["kind" "installed"] { Field installation
-    "installation" }
-);
+record!(PluginInstallationOutcomeInstalled ["kind" "installed"] {
+    Field installation "installation",
+});
+
 /// The operation was refused and nothing was installed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -401,10 +454,12 @@ pub struct PluginInstallationOutcomeRefused {
     /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited.
     pub retry_after_seconds: Option<i64>,
 }
-record!(
-    PluginInstallationOutcomeRefused["kind" "refused"] { Field reason "reason", Field
-    operation_id "operationId", Field retry_after_seconds "retryAfterSeconds" }
-);
+record!(PluginInstallationOutcomeRefused ["kind" "refused"] {
+    Field reason "reason",
+    Field operation_id "operationId",
+    Field retry_after_seconds "retryAfterSeconds",
+});
+
 /// Agent Plugin installation result with the honoured contract, or a typed request/negotiation refusal.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -420,11 +475,13 @@ pub enum PluginInstallationResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    PluginInstallationResult "kind" { Outcome "outcome", NegotiationRefused
-    "negotiation-refused", InvalidRequest "invalid-request", NetworkFailure
-    "network-failure" }
-);
+tagged!(PluginInstallationResult "kind" {
+    Outcome "outcome",
+    NegotiationRefused "negotiation-refused",
+    InvalidRequest "invalid-request",
+    NetworkFailure "network-failure",
+});
+
 /// `PluginInstallationResult: Outcome` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -436,12 +493,14 @@ pub struct PluginInstallationResultOutcome {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    PluginInstallationResultOutcome["kind" "outcome"] { Field outcome "outcome", Field
-    negotiated "negotiated" } rest["kind", "outcome", "negotiated"]
-);
+record!(PluginInstallationResultOutcome ["kind" "outcome"] {
+    Field outcome "outcome",
+    Field negotiated "negotiated",
+} rest);
+
 /// Safe verified Agent Plugin review fields. No raw credential, candidate handle or plan handle.
 pub type PluginInstallationReview = PluginInstallationReviewValue;
+
 /// Review for installing a verified Agent Plugin.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -473,14 +532,21 @@ pub struct PluginInstallationReviewValue {
     /// them. Omitted when the plugin declares none.
     pub mcp_servers: Option<Vec<PluginInstallationMcpServerReview>>,
 }
-record!(
-    PluginInstallationReviewValue["action" "install"] { Field name "name", Field
-    description "description", Field version "version", Field catalogue "catalogue",
-    Field source "source", Field target "target", Field installs_disabled
-    "installsDisabled", Field files "files", Field total_bytes "totalBytes", Field
-    manifest_path "manifestPath", Field manifest_content "manifestContent", Field
-    mcp_servers "mcpServers" }
-);
+record!(PluginInstallationReviewValue ["action" "install"] {
+    Field name "name",
+    Field description "description",
+    Field version "version",
+    Field catalogue "catalogue",
+    Field source "source",
+    Field target "target",
+    Field installs_disabled "installsDisabled",
+    Field files "files",
+    Field total_bytes "totalBytes",
+    Field manifest_path "manifestPath",
+    Field manifest_content "manifestContent",
+    Field mcp_servers "mcpServers",
+});
+
 /// Source identity retained from Agent Finder and the pinned GitHub descriptor.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -502,12 +568,17 @@ pub struct PluginInstallationSource {
     /// Digest of the descriptor's bundle manifest.
     pub bundle_digest: String,
 }
-record!(
-    PluginInstallationSource[] { Field resource_id "resourceId", Field
-    catalog_revision_id "catalogRevisionId", Field repository_id "repositoryId", Field
-    repository "repository", Field revision "revision", Field root "root", Field
-    descriptor_digest "descriptorDigest", Field bundle_digest "bundleDigest" }
-);
+record!(PluginInstallationSource {
+    Field resource_id "resourceId",
+    Field catalog_revision_id "catalogRevisionId",
+    Field repository_id "repositoryId",
+    Field repository "repository",
+    Field revision "revision",
+    Field root "root",
+    Field descriptor_digest "descriptorDigest",
+    Field bundle_digest "bundleDigest",
+});
+
 /// A plugin registered from a verified materialisation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -527,11 +598,16 @@ pub struct PluginInstallationSummary {
     /// ISO 8601 wall-clock installation time.
     pub installed_at: String,
 }
-record!(
-    PluginInstallationSummary[] { Field name "name", Field operation_id "operationId",
-    Field target "target", Field enabled "enabled", Field source "source", Field
-    catalogue "catalogue", Field installed_at "installedAt" }
-);
+record!(PluginInstallationSummary {
+    Field name "name",
+    Field operation_id "operationId",
+    Field target "target",
+    Field enabled "enabled",
+    Field source "source",
+    Field catalogue "catalogue",
+    Field installed_at "installedAt",
+});
+
 /// Plugins installed for the session, with their enabled state and version metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -539,7 +615,10 @@ pub struct PluginList {
     /// Installed plugins
     pub plugins: Vec<Plugin>,
 }
-record!(PluginList[] { Field plugins "plugins" });
+record!(PluginList {
+    Field plugins "plugins",
+});
+
 /// Plugins installed in user/global state.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -547,7 +626,10 @@ pub struct PluginListResult {
     /// Installed plugins
     pub plugins: Vec<InstalledPluginInfo>,
 }
-record!(PluginListResult[] { Field plugins "plugins" });
+record!(PluginListResult {
+    Field plugins "plugins",
+});
+
 /// Side-effect-free planning of one Agent Plugin search candidate through its Agent Finder materialisation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -559,10 +641,12 @@ pub struct PluginPlanInstallRequest {
     /// Existing local session attached to this connection.
     pub policy_session_id: String,
 }
-record!(
-    PluginPlanInstallRequest[] { Field contract "contract", Field candidate_handle
-    "candidateHandle", Field policy_session_id "policySessionId" }
-);
+record!(PluginPlanInstallRequest {
+    Field contract "contract",
+    Field candidate_handle "candidateHandle",
+    Field policy_session_id "policySessionId",
+});
+
 impl PluginPlanInstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -578,6 +662,7 @@ impl PluginPlanInstallRequest {
         }
     }
 }
+
 /// Per-plugin result from updating all plugins, with versions, skills installed, success flag, and optional error.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -597,11 +682,16 @@ pub struct PluginUpdateAllEntry {
     /// Error message (failure only)
     pub error: Option<String>,
 }
-record!(
-    PluginUpdateAllEntry[] { Field name "name", Field marketplace "marketplace", Field
-    success "success", Field previous_version "previousVersion", Field new_version
-    "newVersion", Field skills_installed "skillsInstalled", Field error "error" }
-);
+record!(PluginUpdateAllEntry {
+    Field name "name",
+    Field marketplace "marketplace",
+    Field success "success",
+    Field previous_version "previousVersion",
+    Field new_version "newVersion",
+    Field skills_installed "skillsInstalled",
+    Field error "error",
+});
+
 /// Result of updating all installed plugins.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -609,7 +699,10 @@ pub struct PluginUpdateAllResult {
     /// Per-plugin update results in deterministic order.
     pub results: Vec<PluginUpdateAllEntry>,
 }
-record!(PluginUpdateAllResult[] { Field results "results" });
+record!(PluginUpdateAllResult {
+    Field results "results",
+});
+
 /// Result of updating a single plugin.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -621,7 +714,8 @@ pub struct PluginUpdateResult {
     /// Number of skills discovered and installed after the update
     pub skills_installed: i64,
 }
-record!(
-    PluginUpdateResult[] { Field previous_version "previousVersion", Field new_version
-    "newVersion", Field skills_installed "skillsInstalled" }
-);
+record!(PluginUpdateResult {
+    Field previous_version "previousVersion",
+    Field new_version "newVersion",
+    Field skills_installed "skillsInstalled",
+});

@@ -7,7 +7,10 @@ pub struct PluginsBuiltinSetRequest {
     /// Complete replacement set of trusted built-in plugin directories. Every entry must be an absolute local filesystem path no longer than 4096 characters.
     pub paths: Vec<String>,
 }
-record!(PluginsBuiltinSetRequest[] { Field paths "paths" });
+record!(PluginsBuiltinSetRequest {
+    Field paths "paths",
+});
+
 impl PluginsBuiltinSetRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -15,6 +18,7 @@ impl PluginsBuiltinSetRequest {
         Self { paths }
     }
 }
+
 /// Plugin names (or specs) to disable, plus the optional working directory the repository-controlled guard is evaluated against.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -24,10 +28,11 @@ pub struct PluginsDisableRequest {
     /// Working directory whose repository `enabledPlugins` overlay decides whether this mutation is repository-controlled. Hosts that serve sessions across several repositories (the SDK server) should pass the session's directory; otherwise the guard is evaluated against the server process's own working directory, which may belong to a different repository. Defaults to the server's current working directory.
     pub working_directory: Option<String>,
 }
-record!(
-    PluginsDisableRequest[] { Field names "names", Field working_directory
-    "workingDirectory" }
-);
+record!(PluginsDisableRequest {
+    Field names "names",
+    Field working_directory "workingDirectory",
+});
+
 impl PluginsDisableRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -44,6 +49,7 @@ impl PluginsDisableRequest {
         self
     }
 }
+
 /// Plugin names (or specs) to enable, plus the optional working directory the repository-controlled guard is evaluated against.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -53,10 +59,11 @@ pub struct PluginsEnableRequest {
     /// Working directory whose repository `enabledPlugins` overlay decides whether this mutation is repository-controlled. Hosts that serve sessions across several repositories (the SDK server) should pass the session's directory; otherwise the guard is evaluated against the server process's own working directory, which may belong to a different repository. Defaults to the server's current working directory.
     pub working_directory: Option<String>,
 }
-record!(
-    PluginsEnableRequest[] { Field names "names", Field working_directory
-    "workingDirectory" }
-);
+record!(PluginsEnableRequest {
+    Field names "names",
+    Field working_directory "workingDirectory",
+});
+
 impl PluginsEnableRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -73,6 +80,7 @@ impl PluginsEnableRequest {
         self
     }
 }
+
 /// Plugin source and optional working directory for relative-path resolution.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -82,10 +90,11 @@ pub struct PluginsInstallRequest {
     /// Working directory used to resolve relative local paths in `source`. Defaults to the server's current working directory.
     pub working_directory: Option<String>,
 }
-record!(
-    PluginsInstallRequest[] { Field source "source", Field working_directory
-    "workingDirectory" }
-);
+record!(PluginsInstallRequest {
+    Field source "source",
+    Field working_directory "workingDirectory",
+});
+
 impl PluginsInstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -102,6 +111,7 @@ impl PluginsInstallRequest {
         self
     }
 }
+
 /// Marketplace source and optional working directory for relative-path resolution.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -111,10 +121,11 @@ pub struct PluginsMarketplacesAddRequest {
     /// Working directory used to resolve relative local paths in `source`. Defaults to the server's current working directory.
     pub working_directory: Option<String>,
 }
-record!(
-    PluginsMarketplacesAddRequest[] { Field source "source", Field working_directory
-    "workingDirectory" }
-);
+record!(PluginsMarketplacesAddRequest {
+    Field source "source",
+    Field working_directory "workingDirectory",
+});
+
 impl PluginsMarketplacesAddRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -131,6 +142,7 @@ impl PluginsMarketplacesAddRequest {
         self
     }
 }
+
 /// Name of the marketplace whose plugin catalog to fetch.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -138,7 +150,10 @@ pub struct PluginsMarketplacesBrowseRequest {
     /// Marketplace name to browse
     pub name: String,
 }
-record!(PluginsMarketplacesBrowseRequest[] { Field name "name" });
+record!(PluginsMarketplacesBrowseRequest {
+    Field name "name",
+});
+
 impl PluginsMarketplacesBrowseRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -146,6 +161,7 @@ impl PluginsMarketplacesBrowseRequest {
         Self { name: name.into() }
     }
 }
+
 /// Optional marketplace name; omit to refresh all.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -153,7 +169,10 @@ pub struct PluginsMarketplacesRefreshRequest {
     /// Marketplace name to refresh. When omitted, every registered marketplace is refreshed.
     pub name: Option<String>,
 }
-record!(PluginsMarketplacesRefreshRequest[] { Field name "name" });
+record!(PluginsMarketplacesRefreshRequest {
+    Field name "name",
+});
+
 impl PluginsMarketplacesRefreshRequest {
     /// Sets [`name`](Self::name).
     #[inline]
@@ -162,6 +181,7 @@ impl PluginsMarketplacesRefreshRequest {
         self
     }
 }
+
 /// Name of the marketplace to remove and an optional force flag.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -171,7 +191,11 @@ pub struct PluginsMarketplacesRemoveRequest {
     /// When true, also uninstall every plugin sourced from this marketplace. When false (default), removal is a no-op if any plugin from this marketplace is installed and the dependent plugin names are returned in the result.
     pub force: Option<bool>,
 }
-record!(PluginsMarketplacesRemoveRequest[] { Field name "name", Field force "force" });
+record!(PluginsMarketplacesRemoveRequest {
+    Field name "name",
+    Field force "force",
+});
+
 impl PluginsMarketplacesRemoveRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -188,6 +212,7 @@ impl PluginsMarketplacesRemoveRequest {
         self
     }
 }
+
 /// Optional flags controlling which side effects the reload performs.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -205,11 +230,14 @@ pub struct PluginsReloadRequest {
     /// When true, skip repo-level hooks during the hook reload. Use before folder trust is confirmed; load them post-trust via `sessions.loadDeferredRepoHooks`.
     pub defer_repo_hooks: Option<bool>,
 }
-record!(
-    PluginsReloadRequest[] { Field reload_mcp "reloadMcp", Field reload_custom_agents
-    "reloadCustomAgents", Field reload_hooks "reloadHooks", Field reload_extensions
-    "reloadExtensions", Field defer_repo_hooks "deferRepoHooks" }
-);
+record!(PluginsReloadRequest {
+    Field reload_mcp "reloadMcp",
+    Field reload_custom_agents "reloadCustomAgents",
+    Field reload_hooks "reloadHooks",
+    Field reload_extensions "reloadExtensions",
+    Field defer_repo_hooks "deferRepoHooks",
+});
+
 impl PluginsReloadRequest {
     /// Sets [`reload_mcp`](Self::reload_mcp).
     #[inline]
@@ -242,6 +270,7 @@ impl PluginsReloadRequest {
         self
     }
 }
+
 /// Name (or spec) of the plugin to uninstall.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -251,10 +280,11 @@ pub struct PluginsUninstallRequest {
     /// Stable source identity for a direct (non-marketplace) install. Disambiguates uninstall when multiple installed plugins share the same name.
     pub direct_source_id: Option<Option<String>>,
 }
-record!(
-    PluginsUninstallRequest[] { Field name "name", Field direct_source_id
-    "directSourceId" }
-);
+record!(PluginsUninstallRequest {
+    Field name "name",
+    Field direct_source_id "directSourceId",
+});
+
 impl PluginsUninstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -271,6 +301,7 @@ impl PluginsUninstallRequest {
         self
     }
 }
+
 /// Name (or spec) of the plugin to update.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -278,7 +309,10 @@ pub struct PluginsUpdateRequest {
     /// Plugin name or "plugin@marketplace" spec to update.
     pub name: String,
 }
-record!(PluginsUpdateRequest[] { Field name "name" });
+record!(PluginsUpdateRequest {
+    Field name "name",
+});
+
 impl PluginsUpdateRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

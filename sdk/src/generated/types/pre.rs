@@ -23,14 +23,21 @@ pub struct PreCompactHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(
-    PreCompactHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
-    Field cwd "cwd", Field transcript_path "transcriptPath", Field trigger "trigger",
-    Field custom_instructions "customInstructions", Field agent_id "agentId", Field
-    agent_type "agentType", Field parent_agent_id "parentAgentId" }
-);
+record!(PreCompactHookInput {
+    Field session_id "sessionId",
+    Field timestamp "timestamp",
+    Field cwd "cwd",
+    Field transcript_path "transcriptPath",
+    Field trigger "trigger",
+    Field custom_instructions "customInstructions",
+    Field agent_id "agentId",
+    Field agent_type "agentType",
+    Field parent_agent_id "parentAgentId",
+});
+
 /// Output of the preCompact hook. The CLI reads nothing from it.
 pub type PreCompactHookOutput = std::collections::BTreeMap<String, serde_json::Value>;
+
 /// Why the context is compacted.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -42,7 +49,11 @@ pub enum PreCompactHookTrigger {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(PreCompactHookTrigger { Manual "manual", Auto "auto" });
+string_enum!(PreCompactHookTrigger {
+    Manual "manual",
+    Auto "auto",
+});
+
 /// Input of the preMcpToolCall hook, which runs before a request to an MCP server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -70,13 +81,20 @@ pub struct PreMcpToolCallHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(
-    PreMcpToolCallHookInput[] { Field session_id "sessionId", Field timestamp
-    "timestamp", Field cwd "cwd", Field server_name "serverName", Field tool_name
-    "toolName", Field arguments "arguments", Field tool_call_id "toolCallId", Field meta
-    "_meta", Field agent_id "agentId", Field agent_type "agentType", Field
-    parent_agent_id "parentAgentId" }
-);
+record!(PreMcpToolCallHookInput {
+    Field session_id "sessionId",
+    Field timestamp "timestamp",
+    Field cwd "cwd",
+    Field server_name "serverName",
+    Field tool_name "toolName",
+    Field arguments "arguments",
+    Field tool_call_id "toolCallId",
+    Field meta "_meta",
+    Field agent_id "agentId",
+    Field agent_type "agentType",
+    Field parent_agent_id "parentAgentId",
+});
+
 /// Output of the preMcpToolCall hook. Every member may be left out, which means no opinion.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -84,7 +102,10 @@ pub struct PreMcpToolCallHookOutput {
     /// Metadata for the outgoing request: an object replaces it, null removes it, and absence keeps it.
     pub meta_to_use: Option<serde_json::Value>,
 }
-record!(PreMcpToolCallHookOutput[] { Field meta_to_use "metaToUse" });
+record!(PreMcpToolCallHookOutput {
+    Field meta_to_use "metaToUse",
+});
+
 impl PreMcpToolCallHookOutput {
     /// Sets [`meta_to_use`](Self::meta_to_use).
     #[inline]
@@ -93,6 +114,7 @@ impl PreMcpToolCallHookOutput {
         self
     }
 }
+
 /// Input of the prePRDescription hook, which runs before a pull request description is written. Only the members common to all hooks are known.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -110,16 +132,21 @@ pub struct PrePrDescriptionHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(
-    PrePrDescriptionHookInput[] { Field session_id "sessionId", Field timestamp
-    "timestamp", Field cwd "cwd", Field agent_id "agentId", Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId" }
-);
+record!(PrePrDescriptionHookInput {
+    Field session_id "sessionId",
+    Field timestamp "timestamp",
+    Field cwd "cwd",
+    Field agent_id "agentId",
+    Field agent_type "agentType",
+    Field parent_agent_id "parentAgentId",
+});
+
 /// Output of the prePRDescription hook. Its members are unknown.
 pub type PrePrDescriptionHookOutput = std::collections::BTreeMap<
     String,
     serde_json::Value,
 >;
+
 /// Input of the preToolUse hook, which runs before a tool.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -141,12 +168,17 @@ pub struct PreToolUseHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(
-    PreToolUseHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
-    Field cwd "cwd", Field tool_name "toolName", Field tool_args "toolArgs", Field
-    agent_id "agentId", Field agent_type "agentType", Field parent_agent_id
-    "parentAgentId" }
-);
+record!(PreToolUseHookInput {
+    Field session_id "sessionId",
+    Field timestamp "timestamp",
+    Field cwd "cwd",
+    Field tool_name "toolName",
+    Field tool_args "toolArgs",
+    Field agent_id "agentId",
+    Field agent_type "agentType",
+    Field parent_agent_id "parentAgentId",
+});
+
 /// Output of the preToolUse hook. Every member may be left out, which means no opinion.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -162,12 +194,14 @@ pub struct PreToolUseHookOutput {
     /// Whether the output of the hook is kept out of the timeline. Default false.
     pub suppress_output: Option<bool>,
 }
-record!(
-    PreToolUseHookOutput[] { Field permission_decision "permissionDecision", Field
-    permission_decision_reason "permissionDecisionReason", Field modified_args
-    "modifiedArgs", Field additional_context "additionalContext", Field suppress_output
-    "suppressOutput" }
-);
+record!(PreToolUseHookOutput {
+    Field permission_decision "permissionDecision",
+    Field permission_decision_reason "permissionDecisionReason",
+    Field modified_args "modifiedArgs",
+    Field additional_context "additionalContext",
+    Field suppress_output "suppressOutput",
+});
+
 impl PreToolUseHookOutput {
     /// Sets [`permission_decision`](Self::permission_decision).
     #[inline]
@@ -206,6 +240,7 @@ impl PreToolUseHookOutput {
         self
     }
 }
+
 /// Decision of a preToolUse hook on the call.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -219,4 +254,8 @@ pub enum PreToolUsePermissionDecision {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(PreToolUsePermissionDecision { Allow "allow", Deny "deny", Ask "ask" });
+string_enum!(PreToolUsePermissionDecision {
+    Allow "allow",
+    Deny "deny",
+    Ask "ask",
+});

@@ -89,18 +89,29 @@ pub struct PromptCacheBreakData {
     /// Internal to the CLI: it may change or go without notice.
     pub agent_name: Option<String>,
 }
-record!(
-    PromptCacheBreakData[] { Field primary_reason "primaryReason", Field
-    contributing_reasons "contributingReasons", Field before_request "beforeRequest",
-    Field after_request "afterRequest", Field survived_tokens "survivedTokens", Field
-    frontier_tokens "frontierTokens", Field shortfall_tokens "shortfallTokens", Field
-    retention_ratio "retentionRatio", Field model_from "modelFrom", Field model_to
-    "modelTo", Field tools_added "toolsAdded", Field tools_removed "toolsRemoved", Field
-    tools_redefined "toolsRedefined", Field tools_added_raw "toolsAddedRaw", Field
-    tools_removed_raw "toolsRemovedRaw", Field tools_redefined_raw "toolsRedefinedRaw",
-    Field tools_redefined_parts "toolsRedefinedParts", Field tools_reordered
-    "toolsReordered", Field system_segments_changed "systemSegmentsChanged", Field
-    cache_config_changed_fields "cacheConfigChangedFields", Field rewrite_message_index
-    "rewriteMessageIndex", Field rewrite_shape "rewriteShape", Field rewrite_source
-    "rewriteSource", Field agent_name "agentName" }
-);
+record!(PromptCacheBreakData {
+    Field primary_reason "primaryReason",
+    Field contributing_reasons "contributingReasons",
+    Field before_request "beforeRequest",
+    Field after_request "afterRequest",
+    Field survived_tokens "survivedTokens",
+    Field frontier_tokens "frontierTokens",
+    Field shortfall_tokens "shortfallTokens",
+    Field retention_ratio "retentionRatio",
+    Field model_from "modelFrom",
+    Field model_to "modelTo",
+    Field tools_added "toolsAdded",
+    Field tools_removed "toolsRemoved",
+    Field tools_redefined "toolsRedefined",
+    Field tools_added_raw "toolsAddedRaw",
+    Field tools_removed_raw "toolsRemovedRaw",
+    Field tools_redefined_raw "toolsRedefinedRaw",
+    Field tools_redefined_parts "toolsRedefinedParts",
+    Field tools_reordered "toolsReordered",
+    Field system_segments_changed "systemSegmentsChanged",
+    Field cache_config_changed_fields "cacheConfigChangedFields",
+    Field rewrite_message_index "rewriteMessageIndex",
+    Field rewrite_shape "rewriteShape",
+    Field rewrite_source "rewriteSource",
+    Field agent_name "agentName",
+});

@@ -4,6 +4,7 @@ use super::{
     LoginProviderKind, ModelCapabilitiesOverride, ModelProviderRef, NamedProviderConfig,
     ProtocolSystemMessageConfig,
 };
+
 /// BYOK providers and/or models to add to the session's registry at runtime. Both fields are optional; provide providers, models, or both.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -15,7 +16,11 @@ pub struct ProviderAddRequest {
     /// BYOK model definitions to register. Each must reference a provider that is already registered or included in this same call. Selection ids (`provider/id`) must be unique across the registry.
     pub models: Option<Vec<ProviderModelConfig>>,
 }
-record!(ProviderAddRequest[] { Field providers "providers", Field models "models" });
+record!(ProviderAddRequest {
+    Field providers "providers",
+    Field models "models",
+});
+
 impl ProviderAddRequest {
     /// Sets [`providers`](Self::providers).
     #[inline]
@@ -30,6 +35,7 @@ impl ProviderAddRequest {
         self
     }
 }
+
 /// The selectable model entries synthesized for the models added by this call.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -39,7 +45,10 @@ pub struct ProviderAddResult {
     /// Synthesized selectable model entries for the newly added BYOK models, each under its provider-qualified selection id (`provider/id`). Empty when only providers were added.
     pub models: Vec<serde_json::Value>,
 }
-record!(ProviderAddResult[] { Field models "models" });
+record!(ProviderAddResult {
+    Field models "models",
+});
+
 /// Custom model-provider configuration (BYOK).
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -83,16 +92,27 @@ pub struct ProviderConfig {
     /// When true, the SDK client supplies bearer tokens on demand: the runtime calls the client-session `providerToken.getToken` callback before each request and applies the returned token as an `Authorization: Bearer <token>` header. This is the bearer/OAuth scheme used by Azure AD / managed-identity tokens and provider OAuth access tokens (including Anthropic's), not a provider-specific API-key header such as Anthropic's `x-api-key`. The token-acquiring function itself stays on the SDK side and is never serialized; only this flag crosses the wire. When set alongside `apiKey`/`bearerToken`, the callback takes precedence: the runtime applies the token returned by `providerToken.getToken` as the `Authorization: Bearer` header for each request and does not send the static credential.
     pub has_bearer_token_provider: Option<bool>,
 }
-record!(
-    ProviderConfig[] { Field type_ "type", Field wire_api "wireApi", Field transport
-    "transport", Field base_url "baseUrl", Field api_key "apiKey", Secret api_key_command
-    "apiKeyCommand", Field bearer_token "bearerToken", Field azure "azure", Field
-    model_id "modelId", Field model_capabilities "modelCapabilities", Field provider_name
-    "providerName", Field model_provider "modelProvider", Field wire_model "wireModel",
-    Field max_prompt_tokens "maxPromptTokens", Field max_context_window_tokens
-    "maxContextWindowTokens", Field max_output_tokens "maxOutputTokens", Field headers
-    "headers", Field has_bearer_token_provider "hasBearerTokenProvider" }
-);
+record!(ProviderConfig {
+    Field type_ "type",
+    Field wire_api "wireApi",
+    Field transport "transport",
+    Field base_url "baseUrl",
+    Field api_key "apiKey",
+    Secret api_key_command "apiKeyCommand",
+    Field bearer_token "bearerToken",
+    Field azure "azure",
+    Field model_id "modelId",
+    Field model_capabilities "modelCapabilities",
+    Field provider_name "providerName",
+    Field model_provider "modelProvider",
+    Field wire_model "wireModel",
+    Field max_prompt_tokens "maxPromptTokens",
+    Field max_context_window_tokens "maxContextWindowTokens",
+    Field max_output_tokens "maxOutputTokens",
+    Field headers "headers",
+    Field has_bearer_token_provider "hasBearerTokenProvider",
+});
+
 impl ProviderConfig {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -230,6 +250,7 @@ impl ProviderConfig {
         self
     }
 }
+
 /// Azure-specific provider options.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -237,7 +258,10 @@ pub struct ProviderConfigAzure {
     /// API version. When set, uses the versioned deployment route. When omitted, uses the GA versionless v1 route.
     pub api_version: Option<String>,
 }
-record!(ProviderConfigAzure[] { Field api_version "apiVersion" });
+record!(ProviderConfigAzure {
+    Field api_version "apiVersion",
+});
+
 impl ProviderConfigAzure {
     /// Sets [`api_version`](Self::api_version).
     #[inline]
@@ -246,6 +270,7 @@ impl ProviderConfigAzure {
         self
     }
 }
+
 /// The product serving the model, reported in telemetry as `model_provider`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -267,11 +292,16 @@ pub enum ProviderConfigModelProvider {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ProviderConfigModelProvider { Openai "openai", Anthropic "anthropic", AzureOpenai
-    "azure_openai", Ollama "ollama", LmStudio "lm_studio", FoundryLocal "foundry_local",
-    LlamaCpp "llama_cpp" }
-);
+string_enum!(ProviderConfigModelProvider {
+    Openai "openai",
+    Anthropic "anthropic",
+    AzureOpenai "azure_openai",
+    Ollama "ollama",
+    LmStudio "lm_studio",
+    FoundryLocal "foundry_local",
+    LlamaCpp "llama_cpp",
+});
+
 /// Provider transport. Defaults to "http".
 #[derive(Clone)]
 #[non_exhaustive]
@@ -283,7 +313,11 @@ pub enum ProviderConfigTransport {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ProviderConfigTransport { Http "http", Websockets "websockets" });
+string_enum!(ProviderConfigTransport {
+    Http "http",
+    Websockets "websockets",
+});
+
 /// Provider type. Defaults to "openai" for generic OpenAI-compatible APIs.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -297,9 +331,12 @@ pub enum ProviderConfigType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ProviderConfigType { Openai "openai", Azure "azure", Anthropic "anthropic" }
-);
+string_enum!(ProviderConfigType {
+    Openai "openai",
+    Azure "azure",
+    Anthropic "anthropic",
+});
+
 /// Wire API format (openai/azure only). Defaults to "completions".
 #[derive(Clone)]
 #[non_exhaustive]
@@ -311,7 +348,11 @@ pub enum ProviderConfigWireApi {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ProviderConfigWireApi { Completions "completions", Responses "responses" });
+string_enum!(ProviderConfigWireApi {
+    Completions "completions",
+    Responses "responses",
+});
+
 /// A provider offered for interactive login.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -325,10 +366,12 @@ pub struct ProviderDescriptor {
     /// Whether this provider is currently available to sign in with.
     pub available: bool,
 }
-record!(
-    ProviderDescriptor[] { Field kind "kind", Field label "label", Field available
-    "available" }
-);
+record!(ProviderDescriptor {
+    Field kind "kind",
+    Field label "label",
+    Field available "available",
+});
+
 /// A snapshot of the provider endpoint the session is currently configured to talk to.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -348,11 +391,16 @@ pub struct ProviderEndpoint {
     /// Short-lived, rotating credential the caller must send on every request, in addition to `apiKey` if one is present. Omitted when the endpoint does not require one.
     pub session_token: Option<ProviderSessionToken>,
 }
-record!(
-    ProviderEndpoint[] { Field type_ "type", Field wire_api "wireApi", Field transport
-    "transport", Field base_url "baseUrl", Field api_key "apiKey", Field headers
-    "headers", Field session_token "sessionToken" }
-);
+record!(ProviderEndpoint {
+    Field type_ "type",
+    Field wire_api "wireApi",
+    Field transport "transport",
+    Field base_url "baseUrl",
+    Field api_key "apiKey",
+    Field headers "headers",
+    Field session_token "sessionToken",
+});
+
 /// Transport to be used for provider requests.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -364,7 +412,11 @@ pub enum ProviderEndpointTransport {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ProviderEndpointTransport { Http "http", Websockets "websockets" });
+string_enum!(ProviderEndpointTransport {
+    Http "http",
+    Websockets "websockets",
+});
+
 /// Provider family. Matches the `type` field of a BYOK provider config.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -378,9 +430,12 @@ pub enum ProviderEndpointType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ProviderEndpointType { Openai "openai", Azure "azure", Anthropic "anthropic" }
-);
+string_enum!(ProviderEndpointType {
+    Openai "openai",
+    Azure "azure",
+    Anthropic "anthropic",
+});
+
 /// Wire API to be used, when required for the provider type.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -392,9 +447,11 @@ pub enum ProviderEndpointWireApi {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ProviderEndpointWireApi { Completions "completions", Responses "responses" }
-);
+string_enum!(ProviderEndpointWireApi {
+    Completions "completions",
+    Responses "responses",
+});
+
 /// Optional model identifier to scope the endpoint snapshot to.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -404,7 +461,10 @@ pub struct ProviderGetEndpointRequest {
     /// Model identifier the caller intends to use against the returned endpoint. Used to pick the correct wire shape. Omit to use whichever model the session is currently using.
     pub model_id: Option<String>,
 }
-record!(ProviderGetEndpointRequest[] { Field model_id "modelId" });
+record!(ProviderGetEndpointRequest {
+    Field model_id "modelId",
+});
+
 impl ProviderGetEndpointRequest {
     /// Sets [`model_id`](Self::model_id).
     #[inline]
@@ -413,6 +473,7 @@ impl ProviderGetEndpointRequest {
         self
     }
 }
+
 /// A BYOK model definition referencing a named provider.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -440,13 +501,20 @@ pub struct ProviderModelConfig {
     /// Provider-published model metadata, preserved verbatim as the public Model.metadata object.
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(
-    ProviderModelConfig[] { Field id "id", Field provider "provider", Field wire_model
-    "wireModel", Field model_id "modelId", Field name "name", Field max_prompt_tokens
-    "maxPromptTokens", Field max_context_window_tokens "maxContextWindowTokens", Field
-    max_output_tokens "maxOutputTokens", Field capabilities "capabilities", Field
-    system_message "systemMessage", Field metadata "metadata" }
-);
+record!(ProviderModelConfig {
+    Field id "id",
+    Field provider "provider",
+    Field wire_model "wireModel",
+    Field model_id "modelId",
+    Field name "name",
+    Field max_prompt_tokens "maxPromptTokens",
+    Field max_context_window_tokens "maxContextWindowTokens",
+    Field max_output_tokens "maxOutputTokens",
+    Field capabilities "capabilities",
+    Field system_message "systemMessage",
+    Field metadata "metadata",
+});
+
 impl ProviderModelConfig {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -526,6 +594,7 @@ impl ProviderModelConfig {
         self
     }
 }
+
 /// An authoritative monthly usage reading for the observation's provider, account, and service.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -547,11 +616,16 @@ pub struct ProviderMonthlyUsage {
     /// End of the service-reported monthly billing cycle, in UTC RFC 3339.
     pub reset_on: Option<String>,
 }
-record!(
-    ProviderMonthlyUsage[] { Field state "state", Field unit "unit", Field scope "scope",
-    Field consumed_quantity "consumedQuantity", Field queried_at "queriedAt", Field
-    cycle_start "cycleStart", Field reset_on "resetOn" }
-);
+record!(ProviderMonthlyUsage {
+    Field state "state",
+    Field unit "unit",
+    Field scope "scope",
+    Field consumed_quantity "consumedQuantity",
+    Field queried_at "queriedAt",
+    Field cycle_start "cycleStart",
+    Field reset_on "resetOn",
+});
+
 /// Identity scope of a monthly usage reading.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -563,7 +637,11 @@ pub enum ProviderMonthlyUsageScope {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ProviderMonthlyUsageScope { User "user", Unknown "unknown" });
+string_enum!(ProviderMonthlyUsageScope {
+    User "user",
+    Unknown "unknown",
+});
+
 /// Availability of a service's monthly consumption reading.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -579,10 +657,13 @@ pub enum ProviderMonthlyUsageState {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ProviderMonthlyUsageState { Available "available", NoPolicy "no_policy", Unavailable
-    "unavailable", Unknown "unknown" }
-);
+string_enum!(ProviderMonthlyUsageState {
+    Available "available",
+    NoPolicy "no_policy",
+    Unavailable "unavailable",
+    Unknown "unknown",
+});
+
 /// Access policy reported by the quota service.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -600,10 +681,14 @@ pub enum ProviderQuotaAccessState {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ProviderQuotaAccessState { Allowed "allowed", Denied "denied", NotRequired
-    "not_required", Unknown "unknown", Unavailable "unavailable" }
-);
+string_enum!(ProviderQuotaAccessState {
+    Allowed "allowed",
+    Denied "denied",
+    NotRequired "not_required",
+    Unknown "unknown",
+    Unavailable "unavailable",
+});
+
 /// Acquisition state, independent of the service's business access/capacity verdict.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -617,10 +702,12 @@ pub enum ProviderQuotaAcquisitionStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ProviderQuotaAcquisitionStatus { Succeeded "succeeded", Unavailable "unavailable",
-    Failed "failed" }
-);
+string_enum!(ProviderQuotaAcquisitionStatus {
+    Succeeded "succeeded",
+    Unavailable "unavailable",
+    Failed "failed",
+});
+
 /// Authoritative budget measurements and policy metadata, independent of provider.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -648,15 +735,20 @@ pub struct ProviderQuotaBudgetMetadata {
     /// Optional additional-usage budget cap.
     pub overage_limit: Option<f64>,
 }
-record!(
-    ProviderQuotaBudgetMetadata[] { Field unlimited "unlimited", Field entitlement
-    "entitlement", Field consumed "consumed", Field remaining_percentage
-    "remainingPercentage", Field usage_allowed_when_exhausted
-    "usageAllowedWhenExhausted", Field overage "overage", Field
-    overage_allowed_when_exhausted "overageAllowedWhenExhausted", Field reset_at_epoch_ms
-    "resetAtEpochMs", Field reset_estimated "resetEstimated", Field token_based_billing
-    "tokenBasedBilling", Field overage_limit "overageLimit" }
-);
+record!(ProviderQuotaBudgetMetadata {
+    Field unlimited "unlimited",
+    Field entitlement "entitlement",
+    Field consumed "consumed",
+    Field remaining_percentage "remainingPercentage",
+    Field usage_allowed_when_exhausted "usageAllowedWhenExhausted",
+    Field overage "overage",
+    Field overage_allowed_when_exhausted "overageAllowedWhenExhausted",
+    Field reset_at_epoch_ms "resetAtEpochMs",
+    Field reset_estimated "resetEstimated",
+    Field token_based_billing "tokenBasedBilling",
+    Field overage_limit "overageLimit",
+});
+
 /// Capacity is independent of whether a numeric balance was supplied.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -678,11 +770,16 @@ pub enum ProviderQuotaCapacityState {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ProviderQuotaCapacityState { Available "available", Exhausted "exhausted", Unlimited
-    "unlimited", NotRequired "not_required", NotApplicable "not_applicable", Unknown
-    "unknown", Unavailable "unavailable" }
-);
+string_enum!(ProviderQuotaCapacityState {
+    Available "available",
+    Exhausted "exhausted",
+    Unlimited "unlimited",
+    NotRequired "not_required",
+    NotApplicable "not_applicable",
+    Unknown "unknown",
+    Unavailable "unavailable",
+});
+
 /// A provider-owned quota observation, distinct from per-call usage and charge accounting.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -692,7 +789,10 @@ pub struct ProviderQuotaObservationData {
     /// The admitted provider's state observation. Admission balances and percentages remain absent; separate monthly usage may report its own amount and cycle.
     pub observation: ProviderQuotaState,
 }
-record!(ProviderQuotaObservationData[] { Field observation "observation" });
+record!(ProviderQuotaObservationData {
+    Field observation "observation",
+});
+
 /// Timing and purpose of a provider quota observation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -704,10 +804,11 @@ pub enum ProviderQuotaObservationKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ProviderQuotaObservationKind { AccountSnapshot "account_snapshot", AdmissionState
-    "admission_state" }
-);
+string_enum!(ProviderQuotaObservationKind {
+    AccountSnapshot "account_snapshot",
+    AdmissionState "admission_state",
+});
+
 /// Interpretation permitted for independently reported quantities.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -721,10 +822,12 @@ pub enum ProviderQuotaQuantityKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ProviderQuotaQuantityKind { AuthoritativeBudget "authoritative_budget",
-    AdvisoryBalance "advisory_balance", None "none" }
-);
+string_enum!(ProviderQuotaQuantityKind {
+    AuthoritativeBudget "authoritative_budget",
+    AdvisoryBalance "advisory_balance",
+    None "none",
+});
+
 /// An account quota reading. Absence of a quantity is unknown, never zero.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -772,17 +875,29 @@ pub struct ProviderQuotaState {
     /// Service name owning this reading.
     pub service: Option<String>,
 }
-record!(
-    ProviderQuotaState[] { Field provider "provider", Field quota_id "quotaId", Field
-    unit "unit", Field access_state "accessState", Field capacity_state "capacityState",
-    Field observation_kind "observationKind", Field quantity_kind "quantityKind", Field
-    acquisition_status "acquisitionStatus", Field observed_at "observedAt", Field
-    http_status "httpStatus", Field acquisition_error "acquisitionError", Field
-    budget_metadata "budgetMetadata", Field monthly_usage "monthlyUsage", Field
-    compatibility_key "compatibilityKey", Field has_quota "hasQuota", Field
-    entitled_quantity "entitledQuantity", Field available_quantity "availableQuantity",
-    Field reason "reason", Field source "source", Field service "service" }
-);
+record!(ProviderQuotaState {
+    Field provider "provider",
+    Field quota_id "quotaId",
+    Field unit "unit",
+    Field access_state "accessState",
+    Field capacity_state "capacityState",
+    Field observation_kind "observationKind",
+    Field quantity_kind "quantityKind",
+    Field acquisition_status "acquisitionStatus",
+    Field observed_at "observedAt",
+    Field http_status "httpStatus",
+    Field acquisition_error "acquisitionError",
+    Field budget_metadata "budgetMetadata",
+    Field monthly_usage "monthlyUsage",
+    Field compatibility_key "compatibilityKey",
+    Field has_quota "hasQuota",
+    Field entitled_quantity "entitledQuantity",
+    Field available_quantity "availableQuantity",
+    Field reason "reason",
+    Field source "source",
+    Field service "service",
+});
+
 /// Units explicitly reported by a quota provider.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -798,10 +913,13 @@ pub enum ProviderQuotaUnit {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ProviderQuotaUnit { AiCredits "ai_credits", Requests "requests", Tokens "tokens",
-    Unknown "unknown" }
-);
+string_enum!(ProviderQuotaUnit {
+    AiCredits "ai_credits",
+    Requests "requests",
+    Tokens "tokens",
+    Unknown "unknown",
+});
+
 /// Short-lived, rotating credential the caller must send on every request, in addition to `apiKey` if one is present. Omitted when the endpoint does not require one.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -815,10 +933,13 @@ pub struct ProviderSessionToken {
     /// When the token expires, if known. Callers should refresh by calling `getEndpoint` again before this time, or reactively on any 401/403 response from `baseUrl`.
     pub expires_at: Option<String>,
 }
-record!(
-    ProviderSessionToken[] { Field token "token", Field header "header", Field model
-    "model", Field expires_at "expiresAt" }
-);
+record!(ProviderSessionToken {
+    Field token "token",
+    Field header "header",
+    Field model "model",
+    Field expires_at "expiresAt",
+});
+
 /// Authoritative BYOK provider and model registry snapshot to apply atomically to the session.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -830,7 +951,11 @@ pub struct ProviderSyncRequest {
     /// BYOK model definition snapshot. Models absent from this list are removed.
     pub models: Option<Vec<ProviderModelConfig>>,
 }
-record!(ProviderSyncRequest[] { Field providers "providers", Field models "models" });
+record!(ProviderSyncRequest {
+    Field providers "providers",
+    Field models "models",
+});
+
 impl ProviderSyncRequest {
     /// Sets [`providers`](Self::providers).
     #[inline]
@@ -845,6 +970,7 @@ impl ProviderSyncRequest {
         self
     }
 }
+
 /// The selectable model entries and selection ids synthesized for the synchronized BYOK models.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -858,10 +984,12 @@ pub struct ProviderSyncResult {
     /// True when synchronization withdrew the selected host-managed model, leaving the session with no explicit selection, so ordinary model resolution picks the session default. Synchronization never promotes a surviving host model in its place: publishing a model offers it, and the choice of which model to use stays with the user.
     pub model_deselected: Option<bool>,
 }
-record!(
-    ProviderSyncResult[] { Field models "models", Field selection_ids "selectionIds",
-    Field model_deselected "modelDeselected" }
-);
+record!(ProviderSyncResult {
+    Field models "models",
+    Field selection_ids "selectionIds",
+    Field model_deselected "modelDeselected",
+});
+
 /// Asks the SDK client to acquire a bearer token for a BYOK provider whose config set `hasBearerTokenProvider: true`. Issued by the runtime before each outbound model request; the runtime does no caching, so this is sent once per request.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -871,7 +999,10 @@ pub struct ProviderTokenAcquireRequest {
     /// Name of the BYOK provider needing a token. For the legacy whole-session provider this is the implicit provider name; for named providers it is the configured provider name.
     pub provider_name: String,
 }
-record!(ProviderTokenAcquireRequest[] { Field provider_name "providerName" });
+record!(ProviderTokenAcquireRequest {
+    Field provider_name "providerName",
+});
+
 /// A bearer token supplied by the SDK client for a BYOK provider. The runtime sets it as `Authorization: Bearer <token>` on the outbound request and does no caching; the SDK consumer owns token caching and refresh.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -879,7 +1010,10 @@ pub struct ProviderTokenAcquireResult {
     /// The bearer token value (without the `Bearer ` prefix).
     pub token: String,
 }
-record!(ProviderTokenAcquireResult[] { Field token "token" });
+record!(ProviderTokenAcquireResult {
+    Field token "token",
+});
+
 impl ProviderTokenAcquireResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -887,6 +1021,7 @@ impl ProviderTokenAcquireResult {
         Self { token: token.into() }
     }
 }
+
 /// Host-managed model selection ids to withdraw from the session's BYOK registry.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -896,7 +1031,10 @@ pub struct ProviderWithdrawRequest {
     /// Provider-qualified selection ids to withdraw. Ids that are not registered are ignored, so withdrawal is idempotent. A provider left with no models referencing it is removed too.
     pub models: Vec<String>,
 }
-record!(ProviderWithdrawRequest[] { Field models "models" });
+record!(ProviderWithdrawRequest {
+    Field models "models",
+});
+
 impl ProviderWithdrawRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -904,6 +1042,7 @@ impl ProviderWithdrawRequest {
         Self { models }
     }
 }
+
 /// What the withdrawal actually removed from the registry.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -917,7 +1056,8 @@ pub struct ProviderWithdrawResult {
     /// True when withdrawal removed the selected host-managed model, leaving the session with no explicit selection, so ordinary model resolution picks the session default. Withdrawal never promotes a surviving model in its place: the choice of which model to use stays with the user.
     pub model_deselected: Option<bool>,
 }
-record!(
-    ProviderWithdrawResult[] { Field withdrawn "withdrawn", Field providers_removed
-    "providersRemoved", Field model_deselected "modelDeselected" }
-);
+record!(ProviderWithdrawResult {
+    Field withdrawn "withdrawn",
+    Field providers_removed "providersRemoved",
+    Field model_deselected "modelDeselected",
+});

@@ -7,10 +7,10 @@ pub struct QueuedCommandHandled {
     /// When true, the runtime will not process subsequent queued commands until a new request comes in.
     pub stop_processing_queue: Option<bool>,
 }
-record!(
-    QueuedCommandHandled["handled" true] { Field stop_processing_queue
-    "stopProcessingQueue" }
-);
+record!(QueuedCommandHandled ["handled" true] {
+    Field stop_processing_queue "stopProcessingQueue",
+});
+
 impl QueuedCommandHandled {
     /// Sets [`stop_processing_queue`](Self::stop_processing_queue).
     #[inline]
@@ -19,11 +19,13 @@ impl QueuedCommandHandled {
         self
     }
 }
+
 /// Queued-command response indicating the host did not execute the command and the queue may continue.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct QueuedCommandNotHandled {}
-record!(QueuedCommandNotHandled["handled" false] {});
+record!(QueuedCommandNotHandled ["handled" false] {});
+
 /// Result of the queued command execution.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -35,7 +37,7 @@ pub enum QueuedCommandResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-untagged!(
-    QueuedCommandResult { Handled is_object["handled" = "true"], NotHandled
-    is_object["handled" = "false"] }
-);
+untagged!(QueuedCommandResult {
+    Handled is_object ["handled" = "true"],
+    NotHandled is_object ["handled" = "false"],
+});

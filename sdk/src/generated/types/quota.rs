@@ -2,6 +2,7 @@
 
 /// Pending warnings returned and cleared by session.quota.takeWarnings.
 pub type QuotaTakeWarningsResult = Vec<QuotaWarningProjection>;
+
 /// A pending session quota warning, consumed once by takeWarnings.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -13,7 +14,8 @@ pub struct QuotaWarningProjection {
     /// Related account or upgrade link.
     pub url: Option<String>,
 }
-record!(
-    QuotaWarningProjection[] { Field warning_type "warningType", Field message "message",
-    Field url "url" }
-);
+record!(QuotaWarningProjection {
+    Field warning_type "warningType",
+    Field message "message",
+    Field url "url",
+});

@@ -13,4 +13,8 @@ pub enum ReasoningSummary {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ReasoningSummary { None "none", Concise "concise", Detailed "detailed" });
+string_enum!(ReasoningSummary {
+    None "none",
+    Concise "concise",
+    Detailed "detailed",
+});

@@ -13,7 +13,8 @@ pub enum RecommendedAutoTier {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    RecommendedAutoTier { Efficiency "efficiency", Balance "balance", Intelligence
-    "intelligence" }
-);
+string_enum!(RecommendedAutoTier {
+    Efficiency "efficiency",
+    Balance "balance",
+    Intelligence "intelligence",
+});

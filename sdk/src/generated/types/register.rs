@@ -9,7 +9,10 @@ pub struct RegisterEventInterestParams {
     /// The event type the consumer wants the runtime to treat as 'observed' for behavior-switching gating. Some runtime code paths inspect whether any consumer is interested in a specific event type and choose a different implementation accordingly (e.g. `mcp.oauth_required`: when interest is registered the runtime delegates interactive OAuth token acquisition to the consumer via `mcp.oauth_required` events; when no interest is registered the runtime still attempts non-interactive reconnect from cached or refreshable tokens, and only marks the server `needs-auth` if usable credentials are unavailable — it does not open a browser or start interactive OAuth without a consumer). SDK clients that long-poll events do NOT automatically appear as listeners to these gating checks — they must explicitly call `registerInterest` for each event type they want the runtime to count as having a consumer. Multiple registrations for the same event type from the same or different consumers are tracked independently and must each be released. See: `mcp.oauth_required`, `sampling.requested`, `auto_mode_switch.requested`, `session_limits_exhausted.requested`, `user_input.requested`, `elicitation.requested`, `command.queued`, `exit_plan_mode.requested`.
     pub event_type: String,
 }
-record!(RegisterEventInterestParams[] { Field event_type "eventType" });
+record!(RegisterEventInterestParams {
+    Field event_type "eventType",
+});
+
 impl RegisterEventInterestParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -19,6 +22,7 @@ impl RegisterEventInterestParams {
         }
     }
 }
+
 /// Opaque handle representing an event-type interest registration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -26,4 +30,6 @@ pub struct RegisterEventInterestResult {
     /// Opaque handle for this registration. Pass to releaseInterest to release. Each call to registerInterest produces a fresh handle, even when the same eventType is registered multiple times.
     pub handle: String,
 }
-record!(RegisterEventInterestResult[] { Field handle "handle" });
+record!(RegisterEventInterestResult {
+    Field handle "handle",
+});

@@ -9,7 +9,10 @@ pub struct ReleaseEventInterestParams {
     /// Handle returned by a previous `registerInterest` call. Idempotent: releasing an unknown or already-released handle is a no-op (returns success). When the last outstanding handle for an event type is released, the runtime reverts to its 'no consumer' code path for that event type.
     pub handle: String,
 }
-record!(ReleaseEventInterestParams[] { Field handle "handle" });
+record!(ReleaseEventInterestParams {
+    Field handle "handle",
+});
+
 impl ReleaseEventInterestParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

@@ -19,8 +19,11 @@ pub enum RemediationAction {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    RemediationAction { SignIn "sign_in", SwitchAccount "switch_account", ShowAccount
-    "show_account", ReviewSandboxPolicy "review_sandbox_policy", AllowSandboxOutbound
-    "allow_sandbox_outbound", RewindConversation "rewind_conversation" }
-);
+string_enum!(RemediationAction {
+    SignIn "sign_in",
+    SwitchAccount "switch_account",
+    ShowAccount "show_account",
+    ReviewSandboxPolicy "review_sandbox_policy",
+    AllowSandboxOutbound "allow_sandbox_outbound",
+    RewindConversation "rewind_conversation",
+});

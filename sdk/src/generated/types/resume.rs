@@ -4,6 +4,7 @@ use super::{
     AutoTier, ContextTier, ReasoningSummary, SessionLimitsConfig, Verbosity,
     WorkingDirectoryContext,
 };
+
 /// Session resume metadata including current context and event count
 #[derive(Clone)]
 #[non_exhaustive]
@@ -49,16 +50,25 @@ pub struct ResumeData {
     /// When true, tool calls and permission requests left in flight by the previous session lifetime remain pending after resume and the agentic loop awaits their results. User sends are queued behind the pending work until all such requests reach a terminal state. When false or omitted, pending work is normally marked as interrupted unless the resume passively joined live work owned by another client; sessionWasActive distinguishes that case.
     pub continue_pending_work: Option<bool>,
 }
-record!(
-    ResumeData[] { Field resume_time "resumeTime", Field event_count "eventCount", Field
-    events_file_size_bytes "eventsFileSizeBytes", Field selected_model "selectedModel",
-    Field provider_id "providerId", Field reasoning_effort "reasoningEffort", Field
-    reasoning_effort_model "reasoningEffortModel", Field reasoning_effort_managed
-    "reasoningEffortManaged", Field reasoning_summary "reasoningSummary", Field verbosity
-    "verbosity", Field context_tier "contextTier", Field context_tier_managed
-    "contextTierManaged", Field auto_tier "autoTier", Field auto_tier_managed
-    "autoTierManaged", Field session_limits "sessionLimits", Field context "context",
-    Field already_in_use "alreadyInUse", Field session_was_active "sessionWasActive",
-    Field remote_steerable "remoteSteerable", Field continue_pending_work
-    "continuePendingWork" }
-);
+record!(ResumeData {
+    Field resume_time "resumeTime",
+    Field event_count "eventCount",
+    Field events_file_size_bytes "eventsFileSizeBytes",
+    Field selected_model "selectedModel",
+    Field provider_id "providerId",
+    Field reasoning_effort "reasoningEffort",
+    Field reasoning_effort_model "reasoningEffortModel",
+    Field reasoning_effort_managed "reasoningEffortManaged",
+    Field reasoning_summary "reasoningSummary",
+    Field verbosity "verbosity",
+    Field context_tier "contextTier",
+    Field context_tier_managed "contextTierManaged",
+    Field auto_tier "autoTier",
+    Field auto_tier_managed "autoTierManaged",
+    Field session_limits "sessionLimits",
+    Field context "context",
+    Field already_in_use "alreadyInUse",
+    Field session_was_active "sessionWasActive",
+    Field remote_steerable "remoteSteerable",
+    Field continue_pending_work "continuePendingWork",
+});

@@ -7,7 +7,10 @@ pub struct SamplingCompletedData {
     /// Request ID of the resolved sampling request; clients should dismiss any UI for this request
     pub request_id: String,
 }
-record!(SamplingCompletedData[] { Field request_id "requestId" });
+record!(SamplingCompletedData {
+    Field request_id "requestId",
+});
+
 /// Sampling request from an MCP server; contains the server name and a requestId for correlation
 #[derive(Clone)]
 #[non_exhaustive]
@@ -23,8 +26,9 @@ pub struct SamplingRequestedData {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    SamplingRequestedData[] { Field request_id "requestId", Field server_name
-    "serverName", Field mcp_request_id "mcpRequestId", Field request "request" }
-    rest["requestId", "serverName", "mcpRequestId", "request"]
-);
+record!(SamplingRequestedData {
+    Field request_id "requestId",
+    Field server_name "serverName",
+    Field mcp_request_id "mcpRequestId",
+    Field request "request",
+} rest);

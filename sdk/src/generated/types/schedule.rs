@@ -15,10 +15,13 @@ pub struct ScheduleAddAtRequest {
     /// Optional display-only prompt label.
     pub display_prompt: Option<String>,
 }
-record!(
-    ScheduleAddAtRequest[] { Field at "at", Field prompt "prompt", Field recurring
-    "recurring", Field display_prompt "displayPrompt" }
-);
+record!(ScheduleAddAtRequest {
+    Field at "at",
+    Field prompt "prompt",
+    Field recurring "recurring",
+    Field display_prompt "displayPrompt",
+});
+
 impl ScheduleAddAtRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -43,6 +46,7 @@ impl ScheduleAddAtRequest {
         self
     }
 }
+
 /// Register a cron scheduled prompt.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -60,10 +64,14 @@ pub struct ScheduleAddCronRequest {
     /// IANA timezone for evaluating the cron expression.
     pub tz: Option<String>,
 }
-record!(
-    ScheduleAddCronRequest[] { Field cron "cron", Field prompt "prompt", Field recurring
-    "recurring", Field display_prompt "displayPrompt", Field tz "tz" }
-);
+record!(ScheduleAddCronRequest {
+    Field cron "cron",
+    Field prompt "prompt",
+    Field recurring "recurring",
+    Field display_prompt "displayPrompt",
+    Field tz "tz",
+});
+
 impl ScheduleAddCronRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -95,6 +103,7 @@ impl ScheduleAddCronRequest {
         self
     }
 }
+
 /// Register a relative-interval scheduled prompt.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -110,10 +119,13 @@ pub struct ScheduleAddRequest {
     /// Optional display-only prompt label.
     pub display_prompt: Option<String>,
 }
-record!(
-    ScheduleAddRequest[] { Field interval "interval", Field prompt "prompt", Field
-    recurring "recurring", Field display_prompt "displayPrompt" }
-);
+record!(ScheduleAddRequest {
+    Field interval "interval",
+    Field prompt "prompt",
+    Field recurring "recurring",
+    Field display_prompt "displayPrompt",
+});
+
 impl ScheduleAddRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -138,6 +150,7 @@ impl ScheduleAddRequest {
         self
     }
 }
+
 /// Result of registering or re-arming a scheduled prompt.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -147,7 +160,11 @@ pub struct ScheduleAddResult {
     /// User-facing validation error, when registration failed.
     pub error: Option<String>,
 }
-record!(ScheduleAddResult[] { Field entry "entry", Field error "error" });
+record!(ScheduleAddResult {
+    Field entry "entry",
+    Field error "error",
+});
+
 /// Register a self-paced scheduled prompt.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -159,10 +176,11 @@ pub struct ScheduleAddSelfPacedRequest {
     /// Optional display-only prompt label.
     pub display_prompt: Option<String>,
 }
-record!(
-    ScheduleAddSelfPacedRequest[] { Field prompt "prompt", Field display_prompt
-    "displayPrompt" }
-);
+record!(ScheduleAddSelfPacedRequest {
+    Field prompt "prompt",
+    Field display_prompt "displayPrompt",
+});
+
 impl ScheduleAddSelfPacedRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -179,6 +197,7 @@ impl ScheduleAddSelfPacedRequest {
         self
     }
 }
+
 /// Scheduled prompt cancelled from the schedule manager dialog
 #[derive(Clone)]
 #[non_exhaustive]
@@ -186,7 +205,10 @@ pub struct ScheduleCancelledData {
     /// Id of the scheduled prompt that was cancelled
     pub id: i64,
 }
-record!(ScheduleCancelledData[] { Field id "id" });
+record!(ScheduleCancelledData {
+    Field id "id",
+});
+
 /// Scheduled prompt registered via /every or /after
 #[derive(Clone)]
 #[non_exhaustive]
@@ -212,12 +234,19 @@ pub struct ScheduleCreatedData {
     /// Who created the schedule (`user` or `model`). Persisted so a resumed session keeps gating non-user schedules from firing skills that opted out of model invocation. Absent on entries created before this field existed; a missing origin fails closed (treated the same as a non-user origin), so such a schedule may not resolve a `disable-model-invocation` skill.
     pub origin: Option<ScheduleOrigin>,
 }
-record!(
-    ScheduleCreatedData[] { Field id "id", Field interval_ms "intervalMs", Field cron
-    "cron", Field tz "tz", Field at "at", Field prompt "prompt", Field recurring
-    "recurring", Field self_paced "selfPaced", Field display_prompt "displayPrompt",
-    Field origin "origin" }
-);
+record!(ScheduleCreatedData {
+    Field id "id",
+    Field interval_ms "intervalMs",
+    Field cron "cron",
+    Field tz "tz",
+    Field at "at",
+    Field prompt "prompt",
+    Field recurring "recurring",
+    Field self_paced "selfPaced",
+    Field display_prompt "displayPrompt",
+    Field origin "origin",
+});
+
 /// Scheduled prompt entry with ID, timing (`intervalMs`, `cron`, or `at`), prompt text, recurrence, and next run time.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -243,12 +272,19 @@ pub struct ScheduleEntry {
     /// ISO 8601 timestamp when the next tick is scheduled to fire.
     pub next_run_at: String,
 }
-record!(
-    ScheduleEntry[] { Field id "id", Field interval_ms "intervalMs", Field cron "cron",
-    Field tz "tz", Field at "at", Field prompt "prompt", Field recurring "recurring",
-    Field self_paced "selfPaced", Field display_prompt "displayPrompt", Field next_run_at
-    "nextRunAt" }
-);
+record!(ScheduleEntry {
+    Field id "id",
+    Field interval_ms "intervalMs",
+    Field cron "cron",
+    Field tz "tz",
+    Field at "at",
+    Field prompt "prompt",
+    Field recurring "recurring",
+    Field self_paced "selfPaced",
+    Field display_prompt "displayPrompt",
+    Field next_run_at "nextRunAt",
+});
+
 /// Whether the session currently has an active self-paced schedule.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -256,7 +292,10 @@ pub struct ScheduleHasSelfPacedResult {
     /// True when at least one active schedule is self-paced.
     pub has_self_paced: bool,
 }
-record!(ScheduleHasSelfPacedResult[] { Field has_self_paced "hasSelfPaced" });
+record!(ScheduleHasSelfPacedResult {
+    Field has_self_paced "hasSelfPaced",
+});
+
 /// Snapshot of the currently active recurring prompts for this session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -264,7 +303,10 @@ pub struct ScheduleList {
     /// Active scheduled prompts, ordered by id.
     pub entries: Vec<ScheduleEntry>,
 }
-record!(ScheduleList[] { Field entries "entries" });
+record!(ScheduleList {
+    Field entries "entries",
+});
+
 /// Who created the schedule: `user` (an explicit user action such as `/every` or `/after`) or `model` (the agent via the `manage_schedule` tool). Gates whether a scheduled skill that opted out of model invocation may fire: only user-created schedules may.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -276,7 +318,11 @@ pub enum ScheduleOrigin {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ScheduleOrigin { User "user", Model "model" });
+string_enum!(ScheduleOrigin {
+    User "user",
+    Model "model",
+});
+
 /// Re-arm a self-paced scheduled prompt.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -288,7 +334,11 @@ pub struct ScheduleRearmSelfPacedRequest {
     /// Epoch milliseconds when the prompt should next fire.
     pub at: i64,
 }
-record!(ScheduleRearmSelfPacedRequest[] { Field id "id", Field at "at" });
+record!(ScheduleRearmSelfPacedRequest {
+    Field id "id",
+    Field at "at",
+});
+
 impl ScheduleRearmSelfPacedRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -296,6 +346,7 @@ impl ScheduleRearmSelfPacedRequest {
         Self { id, at }
     }
 }
+
 /// Self-paced schedule re-armed for its next run
 #[derive(Clone)]
 #[non_exhaustive]
@@ -305,7 +356,11 @@ pub struct ScheduleRearmedData {
     /// Absolute time (epoch milliseconds) the model armed the next run to fire
     pub next_run_at: i64,
 }
-record!(ScheduleRearmedData[] { Field id "id", Field next_run_at "nextRunAt" });
+record!(ScheduleRearmedData {
+    Field id "id",
+    Field next_run_at "nextRunAt",
+});
+
 /// Identifier of the scheduled prompt to remove.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -315,7 +370,10 @@ pub struct ScheduleStopRequest {
     /// Id of the scheduled prompt to remove.
     pub id: i64,
 }
-record!(ScheduleStopRequest[] { Field id "id" });
+record!(ScheduleStopRequest {
+    Field id "id",
+});
+
 impl ScheduleStopRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -323,6 +381,7 @@ impl ScheduleStopRequest {
         Self { id }
     }
 }
+
 /// Remove a scheduled prompt by id. The result entry is omitted if the id was unknown.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -330,4 +389,6 @@ pub struct ScheduleStopResult {
     /// The removed entry, or omitted if no entry matched.
     pub entry: Option<ScheduleEntry>,
 }
-record!(ScheduleStopResult[] { Field entry "entry" });
+record!(ScheduleStopResult {
+    Field entry "entry",
+});

@@ -7,7 +7,10 @@ pub struct SecretsAddFilterValuesRequest {
     /// Raw secret values to register for redaction
     pub values: Vec<String>,
 }
-record!(SecretsAddFilterValuesRequest[] { Secret values "values" });
+record!(SecretsAddFilterValuesRequest {
+    Secret values "values",
+});
+
 impl SecretsAddFilterValuesRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -15,8 +18,9 @@ impl SecretsAddFilterValuesRequest {
         Self { values }
     }
 }
+
 /// Confirmation that the secret values were registered.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SecretsAddFilterValuesResult {}
-record!(SecretsAddFilterValuesResult["ok" true] {});
+record!(SecretsAddFilterValuesResult ["ok" true] {});

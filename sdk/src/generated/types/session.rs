@@ -22,6 +22,7 @@ use super::{
     ToolDeclaration, ToolSearchConfig, TranscriptRecovery, Verbosity,
     WorkingDirectoryTrust, WorkspaceSummary,
 };
+
 /// Current activity flags for the session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -31,12 +32,14 @@ pub struct SessionActivity {
     /// Whether the session currently has active work, including running turns or tasks.
     pub has_active_work: bool,
 }
-record!(
-    SessionActivity[] { Field abortable "abortable", Field has_active_work
-    "hasActiveWork" }
-);
+record!(SessionActivity {
+    Field abortable "abortable",
+    Field has_active_work "hasActiveWork",
+});
+
 /// Current authentication information, or null when no authentication is active.
 pub type SessionAuthInfoResult = Option<AuthIdentity>;
+
 /// Internal GitHub login parameters.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -52,10 +55,13 @@ pub struct SessionAuthLoginRequest {
     /// Whether to persist the token after login
     pub persist: Option<bool>,
 }
-record!(
-    SessionAuthLoginRequest[] { Field host "host", Field login "login", Field token
-    "token", Field persist "persist" }
-);
+record!(SessionAuthLoginRequest {
+    Field host "host",
+    Field login "login",
+    Field token "token",
+    Field persist "persist",
+});
+
 impl SessionAuthLoginRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -78,6 +84,7 @@ impl SessionAuthLoginRequest {
         self
     }
 }
+
 /// Parameters identifying a GitHub authentication to log out.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -87,7 +94,10 @@ pub struct SessionAuthLogoutUserRequest {
     /// Authentication information to log out
     pub auth_info: AuthInfo,
 }
-record!(SessionAuthLogoutUserRequest[] { Field auth_info "authInfo" });
+record!(SessionAuthLogoutUserRequest {
+    Field auth_info "authInfo",
+});
+
 impl SessionAuthLogoutUserRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -95,6 +105,7 @@ impl SessionAuthLogoutUserRequest {
         Self { auth_info }
     }
 }
+
 /// Authentication status and account metadata for the session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -112,11 +123,15 @@ pub struct SessionAuthStatus {
     /// Copilot plan tier (e.g., individual_pro, business)
     pub copilot_plan: Option<String>,
 }
-record!(
-    SessionAuthStatus[] { Field is_authenticated "isAuthenticated", Field auth_type
-    "authType", Field host "host", Field login "login", Field status_message
-    "statusMessage", Field copilot_plan "copilotPlan" }
-);
+record!(SessionAuthStatus {
+    Field is_authenticated "isAuthenticated",
+    Field auth_type "authType",
+    Field host "host",
+    Field login "login",
+    Field status_message "statusMessage",
+    Field copilot_plan "copilotPlan",
+});
+
 /// Parameters for switching the session's active authentication.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -128,7 +143,11 @@ pub struct SessionAuthSwitchRequest {
     /// Optional token paired with the authentication information
     pub token: Option<String>,
 }
-record!(SessionAuthSwitchRequest[] { Field auth_info "authInfo", Field token "token" });
+record!(SessionAuthSwitchRequest {
+    Field auth_info "authInfo",
+    Field token "token",
+});
+
 impl SessionAuthSwitchRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -142,6 +161,7 @@ impl SessionAuthSwitchRequest {
         self
     }
 }
+
 /// Map of sessionId -> bytes freed by removing the session's workspace directory.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -149,7 +169,10 @@ pub struct SessionBulkDeleteResult {
     /// Map of sessionId -> bytes freed by removing the session's workspace directory. Sessions whose deletion failed are omitted from this map (failures are logged on the server but not surfaced per-id; check the map for absent IDs to detect them).
     pub freed_bytes: std::collections::BTreeMap<String, i64>,
 }
-record!(SessionBulkDeleteResult[] { Field freed_bytes "freedBytes" });
+record!(SessionBulkDeleteResult {
+    Field freed_bytes "freedBytes",
+});
+
 /// Session capability enabled for this session
 #[derive(Clone)]
 #[non_exhaustive]
@@ -179,13 +202,20 @@ pub enum SessionCapability {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionCapability { TuiHints "tui-hints", PlanMode "plan-mode", Memory "memory",
-    CliDocumentation "cli-documentation", AskUser "ask-user", InteractiveMode
-    "interactive-mode", SystemNotifications "system-notifications", Elicitation
-    "elicitation", SessionStore "session-store", McpApps "mcp-apps", CanvasRenderer
-    "canvas-renderer" }
-);
+string_enum!(SessionCapability {
+    TuiHints "tui-hints",
+    PlanMode "plan-mode",
+    Memory "memory",
+    CliDocumentation "cli-documentation",
+    AskUser "ask-user",
+    InteractiveMode "interactive-mode",
+    SystemNotifications "system-notifications",
+    Elicitation "elicitation",
+    SessionStore "session-store",
+    McpApps "mcp-apps",
+    CanvasRenderer "canvas-renderer",
+});
+
 /// What the CLI offers in this session after negotiation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -195,7 +225,11 @@ pub struct SessionCapabilityFlags {
     /// Whether extensions are wired to the session. Absent before 1.0.81.
     pub extensions: Option<bool>,
 }
-record!(SessionCapabilityFlags[] { Field ui "ui", Field extensions "extensions" });
+record!(SessionCapabilityFlags {
+    Field ui "ui",
+    Field extensions "extensions",
+});
+
 /// A single host-driven completion. Accepting an item replaces `[rangeStart, rangeEnd)` (UTF-16 code units) in the composer with `insertText`; when the range is absent, the active token around the cursor is replaced.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -211,10 +245,14 @@ pub struct SessionCompletionItem {
     /// Render-kind hint for the picker row (e.g. `"document"`, `"directory"`), derived from the host's display kind.
     pub kind: Option<String>,
 }
-record!(
-    SessionCompletionItem[] { Field insert_text "insertText", Field range_start
-    "rangeStart", Field range_end "rangeEnd", Field label "label", Field kind "kind" }
-);
+record!(SessionCompletionItem {
+    Field insert_text "insertText",
+    Field range_start "rangeStart",
+    Field range_end "rangeEnd",
+    Field label "label",
+    Field kind "kind",
+});
+
 /// Configuration of session.create and session.resume. Both take the same keys; unknown ones are ignored by the CLI. Keys that belong to one of the two methods say so.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -422,64 +460,109 @@ pub struct SessionConfig {
     /// W3C trace state that goes with `traceparent`. Absent by default.
     pub tracestate: Option<String>,
 }
-record!(
-    SessionConfig[] { Field session_id "sessionId", Field name "name", Field model
-    "model", Field allowed_models "allowedModels", Field client_name "clientName", Field
-    reasoning_effort "reasoningEffort", Field reasoning_summary "reasoningSummary", Field
-    context_tier "contextTier", Field streaming "streaming", Field
-    include_sub_agent_streaming_events "includeSubAgentStreamingEvents", Field
-    system_message "systemMessage", Field tools "tools", Field available_tools
-    "availableTools", Field excluded_tools "excludedTools", Field tool_filter_precedence
-    "toolFilterPrecedence", Field excluded_builtin_agents "excludedBuiltinAgents", Field
-    provider "provider", Field providers "providers", Field models "models", Field capi
-    "capi", Field model_capabilities "modelCapabilities", Field request_permission
-    "requestPermission", Field request_user_input "requestUserInput", Field
-    request_elicitation "requestElicitation", Field request_exit_plan_mode
-    "requestExitPlanMode", Field request_auto_mode_switch "requestAutoModeSwitch", Field
-    request_mcp_apps "requestMcpApps", Field request_canvas_renderer
-    "requestCanvasRenderer", Field request_extensions "requestExtensions", Field
-    ask_user_variant "askUserVariant", Field hooks "hooks", Field commands "commands",
-    Field canvases "canvases", Field open_canvases "openCanvases", Field
-    extension_sdk_path "extensionSdkPath", Field extension_info "extensionInfo", Field
-    canvas_provider "canvasProvider", Field working_directory "workingDirectory", Field
-    additional_directories "additionalDirectories", Field trust_working_directory
-    "trustWorkingDirectory", Field config_dir "configDir", Field mcp_servers
-    "mcpServers", Field env_value_mode "envValueMode", Field disabled_mcp_servers
-    "disabledMcpServers", Field github_mcp_tool_config "githubMcpToolConfig", Field
-    mcp_o_auth_token_storage "mcpOAuthTokenStorage", Field auth_client_id_metadata_url
-    "authClientIdMetadataUrl", Field custom_agents "customAgents", Field
-    custom_agents_local_only "customAgentsLocalOnly", Field default_agent "defaultAgent",
-    Field agent "agent", Field enable_config_discovery "enableConfigDiscovery", Field
-    skill_directories "skillDirectories", Field agent_directories "agentDirectories",
-    Field hook_directories "hookDirectories", Field instruction_directories
-    "instructionDirectories", Field plugin_directories "pluginDirectories", Field
-    enable_script_safety "enableScriptSafety", Field enable_skills "enableSkills", Field
-    disabled_skills "disabledSkills", Field has_skill_provider "hasSkillProvider", Field
-    enable_file_hooks "enableFileHooks", Field enable_host_git_operations
-    "enableHostGitOperations", Field enable_session_store "enableSessionStore", Field
-    enable_on_demand_instruction_discovery "enableOnDemandInstructionDiscovery", Field
-    skip_embedding_retrieval "skipEmbeddingRetrieval", Field embedding_cache_storage
-    "embeddingCacheStorage", Field organization_custom_instructions
-    "organizationCustomInstructions", Field refresh_custom_instructions
-    "refreshCustomInstructions", Field infinite_sessions "infiniteSessions", Field
-    large_output "largeOutput", Field tool_search "toolSearch", Field image_generation
-    "imageGeneration", Field memory "memory", Field sandbox_config "sandboxConfig", Field
-    session_limits "sessionLimits", Field autopilot "autopilot", Field enable_citations
-    "enableCitations", Field enable_file_change_tracking "enableFileChangeTracking",
-    Field enable_session_telemetry "enableSessionTelemetry", Field
-    enable_git_hub_telemetry_forwarding "enableGitHubTelemetryForwarding", Field
-    diagnostics "diagnostics", Field lifecycle_diagnostics "lifecycleDiagnostics", Field
-    feature_flags "featureFlags", Field exp_assignments "expAssignments", Field
-    is_experimental_mode "isExperimentalMode", Field interactive_user "interactiveUser",
-    Field enable_managed_settings "enableManagedSettings", Field managed_settings
-    "managedSettings", Field excluded_managed_settings "excludedManagedSettings", Field
-    enforce_managed_model_defaults "enforceManagedModelDefaults", Field git_hub_token
-    "gitHubToken", Field git_hub_token_provider_registration_id
-    "gitHubTokenProviderRegistrationId", Field remote_session "remoteSession", Field
-    cloud "cloud", Field disable_resume "disableResume", Field continue_pending_work
-    "continuePendingWork", Field allow_transcript_recovery "allowTranscriptRecovery",
-    Field traceparent "traceparent", Field tracestate "tracestate" }
-);
+record!(SessionConfig {
+    Field session_id "sessionId",
+    Field name "name",
+    Field model "model",
+    Field allowed_models "allowedModels",
+    Field client_name "clientName",
+    Field reasoning_effort "reasoningEffort",
+    Field reasoning_summary "reasoningSummary",
+    Field context_tier "contextTier",
+    Field streaming "streaming",
+    Field include_sub_agent_streaming_events "includeSubAgentStreamingEvents",
+    Field system_message "systemMessage",
+    Field tools "tools",
+    Field available_tools "availableTools",
+    Field excluded_tools "excludedTools",
+    Field tool_filter_precedence "toolFilterPrecedence",
+    Field excluded_builtin_agents "excludedBuiltinAgents",
+    Field provider "provider",
+    Field providers "providers",
+    Field models "models",
+    Field capi "capi",
+    Field model_capabilities "modelCapabilities",
+    Field request_permission "requestPermission",
+    Field request_user_input "requestUserInput",
+    Field request_elicitation "requestElicitation",
+    Field request_exit_plan_mode "requestExitPlanMode",
+    Field request_auto_mode_switch "requestAutoModeSwitch",
+    Field request_mcp_apps "requestMcpApps",
+    Field request_canvas_renderer "requestCanvasRenderer",
+    Field request_extensions "requestExtensions",
+    Field ask_user_variant "askUserVariant",
+    Field hooks "hooks",
+    Field commands "commands",
+    Field canvases "canvases",
+    Field open_canvases "openCanvases",
+    Field extension_sdk_path "extensionSdkPath",
+    Field extension_info "extensionInfo",
+    Field canvas_provider "canvasProvider",
+    Field working_directory "workingDirectory",
+    Field additional_directories "additionalDirectories",
+    Field trust_working_directory "trustWorkingDirectory",
+    Field config_dir "configDir",
+    Field mcp_servers "mcpServers",
+    Field env_value_mode "envValueMode",
+    Field disabled_mcp_servers "disabledMcpServers",
+    Field github_mcp_tool_config "githubMcpToolConfig",
+    Field mcp_o_auth_token_storage "mcpOAuthTokenStorage",
+    Field auth_client_id_metadata_url "authClientIdMetadataUrl",
+    Field custom_agents "customAgents",
+    Field custom_agents_local_only "customAgentsLocalOnly",
+    Field default_agent "defaultAgent",
+    Field agent "agent",
+    Field enable_config_discovery "enableConfigDiscovery",
+    Field skill_directories "skillDirectories",
+    Field agent_directories "agentDirectories",
+    Field hook_directories "hookDirectories",
+    Field instruction_directories "instructionDirectories",
+    Field plugin_directories "pluginDirectories",
+    Field enable_script_safety "enableScriptSafety",
+    Field enable_skills "enableSkills",
+    Field disabled_skills "disabledSkills",
+    Field has_skill_provider "hasSkillProvider",
+    Field enable_file_hooks "enableFileHooks",
+    Field enable_host_git_operations "enableHostGitOperations",
+    Field enable_session_store "enableSessionStore",
+    Field enable_on_demand_instruction_discovery "enableOnDemandInstructionDiscovery",
+    Field skip_embedding_retrieval "skipEmbeddingRetrieval",
+    Field embedding_cache_storage "embeddingCacheStorage",
+    Field organization_custom_instructions "organizationCustomInstructions",
+    Field refresh_custom_instructions "refreshCustomInstructions",
+    Field infinite_sessions "infiniteSessions",
+    Field large_output "largeOutput",
+    Field tool_search "toolSearch",
+    Field image_generation "imageGeneration",
+    Field memory "memory",
+    Field sandbox_config "sandboxConfig",
+    Field session_limits "sessionLimits",
+    Field autopilot "autopilot",
+    Field enable_citations "enableCitations",
+    Field enable_file_change_tracking "enableFileChangeTracking",
+    Field enable_session_telemetry "enableSessionTelemetry",
+    Field enable_git_hub_telemetry_forwarding "enableGitHubTelemetryForwarding",
+    Field diagnostics "diagnostics",
+    Field lifecycle_diagnostics "lifecycleDiagnostics",
+    Field feature_flags "featureFlags",
+    Field exp_assignments "expAssignments",
+    Field is_experimental_mode "isExperimentalMode",
+    Field interactive_user "interactiveUser",
+    Field enable_managed_settings "enableManagedSettings",
+    Field managed_settings "managedSettings",
+    Field excluded_managed_settings "excludedManagedSettings",
+    Field enforce_managed_model_defaults "enforceManagedModelDefaults",
+    Field git_hub_token "gitHubToken",
+    Field git_hub_token_provider_registration_id "gitHubTokenProviderRegistrationId",
+    Field remote_session "remoteSession",
+    Field cloud "cloud",
+    Field disable_resume "disableResume",
+    Field continue_pending_work "continuePendingWork",
+    Field allow_transcript_recovery "allowTranscriptRecovery",
+    Field traceparent "traceparent",
+    Field tracestate "tracestate",
+});
+
 impl SessionConfig {
     /// Sets [`session_id`](Self::session_id).
     #[inline]
@@ -1173,6 +1256,7 @@ impl SessionConfig {
         self
     }
 }
+
 /// The IDE a host is connected to, as reported to the session.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1184,10 +1268,11 @@ pub struct SessionConnectedIdeInfo {
     /// Absolute path of the workspace folder the IDE has open.
     pub workspace_folder: String,
 }
-record!(
-    SessionConnectedIdeInfo[] { Field ide_name "ideName", Field workspace_folder
-    "workspaceFolder" }
-);
+record!(SessionConnectedIdeInfo {
+    Field ide_name "ideName",
+    Field workspace_folder "workspaceFolder",
+});
+
 impl SessionConnectedIdeInfo {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1201,6 +1286,7 @@ impl SessionConnectedIdeInfo {
         }
     }
 }
+
 /// Pre-resolved working-directory context for session startup.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1216,10 +1302,14 @@ pub struct SessionContext {
     /// Active git branch
     pub branch: Option<String>,
 }
-record!(
-    SessionContext[] { Field cwd "cwd", Field git_root "gitRoot", Field repository
-    "repository", Field host_type "hostType", Field branch "branch" }
-);
+record!(SessionContext {
+    Field cwd "cwd",
+    Field git_root "gitRoot",
+    Field repository "repository",
+    Field host_type "hostType",
+    Field branch "branch",
+});
+
 impl SessionContext {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1257,8 +1347,10 @@ impl SessionContext {
         self
     }
 }
+
 /// Per-source context-window attribution, or null if the session has not yet been initialized (no system prompt or tool metadata cached).
 pub type SessionContextAttribution = Option<SessionContextAttributionValue>;
+
 /// Per-source token attribution snapshot for the current context window. The heaviest individual messages are available separately via `metadata.getContextHeaviestMessages`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1298,13 +1390,19 @@ pub struct SessionContextAttributionValue {
     /// Successful compaction history for the session.
     pub compactions: SessionContextAttributionValueCompactions,
 }
-record!(
-    SessionContextAttributionValue[] { Field total_tokens "totalTokens", Field model_id
-    "modelId", Field model_source "modelSource", Field prompt_token_limit
-    "promptTokenLimit", Field limit "limit", Field buffer_tokens "bufferTokens", Field
-    compaction_threshold "compactionThreshold", Field categories "categories", Field
-    entries "entries", Field compactions "compactions" }
-);
+record!(SessionContextAttributionValue {
+    Field total_tokens "totalTokens",
+    Field model_id "modelId",
+    Field model_source "modelSource",
+    Field prompt_token_limit "promptTokenLimit",
+    Field limit "limit",
+    Field buffer_tokens "bufferTokens",
+    Field compaction_threshold "compactionThreshold",
+    Field categories "categories",
+    Field entries "entries",
+    Field compactions "compactions",
+});
+
 /// The six normalized `/context` header buckets, computed from the same tokenization as `entries` so the two never disagree. Convenience rollups: `freeSpace` and `buffer` describe window capacity rather than occupied context, so the values do not sum to `totalTokens`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1324,12 +1422,16 @@ pub struct SessionContextAttributionValueCategories {
     /// Overlapping output reservation plus post-blocking-threshold buffer.
     pub buffer: i64,
 }
-record!(
-    SessionContextAttributionValueCategories[] { Field system_prompt "systemPrompt",
-    Field custom_instructions "customInstructions", Field system_tools "systemTools",
-    Field mcp_tools "mcpTools", Field messages "messages", Field free_space "freeSpace",
-    Field buffer "buffer" }
-);
+record!(SessionContextAttributionValueCategories {
+    Field system_prompt "systemPrompt",
+    Field custom_instructions "customInstructions",
+    Field system_tools "systemTools",
+    Field mcp_tools "mcpTools",
+    Field messages "messages",
+    Field free_space "freeSpace",
+    Field buffer "buffer",
+});
+
 /// Successful compaction history for the session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1337,7 +1439,10 @@ pub struct SessionContextAttributionValueCompactions {
     /// Number of successful compactions in this session.
     pub count: i64,
 }
-record!(SessionContextAttributionValueCompactions[] { Field count "count" });
+record!(SessionContextAttributionValueCompactions {
+    Field count "count",
+});
+
 /// `SessionContextAttribution.entries` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1355,11 +1460,15 @@ pub struct SessionContextAttributionValueEntriesItem {
     /// Supplementary per-entry metadata (e.g. `messageCount`, `role`, `evictable`, `pluginSource`). Values are stringified; parse as needed and ignore unrecognized keys.
     pub attributes: Option<std::collections::BTreeMap<String, String>>,
 }
-record!(
-    SessionContextAttributionValueEntriesItem[] { Field kind "kind", Field id "id", Field
-    label "label", Field tokens "tokens", Field parent_id "parentId", Field attributes
-    "attributes" }
-);
+record!(SessionContextAttributionValueEntriesItem {
+    Field kind "kind",
+    Field id "id",
+    Field label "label",
+    Field tokens "tokens",
+    Field parent_id "parentId",
+    Field attributes "attributes",
+});
+
 /// Repository host type
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1371,9 +1480,14 @@ pub enum SessionContextHostType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(SessionContextHostType { Github "github", Ado "ado" });
+string_enum!(SessionContextHostType {
+    Github "github",
+    Ado "ado",
+});
+
 /// Token breakdown for the current context window, or null if the session has not yet been initialized (no system prompt or tool metadata cached).
 pub type SessionContextInfo = Option<SessionContextInfoValue>;
+
 /// Token-usage breakdown for the session's current context window
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1403,15 +1517,21 @@ pub struct SessionContextInfoValue {
     /// Output reservation overlapping the displayed prompt allowance plus tokens after the effective input budget's buffer-exhaustion blocking threshold (default 95%).
     pub buffer_tokens: i64,
 }
-record!(
-    SessionContextInfoValue[] { Field model_name "modelName", Field provider "provider",
-    Field display_model_name "displayModelName", Field system_tokens "systemTokens",
-    Field conversation_tokens "conversationTokens", Field tool_definitions_tokens
-    "toolDefinitionsTokens", Field mcp_tools_tokens "mcpToolsTokens", Field total_tokens
-    "totalTokens", Field prompt_token_limit "promptTokenLimit", Field
-    compaction_threshold "compactionThreshold", Field limit "limit", Field buffer_tokens
-    "bufferTokens" }
-);
+record!(SessionContextInfoValue {
+    Field model_name "modelName",
+    Field provider "provider",
+    Field display_model_name "displayModelName",
+    Field system_tokens "systemTokens",
+    Field conversation_tokens "conversationTokens",
+    Field tool_definitions_tokens "toolDefinitionsTokens",
+    Field mcp_tools_tokens "mcpToolsTokens",
+    Field total_tokens "totalTokens",
+    Field prompt_token_limit "promptTokenLimit",
+    Field compaction_threshold "compactionThreshold",
+    Field limit "limit",
+    Field buffer_tokens "bufferTokens",
+});
+
 /// Answer to session.create.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1435,12 +1555,18 @@ pub struct SessionCreateResult {
     /// Web address of a remote session. Some versions may spell the key `remote_url`.
     pub remote_url: Option<String>,
 }
-record!(
-    SessionCreateResult[] { Field session_id "sessionId", Field native_session_id
-    "nativeSessionId", Field workspace_path "workspacePath", Field start_time
-    "startTime", Field is_remote "isRemote", Field mode "mode", Field model_state
-    "modelState", Field capabilities "capabilities", Field remote_url "remoteUrl" }
-);
+record!(SessionCreateResult {
+    Field session_id "sessionId",
+    Field native_session_id "nativeSessionId",
+    Field workspace_path "workspacePath",
+    Field start_time "startTime",
+    Field is_remote "isRemote",
+    Field mode "mode",
+    Field model_state "modelState",
+    Field capabilities "capabilities",
+    Field remote_url "remoteUrl",
+});
+
 /// Where a cache or token store of the session is kept.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1452,7 +1578,11 @@ pub enum SessionDataStorage {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(SessionDataStorage { Persistent "persistent", InMemory "in-memory" });
+string_enum!(SessionDataStorage {
+    Persistent "persistent",
+    InMemory "in-memory",
+});
+
 /// Parameters of session.delete.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1460,7 +1590,10 @@ pub struct SessionDeleteRequest {
     /// Identifier of the session.
     pub session_id: String,
 }
-record!(SessionDeleteRequest[] { Field session_id "sessionId" });
+record!(SessionDeleteRequest {
+    Field session_id "sessionId",
+});
+
 impl SessionDeleteRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1470,6 +1603,7 @@ impl SessionDeleteRequest {
         }
     }
 }
+
 /// Answer to session.delete.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1479,7 +1613,11 @@ pub struct SessionDeleteResult {
     /// Why it failed. Absent on success.
     pub error: Option<String>,
 }
-record!(SessionDeleteResult[] { Field success "success", Field error "error" });
+record!(SessionDeleteResult {
+    Field success "success",
+    Field error "error",
+});
+
 /// Answer to session.destroy.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1489,7 +1627,11 @@ pub struct SessionDestroyResult {
     /// Why it failed. Absent on success.
     pub error: Option<String>,
 }
-record!(SessionDestroyResult[] { Field success "success", Field error "error" });
+record!(SessionDestroyResult {
+    Field success "success",
+    Field error "error",
+});
+
 /// Answer to session.detach.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1499,7 +1641,11 @@ pub struct SessionDetachResult {
     /// Why it failed. Absent on success.
     pub error: Option<String>,
 }
-record!(SessionDetachResult[] { Field success "success", Field error "error" });
+record!(SessionDetachResult {
+    Field success "success",
+    Field error "error",
+});
+
 /// Input of the sessionEnd hook. 1.0.102 runs it once, while the session is destroyed; up to 1.0.92 it runs after every turn.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1523,12 +1669,18 @@ pub struct SessionEndHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(
-    SessionEndHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
-    Field cwd "cwd", Field reason "reason", Field final_message "finalMessage", Field
-    error "error", Field agent_id "agentId", Field agent_type "agentType", Field
-    parent_agent_id "parentAgentId" }
-);
+record!(SessionEndHookInput {
+    Field session_id "sessionId",
+    Field timestamp "timestamp",
+    Field cwd "cwd",
+    Field reason "reason",
+    Field final_message "finalMessage",
+    Field error "error",
+    Field agent_id "agentId",
+    Field agent_type "agentType",
+    Field parent_agent_id "parentAgentId",
+});
+
 /// Output of the sessionEnd hook. No effect of it was seen. Every member may be left out, which means no opinion.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1540,10 +1692,12 @@ pub struct SessionEndHookOutput {
     /// Summary of the session.
     pub session_summary: Option<String>,
 }
-record!(
-    SessionEndHookOutput[] { Field suppress_output "suppressOutput", Field
-    cleanup_actions "cleanupActions", Field session_summary "sessionSummary" }
-);
+record!(SessionEndHookOutput {
+    Field suppress_output "suppressOutput",
+    Field cleanup_actions "cleanupActions",
+    Field session_summary "sessionSummary",
+});
+
 impl SessionEndHookOutput {
     /// Sets [`suppress_output`](Self::suppress_output).
     #[inline]
@@ -1564,6 +1718,7 @@ impl SessionEndHookOutput {
         self
     }
 }
+
 /// Why a sessionEnd hook runs.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1581,10 +1736,14 @@ pub enum SessionEndHookReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionEndHookReason { Complete "complete", Error "error", Abort "abort", Timeout
-    "timeout", UserExit "user_exit" }
-);
+string_enum!(SessionEndHookReason {
+    Complete "complete",
+    Error "error",
+    Abort "abort",
+    Timeout "timeout",
+    UserExit "user_exit",
+});
+
 /// The enriched metadata records, with summary and context fields backfilled where available. Sessions confirmed empty and unnamed are omitted.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1592,7 +1751,10 @@ pub struct SessionEnrichMetadataResult {
     /// Enriched records, with summary and context backfilled. Sessions confirmed empty and unnamed may be omitted.
     pub sessions: Vec<LocalSessionMetadataValue>,
 }
-record!(SessionEnrichMetadataResult[] { Field sessions "sessions" });
+record!(SessionEnrichMetadataResult {
+    Field sessions "sessions",
+});
+
 /// Parameters of session.event.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1602,9 +1764,11 @@ pub struct SessionEventNotification {
     /// The event: type, data, id, timestamp, parentId, and possibly ephemeral and agentId.
     pub event: serde_json::Value,
 }
-record!(
-    SessionEventNotification[] { Field session_id "sessionId", Field event "event" }
-);
+record!(SessionEventNotification {
+    Field session_id "sessionId",
+    Field event "event",
+});
+
 /// Stable identity of an extension that provides canvases over this connection. The agent sees it as `source:name`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1614,7 +1778,11 @@ pub struct SessionExtensionInfo {
     /// Name of the provider within the namespace; it should not change between runs.
     pub name: String,
 }
-record!(SessionExtensionInfo[] { Field source "source", Field name "name" });
+record!(SessionExtensionInfo {
+    Field source "source",
+    Field name "name",
+});
+
 impl SessionExtensionInfo {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1625,6 +1793,7 @@ impl SessionExtensionInfo {
         }
     }
 }
+
 /// File path, content to append, and optional mode for the client-provided session filesystem. Implementations create parent directories as needed.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1638,10 +1807,12 @@ pub struct SessionFsAppendFileRequest {
     /// Optional POSIX-style mode for newly created files
     pub mode: Option<i64>,
 }
-record!(
-    SessionFsAppendFileRequest[] { Field path "path", Field content "content", Field mode
-    "mode" }
-);
+record!(SessionFsAppendFileRequest {
+    Field path "path",
+    Field content "content",
+    Field mode "mode",
+});
+
 /// Describes a filesystem error.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1653,10 +1824,12 @@ pub struct SessionFsError {
     /// For failed writeFile requests only: true if the provider changed the target before failing. Omit when unknown or unchanged.
     pub write_changed: Option<bool>,
 }
-record!(
-    SessionFsError[] { Field code "code", Field message "message", Field write_changed
-    "writeChanged" }
-);
+record!(SessionFsError {
+    Field code "code",
+    Field message "message",
+    Field write_changed "writeChanged",
+});
+
 impl SessionFsError {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1680,6 +1853,7 @@ impl SessionFsError {
         self
     }
 }
+
 /// Error classification
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1691,7 +1865,11 @@ pub enum SessionFsErrorCode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(SessionFsErrorCode { Enoent "ENOENT", Unknown "UNKNOWN" });
+string_enum!(SessionFsErrorCode {
+    Enoent "ENOENT",
+    Unknown "UNKNOWN",
+});
+
 /// Path to test for existence in the client-provided session filesystem.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1701,7 +1879,10 @@ pub struct SessionFsExistsRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsExistsRequest[] { Field path "path" });
+record!(SessionFsExistsRequest {
+    Field path "path",
+});
+
 /// Indicates whether the requested path exists in the client-provided session filesystem.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1709,7 +1890,10 @@ pub struct SessionFsExistsResult {
     /// Whether the path exists
     pub exists: bool,
 }
-record!(SessionFsExistsResult[] { Field exists "exists" });
+record!(SessionFsExistsResult {
+    Field exists "exists",
+});
+
 impl SessionFsExistsResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1717,6 +1901,7 @@ impl SessionFsExistsResult {
         Self { exists }
     }
 }
+
 /// Directory path to create in the client-provided session filesystem, with options for recursive creation and POSIX mode.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1730,10 +1915,12 @@ pub struct SessionFsMkdirRequest {
     /// Optional POSIX-style mode for newly created directories
     pub mode: Option<i64>,
 }
-record!(
-    SessionFsMkdirRequest[] { Field path "path", Field recursive "recursive", Field mode
-    "mode" }
-);
+record!(SessionFsMkdirRequest {
+    Field path "path",
+    Field recursive "recursive",
+    Field mode "mode",
+});
+
 /// Path of the binary file to read from the client-provided session filesystem.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1743,7 +1930,10 @@ pub struct SessionFsReadFileBytesRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsReadFileBytesRequest[] { Field path "path" });
+record!(SessionFsReadFileBytesRequest {
+    Field path "path",
+});
+
 /// File bytes as standard base64, or a filesystem error if the read failed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1753,7 +1943,11 @@ pub struct SessionFsReadFileBytesResult {
     /// Describes a filesystem error.
     pub error: Option<SessionFsError>,
 }
-record!(SessionFsReadFileBytesResult[] { Field content "content", Field error "error" });
+record!(SessionFsReadFileBytesResult {
+    Field content "content",
+    Field error "error",
+});
+
 impl SessionFsReadFileBytesResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1770,6 +1964,7 @@ impl SessionFsReadFileBytesResult {
         self
     }
 }
+
 /// Path of the file to read from the client-provided session filesystem.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1779,7 +1974,10 @@ pub struct SessionFsReadFileRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsReadFileRequest[] { Field path "path" });
+record!(SessionFsReadFileRequest {
+    Field path "path",
+});
+
 /// File content as a UTF-8 string, or a filesystem error if the read failed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1789,7 +1987,11 @@ pub struct SessionFsReadFileResult {
     /// Describes a filesystem error.
     pub error: Option<SessionFsError>,
 }
-record!(SessionFsReadFileResult[] { Field content "content", Field error "error" });
+record!(SessionFsReadFileResult {
+    Field content "content",
+    Field error "error",
+});
+
 impl SessionFsReadFileResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1806,6 +2008,7 @@ impl SessionFsReadFileResult {
         self
     }
 }
+
 /// Directory path whose entries should be listed from the client-provided session filesystem.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1815,7 +2018,10 @@ pub struct SessionFsReaddirRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsReaddirRequest[] { Field path "path" });
+record!(SessionFsReaddirRequest {
+    Field path "path",
+});
+
 /// Names of entries in the requested directory, or a filesystem error if the read failed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1825,7 +2031,11 @@ pub struct SessionFsReaddirResult {
     /// Describes a filesystem error.
     pub error: Option<SessionFsError>,
 }
-record!(SessionFsReaddirResult[] { Field entries "entries", Field error "error" });
+record!(SessionFsReaddirResult {
+    Field entries "entries",
+    Field error "error",
+});
+
 impl SessionFsReaddirResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1839,6 +2049,7 @@ impl SessionFsReaddirResult {
         self
     }
 }
+
 /// Directory entry returned by session filesystem `readdirWithTypes`, with name and entry type.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1848,7 +2059,11 @@ pub struct SessionFsReaddirWithTypesEntry {
     /// Entry type
     pub type_: SessionFsReaddirWithTypesEntryType,
 }
-record!(SessionFsReaddirWithTypesEntry[] { Field name "name", Field type_ "type" });
+record!(SessionFsReaddirWithTypesEntry {
+    Field name "name",
+    Field type_ "type",
+});
+
 impl SessionFsReaddirWithTypesEntry {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1859,6 +2074,7 @@ impl SessionFsReaddirWithTypesEntry {
         Self { name: name.into(), type_ }
     }
 }
+
 /// Entry type
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1870,7 +2086,11 @@ pub enum SessionFsReaddirWithTypesEntryType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(SessionFsReaddirWithTypesEntryType { File "file", Directory "directory" });
+string_enum!(SessionFsReaddirWithTypesEntryType {
+    File "file",
+    Directory "directory",
+});
+
 /// Directory path whose entries (with type information) should be listed from the client-provided session filesystem.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1880,7 +2100,10 @@ pub struct SessionFsReaddirWithTypesRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsReaddirWithTypesRequest[] { Field path "path" });
+record!(SessionFsReaddirWithTypesRequest {
+    Field path "path",
+});
+
 /// Entries in the requested directory paired with file/directory type information, or a filesystem error if the read failed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1890,9 +2113,11 @@ pub struct SessionFsReaddirWithTypesResult {
     /// Describes a filesystem error.
     pub error: Option<SessionFsError>,
 }
-record!(
-    SessionFsReaddirWithTypesResult[] { Field entries "entries", Field error "error" }
-);
+record!(SessionFsReaddirWithTypesResult {
+    Field entries "entries",
+    Field error "error",
+});
+
 impl SessionFsReaddirWithTypesResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1906,6 +2131,7 @@ impl SessionFsReaddirWithTypesResult {
         self
     }
 }
+
 /// Source and destination paths for renaming or moving an entry in the client-provided session filesystem.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1917,7 +2143,11 @@ pub struct SessionFsRenameRequest {
     /// Destination path using SessionFs conventions
     pub dest: String,
 }
-record!(SessionFsRenameRequest[] { Field src "src", Field dest "dest" });
+record!(SessionFsRenameRequest {
+    Field src "src",
+    Field dest "dest",
+});
+
 /// Path to remove from the client-provided session filesystem, with options for recursive removal and force.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1931,10 +2161,12 @@ pub struct SessionFsRmRequest {
     /// Ignore errors if the path does not exist
     pub force: Option<bool>,
 }
-record!(
-    SessionFsRmRequest[] { Field path "path", Field recursive "recursive", Field force
-    "force" }
-);
+record!(SessionFsRmRequest {
+    Field path "path",
+    Field recursive "recursive",
+    Field force "force",
+});
+
 /// Optional capabilities declared by the provider
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1944,9 +2176,11 @@ pub struct SessionFsSetProviderCapabilities {
     /// Whether the provider supports binary reads and writes through sessionFs.readFileBytes and sessionFs.writeFileBytes
     pub binary: Option<bool>,
 }
-record!(
-    SessionFsSetProviderCapabilities[] { Field sqlite "sqlite", Field binary "binary" }
-);
+record!(SessionFsSetProviderCapabilities {
+    Field sqlite "sqlite",
+    Field binary "binary",
+});
+
 impl SessionFsSetProviderCapabilities {
     /// Sets [`sqlite`](Self::sqlite).
     #[inline]
@@ -1961,6 +2195,7 @@ impl SessionFsSetProviderCapabilities {
         self
     }
 }
+
 /// Path conventions used by this filesystem
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1972,7 +2207,11 @@ pub enum SessionFsSetProviderConventions {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(SessionFsSetProviderConventions { Windows "windows", Posix "posix" });
+string_enum!(SessionFsSetProviderConventions {
+    Windows "windows",
+    Posix "posix",
+});
+
 /// Initial working directory, session-state path layout, and path conventions used to register the calling SDK client as the session filesystem provider. A registered provider is authoritative for path interpretation and filesystem facts used by workspace permission validation. Paths are interpreted lexically; home-relative paths (`~` and `~/...`) and Windows drive-relative paths such as `C:foo` are unsupported. Until provider-side canonicalization is supported, providers must not expose symlinks inside allowed roots that escape those roots.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1986,11 +2225,13 @@ pub struct SessionFsSetProviderRequest {
     /// Optional capabilities declared by the provider
     pub capabilities: Option<SessionFsSetProviderCapabilities>,
 }
-record!(
-    SessionFsSetProviderRequest[] { Field initial_cwd "initialCwd", Field
-    session_state_path "sessionStatePath", Field conventions "conventions", Field
-    capabilities "capabilities" }
-);
+record!(SessionFsSetProviderRequest {
+    Field initial_cwd "initialCwd",
+    Field session_state_path "sessionStatePath",
+    Field conventions "conventions",
+    Field capabilities "capabilities",
+});
+
 impl SessionFsSetProviderRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2016,6 +2257,7 @@ impl SessionFsSetProviderRequest {
         self
     }
 }
+
 /// Indicates whether the calling client was registered as the session filesystem provider.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2023,7 +2265,10 @@ pub struct SessionFsSetProviderResult {
     /// Whether the provider was set successfully
     pub success: bool,
 }
-record!(SessionFsSetProviderResult[] { Field success "success" });
+record!(SessionFsSetProviderResult {
+    Field success "success",
+});
+
 /// Indicates whether the per-session SQLite database already exists.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2031,7 +2276,10 @@ pub struct SessionFsSqliteExistsResult {
     /// Whether the session database already exists
     pub exists: bool,
 }
-record!(SessionFsSqliteExistsResult[] { Field exists "exists" });
+record!(SessionFsSqliteExistsResult {
+    Field exists "exists",
+});
+
 impl SessionFsSqliteExistsResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2039,6 +2287,7 @@ impl SessionFsSqliteExistsResult {
         Self { exists }
     }
 }
+
 /// SQL query, query type, and optional bind parameters for executing a SQLite query against the per-session database. The provider applies its SQLite busy timeout for every call.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2052,10 +2301,12 @@ pub struct SessionFsSqliteQueryRequest {
     /// Optional named bind parameters
     pub params: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(
-    SessionFsSqliteQueryRequest[] { Field query "query", Field query_type "queryType",
-    Field params "params" }
-);
+record!(SessionFsSqliteQueryRequest {
+    Field query "query",
+    Field query_type "queryType",
+    Field params "params",
+});
+
 /// Query results including rows, columns, and rows affected, or a filesystem error if execution failed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2071,11 +2322,14 @@ pub struct SessionFsSqliteQueryResult {
     /// Describes a filesystem error.
     pub error: Option<SessionFsError>,
 }
-record!(
-    SessionFsSqliteQueryResult[] { Field rows "rows", Field columns "columns", Field
-    rows_affected "rowsAffected", Field last_insert_rowid "lastInsertRowid", Field error
-    "error" }
-);
+record!(SessionFsSqliteQueryResult {
+    Field rows "rows",
+    Field columns "columns",
+    Field rows_affected "rowsAffected",
+    Field last_insert_rowid "lastInsertRowid",
+    Field error "error",
+});
+
 impl SessionFsSqliteQueryResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2105,6 +2359,7 @@ impl SessionFsSqliteQueryResult {
         self
     }
 }
+
 /// How to execute the query: 'exec' for DDL/multi-statement (no results), 'query' for SELECT (returns rows), 'run' for INSERT/UPDATE/DELETE (returns rowsAffected)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2118,7 +2373,12 @@ pub enum SessionFsSqliteQueryType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(SessionFsSqliteQueryType { Exec "exec", Query "query", Run "run" });
+string_enum!(SessionFsSqliteQueryType {
+    Exec "exec",
+    Query "query",
+    Run "run",
+});
+
 /// Classified SQLite transaction failure. busyOrLocked guarantees rollback; postCommitAmbiguous must never be retried.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2130,10 +2390,11 @@ pub struct SessionFsSqliteTransactionError {
     /// Human-readable transaction failure message.
     pub message: String,
 }
-record!(
-    SessionFsSqliteTransactionError[] { Field error_class "errorClass", Field message
-    "message" }
-);
+record!(SessionFsSqliteTransactionError {
+    Field error_class "errorClass",
+    Field message "message",
+});
+
 impl SessionFsSqliteTransactionError {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2147,6 +2408,7 @@ impl SessionFsSqliteTransactionError {
         }
     }
 }
+
 /// SQLite transaction failure classification.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2160,10 +2422,12 @@ pub enum SessionFsSqliteTransactionErrorClass {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionFsSqliteTransactionErrorClass { BusyOrLocked "busyOrLocked", Fatal "fatal",
-    PostCommitAmbiguous "postCommitAmbiguous" }
-);
+string_enum!(SessionFsSqliteTransactionErrorClass {
+    BusyOrLocked "busyOrLocked",
+    Fatal "fatal",
+    PostCommitAmbiguous "postCommitAmbiguous",
+});
+
 /// Statements to execute atomically. Providers apply busy handling for every call.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2173,7 +2437,10 @@ pub struct SessionFsSqliteTransactionRequest {
     /// Ordered SQL statements to execute in one transaction.
     pub statements: Vec<SessionFsSqliteTransactionStatement>,
 }
-record!(SessionFsSqliteTransactionRequest[] { Field statements "statements" });
+record!(SessionFsSqliteTransactionRequest {
+    Field statements "statements",
+});
+
 /// Per-statement results, or a classified transaction error.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2185,9 +2452,11 @@ pub struct SessionFsSqliteTransactionResult {
     /// Classified transaction failure, when execution did not succeed.
     pub error: Option<SessionFsSqliteTransactionError>,
 }
-record!(
-    SessionFsSqliteTransactionResult[] { Field results "results", Field error "error" }
-);
+record!(SessionFsSqliteTransactionResult {
+    Field results "results",
+    Field error "error",
+});
+
 impl SessionFsSqliteTransactionResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2201,6 +2470,7 @@ impl SessionFsSqliteTransactionResult {
         self
     }
 }
+
 /// One statement in an atomic SQLite transaction.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2214,10 +2484,12 @@ pub struct SessionFsSqliteTransactionStatement {
     /// Optional named bind parameters.
     pub params: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(
-    SessionFsSqliteTransactionStatement[] { Field query "query", Field query_type
-    "queryType", Field params "params" }
-);
+record!(SessionFsSqliteTransactionStatement {
+    Field query "query",
+    Field query_type "queryType",
+    Field params "params",
+});
+
 /// Path whose metadata should be returned from the client-provided session filesystem.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2227,7 +2499,10 @@ pub struct SessionFsStatRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsStatRequest[] { Field path "path" });
+record!(SessionFsStatRequest {
+    Field path "path",
+});
+
 /// Filesystem metadata for the requested path, or a filesystem error if the stat failed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2245,11 +2520,15 @@ pub struct SessionFsStatResult {
     /// Describes a filesystem error.
     pub error: Option<SessionFsError>,
 }
-record!(
-    SessionFsStatResult[] { Field is_file "isFile", Field is_directory "isDirectory",
-    Field size "size", Field mtime "mtime", Field birthtime "birthtime", Field error
-    "error" }
-);
+record!(SessionFsStatResult {
+    Field is_file "isFile",
+    Field is_directory "isDirectory",
+    Field size "size",
+    Field mtime "mtime",
+    Field birthtime "birthtime",
+    Field error "error",
+});
+
 impl SessionFsStatResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2276,6 +2555,7 @@ impl SessionFsStatResult {
         self
     }
 }
+
 /// File path, standard-base64-encoded bytes to write, and optional mode for the client-provided session filesystem.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2289,10 +2569,12 @@ pub struct SessionFsWriteFileBytesRequest {
     /// Optional POSIX-style mode for newly created files
     pub mode: Option<i64>,
 }
-record!(
-    SessionFsWriteFileBytesRequest[] { Field path "path", Field content "content", Field
-    mode "mode" }
-);
+record!(SessionFsWriteFileBytesRequest {
+    Field path "path",
+    Field content "content",
+    Field mode "mode",
+});
+
 /// File path, content to write, and optional mode for the client-provided session filesystem.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2306,10 +2588,12 @@ pub struct SessionFsWriteFileRequest {
     /// Optional POSIX-style mode for newly created files
     pub mode: Option<i64>,
 }
-record!(
-    SessionFsWriteFileRequest[] { Field path "path", Field content "content", Field mode
-    "mode" }
-);
+record!(SessionFsWriteFileRequest {
+    Field path "path",
+    Field content "content",
+    Field mode "mode",
+});
+
 /// Answer to session.getForeground.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2319,10 +2603,11 @@ pub struct SessionGetForegroundResult {
     /// Workspace directory of that session.
     pub workspace_path: Option<String>,
 }
-record!(
-    SessionGetForegroundResult[] { Field session_id "sessionId", Field workspace_path
-    "workspacePath" }
-);
+record!(SessionGetForegroundResult {
+    Field session_id "sessionId",
+    Field workspace_path "workspacePath",
+});
+
 /// Answer to session.getLastId.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2330,7 +2615,10 @@ pub struct SessionGetLastIdResult {
     /// Identifier of the session used last. Absent when there is none.
     pub session_id: Option<String>,
 }
-record!(SessionGetLastIdResult[] { Field session_id "sessionId" });
+record!(SessionGetLastIdResult {
+    Field session_id "sessionId",
+});
+
 /// Answer to session.getMessages.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2338,7 +2626,10 @@ pub struct SessionGetMessagesResult {
     /// Events of the session in order, in the form of `session.event`. Versions from 1.0.40 return stored events only; 1.0.10 also returns ephemeral ones.
     pub events: Vec<serde_json::Value>,
 }
-record!(SessionGetMessagesResult[] { Field events "events" });
+record!(SessionGetMessagesResult {
+    Field events "events",
+});
+
 /// Parameters of session.getMetadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2346,7 +2637,10 @@ pub struct SessionGetMetadataRequest {
     /// Identifier of the session.
     pub session_id: String,
 }
-record!(SessionGetMetadataRequest[] { Field session_id "sessionId" });
+record!(SessionGetMetadataRequest {
+    Field session_id "sessionId",
+});
+
 impl SessionGetMetadataRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2356,6 +2650,7 @@ impl SessionGetMetadataRequest {
         }
     }
 }
+
 /// Answer to session.getMetadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2363,7 +2658,10 @@ pub struct SessionGetMetadataResult {
     /// The session. Absent when it is unknown.
     pub session: Option<SessionMetadata>,
 }
-record!(SessionGetMetadataResult[] { Field session "session" });
+record!(SessionGetMetadataResult {
+    Field session "session",
+});
+
 /// Settings of the built-in GitHub MCP server as accepted by session.create and session.resume. It has one member more than GitHubMcpToolConfig.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -2379,12 +2677,14 @@ pub struct SessionGitHubMcpToolConfig {
     /// Whether form-backed tools run at once instead of waiting for their form. It matters only with MCP Apps. Default false.
     pub disable_form_deferral: Option<bool>,
 }
-record!(
-    SessionGitHubMcpToolConfig[] { Field enable_all_tools "enableAllTools", Field
-    additional_toolsets "additionalToolsets", Field additional_tools "additionalTools",
-    Field enable_insiders_mode "enableInsidersMode", Field disable_form_deferral
-    "disableFormDeferral" }
-);
+record!(SessionGitHubMcpToolConfig {
+    Field enable_all_tools "enableAllTools",
+    Field additional_toolsets "additionalToolsets",
+    Field additional_tools "additionalTools",
+    Field enable_insiders_mode "enableInsidersMode",
+    Field disable_form_deferral "disableFormDeferral",
+});
+
 impl SessionGitHubMcpToolConfig {
     /// Sets [`enable_all_tools`](Self::enable_all_tools).
     #[inline]
@@ -2417,6 +2717,7 @@ impl SessionGitHubMcpToolConfig {
         self
     }
 }
+
 /// Installed plugin record for a session, with marketplace, version, install time, enabled state, cache path, and source.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2440,12 +2741,18 @@ pub struct SessionInstalledPlugin {
     /// Absolute path of the marketplace directory a live plugin was resolved from. Present only on live, never-persisted records — those synthesized at session start for a directory/local marketplace, whose cache_path points at the real plugin directory on disk rather than a copy under the installed-plugins cache. Its presence is what marks a record as live, and no record carrying it is ever written to the persisted installedPlugins key.
     pub installed_from: Option<String>,
 }
-record!(
-    SessionInstalledPlugin[] { Field name "name", Field marketplace "marketplace", Field
-    version "version", Field installed_at "installed_at", Field enabled "enabled", Field
-    cache_path "cache_path", Field source "source", Field source_sha "source_sha", Field
-    installed_from "installed_from" }
-);
+record!(SessionInstalledPlugin {
+    Field name "name",
+    Field marketplace "marketplace",
+    Field version "version",
+    Field installed_at "installed_at",
+    Field enabled "enabled",
+    Field cache_path "cache_path",
+    Field source "source",
+    Field source_sha "source_sha",
+    Field installed_from "installed_from",
+});
+
 impl SessionInstalledPlugin {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2498,6 +2805,7 @@ impl SessionInstalledPlugin {
         self
     }
 }
+
 /// Source descriptor for direct repo installs (when marketplace is empty)
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2515,11 +2823,13 @@ pub enum SessionInstalledPluginSource {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-untagged!(
-    SessionInstalledPluginSource { GitHub is_object["source" = "github", "repo"], Url
-    is_object["source" = "url", "url"], Local is_object["source" = "local", "path"], Text
-    is_string[] }
-);
+untagged!(SessionInstalledPluginSource {
+    GitHub is_object ["source" = "github", "repo"],
+    Url is_object ["source" = "url", "url"],
+    Local is_object ["source" = "local", "path"],
+    Text is_string [],
+});
+
 /// Source descriptor for a direct GitHub plugin install, with `owner/repo`, optional ref or full commit SHA, and optional subpath.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2533,10 +2843,13 @@ pub struct SessionInstalledPluginSourceGitHub {
     /// Optional repository-relative path to the plugin.
     pub path: Option<String>,
 }
-record!(
-    SessionInstalledPluginSourceGitHub["source" "github"] { Field repo "repo", Field ref_
-    "ref", Field sha "sha", Field path "path" }
-);
+record!(SessionInstalledPluginSourceGitHub ["source" "github"] {
+    Field repo "repo",
+    Field ref_ "ref",
+    Field sha "sha",
+    Field path "path",
+});
+
 impl SessionInstalledPluginSourceGitHub {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2567,6 +2880,7 @@ impl SessionInstalledPluginSourceGitHub {
         self
     }
 }
+
 /// Source descriptor for a direct local plugin install, with a local filesystem path.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2574,7 +2888,10 @@ pub struct SessionInstalledPluginSourceLocal {
     /// Local filesystem path to the plugin.
     pub path: String,
 }
-record!(SessionInstalledPluginSourceLocal["source" "local"] { Field path "path" });
+record!(SessionInstalledPluginSourceLocal ["source" "local"] {
+    Field path "path",
+});
+
 impl SessionInstalledPluginSourceLocal {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2582,6 +2899,7 @@ impl SessionInstalledPluginSourceLocal {
         Self { path: path.into() }
     }
 }
+
 /// Source descriptor for a direct URL plugin install, with URL, optional ref or full commit SHA, and optional subpath.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2595,10 +2913,13 @@ pub struct SessionInstalledPluginSourceUrl {
     /// Optional source-relative path to the plugin.
     pub path: Option<String>,
 }
-record!(
-    SessionInstalledPluginSourceUrl["source" "url"] { Field url "url", Field ref_ "ref",
-    Field sha "sha", Field path "path" }
-);
+record!(SessionInstalledPluginSourceUrl ["source" "url"] {
+    Field url "url",
+    Field ref_ "ref",
+    Field sha "sha",
+    Field path "path",
+});
+
 impl SessionInstalledPluginSourceUrl {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -2629,6 +2950,7 @@ impl SessionInstalledPluginSourceUrl {
         self
     }
 }
+
 /// Metadata of a session in a lifecycle notification.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2640,10 +2962,12 @@ pub struct SessionLifecycleMetadata {
     /// Short text on the session, when there is one.
     pub summary: Option<String>,
 }
-record!(
-    SessionLifecycleMetadata[] { Field start_time "startTime", Field modified_time
-    "modifiedTime", Field summary "summary" }
-);
+record!(SessionLifecycleMetadata {
+    Field start_time "startTime",
+    Field modified_time "modifiedTime",
+    Field summary "summary",
+});
+
 /// Parameters of session.lifecycle.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2655,10 +2979,12 @@ pub struct SessionLifecycleNotification {
     /// Metadata of the session. Absent for deleted sessions.
     pub metadata: Option<SessionLifecycleMetadata>,
 }
-record!(
-    SessionLifecycleNotification[] { Field type_ "type", Field session_id "sessionId",
-    Field metadata "metadata" }
-);
+record!(SessionLifecycleNotification {
+    Field type_ "type",
+    Field session_id "sessionId",
+    Field metadata "metadata",
+});
+
 /// Kind of a session lifecycle change.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2676,11 +3002,14 @@ pub enum SessionLifecycleType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionLifecycleType { SessionCreated "session.created", SessionUpdated
-    "session.updated", SessionDeleted "session.deleted", SessionForeground
-    "session.foreground", SessionBackground "session.background" }
-);
+string_enum!(SessionLifecycleType {
+    SessionCreated "session.created",
+    SessionUpdated "session.updated",
+    SessionDeleted "session.deleted",
+    SessionForeground "session.foreground",
+    SessionBackground "session.background",
+});
+
 /// Baseline data provenance for a prediction.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2690,10 +3019,11 @@ pub struct SessionLimitPredictionBaselineData {
     /// End of the baseline data slice.
     pub window_end: String,
 }
-record!(
-    SessionLimitPredictionBaselineData[] { Field window_start "windowStart", Field
-    window_end "windowEnd" }
-);
+record!(SessionLimitPredictionBaselineData {
+    Field window_start "windowStart",
+    Field window_end "windowEnd",
+});
+
 /// Client population used for the prediction baseline.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2705,10 +3035,11 @@ pub enum SessionLimitPredictionClientType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionLimitPredictionClientType { CliInteractive "cli-interactive", CliPrompt
-    "cli-prompt" }
-);
+string_enum!(SessionLimitPredictionClientType {
+    CliInteractive "cli-interactive",
+    CliPrompt "cli-prompt",
+});
+
 /// Explainable AI-credit session-limit prediction.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2732,12 +3063,18 @@ pub struct SessionLimitPredictionDetails {
     /// Recommended maximum AI credits for this session.
     pub recommended_cap: f64,
 }
-record!(
-    SessionLimitPredictionDetails[] { Field client_type "clientType", Field model_id
-    "modelId", Field source "source", Field source_key "sourceKey", Field family
-    "family", Field tiers "tiers", Field baseline_data "baselineData", Field
-    recommended_tier "recommendedTier", Field recommended_cap "recommendedCap" }
-);
+record!(SessionLimitPredictionDetails {
+    Field client_type "clientType",
+    Field model_id "modelId",
+    Field source "source",
+    Field source_key "sourceKey",
+    Field family "family",
+    Field tiers "tiers",
+    Field baseline_data "baselineData",
+    Field recommended_tier "recommendedTier",
+    Field recommended_cap "recommendedCap",
+});
+
 /// Parameters for predicting an AI-credit session limit. Omitting `modelId` uses the session's currently selected model.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -2749,10 +3086,11 @@ pub struct SessionLimitPredictionRequest {
     /// Client type to size for. Defaults to `cli-interactive`.
     pub client_type: Option<SessionLimitPredictionClientType>,
 }
-record!(
-    SessionLimitPredictionRequest[] { Field model_id "modelId", Field client_type
-    "clientType" }
-);
+record!(SessionLimitPredictionRequest {
+    Field model_id "modelId",
+    Field client_type "clientType",
+});
+
 impl SessionLimitPredictionRequest {
     /// Sets [`model_id`](Self::model_id).
     #[inline]
@@ -2767,6 +3105,7 @@ impl SessionLimitPredictionRequest {
         self
     }
 }
+
 /// Prediction result. Available results include prediction details; unavailable results include an explicit reason.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2778,10 +3117,11 @@ pub enum SessionLimitPredictionResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    SessionLimitPredictionResult "kind" { Available "available", Unavailable
-    "unavailable" }
-);
+tagged!(SessionLimitPredictionResult "kind" {
+    Available "available",
+    Unavailable "unavailable",
+});
+
 /// `SessionLimitPredictionResult: Available` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2789,10 +3129,10 @@ pub struct SessionLimitPredictionResultAvailable {
     /// Predicted session limit details.
     pub prediction: SessionLimitPredictionDetails,
 }
-record!(
-    SessionLimitPredictionResultAvailable["kind" "available"] { Field prediction
-    "prediction" }
-);
+record!(SessionLimitPredictionResultAvailable ["kind" "available"] {
+    Field prediction "prediction",
+});
+
 /// `SessionLimitPredictionResult: Unavailable` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2800,10 +3140,10 @@ pub struct SessionLimitPredictionResultUnavailable {
     /// Reason no prediction is available.
     pub reason: SessionLimitPredictionUnavailableReason,
 }
-record!(
-    SessionLimitPredictionResultUnavailable["kind" "unavailable"] { Field reason "reason"
-    }
-);
+record!(SessionLimitPredictionResultUnavailable ["kind" "unavailable"] {
+    Field reason "reason",
+});
+
 /// Baseline fallback level used to create the prediction.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2817,9 +3157,12 @@ pub enum SessionLimitPredictionSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionLimitPredictionSource { Model "model", Family "family", Global "global" }
-);
+string_enum!(SessionLimitPredictionSource {
+    Model "model",
+    Family "family",
+    Global "global",
+});
+
 /// Semantic usage tier used for a recommended cap or additional headroom.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2835,11 +3178,13 @@ pub enum SessionLimitPredictionTier {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionLimitPredictionTier { Recommended "recommended", AdditionalHeadroom
-    "additional_headroom", GenerousHeadroom "generous_headroom", MaximumHeadroom
-    "maximum_headroom" }
-);
+string_enum!(SessionLimitPredictionTier {
+    Recommended "recommended",
+    AdditionalHeadroom "additional_headroom",
+    GenerousHeadroom "generous_headroom",
+    MaximumHeadroom "maximum_headroom",
+});
+
 /// Semantic usage tier and its AI-credit cap.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2849,7 +3194,11 @@ pub struct SessionLimitPredictionTierOption {
     /// AI-credit cap for this tier.
     pub cap: f64,
 }
-record!(SessionLimitPredictionTierOption[] { Field tier "tier", Field cap "cap" });
+record!(SessionLimitPredictionTierOption {
+    Field tier "tier",
+    Field cap "cap",
+});
+
 /// Reason a prediction could not be computed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2861,10 +3210,11 @@ pub enum SessionLimitPredictionUnavailableReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionLimitPredictionUnavailableReason { AutoUnresolved "auto_unresolved", NoModel
-    "no_model" }
-);
+string_enum!(SessionLimitPredictionUnavailableReason {
+    AutoUnresolved "auto_unresolved",
+    NoModel "no_model",
+});
+
 /// Session limits update details. Null clears the limits.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2872,7 +3222,10 @@ pub struct SessionLimitsChangedData {
     /// Current session limits, or null when no limits are active
     pub session_limits: Option<SessionLimitsConfig>,
 }
-record!(SessionLimitsChangedData[] { Nullable session_limits "sessionLimits" });
+record!(SessionLimitsChangedData {
+    Nullable session_limits "sessionLimits",
+});
+
 /// Optional session limits.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -2880,7 +3233,10 @@ pub struct SessionLimitsConfig {
     /// Maximum AI Credits allowed across the session's current accounting window.
     pub max_ai_credits: Option<f64>,
 }
-record!(SessionLimitsConfig[] { Field max_ai_credits "maxAiCredits" });
+record!(SessionLimitsConfig {
+    Field max_ai_credits "maxAiCredits",
+});
+
 impl SessionLimitsConfig {
     /// Sets [`max_ai_credits`](Self::max_ai_credits).
     #[inline]
@@ -2889,6 +3245,7 @@ impl SessionLimitsConfig {
         self
     }
 }
+
 /// Session limit exhaustion prompt completion notification.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2898,10 +3255,11 @@ pub struct SessionLimitsExhaustedCompletedData {
     /// The user's selected session-limit action.
     pub response: SessionLimitsExhaustedResponse,
 }
-record!(
-    SessionLimitsExhaustedCompletedData[] { Field request_id "requestId", Field response
-    "response" }
-);
+record!(SessionLimitsExhaustedCompletedData {
+    Field request_id "requestId",
+    Field response "response",
+});
+
 /// Session limit exhaustion notification requiring user action.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2913,10 +3271,12 @@ pub struct SessionLimitsExhaustedRequestedData {
     /// Configured max AI Credits for the current accounting window.
     pub max_ai_credits: f64,
 }
-record!(
-    SessionLimitsExhaustedRequestedData[] { Field request_id "requestId", Field
-    used_ai_credits "usedAiCredits", Field max_ai_credits "maxAiCredits" }
-);
+record!(SessionLimitsExhaustedRequestedData {
+    Field request_id "requestId",
+    Field used_ai_credits "usedAiCredits",
+    Field max_ai_credits "maxAiCredits",
+});
+
 /// The user's selected action for an exhausted session limit.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2928,10 +3288,12 @@ pub struct SessionLimitsExhaustedResponse {
     /// New absolute max AI Credits when action is 'set'.
     pub max_ai_credits: Option<f64>,
 }
-record!(
-    SessionLimitsExhaustedResponse[] { Field action "action", Field additional_ai_credits
-    "additionalAiCredits", Field max_ai_credits "maxAiCredits" }
-);
+record!(SessionLimitsExhaustedResponse {
+    Field action "action",
+    Field additional_ai_credits "additionalAiCredits",
+    Field max_ai_credits "maxAiCredits",
+});
+
 /// User action selected for an exhausted session limit.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2947,10 +3309,13 @@ pub enum SessionLimitsExhaustedResponseAction {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionLimitsExhaustedResponseAction { Add "add", Set "set", Unset "unset", Cancel
-    "cancel" }
-);
+string_enum!(SessionLimitsExhaustedResponseAction {
+    Add "add",
+    Set "set",
+    Unset "unset",
+    Cancel "cancel",
+});
+
 /// Sessions matching the filter, ordered most-recently-modified first.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2958,7 +3323,10 @@ pub struct SessionList {
     /// Sessions ordered most-recently-modified first. Discriminated by `isRemote`.
     pub sessions: Vec<SessionListEntry>,
 }
-record!(SessionList[] { Field sessions "sessions" });
+record!(SessionList {
+    Field sessions "sessions",
+});
+
 /// Local or remote session metadata entry. Narrow on `isRemote` to access source-specific fields.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2970,11 +3338,11 @@ pub enum SessionListEntry {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-untagged!(
-    SessionListEntry { RemoteSessionMetadataValue is_object["isRemote" = "true",
-    "repository", "remoteSessionIds"], LocalSessionMetadataValue is_object["isRemote" =
-    "false"] }
-);
+untagged!(SessionListEntry {
+    RemoteSessionMetadataValue is_object ["isRemote" = "true", "repository", "remoteSessionIds"],
+    LocalSessionMetadataValue is_object ["isRemote" = "false"],
+});
+
 /// Optional filter applied to the returned sessions
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -2988,10 +3356,13 @@ pub struct SessionListFilter {
     /// Match sessions whose context.branch equals this value
     pub branch: Option<String>,
 }
-record!(
-    SessionListFilter[] { Field cwd "cwd", Field git_root "gitRoot", Field repository
-    "repository", Field branch "branch" }
-);
+record!(SessionListFilter {
+    Field cwd "cwd",
+    Field git_root "gitRoot",
+    Field repository "repository",
+    Field branch "branch",
+});
+
 impl SessionListFilter {
     /// Sets [`cwd`](Self::cwd).
     #[inline]
@@ -3018,6 +3389,7 @@ impl SessionListFilter {
         self
     }
 }
+
 /// Parameters of session.list.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -3025,7 +3397,10 @@ pub struct SessionListRequest {
     /// Conditions the sessions have to meet. Absent lists all sessions.
     pub filter: Option<SessionListFilter>,
 }
-record!(SessionListRequest[] { Field filter "filter" });
+record!(SessionListRequest {
+    Field filter "filter",
+});
+
 impl SessionListRequest {
     /// Sets [`filter`](Self::filter).
     #[inline]
@@ -3034,6 +3409,7 @@ impl SessionListRequest {
         self
     }
 }
+
 /// Answer to session.list.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3041,7 +3417,10 @@ pub struct SessionListResult {
     /// The sessions. One without a user message is not stored and not listed.
     pub sessions: Vec<SessionMetadata>,
 }
-record!(SessionListResult[] { Field sessions "sessions" });
+record!(SessionListResult {
+    Field sessions "sessions",
+});
+
 /// Queued repo-level startup prompts and the total hook command count after loading.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3051,10 +3430,11 @@ pub struct SessionLoadDeferredRepoHooksResult {
     /// Total hook command count (user + plugin + repo) loaded for the session by this call. Captured atomically with startupPrompts so callers don't need to read a separate counter.
     pub hook_count: i64,
 }
-record!(
-    SessionLoadDeferredRepoHooksResult[] { Field startup_prompts "startupPrompts", Field
-    hook_count "hookCount" }
-);
+record!(SessionLoadDeferredRepoHooksResult {
+    Field startup_prompts "startupPrompts",
+    Field hook_count "hookCount",
+});
+
 /// Log severity level. Determines how the message is displayed in the timeline. Defaults to "info".
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3068,7 +3448,12 @@ pub enum SessionLogLevel {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(SessionLogLevel { Info "info", Warning "warning", Error "error" });
+string_enum!(SessionLogLevel {
+    Info "info",
+    Warning "warning",
+    Error "error",
+});
+
 /// Enterprise permission policy expressed with the runtime's managed permission-rule syntax.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -3086,12 +3471,15 @@ pub struct SessionManagedPermissions {
     /// Closed-world host boundary expressed as `Domain(hostname)`, `Domain(IP)`, or `Domain(*.example.com)` rules. Schemes, ports, paths, queries, and fragments are rejected because every network request must be enforceable at host-level egress. Multiple managed sources intersect their lists; an empty list denies all hosts.
     pub limit_to: Option<Vec<String>>,
 }
-record!(
-    SessionManagedPermissions[] { Field disable_bypass_permissions_mode
-    "disableBypassPermissionsMode", Field disable_assisted_permissions_mode
-    "disableAssistedPermissionsMode", Field deny "deny", Field ask "ask", Field allow
-    "allow", Field limit_to "limitTo" }
-);
+record!(SessionManagedPermissions {
+    Field disable_bypass_permissions_mode "disableBypassPermissionsMode",
+    Field disable_assisted_permissions_mode "disableAssistedPermissionsMode",
+    Field deny "deny",
+    Field ask "ask",
+    Field allow "allow",
+    Field limit_to "limitTo",
+});
+
 impl SessionManagedPermissions {
     /// Sets [`disable_bypass_permissions_mode`](Self::disable_bypass_permissions_mode).
     #[inline]
@@ -3138,6 +3526,7 @@ impl SessionManagedPermissions {
         self
     }
 }
+
 /// Managed settings an SDK host may inject at session startup. Only permissions are accepted in this initial contract.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -3145,7 +3534,10 @@ pub struct SessionManagedSettings {
     /// Managed permission policy injected by the SDK host.
     pub permissions: Option<SessionManagedPermissions>,
 }
-record!(SessionManagedSettings[] { Field permissions "permissions" });
+record!(SessionManagedSettings {
+    Field permissions "permissions",
+});
+
 impl SessionManagedSettings {
     /// Sets [`permissions`](Self::permissions).
     #[inline]
@@ -3154,6 +3546,7 @@ impl SessionManagedSettings {
         self
     }
 }
+
 /// Targets only the original prepared/applying owned login on this exact session requester.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -3165,10 +3558,11 @@ pub struct SessionMcpOauthCancelLoginParams {
     /// Runtime-issued login handle known before the effectful login request begins.
     pub login_id: String,
 }
-record!(
-    SessionMcpOauthCancelLoginParams[] { Field expected_installation_id
-    "expectedInstallationId", Field login_id "loginId" }
-);
+record!(SessionMcpOauthCancelLoginParams {
+    Field expected_installation_id "expectedInstallationId",
+    Field login_id "loginId",
+});
+
 impl SessionMcpOauthCancelLoginParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3182,6 +3576,7 @@ impl SessionMcpOauthCancelLoginParams {
         }
     }
 }
+
 /// Effect-free preparation bound to the existing local session, requester and installation, with frozen options.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -3199,12 +3594,14 @@ pub struct SessionMcpOauthPrepareLoginParams {
     /// Text shown on the loopback callback page after successful authorisation.
     pub callback_success_message: Option<String>,
 }
-record!(
-    SessionMcpOauthPrepareLoginParams[] { Field server_name "serverName", Field
-    expected_installation_id "expectedInstallationId", Field force_reauth "forceReauth",
-    Field client_name "clientName", Field callback_success_message
-    "callbackSuccessMessage" }
-);
+record!(SessionMcpOauthPrepareLoginParams {
+    Field server_name "serverName",
+    Field expected_installation_id "expectedInstallationId",
+    Field force_reauth "forceReauth",
+    Field client_name "clientName",
+    Field callback_success_message "callbackSuccessMessage",
+});
+
 impl SessionMcpOauthPrepareLoginParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3242,6 +3639,7 @@ impl SessionMcpOauthPrepareLoginParams {
         self
     }
 }
+
 /// Records which IDE the host is connected to, or clears it.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -3251,7 +3649,10 @@ pub struct SessionMcpSetConnectedIdeInfoParams {
     /// The connected IDE. Null or omitted clears the recorded IDE, which is how a host reports that it is disconnected.
     pub ide: Option<Option<SessionConnectedIdeInfo>>,
 }
-record!(SessionMcpSetConnectedIdeInfoParams[] { Field ide "ide" });
+record!(SessionMcpSetConnectedIdeInfoParams {
+    Field ide "ide",
+});
+
 impl SessionMcpSetConnectedIdeInfoParams {
     /// Sets [`ide`](Self::ide).
     #[inline]
@@ -3260,6 +3661,7 @@ impl SessionMcpSetConnectedIdeInfoParams {
         self
     }
 }
+
 /// Stored or live session as listed by session.list and session.getMetadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3285,12 +3687,19 @@ pub struct SessionMetadata {
     /// GitHub task of a local session that is exported.
     pub mc_task_id: Option<String>,
 }
-record!(
-    SessionMetadata[] { Field session_id "sessionId", Field start_time "startTime", Field
-    modified_time "modifiedTime", Field summary "summary", Field name "name", Field
-    client_name "clientName", Field is_remote "isRemote", Field is_detached "isDetached",
-    Field context "context", Field mc_task_id "mcTaskId" }
-);
+record!(SessionMetadata {
+    Field session_id "sessionId",
+    Field start_time "startTime",
+    Field modified_time "modifiedTime",
+    Field summary "summary",
+    Field name "name",
+    Field client_name "clientName",
+    Field is_remote "isRemote",
+    Field is_detached "isDetached",
+    Field context "context",
+    Field mc_task_id "mcTaskId",
+});
+
 /// Point-in-time snapshot of slow-changing session identifier and state fields
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3328,16 +3737,25 @@ pub struct SessionMetadataSnapshot {
     /// Public-facing workspace metadata for this session, or null if the session has no associated workspace. Excludes runtime-internal fields (GitHub IDs, summary count, internal flags).
     pub workspace: WorkspaceSummary,
 }
-record!(
-    SessionMetadataSnapshot[] { Field session_id "sessionId", Field start_time
-    "startTime", Field modified_time "modifiedTime", Field is_remote "isRemote", Field
-    already_in_use "alreadyInUse", Nullable workspace_path "workspacePath", Field
-    initial_name "initialName", Field client_name "clientName", Field remote_metadata
-    "remoteMetadata", Field summary "summary", Field working_directory
-    "workingDirectory", Field current_mode "currentMode", Field selected_model
-    "selectedModel", Nullable session_limits "sessionLimits", Field indexed_search
-    "indexedSearch", Nullable workspace "workspace" }
-);
+record!(SessionMetadataSnapshot {
+    Field session_id "sessionId",
+    Field start_time "startTime",
+    Field modified_time "modifiedTime",
+    Field is_remote "isRemote",
+    Field already_in_use "alreadyInUse",
+    Nullable workspace_path "workspacePath",
+    Field initial_name "initialName",
+    Field client_name "clientName",
+    Field remote_metadata "remoteMetadata",
+    Field summary "summary",
+    Field working_directory "workingDirectory",
+    Field current_mode "currentMode",
+    Field selected_model "selectedModel",
+    Nullable session_limits "sessionLimits",
+    Field indexed_search "indexedSearch",
+    Nullable workspace "workspace",
+});
+
 /// The session mode the agent is operating in
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3351,9 +3769,12 @@ pub enum SessionMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionMode { Interactive "interactive", Plan "plan", Autopilot "autopilot" }
-);
+string_enum!(SessionMode {
+    Interactive "interactive",
+    Plan "plan",
+    Autopilot "autopilot",
+});
+
 /// `session.model.clearStartupSeed: params` of the protocol.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -3365,10 +3786,11 @@ pub struct SessionModelClearStartupSeedParams {
     /// Provider captured with the startup seed; omission matches only an unqualified seed.
     pub expected_provider_id: Option<String>,
 }
-record!(
-    SessionModelClearStartupSeedParams[] { Field expected_model "expectedModel", Field
-    expected_provider_id "expectedProviderId" }
-);
+record!(SessionModelClearStartupSeedParams {
+    Field expected_model "expectedModel",
+    Field expected_provider_id "expectedProviderId",
+});
+
 impl SessionModelClearStartupSeedParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -3388,6 +3810,7 @@ impl SessionModelClearStartupSeedParams {
         self
     }
 }
+
 /// The list of models available to this session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3403,11 +3826,14 @@ pub struct SessionModelList {
     /// Ordered Auto routing preferences discovered for this session's account.
     pub auto: Option<AutoTierMetadata>,
 }
-record!(
-    SessionModelList[] { Field list "list", Field providers "providers", Field
-    model_price_categories "modelPriceCategories", Field quota_snapshots
-    "quotaSnapshots", Field auto "auto" }
-);
+record!(SessionModelList {
+    Field list "list",
+    Field providers "providers",
+    Field model_price_categories "modelPriceCategories",
+    Field quota_snapshots "quotaSnapshots",
+    Field auto "auto",
+});
+
 /// Cost-category metadata for a CAPI model.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3417,9 +3843,11 @@ pub struct SessionModelPriceCategory {
     /// Cost category assigned to the model.
     pub price_category: ModelPickerPriceCategory,
 }
-record!(
-    SessionModelPriceCategory[] { Field id "id", Field price_category "priceCategory" }
-);
+record!(SessionModelPriceCategory {
+    Field id "id",
+    Field price_category "priceCategory",
+});
+
 /// Session construction options.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -3614,60 +4042,92 @@ pub struct SessionOpenOptions {
     /// Capabilities enabled for this session.
     pub session_capabilities: Option<Vec<SessionCapability>>,
 }
-record!(
-    SessionOpenOptions[] { Field session_id "sessionId", Field name "name", Field model
-    "model", Field reasoning_effort "reasoningEffort", Field reasoning_summary
-    "reasoningSummary", Field verbosity "verbosity", Field client_name "clientName",
-    Field auth_client_id_metadata_url "authClientIdMetadataUrl", Field client_kind
-    "clientKind", Field lsp_client_name "lspClientName", Field integration_id
-    "integrationId", Field exp_assignments "expAssignments", Field
-    enable_managed_settings "enableManagedSettings", Field enforce_managed_model_defaults
-    "enforceManagedModelDefaults", Field managed_settings "managedSettings", Field
-    interactive_user "interactiveUser", Field enable_file_change_tracking
-    "enableFileChangeTracking", Field feature_flags "featureFlags", Field
-    is_experimental_mode "isExperimentalMode", Field auth_info "authInfo", Field provider
-    "provider", Field capi "capi", Field auto_tier_is_explicit "autoTierIsExplicit",
-    Field providers "providers", Field models "models", Field working_directory
-    "workingDirectory", Field additional_directories "additionalDirectories", Field
-    working_directory_context "workingDirectoryContext", Field remote_steerable
-    "remoteSteerable", Field remote_exporting "remoteExporting", Field
-    remote_defaulted_on "remoteDefaultedOn", Field
-    detached_from_spawning_parent_session_id "detachedFromSpawningParentSessionId", Field
-    detached_from_spawning_parent_engagement_id "detachedFromSpawningParentEngagementId",
-    Field available_tools "availableTools", Field excluded_tools "excludedTools", Field
-    included_builtin_agents "includedBuiltinAgents", Field excluded_builtin_agents
-    "excludedBuiltinAgents", Field enable_script_safety "enableScriptSafety", Field shell
-    "shell", Field shell_init_profile "shellInitProfile", Field shell_process_flags
-    "shellProcessFlags", Field sandbox_config "sandboxConfig", Field
-    sandbox_config_source "sandboxConfigSource", Field log_interactive_shells
-    "logInteractiveShells", Field env_value_mode "envValueMode", Field
-    disabled_mcp_servers "disabledMcpServers", Field managed_mcp_servers
-    "managedMcpServers", Field allow_all_mcp_server_instructions
-    "allowAllMcpServerInstructions", Field skill_directories "skillDirectories", Field
-    agent_directories "agentDirectories", Field instruction_directories
-    "instructionDirectories", Field hook_directories "hookDirectories", Field
-    ignored_skills_locations "ignoredSkillsLocations", Field enable_skills
-    "enableSkills", Field has_skill_provider "hasSkillProvider", Field
-    included_builtin_skills "includedBuiltinSkills", Field disabled_skills
-    "disabledSkills", Field installed_plugins "installedPlugins", Field
-    custom_agents_local_only "customAgentsLocalOnly", Field skip_custom_instructions
-    "skipCustomInstructions", Field refresh_custom_instructions
-    "refreshCustomInstructions", Field disabled_instruction_sources
-    "disabledInstructionSources", Field coauthor_enabled "coauthorEnabled", Field
-    trajectory_file "trajectoryFile", Field enable_streaming "enableStreaming", Field
-    enable_citations "enableCitations", Field copilot_url "copilotUrl", Field
-    ask_user_disabled "askUserDisabled", Field continue_on_auto_mode
-    "continueOnAutoMode", Field running_in_interactive_mode "runningInInteractiveMode",
+record!(SessionOpenOptions {
+    Field session_id "sessionId",
+    Field name "name",
+    Field model "model",
+    Field reasoning_effort "reasoningEffort",
+    Field reasoning_summary "reasoningSummary",
+    Field verbosity "verbosity",
+    Field client_name "clientName",
+    Field auth_client_id_metadata_url "authClientIdMetadataUrl",
+    Field client_kind "clientKind",
+    Field lsp_client_name "lspClientName",
+    Field integration_id "integrationId",
+    Field exp_assignments "expAssignments",
+    Field enable_managed_settings "enableManagedSettings",
+    Field enforce_managed_model_defaults "enforceManagedModelDefaults",
+    Field managed_settings "managedSettings",
+    Field interactive_user "interactiveUser",
+    Field enable_file_change_tracking "enableFileChangeTracking",
+    Field feature_flags "featureFlags",
+    Field is_experimental_mode "isExperimentalMode",
+    Field auth_info "authInfo",
+    Field provider "provider",
+    Field capi "capi",
+    Field auto_tier_is_explicit "autoTierIsExplicit",
+    Field providers "providers",
+    Field models "models",
+    Field working_directory "workingDirectory",
+    Field additional_directories "additionalDirectories",
+    Field working_directory_context "workingDirectoryContext",
+    Field remote_steerable "remoteSteerable",
+    Field remote_exporting "remoteExporting",
+    Field remote_defaulted_on "remoteDefaultedOn",
+    Field detached_from_spawning_parent_session_id "detachedFromSpawningParentSessionId",
+    Field detached_from_spawning_parent_engagement_id "detachedFromSpawningParentEngagementId",
+    Field available_tools "availableTools",
+    Field excluded_tools "excludedTools",
+    Field included_builtin_agents "includedBuiltinAgents",
+    Field excluded_builtin_agents "excludedBuiltinAgents",
+    Field enable_script_safety "enableScriptSafety",
+    Field shell "shell",
+    Field shell_init_profile "shellInitProfile",
+    Field shell_process_flags "shellProcessFlags",
+    Field sandbox_config "sandboxConfig",
+    Field sandbox_config_source "sandboxConfigSource",
+    Field log_interactive_shells "logInteractiveShells",
+    Field env_value_mode "envValueMode",
+    Field disabled_mcp_servers "disabledMcpServers",
+    Field managed_mcp_servers "managedMcpServers",
+    Field allow_all_mcp_server_instructions "allowAllMcpServerInstructions",
+    Field skill_directories "skillDirectories",
+    Field agent_directories "agentDirectories",
+    Field instruction_directories "instructionDirectories",
+    Field hook_directories "hookDirectories",
+    Field ignored_skills_locations "ignoredSkillsLocations",
+    Field enable_skills "enableSkills",
+    Field has_skill_provider "hasSkillProvider",
+    Field included_builtin_skills "includedBuiltinSkills",
+    Field disabled_skills "disabledSkills",
+    Field installed_plugins "installedPlugins",
+    Field custom_agents_local_only "customAgentsLocalOnly",
+    Field skip_custom_instructions "skipCustomInstructions",
+    Field refresh_custom_instructions "refreshCustomInstructions",
+    Field disabled_instruction_sources "disabledInstructionSources",
+    Field coauthor_enabled "coauthorEnabled",
+    Field trajectory_file "trajectoryFile",
+    Field enable_streaming "enableStreaming",
+    Field enable_citations "enableCitations",
+    Field copilot_url "copilotUrl",
+    Field ask_user_disabled "askUserDisabled",
+    Field continue_on_auto_mode "continueOnAutoMode",
+    Field running_in_interactive_mode "runningInInteractiveMode",
     Field enable_on_demand_instruction_discovery "enableOnDemandInstructionDiscovery",
-    Field max_inline_binary_bytes "maxInlineBinaryBytes", Field
-    model_capabilities_overrides "modelCapabilitiesOverrides", Field session_limits
-    "sessionLimits", Field autopilot "autopilot", Field agent_context "agentContext",
-    Field events_log_directory "eventsLogDirectory", Field events_log_includes_subagents
-    "eventsLogIncludesSubagents", Field config_dir "configDir", Field
-    additional_content_exclusion_policies "additionalContentExclusionPolicies", Field
-    enable_file_hooks "enableFileHooks", Field memory "memory", Field
-    session_capabilities "sessionCapabilities" }
-);
+    Field max_inline_binary_bytes "maxInlineBinaryBytes",
+    Field model_capabilities_overrides "modelCapabilitiesOverrides",
+    Field session_limits "sessionLimits",
+    Field autopilot "autopilot",
+    Field agent_context "agentContext",
+    Field events_log_directory "eventsLogDirectory",
+    Field events_log_includes_subagents "eventsLogIncludesSubagents",
+    Field config_dir "configDir",
+    Field additional_content_exclusion_policies "additionalContentExclusionPolicies",
+    Field enable_file_hooks "enableFileHooks",
+    Field memory "memory",
+    Field session_capabilities "sessionCapabilities",
+});
+
 impl SessionOpenOptions {
     /// Sets [`session_id`](Self::session_id).
     #[inline]
@@ -4259,6 +4719,7 @@ impl SessionOpenOptions {
         self
     }
 }
+
 /// Content-exclusion policy supplied to `sessions.open` options, with rules, last-updated data, and scope.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4272,11 +4733,12 @@ pub struct SessionOpenOptionsAdditionalContentExclusionPolicy {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    SessionOpenOptionsAdditionalContentExclusionPolicy[] { Field rules "rules", Field
-    last_updated_at "last_updated_at", Field scope "scope" } rest["rules",
-    "last_updated_at", "scope"]
-);
+record!(SessionOpenOptionsAdditionalContentExclusionPolicy {
+    Field rules "rules",
+    Field last_updated_at "last_updated_at",
+    Field scope "scope",
+} rest);
+
 impl SessionOpenOptionsAdditionalContentExclusionPolicy {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4293,6 +4755,7 @@ impl SessionOpenOptionsAdditionalContentExclusionPolicy {
         }
     }
 }
+
 /// Single content-exclusion rule supplied to `sessions.open` options, with paths, match conditions, and source.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4308,11 +4771,13 @@ pub struct SessionOpenOptionsAdditionalContentExclusionPolicyRule {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    SessionOpenOptionsAdditionalContentExclusionPolicyRule[] { Field paths "paths", Field
-    if_any_match "ifAnyMatch", Field if_none_match "ifNoneMatch", Field source "source" }
-    rest["paths", "ifAnyMatch", "ifNoneMatch", "source"]
-);
+record!(SessionOpenOptionsAdditionalContentExclusionPolicyRule {
+    Field paths "paths",
+    Field if_any_match "ifAnyMatch",
+    Field if_none_match "ifNoneMatch",
+    Field source "source",
+} rest);
+
 impl SessionOpenOptionsAdditionalContentExclusionPolicyRule {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4341,6 +4806,7 @@ impl SessionOpenOptionsAdditionalContentExclusionPolicyRule {
         self
     }
 }
+
 /// Source descriptor for a `sessions.open` content-exclusion rule, with source name and type.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4350,10 +4816,11 @@ pub struct SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
     /// Type of the policy source.
     pub type_: String,
 }
-record!(
-    SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource[] { Field name "name",
-    Field type_ "type" }
-);
+record!(SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
+    Field name "name",
+    Field type_ "type",
+});
+
 impl SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4364,6 +4831,7 @@ impl SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
         }
     }
 }
+
 /// Allowed values for the `SessionOpenOptionsAdditionalContentExclusionPolicyScope` enumeration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4375,9 +4843,11 @@ pub enum SessionOpenOptionsAdditionalContentExclusionPolicyScope {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionOpenOptionsAdditionalContentExclusionPolicyScope { Repo "repo", All "all" }
-);
+string_enum!(SessionOpenOptionsAdditionalContentExclusionPolicyScope {
+    Repo "repo",
+    All "all",
+});
+
 /// How MCP server environment values are interpreted.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4389,7 +4859,11 @@ pub enum SessionOpenOptionsEnvValueMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(SessionOpenOptionsEnvValueMode { Direct "direct", Indirect "indirect" });
+string_enum!(SessionOpenOptionsEnvValueMode {
+    Direct "direct",
+    Indirect "indirect",
+});
+
 /// Initial reasoning summary mode for supported model clients.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4403,10 +4877,12 @@ pub enum SessionOpenOptionsReasoningSummary {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionOpenOptionsReasoningSummary { None "none", Concise "concise", Detailed
-    "detailed" }
-);
+string_enum!(SessionOpenOptionsReasoningSummary {
+    None "none",
+    Concise "concise",
+    Detailed "detailed",
+});
+
 /// Open a session by creating, resuming, attaching, connecting to a remote, or handing off.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4428,10 +4904,16 @@ pub enum SessionOpenParams {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    SessionOpenParams "kind" { Create "create", Resume "resume", ResumeLast "resumeLast",
-    Attach "attach", Remote "remote", Cloud "cloud", Handoff "handoff" }
-);
+tagged!(SessionOpenParams "kind" {
+    Create "create",
+    Resume "resume",
+    ResumeLast "resumeLast",
+    Attach "attach",
+    Remote "remote",
+    Cloud "cloud",
+    Handoff "handoff",
+});
+
 /// Result of opening a session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4453,12 +4935,16 @@ pub struct SessionOpenResult {
     /// Handoff progress steps, present when status is `handed_off`.
     pub progress: Option<Vec<SessionsOpenProgress>>,
 }
-record!(
-    SessionOpenResult[] { Field status "status", Field session_id "sessionId", Field
-    session_api "sessionApi", Field startup_prompts "startupPrompts", Field
-    remote_session_id "remoteSessionId", Field metadata "metadata", Field progress
-    "progress" }
-);
+record!(SessionOpenResult {
+    Field status "status",
+    Field session_id "sessionId",
+    Field session_api "sessionApi",
+    Field startup_prompts "startupPrompts",
+    Field remote_session_id "remoteSessionId",
+    Field metadata "metadata",
+    Field progress "progress",
+});
+
 /// Plugin names (or specs) to disable in the session's authoritative working directory.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -4468,7 +4954,10 @@ pub struct SessionPluginsDisableRequest {
     /// Plugin names or "plugin@marketplace" specs to disable. Unknown names are ignored. Non-marketplace direct installs cannot be disabled via this API; uninstall them instead. Plugin-owned MCP servers are stopped in active sessions immediately; other plugin contributions remain available until each session reloads plugins.
     pub names: Vec<String>,
 }
-record!(SessionPluginsDisableRequest[] { Field names "names" });
+record!(SessionPluginsDisableRequest {
+    Field names "names",
+});
+
 impl SessionPluginsDisableRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4476,6 +4965,7 @@ impl SessionPluginsDisableRequest {
         Self { names }
     }
 }
+
 /// Plugin names (or specs) to enable in the session's authoritative working directory.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -4485,7 +4975,10 @@ pub struct SessionPluginsEnableRequest {
     /// Plugin names or "plugin@marketplace" specs to enable. Unknown names are ignored. Non-marketplace direct installs are always enabled and cannot be toggled via this API.
     pub names: Vec<String>,
 }
-record!(SessionPluginsEnableRequest[] { Field names "names" });
+record!(SessionPluginsEnableRequest {
+    Field names "names",
+});
+
 impl SessionPluginsEnableRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4493,6 +4986,7 @@ impl SessionPluginsEnableRequest {
         Self { names }
     }
 }
+
 /// Plugin source resolved relative to the session's authoritative working directory.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -4502,7 +4996,10 @@ pub struct SessionPluginsInstallRequest {
     /// Plugin install spec. Accepts the same forms as the CLI: "plugin@marketplace" (marketplace install), "owner/repo" or "owner/repo:subpath" (GitHub direct), an http/https/ssh URL, or a local path. Direct (non-marketplace) installs are deprecated and will produce a deprecationWarning in the result.
     pub source: String,
 }
-record!(SessionPluginsInstallRequest[] { Field source "source" });
+record!(SessionPluginsInstallRequest {
+    Field source "source",
+});
+
 impl SessionPluginsInstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4510,6 +5007,7 @@ impl SessionPluginsInstallRequest {
         Self { source: source.into() }
     }
 }
+
 /// Plugins required by the session's managed settings to install or update again.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -4519,7 +5017,10 @@ pub struct SessionPluginsRetryManagedRequest {
     /// "plugin@marketplace" specs to retry. Omit to retry every plugin the session's managed settings require.
     pub plugins: Option<Vec<String>>,
 }
-record!(SessionPluginsRetryManagedRequest[] { Field plugins "plugins" });
+record!(SessionPluginsRetryManagedRequest {
+    Field plugins "plugins",
+});
+
 impl SessionPluginsRetryManagedRequest {
     /// Sets [`plugins`](Self::plugins).
     #[inline]
@@ -4528,6 +5029,7 @@ impl SessionPluginsRetryManagedRequest {
         self
     }
 }
+
 /// Per-plugin outcomes of retrying the plugins required by the session's managed settings.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -4537,7 +5039,10 @@ pub struct SessionPluginsRetryManagedResult {
     /// One entry per requested plugin, in request order. When no plugins were requested, one entry per plugin the managed settings require.
     pub plugins: Vec<ManagedPluginRetryEntry>,
 }
-record!(SessionPluginsRetryManagedResult[] { Field plugins "plugins" });
+record!(SessionPluginsRetryManagedResult {
+    Field plugins "plugins",
+});
+
 /// Outcome of the prune operation: deleted IDs, dry-run candidates, skipped IDs, total bytes freed, and the dry-run flag.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4553,10 +5058,14 @@ pub struct SessionPruneResult {
     /// True when no deletions were actually performed
     pub dry_run: bool,
 }
-record!(
-    SessionPruneResult[] { Field deleted "deleted", Field candidates "candidates", Field
-    skipped "skipped", Field freed_bytes "freedBytes", Field dry_run "dryRun" }
-);
+record!(SessionPruneResult {
+    Field deleted "deleted",
+    Field candidates "candidates",
+    Field skipped "skipped",
+    Field freed_bytes "freedBytes",
+    Field dry_run "dryRun",
+});
+
 /// Existing delegation guidance for an account without delegation access.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4566,7 +5075,11 @@ pub struct SessionQuotaDelegateWarning {
     /// Link to upgrade the account.
     pub url: String,
 }
-record!(SessionQuotaDelegateWarning[] { Field text "text", Field url "url" });
+record!(SessionQuotaDelegateWarning {
+    Field text "text",
+    Field url "url",
+});
+
 /// Copilot plan tier used by the session quota projection.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4590,10 +5103,17 @@ pub enum SessionQuotaPlanTier {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionQuotaPlanTier { Free "free", Edu "edu", Pro "pro", ProPlus "pro_plus",
-    Business "business", Enterprise "enterprise", Max "max", Unknown "unknown" }
-);
+string_enum!(SessionQuotaPlanTier {
+    Free "free",
+    Edu "edu",
+    Pro "pro",
+    ProPlus "pro_plus",
+    Business "business",
+    Enterprise "enterprise",
+    Max "max",
+    Unknown "unknown",
+});
+
 /// The incumbent session-owned quota and account projection.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4625,16 +5145,22 @@ pub struct SessionQuotaProjection {
     /// Existing delegation warning for a free account.
     pub delegate_warning: Option<SessionQuotaDelegateWarning>,
 }
-record!(
-    SessionQuotaProjection[] { Field snapshots "snapshots", Field provider_quotas
-    "providerQuotas", Field is_free_user "isFreeUser", Field is_tbb_user "isTbbUser",
-    Field plan_tier "planTier", Field premium_requests_billable
-    "premiumRequestsBillable", Field model_cost_column_visible "modelCostColumnVisible",
-    Field delegate_available "delegateAvailable", Field can_signup_for_copilot_free
-    "canSignupForCopilotFree", Field dynamic_workflows_enabled "dynamicWorkflowsEnabled",
-    Field dynamic_workflows_ui_visible "dynamicWorkflowsUiVisible", Field upgrade_url
-    "upgradeUrl", Field delegate_warning "delegateWarning" }
-);
+record!(SessionQuotaProjection {
+    Field snapshots "snapshots",
+    Field provider_quotas "providerQuotas",
+    Field is_free_user "isFreeUser",
+    Field is_tbb_user "isTbbUser",
+    Field plan_tier "planTier",
+    Field premium_requests_billable "premiumRequestsBillable",
+    Field model_cost_column_visible "modelCostColumnVisible",
+    Field delegate_available "delegateAvailable",
+    Field can_signup_for_copilot_free "canSignupForCopilotFree",
+    Field dynamic_workflows_enabled "dynamicWorkflowsEnabled",
+    Field dynamic_workflows_ui_visible "dynamicWorkflowsUiVisible",
+    Field upgrade_url "upgradeUrl",
+    Field delegate_warning "delegateWarning",
+});
+
 /// Session quota snapshot, preserving the incumbent numeric units and reset metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4664,16 +5190,21 @@ pub struct SessionQuotaSnapshot {
     /// Additional-usage budget cap, when provided.
     pub overage_entitlement: Option<f64>,
 }
-record!(
-    SessionQuotaSnapshot[] { Field is_unlimited_entitlement "isUnlimitedEntitlement",
-    Field entitlement_requests "entitlementRequests", Field used_requests "usedRequests",
-    Field usage_allowed_with_exhausted_quota "usageAllowedWithExhaustedQuota", Field
-    overage "overage", Field overage_allowed_with_exhausted_quota
-    "overageAllowedWithExhaustedQuota", Field remaining_percentage "remainingPercentage",
-    Field reset_date_epoch_ms "resetDateEpochMs", Field reset_date_estimated
-    "resetDateEstimated", Field has_quota "hasQuota", Field token_based_billing
-    "tokenBasedBilling", Field overage_entitlement "overageEntitlement" }
-);
+record!(SessionQuotaSnapshot {
+    Field is_unlimited_entitlement "isUnlimitedEntitlement",
+    Field entitlement_requests "entitlementRequests",
+    Field used_requests "usedRequests",
+    Field usage_allowed_with_exhausted_quota "usageAllowedWithExhaustedQuota",
+    Field overage "overage",
+    Field overage_allowed_with_exhausted_quota "overageAllowedWithExhaustedQuota",
+    Field remaining_percentage "remainingPercentage",
+    Field reset_date_epoch_ms "resetDateEpochMs",
+    Field reset_date_estimated "resetDateEstimated",
+    Field has_quota "hasQuota",
+    Field token_based_billing "tokenBasedBilling",
+    Field overage_entitlement "overageEntitlement",
+});
+
 /// Answer to session.resume.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4703,14 +5234,21 @@ pub struct SessionResumeResult {
     /// Repair of the transcript, when one was made.
     pub transcript_recovery: Option<TranscriptRecovery>,
 }
-record!(
-    SessionResumeResult[] { Field session_id "sessionId", Field native_session_id
-    "nativeSessionId", Field workspace_path "workspacePath", Field start_time
-    "startTime", Field is_remote "isRemote", Field mode "mode", Field model_state
-    "modelState", Field capabilities "capabilities", Field remote_url "remoteUrl", Field
-    open_canvases "openCanvases", Field open_canvas_instances "openCanvasInstances",
-    Field transcript_recovery "transcriptRecovery" }
-);
+record!(SessionResumeResult {
+    Field session_id "sessionId",
+    Field native_session_id "nativeSessionId",
+    Field workspace_path "workspacePath",
+    Field start_time "startTime",
+    Field is_remote "isRemote",
+    Field mode "mode",
+    Field model_state "modelState",
+    Field capabilities "capabilities",
+    Field remote_url "remoteUrl",
+    Field open_canvases "openCanvases",
+    Field open_canvas_instances "openCanvasInstances",
+    Field transcript_recovery "transcriptRecovery",
+});
+
 /// New auth credentials to install on the session. Omit to leave credentials unchanged.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -4720,7 +5258,10 @@ pub struct SessionSetCredentialsParams {
     /// The new auth credentials to install on the session. When omitted or `undefined`, the call is a no-op and the session's existing credentials are preserved. The runtime installs the supplied value immediately for outbound model/API requests. When the credential carries a raw token (`token`, `env`, or `gh-cli`) but no `copilotUser`, the runtime additionally re-resolves `copilotUser` server-side (best-effort, asynchronously, after the synchronous install) so plan/quota/billing metadata regains fidelity; on resolution failure the verbatim credential remains installed. It does NOT otherwise validate the credential. Several variants carry secret material; treat this method's params as containing secrets at rest and in transit.
     pub credentials: Option<SettableAuthInfo>,
 }
-record!(SessionSetCredentialsParams[] { Field credentials "credentials" });
+record!(SessionSetCredentialsParams {
+    Field credentials "credentials",
+});
+
 impl SessionSetCredentialsParams {
     /// Sets [`credentials`](Self::credentials).
     #[inline]
@@ -4729,6 +5270,7 @@ impl SessionSetCredentialsParams {
         self
     }
 }
+
 /// Indicates whether the credential update succeeded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4738,10 +5280,11 @@ pub struct SessionSetCredentialsResult {
     /// Whether the session ended up with a populated `copilotUser` for the installed credentials. `true` when the supplied credential already carried `copilotUser` or it was successfully re-resolved server-side. `false` when the credential is installed without `copilotUser` — either re-resolution failed, or the variant cannot be re-resolved from the credential alone (only the raw-token variants `token`, `env`, and `gh-cli` can). In both `false` cases the token swap still applied, but plan/quota/billing metadata is degraded. Present whenever a credential was supplied; omitted only when no credential was supplied (no-op call).
     pub copilot_user_resolved: Option<bool>,
 }
-record!(
-    SessionSetCredentialsResult[] { Field success "success", Field copilot_user_resolved
-    "copilotUserResolved" }
-);
+record!(SessionSetCredentialsResult {
+    Field success "success",
+    Field copilot_user_resolved "copilotUserResolved",
+});
+
 /// Parameters of session.setForeground.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4749,7 +5292,10 @@ pub struct SessionSetForegroundRequest {
     /// Identifier of the session.
     pub session_id: String,
 }
-record!(SessionSetForegroundRequest[] { Field session_id "sessionId" });
+record!(SessionSetForegroundRequest {
+    Field session_id "sessionId",
+});
+
 impl SessionSetForegroundRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4759,6 +5305,7 @@ impl SessionSetForegroundRequest {
         }
     }
 }
+
 /// Answer to session.setForeground.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4768,7 +5315,11 @@ pub struct SessionSetForegroundResult {
     /// Why it failed. Absent on success.
     pub error: Option<String>,
 }
-record!(SessionSetForegroundResult[] { Field success "success", Field error "error" });
+record!(SessionSetForegroundResult {
+    Field success "success",
+    Field error "error",
+});
+
 /// Availability of built-in job tools surfaced to boundary consumers.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4778,10 +5329,11 @@ pub struct SessionSettingsBuiltInToolAvailabilitySnapshot {
     /// Whether the create-pull-request tool is available.
     pub create_pull_request: Option<bool>,
 }
-record!(
-    SessionSettingsBuiltInToolAvailabilitySnapshot[] { Field report_progress
-    "reportProgress", Field create_pull_request "createPullRequest" }
-);
+record!(SessionSettingsBuiltInToolAvailabilitySnapshot {
+    Field report_progress "reportProgress",
+    Field create_pull_request "createPullRequest",
+});
+
 /// Named Rust-owned settings predicate to evaluate for this session.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -4793,10 +5345,11 @@ pub struct SessionSettingsEvaluatePredicateRequest {
     /// Tool name for tool-scoped predicates such as trivial-change handling.
     pub tool_name: Option<String>,
 }
-record!(
-    SessionSettingsEvaluatePredicateRequest[] { Field name "name", Field tool_name
-    "toolName" }
-);
+record!(SessionSettingsEvaluatePredicateRequest {
+    Field name "name",
+    Field tool_name "toolName",
+});
+
 impl SessionSettingsEvaluatePredicateRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -4810,6 +5363,7 @@ impl SessionSettingsEvaluatePredicateRequest {
         self
     }
 }
+
 /// Result of evaluating a Rust-owned settings predicate.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4817,7 +5371,10 @@ pub struct SessionSettingsEvaluatePredicateResult {
     /// Whether the named settings predicate evaluated to enabled.
     pub enabled: bool,
 }
-record!(SessionSettingsEvaluatePredicateResult[] { Field enabled "enabled" });
+record!(SessionSettingsEvaluatePredicateResult {
+    Field enabled "enabled",
+});
+
 /// Redacted job settings for a session. The job nonce is excluded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4831,10 +5388,12 @@ pub struct SessionSettingsJobSnapshot {
         SessionSettingsBuiltInToolAvailabilitySnapshot,
     >,
 }
-record!(
-    SessionSettingsJobSnapshot[] { Field event_type "eventType", Field is_trigger_job
-    "isTriggerJob", Field built_in_tool_availability "builtInToolAvailability" }
-);
+record!(SessionSettingsJobSnapshot {
+    Field event_type "eventType",
+    Field is_trigger_job "isTriggerJob",
+    Field built_in_tool_availability "builtInToolAvailability",
+});
+
 /// Redacted model routing settings for a session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4848,11 +5407,13 @@ pub struct SessionSettingsModelSnapshot {
     /// Agent service callback URL for job and progress updates.
     pub callback_url: Option<String>,
 }
-record!(
-    SessionSettingsModelSnapshot[] { Field model "model", Field default_reasoning_effort
-    "defaultReasoningEffort", Field instance_id "instanceId", Field callback_url
-    "callbackUrl" }
-);
+record!(SessionSettingsModelSnapshot {
+    Field model "model",
+    Field default_reasoning_effort "defaultReasoningEffort",
+    Field instance_id "instanceId",
+    Field callback_url "callbackUrl",
+});
+
 /// Online-evaluation settings safe to expose across the SDK boundary.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4862,11 +5423,11 @@ pub struct SessionSettingsOnlineEvaluationSnapshot {
     /// Whether online-evaluation output-file generation is enabled.
     pub enable_online_evaluation_output_file: Option<bool>,
 }
-record!(
-    SessionSettingsOnlineEvaluationSnapshot[] { Field disable_online_evaluation
-    "disableOnlineEvaluation", Field enable_online_evaluation_output_file
-    "enableOnlineEvaluationOutputFile" }
-);
+record!(SessionSettingsOnlineEvaluationSnapshot {
+    Field disable_online_evaluation "disableOnlineEvaluation",
+    Field enable_online_evaluation_output_file "enableOnlineEvaluationOutputFile",
+});
+
 /// Rust-owned settings predicates exposed across the SDK boundary. Raw feature-flag names are intentionally not part of the contract.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4912,24 +5473,28 @@ pub enum SessionSettingsPredicateName {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionSettingsPredicateName { SecurityToolsEnabled "securityToolsEnabled",
+string_enum!(SessionSettingsPredicateName {
+    SecurityToolsEnabled "securityToolsEnabled",
     ThirdPartySecurityPromptEnabled "thirdPartySecurityPromptEnabled",
-    ParallelValidationEnabled "parallelValidationEnabled", RuntimeTimingTelemetryEnabled
-    "runtimeTimingTelemetryEnabled", CoAuthorHookEnabled "coAuthorHookEnabled",
-    ChronicleEnabled "chronicleEnabled", ContentExclusionSelfFetchEnabled
-    "contentExclusionSelfFetchEnabled", CapClaudeOpusTokenLimitsEnabled
-    "capClaudeOpusTokenLimitsEnabled", CodeReviewFeatureEnabled
-    "codeReviewFeatureEnabled", CcaUseTsAutofindEnabled "ccaUseTsAutofindEnabled",
-    DependencyCheckerEnabled "dependencyCheckerEnabled", DependabotCheckerEnabled
-    "dependabotCheckerEnabled", CodeqlCheckerEnabled "codeqlCheckerEnabled",
-    TrivialChangeEnabled "trivialChangeEnabled", TrivialChangeSkipEnabled
-    "trivialChangeSkipEnabled", TrivialChangeEnabledForCodeReview
-    "trivialChangeEnabledForCodeReview", TrivialChangeSkipEnabledForCodeReview
-    "trivialChangeSkipEnabledForCodeReview", TrivialChangeEnabledForTool
-    "trivialChangeEnabledForTool", TrivialChangeSkipEnabledForTool
-    "trivialChangeSkipEnabledForTool" }
-);
+    ParallelValidationEnabled "parallelValidationEnabled",
+    RuntimeTimingTelemetryEnabled "runtimeTimingTelemetryEnabled",
+    CoAuthorHookEnabled "coAuthorHookEnabled",
+    ChronicleEnabled "chronicleEnabled",
+    ContentExclusionSelfFetchEnabled "contentExclusionSelfFetchEnabled",
+    CapClaudeOpusTokenLimitsEnabled "capClaudeOpusTokenLimitsEnabled",
+    CodeReviewFeatureEnabled "codeReviewFeatureEnabled",
+    CcaUseTsAutofindEnabled "ccaUseTsAutofindEnabled",
+    DependencyCheckerEnabled "dependencyCheckerEnabled",
+    DependabotCheckerEnabled "dependabotCheckerEnabled",
+    CodeqlCheckerEnabled "codeqlCheckerEnabled",
+    TrivialChangeEnabled "trivialChangeEnabled",
+    TrivialChangeSkipEnabled "trivialChangeSkipEnabled",
+    TrivialChangeEnabledForCodeReview "trivialChangeEnabledForCodeReview",
+    TrivialChangeSkipEnabledForCodeReview "trivialChangeSkipEnabledForCodeReview",
+    TrivialChangeEnabledForTool "trivialChangeEnabledForTool",
+    TrivialChangeSkipEnabledForTool "trivialChangeSkipEnabledForTool",
+});
+
 /// Redacted repository and GitHub host settings for a session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4959,13 +5524,21 @@ pub struct SessionSettingsRepoSnapshot {
     /// Number of commits in the pull request.
     pub pr_commit_count: Option<f64>,
 }
-record!(
-    SessionSettingsRepoSnapshot[] { Field name "name", Field id "id", Field branch
-    "branch", Field commit "commit", Field read_write "readWrite", Field owner_name
-    "ownerName", Field owner_id "ownerId", Field server_url "serverUrl", Field host
-    "host", Field host_protocol "hostProtocol", Field secret_scanning_url
-    "secretScanningUrl", Field pr_commit_count "prCommitCount" }
-);
+record!(SessionSettingsRepoSnapshot {
+    Field name "name",
+    Field id "id",
+    Field branch "branch",
+    Field commit "commit",
+    Field read_write "readWrite",
+    Field owner_name "ownerName",
+    Field owner_id "ownerId",
+    Field server_url "serverUrl",
+    Field host "host",
+    Field host_protocol "hostProtocol",
+    Field secret_scanning_url "secretScanningUrl",
+    Field pr_commit_count "prCommitCount",
+});
+
 /// Redacted, serializable view of session runtime settings for SDK boundary consumers. Secrets and raw feature flags are intentionally excluded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4989,12 +5562,18 @@ pub struct SessionSettingsSnapshot {
     /// Online-evaluation settings safe for SDK consumers.
     pub online_evaluation: SessionSettingsOnlineEvaluationSnapshot,
 }
-record!(
-    SessionSettingsSnapshot[] { Field version "version", Field client_name "clientName",
-    Field timeout_ms "timeoutMs", Field start_time_ms "startTimeMs", Field repo "repo",
-    Field model "model", Field validation "validation", Field job "job", Field
-    online_evaluation "onlineEvaluation" }
-);
+record!(SessionSettingsSnapshot {
+    Field version "version",
+    Field client_name "clientName",
+    Field timeout_ms "timeoutMs",
+    Field start_time_ms "startTimeMs",
+    Field repo "repo",
+    Field model "model",
+    Field validation "validation",
+    Field job "job",
+    Field online_evaluation "onlineEvaluation",
+});
+
 /// Redacted validation and memory-tool settings for a session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5018,14 +5597,18 @@ pub struct SessionSettingsValidationSnapshot {
     /// Whether the memory-vote tool is enabled.
     pub memory_vote_enabled: Option<bool>,
 }
-record!(
-    SessionSettingsValidationSnapshot[] { Field timeout "timeout", Field
-    dependabot_timeout "dependabotTimeout", Field codeql_enabled "codeqlEnabled", Field
-    code_review_enabled "codeReviewEnabled", Field code_review_model "codeReviewModel",
-    Field advisory_enabled "advisoryEnabled", Field secret_scanning_enabled
-    "secretScanningEnabled", Field memory_store_enabled "memoryStoreEnabled", Field
-    memory_vote_enabled "memoryVoteEnabled" }
-);
+record!(SessionSettingsValidationSnapshot {
+    Field timeout "timeout",
+    Field dependabot_timeout "dependabotTimeout",
+    Field codeql_enabled "codeqlEnabled",
+    Field code_review_enabled "codeReviewEnabled",
+    Field code_review_model "codeReviewModel",
+    Field advisory_enabled "advisoryEnabled",
+    Field secret_scanning_enabled "secretScanningEnabled",
+    Field memory_store_enabled "memoryStoreEnabled",
+    Field memory_vote_enabled "memoryVoteEnabled",
+});
+
 /// Map of sessionId -> on-disk size in bytes for each session's workspace directory.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5033,7 +5616,10 @@ pub struct SessionSizes {
     /// Map of sessionId -> on-disk size in bytes for the session's workspace directory
     pub sizes: std::collections::BTreeMap<String, i64>,
 }
-record!(SessionSizes[] { Field sizes "sizes" });
+record!(SessionSizes {
+    Field sizes "sizes",
+});
+
 /// Which session sources to include. Defaults to `local` for backward compatibility.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5047,7 +5633,12 @@ pub enum SessionSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(SessionSource { Local "local", Remote "remote", All "all" });
+string_enum!(SessionSource {
+    Local "local",
+    Remote "remote",
+    All "all",
+});
+
 /// Input of the sessionStart hook, which runs at the first prompt and not at create or resume. 1.0.10 runs it at every prompt.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5069,12 +5660,17 @@ pub struct SessionStartHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(
-    SessionStartHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
-    Field cwd "cwd", Field source "source", Field initial_prompt "initialPrompt", Field
-    agent_id "agentId", Field agent_type "agentType", Field parent_agent_id
-    "parentAgentId" }
-);
+record!(SessionStartHookInput {
+    Field session_id "sessionId",
+    Field timestamp "timestamp",
+    Field cwd "cwd",
+    Field source "source",
+    Field initial_prompt "initialPrompt",
+    Field agent_id "agentId",
+    Field agent_type "agentType",
+    Field parent_agent_id "parentAgentId",
+});
+
 /// Output of the sessionStart hook. Every member may be left out, which means no opinion.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -5084,10 +5680,11 @@ pub struct SessionStartHookOutput {
     /// Changes to the configuration. No effect was seen.
     pub modified_config: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(
-    SessionStartHookOutput[] { Field additional_context "additionalContext", Field
-    modified_config "modifiedConfig" }
-);
+record!(SessionStartHookOutput {
+    Field additional_context "additionalContext",
+    Field modified_config "modifiedConfig",
+});
+
 impl SessionStartHookOutput {
     /// Sets [`additional_context`](Self::additional_context).
     #[inline]
@@ -5105,6 +5702,7 @@ impl SessionStartHookOutput {
         self
     }
 }
+
 /// Why a sessionStart hook runs.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5118,7 +5716,12 @@ pub enum SessionStartHookSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(SessionStartHookSource { Startup "startup", Resume "resume", New "new" });
+string_enum!(SessionStartHookSource {
+    Startup "startup",
+    Resume "resume",
+    New "new",
+});
+
 /// Telemetry engagement ID for the session, when available.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5126,7 +5729,10 @@ pub struct SessionTelemetryEngagement {
     /// Current telemetry engagement ID, when available.
     pub engagement_id: Option<String>,
 }
-record!(SessionTelemetryEngagement[] { Field engagement_id "engagementId" });
+record!(SessionTelemetryEngagement {
+    Field engagement_id "engagementId",
+});
+
 /// Patch of mutable session options to apply to the running session.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -5272,49 +5878,74 @@ pub struct SessionUpdateOptionsParams {
     /// Patch the Autopilot policy. Omitted fields retain their current values; an empty object makes no changes. Does not change the session mode.
     pub autopilot: Option<AutopilotOptions>,
 }
-record!(
-    SessionUpdateOptionsParams[] { Field image_generation "imageGeneration", Field model
-    "model", Field model_capabilities_overrides "modelCapabilitiesOverrides", Field
-    reasoning_effort "reasoningEffort", Field reasoning_summary "reasoningSummary", Field
-    verbosity "verbosity", Field client_name "clientName", Field lsp_client_name
-    "lspClientName", Field integration_id "integrationId", Field feature_flags
-    "featureFlags", Field is_experimental_mode "isExperimentalMode", Field provider
-    "provider", Field capi "capi", Field working_directory "workingDirectory", Field
-    available_tools "availableTools", Field excluded_tools "excludedTools", Field
-    included_builtin_agents "includedBuiltinAgents", Field excluded_builtin_agents
-    "excludedBuiltinAgents", Field tool_filter_precedence "toolFilterPrecedence", Field
-    enable_script_safety "enableScriptSafety", Field shell "shell", Field
-    shell_init_profile "shellInitProfile", Field shell_process_flags "shellProcessFlags",
-    Field sandbox_config "sandboxConfig", Field sandbox_config_source
-    "sandboxConfigSource", Field log_interactive_shells "logInteractiveShells", Field
-    env_value_mode "envValueMode", Field allow_all_mcp_server_instructions
-    "allowAllMcpServerInstructions", Field skill_directories "skillDirectories", Field
-    agent_directories "agentDirectories", Field instruction_directories
-    "instructionDirectories", Field hook_directories "hookDirectories", Field
-    ignored_skills_locations "ignoredSkillsLocations", Field included_builtin_skills
-    "includedBuiltinSkills", Field disabled_skills "disabledSkills", Field
-    enable_on_demand_instruction_discovery "enableOnDemandInstructionDiscovery", Field
-    max_inline_binary_bytes "maxInlineBinaryBytes", Field installed_plugins
-    "installedPlugins", Field custom_agents_local_only "customAgentsLocalOnly", Field
-    suppress_custom_agent_prompt "suppressCustomAgentPrompt", Field
-    skip_custom_instructions "skipCustomInstructions", Field disabled_instruction_sources
-    "disabledInstructionSources", Field coauthor_enabled "coauthorEnabled", Field
-    trajectory_file "trajectoryFile", Field enable_streaming "enableStreaming", Field
-    copilot_url "copilotUrl", Field ask_user_disabled "askUserDisabled", Field
-    continue_on_auto_mode "continueOnAutoMode", Field running_in_interactive_mode
-    "runningInInteractiveMode", Field enable_reasoning_summaries
-    "enableReasoningSummaries", Field agent_context "agentContext", Field
-    events_log_directory "eventsLogDirectory", Field events_log_includes_subagents
-    "eventsLogIncludesSubagents", Field additional_content_exclusion_policies
-    "additionalContentExclusionPolicies", Field manage_schedule_enabled
-    "manageScheduleEnabled", Field session_capabilities "sessionCapabilities", Field
-    skip_embedding_retrieval "skipEmbeddingRetrieval", Field
-    organization_custom_instructions "organizationCustomInstructions", Field
-    enable_file_hooks "enableFileHooks", Field enable_host_git_operations
-    "enableHostGitOperations", Field enable_session_store "enableSessionStore", Field
-    enable_skills "enableSkills", Field context_tier "contextTier", Field session_limits
-    "sessionLimits", Field autopilot "autopilot" }
-);
+record!(SessionUpdateOptionsParams {
+    Field image_generation "imageGeneration",
+    Field model "model",
+    Field model_capabilities_overrides "modelCapabilitiesOverrides",
+    Field reasoning_effort "reasoningEffort",
+    Field reasoning_summary "reasoningSummary",
+    Field verbosity "verbosity",
+    Field client_name "clientName",
+    Field lsp_client_name "lspClientName",
+    Field integration_id "integrationId",
+    Field feature_flags "featureFlags",
+    Field is_experimental_mode "isExperimentalMode",
+    Field provider "provider",
+    Field capi "capi",
+    Field working_directory "workingDirectory",
+    Field available_tools "availableTools",
+    Field excluded_tools "excludedTools",
+    Field included_builtin_agents "includedBuiltinAgents",
+    Field excluded_builtin_agents "excludedBuiltinAgents",
+    Field tool_filter_precedence "toolFilterPrecedence",
+    Field enable_script_safety "enableScriptSafety",
+    Field shell "shell",
+    Field shell_init_profile "shellInitProfile",
+    Field shell_process_flags "shellProcessFlags",
+    Field sandbox_config "sandboxConfig",
+    Field sandbox_config_source "sandboxConfigSource",
+    Field log_interactive_shells "logInteractiveShells",
+    Field env_value_mode "envValueMode",
+    Field allow_all_mcp_server_instructions "allowAllMcpServerInstructions",
+    Field skill_directories "skillDirectories",
+    Field agent_directories "agentDirectories",
+    Field instruction_directories "instructionDirectories",
+    Field hook_directories "hookDirectories",
+    Field ignored_skills_locations "ignoredSkillsLocations",
+    Field included_builtin_skills "includedBuiltinSkills",
+    Field disabled_skills "disabledSkills",
+    Field enable_on_demand_instruction_discovery "enableOnDemandInstructionDiscovery",
+    Field max_inline_binary_bytes "maxInlineBinaryBytes",
+    Field installed_plugins "installedPlugins",
+    Field custom_agents_local_only "customAgentsLocalOnly",
+    Field suppress_custom_agent_prompt "suppressCustomAgentPrompt",
+    Field skip_custom_instructions "skipCustomInstructions",
+    Field disabled_instruction_sources "disabledInstructionSources",
+    Field coauthor_enabled "coauthorEnabled",
+    Field trajectory_file "trajectoryFile",
+    Field enable_streaming "enableStreaming",
+    Field copilot_url "copilotUrl",
+    Field ask_user_disabled "askUserDisabled",
+    Field continue_on_auto_mode "continueOnAutoMode",
+    Field running_in_interactive_mode "runningInInteractiveMode",
+    Field enable_reasoning_summaries "enableReasoningSummaries",
+    Field agent_context "agentContext",
+    Field events_log_directory "eventsLogDirectory",
+    Field events_log_includes_subagents "eventsLogIncludesSubagents",
+    Field additional_content_exclusion_policies "additionalContentExclusionPolicies",
+    Field manage_schedule_enabled "manageScheduleEnabled",
+    Field session_capabilities "sessionCapabilities",
+    Field skip_embedding_retrieval "skipEmbeddingRetrieval",
+    Field organization_custom_instructions "organizationCustomInstructions",
+    Field enable_file_hooks "enableFileHooks",
+    Field enable_host_git_operations "enableHostGitOperations",
+    Field enable_session_store "enableSessionStore",
+    Field enable_skills "enableSkills",
+    Field context_tier "contextTier",
+    Field session_limits "sessionLimits",
+    Field autopilot "autopilot",
+});
+
 impl SessionUpdateOptionsParams {
     /// Sets [`image_generation`](Self::image_generation).
     #[inline]
@@ -5790,6 +6421,7 @@ impl SessionUpdateOptionsParams {
         self
     }
 }
+
 /// Indicates whether the session options patch was applied successfully.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5799,10 +6431,11 @@ pub struct SessionUpdateOptionsResult {
     /// Number of hooks loaded from installed plugins, returned when installedPlugins is updated
     pub plugin_hook_count: Option<i64>,
 }
-record!(
-    SessionUpdateOptionsResult[] { Field success "success", Field plugin_hook_count
-    "pluginHookCount" }
-);
+record!(SessionUpdateOptionsResult {
+    Field success "success",
+    Field plugin_hook_count "pluginHookCount",
+});
+
 /// Internal absolute code-change totals reported by the owning host.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -5816,10 +6449,12 @@ pub struct SessionUsageSetCodeChangesParams {
     /// Absolute changed-file count; omission preserves the previous count.
     pub files_count: Option<f64>,
 }
-record!(
-    SessionUsageSetCodeChangesParams[] { Field lines_added "linesAdded", Field
-    lines_removed "linesRemoved", Field files_count "filesCount" }
-);
+record!(SessionUsageSetCodeChangesParams {
+    Field lines_added "linesAdded",
+    Field lines_removed "linesRemoved",
+    Field files_count "filesCount",
+});
+
 impl SessionUsageSetCodeChangesParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -5837,6 +6472,7 @@ impl SessionUsageSetCodeChangesParams {
         self
     }
 }
+
 /// Sharing status for a synced session. "repo" makes the session visible to anyone with read access to the repository; "unshared" restricts it to the creator and collaborators.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5848,7 +6484,11 @@ pub enum SessionVisibilityStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(SessionVisibilityStatus { Repo "repo", Unshared "unshared" });
+string_enum!(SessionVisibilityStatus {
+    Repo "repo",
+    Unshared "unshared",
+});
+
 /// Updated working directory and git context. Emitted as the new payload of `session.context_changed`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5870,12 +6510,17 @@ pub struct SessionWorkingDirectoryContext {
     /// Merge-base commit SHA (fork point from the remote default branch)
     pub base_commit: Option<String>,
 }
-record!(
-    SessionWorkingDirectoryContext[] { Field cwd "cwd", Field git_root "gitRoot", Field
-    repository "repository", Field host_type "hostType", Field repository_host
-    "repositoryHost", Field branch "branch", Field head_commit "headCommit", Field
-    base_commit "baseCommit" }
-);
+record!(SessionWorkingDirectoryContext {
+    Field cwd "cwd",
+    Field git_root "gitRoot",
+    Field repository "repository",
+    Field host_type "hostType",
+    Field repository_host "repositoryHost",
+    Field branch "branch",
+    Field head_commit "headCommit",
+    Field base_commit "baseCommit",
+});
+
 impl SessionWorkingDirectoryContext {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -5937,6 +6582,7 @@ impl SessionWorkingDirectoryContext {
         self
     }
 }
+
 /// Hosting platform type of the repository
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5948,7 +6594,11 @@ pub enum SessionWorkingDirectoryContextHostType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(SessionWorkingDirectoryContextHostType { Github "github", Ado "ado" });
+string_enum!(SessionWorkingDirectoryContextHostType {
+    Github "github",
+    Ado "ado",
+});
+
 /// A working-directory context together with the client that produced it.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5972,12 +6622,18 @@ pub struct SessionWorkingDirectoryContextWithClient {
     /// Name of the client that created the session
     pub client_name: Option<String>,
 }
-record!(
-    SessionWorkingDirectoryContextWithClient[] { Field cwd "cwd", Field git_root
-    "gitRoot", Field repository "repository", Field host_type "hostType", Field branch
-    "branch", Field repository_host "repositoryHost", Field head_commit "headCommit",
-    Field base_commit "baseCommit", Field client_name "clientName" }
-);
+record!(SessionWorkingDirectoryContextWithClient {
+    Field cwd "cwd",
+    Field git_root "gitRoot",
+    Field repository "repository",
+    Field host_type "hostType",
+    Field branch "branch",
+    Field repository_host "repositoryHost",
+    Field head_commit "headCommit",
+    Field base_commit "baseCommit",
+    Field client_name "clientName",
+});
+
 impl SessionWorkingDirectoryContextWithClient {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

@@ -6,6 +6,7 @@ use super::{
     SessionContext, SessionListFilter, SessionOpenOptions, SessionSource,
     SessionWorkingDirectoryContextWithClient,
 };
+
 /// Session IDs to close, deactivate, and delete from disk.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -13,7 +14,10 @@ pub struct SessionsBulkDeleteRequest {
     /// Session IDs to close, deactivate, and delete from disk
     pub session_ids: Vec<String>,
 }
-record!(SessionsBulkDeleteRequest[] { Field session_ids "sessionIds" });
+record!(SessionsBulkDeleteRequest {
+    Field session_ids "sessionIds",
+});
+
 impl SessionsBulkDeleteRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -21,6 +25,7 @@ impl SessionsBulkDeleteRequest {
         Self { session_ids }
     }
 }
+
 /// Session IDs to test for live in-use locks.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -28,7 +33,10 @@ pub struct SessionsCheckInUseRequest {
     /// Session IDs to test for live in-use locks
     pub session_ids: Vec<String>,
 }
-record!(SessionsCheckInUseRequest[] { Field session_ids "sessionIds" });
+record!(SessionsCheckInUseRequest {
+    Field session_ids "sessionIds",
+});
+
 impl SessionsCheckInUseRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -36,6 +44,7 @@ impl SessionsCheckInUseRequest {
         Self { session_ids }
     }
 }
+
 /// Session IDs from the input set that are currently in use by another process.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -43,7 +52,10 @@ pub struct SessionsCheckInUseResult {
     /// Session IDs from the input set that are currently held by another running process via an alive lock file
     pub in_use: Vec<String>,
 }
-record!(SessionsCheckInUseResult[] { Field in_use "inUse" });
+record!(SessionsCheckInUseResult {
+    Field in_use "inUse",
+});
+
 /// Client metadata outcome for one requested local session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -61,10 +73,14 @@ pub enum SessionsClientMetadataEntry {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    SessionsClientMetadataEntry "status" { Ok "ok", NotFound "notFound", Corrupt
-    "corrupt", UnsupportedVersion "unsupportedVersion", Unavailable "unavailable" }
-);
+tagged!(SessionsClientMetadataEntry "status" {
+    Ok "ok",
+    NotFound "notFound",
+    Corrupt "corrupt",
+    UnsupportedVersion "unsupportedVersion",
+    Unavailable "unavailable",
+});
+
 /// `SessionsClientMetadataEntry: Corrupt` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -72,10 +88,10 @@ pub struct SessionsClientMetadataEntryCorrupt {
     /// Requested session ID.
     pub session_id: String,
 }
-record!(
-    SessionsClientMetadataEntryCorrupt["status" "corrupt"] { Field session_id "sessionId"
-    }
-);
+record!(SessionsClientMetadataEntryCorrupt ["status" "corrupt"] {
+    Field session_id "sessionId",
+});
+
 /// `SessionsClientMetadataEntry: NotFound` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -83,10 +99,10 @@ pub struct SessionsClientMetadataEntryNotFound {
     /// Requested session ID.
     pub session_id: String,
 }
-record!(
-    SessionsClientMetadataEntryNotFound["status" "notFound"] { Field session_id
-    "sessionId" }
-);
+record!(SessionsClientMetadataEntryNotFound ["status" "notFound"] {
+    Field session_id "sessionId",
+});
+
 /// `SessionsClientMetadataEntry: Ok` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -96,10 +112,11 @@ pub struct SessionsClientMetadataEntryOk {
     /// Validated client metadata, possibly empty or projected to requested keys.
     pub metadata: ClientMetadata,
 }
-record!(
-    SessionsClientMetadataEntryOk["status" "ok"] { Field session_id "sessionId", Field
-    metadata "metadata" }
-);
+record!(SessionsClientMetadataEntryOk ["status" "ok"] {
+    Field session_id "sessionId",
+    Field metadata "metadata",
+});
+
 /// `SessionsClientMetadataEntry: Unavailable` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -111,10 +128,12 @@ pub struct SessionsClientMetadataEntryUnavailable {
     /// Human-readable diagnostic message. Not stable for programmatic matching.
     pub message: String,
 }
-record!(
-    SessionsClientMetadataEntryUnavailable["status" "unavailable"] { Field session_id
-    "sessionId", Field code "code", Field message "message" }
-);
+record!(SessionsClientMetadataEntryUnavailable ["status" "unavailable"] {
+    Field session_id "sessionId",
+    Field code "code",
+    Field message "message",
+});
+
 /// `SessionsClientMetadataEntry: UnsupportedVersion` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -122,10 +141,10 @@ pub struct SessionsClientMetadataEntryUnsupportedVersion {
     /// Requested session ID.
     pub session_id: String,
 }
-record!(
-    SessionsClientMetadataEntryUnsupportedVersion["status" "unsupportedVersion"] { Field
-    session_id "sessionId" }
-);
+record!(SessionsClientMetadataEntryUnsupportedVersion ["status" "unsupportedVersion"] {
+    Field session_id "sessionId",
+});
+
 /// Session ID to close.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -133,7 +152,10 @@ pub struct SessionsCloseRequest {
     /// Session ID to close
     pub session_id: String,
 }
-record!(SessionsCloseRequest[] { Field session_id "sessionId" });
+record!(SessionsCloseRequest {
+    Field session_id "sessionId",
+});
+
 impl SessionsCloseRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -143,11 +165,13 @@ impl SessionsCloseRequest {
         }
     }
 }
+
 /// Closes a session: emits shutdown, flushes pending events to disk, releases the in-use lock, disposes the active session. Idempotent: succeeds even if the session is not currently active.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsCloseResult {}
-record!(SessionsCloseResult[] {});
+record!(SessionsCloseResult {});
+
 /// Identity, state location and starting context for a workspace record.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -163,11 +187,14 @@ pub struct SessionsCreateWorkspaceRequest {
     /// User-supplied display name for the workspace
     pub name: Option<String>,
 }
-record!(
-    SessionsCreateWorkspaceRequest[] { Field session_id "sessionId", Field
-    session_state_path "sessionStatePath", Field convention "convention", Field context
-    "context", Field name "name" }
-);
+record!(SessionsCreateWorkspaceRequest {
+    Field session_id "sessionId",
+    Field session_state_path "sessionStatePath",
+    Field convention "convention",
+    Field context "context",
+    Field name "name",
+});
+
 impl SessionsCreateWorkspaceRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -197,6 +224,7 @@ impl SessionsCreateWorkspaceRequest {
         self
     }
 }
+
 /// The workspace record that was written.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -204,7 +232,10 @@ pub struct SessionsCreateWorkspaceResult {
     /// The created workspace record, as JSON
     pub workspace_json: String,
 }
-record!(SessionsCreateWorkspaceResult[] { Field workspace_json "workspaceJson" });
+record!(SessionsCreateWorkspaceResult {
+    Field workspace_json "workspaceJson",
+});
+
 /// Session ID to delete from disk.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -214,10 +245,11 @@ pub struct SessionsDeleteRequest {
     /// Internal resolved session directory path to delete
     pub session_path: Option<Option<String>>,
 }
-record!(
-    SessionsDeleteRequest[] { Field session_id "sessionId", Field session_path
-    "sessionPath" }
-);
+record!(SessionsDeleteRequest {
+    Field session_id "sessionId",
+    Field session_path "sessionPath",
+});
+
 impl SessionsDeleteRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -234,6 +266,7 @@ impl SessionsDeleteRequest {
         self
     }
 }
+
 /// Session metadata records to enrich with summary and context information.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -241,7 +274,10 @@ pub struct SessionsEnrichMetadataRequest {
     /// Session metadata records to enrich. Records that already have summary and context are returned unchanged.
     pub sessions: Vec<LocalSessionMetadataValue>,
 }
-record!(SessionsEnrichMetadataRequest[] { Field sessions "sessions" });
+record!(SessionsEnrichMetadataRequest {
+    Field sessions "sessions",
+});
+
 impl SessionsEnrichMetadataRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -249,6 +285,7 @@ impl SessionsEnrichMetadataRequest {
         Self { sessions }
     }
 }
+
 /// UUID prefix to resolve to a unique session ID.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -256,7 +293,10 @@ pub struct SessionsFindByPrefixRequest {
     /// UUID prefix (>=7 hex chars, \<36 chars). Returns the unique session ID, or undefined when there is no match or the prefix matches multiple sessions.
     pub prefix: String,
 }
-record!(SessionsFindByPrefixRequest[] { Field prefix "prefix" });
+record!(SessionsFindByPrefixRequest {
+    Field prefix "prefix",
+});
+
 impl SessionsFindByPrefixRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -264,6 +304,7 @@ impl SessionsFindByPrefixRequest {
         Self { prefix: prefix.into() }
     }
 }
+
 /// Session ID matching the prefix, omitted when no unique match exists.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -271,7 +312,10 @@ pub struct SessionsFindByPrefixResult {
     /// Omitted when no unique session matches the prefix (no match or ambiguous)
     pub session_id: Option<String>,
 }
-record!(SessionsFindByPrefixResult[] { Field session_id "sessionId" });
+record!(SessionsFindByPrefixResult {
+    Field session_id "sessionId",
+});
+
 /// GitHub task ID to look up.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -279,7 +323,10 @@ pub struct SessionsFindByTaskIdRequest {
     /// GitHub task ID to look up
     pub task_id: String,
 }
-record!(SessionsFindByTaskIdRequest[] { Field task_id "taskId" });
+record!(SessionsFindByTaskIdRequest {
+    Field task_id "taskId",
+});
+
 impl SessionsFindByTaskIdRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -287,6 +334,7 @@ impl SessionsFindByTaskIdRequest {
         Self { task_id: task_id.into() }
     }
 }
+
 /// ID of the local session bound to the given GitHub task, or omitted when none.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -294,7 +342,10 @@ pub struct SessionsFindByTaskIdResult {
     /// Omitted when no local session is bound to that GitHub task
     pub session_id: Option<String>,
 }
-record!(SessionsFindByTaskIdResult[] { Field session_id "sessionId" });
+record!(SessionsFindByTaskIdResult {
+    Field session_id "sessionId",
+});
+
 /// Source session identifier to fork from, optional event-ID boundary, and optional friendly name for the new session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -306,10 +357,12 @@ pub struct SessionsForkRequest {
     /// Optional friendly name to assign to the forked session.
     pub name: Option<String>,
 }
-record!(
-    SessionsForkRequest[] { Field session_id "sessionId", Field to_event_id "toEventId",
-    Field name "name" }
-);
+record!(SessionsForkRequest {
+    Field session_id "sessionId",
+    Field to_event_id "toEventId",
+    Field name "name",
+});
+
 impl SessionsForkRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -333,6 +386,7 @@ impl SessionsForkRequest {
         self
     }
 }
+
 /// Identifier and optional friendly name assigned to the newly forked session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -342,7 +396,11 @@ pub struct SessionsForkResult {
     /// Friendly name assigned to the forked session, if any.
     pub name: Option<String>,
 }
-record!(SessionsForkResult[] { Field session_id "sessionId", Field name "name" });
+record!(SessionsForkResult {
+    Field session_id "sessionId",
+    Field name "name",
+});
+
 /// Session ID whose board entry count should be returned.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -350,7 +408,10 @@ pub struct SessionsGetBoardEntryCountRequest {
     /// Session ID whose board entry count should be returned.
     pub session_id: String,
 }
-record!(SessionsGetBoardEntryCountRequest[] { Field session_id "sessionId" });
+record!(SessionsGetBoardEntryCountRequest {
+    Field session_id "sessionId",
+});
+
 impl SessionsGetBoardEntryCountRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -360,6 +421,7 @@ impl SessionsGetBoardEntryCountRequest {
         }
     }
 }
+
 /// Dynamic-context board entry count, when available.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -367,7 +429,10 @@ pub struct SessionsGetBoardEntryCountResult {
     /// Board entry count, when available.
     pub count: Option<i64>,
 }
-record!(SessionsGetBoardEntryCountResult[] { Field count "count" });
+record!(SessionsGetBoardEntryCountResult {
+    Field count "count",
+});
+
 /// Bounded batch request for client-owned metadata from persisted local sessions.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -377,10 +442,11 @@ pub struct SessionsGetClientMetadataRequest {
     /// Case-sensitive keys to project from each valid bag. Each key must be non-empty, at most 256 UTF-8 bytes, and outside the reserved `copilot/` and `github/` namespaces. Omit to return every entry.
     pub keys: Option<Vec<String>>,
 }
-record!(
-    SessionsGetClientMetadataRequest[] { Field session_ids "sessionIds", Field keys
-    "keys" }
-);
+record!(SessionsGetClientMetadataRequest {
+    Field session_ids "sessionIds",
+    Field keys "keys",
+});
+
 impl SessionsGetClientMetadataRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -394,8 +460,10 @@ impl SessionsGetClientMetadataRequest {
         self
     }
 }
+
 /// Ordered client metadata outcomes for the requested local sessions.
 pub type SessionsGetClientMetadataResult = Vec<SessionsClientMetadataEntry>;
+
 /// Session ID whose event-log file path to compute.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -403,7 +471,10 @@ pub struct SessionsGetEventFilePathRequest {
     /// Session ID whose event-log file path to compute
     pub session_id: String,
 }
-record!(SessionsGetEventFilePathRequest[] { Field session_id "sessionId" });
+record!(SessionsGetEventFilePathRequest {
+    Field session_id "sessionId",
+});
+
 impl SessionsGetEventFilePathRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -413,6 +484,7 @@ impl SessionsGetEventFilePathRequest {
         }
     }
 }
+
 /// Absolute path to the session's events.jsonl file on disk.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -420,7 +492,10 @@ pub struct SessionsGetEventFilePathResult {
     /// Absolute path to the session's events.jsonl file
     pub file_path: String,
 }
-record!(SessionsGetEventFilePathResult[] { Field file_path "filePath" });
+record!(SessionsGetEventFilePathResult {
+    Field file_path "filePath",
+});
+
 /// Optional working-directory context used to score session relevance.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -428,7 +503,10 @@ pub struct SessionsGetLastForContextRequest {
     /// Optional working-directory context used to score session relevance. When omitted the most-recently-modified session wins.
     pub context: Option<SessionContext>,
 }
-record!(SessionsGetLastForContextRequest[] { Field context "context" });
+record!(SessionsGetLastForContextRequest {
+    Field context "context",
+});
+
 impl SessionsGetLastForContextRequest {
     /// Sets [`context`](Self::context).
     #[inline]
@@ -437,6 +515,7 @@ impl SessionsGetLastForContextRequest {
         self
     }
 }
+
 /// Most-relevant session ID for the supplied context, or omitted when no sessions exist.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -444,7 +523,10 @@ pub struct SessionsGetLastForContextResult {
     /// Most-relevant session ID for the supplied context, or omitted when no sessions exist
     pub session_id: Option<String>,
 }
-record!(SessionsGetLastForContextResult[] { Field session_id "sessionId" });
+record!(SessionsGetLastForContextResult {
+    Field session_id "sessionId",
+});
+
 /// Session ID whose persisted metadata should be read.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -452,7 +534,10 @@ pub struct SessionsGetMetadataRequest {
     /// Session ID to inspect
     pub session_id: String,
 }
-record!(SessionsGetMetadataRequest[] { Field session_id "sessionId" });
+record!(SessionsGetMetadataRequest {
+    Field session_id "sessionId",
+});
+
 impl SessionsGetMetadataRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -462,6 +547,7 @@ impl SessionsGetMetadataRequest {
         }
     }
 }
+
 /// Persisted local session metadata when the session exists.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -469,7 +555,10 @@ pub struct SessionsGetMetadataResult {
     /// Local session metadata, omitted when the session does not exist.
     pub session: Option<LocalSessionMetadataValue>,
 }
-record!(SessionsGetMetadataResult[] { Field session "session" });
+record!(SessionsGetMetadataResult {
+    Field session "session",
+});
+
 /// Session ID to look up the persisted remote-steerable flag for.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -477,7 +566,10 @@ pub struct SessionsGetPersistedRemoteSteerableRequest {
     /// Session ID to look up the persisted remote-steerable flag for
     pub session_id: String,
 }
-record!(SessionsGetPersistedRemoteSteerableRequest[] { Field session_id "sessionId" });
+record!(SessionsGetPersistedRemoteSteerableRequest {
+    Field session_id "sessionId",
+});
+
 impl SessionsGetPersistedRemoteSteerableRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -487,6 +579,7 @@ impl SessionsGetPersistedRemoteSteerableRequest {
         }
     }
 }
+
 /// The session's persisted remote-steerable flag, or omitted when no value has been persisted.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -494,10 +587,10 @@ pub struct SessionsGetPersistedRemoteSteerableResult {
     /// The session's persisted remote-steerable flag if recorded; omitted when no value has been persisted
     pub remote_steerable: Option<bool>,
 }
-record!(
-    SessionsGetPersistedRemoteSteerableResult[] { Field remote_steerable
-    "remoteSteerable" }
-);
+record!(SessionsGetPersistedRemoteSteerableResult {
+    Field remote_steerable "remoteSteerable",
+});
+
 /// Limit for non-empty local session IDs.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -505,7 +598,10 @@ pub struct SessionsListNonEmptySessionIdsRequest {
     /// Maximum number of session IDs to return.
     pub limit: Option<i64>,
 }
-record!(SessionsListNonEmptySessionIdsRequest[] { Field limit "limit" });
+record!(SessionsListNonEmptySessionIdsRequest {
+    Field limit "limit",
+});
+
 impl SessionsListNonEmptySessionIdsRequest {
     /// Sets [`limit`](Self::limit).
     #[inline]
@@ -514,6 +610,7 @@ impl SessionsListNonEmptySessionIdsRequest {
         self
     }
 }
+
 /// Recent local session IDs that contain user-visible history.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -521,7 +618,10 @@ pub struct SessionsListNonEmptySessionIdsResult {
     /// Session IDs ordered newest-first.
     pub session_ids: Vec<String>,
 }
-record!(SessionsListNonEmptySessionIdsResult[] { Field session_ids "sessionIds" });
+record!(SessionsListNonEmptySessionIdsResult {
+    Field session_ids "sessionIds",
+});
+
 /// Optional source filter, metadata-load limit, and context filter applied to the returned sessions.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -537,11 +637,14 @@ pub struct SessionsListRequest {
     /// Only meaningful when `source` includes remote. When true, propagates errors from the remote service instead of silently returning an empty remote list. Defaults to false.
     pub throw_on_error: Option<bool>,
 }
-record!(
-    SessionsListRequest[] { Field source "source", Field metadata_limit "metadataLimit",
-    Field filter "filter", Field include_detached "includeDetached", Field throw_on_error
-    "throwOnError" }
-);
+record!(SessionsListRequest {
+    Field source "source",
+    Field metadata_limit "metadataLimit",
+    Field filter "filter",
+    Field include_detached "includeDetached",
+    Field throw_on_error "throwOnError",
+});
+
 impl SessionsListRequest {
     /// Sets [`source`](Self::source).
     #[inline]
@@ -574,6 +677,7 @@ impl SessionsListRequest {
         self
     }
 }
+
 /// Active session ID whose deferred repo-level hooks should be loaded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -581,7 +685,10 @@ pub struct SessionsLoadDeferredRepoHooksRequest {
     /// Active session ID whose deferred repo-level hooks should be loaded
     pub session_id: String,
 }
-record!(SessionsLoadDeferredRepoHooksRequest[] { Field session_id "sessionId" });
+record!(SessionsLoadDeferredRepoHooksRequest {
+    Field session_id "sessionId",
+});
+
 impl SessionsLoadDeferredRepoHooksRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -591,6 +698,7 @@ impl SessionsLoadDeferredRepoHooksRequest {
         }
     }
 }
+
 /// Where the session's state lives, as a root directory and the session ID under it.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -600,10 +708,11 @@ pub struct SessionsLoadWorkspaceRequest {
     /// Session ID naming the state directory under the sessions home. Rejected when it is absolute or contains a parent component, so it cannot escape the sessions home.
     pub session_id: String,
 }
-record!(
-    SessionsLoadWorkspaceRequest[] { Field sessions_home "sessionsHome", Field session_id
-    "sessionId" }
-);
+record!(SessionsLoadWorkspaceRequest {
+    Field sessions_home "sessionsHome",
+    Field session_id "sessionId",
+});
+
 impl SessionsLoadWorkspaceRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -614,6 +723,7 @@ impl SessionsLoadWorkspaceRequest {
         }
     }
 }
+
 /// The workspace record on disk, omitted when the session has none.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -621,7 +731,10 @@ pub struct SessionsLoadWorkspaceResult {
     /// The workspace record, as JSON. Omitted when the record does not exist.
     pub workspace_json: Option<String>,
 }
-record!(SessionsLoadWorkspaceResult[] { Field workspace_json "workspaceJson" });
+record!(SessionsLoadWorkspaceResult {
+    Field workspace_json "workspaceJson",
+});
+
 /// Parameters for attaching to an already-active session by ID.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -629,7 +742,10 @@ pub struct SessionsOpenAttach {
     /// Session ID to attach to.
     pub session_id: String,
 }
-record!(SessionsOpenAttach["kind" "attach"] { Field session_id "sessionId" });
+record!(SessionsOpenAttach ["kind" "attach"] {
+    Field session_id "sessionId",
+});
+
 impl SessionsOpenAttach {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -639,6 +755,7 @@ impl SessionsOpenAttach {
         }
     }
 }
+
 /// Parameters for creating a new cloud session.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -654,10 +771,13 @@ pub struct SessionsOpenCloud {
     /// Internal to the CLI: it may change or go without notice.
     pub on_task_created: Option<serde_json::Value>,
 }
-record!(
-    SessionsOpenCloud["kind" "cloud"] { Field repository "repository", Field owner
-    "owner", Field options "options", Field on_task_created "onTaskCreated" }
-);
+record!(SessionsOpenCloud ["kind" "cloud"] {
+    Field repository "repository",
+    Field owner "owner",
+    Field options "options",
+    Field on_task_created "onTaskCreated",
+});
+
 impl SessionsOpenCloud {
     /// Sets [`repository`](Self::repository).
     #[inline]
@@ -684,6 +804,7 @@ impl SessionsOpenCloud {
         self
     }
 }
+
 /// Parameters for creating a new local session.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -693,10 +814,11 @@ pub struct SessionsOpenCreate {
     /// Whether to emit session.start during creation. Defaults to true.
     pub emit_start: Option<bool>,
 }
-record!(
-    SessionsOpenCreate["kind" "create"] { Field options "options", Field emit_start
-    "emitStart" }
-);
+record!(SessionsOpenCreate ["kind" "create"] {
+    Field options "options",
+    Field emit_start "emitStart",
+});
+
 impl SessionsOpenCreate {
     /// Sets [`options`](Self::options).
     #[inline]
@@ -711,6 +833,7 @@ impl SessionsOpenCreate {
         self
     }
 }
+
 /// Parameters for fetching a remote session and handing it off to a new local session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -730,11 +853,14 @@ pub struct SessionsOpenHandoff {
     /// Internal to the CLI: it may change or go without notice.
     pub on_confirm: Option<serde_json::Value>,
 }
-record!(
-    SessionsOpenHandoff["kind" "handoff"] { Field metadata "metadata", Field options
-    "options", Field task_type "taskType", Field on_progress "onProgress", Field
-    on_confirm "onConfirm" }
-);
+record!(SessionsOpenHandoff ["kind" "handoff"] {
+    Field metadata "metadata",
+    Field options "options",
+    Field task_type "taskType",
+    Field on_progress "onProgress",
+    Field on_confirm "onConfirm",
+});
+
 impl SessionsOpenHandoff {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -772,6 +898,7 @@ impl SessionsOpenHandoff {
         self
     }
 }
+
 /// Task type determines the handoff strategy (CCA fetches events; CLI prepares a transient session).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -783,7 +910,11 @@ pub enum SessionsOpenHandoffTaskType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(SessionsOpenHandoffTaskType { Cca "cca", Cli "cli" });
+string_enum!(SessionsOpenHandoffTaskType {
+    Cca "cca",
+    Cli "cli",
+});
+
 /// `sessions.open` handoff progress update with step, status, and optional message.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -795,10 +926,12 @@ pub struct SessionsOpenProgress {
     /// Optional step message.
     pub message: Option<String>,
 }
-record!(
-    SessionsOpenProgress[] { Field step "step", Field status "status", Field message
-    "message" }
-);
+record!(SessionsOpenProgress {
+    Field step "step",
+    Field status "status",
+    Field message "message",
+});
+
 /// Step status.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -810,9 +943,11 @@ pub enum SessionsOpenProgressStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionsOpenProgressStatus { InProgress "in-progress", Complete "complete" }
-);
+string_enum!(SessionsOpenProgressStatus {
+    InProgress "in-progress",
+    Complete "complete",
+});
+
 /// Handoff step.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -832,11 +967,15 @@ pub enum SessionsOpenProgressStep {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionsOpenProgressStep { LoadSession "load-session", ValidateRepo "validate-repo",
-    CheckChanges "check-changes", CheckoutBranch "checkout-branch", CreateSession
-    "create-session", SaveSession "save-session" }
-);
+string_enum!(SessionsOpenProgressStep {
+    LoadSession "load-session",
+    ValidateRepo "validate-repo",
+    CheckChanges "check-changes",
+    CheckoutBranch "checkout-branch",
+    CreateSession "create-session",
+    SaveSession "save-session",
+});
+
 /// Parameters for connecting to a live remote session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -848,10 +987,12 @@ pub struct SessionsOpenRemote {
     /// Session options for the connection.
     pub options: Option<SessionOpenOptions>,
 }
-record!(
-    SessionsOpenRemote["kind" "remote"] { Field remote_session_id "remoteSessionId",
-    Field repository "repository", Field options "options" }
-);
+record!(SessionsOpenRemote ["kind" "remote"] {
+    Field remote_session_id "remoteSessionId",
+    Field repository "repository",
+    Field options "options",
+});
+
 impl SessionsOpenRemote {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -875,6 +1016,7 @@ impl SessionsOpenRemote {
         self
     }
 }
+
 /// Parameters for resuming a specific local session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -888,11 +1030,13 @@ pub struct SessionsOpenResume {
     /// Suppress workspace.yaml metadata writeback when resuming from an incidental cwd.
     pub suppress_resume_workspace_metadata_writeback: Option<bool>,
 }
-record!(
-    SessionsOpenResume["kind" "resume"] { Field session_id "sessionId", Field options
-    "options", Field resume "resume", Field suppress_resume_workspace_metadata_writeback
-    "suppressResumeWorkspaceMetadataWriteback" }
-);
+record!(SessionsOpenResume ["kind" "resume"] {
+    Field session_id "sessionId",
+    Field options "options",
+    Field resume "resume",
+    Field suppress_resume_workspace_metadata_writeback "suppressResumeWorkspaceMetadataWriteback",
+});
+
 impl SessionsOpenResume {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -928,6 +1072,7 @@ impl SessionsOpenResume {
         self
     }
 }
+
 /// Parameters for resuming the most relevant local session.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -939,11 +1084,12 @@ pub struct SessionsOpenResumeLast {
     /// Suppress workspace.yaml metadata writeback when resuming from an incidental cwd.
     pub suppress_resume_workspace_metadata_writeback: Option<bool>,
 }
-record!(
-    SessionsOpenResumeLast["kind" "resumeLast"] { Field context "context", Field options
-    "options", Field suppress_resume_workspace_metadata_writeback
-    "suppressResumeWorkspaceMetadataWriteback" }
-);
+record!(SessionsOpenResumeLast ["kind" "resumeLast"] {
+    Field context "context",
+    Field options "options",
+    Field suppress_resume_workspace_metadata_writeback "suppressResumeWorkspaceMetadataWriteback",
+});
+
 impl SessionsOpenResumeLast {
     /// Sets [`context`](Self::context).
     #[inline]
@@ -969,6 +1115,7 @@ impl SessionsOpenResumeLast {
         self
     }
 }
+
 /// Outcome of the open request.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -986,10 +1133,14 @@ pub enum SessionsOpenStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SessionsOpenStatus { Created "created", Resumed "resumed", NotFound "not_found",
-    Connected "connected", HandedOff "handed_off" }
-);
+string_enum!(SessionsOpenStatus {
+    Created "created",
+    Resumed "resumed",
+    NotFound "not_found",
+    Connected "connected",
+    HandedOff "handed_off",
+});
+
 /// Age threshold and optional flags controlling which old sessions are pruned (or simulated when dryRun is true).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1003,11 +1154,13 @@ pub struct SessionsPruneOldRequest {
     /// Session IDs that should never be considered for pruning
     pub exclude_session_ids: Option<Vec<String>>,
 }
-record!(
-    SessionsPruneOldRequest[] { Field older_than_days "olderThanDays", Field dry_run
-    "dryRun", Field include_named "includeNamed", Field exclude_session_ids
-    "excludeSessionIds" }
-);
+record!(SessionsPruneOldRequest {
+    Field older_than_days "olderThanDays",
+    Field dry_run "dryRun",
+    Field include_named "includeNamed",
+    Field exclude_session_ids "excludeSessionIds",
+});
+
 impl SessionsPruneOldRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1038,6 +1191,7 @@ impl SessionsPruneOldRequest {
         self
     }
 }
+
 /// Pagination options for reading an inactive or active local session's persisted event journal.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1051,10 +1205,13 @@ pub struct SessionsReadPersistedEventsRequest {
     /// Direction to page through persisted history. Forward starts at the beginning; backward starts with the newest events. Events in each page remain chronological. This selects the initial read only; a continuation always uses the direction bound into its cursor.
     pub direction: Option<EventsReadDirection>,
 }
-record!(
-    SessionsReadPersistedEventsRequest[] { Field session_id "sessionId", Field cursor
-    "cursor", Field max "max", Field direction "direction" }
-);
+record!(SessionsReadPersistedEventsRequest {
+    Field session_id "sessionId",
+    Field cursor "cursor",
+    Field max "max",
+    Field direction "direction",
+});
+
 impl SessionsReadPersistedEventsRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1085,6 +1242,7 @@ impl SessionsReadPersistedEventsRequest {
         self
     }
 }
+
 /// Session ID whose in-use lock should be released.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1092,7 +1250,10 @@ pub struct SessionsReleaseLockRequest {
     /// Session ID whose in-use lock should be released
     pub session_id: String,
 }
-record!(SessionsReleaseLockRequest[] { Field session_id "sessionId" });
+record!(SessionsReleaseLockRequest {
+    Field session_id "sessionId",
+});
+
 impl SessionsReleaseLockRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1102,11 +1263,13 @@ impl SessionsReleaseLockRequest {
         }
     }
 }
+
 /// Release the in-use lock held by this process for the given session. No-op when this process does not currently hold a lock for the session.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsReleaseLockResult {}
-record!(SessionsReleaseLockResult[] {});
+record!(SessionsReleaseLockResult {});
+
 /// Active session ID and an optional flag for deferring repo-level hooks until folder trust.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1116,10 +1279,11 @@ pub struct SessionsReloadPluginHooksRequest {
     /// When true, skip repo-level hooks. Use before folder trust is confirmed; loadDeferredRepoHooks loads them post-trust.
     pub defer_repo_hooks: Option<bool>,
 }
-record!(
-    SessionsReloadPluginHooksRequest[] { Field session_id "sessionId", Field
-    defer_repo_hooks "deferRepoHooks" }
-);
+record!(SessionsReloadPluginHooksRequest {
+    Field session_id "sessionId",
+    Field defer_repo_hooks "deferRepoHooks",
+});
+
 impl SessionsReloadPluginHooksRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1136,11 +1300,13 @@ impl SessionsReloadPluginHooksRequest {
         self
     }
 }
+
 /// Reload all hooks (user, plugin, optionally repo) and apply them to the active session. Call after installing or removing plugins so their hooks take effect immediately. No-op when no active session matches the given sessionId.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsReloadPluginHooksResult {}
-record!(SessionsReloadPluginHooksResult[] {});
+record!(SessionsReloadPluginHooksResult {});
+
 /// Session ID whose pending events should be flushed to disk.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1148,7 +1314,10 @@ pub struct SessionsSaveRequest {
     /// Session ID whose pending events should be flushed to disk
     pub session_id: String,
 }
-record!(SessionsSaveRequest[] { Field session_id "sessionId" });
+record!(SessionsSaveRequest {
+    Field session_id "sessionId",
+});
+
 impl SessionsSaveRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1158,11 +1327,13 @@ impl SessionsSaveRequest {
         }
     }
 }
+
 /// Flush a session's pending events to disk. No-op when no writer exists for the session (e.g., already closed).
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsSaveResult {}
-record!(SessionsSaveResult[] {});
+record!(SessionsSaveResult {});
+
 /// Manager-wide additional plugins to register; replaces any previously-configured set.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1170,7 +1341,10 @@ pub struct SessionsSetAdditionalPluginsRequest {
     /// Manager-wide additional plugins to register. Replaces any previously-configured set. Pass an empty array to clear.
     pub plugins: Vec<InstalledPlugin>,
 }
-record!(SessionsSetAdditionalPluginsRequest[] { Field plugins "plugins" });
+record!(SessionsSetAdditionalPluginsRequest {
+    Field plugins "plugins",
+});
+
 impl SessionsSetAdditionalPluginsRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1178,11 +1352,13 @@ impl SessionsSetAdditionalPluginsRequest {
         Self { plugins }
     }
 }
+
 /// Replace the manager-wide additional plugins. New session creations and subsequent hook reloads see the new set; already-running sessions keep their existing hook installation until the next reload.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsSetAdditionalPluginsResult {}
-record!(SessionsSetAdditionalPluginsResult[] {});
+record!(SessionsSetAdditionalPluginsResult {});
+
 /// Patch for the singleton's steering state.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1190,7 +1366,10 @@ pub struct SessionsSetRemoteControlSteeringRequest {
     /// Target steering state. Today only `true` is actionable on the underlying exporter; `false` is reserved for future use.
     pub enabled: bool,
 }
-record!(SessionsSetRemoteControlSteeringRequest[] { Field enabled "enabled" });
+record!(SessionsSetRemoteControlSteeringRequest {
+    Field enabled "enabled",
+});
+
 impl SessionsSetRemoteControlSteeringRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1198,6 +1377,7 @@ impl SessionsSetRemoteControlSteeringRequest {
         Self { enabled }
     }
 }
+
 /// Parameters for attaching the remote-control singleton to a session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1207,10 +1387,11 @@ pub struct SessionsStartRemoteControlRequest {
     /// Configuration for the runtime-managed remote-control singleton.
     pub config: RemoteControlConfig,
 }
-record!(
-    SessionsStartRemoteControlRequest[] { Field session_id "sessionId", Field config
-    "config" }
-);
+record!(SessionsStartRemoteControlRequest {
+    Field session_id "sessionId",
+    Field config "config",
+});
+
 impl SessionsStartRemoteControlRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1221,6 +1402,7 @@ impl SessionsStartRemoteControlRequest {
         }
     }
 }
+
 /// Parameters for stopping the remote-control singleton.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1230,10 +1412,11 @@ pub struct SessionsStopRemoteControlRequest {
     /// When true, the singleton is unconditionally torn down regardless of `expectedSessionId`. Use during shutdown or explicit `/remote off`.
     pub force: Option<bool>,
 }
-record!(
-    SessionsStopRemoteControlRequest[] { Field expected_session_id "expectedSessionId",
-    Field force "force" }
-);
+record!(SessionsStopRemoteControlRequest {
+    Field expected_session_id "expectedSessionId",
+    Field force "force",
+});
+
 impl SessionsStopRemoteControlRequest {
     /// Sets [`expected_session_id`](Self::expected_session_id).
     #[inline]
@@ -1251,6 +1434,7 @@ impl SessionsStopRemoteControlRequest {
         self
     }
 }
+
 /// Parameters for atomically rebinding the remote-control singleton.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1260,10 +1444,11 @@ pub struct SessionsTransferRemoteControlRequest {
     /// When provided, the transfer is rejected unless the singleton currently points at this session id (compare-and-swap semantics to avoid clobbering newer state).
     pub expected_from_session_id: Option<String>,
 }
-record!(
-    SessionsTransferRemoteControlRequest[] { Field to_session_id "toSessionId", Field
-    expected_from_session_id "expectedFromSessionId" }
-);
+record!(SessionsTransferRemoteControlRequest {
+    Field to_session_id "toSessionId",
+    Field expected_from_session_id "expectedFromSessionId",
+});
+
 impl SessionsTransferRemoteControlRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1283,6 +1468,7 @@ impl SessionsTransferRemoteControlRequest {
         self
     }
 }
+
 /// Where the session's state lives, plus workspace-schema fields to merge into its workspace record. Stored keys outside the schema are not preserved, and a stored `fork_count` is never replaced.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1294,10 +1480,12 @@ pub struct SessionsUpdateWorkspaceFieldsRequest {
     /// Workspace-schema fields to merge into the record, as a JSON object. Fields the object omits keep their stored values, except stored keys outside the schema are not preserved and a stored `fork_count` is never replaced.
     pub fields_json: String,
 }
-record!(
-    SessionsUpdateWorkspaceFieldsRequest[] { Field sessions_home "sessionsHome", Field
-    session_id "sessionId", Field fields_json "fieldsJson" }
-);
+record!(SessionsUpdateWorkspaceFieldsRequest {
+    Field sessions_home "sessionsHome",
+    Field session_id "sessionId",
+    Field fields_json "fieldsJson",
+});
+
 impl SessionsUpdateWorkspaceFieldsRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1313,8 +1501,9 @@ impl SessionsUpdateWorkspaceFieldsRequest {
         }
     }
 }
+
 /// The merge completed. The record carries the supplied workspace-schema fields, but a stored `fork_count` stays.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsUpdateWorkspaceFieldsResult {}
-record!(SessionsUpdateWorkspaceFieldsResult[] {});
+record!(SessionsUpdateWorkspaceFieldsResult {});

@@ -4,6 +4,7 @@ use super::{
     AccountAuthInfo, ApiKeyAuthInfo, CopilotApiTokenAuthInfo, CopilotUserResponse,
     EnvAuthInfo, GhCliAuthInfo, HmacAuthInfo, UserAuthInfo,
 };
+
 /// Authentication credentials accepted by session.gitHubAuth.setCredentials. Session-owned token-provider identities cannot be installed through this method.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -27,11 +28,17 @@ pub enum SettableAuthInfo {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    SettableAuthInfo "type" { Hmac "hmac", Env "env", Token "token", CopilotApiToken
-    "copilot-api-token", User "user", Account "account", GhCli "gh-cli", ApiKey "api-key"
-    }
-);
+tagged!(SettableAuthInfo "type" {
+    Hmac "hmac",
+    Env "env",
+    Token "token",
+    CopilotApiToken "copilot-api-token",
+    User "user",
+    Account "account",
+    GhCli "gh-cli",
+    ApiKey "api-key",
+});
+
 /// Token authentication accepted by session.gitHubAuth.setCredentials.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -43,10 +50,12 @@ pub struct SettableTokenAuthInfo {
     /// Snapshot of the authenticated user's Copilot subscription info, if known. Mirrors the GitHub API `/copilot_internal/v2/token` user response shape — the runtime trusts this verbatim and does not re-fetch when set.
     pub copilot_user: Option<CopilotUserResponse>,
 }
-record!(
-    SettableTokenAuthInfo["type" "token"] { Field host "host", Field token "token", Field
-    copilot_user "copilotUser" }
-);
+record!(SettableTokenAuthInfo ["type" "token"] {
+    Field host "host",
+    Field token "token",
+    Field copilot_user "copilotUser",
+});
+
 impl SettableTokenAuthInfo {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

@@ -17,10 +17,13 @@ pub enum SettingsEditOperation {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SettingsEditOperation { Set "set", AddItem "add-item", RemoveItem "remove-item",
-    Remove "remove" }
-);
+string_enum!(SettingsEditOperation {
+    Set "set",
+    AddItem "add-item",
+    RemoveItem "remove-item",
+    Remove "remove",
+});
+
 /// Outcome of an atomic user or repository settings edit.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -30,7 +33,10 @@ pub struct SettingsEditResult {
     /// Changed, unchanged or invalid existing file. Rejected input, validation failures and I/O errors remain RPC errors.
     pub status: SettingsEditStatus,
 }
-record!(SettingsEditResult[] { Field status "status" });
+record!(SettingsEditResult {
+    Field status "status",
+});
+
 /// Whether one atomic settings edit changed a file.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -46,6 +52,8 @@ pub enum SettingsEditStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SettingsEditStatus { Changed "changed", Unchanged "unchanged", Invalid "invalid" }
-);
+string_enum!(SettingsEditStatus {
+    Changed "changed",
+    Unchanged "unchanged",
+    Invalid "invalid",
+});

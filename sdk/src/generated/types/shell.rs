@@ -9,7 +9,10 @@ pub struct ShellCancelUserRequestedRequest {
     /// Request ID previously passed to executeUserRequested
     pub request_id: String,
 }
-record!(ShellCancelUserRequestedRequest[] { Field request_id "requestId" });
+record!(ShellCancelUserRequestedRequest {
+    Field request_id "requestId",
+});
+
 impl ShellCancelUserRequestedRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -19,6 +22,7 @@ impl ShellCancelUserRequestedRequest {
         }
     }
 }
+
 /// Command-scoped GitHub credential injection for the shell commands an agent runs.
 ///
 /// Each channel is opt-in and independent, and injection is scoped to the individual command
@@ -58,7 +62,11 @@ pub struct ShellCredentials {
     /// to one host by construction. Default: false (opt-in).
     pub gh: Option<bool>,
 }
-record!(ShellCredentials[] { Field git "git", Field gh "gh" });
+record!(ShellCredentials {
+    Field git "git",
+    Field gh "gh",
+});
+
 impl ShellCredentials {
     /// Sets [`git`](Self::git).
     #[inline]
@@ -73,6 +81,7 @@ impl ShellCredentials {
         self
     }
 }
+
 /// Shell command to run, with optional working directory and timeout in milliseconds. Spawn failures return an RPC error.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -86,10 +95,12 @@ pub struct ShellExecRequest {
     /// Timeout in milliseconds (default: 30000)
     pub timeout: Option<i64>,
 }
-record!(
-    ShellExecRequest[] { Field command "command", Field cwd "cwd", Field timeout
-    "timeout" }
-);
+record!(ShellExecRequest {
+    Field command "command",
+    Field cwd "cwd",
+    Field timeout "timeout",
+});
+
 impl ShellExecRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -113,6 +124,7 @@ impl ShellExecRequest {
         self
     }
 }
+
 /// Identifier of the spawned shell process, usable with shell.kill while the process is running.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -120,7 +132,10 @@ pub struct ShellExecResult {
     /// Identifier usable with shell.kill while the process is running
     pub process_id: String,
 }
-record!(ShellExecResult[] { Field process_id "processId" });
+record!(ShellExecResult {
+    Field process_id "processId",
+});
+
 /// User-requested shell command and cancellation handle.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -132,10 +147,11 @@ pub struct ShellExecuteUserRequestedRequest {
     /// Shell command to execute
     pub command: String,
 }
-record!(
-    ShellExecuteUserRequestedRequest[] { Field request_id "requestId", Field command
-    "command" }
-);
+record!(ShellExecuteUserRequestedRequest {
+    Field request_id "requestId",
+    Field command "command",
+});
+
 impl ShellExecuteUserRequestedRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -146,6 +162,7 @@ impl ShellExecuteUserRequestedRequest {
         }
     }
 }
+
 /// Parameters of shell.exit.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -155,9 +172,11 @@ pub struct ShellExitNotification {
     /// Exit code of the command; 1 when it was killed or timed out.
     pub exit_code: i64,
 }
-record!(
-    ShellExitNotification[] { Field process_id "processId", Field exit_code "exitCode" }
-);
+record!(ShellExitNotification {
+    Field process_id "processId",
+    Field exit_code "exitCode",
+});
+
 /// Controls automatic non-interactive profile loading where supported. Explicit initScripts are unaffected.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -169,7 +188,11 @@ pub enum ShellInitProfile {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ShellInitProfile { None "none", NonInteractive "non-interactive" });
+string_enum!(ShellInitProfile {
+    None "none",
+    NonInteractive "non-interactive",
+});
+
 /// A host-provided script sourced before each built-in shell command when its shell target matches the active shell.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -179,7 +202,11 @@ pub struct ShellInitScript {
     /// Built-in shell that may source this script.
     pub shell: ShellInitScriptShell,
 }
-record!(ShellInitScript[] { Field path "path", Field shell "shell" });
+record!(ShellInitScript {
+    Field path "path",
+    Field shell "shell",
+});
+
 impl ShellInitScript {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -187,6 +214,7 @@ impl ShellInitScript {
         Self { path: path.into(), shell }
     }
 }
+
 /// Supported built-in shells for initialization scripts.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -198,7 +226,11 @@ pub enum ShellInitScriptShell {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ShellInitScriptShell { Bash "bash", Powershell "powershell" });
+string_enum!(ShellInitScriptShell {
+    Bash "bash",
+    Powershell "powershell",
+});
+
 /// Identifier of a process previously returned by "shell.exec" and the signal to send.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -210,7 +242,11 @@ pub struct ShellKillRequest {
     /// Signal to send (default: SIGTERM)
     pub signal: Option<ShellKillSignal>,
 }
-record!(ShellKillRequest[] { Field process_id "processId", Field signal "signal" });
+record!(ShellKillRequest {
+    Field process_id "processId",
+    Field signal "signal",
+});
+
 impl ShellKillRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -227,6 +263,7 @@ impl ShellKillRequest {
         self
     }
 }
+
 /// Indicates whether the signal was delivered; false if the process was unknown or already exited.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -234,7 +271,10 @@ pub struct ShellKillResult {
     /// Whether the signal was sent successfully
     pub killed: bool,
 }
-record!(ShellKillResult[] { Field killed "killed" });
+record!(ShellKillResult {
+    Field killed "killed",
+});
+
 /// Signal to send (default: SIGTERM)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -248,7 +288,12 @@ pub enum ShellKillSignal {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ShellKillSignal { Sigterm "SIGTERM", Sigkill "SIGKILL", Sigint "SIGINT" });
+string_enum!(ShellKillSignal {
+    Sigterm "SIGTERM",
+    Sigkill "SIGKILL",
+    Sigint "SIGINT",
+});
+
 /// Per-session settings for built-in shell tools.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -272,10 +317,13 @@ pub struct ShellOptions {
     /// Command-scoped GitHub credential injection for shell commands.
     pub credentials: Option<ShellCredentials>,
 }
-record!(
-    ShellOptions[] { Field init_profile "initProfile", Field init_scripts "initScripts",
-    Field process_flags "processFlags", Field credentials "credentials" }
-);
+record!(ShellOptions {
+    Field init_profile "initProfile",
+    Field init_scripts "initScripts",
+    Field process_flags "processFlags",
+    Field credentials "credentials",
+});
+
 impl ShellOptions {
     /// Sets [`init_profile`](Self::init_profile).
     #[inline]
@@ -302,6 +350,7 @@ impl ShellOptions {
         self
     }
 }
+
 /// Parameters of shell.output.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -313,10 +362,12 @@ pub struct ShellOutputNotification {
     /// The text, with invalid UTF-8 replaced.
     pub data: String,
 }
-record!(
-    ShellOutputNotification[] { Field process_id "processId", Field stream "stream",
-    Field data "data" }
-);
+record!(ShellOutputNotification {
+    Field process_id "processId",
+    Field stream "stream",
+    Field data "data",
+});
+
 /// Stream a piece of shell output comes from.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -328,4 +379,7 @@ pub enum ShellOutputStream {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(ShellOutputStream { Stdout "stdout", Stderr "stderr" });
+string_enum!(ShellOutputStream {
+    Stdout "stdout",
+    Stderr "stderr",
+});

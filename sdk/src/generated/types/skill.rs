@@ -5,6 +5,7 @@ use super::{
     CatalogNegotiationRefusedError, CatalogNetworkFailureError,
     InstallationCatalogueIdentity,
 };
+
 /// Skill metadata available to a session, with name, description, source, enabled/invocable state, path, plugin, and argument hint.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -28,12 +29,18 @@ pub struct Skill {
     /// Optional freeform hint describing the skill's expected arguments, from the `argument-hint` frontmatter field
     pub argument_hint: Option<String>,
 }
-record!(
-    Skill[] { Field name "name", Field command_name "commandName", Field description
-    "description", Field source "source", Field user_invocable "userInvocable", Field
-    enabled "enabled", Field path "path", Field plugin_name "pluginName", Field
-    argument_hint "argumentHint" }
-);
+record!(Skill {
+    Field name "name",
+    Field command_name "commandName",
+    Field description "description",
+    Field source "source",
+    Field user_invocable "userInvocable",
+    Field enabled "enabled",
+    Field path "path",
+    Field plugin_name "pluginName",
+    Field argument_hint "argumentHint",
+});
+
 /// Applies exactly one retained verified Skill installation plan.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -45,10 +52,12 @@ pub struct SkillApplyInstallRequest {
     /// Same existing selected session as planning.
     pub policy_session_id: String,
 }
-record!(
-    SkillApplyInstallRequest[] { Field contract "contract", Field plan_handle
-    "planHandle", Field policy_session_id "policySessionId" }
-);
+record!(SkillApplyInstallRequest {
+    Field contract "contract",
+    Field plan_handle "planHandle",
+    Field policy_session_id "policySessionId",
+});
+
 impl SkillApplyInstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -64,6 +73,7 @@ impl SkillApplyInstallRequest {
         }
     }
 }
+
 /// One-use application of the exact retained Skill removal plan.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -75,10 +85,12 @@ pub struct SkillApplyUninstallRequest {
     /// Same existing selected session as removal preparation.
     pub policy_session_id: String,
 }
-record!(
-    SkillApplyUninstallRequest[] { Field contract "contract", Field plan_handle
-    "planHandle", Field policy_session_id "policySessionId" }
-);
+record!(SkillApplyUninstallRequest {
+    Field contract "contract",
+    Field plan_handle "planHandle",
+    Field policy_session_id "policySessionId",
+});
+
 impl SkillApplyUninstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -94,6 +106,7 @@ impl SkillApplyUninstallRequest {
         }
     }
 }
+
 /// Exact skill context delivered to the model during a tool phase. This is not a user submission or another skill invocation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -105,10 +118,12 @@ pub struct SkillContextDeliveredData {
     /// Interaction that delivered this context, when known
     pub interaction_id: Option<String>,
 }
-record!(
-    SkillContextDeliveredData[] { Field content "content", Field source "source", Field
-    interaction_id "interactionId" }
-);
+record!(SkillContextDeliveredData {
+    Field content "content",
+    Field source "source",
+    Field interaction_id "interactionId",
+});
+
 /// Internal durable receipt that reconstructs exact model-visible skill context from earlier session content.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -124,10 +139,14 @@ pub struct SkillContextDeliveredRefData {
     /// Interaction that delivered this context, when known
     pub interaction_id: Option<String>,
 }
-record!(
-    SkillContextDeliveredRefData[] { Field content_id "contentId", Field prefix "prefix",
-    Field suffix "suffix", Field source "source", Field interaction_id "interactionId" }
-);
+record!(SkillContextDeliveredRefData {
+    Field content_id "contentId",
+    Field prefix "prefix",
+    Field suffix "suffix",
+    Field source "source",
+    Field interaction_id "interactionId",
+});
+
 /// Canonical directory where skills can be discovered or created, with scope, preference, and optional project path.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -141,10 +160,13 @@ pub struct SkillDiscoveryPath {
     /// The input project path this directory was derived from (only for project scope)
     pub project_path: Option<String>,
 }
-record!(
-    SkillDiscoveryPath[] { Field path "path", Field scope "scope", Field
-    preferred_for_creation "preferredForCreation", Field project_path "projectPath" }
-);
+record!(SkillDiscoveryPath {
+    Field path "path",
+    Field scope "scope",
+    Field preferred_for_creation "preferredForCreation",
+    Field project_path "projectPath",
+});
+
 /// Canonical locations where skills can be created so the runtime will recognize them.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -152,7 +174,10 @@ pub struct SkillDiscoveryPathList {
     /// Canonical skill create/discovery directories, in priority order
     pub paths: Vec<SkillDiscoveryPath>,
 }
-record!(SkillDiscoveryPathList[] { Field paths "paths" });
+record!(SkillDiscoveryPathList {
+    Field paths "paths",
+});
+
 /// Which tier this directory belongs to
 #[derive(Clone)]
 #[non_exhaustive]
@@ -168,10 +193,13 @@ pub enum SkillDiscoveryScope {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SkillDiscoveryScope { Project "project", PersonalCopilot "personal-copilot",
-    PersonalAgents "personal-agents", Custom "custom" }
-);
+string_enum!(SkillDiscoveryScope {
+    Project "project",
+    PersonalCopilot "personal-copilot",
+    PersonalAgents "personal-agents",
+    Custom "custom",
+});
+
 /// A computed Skill install plan. Nothing has been applied.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -185,10 +213,13 @@ pub struct SkillInstallPlan {
     /// Safe review to present before applying the plan.
     pub review: SkillInstallationReview,
 }
-record!(
-    SkillInstallPlan[] { Field plan_handle "planHandle", Field operation_id
-    "operationId", Field expires_at "expiresAt", Field review "review" }
-);
+record!(SkillInstallPlan {
+    Field plan_handle "planHandle",
+    Field operation_id "operationId",
+    Field expires_at "expiresAt",
+    Field review "review",
+});
+
 /// Bounded refusal categories for verified Skill installation management.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -262,24 +293,42 @@ pub enum SkillInstallationFailureReason {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SkillInstallationFailureReason { FeatureDisabled "feature-disabled", InvalidRequest
-    "invalid-request", OperationLimit "operation-limit", Cancelled "cancelled",
-    ConfirmationUnavailable "confirmation-unavailable", ConfirmationInvalid
-    "confirmation-invalid", PolicyContextUnavailable "policy-context-unavailable",
-    PolicyChanged "policy-changed", ResourceNotFound "resource-not-found", PlanExpired
-    "plan-expired", PlanReplayed "plan-replayed", ForeignRuntime "foreign-runtime",
-    WrongKind "wrong-kind", SearchMismatch "search-mismatch", Expired "expired",
-    InvalidCandidate "invalid-candidate", DescriptorUnavailable "descriptor-unavailable",
-    DescriptorInvalid "descriptor-invalid", EntrypointUnavailable
-    "entrypoint-unavailable", InvalidSkill "invalid-skill", PayloadUnavailable
-    "payload-unavailable", PayloadMismatch "payload-mismatch", SourceRateLimited
-    "source-rate-limited", NoCredential "no-credential", CredentialRejected
-    "credential-rejected", SourceChanged "source-changed", LifecycleUnavailable
-    "lifecycle-unavailable", RecoveryRequired "recovery-required", ReviewTooLarge
-    "review-too-large", Busy "busy", AlreadyInstalled "already-installed",
-    ConfigurationModified "configuration-modified", WriteFailed "write-failed" }
-);
+string_enum!(SkillInstallationFailureReason {
+    FeatureDisabled "feature-disabled",
+    InvalidRequest "invalid-request",
+    OperationLimit "operation-limit",
+    Cancelled "cancelled",
+    ConfirmationUnavailable "confirmation-unavailable",
+    ConfirmationInvalid "confirmation-invalid",
+    PolicyContextUnavailable "policy-context-unavailable",
+    PolicyChanged "policy-changed",
+    ResourceNotFound "resource-not-found",
+    PlanExpired "plan-expired",
+    PlanReplayed "plan-replayed",
+    ForeignRuntime "foreign-runtime",
+    WrongKind "wrong-kind",
+    SearchMismatch "search-mismatch",
+    Expired "expired",
+    InvalidCandidate "invalid-candidate",
+    DescriptorUnavailable "descriptor-unavailable",
+    DescriptorInvalid "descriptor-invalid",
+    EntrypointUnavailable "entrypoint-unavailable",
+    InvalidSkill "invalid-skill",
+    PayloadUnavailable "payload-unavailable",
+    PayloadMismatch "payload-mismatch",
+    SourceRateLimited "source-rate-limited",
+    NoCredential "no-credential",
+    CredentialRejected "credential-rejected",
+    SourceChanged "source-changed",
+    LifecycleUnavailable "lifecycle-unavailable",
+    RecoveryRequired "recovery-required",
+    ReviewTooLarge "review-too-large",
+    Busy "busy",
+    AlreadyInstalled "already-installed",
+    ConfigurationModified "configuration-modified",
+    WriteFailed "write-failed",
+});
+
 /// One reviewed Skill file.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -295,10 +344,14 @@ pub struct SkillInstallationFileReview {
     /// SHA-256 digest of the exact file bytes.
     pub digest: String,
 }
-record!(
-    SkillInstallationFileReview[] { Field path "path", Field size_bytes "sizeBytes",
-    Field media_type "mediaType", Field executable "executable", Field digest "digest" }
-);
+record!(SkillInstallationFileReview {
+    Field path "path",
+    Field size_bytes "sizeBytes",
+    Field media_type "mediaType",
+    Field executable "executable",
+    Field digest "digest",
+});
+
 /// A user-facing personal Skill installation location without absolute host paths.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -312,11 +365,13 @@ pub struct SkillInstallationLocation {
     /// Diagnostics-only absolute host path. Hosts must not display it by default.
     pub diagnostics_absolute_path: Option<String>,
 }
-record!(
-    SkillInstallationLocation[] { Field scope "scope", Field relative_path
-    "relativePath", Field display_label "displayLabel", Field diagnostics_absolute_path
-    "diagnosticsAbsolutePath" }
-);
+record!(SkillInstallationLocation {
+    Field scope "scope",
+    Field relative_path "relativePath",
+    Field display_label "displayLabel",
+    Field diagnostics_absolute_path "diagnosticsAbsolutePath",
+});
+
 /// Management outcome for verified Skill inventory, planning and removal.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -342,12 +397,18 @@ pub enum SkillInstallationManagementOutcome {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    SkillInstallationManagementOutcome "kind" { RecoveryRequired "recovery-required",
-    InstallPlanned "install-planned", Listed "listed", Recovered "recovered", RolledBack
-    "rolled-back", UninstallPlanned "uninstall-planned", Operation "operation",
-    EnabledChanged "enabled-changed", Refused "refused" }
-);
+tagged!(SkillInstallationManagementOutcome "kind" {
+    RecoveryRequired "recovery-required",
+    InstallPlanned "install-planned",
+    Listed "listed",
+    Recovered "recovered",
+    RolledBack "rolled-back",
+    UninstallPlanned "uninstall-planned",
+    Operation "operation",
+    EnabledChanged "enabled-changed",
+    Refused "refused",
+});
+
 /// Enablement changed and the selected session was reconciled.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -357,10 +418,11 @@ pub struct SkillInstallationManagementOutcomeEnabledChanged {
     /// Safe reload or reconciliation diagnostics.
     pub diagnostics: Vec<String>,
 }
-record!(
-    SkillInstallationManagementOutcomeEnabledChanged["kind" "enabled-changed"] { Field
-    installation "installation", Field diagnostics "diagnostics" }
-);
+record!(SkillInstallationManagementOutcomeEnabledChanged ["kind" "enabled-changed"] {
+    Field installation "installation",
+    Field diagnostics "diagnostics",
+});
+
 /// A verified Skill installation plan was prepared.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -368,10 +430,10 @@ pub struct SkillInstallationManagementOutcomeInstallPlanned {
     /// Prepared install plan.
     pub plan: SkillInstallPlan,
 }
-record!(
-    SkillInstallationManagementOutcomeInstallPlanned["kind" "install-planned"] { Field
-    plan "plan" }
-);
+record!(SkillInstallationManagementOutcomeInstallPlanned ["kind" "install-planned"] {
+    Field plan "plan",
+});
+
 /// Owned Skill installations were listed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -379,10 +441,10 @@ pub struct SkillInstallationManagementOutcomeListed {
     /// Owned Skill installation summaries.
     pub installations: Vec<SkillInstallationSummary>,
 }
-record!(
-    SkillInstallationManagementOutcomeListed["kind" "listed"] { Field installations
-    "installations" }
-);
+record!(SkillInstallationManagementOutcomeListed ["kind" "listed"] {
+    Field installations "installations",
+});
+
 /// Original-connection operation snapshot.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -390,10 +452,10 @@ pub struct SkillInstallationManagementOutcomeOperation {
     /// Operation status.
     pub operation: SkillInstallationOperationStatus,
 }
-record!(
-    SkillInstallationManagementOutcomeOperation["kind" "operation"] { Field operation
-    "operation" }
-);
+record!(SkillInstallationManagementOutcomeOperation ["kind" "operation"] {
+    Field operation "operation",
+});
+
 /// Recovery completed and inventory was inspected.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -401,17 +463,16 @@ pub struct SkillInstallationManagementOutcomeRecovered {
     /// Owned Skill installation summaries after recovery.
     pub installations: Vec<SkillInstallationSummary>,
 }
-record!(
-    SkillInstallationManagementOutcomeRecovered["kind" "recovered"] { Field installations
-    "installations" }
-);
+record!(SkillInstallationManagementOutcomeRecovered ["kind" "recovered"] {
+    Field installations "installations",
+});
+
 /// Already-confirmed durable work must be reconciled before new mutations or inventory.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SkillInstallationManagementOutcomeRecoveryRequired {}
-record!(
-    SkillInstallationManagementOutcomeRecoveryRequired["kind" "recovery-required"] {}
-);
+record!(SkillInstallationManagementOutcomeRecoveryRequired ["kind" "recovery-required"] {});
+
 /// The management request was refused.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -421,10 +482,11 @@ pub struct SkillInstallationManagementOutcomeRefused {
     /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited.
     pub retry_after_seconds: Option<i64>,
 }
-record!(
-    SkillInstallationManagementOutcomeRefused["kind" "refused"] { Field reason "reason",
-    Field retry_after_seconds "retryAfterSeconds" }
-);
+record!(SkillInstallationManagementOutcomeRefused ["kind" "refused"] {
+    Field reason "reason",
+    Field retry_after_seconds "retryAfterSeconds",
+});
+
 /// Interrupted work was safely compensated and the pending marker was cleared.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -434,10 +496,11 @@ pub struct SkillInstallationManagementOutcomeRolledBack {
     /// Original operation identity.
     pub operation_id: String,
 }
-record!(
-    SkillInstallationManagementOutcomeRolledBack["kind" "rolled-back"] { Field reason
-    "reason", Field operation_id "operation_id" }
-);
+record!(SkillInstallationManagementOutcomeRolledBack ["kind" "rolled-back"] {
+    Field reason "reason",
+    Field operation_id "operation_id",
+});
+
 /// An owned Skill uninstall plan was prepared.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -445,10 +508,10 @@ pub struct SkillInstallationManagementOutcomeUninstallPlanned {
     /// Prepared uninstall plan.
     pub plan: SkillUninstallPlan,
 }
-record!(
-    SkillInstallationManagementOutcomeUninstallPlanned["kind" "uninstall-planned"] {
-    Field plan "plan" }
-);
+record!(SkillInstallationManagementOutcomeUninstallPlanned ["kind" "uninstall-planned"] {
+    Field plan "plan",
+});
+
 /// Skill installation management result with the honoured contract, or a typed refusal.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -464,11 +527,13 @@ pub enum SkillInstallationManagementResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    SkillInstallationManagementResult "kind" { Outcome "outcome", NegotiationRefused
-    "negotiation-refused", InvalidRequest "invalid-request", NetworkFailure
-    "network-failure" }
-);
+tagged!(SkillInstallationManagementResult "kind" {
+    Outcome "outcome",
+    NegotiationRefused "negotiation-refused",
+    InvalidRequest "invalid-request",
+    NetworkFailure "network-failure",
+});
+
 /// `SkillInstallationManagementResult: Outcome` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -480,10 +545,11 @@ pub struct SkillInstallationManagementResultOutcome {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    SkillInstallationManagementResultOutcome["kind" "outcome"] { Field outcome "outcome",
-    Field negotiated "negotiated" } rest["kind", "outcome", "negotiated"]
-);
+record!(SkillInstallationManagementResultOutcome ["kind" "outcome"] {
+    Field outcome "outcome",
+    Field negotiated "negotiated",
+} rest);
+
 /// Existing-operation control. A new session selector is deliberately not accepted.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -493,10 +559,11 @@ pub struct SkillInstallationOperationRequest {
     /// Exact runtime-issued operation ID on the original connection.
     pub operation_id: String,
 }
-record!(
-    SkillInstallationOperationRequest[] { Field contract "contract", Field operation_id
-    "operationId" }
-);
+record!(SkillInstallationOperationRequest {
+    Field contract "contract",
+    Field operation_id "operationId",
+});
+
 impl SkillInstallationOperationRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -510,6 +577,7 @@ impl SkillInstallationOperationRequest {
         }
     }
 }
+
 /// Status snapshot from the original connection, independent of new-work account availability.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -529,11 +597,15 @@ pub enum SkillInstallationOperationStatus {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    SkillInstallationOperationStatus "phase" { Preparing "preparing", Prepared
-    "prepared", AwaitingConfirmation "awaiting-confirmation", Revalidating
-    "revalidating", Applying "applying", Completed "completed" }
-);
+tagged!(SkillInstallationOperationStatus "phase" {
+    Preparing "preparing",
+    Prepared "prepared",
+    AwaitingConfirmation "awaiting-confirmation",
+    Revalidating "revalidating",
+    Applying "applying",
+    Completed "completed",
+});
+
 /// Original operation progress discriminator.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -543,10 +615,11 @@ pub struct SkillInstallationOperationStatusApplying {
     /// Whether cancellation has been requested; already-started effects require recovery.
     pub cancellation_requested: bool,
 }
-record!(
-    SkillInstallationOperationStatusApplying["phase" "applying"] { Field operation_id
-    "operationId", Field cancellation_requested "cancellationRequested" }
-);
+record!(SkillInstallationOperationStatusApplying ["phase" "applying"] {
+    Field operation_id "operationId",
+    Field cancellation_requested "cancellationRequested",
+});
+
 /// Original operation progress discriminator.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -556,11 +629,11 @@ pub struct SkillInstallationOperationStatusAwaitingConfirmation {
     /// Whether cancellation has been requested.
     pub cancellation_requested: bool,
 }
-record!(
-    SkillInstallationOperationStatusAwaitingConfirmation["phase" "awaiting-confirmation"]
-    { Field operation_id "operationId", Field cancellation_requested
-    "cancellationRequested" }
-);
+record!(SkillInstallationOperationStatusAwaitingConfirmation ["phase" "awaiting-confirmation"] {
+    Field operation_id "operationId",
+    Field cancellation_requested "cancellationRequested",
+});
+
 /// Original operation progress discriminator.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -572,11 +645,12 @@ pub struct SkillInstallationOperationStatusCompleted {
     /// Immutable terminal receipt.
     pub outcome: SkillInstallationOutcome,
 }
-record!(
-    SkillInstallationOperationStatusCompleted["phase" "completed"] { Field operation_id
-    "operationId", Field cancellation_requested "cancellationRequested", Field outcome
-    "outcome" }
-);
+record!(SkillInstallationOperationStatusCompleted ["phase" "completed"] {
+    Field operation_id "operationId",
+    Field cancellation_requested "cancellationRequested",
+    Field outcome "outcome",
+});
+
 /// Original operation progress discriminator.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -586,10 +660,11 @@ pub struct SkillInstallationOperationStatusPrepared {
     /// Whether cancellation has been requested.
     pub cancellation_requested: bool,
 }
-record!(
-    SkillInstallationOperationStatusPrepared["phase" "prepared"] { Field operation_id
-    "operationId", Field cancellation_requested "cancellationRequested" }
-);
+record!(SkillInstallationOperationStatusPrepared ["phase" "prepared"] {
+    Field operation_id "operationId",
+    Field cancellation_requested "cancellationRequested",
+});
+
 /// Original operation progress discriminator.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -599,10 +674,11 @@ pub struct SkillInstallationOperationStatusPreparing {
     /// Whether cancellation has been requested.
     pub cancellation_requested: bool,
 }
-record!(
-    SkillInstallationOperationStatusPreparing["phase" "preparing"] { Field operation_id
-    "operationId", Field cancellation_requested "cancellationRequested" }
-);
+record!(SkillInstallationOperationStatusPreparing ["phase" "preparing"] {
+    Field operation_id "operationId",
+    Field cancellation_requested "cancellationRequested",
+});
+
 /// Original operation progress discriminator.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -612,10 +688,11 @@ pub struct SkillInstallationOperationStatusRevalidating {
     /// Whether cancellation has been requested.
     pub cancellation_requested: bool,
 }
-record!(
-    SkillInstallationOperationStatusRevalidating["phase" "revalidating"] { Field
-    operation_id "operationId", Field cancellation_requested "cancellationRequested" }
-);
+record!(SkillInstallationOperationStatusRevalidating ["phase" "revalidating"] {
+    Field operation_id "operationId",
+    Field cancellation_requested "cancellationRequested",
+});
+
 /// Terminal verified Skill mutation result.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -637,11 +714,16 @@ pub enum SkillInstallationOutcome {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    SkillInstallationOutcome "kind" { Installed "installed", Uninstalled "uninstalled",
-    RolledBack "rolled-back", RecoveryRequired "recovery-required", Declined "declined",
-    Cancelled "cancelled", Refused "refused" }
-);
+tagged!(SkillInstallationOutcome "kind" {
+    Installed "installed",
+    Uninstalled "uninstalled",
+    RolledBack "rolled-back",
+    RecoveryRequired "recovery-required",
+    Declined "declined",
+    Cancelled "cancelled",
+    Refused "refused",
+});
+
 /// The operation was cancelled before a terminal mutation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -649,10 +731,10 @@ pub struct SkillInstallationOutcomeCancelled {
     /// Original operation identity.
     pub operation_id: String,
 }
-record!(
-    SkillInstallationOutcomeCancelled["kind" "cancelled"] { Field operation_id
-    "operationId" }
-);
+record!(SkillInstallationOutcomeCancelled ["kind" "cancelled"] {
+    Field operation_id "operationId",
+});
+
 /// The user declined the confirmation request.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -660,10 +742,10 @@ pub struct SkillInstallationOutcomeDeclined {
     /// Original operation identity.
     pub operation_id: String,
 }
-record!(
-    SkillInstallationOutcomeDeclined["kind" "declined"] { Field operation_id
-    "operationId" }
-);
+record!(SkillInstallationOutcomeDeclined ["kind" "declined"] {
+    Field operation_id "operationId",
+});
+
 /// The verified Skill was installed disabled.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -671,10 +753,10 @@ pub struct SkillInstallationOutcomeInstalled {
     /// Durable installed Skill summary.
     pub installation: SkillInstallationSummary,
 }
-record!(
-    SkillInstallationOutcomeInstalled["kind" "installed"] { Field installation
-    "installation" }
-);
+record!(SkillInstallationOutcomeInstalled ["kind" "installed"] {
+    Field installation "installation",
+});
+
 /// A write may have completed. Recover and inspect durable state before retrying.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -682,10 +764,10 @@ pub struct SkillInstallationOutcomeRecoveryRequired {
     /// Operation whose durable result must be recovered and inspected.
     pub operation_id: String,
 }
-record!(
-    SkillInstallationOutcomeRecoveryRequired["kind" "recovery-required"] { Field
-    operation_id "operationId" }
-);
+record!(SkillInstallationOutcomeRecoveryRequired ["kind" "recovery-required"] {
+    Field operation_id "operationId",
+});
+
 /// The operation was refused without applying changes.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -697,10 +779,12 @@ pub struct SkillInstallationOutcomeRefused {
     /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited.
     pub retry_after_seconds: Option<i64>,
 }
-record!(
-    SkillInstallationOutcomeRefused["kind" "refused"] { Field reason "reason", Field
-    operation_id "operationId", Field retry_after_seconds "retryAfterSeconds" }
-);
+record!(SkillInstallationOutcomeRefused ["kind" "refused"] {
+    Field reason "reason",
+    Field operation_id "operationId",
+    Field retry_after_seconds "retryAfterSeconds",
+});
+
 /// The durable transaction was aborted or fully compensated.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -710,10 +794,11 @@ pub struct SkillInstallationOutcomeRolledBack {
     /// Original operation identity.
     pub operation_id: String,
 }
-record!(
-    SkillInstallationOutcomeRolledBack["kind" "rolled-back"] { Field reason "reason",
-    Field operation_id "operationId" }
-);
+record!(SkillInstallationOutcomeRolledBack ["kind" "rolled-back"] {
+    Field reason "reason",
+    Field operation_id "operationId",
+});
+
 /// The owned Skill was removed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -723,10 +808,11 @@ pub struct SkillInstallationOutcomeUninstalled {
     /// Original removal operation identity.
     pub operation_id: String,
 }
-record!(
-    SkillInstallationOutcomeUninstalled["kind" "uninstalled"] { Field installation_id
-    "installationId", Field operation_id "operationId" }
-);
+record!(SkillInstallationOutcomeUninstalled ["kind" "uninstalled"] {
+    Field installation_id "installationId",
+    Field operation_id "operationId",
+});
+
 /// Owned Skill state observed from files and receipts.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -740,10 +826,12 @@ pub enum SkillInstallationOwnershipState {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SkillInstallationOwnershipState { Intact "intact", Modified "modified",
-    RecoveryRequired "recovery-required" }
-);
+string_enum!(SkillInstallationOwnershipState {
+    Intact "intact",
+    Modified "modified",
+    RecoveryRequired "recovery-required",
+});
+
 /// Skill installation result with the honoured contract, or a typed request/negotiation refusal.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -759,11 +847,13 @@ pub enum SkillInstallationResult {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    SkillInstallationResult "kind" { Outcome "outcome", NegotiationRefused
-    "negotiation-refused", InvalidRequest "invalid-request", NetworkFailure
-    "network-failure" }
-);
+tagged!(SkillInstallationResult "kind" {
+    Outcome "outcome",
+    NegotiationRefused "negotiation-refused",
+    InvalidRequest "invalid-request",
+    NetworkFailure "network-failure",
+});
+
 /// `SkillInstallationResult: Outcome` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -775,10 +865,11 @@ pub struct SkillInstallationResultOutcome {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    SkillInstallationResultOutcome["kind" "outcome"] { Field outcome "outcome", Field
-    negotiated "negotiated" } rest["kind", "outcome", "negotiated"]
-);
+record!(SkillInstallationResultOutcome ["kind" "outcome"] {
+    Field outcome "outcome",
+    Field negotiated "negotiated",
+} rest);
+
 /// Safe verified Skill review fields. No raw credential, candidate handle or plan handle.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -790,7 +881,11 @@ pub enum SkillInstallationReview {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(SkillInstallationReview "action" { Install "install", Uninstall "uninstall" });
+tagged!(SkillInstallationReview "action" {
+    Install "install",
+    Uninstall "uninstall",
+});
+
 /// Review for installing a verified Skill.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -817,13 +912,19 @@ pub struct SkillInstallationReviewInstall {
     /// when this exceeds 262144 UTF-8 bytes; it is never truncated.
     pub entrypoint_content: String,
 }
-record!(
-    SkillInstallationReviewInstall["action" "install"] { Field name "name", Field
-    description "description", Field catalogue "catalogue", Field source "source", Field
-    target "target", Field installs_disabled "installsDisabled", Field files "files",
-    Field total_bytes "totalBytes", Field entrypoint_path "entrypointPath", Field
-    entrypoint_content "entrypointContent" }
-);
+record!(SkillInstallationReviewInstall ["action" "install"] {
+    Field name "name",
+    Field description "description",
+    Field catalogue "catalogue",
+    Field source "source",
+    Field target "target",
+    Field installs_disabled "installsDisabled",
+    Field files "files",
+    Field total_bytes "totalBytes",
+    Field entrypoint_path "entrypointPath",
+    Field entrypoint_content "entrypointContent",
+});
+
 /// Review for uninstalling an owned verified Skill.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -839,11 +940,14 @@ pub struct SkillInstallationReviewUninstall {
     /// Catalogue identity retained at install time.
     pub catalogue: InstallationCatalogueIdentity,
 }
-record!(
-    SkillInstallationReviewUninstall["action" "uninstall"] { Field installation
-    "installation", Field files_modified "filesModified", Field files "files", Field
-    total_bytes "totalBytes", Field catalogue "catalogue" }
-);
+record!(SkillInstallationReviewUninstall ["action" "uninstall"] {
+    Field installation "installation",
+    Field files_modified "filesModified",
+    Field files "files",
+    Field total_bytes "totalBytes",
+    Field catalogue "catalogue",
+});
+
 /// `SkillInstallationScope` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -853,7 +957,10 @@ pub enum SkillInstallationScope {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(SkillInstallationScope { Personal "personal" });
+string_enum!(SkillInstallationScope {
+    Personal "personal",
+});
+
 /// Bound-session observation after reconciling persisted enablement.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -869,10 +976,13 @@ pub enum SkillInstallationSessionState {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SkillInstallationSessionState { LoadedEnabled "loaded-enabled", LoadedDisabled
-    "loaded-disabled", NotLoaded "not-loaded", Unknown "unknown" }
-);
+string_enum!(SkillInstallationSessionState {
+    LoadedEnabled "loaded-enabled",
+    LoadedDisabled "loaded-disabled",
+    NotLoaded "not-loaded",
+    Unknown "unknown",
+});
+
 /// Source identity retained from Agent Finder and the pinned GitHub descriptor.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -894,12 +1004,17 @@ pub struct SkillInstallationSource {
     /// Digest of the descriptor's bundle manifest.
     pub bundle_digest: String,
 }
-record!(
-    SkillInstallationSource[] { Field resource_id "resourceId", Field catalog_revision_id
-    "catalogRevisionId", Field repository_id "repositoryId", Field repository
-    "repository", Field revision "revision", Field root "root", Field descriptor_digest
-    "descriptorDigest", Field bundle_digest "bundleDigest" }
-);
+record!(SkillInstallationSource {
+    Field resource_id "resourceId",
+    Field catalog_revision_id "catalogRevisionId",
+    Field repository_id "repositoryId",
+    Field repository "repository",
+    Field revision "revision",
+    Field root "root",
+    Field descriptor_digest "descriptorDigest",
+    Field bundle_digest "bundleDigest",
+});
+
 /// Durable verified Skill ownership summary.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -925,13 +1040,19 @@ pub struct SkillInstallationSummary {
     /// Ownership state observed from files and receipts.
     pub ownership_state: SkillInstallationOwnershipState,
 }
-record!(
-    SkillInstallationSummary[] { Field installation_id "installationId", Field
-    operation_id "operationId", Field name "name", Field target "target", Field
-    configured_enabled "configuredEnabled", Field session_state "sessionState", Field
-    source "source", Field catalogue "catalogue", Field installed_at "installedAt", Field
-    ownership_state "ownershipState" }
-);
+record!(SkillInstallationSummary {
+    Field installation_id "installationId",
+    Field operation_id "operationId",
+    Field name "name",
+    Field target "target",
+    Field configured_enabled "configuredEnabled",
+    Field session_state "sessionState",
+    Field source "source",
+    Field catalogue "catalogue",
+    Field installed_at "installedAt",
+    Field ownership_state "ownershipState",
+});
+
 /// Inventory request under an explicitly selected existing session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -941,10 +1062,11 @@ pub struct SkillInstallationsRequest {
     /// Existing selected local session on this connection.
     pub policy_session_id: String,
 }
-record!(
-    SkillInstallationsRequest[] { Field contract "contract", Field policy_session_id
-    "policySessionId" }
-);
+record!(SkillInstallationsRequest {
+    Field contract "contract",
+    Field policy_session_id "policySessionId",
+});
+
 impl SkillInstallationsRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -958,6 +1080,7 @@ impl SkillInstallationsRequest {
         }
     }
 }
+
 /// Skill invocation details including content, allowed tools, and plugin metadata
 #[derive(Clone)]
 #[non_exhaustive]
@@ -987,13 +1110,21 @@ pub struct SkillInvokedData {
     /// What triggered the skill invocation: `user-invoked` (explicit user action, such as via a slash command or UI affordance), `agent-invoked` (agent requested the skill), or `context-load` (loaded as part of another context, such as preloading skills configured on a custom agent or subagent)
     pub trigger: Option<SkillInvokedTrigger>,
 }
-record!(
-    SkillInvokedData[] { Field name "name", Field invoked_at_turn "invokedAtTurn", Field
-    model "model", Field path "path", Field content "content", Field allowed_tools
-    "allowedTools", Field disable_model_invocation "disableModelInvocation", Field source
-    "source", Field plugin_name "pluginName", Field plugin_version "pluginVersion", Field
-    description "description", Field trigger "trigger" }
-);
+record!(SkillInvokedData {
+    Field name "name",
+    Field invoked_at_turn "invokedAtTurn",
+    Field model "model",
+    Field path "path",
+    Field content "content",
+    Field allowed_tools "allowedTools",
+    Field disable_model_invocation "disableModelInvocation",
+    Field source "source",
+    Field plugin_name "pluginName",
+    Field plugin_version "pluginVersion",
+    Field description "description",
+    Field trigger "trigger",
+});
+
 /// Internal durable skill invocation receipt whose content resolves from an earlier inline skill event in the same session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1025,14 +1156,22 @@ pub struct SkillInvokedRefData {
     /// What triggered the skill invocation
     pub trigger: Option<SkillInvokedTrigger>,
 }
-record!(
-    SkillInvokedRefData[] { Field name "name", Field invoked_at_turn "invokedAtTurn",
-    Field model "model", Field path "path", Field content_id "contentId", Field
-    content_length "contentLength", Field allowed_tools "allowedTools", Field
-    disable_model_invocation "disableModelInvocation", Field source "source", Field
-    plugin_name "pluginName", Field plugin_version "pluginVersion", Field description
-    "description", Field trigger "trigger" }
-);
+record!(SkillInvokedRefData {
+    Field name "name",
+    Field invoked_at_turn "invokedAtTurn",
+    Field model "model",
+    Field path "path",
+    Field content_id "contentId",
+    Field content_length "contentLength",
+    Field allowed_tools "allowedTools",
+    Field disable_model_invocation "disableModelInvocation",
+    Field source "source",
+    Field plugin_name "pluginName",
+    Field plugin_version "pluginVersion",
+    Field description "description",
+    Field trigger "trigger",
+});
+
 /// What triggered the skill invocation: `user-invoked` (explicit user action, such as via a slash command or UI affordance), `agent-invoked` (agent requested the skill), or `context-load` (loaded as part of another context, such as preloading skills configured on a custom agent or subagent)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1046,10 +1185,12 @@ pub enum SkillInvokedTrigger {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SkillInvokedTrigger { UserInvoked "user-invoked", AgentInvoked "agent-invoked",
-    ContextLoad "context-load" }
-);
+string_enum!(SkillInvokedTrigger {
+    UserInvoked "user-invoked",
+    AgentInvoked "agent-invoked",
+    ContextLoad "context-load",
+});
+
 /// Skills available to the session, with their enabled state.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1057,7 +1198,10 @@ pub struct SkillList {
     /// Available skills
     pub skills: Vec<Skill>,
 }
-record!(SkillList[] { Field skills "skills" });
+record!(SkillList {
+    Field skills "skills",
+});
+
 /// Side-effect-free planning of one verified Agent Finder Skill candidate.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1069,10 +1213,12 @@ pub struct SkillPlanInstallRequest {
     /// Existing local session attached to this connection.
     pub policy_session_id: String,
 }
-record!(
-    SkillPlanInstallRequest[] { Field contract "contract", Field candidate_handle
-    "candidateHandle", Field policy_session_id "policySessionId" }
-);
+record!(SkillPlanInstallRequest {
+    Field contract "contract",
+    Field candidate_handle "candidateHandle",
+    Field policy_session_id "policySessionId",
+});
+
 impl SkillPlanInstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1088,6 +1234,7 @@ impl SkillPlanInstallRequest {
         }
     }
 }
+
 /// Read-only preparation of one owned Skill removal under fresh selected-session authority.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1099,10 +1246,12 @@ pub struct SkillPlanUninstallRequest {
     /// Existing selected local session on this connection.
     pub policy_session_id: String,
 }
-record!(
-    SkillPlanUninstallRequest[] { Field contract "contract", Field installation_id
-    "installationId", Field policy_session_id "policySessionId" }
-);
+record!(SkillPlanUninstallRequest {
+    Field contract "contract",
+    Field installation_id "installationId",
+    Field policy_session_id "policySessionId",
+});
+
 impl SkillPlanUninstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1118,6 +1267,7 @@ impl SkillPlanUninstallRequest {
         }
     }
 }
+
 /// Authoritative catalog metadata for one SDK-provided skill. The skill's SKILL.md text is fetched separately and lazily.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1135,12 +1285,15 @@ pub struct SkillProviderDescriptor {
     /// Absolute path to the folder that holds the skill's supporting files (scripts, references, templates, assets), in the session's path conventions: the host OS for local disk, or the registered SessionFs conventions. When the skill is activated the runtime lists the folder's files for the model through the session's filesystem, with the same rules as a file-based skill's folder; it never reads or copies them. On local disk the folder becomes a read-only skill root, like a configured skill directory. It is not shown in skill catalogs.
     pub directory: Option<String>,
 }
-record!(
-    SkillProviderDescriptor[] { Field name "name", Field description "description", Field
-    user_invocable "userInvocable", Field disable_model_invocation
-    "disableModelInvocation", Field argument_hint "argumentHint", Field directory
-    "directory" }
-);
+record!(SkillProviderDescriptor {
+    Field name "name",
+    Field description "description",
+    Field user_invocable "userInvocable",
+    Field disable_model_invocation "disableModelInvocation",
+    Field argument_hint "argumentHint",
+    Field directory "directory",
+});
+
 impl SkillProviderDescriptor {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1179,6 +1332,7 @@ impl SkillProviderDescriptor {
         self
     }
 }
+
 /// Catalog metadata returned by an SDK session's skill provider. Catalogs are limited to 1024 descriptors and 1 MiB of aggregate metadata.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1188,7 +1342,10 @@ pub struct SkillProviderListResult {
     /// Skill descriptors in provider order. Invocation names must be unique under case-insensitive comparison.
     pub skills: Vec<SkillProviderDescriptor>,
 }
-record!(SkillProviderListResult[] { Field skills "skills" });
+record!(SkillProviderListResult {
+    Field skills "skills",
+});
+
 impl SkillProviderListResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1196,6 +1353,7 @@ impl SkillProviderListResult {
         Self { skills }
     }
 }
+
 /// Identifies one SDK-provided skill by invocation name.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1205,7 +1363,10 @@ pub struct SkillProviderReadRequest {
     /// Invocation name of the skill to read.
     pub name: String,
 }
-record!(SkillProviderReadRequest[] { Field name "name" });
+record!(SkillProviderReadRequest {
+    Field name "name",
+});
+
 /// SKILL.md content returned by an SDK session's skill provider. YAML frontmatter is optional: fields it omits come from the catalog descriptor, fields it declares must match the descriptor, and `allowed-tools` is read only from frontmatter. Supporting files come from the descriptor's `directory`.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1215,7 +1376,10 @@ pub struct SkillProviderReadResult {
     /// SKILL.md text, with or without YAML frontmatter, or null when the provider has no skill with the requested name. The runtime enforces a 1 MiB UTF-8 byte limit.
     pub markdown: Option<String>,
 }
-record!(SkillProviderReadResult[] { Nullable markdown "markdown" });
+record!(SkillProviderReadResult {
+    Nullable markdown "markdown",
+});
+
 impl SkillProviderReadResult {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1223,6 +1387,7 @@ impl SkillProviderReadResult {
         Self { markdown }
     }
 }
+
 /// Persisted enablement update for one owned Skill installation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1236,11 +1401,13 @@ pub struct SkillSetEnabledRequest {
     /// Existing selected local session to reconcile after persistence.
     pub policy_session_id: String,
 }
-record!(
-    SkillSetEnabledRequest[] { Field contract "contract", Field installation_id
-    "installationId", Field enabled "enabled", Field policy_session_id "policySessionId"
-    }
-);
+record!(SkillSetEnabledRequest {
+    Field contract "contract",
+    Field installation_id "installationId",
+    Field enabled "enabled",
+    Field policy_session_id "policySessionId",
+});
+
 impl SkillSetEnabledRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1258,6 +1425,7 @@ impl SkillSetEnabledRequest {
         }
     }
 }
+
 /// Source location type (e.g., project, personal-copilot, plugin, builtin, sdk)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1281,11 +1449,17 @@ pub enum SkillSource {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    SkillSource { Project "project", Inherited "inherited", PersonalCopilot
-    "personal-copilot", PersonalAgents "personal-agents", Plugin "plugin", Custom
-    "custom", Builtin "builtin", Sdk "sdk" }
-);
+string_enum!(SkillSource {
+    Project "project",
+    Inherited "inherited",
+    PersonalCopilot "personal-copilot",
+    PersonalAgents "personal-agents",
+    Plugin "plugin",
+    Custom "custom",
+    Builtin "builtin",
+    Sdk "sdk",
+});
+
 /// A computed Skill uninstall plan. Nothing has been removed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1301,8 +1475,10 @@ pub struct SkillUninstallPlan {
     /// Safe review to present before applying removal.
     pub review: SkillInstallationReview,
 }
-record!(
-    SkillUninstallPlan[] { Field plan_handle "planHandle", Field operation_id
-    "operationId", Field expires_at "expiresAt", Field installation "installation", Field
-    review "review" }
-);
+record!(SkillUninstallPlan {
+    Field plan_handle "planHandle",
+    Field operation_id "operationId",
+    Field expires_at "expiresAt",
+    Field installation "installation",
+    Field review "review",
+});

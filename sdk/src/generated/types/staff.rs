@@ -13,10 +13,12 @@ pub enum StaffLogLevelMigrationStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    StaffLogLevelMigrationStatus { Ineligible "ineligible", Current "current", Refreshed
-    "refreshed" }
-);
+string_enum!(StaffLogLevelMigrationStatus {
+    Ineligible "ineligible",
+    Current "current",
+    Refreshed "refreshed",
+});
+
 /// What the one-time staff update-channel migration did.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -34,8 +36,10 @@ pub enum StaffUpdateChannelMigrationStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    StaffUpdateChannelMigrationStatus { Ineligible "ineligible", Current "current",
-    Migrated "migrated", Completed "completed", ExcludedExperimental
-    "excluded-experimental" }
-);
+string_enum!(StaffUpdateChannelMigrationStatus {
+    Ineligible "ineligible",
+    Current "current",
+    Migrated "migrated",
+    Completed "completed",
+    ExcludedExperimental "excluded-experimental",
+});

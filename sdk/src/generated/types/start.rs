@@ -4,6 +4,7 @@ use super::{
     AutoTier, ContextTier, GitHubMcpToolConfig, ReasoningSummary, SessionLimitsConfig,
     Verbosity, WorkingDirectoryContext,
 };
+
 /// Session initialization metadata including context and configuration
 #[derive(Clone)]
 #[non_exhaustive]
@@ -53,17 +54,27 @@ pub struct StartData {
     /// When set, identifies a parent session whose context this session continues — e.g., a detached headless rem-agent run launched on the parent's interactive shutdown. Telemetry from this session is reported under the parent's session_id.
     pub detached_from_spawning_parent_session_id: Option<String>,
 }
-record!(
-    StartData[] { Field session_id "sessionId", Field version "version", Field producer
-    "producer", Field copilot_version "copilotVersion", Field start_time "startTime",
-    Field selected_model "selectedModel", Field provider_id "providerId", Field
-    reasoning_effort "reasoningEffort", Field reasoning_effort_model
-    "reasoningEffortModel", Field reasoning_effort_managed "reasoningEffortManaged",
-    Field reasoning_summary "reasoningSummary", Field verbosity "verbosity", Field
-    context_tier "contextTier", Field context_tier_managed "contextTierManaged", Field
-    auto_tier "autoTier", Field auto_tier_managed "autoTierManaged", Field session_limits
-    "sessionLimits", Field context "context", Field github_mcp_tool_config
-    "githubMcpToolConfig", Field already_in_use "alreadyInUse", Field remote_steerable
-    "remoteSteerable", Field detached_from_spawning_parent_session_id
-    "detachedFromSpawningParentSessionId" }
-);
+record!(StartData {
+    Field session_id "sessionId",
+    Field version "version",
+    Field producer "producer",
+    Field copilot_version "copilotVersion",
+    Field start_time "startTime",
+    Field selected_model "selectedModel",
+    Field provider_id "providerId",
+    Field reasoning_effort "reasoningEffort",
+    Field reasoning_effort_model "reasoningEffortModel",
+    Field reasoning_effort_managed "reasoningEffortManaged",
+    Field reasoning_summary "reasoningSummary",
+    Field verbosity "verbosity",
+    Field context_tier "contextTier",
+    Field context_tier_managed "contextTierManaged",
+    Field auto_tier "autoTier",
+    Field auto_tier_managed "autoTierManaged",
+    Field session_limits "sessionLimits",
+    Field context "context",
+    Field github_mcp_tool_config "githubMcpToolConfig",
+    Field already_in_use "alreadyInUse",
+    Field remote_steerable "remoteSteerable",
+    Field detached_from_spawning_parent_session_id "detachedFromSpawningParentSessionId",
+});

@@ -11,4 +11,7 @@ pub enum StopHookDecision {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(StopHookDecision { Block "block", Allow "allow" });
+string_enum!(StopHookDecision {
+    Block "block",
+    Allow "allow",
+});

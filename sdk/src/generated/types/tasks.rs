@@ -3,6 +3,7 @@
 use super::{
     TaskClientInfo, TaskClientUpdate, TaskInfo, TaskProgress, TaskShellOutputExit,
 };
+
 /// Identifier of the background task to cancel.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -12,7 +13,10 @@ pub struct TasksCancelRequest {
     /// Task identifier
     pub id: String,
 }
-record!(TasksCancelRequest[] { Field id "id" });
+record!(TasksCancelRequest {
+    Field id "id",
+});
+
 impl TasksCancelRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -20,6 +24,7 @@ impl TasksCancelRequest {
         Self { id: id.into() }
     }
 }
+
 /// Indicates whether the background task was successfully cancelled.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -27,7 +32,10 @@ pub struct TasksCancelResult {
     /// Whether the task was successfully cancelled
     pub cancelled: bool,
 }
-record!(TasksCancelResult[] { Field cancelled "cancelled" });
+record!(TasksCancelResult {
+    Field cancelled "cancelled",
+});
+
 /// The first sync-waiting task that can currently be promoted to background mode.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -35,7 +43,10 @@ pub struct TasksGetCurrentPromotableResult {
     /// The first sync-waiting task (agent first, then shell) that can currently be promoted to background mode. Omitted if no such task exists. The returned task is guaranteed to have executionMode='sync' and canPromoteToBackground=true at the time of the call.
     pub task: Option<TaskInfo>,
 }
-record!(TasksGetCurrentPromotableResult[] { Field task "task" });
+record!(TasksGetCurrentPromotableResult {
+    Field task "task",
+});
+
 /// Identifier of the background task to fetch progress for.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -45,7 +56,10 @@ pub struct TasksGetProgressRequest {
     /// Task identifier (agent ID or shell ID)
     pub id: String,
 }
-record!(TasksGetProgressRequest[] { Field id "id" });
+record!(TasksGetProgressRequest {
+    Field id "id",
+});
+
 impl TasksGetProgressRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -53,6 +67,7 @@ impl TasksGetProgressRequest {
         Self { id: id.into() }
     }
 }
+
 /// Progress information for the task, or null when no task with that ID is tracked.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -60,7 +75,10 @@ pub struct TasksGetProgressResult {
     /// Progress information for the task, discriminated by type. Returns null when no task with this ID is currently tracked.
     pub progress: TaskProgress,
 }
-record!(TasksGetProgressResult[] { Nullable progress "progress" });
+record!(TasksGetProgressResult {
+    Nullable progress "progress",
+});
+
 /// The promoted task as it now exists in background mode, omitted if no promotable task was waiting.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -68,7 +86,10 @@ pub struct TasksPromoteCurrentToBackgroundResult {
     /// The promoted task as it now exists in background mode, omitted if no promotable task was waiting. Atomic operation: avoids the race window of getCurrentPromotable + promoteToBackground.
     pub task: Option<TaskInfo>,
 }
-record!(TasksPromoteCurrentToBackgroundResult[] { Field task "task" });
+record!(TasksPromoteCurrentToBackgroundResult {
+    Field task "task",
+});
+
 /// Identifier of the task to promote to background mode.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -78,7 +99,10 @@ pub struct TasksPromoteToBackgroundRequest {
     /// Task identifier
     pub id: String,
 }
-record!(TasksPromoteToBackgroundRequest[] { Field id "id" });
+record!(TasksPromoteToBackgroundRequest {
+    Field id "id",
+});
+
 impl TasksPromoteToBackgroundRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -86,6 +110,7 @@ impl TasksPromoteToBackgroundRequest {
         Self { id: id.into() }
     }
 }
+
 /// Indicates whether the task was successfully promoted to background mode.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -93,7 +118,10 @@ pub struct TasksPromoteToBackgroundResult {
     /// Whether the task was successfully promoted to background mode
     pub promoted: bool,
 }
-record!(TasksPromoteToBackgroundResult[] { Field promoted "promoted" });
+record!(TasksPromoteToBackgroundResult {
+    Field promoted "promoted",
+});
+
 /// Detached shell task to read output from, with an optional cursor and long-poll wait. waitMs defaults to zero (maximum 30000).
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -107,10 +135,12 @@ pub struct TasksReadOutputRequest {
     /// Milliseconds to wait for new output, or for the shell to finish, when the cursor is already at the end of the available output. 0 (default) returns immediately. Capped at 30000ms.
     pub wait_ms: Option<i64>,
 }
-record!(
-    TasksReadOutputRequest[] { Field id "id", Field cursor "cursor", Field wait_ms
-    "waitMs" }
-);
+record!(TasksReadOutputRequest {
+    Field id "id",
+    Field cursor "cursor",
+    Field wait_ms "waitMs",
+});
+
 impl TasksReadOutputRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -134,6 +164,7 @@ impl TasksReadOutputRequest {
         self
     }
 }
+
 /// Output a detached shell task wrote after the request cursor, with the cursor for the next read.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -145,15 +176,18 @@ pub struct TasksReadOutputResult {
     /// Present once the shell has finished and this read reaches the end of its output. Later reads with the returned cursor return no new text and the same exit details.
     pub exit: Option<TaskShellOutputExit>,
 }
-record!(
-    TasksReadOutputResult[] { Field text "text", Field cursor "cursor", Field exit "exit"
-    }
-);
+record!(TasksReadOutputResult {
+    Field text "text",
+    Field cursor "cursor",
+    Field exit "exit",
+});
+
 /// Refresh metadata for any detached background shells the runtime knows about. Use after a long pause to pick up exit/output state for shells running outside the agent loop.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksRefreshResult {}
-record!(TasksRefreshResult[] {});
+record!(TasksRefreshResult {});
+
 /// Registers or reclaims a client-owned task.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -171,11 +205,14 @@ pub struct TasksRegisterRequest {
     /// Expected current sequence for idempotent registration or orphan reclaim
     pub expected_sequence: Option<i64>,
 }
-record!(
-    TasksRegisterRequest["type" "client"] { Field client_task_id "clientTaskId", Field
-    description "description", Field display_name "displayName", Field cancellable
-    "cancellable", Field expected_sequence "expectedSequence" }
-);
+record!(TasksRegisterRequest ["type" "client"] {
+    Field client_task_id "clientTaskId",
+    Field description "description",
+    Field display_name "displayName",
+    Field cancellable "cancellable",
+    Field expected_sequence "expectedSequence",
+});
+
 impl TasksRegisterRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -205,6 +242,7 @@ impl TasksRegisterRequest {
         self
     }
 }
+
 /// Result of registering or reclaiming a client-owned task.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -216,10 +254,12 @@ pub struct TasksRegisterResult {
     /// True only when this invocation reclaimed an orphaned task
     pub reclaimed: bool,
 }
-record!(
-    TasksRegisterResult[] { Field task "task", Field created "created", Field reclaimed
-    "reclaimed" }
-);
+record!(TasksRegisterResult {
+    Field task "task",
+    Field created "created",
+    Field reclaimed "reclaimed",
+});
+
 /// Identifier of the completed or cancelled task to remove from tracking.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -229,7 +269,10 @@ pub struct TasksRemoveRequest {
     /// Task identifier
     pub id: String,
 }
-record!(TasksRemoveRequest[] { Field id "id" });
+record!(TasksRemoveRequest {
+    Field id "id",
+});
+
 impl TasksRemoveRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -237,6 +280,7 @@ impl TasksRemoveRequest {
         Self { id: id.into() }
     }
 }
+
 /// Indicates whether the task was removed. False when the task does not exist or is still running/idle.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -244,7 +288,10 @@ pub struct TasksRemoveResult {
     /// Whether the task was removed. Returns false if the task does not exist or is still running/idle (cancel it first).
     pub removed: bool,
 }
-record!(TasksRemoveResult[] { Field removed "removed" });
+record!(TasksRemoveResult {
+    Field removed "removed",
+});
+
 /// Identifier of the target agent task, message content, and optional sender agent ID.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -258,10 +305,12 @@ pub struct TasksSendMessageRequest {
     /// Agent ID of the sender, if sent on behalf of another agent
     pub from_agent_id: Option<String>,
 }
-record!(
-    TasksSendMessageRequest[] { Field id "id", Field message "message", Field
-    from_agent_id "fromAgentId" }
-);
+record!(TasksSendMessageRequest {
+    Field id "id",
+    Field message "message",
+    Field from_agent_id "fromAgentId",
+});
+
 impl TasksSendMessageRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -279,6 +328,7 @@ impl TasksSendMessageRequest {
         self
     }
 }
+
 /// Indicates whether the message was delivered, with an error message when delivery failed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -288,7 +338,11 @@ pub struct TasksSendMessageResult {
     /// Error message if delivery failed
     pub error: Option<String>,
 }
-record!(TasksSendMessageResult[] { Field sent "sent", Field error "error" });
+record!(TasksSendMessageResult {
+    Field sent "sent",
+    Field error "error",
+});
+
 /// Agent type, prompt, name, and optional description and model override for the new task.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -306,10 +360,14 @@ pub struct TasksStartAgentRequest {
     /// Optional model override
     pub model: Option<String>,
 }
-record!(
-    TasksStartAgentRequest[] { Field agent_type "agentType", Field prompt "prompt", Field
-    name "name", Field description "description", Field model "model" }
-);
+record!(TasksStartAgentRequest {
+    Field agent_type "agentType",
+    Field prompt "prompt",
+    Field name "name",
+    Field description "description",
+    Field model "model",
+});
+
 impl TasksStartAgentRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -339,6 +397,7 @@ impl TasksStartAgentRequest {
         self
     }
 }
+
 /// Identifier assigned to the newly started background agent task.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -346,7 +405,10 @@ pub struct TasksStartAgentResult {
     /// Generated agent ID for the background task
     pub agent_id: String,
 }
-record!(TasksStartAgentResult[] { Field agent_id "agentId" });
+record!(TasksStartAgentResult {
+    Field agent_id "agentId",
+});
+
 /// Updates a client-owned task.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -360,10 +422,12 @@ pub struct TasksUpdateRequest {
     /// Progress or terminal update payload
     pub update: TaskClientUpdate,
 }
-record!(
-    TasksUpdateRequest[] { Field id "id", Field sequence "sequence", Field update
-    "update" }
-);
+record!(TasksUpdateRequest {
+    Field id "id",
+    Field sequence "sequence",
+    Field update "update",
+});
+
 impl TasksUpdateRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -375,6 +439,7 @@ impl TasksUpdateRequest {
         }
     }
 }
+
 /// Result of publishing a client-owned task update.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -386,12 +451,14 @@ pub struct TasksUpdateResult {
     /// Whether this invocation repeated the latest accepted update
     pub duplicate: bool,
 }
-record!(
-    TasksUpdateResult[] { Field task "task", Field applied "applied", Field duplicate
-    "duplicate" }
-);
+record!(TasksUpdateResult {
+    Field task "task",
+    Field applied "applied",
+    Field duplicate "duplicate",
+});
+
 /// Wait until all in-flight background tasks (agents + shells) and any follow-up turns scheduled by their completions have settled. Returns when the runtime is fully drained or after an internal timeout (default 10 minutes; configurable via COPILOT_TASK_WAIT_TIMEOUT_SECONDS).
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksWaitForPendingResult {}
-record!(TasksWaitForPendingResult[] {});
+record!(TasksWaitForPendingResult {});

@@ -9,7 +9,10 @@ pub struct TelemetrySetFeatureOverridesRequest {
     /// Override key/value pairs to attach to subsequent telemetry events from this session. Replaces any previously-set overrides.
     pub features: std::collections::BTreeMap<String, String>,
 }
-record!(TelemetrySetFeatureOverridesRequest[] { Field features "features" });
+record!(TelemetrySetFeatureOverridesRequest {
+    Field features "features",
+});
+
 impl TelemetrySetFeatureOverridesRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]

@@ -7,4 +7,6 @@ pub struct TitleChangedData {
     /// The new display title for the session
     pub title: String,
 }
-record!(TitleChangedData[] { Field title "title" });
+record!(TitleChangedData {
+    Field title "title",
+});

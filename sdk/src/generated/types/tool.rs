@@ -8,6 +8,7 @@ use super::{
     PersistedBinaryResult, ProtocolExternalToolDefer, ProtocolExternalToolNamespace,
     RemediationAction, TaskCompletionDecision, UsageAccountingIdentity,
 };
+
 /// A tool that this client implements. The CLI announces it to the model and reports its calls with `external_tool.requested` events. It has the members of ProtocolExternalToolDefinition plus `namespacedName` and `instructions`, which are accepted by session.create and session.resume.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -37,13 +38,21 @@ pub struct ToolDeclaration {
     /// Group of related tools shown to models that support tool namespaces. Absent by default.
     pub namespace: Option<ProtocolExternalToolNamespace>,
 }
-record!(
-    ToolDeclaration[] { Field name "name", Field namespaced_name "namespacedName", Field
-    title "title", Field description "description", Field instructions "instructions",
-    Field parameters "parameters", Field overrides_built_in_tool "overridesBuiltInTool",
-    Field skip_permission "skipPermission", Field is_terminal "isTerminal", Field defer
-    "defer", Field metadata "metadata", Field namespace "namespace" }
-);
+record!(ToolDeclaration {
+    Field name "name",
+    Field namespaced_name "namespacedName",
+    Field title "title",
+    Field description "description",
+    Field instructions "instructions",
+    Field parameters "parameters",
+    Field overrides_built_in_tool "overridesBuiltInTool",
+    Field skip_permission "skipPermission",
+    Field is_terminal "isTerminal",
+    Field defer "defer",
+    Field metadata "metadata",
+    Field namespace "namespace",
+});
+
 impl ToolDeclaration {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -130,6 +139,7 @@ impl ToolDeclaration {
         self
     }
 }
+
 /// A content block within a tool result, which may be text, terminal output, image, audio, or a resource
 #[derive(Clone)]
 #[non_exhaustive]
@@ -151,11 +161,16 @@ pub enum ToolExecutionCompleteContent {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    ToolExecutionCompleteContent "type" { Text "text", Terminal "terminal", ShellExit
-    "shell_exit", Image "image", Audio "audio", ResourceLink "resource_link", Resource
-    "resource" }
-);
+tagged!(ToolExecutionCompleteContent "type" {
+    Text "text",
+    Terminal "terminal",
+    ShellExit "shell_exit",
+    Image "image",
+    Audio "audio",
+    ResourceLink "resource_link",
+    Resource "resource",
+});
+
 /// Audio content block with base64-encoded data
 #[derive(Clone)]
 #[non_exhaustive]
@@ -165,10 +180,11 @@ pub struct ToolExecutionCompleteContentAudio {
     /// MIME type of the audio (e.g., audio/wav, audio/mpeg)
     pub mime_type: String,
 }
-record!(
-    ToolExecutionCompleteContentAudio["type" "audio"] { Field data "data", Field
-    mime_type "mimeType" }
-);
+record!(ToolExecutionCompleteContentAudio ["type" "audio"] {
+    Field data "data",
+    Field mime_type "mimeType",
+});
+
 /// Image content block with base64-encoded data
 #[derive(Clone)]
 #[non_exhaustive]
@@ -178,10 +194,11 @@ pub struct ToolExecutionCompleteContentImage {
     /// MIME type of the image (e.g., image/png, image/jpeg)
     pub mime_type: String,
 }
-record!(
-    ToolExecutionCompleteContentImage["type" "image"] { Field data "data", Field
-    mime_type "mimeType" }
-);
+record!(ToolExecutionCompleteContentImage ["type" "image"] {
+    Field data "data",
+    Field mime_type "mimeType",
+});
+
 /// Embedded resource content block with inline text or binary data
 #[derive(Clone)]
 #[non_exhaustive]
@@ -189,9 +206,10 @@ pub struct ToolExecutionCompleteContentResource {
     /// The embedded resource contents, either text or base64-encoded binary
     pub resource: ToolExecutionCompleteContentResourceDetails,
 }
-record!(
-    ToolExecutionCompleteContentResource["type" "resource"] { Field resource "resource" }
-);
+record!(ToolExecutionCompleteContentResource ["type" "resource"] {
+    Field resource "resource",
+});
+
 /// The embedded resource contents, either text or base64-encoded binary
 #[derive(Clone)]
 #[non_exhaustive]
@@ -203,10 +221,11 @@ pub enum ToolExecutionCompleteContentResourceDetails {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-untagged!(
-    ToolExecutionCompleteContentResourceDetails { EmbeddedTextResourceContents
-    is_object["text"], EmbeddedBlobResourceContents is_object["blob"] }
-);
+untagged!(ToolExecutionCompleteContentResourceDetails {
+    EmbeddedTextResourceContents is_object ["text"],
+    EmbeddedBlobResourceContents is_object ["blob"],
+});
+
 /// Resource link content block referencing an external resource
 #[derive(Clone)]
 #[non_exhaustive]
@@ -226,11 +245,16 @@ pub struct ToolExecutionCompleteContentResourceLink {
     /// Size of the resource in bytes
     pub size: Option<i64>,
 }
-record!(
-    ToolExecutionCompleteContentResourceLink["type" "resource_link"] { Field icons
-    "icons", Field name "name", Field title "title", Field uri "uri", Field description
-    "description", Field mime_type "mimeType", Field size "size" }
-);
+record!(ToolExecutionCompleteContentResourceLink ["type" "resource_link"] {
+    Field icons "icons",
+    Field name "name",
+    Field title "title",
+    Field uri "uri",
+    Field description "description",
+    Field mime_type "mimeType",
+    Field size "size",
+});
+
 /// Icon image for a resource
 #[derive(Clone)]
 #[non_exhaustive]
@@ -244,10 +268,13 @@ pub struct ToolExecutionCompleteContentResourceLinkIcon {
     /// Theme variant this icon is intended for
     pub theme: Option<ToolExecutionCompleteContentResourceLinkIconTheme>,
 }
-record!(
-    ToolExecutionCompleteContentResourceLinkIcon[] { Field src "src", Field mime_type
-    "mimeType", Field sizes "sizes", Field theme "theme" }
-);
+record!(ToolExecutionCompleteContentResourceLinkIcon {
+    Field src "src",
+    Field mime_type "mimeType",
+    Field sizes "sizes",
+    Field theme "theme",
+});
+
 /// Theme variant this icon is intended for
 #[derive(Clone)]
 #[non_exhaustive]
@@ -259,9 +286,11 @@ pub enum ToolExecutionCompleteContentResourceLinkIconTheme {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ToolExecutionCompleteContentResourceLinkIconTheme { Light "light", Dark "dark" }
-);
+string_enum!(ToolExecutionCompleteContentResourceLinkIconTheme {
+    Light "light",
+    Dark "dark",
+});
+
 /// Shell command exit metadata with optional output preview
 #[derive(Clone)]
 #[non_exhaustive]
@@ -279,12 +308,15 @@ pub struct ToolExecutionCompleteContentShellExit {
     /// Path reported in the shell session's filesystem namespace when shell output exceeded the configured large-output threshold.
     pub output_file_path: Option<String>,
 }
-record!(
-    ToolExecutionCompleteContentShellExit["type" "shell_exit"] { Field shell_id
-    "shellId", Field exit_code "exitCode", Field cwd "cwd", Field output_preview
-    "outputPreview", Field output_truncated "outputTruncated", Field output_file_path
-    "outputFilePath" }
-);
+record!(ToolExecutionCompleteContentShellExit ["type" "shell_exit"] {
+    Field shell_id "shellId",
+    Field exit_code "exitCode",
+    Field cwd "cwd",
+    Field output_preview "outputPreview",
+    Field output_truncated "outputTruncated",
+    Field output_file_path "outputFilePath",
+});
+
 /// Deprecated for shell command exit metadata. Use ToolExecutionCompleteContentShellExit instead.
 #[deprecated]
 #[derive(Clone)]
@@ -297,10 +329,12 @@ pub struct ToolExecutionCompleteContentTerminal {
     /// Working directory where the command was executed
     pub cwd: Option<String>,
 }
-record!(
-    ToolExecutionCompleteContentTerminal["type" "terminal"] { Field text "text", Field
-    exit_code "exitCode", Field cwd "cwd" }
-);
+record!(ToolExecutionCompleteContentTerminal ["type" "terminal"] {
+    Field text "text",
+    Field exit_code "exitCode",
+    Field cwd "cwd",
+});
+
 /// Plain text content block
 #[derive(Clone)]
 #[non_exhaustive]
@@ -308,7 +342,10 @@ pub struct ToolExecutionCompleteContentText {
     /// The text content
     pub text: String,
 }
-record!(ToolExecutionCompleteContentText["type" "text"] { Field text "text" });
+record!(ToolExecutionCompleteContentText ["type" "text"] {
+    Field text "text",
+});
+
 /// Tool execution completion results including success status, detailed output, and error information
 #[derive(Clone)]
 #[non_exhaustive]
@@ -361,16 +398,27 @@ pub struct ToolExecutionCompleteData {
     /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
 }
-record!(
-    ToolExecutionCompleteData[] { Field tool_call_id "toolCallId", Field success
-    "success", Field model "model", Field tool_usage "toolUsage", Field mcp_meta
-    "mcpMeta", Field interaction_id "interactionId", Field rte "rte", Field
-    is_user_requested "isUserRequested", Field result "result", Field error "error",
-    Field tool_telemetry "toolTelemetry", Field turn_id "turnId", Field tool_description
-    "toolDescription", Field sandboxed "sandboxed", Field shell_execution
-    "shellExecution", Field file_edits "fileEdits", Field parent_tool_call_id
-    "parentToolCallId", Field fusion "fusion" }
-);
+record!(ToolExecutionCompleteData {
+    Field tool_call_id "toolCallId",
+    Field success "success",
+    Field model "model",
+    Field tool_usage "toolUsage",
+    Field mcp_meta "mcpMeta",
+    Field interaction_id "interactionId",
+    Field rte "rte",
+    Field is_user_requested "isUserRequested",
+    Field result "result",
+    Field error "error",
+    Field tool_telemetry "toolTelemetry",
+    Field turn_id "turnId",
+    Field tool_description "toolDescription",
+    Field sandboxed "sandboxed",
+    Field shell_execution "shellExecution",
+    Field file_edits "fileEdits",
+    Field parent_tool_call_id "parentToolCallId",
+    Field fusion "fusion",
+});
+
 /// Error details when the tool execution failed
 #[derive(Clone)]
 #[non_exhaustive]
@@ -382,10 +430,12 @@ pub struct ToolExecutionCompleteError {
     /// What the user must do to recover, when the runtime knows of an action. Set on sandbox policy denials, where `message` names the rule that blocked the call but never the client affordance that relaxes it.
     pub remediation: Option<RemediationAction>,
 }
-record!(
-    ToolExecutionCompleteError[] { Field message "message", Field code "code", Field
-    remediation "remediation" }
-);
+record!(ToolExecutionCompleteError {
+    Field message "message",
+    Field code "code",
+    Field remediation "remediation",
+});
+
 /// A file mutation that was actually committed by a built-in file editing tool.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -397,7 +447,11 @@ pub struct ToolExecutionCompleteFileEdit {
     /// Kind of mutation committed at this path.
     pub kind: ToolExecutionCompleteFileEditKind,
 }
-record!(ToolExecutionCompleteFileEdit[] { Field path "path", Field kind "kind" });
+record!(ToolExecutionCompleteFileEdit {
+    Field path "path",
+    Field kind "kind",
+});
+
 /// Kind of file mutation committed by a built-in editing tool.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -413,9 +467,12 @@ pub enum ToolExecutionCompleteFileEditKind {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ToolExecutionCompleteFileEditKind { Create "create", Edit "edit", Delete "delete" }
-);
+string_enum!(ToolExecutionCompleteFileEditKind {
+    Create "create",
+    Edit "edit",
+    Delete "delete",
+});
+
 /// Tool execution result on success
 #[derive(Clone)]
 #[non_exhaustive]
@@ -443,13 +500,17 @@ pub struct ToolExecutionCompleteResult {
     /// Experimental: it may change in any version of the CLI.
     pub mcp_meta: Option<serde_json::Value>,
 }
-record!(
-    ToolExecutionCompleteResult[] { Field content "content", Field detailed_content
-    "detailedContent", Field contents "contents", Field binary_results_for_llm
-    "binaryResultsForLlm", Field ui_resource "uiResource", Field structured_content
-    "structuredContent", Field citable_sources "citableSources", Field mcp_meta "mcpMeta"
-    }
-);
+record!(ToolExecutionCompleteResult {
+    Field content "content",
+    Field detailed_content "detailedContent",
+    Field contents "contents",
+    Field binary_results_for_llm "binaryResultsForLlm",
+    Field ui_resource "uiResource",
+    Field structured_content "structuredContent",
+    Field citable_sources "citableSources",
+    Field mcp_meta "mcpMeta",
+});
+
 /// Experimental shell completion facts retained independently of the full tool result.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -459,7 +520,10 @@ pub struct ToolExecutionCompleteShellExecution {
     /// Process exit code reported by the shell driver.
     pub exit_code: i64,
 }
-record!(ToolExecutionCompleteShellExecution[] { Field exit_code "exitCode" });
+record!(ToolExecutionCompleteShellExecution {
+    Field exit_code "exitCode",
+});
+
 /// Tool definition metadata, present for MCP tools with MCP Apps support
 #[derive(Clone)]
 #[non_exhaustive]
@@ -471,10 +535,12 @@ pub struct ToolExecutionCompleteToolDescription {
     /// MCP Apps metadata for UI resource association
     pub meta: Option<ToolExecutionCompleteToolDescriptionMeta>,
 }
-record!(
-    ToolExecutionCompleteToolDescription[] { Field name "name", Field description
-    "description", Field meta "_meta" }
-);
+record!(ToolExecutionCompleteToolDescription {
+    Field name "name",
+    Field description "description",
+    Field meta "_meta",
+});
+
 /// MCP Apps metadata for UI resource association
 #[derive(Clone)]
 #[non_exhaustive]
@@ -482,7 +548,10 @@ pub struct ToolExecutionCompleteToolDescriptionMeta {
     /// MCP Apps tool `_meta.ui` resource URI and visibility captured on `tool.execution_complete`.
     pub ui: Option<ToolExecutionCompleteToolDescriptionMetaUi>,
 }
-record!(ToolExecutionCompleteToolDescriptionMeta[] { Field ui "ui" });
+record!(ToolExecutionCompleteToolDescriptionMeta {
+    Field ui "ui",
+});
+
 /// MCP Apps tool `_meta.ui` resource URI and visibility captured on `tool.execution_complete`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -492,10 +561,11 @@ pub struct ToolExecutionCompleteToolDescriptionMetaUi {
     /// Who can access this tool
     pub visibility: Option<Vec<ToolExecutionCompleteToolDescriptionMetaUiVisibility>>,
 }
-record!(
-    ToolExecutionCompleteToolDescriptionMetaUi[] { Field resource_uri "resourceUri",
-    Field visibility "visibility" }
-);
+record!(ToolExecutionCompleteToolDescriptionMetaUi {
+    Field resource_uri "resourceUri",
+    Field visibility "visibility",
+});
+
 /// Allowed values for the `ToolExecutionCompleteToolDescriptionMetaUIVisibility` enumeration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -507,9 +577,11 @@ pub enum ToolExecutionCompleteToolDescriptionMetaUiVisibility {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ToolExecutionCompleteToolDescriptionMetaUiVisibility { Model "model", App "app" }
-);
+string_enum!(ToolExecutionCompleteToolDescriptionMetaUiVisibility {
+    Model "model",
+    App "app",
+});
+
 /// MCP Apps UI resource content for rendering in a sandboxed iframe
 #[derive(Clone)]
 #[non_exhaustive]
@@ -525,10 +597,14 @@ pub struct ToolExecutionCompleteUiResource {
     /// Resource-level UI metadata (CSP, permissions, visual preferences)
     pub meta: Option<ToolExecutionCompleteUiResourceMeta>,
 }
-record!(
-    ToolExecutionCompleteUiResource[] { Field uri "uri", Field mime_type "mimeType",
-    Field text "text", Field blob "blob", Field meta "_meta" }
-);
+record!(ToolExecutionCompleteUiResource {
+    Field uri "uri",
+    Field mime_type "mimeType",
+    Field text "text",
+    Field blob "blob",
+    Field meta "_meta",
+});
+
 /// Resource-level UI metadata (CSP, permissions, visual preferences)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -536,7 +612,10 @@ pub struct ToolExecutionCompleteUiResourceMeta {
     /// MCP Apps UI resource metadata for a completed tool result, including CSP, permissions, domain, and border preference.
     pub ui: Option<ToolExecutionCompleteUiResourceMetaUi>,
 }
-record!(ToolExecutionCompleteUiResourceMeta[] { Field ui "ui" });
+record!(ToolExecutionCompleteUiResourceMeta {
+    Field ui "ui",
+});
+
 /// MCP Apps UI resource metadata for a completed tool result, including CSP, permissions, domain, and border preference.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -550,10 +629,13 @@ pub struct ToolExecutionCompleteUiResourceMetaUi {
     /// Whether the host should render a border around the MCP Apps UI resource.
     pub prefers_border: Option<bool>,
 }
-record!(
-    ToolExecutionCompleteUiResourceMetaUi[] { Field csp "csp", Field permissions
-    "permissions", Field domain "domain", Field prefers_border "prefersBorder" }
-);
+record!(ToolExecutionCompleteUiResourceMetaUi {
+    Field csp "csp",
+    Field permissions "permissions",
+    Field domain "domain",
+    Field prefers_border "prefersBorder",
+});
+
 /// CSP domain allowlists for an MCP Apps UI resource, including connect, resource, frame, and base URI domains.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -567,11 +649,13 @@ pub struct ToolExecutionCompleteUiResourceMetaUiCsp {
     /// Domains the UI resource may use as document base URIs.
     pub base_uri_domains: Option<Vec<String>>,
 }
-record!(
-    ToolExecutionCompleteUiResourceMetaUiCsp[] { Field connect_domains "connectDomains",
-    Field resource_domains "resourceDomains", Field frame_domains "frameDomains", Field
-    base_uri_domains "baseUriDomains" }
-);
+record!(ToolExecutionCompleteUiResourceMetaUiCsp {
+    Field connect_domains "connectDomains",
+    Field resource_domains "resourceDomains",
+    Field frame_domains "frameDomains",
+    Field base_uri_domains "baseUriDomains",
+});
+
 /// Browser permission metadata for an MCP Apps UI resource, including camera, microphone, geolocation, and clipboard-write.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -587,11 +671,13 @@ pub struct ToolExecutionCompleteUiResourceMetaUiPermissions {
         ToolExecutionCompleteUiResourceMetaUiPermissionsClipboardWrite,
     >,
 }
-record!(
-    ToolExecutionCompleteUiResourceMetaUiPermissions[] { Field camera "camera", Field
-    microphone "microphone", Field geolocation "geolocation", Field clipboard_write
-    "clipboardWrite" }
-);
+record!(ToolExecutionCompleteUiResourceMetaUiPermissions {
+    Field camera "camera",
+    Field microphone "microphone",
+    Field geolocation "geolocation",
+    Field clipboard_write "clipboardWrite",
+});
+
 /// Marker object for camera permission on an MCP Apps UI resource.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -599,7 +685,8 @@ pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsCamera {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(ToolExecutionCompleteUiResourceMetaUiPermissionsCamera[] {} rest[]);
+record!(ToolExecutionCompleteUiResourceMetaUiPermissionsCamera {} rest);
+
 /// Marker object for clipboard-write permission on an MCP Apps UI resource.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -607,7 +694,8 @@ pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsClipboardWrite {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(ToolExecutionCompleteUiResourceMetaUiPermissionsClipboardWrite[] {} rest[]);
+record!(ToolExecutionCompleteUiResourceMetaUiPermissionsClipboardWrite {} rest);
+
 /// Marker object for geolocation permission on an MCP Apps UI resource.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -615,7 +703,8 @@ pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsGeolocation {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(ToolExecutionCompleteUiResourceMetaUiPermissionsGeolocation[] {} rest[]);
+record!(ToolExecutionCompleteUiResourceMetaUiPermissionsGeolocation {} rest);
+
 /// Marker object for microphone permission on an MCP Apps UI resource.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -623,7 +712,8 @@ pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsMicrophone {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(ToolExecutionCompleteUiResourceMetaUiPermissionsMicrophone[] {} rest[]);
+record!(ToolExecutionCompleteUiResourceMetaUiPermissionsMicrophone {} rest);
+
 /// Deprecated merged replacement snapshot of shell output. Use tool.shell_output for append-only, stream-tagged output instead.
 #[deprecated]
 #[derive(Clone)]
@@ -634,10 +724,11 @@ pub struct ToolExecutionPartialData {
     /// Merged replacement snapshot from the running shell, not an append-only chunk
     pub partial_output: String,
 }
-record!(
-    ToolExecutionPartialData[] { Field tool_call_id "toolCallId", Field partial_output
-    "partialOutput" }
-);
+record!(ToolExecutionPartialData {
+    Field tool_call_id "toolCallId",
+    Field partial_output "partialOutput",
+});
+
 /// Tool execution progress notification with status message
 #[derive(Clone)]
 #[non_exhaustive]
@@ -651,10 +742,12 @@ pub struct ToolExecutionProgressData {
     /// Experimental: it may change in any version of the CLI.
     pub structured_content: Option<serde_json::Value>,
 }
-record!(
-    ToolExecutionProgressData[] { Field tool_call_id "toolCallId", Field progress_message
-    "progressMessage", Field structured_content "structuredContent" }
-);
+record!(ToolExecutionProgressData {
+    Field tool_call_id "toolCallId",
+    Field progress_message "progressMessage",
+    Field structured_content "structuredContent",
+});
+
 /// Tool execution startup details including MCP server information when applicable
 #[derive(Clone)]
 #[non_exhaustive]
@@ -697,16 +790,26 @@ pub struct ToolExecutionStartData {
     /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
 }
-record!(
-    ToolExecutionStartData[] { Field tool_call_id "toolCallId", Field tool_name
-    "toolName", Field tool_title "toolTitle", Field arguments "arguments", Field
-    shell_tool_info "shellToolInfo", Field model "model", Field rte "rte", Field
-    mcp_server_name "mcpServerName", Field mcp_config_server_name "mcpConfigServerName",
-    Field mcp_tool_name "mcpToolName", Field mcp_transport "mcpTransport", Field
-    mcp_config_source "mcpConfigSource", Field turn_id "turnId", Field display_verbatim
-    "displayVerbatim", Field tool_description "toolDescription", Field
-    parent_tool_call_id "parentToolCallId", Field fusion "fusion" }
-);
+record!(ToolExecutionStartData {
+    Field tool_call_id "toolCallId",
+    Field tool_name "toolName",
+    Field tool_title "toolTitle",
+    Field arguments "arguments",
+    Field shell_tool_info "shellToolInfo",
+    Field model "model",
+    Field rte "rte",
+    Field mcp_server_name "mcpServerName",
+    Field mcp_config_server_name "mcpConfigServerName",
+    Field mcp_tool_name "mcpToolName",
+    Field mcp_transport "mcpTransport",
+    Field mcp_config_source "mcpConfigSource",
+    Field turn_id "turnId",
+    Field display_verbatim "displayVerbatim",
+    Field tool_description "toolDescription",
+    Field parent_tool_call_id "parentToolCallId",
+    Field fusion "fusion",
+});
+
 /// Shell-aware path hints for a shell tool's command, captured at start time so consumers can snapshot a file's pre-image before the tool runs.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -720,11 +823,12 @@ pub struct ToolExecutionStartShellToolInfo {
     /// Experimental: it may change in any version of the CLI.
     pub display_command: Option<String>,
 }
-record!(
-    ToolExecutionStartShellToolInfo[] { Field possible_paths "possiblePaths", Field
-    has_write_file_redirection "hasWriteFileRedirection", Field display_command
-    "displayCommand" }
-);
+record!(ToolExecutionStartShellToolInfo {
+    Field possible_paths "possiblePaths",
+    Field has_write_file_redirection "hasWriteFileRedirection",
+    Field display_command "displayCommand",
+});
+
 /// Tool definition metadata, present for MCP tools with MCP Apps support
 #[derive(Clone)]
 #[non_exhaustive]
@@ -736,10 +840,12 @@ pub struct ToolExecutionStartToolDescription {
     /// MCP Apps metadata for UI resource association
     pub meta: Option<ToolExecutionStartToolDescriptionMeta>,
 }
-record!(
-    ToolExecutionStartToolDescription[] { Field name "name", Field description
-    "description", Field meta "_meta" }
-);
+record!(ToolExecutionStartToolDescription {
+    Field name "name",
+    Field description "description",
+    Field meta "_meta",
+});
+
 /// MCP Apps metadata for UI resource association
 #[derive(Clone)]
 #[non_exhaustive]
@@ -747,7 +853,10 @@ pub struct ToolExecutionStartToolDescriptionMeta {
     /// MCP Apps tool `_meta.ui` resource URI and visibility captured on `tool.execution_start`.
     pub ui: Option<ToolExecutionStartToolDescriptionMetaUi>,
 }
-record!(ToolExecutionStartToolDescriptionMeta[] { Field ui "ui" });
+record!(ToolExecutionStartToolDescriptionMeta {
+    Field ui "ui",
+});
+
 /// MCP Apps tool `_meta.ui` resource URI and visibility captured on `tool.execution_start`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -757,10 +866,11 @@ pub struct ToolExecutionStartToolDescriptionMetaUi {
     /// Who can access this tool
     pub visibility: Option<Vec<ToolExecutionStartToolDescriptionMetaUiVisibility>>,
 }
-record!(
-    ToolExecutionStartToolDescriptionMetaUi[] { Field resource_uri "resourceUri", Field
-    visibility "visibility" }
-);
+record!(ToolExecutionStartToolDescriptionMetaUi {
+    Field resource_uri "resourceUri",
+    Field visibility "visibility",
+});
+
 /// Allowed values for the `ToolExecutionStartToolDescriptionMetaUIVisibility` enumeration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -772,9 +882,11 @@ pub enum ToolExecutionStartToolDescriptionMetaUiVisibility {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ToolExecutionStartToolDescriptionMetaUiVisibility { Model "model", App "app" }
-);
+string_enum!(ToolExecutionStartToolDescriptionMetaUiVisibility {
+    Model "model",
+    App "app",
+});
+
 /// Authoritative usage reported by a separately metered runtime-owned tool operation. May be present on a failed tool when the service reported usage before local result processing failed. Missing token counts or billing mean unavailable, not zero.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -806,14 +918,20 @@ pub struct ToolExecutionUsage {
     /// Internal to the CLI: it may change or go without notice.
     pub quota_snapshots: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(
-    ToolExecutionUsage[] { Field request_id "requestId", Field model "model", Field
-    provider "provider", Field accounting "accounting", Field input_tokens "inputTokens",
-    Field output_tokens "outputTokens", Field total_tokens "totalTokens", Field
-    input_tokens_details "inputTokensDetails", Field output_tokens_details
-    "outputTokensDetails", Field copilot_usage "copilotUsage", Field quota_snapshots
-    "quotaSnapshots" }
-);
+record!(ToolExecutionUsage {
+    Field request_id "requestId",
+    Field model "model",
+    Field provider "provider",
+    Field accounting "accounting",
+    Field input_tokens "inputTokens",
+    Field output_tokens "outputTokens",
+    Field total_tokens "totalTokens",
+    Field input_tokens_details "inputTokensDetails",
+    Field output_tokens_details "outputTokensDetails",
+    Field copilot_usage "copilotUsage",
+    Field quota_snapshots "quotaSnapshots",
+});
+
 /// Provider-reported image and text token counts, which are subsets of the corresponding total rather than additional tokens.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -823,10 +941,11 @@ pub struct ToolExecutionUsageTokenDetails {
     /// Text tokens included in the corresponding input or output total.
     pub text_tokens: i64,
 }
-record!(
-    ToolExecutionUsageTokenDetails[] { Field image_tokens "imageTokens", Field
-    text_tokens "textTokens" }
-);
+record!(ToolExecutionUsageTokenDetails {
+    Field image_tokens "imageTokens",
+    Field text_tokens "textTokens",
+});
+
 /// Built-in tool metadata with identifier, optional namespaced name, description, input-parameter schema, and usage instructions.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -846,11 +965,15 @@ pub struct ToolInfo {
     /// Experimental: it may change in any version of the CLI.
     pub safe_for_telemetry: Option<BuiltinToolSafeForTelemetry>,
 }
-record!(
-    ToolInfo[] { Field name "name", Field namespaced_name "namespacedName", Field
-    description "description", Field parameters "parameters", Field instructions
-    "instructions", Field safe_for_telemetry "safeForTelemetry" }
-);
+record!(ToolInfo {
+    Field name "name",
+    Field namespaced_name "namespacedName",
+    Field description "description",
+    Field parameters "parameters",
+    Field instructions "instructions",
+    Field safe_for_telemetry "safeForTelemetry",
+});
+
 /// Built-in tools available for the requested model, with their parameters and instructions.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -858,7 +981,10 @@ pub struct ToolList {
     /// List of available built-in tools with metadata
     pub tools: Vec<ToolInfo>,
 }
-record!(ToolList[] { Field tools "tools" });
+record!(ToolList {
+    Field tools "tools",
+});
+
 /// Expanded canonical result returned by a session tool.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -902,17 +1028,26 @@ pub struct ToolResultExpanded {
     /// Completion-review decision produced by the task-completion tool.
     pub task_completion_decision: Option<TaskCompletionDecision>,
 }
-record!(
-    ToolResultExpanded[] { Field text_result_for_llm "textResultForLlm", Field
-    result_type "resultType", Field binary_results_for_llm "binaryResultsForLlm", Field
-    session_log "sessionLog", Field error "error", Field tool_telemetry "toolTelemetry",
-    Field skip_large_output_processing "skipLargeOutputProcessing", Field new_messages
-    "newMessages", Field contents "contents", Field tool_references "toolReferences",
-    Field citable_sources "citableSources", Field skill_invocation "skillInvocation",
-    Field post_tool_use_failure_hooks_processed "postToolUseFailureHooksProcessed", Field
-    ui_resource "uiResource", Field mcp_meta "mcpMeta", Field structured_content
-    "structuredContent", Field task_completion_decision "taskCompletionDecision" }
-);
+record!(ToolResultExpanded {
+    Field text_result_for_llm "textResultForLlm",
+    Field result_type "resultType",
+    Field binary_results_for_llm "binaryResultsForLlm",
+    Field session_log "sessionLog",
+    Field error "error",
+    Field tool_telemetry "toolTelemetry",
+    Field skip_large_output_processing "skipLargeOutputProcessing",
+    Field new_messages "newMessages",
+    Field contents "contents",
+    Field tool_references "toolReferences",
+    Field citable_sources "citableSources",
+    Field skill_invocation "skillInvocation",
+    Field post_tool_use_failure_hooks_processed "postToolUseFailureHooksProcessed",
+    Field ui_resource "uiResource",
+    Field mcp_meta "mcpMeta",
+    Field structured_content "structuredContent",
+    Field task_completion_decision "taskCompletionDecision",
+});
+
 impl ToolResultExpanded {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1051,6 +1186,7 @@ impl ToolResultExpanded {
         self
     }
 }
+
 /// A message injected by a tool result.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1062,7 +1198,11 @@ pub struct ToolResultNewMessage {
     /// Source attributed to the injected message.
     pub source: String,
 }
-record!(ToolResultNewMessage[] { Field content "content", Field source "source" });
+record!(ToolResultNewMessage {
+    Field content "content",
+    Field source "source",
+});
+
 impl ToolResultNewMessage {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1073,6 +1213,7 @@ impl ToolResultNewMessage {
         }
     }
 }
+
 /// Execution outcome classification.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1092,10 +1233,14 @@ pub enum ToolResultType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ToolResultType { Success "success", Failure "failure", Timeout "timeout", Rejected
-    "rejected", Denied "denied" }
-);
+string_enum!(ToolResultType {
+    Success "success",
+    Failure "failure",
+    Timeout "timeout",
+    Rejected "rejected",
+    Denied "denied",
+});
+
 /// Canonical result returned by a session tool.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -1109,10 +1254,11 @@ pub enum ToolResultValue {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-untagged!(
-    ToolResultValue { Expanded is_object["resultType" = "success" | "failure" | "timeout"
-    | "rejected" | "denied"], Text is_string[] }
-);
+untagged!(ToolResultValue {
+    Expanded is_object ["resultType" = "success" | "failure" | "timeout" | "rejected" | "denied"],
+    Text is_string [],
+});
+
 /// Persisted generic client-side tool activations restored when a session resumes.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1122,9 +1268,11 @@ pub struct ToolSearchActivatedData {
     /// Names of tool definitions activated by this search invocation.
     pub tool_names: Vec<String>,
 }
-record!(
-    ToolSearchActivatedData[] { Field strategy "strategy", Field tool_names "toolNames" }
-);
+record!(ToolSearchActivatedData {
+    Field strategy "strategy",
+    Field tool_names "toolNames",
+});
+
 /// Override of the built-in tool search, which lets the model look tools up instead of having all of them loaded.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1134,10 +1282,11 @@ pub struct ToolSearchConfig {
     /// Number of tools from which MCP and client tools are deferred. Default 30.
     pub defer_threshold: Option<i64>,
 }
-record!(
-    ToolSearchConfig[] { Field enabled "enabled", Field defer_threshold "deferThreshold"
-    }
-);
+record!(ToolSearchConfig {
+    Field enabled "enabled",
+    Field defer_threshold "deferThreshold",
+});
+
 impl ToolSearchConfig {
     /// Sets [`enabled`](Self::enabled).
     #[inline]
@@ -1152,6 +1301,7 @@ impl ToolSearchConfig {
         self
     }
 }
+
 /// Live, append-only shell output. Not persisted or replayed to late subscribers. Text is decoded and redacted per chunk; chunks need not contain complete lines.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1169,10 +1319,14 @@ pub struct ToolShellOutputData {
     /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
 }
-record!(
-    ToolShellOutputData[] { Field tool_call_id "toolCallId", Field stream "stream", Field
-    text "text", Field sequence "sequence", Field fusion "fusion" }
-);
+record!(ToolShellOutputData {
+    Field tool_call_id "toolCallId",
+    Field stream "stream",
+    Field text "text",
+    Field sequence "sequence",
+    Field fusion "fusion",
+});
+
 /// Shell output source. Terminal output has no separate stdout/stderr attribution.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1186,9 +1340,12 @@ pub enum ToolShellOutputStream {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    ToolShellOutputStream { Stdout "stdout", Stderr "stderr", Terminal "terminal" }
-);
+string_enum!(ToolShellOutputStream {
+    Stdout "stdout",
+    Stderr "stderr",
+    Terminal "terminal",
+});
+
 /// User-initiated tool invocation request with tool name and arguments
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1200,7 +1357,8 @@ pub struct ToolUserRequestedData {
     /// Arguments for the tool invocation
     pub arguments: Option<serde_json::Value>,
 }
-record!(
-    ToolUserRequestedData[] { Field tool_call_id "toolCallId", Field tool_name
-    "toolName", Field arguments "arguments" }
-);
+record!(ToolUserRequestedData {
+    Field tool_call_id "toolCallId",
+    Field tool_name "toolName",
+    Field arguments "arguments",
+});

@@ -4,6 +4,7 @@ use super::{
     BuiltinToolDescriptor, CurrentToolMetadata, ProtocolExternalToolDefinition,
     ToolResultExpanded,
 };
+
 /// A tool name and arguments to execute through the session's native invocation pipeline.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -17,10 +18,12 @@ pub struct ToolsExecuteRequest {
     /// Optional identifier used to correlate this invocation with its tool call.
     pub tool_call_id: Option<String>,
 }
-record!(
-    ToolsExecuteRequest[] { Field name "name", Field arguments "arguments", Field
-    tool_call_id "toolCallId" }
-);
+record!(ToolsExecuteRequest {
+    Field name "name",
+    Field arguments "arguments",
+    Field tool_call_id "toolCallId",
+});
+
 impl ToolsExecuteRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -38,6 +41,7 @@ impl ToolsExecuteRequest {
         self
     }
 }
+
 /// Options controlling how Rust-owned built-in tool descriptors are materialized.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -59,14 +63,16 @@ pub struct ToolsGetBuiltinDescriptorsRequest {
     /// Whether background task completion notifications are enabled.
     pub background_task_notifications_enabled: Option<bool>,
 }
-record!(
-    ToolsGetBuiltinDescriptorsRequest[] { Field reduce_user_intervention
-    "reduceUserIntervention", Field include_author "includeAuthor", Field
-    skill_embedding_enabled "skillEmbeddingEnabled", Field shell_config "shellConfig",
-    Field shell_supports_power_shell7_syntax "shellSupportsPowerShell7Syntax", Field
-    shell_timeout_ms "shellTimeoutMs", Field background_task_notifications_enabled
-    "backgroundTaskNotificationsEnabled" }
-);
+record!(ToolsGetBuiltinDescriptorsRequest {
+    Field reduce_user_intervention "reduceUserIntervention",
+    Field include_author "includeAuthor",
+    Field skill_embedding_enabled "skillEmbeddingEnabled",
+    Field shell_config "shellConfig",
+    Field shell_supports_power_shell7_syntax "shellSupportsPowerShell7Syntax",
+    Field shell_timeout_ms "shellTimeoutMs",
+    Field background_task_notifications_enabled "backgroundTaskNotificationsEnabled",
+});
+
 impl ToolsGetBuiltinDescriptorsRequest {
     /// Sets [`reduce_user_intervention`](Self::reduce_user_intervention).
     #[inline]
@@ -121,6 +127,7 @@ impl ToolsGetBuiltinDescriptorsRequest {
         self
     }
 }
+
 /// Rust-owned built-in tool descriptors for the session.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -130,7 +137,10 @@ pub struct ToolsGetBuiltinDescriptorsResult {
     /// Built-in tool descriptors materialized for the session.
     pub tools: Vec<BuiltinToolDescriptor>,
 }
-record!(ToolsGetBuiltinDescriptorsResult[] { Field tools "tools" });
+record!(ToolsGetBuiltinDescriptorsResult {
+    Field tools "tools",
+});
+
 /// Current lightweight tool metadata snapshot for the session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -138,19 +148,24 @@ pub struct ToolsGetCurrentMetadataResult {
     /// Current tool metadata, or null when tools have not been initialized yet
     pub tools: Option<Vec<CurrentToolMetadata>>,
 }
-record!(ToolsGetCurrentMetadataResult[] { Nullable tools "tools" });
+record!(ToolsGetCurrentMetadataResult {
+    Nullable tools "tools",
+});
+
 /// Resolve, build, and validate the runtime tool list for this session. Subagent sessions and consumer flows that need an initialized tool set before `send` invoke this. Default base-class implementation is a no-op for sessions that don't support tool validation.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsInitializeAndValidateResult {}
-record!(ToolsInitializeAndValidateResult[] {});
+record!(ToolsInitializeAndValidateResult {});
+
 /// No parameters; returns the external tool calls of the session and its sub-agents that are still waiting for a result.
 ///
 /// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsListPendingRequestsRequest {}
-record!(ToolsListPendingRequestsRequest[] {});
+record!(ToolsListPendingRequestsRequest {});
+
 /// Optional model identifier whose tool overrides should be applied to the listing.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -158,7 +173,10 @@ pub struct ToolsListRequest {
     /// Optional model ID — when provided, the returned tool list reflects model-specific overrides
     pub model: Option<String>,
 }
-record!(ToolsListRequest[] { Field model "model" });
+record!(ToolsListRequest {
+    Field model "model",
+});
+
 impl ToolsListRequest {
     /// Sets [`model`](Self::model).
     #[inline]
@@ -167,6 +185,7 @@ impl ToolsListRequest {
         self
     }
 }
+
 /// Complete externally implemented tool list for the calling connection. An empty list removes every tool previously supplied by that connection.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -176,7 +195,10 @@ pub struct ToolsSetRequest {
     /// Complete replacement list for the calling connection.
     pub tools: Vec<ProtocolExternalToolDefinition>,
 }
-record!(ToolsSetRequest[] { Field tools "tools" });
+record!(ToolsSetRequest {
+    Field tools "tools",
+});
+
 impl ToolsSetRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -184,13 +206,15 @@ impl ToolsSetRequest {
         Self { tools }
     }
 }
+
 /// Empty result after replacing the calling connection's externally implemented tools.
 ///
 /// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsSetResult {}
-record!(ToolsSetResult[] {});
+record!(ToolsSetResult {});
+
 /// Shell-specific names and description lines used to materialize built-in shell tool descriptors.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -210,13 +234,16 @@ pub struct ToolsShellDescriptorConfig {
     /// Additional model-facing shell description lines.
     pub description_lines: Vec<String>,
 }
-record!(
-    ToolsShellDescriptorConfig[] { Field shell_type "shellType", Field display_name
-    "displayName", Field shell_tool_name "shellToolName", Field read_shell_tool_name
-    "readShellToolName", Field stop_shell_tool_name "stopShellToolName", Field
-    list_shells_tool_name "listShellsToolName", Field description_lines
-    "descriptionLines" }
-);
+record!(ToolsShellDescriptorConfig {
+    Field shell_type "shellType",
+    Field display_name "displayName",
+    Field shell_tool_name "shellToolName",
+    Field read_shell_tool_name "readShellToolName",
+    Field stop_shell_tool_name "stopShellToolName",
+    Field list_shells_tool_name "listShellsToolName",
+    Field description_lines "descriptionLines",
+});
+
 impl ToolsShellDescriptorConfig {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -240,6 +267,7 @@ impl ToolsShellDescriptorConfig {
         }
     }
 }
+
 /// Task-completion tool arguments and final result used to build a label-safe session event payload.
 ///
 /// Experimental: it may change in any version of the CLI.
@@ -251,10 +279,11 @@ pub struct ToolsTaskCompleteEventDataRequest {
     /// Final expanded result returned by the task_complete tool.
     pub final_result: ToolResultExpanded,
 }
-record!(
-    ToolsTaskCompleteEventDataRequest[] { Field tool_args "toolArgs", Field final_result
-    "finalResult" }
-);
+record!(ToolsTaskCompleteEventDataRequest {
+    Field tool_args "toolArgs",
+    Field final_result "finalResult",
+});
+
 impl ToolsTaskCompleteEventDataRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -262,11 +291,13 @@ impl ToolsTaskCompleteEventDataRequest {
         Self { tool_args, final_result }
     }
 }
+
 /// Empty result after applying subagent settings
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsUpdateSubagentSettingsResult {}
-record!(ToolsUpdateSubagentSettingsResult[] {});
+record!(ToolsUpdateSubagentSettingsResult {});
+
 /// Payload of `session.tools_updated` identifying the model whose resolved tools were updated.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -274,4 +305,6 @@ pub struct ToolsUpdatedData {
     /// Identifier of the model the resolved tools apply to.
     pub model: String,
 }
-record!(ToolsUpdatedData[] { Field model "model" });
+record!(ToolsUpdatedData {
+    Field model "model",
+});

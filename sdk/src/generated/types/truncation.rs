@@ -21,13 +21,13 @@ pub struct TruncationData {
     /// Identifier of the component that performed truncation (e.g., "BasicTruncator")
     pub performed_by: String,
 }
-record!(
-    TruncationData[] { Field token_limit "tokenLimit", Field
-    pre_truncation_tokens_in_messages "preTruncationTokensInMessages", Field
-    pre_truncation_messages_length "preTruncationMessagesLength", Field
-    post_truncation_tokens_in_messages "postTruncationTokensInMessages", Field
-    post_truncation_messages_length "postTruncationMessagesLength", Field
-    tokens_removed_during_truncation "tokensRemovedDuringTruncation", Field
-    messages_removed_during_truncation "messagesRemovedDuringTruncation", Field
-    performed_by "performedBy" }
-);
+record!(TruncationData {
+    Field token_limit "tokenLimit",
+    Field pre_truncation_tokens_in_messages "preTruncationTokensInMessages",
+    Field pre_truncation_messages_length "preTruncationMessagesLength",
+    Field post_truncation_tokens_in_messages "postTruncationTokensInMessages",
+    Field post_truncation_messages_length "postTruncationMessagesLength",
+    Field tokens_removed_during_truncation "tokensRemovedDuringTruncation",
+    Field messages_removed_during_truncation "messagesRemovedDuringTruncation",
+    Field performed_by "performedBy",
+});

@@ -7,4 +7,6 @@ pub struct UnsupportedEnqueueCommandResult {
     /// Legacy null queue ID accepted for compatibility with older runtimes.
     pub queue_id: Option<serde_json::Value>,
 }
-record!(UnsupportedEnqueueCommandResult["queued" false] { Field queue_id "queueId" });
+record!(UnsupportedEnqueueCommandResult ["queued" false] {
+    Field queue_id "queueId",
+});

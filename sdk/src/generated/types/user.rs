@@ -4,6 +4,7 @@ use super::{
     Attachment, CopilotUserResponse, ResponsesReasoning, SettingsEditOperation,
     StaffLogLevelMigrationStatus, StaffUpdateChannelMigrationStatus,
 };
+
 /// Authentication-info variant for OAuth user auth, with host and login; the token remains in the runtime secret store.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -15,10 +16,12 @@ pub struct UserAuthInfo {
     /// Snapshot of the authenticated user's Copilot subscription info, if known. Mirrors the GitHub API `/copilot_internal/v2/token` user response shape — the runtime trusts this verbatim and does not re-fetch when set.
     pub copilot_user: Option<CopilotUserResponse>,
 }
-record!(
-    UserAuthInfo["type" "user"] { Field host "host", Field login "login", Field
-    copilot_user "copilotUser" }
-);
+record!(UserAuthInfo ["type" "user"] {
+    Field host "host",
+    Field login "login",
+    Field copilot_user "copilotUser",
+});
+
 impl UserAuthInfo {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -36,6 +39,7 @@ impl UserAuthInfo {
         self
     }
 }
+
 /// User input request completion with the user's response
 #[derive(Clone)]
 #[non_exhaustive]
@@ -47,10 +51,12 @@ pub struct UserInputCompletedData {
     /// Whether the answer was typed as free-form text rather than selected from choices
     pub was_freeform: Option<bool>,
 }
-record!(
-    UserInputCompletedData[] { Field request_id "requestId", Field answer "answer", Field
-    was_freeform "wasFreeform" }
-);
+record!(UserInputCompletedData {
+    Field request_id "requestId",
+    Field answer "answer",
+    Field was_freeform "wasFreeform",
+});
+
 /// Question for the user.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -64,10 +70,13 @@ pub struct UserInputRequestParams {
     /// Request of the matching `user_input.requested` event. Not sent by the recorded versions.
     pub request_id: Option<String>,
 }
-record!(
-    UserInputRequestParams[] { Field question "question", Field choices "choices", Field
-    allow_freeform "allowFreeform", Field request_id "requestId" }
-);
+record!(UserInputRequestParams {
+    Field question "question",
+    Field choices "choices",
+    Field allow_freeform "allowFreeform",
+    Field request_id "requestId",
+});
+
 /// User input request notification with question and optional predefined choices
 #[derive(Clone)]
 #[non_exhaustive]
@@ -83,11 +92,14 @@ pub struct UserInputRequestedData {
     /// The LLM-assigned tool call ID that triggered this request; used by remote UIs to correlate responses
     pub tool_call_id: Option<String>,
 }
-record!(
-    UserInputRequestedData[] { Field request_id "requestId", Field question "question",
-    Field choices "choices", Field allow_freeform "allowFreeform", Field tool_call_id
-    "toolCallId" }
-);
+record!(UserInputRequestedData {
+    Field request_id "requestId",
+    Field question "question",
+    Field choices "choices",
+    Field allow_freeform "allowFreeform",
+    Field tool_call_id "toolCallId",
+});
+
 /// Answer to userInput.request: both `answer` and `wasFreeform`, or `noResponse`. The CLI takes an answer without `wasFreeform` for none.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -99,10 +111,12 @@ pub struct UserInputResult {
     /// True when nobody can answer; the other members are then left out.
     pub no_response: Option<bool>,
 }
-record!(
-    UserInputResult[] { Field answer "answer", Field was_freeform "wasFreeform", Field
-    no_response "noResponse" }
-);
+record!(UserInputResult {
+    Field answer "answer",
+    Field was_freeform "wasFreeform",
+    Field no_response "noResponse",
+});
+
 impl UserInputResult {
     /// Sets [`answer`](Self::answer).
     #[inline]
@@ -123,6 +137,7 @@ impl UserInputResult {
         self
     }
 }
+
 /// The agent mode that was active when this message was sent
 #[derive(Clone)]
 #[non_exhaustive]
@@ -138,10 +153,13 @@ pub enum UserMessageAgentMode {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    UserMessageAgentMode { Interactive "interactive", Plan "plan", Autopilot "autopilot",
-    Shell "shell" }
-);
+string_enum!(UserMessageAgentMode {
+    Interactive "interactive",
+    Plan "plan",
+    Autopilot "autopilot",
+    Shell "shell",
+});
+
 /// Payload of `user.message` with displayed and model-transformed content, attachments, source/delivery metadata, mode, and telemetry IDs.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -175,17 +193,23 @@ pub struct UserMessageData {
     /// Parent agent task ID for background telemetry correlated to this user turn
     pub parent_agent_task_id: Option<String>,
 }
-record!(
-    UserMessageData[] { Field content "content", Field responses_reasoning
-    "responsesReasoning", Field message_id "messageId", Field transformed_content
-    "transformedContent", Field attachments "attachments", Field
-    supported_native_document_mime_types "supportedNativeDocumentMimeTypes", Field
-    native_document_path_fallback_paths "nativeDocumentPathFallbackPaths", Field source
-    "source", Field delivery "delivery", Field agent_mode "agentMode", Field
-    is_autopilot_continuation "isAutopilotContinuation", Field interaction_id
-    "interactionId", Field turn_id "turnId", Field parent_agent_task_id
-    "parentAgentTaskId" }
-);
+record!(UserMessageData {
+    Field content "content",
+    Field responses_reasoning "responsesReasoning",
+    Field message_id "messageId",
+    Field transformed_content "transformedContent",
+    Field attachments "attachments",
+    Field supported_native_document_mime_types "supportedNativeDocumentMimeTypes",
+    Field native_document_path_fallback_paths "nativeDocumentPathFallbackPaths",
+    Field source "source",
+    Field delivery "delivery",
+    Field agent_mode "agentMode",
+    Field is_autopilot_continuation "isAutopilotContinuation",
+    Field interaction_id "interactionId",
+    Field turn_id "turnId",
+    Field parent_agent_task_id "parentAgentTaskId",
+});
+
 /// How this user message was delivered to the agentic loop, relative to whether the loop was already running. This is the timing axis only; the message's origin (human vs. system/command/schedule/skill/etc.) is carried separately by `source`. A system-injected message has a delivery too — e.g. a background-task notification waking an idle agent is `idle`, the same mechanism as a human starting a fresh turn.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -199,7 +223,12 @@ pub enum UserMessageDelivery {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(UserMessageDelivery { Idle "idle", Steering "steering", Queued "queued" });
+string_enum!(UserMessageDelivery {
+    Idle "idle",
+    Steering "steering",
+    Queued "queued",
+});
+
 /// Decision of a userPromptSubmitted hook on the prompt.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -209,7 +238,10 @@ pub enum UserPromptHookDecision {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(UserPromptHookDecision { Block "block" });
+string_enum!(UserPromptHookDecision {
+    Block "block",
+});
+
 /// Input of the userPromptSubmitted hook, which runs for each prompt.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -229,11 +261,16 @@ pub struct UserPromptSubmittedHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(
-    UserPromptSubmittedHookInput[] { Field session_id "sessionId", Field timestamp
-    "timestamp", Field cwd "cwd", Field prompt "prompt", Field agent_id "agentId", Field
-    agent_type "agentType", Field parent_agent_id "parentAgentId" }
-);
+record!(UserPromptSubmittedHookInput {
+    Field session_id "sessionId",
+    Field timestamp "timestamp",
+    Field cwd "cwd",
+    Field prompt "prompt",
+    Field agent_id "agentId",
+    Field agent_type "agentType",
+    Field parent_agent_id "parentAgentId",
+});
+
 /// Output of the userPromptSubmitted hook. Every member may be left out, which means no opinion.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -249,11 +286,14 @@ pub struct UserPromptSubmittedHookOutput {
     /// Why the prompt is refused.
     pub reason: Option<String>,
 }
-record!(
-    UserPromptSubmittedHookOutput[] { Field modified_prompt "modifiedPrompt", Field
-    additional_context "additionalContext", Field suppress_output "suppressOutput", Field
-    decision "decision", Field reason "reason" }
-);
+record!(UserPromptSubmittedHookOutput {
+    Field modified_prompt "modifiedPrompt",
+    Field additional_context "additionalContext",
+    Field suppress_output "suppressOutput",
+    Field decision "decision",
+    Field reason "reason",
+});
+
 impl UserPromptSubmittedHookOutput {
     /// Sets [`modified_prompt`](Self::modified_prompt).
     #[inline]
@@ -286,6 +326,7 @@ impl UserPromptSubmittedHookOutput {
         self
     }
 }
+
 /// Input of the userPromptTransformed hook, which runs after the CLI added its context to the prompt and before the prompt is stored.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -307,12 +348,17 @@ pub struct UserPromptTransformedHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(
-    UserPromptTransformedHookInput[] { Field session_id "sessionId", Field timestamp
-    "timestamp", Field cwd "cwd", Field prompt "prompt", Field transformed_prompt
-    "transformedPrompt", Field agent_id "agentId", Field agent_type "agentType", Field
-    parent_agent_id "parentAgentId" }
-);
+record!(UserPromptTransformedHookInput {
+    Field session_id "sessionId",
+    Field timestamp "timestamp",
+    Field cwd "cwd",
+    Field prompt "prompt",
+    Field transformed_prompt "transformedPrompt",
+    Field agent_id "agentId",
+    Field agent_type "agentType",
+    Field parent_agent_id "parentAgentId",
+});
+
 /// Output of the userPromptTransformed hook. Every member may be left out, which means no opinion.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -320,10 +366,10 @@ pub struct UserPromptTransformedHookOutput {
     /// Content the model receives instead. An empty string is refused.
     pub modified_transformed_prompt: Option<String>,
 }
-record!(
-    UserPromptTransformedHookOutput[] { Field modified_transformed_prompt
-    "modifiedTransformedPrompt" }
-);
+record!(UserPromptTransformedHookOutput {
+    Field modified_transformed_prompt "modifiedTransformedPrompt",
+});
+
 impl UserPromptTransformedHookOutput {
     /// Sets [`modified_transformed_prompt`](Self::modified_transformed_prompt).
     #[inline]
@@ -335,6 +381,7 @@ impl UserPromptTransformedHookOutput {
         self
     }
 }
+
 /// Result of a user-requested shell command.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -350,10 +397,14 @@ pub struct UserRequestedShellCommandResult {
     /// Error output when the execution failed
     pub error: Option<String>,
 }
-record!(
-    UserRequestedShellCommandResult[] { Field tool_call_id "toolCallId", Field success
-    "success", Field output "output", Field exit_code "exitCode", Field error "error" }
-);
+record!(UserRequestedShellCommandResult {
+    Field tool_call_id "toolCallId",
+    Field success "success",
+    Field output "output",
+    Field exit_code "exitCode",
+    Field error "error",
+});
+
 /// A single user setting's effective value alongside its default, so consumers can render settings left at their default.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -365,10 +416,12 @@ pub struct UserSettingMetadata {
     /// True when the user has not set an explicit value for this setting (i.e. it is left at its default). Reflects whether the user has overridden the key, not whether the effective value happens to equal the default — a key explicitly set to a value identical to the default still reports false.
     pub is_default: bool,
 }
-record!(
-    UserSettingMetadata[] { Field value "value", Field default "default", Field
-    is_default "isDefault" }
-);
+record!(UserSettingMetadata {
+    Field value "value",
+    Field default "default",
+    Field is_default "isDefault",
+});
+
 /// A single top-level setting subtree to validate and write.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -384,11 +437,14 @@ pub struct UserSettingsApplyTopKeyRequest {
     /// Records that the user chose an update channel explicitly, so the one-time staff channel migration stops reapplying. Honored only for the `autoUpdatesChannel` key.
     pub complete_staff_update_channel_migration: Option<bool>,
 }
-record!(
-    UserSettingsApplyTopKeyRequest[] { Field canonical_path "canonicalPath", Field
-    top_key "topKey", Field value "value", Field delete "delete", Field
-    complete_staff_update_channel_migration "completeStaffUpdateChannelMigration" }
-);
+record!(UserSettingsApplyTopKeyRequest {
+    Field canonical_path "canonicalPath",
+    Field top_key "topKey",
+    Field value "value",
+    Field delete "delete",
+    Field complete_staff_update_channel_migration "completeStaffUpdateChannelMigration",
+});
+
 impl UserSettingsApplyTopKeyRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -425,6 +481,7 @@ impl UserSettingsApplyTopKeyRequest {
         self
     }
 }
+
 /// Outcome of validating and writing one top-level setting subtree.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -436,10 +493,12 @@ pub struct UserSettingsApplyTopKeyResult {
     /// Why the write failed, present only when `status` is `write-error`.
     pub error: Option<String>,
 }
-record!(
-    UserSettingsApplyTopKeyResult[] { Field status "status", Field issues "issues", Field
-    error "error" }
-);
+record!(UserSettingsApplyTopKeyResult {
+    Field status "status",
+    Field issues "issues",
+    Field error "error",
+});
+
 /// The overrides and host context to resolve effective runtime settings from.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -455,11 +514,13 @@ pub struct UserSettingsBuildRuntimeRequest {
     /// The platform to apply platform-specific defaults for, in the same spelling the host's own runtime reports.
     pub platform: String,
 }
-record!(
-    UserSettingsBuildRuntimeRequest[] { Field overrides "overrides", Field
-    working_directory "workingDirectory", Field environment "environment", Field platform
-    "platform" }
-);
+record!(UserSettingsBuildRuntimeRequest {
+    Field overrides "overrides",
+    Field working_directory "workingDirectory",
+    Field environment "environment",
+    Field platform "platform",
+});
+
 impl UserSettingsBuildRuntimeRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -485,6 +546,7 @@ impl UserSettingsBuildRuntimeRequest {
         self
     }
 }
+
 /// One atomic edit of a canonical setting in settings.json.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -500,10 +562,13 @@ pub struct UserSettingsEditRequest {
     /// Required boolean, string or number for set, required string for add-item and remove-item, and forbidden for remove. The runtime rejects all other JSON values.
     pub value: Option<serde_json::Value>,
 }
-record!(
-    UserSettingsEditRequest[] { Field config_dir "configDir", Field canonical_path
-    "canonicalPath", Field operation "operation", Field value "value" }
-);
+record!(UserSettingsEditRequest {
+    Field config_dir "configDir",
+    Field canonical_path "canonicalPath",
+    Field operation "operation",
+    Field value "value",
+});
+
 impl UserSettingsEditRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -528,6 +593,7 @@ impl UserSettingsEditRequest {
         self
     }
 }
+
 /// Selects which settings file paths to resolve.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -535,7 +601,10 @@ pub struct UserSettingsGetPathsRequest {
     /// Absolute path of a repository root. Supply it to also resolve that repository's two settings file paths; omit it to resolve only the user path.
     pub repo_root: Option<String>,
 }
-record!(UserSettingsGetPathsRequest[] { Field repo_root "repoRoot" });
+record!(UserSettingsGetPathsRequest {
+    Field repo_root "repoRoot",
+});
+
 impl UserSettingsGetPathsRequest {
     /// Sets [`repo_root`](Self::repo_root).
     #[inline]
@@ -544,6 +613,7 @@ impl UserSettingsGetPathsRequest {
         self
     }
 }
+
 /// On-disk locations of the settings files this runtime reads. A path is reported whether or not the file exists.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -555,10 +625,12 @@ pub struct UserSettingsGetPathsResult {
     /// The repository's local, untracked settings file, or null when no repository root was supplied.
     pub repo_local_settings: Option<String>,
 }
-record!(
-    UserSettingsGetPathsResult[] { Field user_settings "userSettings", Field
-    repo_settings "repoSettings", Field repo_local_settings "repoLocalSettings" }
-);
+record!(UserSettingsGetPathsResult {
+    Field user_settings "userSettings",
+    Field repo_settings "repoSettings",
+    Field repo_local_settings "repoLocalSettings",
+});
+
 /// Per-key metadata for every known user setting in settings.json, including settings left at their default. Excludes repository- and enterprise-managed overrides.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -566,7 +638,10 @@ pub struct UserSettingsGetResult {
     /// Every known user setting keyed by setting name, each with its effective value, default, and whether it is at the default.
     pub settings: std::collections::BTreeMap<String, UserSettingMetadata>,
 }
-record!(UserSettingsGetResult[] { Field settings "settings" });
+record!(UserSettingsGetResult {
+    Field settings "settings",
+});
+
 /// Top-level user-setting keys grouped by who may govern them.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -578,10 +653,12 @@ pub struct UserSettingsGovernanceKeysResult {
     /// Top-level keys an enterprise policy may fix through managed settings.
     pub managed: Vec<String>,
 }
-record!(
-    UserSettingsGovernanceKeysResult[] { Field repo "repo", Field claude_repo
-    "claudeRepo", Field managed "managed" }
-);
+record!(UserSettingsGovernanceKeysResult {
+    Field repo "repo",
+    Field claude_repo "claudeRepo",
+    Field managed "managed",
+});
+
 /// The filesystem and environment facts a user-settings file is resolved from. Passed explicitly rather than read from the runtime's own process, so a host whose configuration directory differs from its process environment resolves the file it means.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -593,10 +670,12 @@ pub struct UserSettingsHostContext {
     /// The host's environment variables. `COPILOT_HOME` is read from here, as are the variables a settings hook may expand.
     pub environment: UserSettingsHostContextEnvironment,
 }
-record!(
-    UserSettingsHostContext[] { Field config_dir "configDir", Field home_directory
-    "homeDirectory", Field environment "environment" }
-);
+record!(UserSettingsHostContext {
+    Field config_dir "configDir",
+    Field home_directory "homeDirectory",
+    Field environment "environment",
+});
+
 impl UserSettingsHostContext {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -617,6 +696,7 @@ impl UserSettingsHostContext {
         self
     }
 }
+
 /// The host's environment variables. `COPILOT_HOME` is read from here, as are the variables a settings hook may expand.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -624,7 +704,8 @@ pub struct UserSettingsHostContextEnvironment {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(UserSettingsHostContextEnvironment[] {} rest[]);
+record!(UserSettingsHostContextEnvironment {} rest);
+
 /// A repository to read settings from, and the user layer they are merged over.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -636,10 +717,11 @@ pub struct UserSettingsLoadAndMergeRepoRequest {
     /// The user's own settings, keyed by setting name. The repository layer is merged over this; a repository may only add to the collection settings it is allowed to influence, so a user setting it does not name survives unchanged.
     pub user_settings: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(
-    UserSettingsLoadAndMergeRepoRequest[] { Field repo_root "repoRoot", Field
-    user_settings "userSettings" }
-);
+record!(UserSettingsLoadAndMergeRepoRequest {
+    Field repo_root "repoRoot",
+    Field user_settings "userSettings",
+});
+
 impl UserSettingsLoadAndMergeRepoRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -653,6 +735,7 @@ impl UserSettingsLoadAndMergeRepoRequest {
         }
     }
 }
+
 /// The settings a consumer should act on inside a repository, together with any diagnostic raised while reading the repository layer.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -664,10 +747,11 @@ pub struct UserSettingsLoadAndMergeRepoResult {
     /// Why part of the repository document was ignored, as a single human-readable string joining every diagnostic with `; `. Null when it loaded cleanly. The settings that did load are still merged, so a consumer should surface this and continue rather than treat it as a failure.
     pub warning: Option<String>,
 }
-record!(
-    UserSettingsLoadAndMergeRepoResult[] { Field settings "settings", Field warning
-    "warning" }
-);
+record!(UserSettingsLoadAndMergeRepoResult {
+    Field settings "settings",
+    Field warning "warning",
+});
+
 /// Selects the configuration directory whose user settings to read.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -677,7 +761,10 @@ pub struct UserSettingsLoadForConfigDirRequest {
     /// Copilot configuration directory to read the settings document from, taking precedence over the server's own `COPILOT_HOME` and default home. Omit it, or pass an empty string, to read the directory the server resolved for itself.
     pub config_dir: Option<String>,
 }
-record!(UserSettingsLoadForConfigDirRequest[] { Field config_dir "configDir" });
+record!(UserSettingsLoadForConfigDirRequest {
+    Field config_dir "configDir",
+});
+
 impl UserSettingsLoadForConfigDirRequest {
     /// Sets [`config_dir`](Self::config_dir).
     #[inline]
@@ -686,6 +773,7 @@ impl UserSettingsLoadForConfigDirRequest {
         self
     }
 }
+
 /// Contents of settings.json as stored, for a caller about to rewrite it.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -695,9 +783,11 @@ pub struct UserSettingsLoadForEditResult {
     /// Parsed contents, present only when `status` is `ok`.
     pub settings: Option<serde_json::Value>,
 }
-record!(
-    UserSettingsLoadForEditResult[] { Field status "status", Field settings "settings" }
-);
+record!(UserSettingsLoadForEditResult {
+    Field status "status",
+    Field settings "settings",
+});
+
 /// Selects the repository whose checked-in settings to read.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -705,7 +795,10 @@ pub struct UserSettingsLoadRepoRequest {
     /// Absolute path of the repository root whose settings to read. When this is the user's home directory, the Claude-compatible configuration is skipped, so a home-directory session does not inherit a personal config as if it were repository policy.
     pub repo_root: String,
 }
-record!(UserSettingsLoadRepoRequest[] { Field repo_root "repoRoot" });
+record!(UserSettingsLoadRepoRequest {
+    Field repo_root "repoRoot",
+});
+
 impl UserSettingsLoadRepoRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -715,6 +808,7 @@ impl UserSettingsLoadRepoRequest {
         }
     }
 }
+
 /// A repository's settings as stored, together with any diagnostic raised while reading them.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -724,9 +818,11 @@ pub struct UserSettingsLoadRepoResult {
     /// Why part of the document was ignored, as a single human-readable string joining every diagnostic with `; `. Null when the document loaded cleanly. The settings that did load are still reported, so a consumer should surface this and continue rather than treat it as a failure.
     pub warning: Option<String>,
 }
-record!(
-    UserSettingsLoadRepoResult[] { Field settings "settings", Field warning "warning" }
-);
+record!(UserSettingsLoadRepoResult {
+    Field settings "settings",
+    Field warning "warning",
+});
+
 /// The user's stored settings, together with any diagnostic raised while reading them.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -736,10 +832,11 @@ pub struct UserSettingsLoadWithWarningResult {
     /// Why part of the document was ignored, phrased for display to the user. Null when the document loaded cleanly. The settings that did load are still reported, so a consumer may surface this and continue rather than treat it as a failure.
     pub warning: Option<String>,
 }
-record!(
-    UserSettingsLoadWithWarningResult[] { Field settings "settings", Field warning
-    "warning" }
-);
+record!(UserSettingsLoadWithWarningResult {
+    Field settings "settings",
+    Field warning "warning",
+});
+
 /// The managed (enterprise policy) layer and the user layer to fold together. The field names carry the layer identity: nothing about a settings object identifies which layer produced it, so a generic base/override pair would let a caller transpose them and silently resolve the governance keys in the user's favour.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -751,10 +848,11 @@ pub struct UserSettingsMergeManagedAndUserParams {
     /// The user's own settings layer. Wins on every key the managed layer does not govern. Omitted when the user has no settings yet.
     pub user: Option<serde_json::Value>,
 }
-record!(
-    UserSettingsMergeManagedAndUserParams[] { Field managed "managed", Field user "user"
-    }
-);
+record!(UserSettingsMergeManagedAndUserParams {
+    Field managed "managed",
+    Field user "user",
+});
+
 impl UserSettingsMergeManagedAndUserParams {
     /// Sets [`managed`](Self::managed).
     #[inline]
@@ -769,6 +867,7 @@ impl UserSettingsMergeManagedAndUserParams {
         self
     }
 }
+
 /// The user layer folded over the managed layer.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -776,7 +875,10 @@ pub struct UserSettingsMergeManagedAndUserResult {
     /// The merged settings. An empty object when neither layer was supplied, so an unmanaged host with no user settings governs nothing.
     pub settings_json: serde_json::Value,
 }
-record!(UserSettingsMergeManagedAndUserResult[] { Field settings_json "settingsJson" });
+record!(UserSettingsMergeManagedAndUserResult {
+    Field settings_json "settingsJson",
+});
+
 /// The user layer and the repository layer to fold together.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -788,10 +890,11 @@ pub struct UserSettingsMergeRepoValueParams {
     /// The repository's checked-in settings layer.
     pub repo_settings: serde_json::Value,
 }
-record!(
-    UserSettingsMergeRepoValueParams[] { Field user_settings "userSettings", Field
-    repo_settings "repoSettings" }
-);
+record!(UserSettingsMergeRepoValueParams {
+    Field user_settings "userSettings",
+    Field repo_settings "repoSettings",
+});
+
 impl UserSettingsMergeRepoValueParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -805,6 +908,7 @@ impl UserSettingsMergeRepoValueParams {
         }
     }
 }
+
 /// The repository layer folded into the user layer.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -812,7 +916,10 @@ pub struct UserSettingsMergeRepoValueResult {
     /// The merged settings, with the per-entry managed control maps re-stamped from the runtime's ambient managed policy.
     pub settings_json: serde_json::Value,
 }
-record!(UserSettingsMergeRepoValueResult[] { Field settings_json "settingsJson" });
+record!(UserSettingsMergeRepoValueResult {
+    Field settings_json "settingsJson",
+});
+
 /// Selects the configuration directory whose settings document to clean.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -822,7 +929,10 @@ pub struct UserSettingsMigrateObsoleteOnDiskRequest {
     /// The configuration directory holding the settings document to clean. A host that scopes a session to its own Copilot home passes that directory here; omit it to clean the document under the home the server resolved for itself. The home directory and environment are deliberately not caller-supplied: they decide only the settings path root and the two hook-parsing flags, and those describe the process doing the reading rather than the caller.
     pub config_dir: Option<String>,
 }
-record!(UserSettingsMigrateObsoleteOnDiskRequest[] { Field config_dir "configDir" });
+record!(UserSettingsMigrateObsoleteOnDiskRequest {
+    Field config_dir "configDir",
+});
+
 impl UserSettingsMigrateObsoleteOnDiskRequest {
     /// Sets [`config_dir`](Self::config_dir).
     #[inline]
@@ -831,6 +941,7 @@ impl UserSettingsMigrateObsoleteOnDiskRequest {
         self
     }
 }
+
 /// The outcome of the one-time obsolete-settings cleanup.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -840,7 +951,10 @@ pub struct UserSettingsMigrateObsoleteOnDiskResult {
     /// What the cleanup did. Only `changed` rewrote the document. The cleaned settings are not returned here: the document is written before this replies, so `user.settings.load` reads it authoritatively.
     pub status: UserSettingsMigrateObsoleteOnDiskStatus,
 }
-record!(UserSettingsMigrateObsoleteOnDiskResult[] { Field status "status" });
+record!(UserSettingsMigrateObsoleteOnDiskResult {
+    Field status "status",
+});
+
 /// What the one-time obsolete-settings cleanup did to the document.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -858,10 +972,13 @@ pub enum UserSettingsMigrateObsoleteOnDiskStatus {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(
-    UserSettingsMigrateObsoleteOnDiskStatus { Missing "missing", Invalid "invalid",
-    Unchanged "unchanged", Changed "changed" }
-);
+string_enum!(UserSettingsMigrateObsoleteOnDiskStatus {
+    Missing "missing",
+    Invalid "invalid",
+    Unchanged "unchanged",
+    Changed "changed",
+});
+
 /// Selects the configuration directory to run the one-time staff log-level migration against, and supplies the caller's record of whether it has already run.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -873,10 +990,11 @@ pub struct UserSettingsMigrateStaffLogLevelOnceRequest {
     /// When the caller last recorded this migration, as an ISO-8601 timestamp. Supplying it lets the runtime answer `current` without re-running the evaluation.
     pub cached_completed_at: Option<String>,
 }
-record!(
-    UserSettingsMigrateStaffLogLevelOnceRequest[] { Field context "context", Field
-    cached_completed_at "cachedCompletedAt" }
-);
+record!(UserSettingsMigrateStaffLogLevelOnceRequest {
+    Field context "context",
+    Field cached_completed_at "cachedCompletedAt",
+});
+
 impl UserSettingsMigrateStaffLogLevelOnceRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -896,6 +1014,7 @@ impl UserSettingsMigrateStaffLogLevelOnceRequest {
         self
     }
 }
+
 /// The outcome of the one-time staff log-level migration.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -909,10 +1028,12 @@ pub struct UserSettingsMigrateStaffLogLevelOnceResult {
     /// The settings document as it stands after the migration, keyed by setting name. Present only for `refreshed`, and only when the document could be re-read cleanly.
     pub settings: Option<UserSettingsMigrateStaffLogLevelOnceResultSettings>,
 }
-record!(
-    UserSettingsMigrateStaffLogLevelOnceResult[] { Field status "status", Field
-    completed_at "completedAt", Field settings "settings" }
-);
+record!(UserSettingsMigrateStaffLogLevelOnceResult {
+    Field status "status",
+    Field completed_at "completedAt",
+    Field settings "settings",
+});
+
 /// The settings document as it stands after the migration, keyed by setting name. Present only for `refreshed`, and only when the document could be re-read cleanly.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -920,7 +1041,8 @@ pub struct UserSettingsMigrateStaffLogLevelOnceResultSettings {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(UserSettingsMigrateStaffLogLevelOnceResultSettings[] {} rest[]);
+record!(UserSettingsMigrateStaffLogLevelOnceResultSettings {} rest);
+
 /// The outcome of the one-time staff update-channel migration.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -932,10 +1054,11 @@ pub struct UserSettingsMigrateStaffUpdateChannelOnceResult {
     /// When the migration was recorded as done, as an ISO-8601 timestamp. Absent only for `ineligible`, which records nothing.
     pub completed_at: Option<String>,
 }
-record!(
-    UserSettingsMigrateStaffUpdateChannelOnceResult[] { Field status "status", Field
-    completed_at "completedAt" }
-);
+record!(UserSettingsMigrateStaffUpdateChannelOnceResult {
+    Field status "status",
+    Field completed_at "completedAt",
+});
+
 /// Settings object whose key names should be canonicalized.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -943,7 +1066,10 @@ pub struct UserSettingsNormalizeRequest {
     /// Free-form settings object, possibly using legacy or snake_case key names.
     pub settings: serde_json::Value,
 }
-record!(UserSettingsNormalizeRequest[] { Field settings "settings" });
+record!(UserSettingsNormalizeRequest {
+    Field settings "settings",
+});
+
 impl UserSettingsNormalizeRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -951,6 +1077,7 @@ impl UserSettingsNormalizeRequest {
         Self { settings }
     }
 }
+
 /// Settings object with canonical key names.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -958,7 +1085,10 @@ pub struct UserSettingsNormalizeResult {
     /// The same settings with every legacy or snake_case key renamed to its canonical spelling.
     pub settings: serde_json::Value,
 }
-record!(UserSettingsNormalizeResult[] { Field settings "settings" });
+record!(UserSettingsNormalizeResult {
+    Field settings "settings",
+});
+
 /// The on-disk location of the user's settings document.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -966,7 +1096,10 @@ pub struct UserSettingsPathResult {
     /// Absolute path to the settings file this runtime reads and writes. Normally `settings.json` under the Copilot configuration directory; an extensionless legacy `settings` file is reported instead when it exists and `settings.json` does not.
     pub path: String,
 }
-record!(UserSettingsPathResult[] { Field path "path" });
+record!(UserSettingsPathResult {
+    Field path "path",
+});
+
 /// One setting that will not take effect, and why.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -984,10 +1117,15 @@ pub struct UserSettingsProblem {
     /// Why the setting will not take effect. Never contains the setting's value, which may be a token or another secret.
     pub explanation: String,
 }
-record!(
-    UserSettingsProblem[] { Field id "id", Field kind "kind", Field category "category",
-    Field source "source", Field raw_key "rawKey", Field explanation "explanation" }
-);
+record!(UserSettingsProblem {
+    Field id "id",
+    Field kind "kind",
+    Field category "category",
+    Field source "source",
+    Field raw_key "rawKey",
+    Field explanation "explanation",
+});
+
 /// The settings layer a problem was found in.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -999,10 +1137,12 @@ pub struct UserSettingsProblemLocation {
     /// Absolute path of the file backing this layer.
     pub file_path: String,
 }
-record!(
-    UserSettingsProblemLocation[] { Field kind "kind", Field label "label", Field
-    file_path "filePath" }
-);
+record!(UserSettingsProblemLocation {
+    Field kind "kind",
+    Field label "label",
+    Field file_path "filePath",
+});
+
 /// One already-loaded settings layer to diagnose.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1018,10 +1158,14 @@ pub struct UserSettingsProblemSource {
     /// True when the file itself failed to parse, so its keys could not be read at all.
     pub invalid: Option<bool>,
 }
-record!(
-    UserSettingsProblemSource[] { Field kind "kind", Field label "label", Field file_path
-    "filePath", Field config "config", Field invalid "invalid" }
-);
+record!(UserSettingsProblemSource {
+    Field kind "kind",
+    Field label "label",
+    Field file_path "filePath",
+    Field config "config",
+    Field invalid "invalid",
+});
+
 impl UserSettingsProblemSource {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1051,6 +1195,7 @@ impl UserSettingsProblemSource {
         self
     }
 }
+
 /// The layer's settings exactly as loaded, unnormalized. Empty when the file is missing or failed to parse.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1058,7 +1203,8 @@ pub struct UserSettingsProblemSourceConfig {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(UserSettingsProblemSourceConfig[] {} rest[]);
+record!(UserSettingsProblemSourceConfig {} rest);
+
 /// The settings layers to diagnose.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1066,7 +1212,10 @@ pub struct UserSettingsProblemsRequest {
     /// Layers to diagnose, in the precedence order the caller applies them.
     pub sources: Option<Vec<UserSettingsProblemSource>>,
 }
-record!(UserSettingsProblemsRequest[] { Field sources "sources" });
+record!(UserSettingsProblemsRequest {
+    Field sources "sources",
+});
+
 impl UserSettingsProblemsRequest {
     /// Sets [`sources`](Self::sources).
     #[inline]
@@ -1075,6 +1224,7 @@ impl UserSettingsProblemsRequest {
         self
     }
 }
+
 /// The settings that will not take effect across the given layers.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1082,7 +1232,10 @@ pub struct UserSettingsProblemsResult {
     /// Each setting that will not take effect, and why. Empty when every layer is healthy.
     pub problems: Option<Vec<UserSettingsProblem>>,
 }
-record!(UserSettingsProblemsResult[] { Field problems "problems" });
+record!(UserSettingsProblemsResult {
+    Field problems "problems",
+});
+
 /// Selects the configuration directory to run the one-time staff model-selection reset against, and supplies the caller's record of whether it has already run.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1096,10 +1249,12 @@ pub struct UserSettingsResetStaffModelSelectionOnceRequest {
     /// When the caller last recorded this reset, as an ISO-8601 timestamp. A timestamp at or after the cutoff means the reset already ran and is returned unchanged.
     pub staff_model_reset_at: Option<String>,
 }
-record!(
-    UserSettingsResetStaffModelSelectionOnceRequest[] { Field context "context", Field
-    staff "staff", Field staff_model_reset_at "staffModelResetAt" }
-);
+record!(UserSettingsResetStaffModelSelectionOnceRequest {
+    Field context "context",
+    Field staff "staff",
+    Field staff_model_reset_at "staffModelResetAt",
+});
+
 impl UserSettingsResetStaffModelSelectionOnceRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1126,6 +1281,7 @@ impl UserSettingsResetStaffModelSelectionOnceRequest {
         self
     }
 }
+
 /// The outcome of the one-time staff model-selection reset.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1141,10 +1297,13 @@ pub struct UserSettingsResetStaffModelSelectionOnceResult {
     /// The settings document as it stands after the reset, keyed by setting name. Present only when `didReset` is true.
     pub settings: Option<UserSettingsResetStaffModelSelectionOnceResultSettings>,
 }
-record!(
-    UserSettingsResetStaffModelSelectionOnceResult[] { Field did_reset "didReset", Field
-    reset_at "resetAt", Field cutoff "cutoff", Field settings "settings" }
-);
+record!(UserSettingsResetStaffModelSelectionOnceResult {
+    Field did_reset "didReset",
+    Field reset_at "resetAt",
+    Field cutoff "cutoff",
+    Field settings "settings",
+});
+
 /// The settings document as it stands after the reset, keyed by setting name. Present only when `didReset` is true.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1152,7 +1311,8 @@ pub struct UserSettingsResetStaffModelSelectionOnceResultSettings {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(UserSettingsResetStaffModelSelectionOnceResultSettings[] {} rest[]);
+record!(UserSettingsResetStaffModelSelectionOnceResultSettings {} rest);
+
 /// One hook to disable or re-enable.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1166,10 +1326,12 @@ pub struct UserSettingsSetHookDisabledRequest {
     /// True adds the key to `disabledHooks`, false removes it.
     pub disabled: bool,
 }
-record!(
-    UserSettingsSetHookDisabledRequest[] { Field settings_path "settingsPath", Field
-    disable_key "disableKey", Field disabled "disabled" }
-);
+record!(UserSettingsSetHookDisabledRequest {
+    Field settings_path "settingsPath",
+    Field disable_key "disableKey",
+    Field disabled "disabled",
+});
+
 impl UserSettingsSetHookDisabledRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1185,6 +1347,7 @@ impl UserSettingsSetHookDisabledRequest {
         }
     }
 }
+
 /// Outcome of rewriting the `disabledHooks` setting.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1196,10 +1359,11 @@ pub struct UserSettingsSetHookDisabledResult {
     /// Why the write failed. Absent when the status is `ok`.
     pub error_message: Option<String>,
 }
-record!(
-    UserSettingsSetHookDisabledResult[] { Field status "status", Field error_message
-    "errorMessage" }
-);
+record!(UserSettingsSetHookDisabledResult {
+    Field status "status",
+    Field error_message "errorMessage",
+});
+
 /// Partial user settings to write to settings.json. Each top-level key is written individually, replacing the existing value; a key whose value is null is removed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1207,7 +1371,10 @@ pub struct UserSettingsSetRequest {
     /// Partial user settings to write, as a free-form object keyed by setting name
     pub settings: serde_json::Value,
 }
-record!(UserSettingsSetRequest[] { Field settings "settings" });
+record!(UserSettingsSetRequest {
+    Field settings "settings",
+});
+
 impl UserSettingsSetRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1215,6 +1382,7 @@ impl UserSettingsSetRequest {
         Self { settings }
     }
 }
+
 /// Selects the configuration directory whose user settings document should be inspected for unrecognized top-level keys.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1224,7 +1392,10 @@ pub struct UserSettingsUnknownKeysWarningRequest {
     /// The configuration directory, home directory and environment to resolve the settings document from. A host that scopes a session to its own Copilot home must pass that directory here, or the server's own home is inspected instead.
     pub context: UserSettingsHostContext,
 }
-record!(UserSettingsUnknownKeysWarningRequest[] { Field context "context" });
+record!(UserSettingsUnknownKeysWarningRequest {
+    Field context "context",
+});
+
 impl UserSettingsUnknownKeysWarningRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1232,6 +1403,7 @@ impl UserSettingsUnknownKeysWarningRequest {
         Self { context }
     }
 }
+
 /// The unrecognized top-level keys found in the user settings document, already phrased for display.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1241,7 +1413,10 @@ pub struct UserSettingsUnknownKeysWarningResult {
     /// The warning to show the user, naming the unrecognized keys and the file they were found in. Absent when every top-level key is recognized, and also when the document is missing or could not be read, because an unknown-key list taken from a document the runtime could not load would name keys that may not be there.
     pub warning: Option<String>,
 }
-record!(UserSettingsUnknownKeysWarningResult[] { Field warning "warning" });
+record!(UserSettingsUnknownKeysWarningResult {
+    Field warning "warning",
+});
+
 /// Names the user setting to merge into, and the partial object to merge.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1257,10 +1432,13 @@ pub struct UserSettingsUpdateRequest {
     /// Single-component name for the settings document at `<configDir>/settings/<subDir>.json`; path separators, `.` and `..` are rejected. Omit it, or pass an empty string, to use the main settings document.
     pub sub_dir: Option<String>,
 }
-record!(
-    UserSettingsUpdateRequest[] { Field key "key", Field value "value", Field config_dir
-    "configDir", Field sub_dir "subDir" }
-);
+record!(UserSettingsUpdateRequest {
+    Field key "key",
+    Field value "value",
+    Field config_dir "configDir",
+    Field sub_dir "subDir",
+});
+
 impl UserSettingsUpdateRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1285,6 +1463,7 @@ impl UserSettingsUpdateRequest {
         self
     }
 }
+
 /// The stored value of the user setting after the merge.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1294,7 +1473,10 @@ pub struct UserSettingsUpdateResult {
     /// The key's stored value after the write: the merged object when both the stored value and the supplied value are objects, otherwise the supplied value.
     pub value: serde_json::Value,
 }
-record!(UserSettingsUpdateResult[] { Field value "value" });
+record!(UserSettingsUpdateResult {
+    Field value "value",
+});
+
 /// A single top-level setting subtree to validate.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1306,10 +1488,12 @@ pub struct UserSettingsValidateRequest {
     /// True to validate a removal of this key. The current settings file is not read.
     pub delete: Option<bool>,
 }
-record!(
-    UserSettingsValidateRequest[] { Field top_key "topKey", Field value "value", Field
-    delete "delete" }
-);
+record!(UserSettingsValidateRequest {
+    Field top_key "topKey",
+    Field value "value",
+    Field delete "delete",
+});
+
 impl UserSettingsValidateRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1333,6 +1517,7 @@ impl UserSettingsValidateRequest {
         self
     }
 }
+
 /// Outcome of validating one top-level setting subtree.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1342,7 +1527,11 @@ pub struct UserSettingsValidateResult {
     /// Problems found, empty when `ok` is true.
     pub issues: Option<Vec<UserSettingsValidationIssue>>,
 }
-record!(UserSettingsValidateResult[] { Field ok "ok", Field issues "issues" });
+record!(UserSettingsValidateResult {
+    Field ok "ok",
+    Field issues "issues",
+});
+
 /// One problem found while validating a setting value.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1352,7 +1541,11 @@ pub struct UserSettingsValidationIssue {
     /// Human-readable description of the problem.
     pub message: String,
 }
-record!(UserSettingsValidationIssue[] { Field path "path", Field message "message" });
+record!(UserSettingsValidationIssue {
+    Field path "path",
+    Field message "message",
+});
+
 /// The whole content to store in the user settings file.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1360,7 +1553,10 @@ pub struct UserSettingsWriteAllRequest {
     /// The settings object to store. It replaces the file's entire content, so a key absent here is removed.
     pub settings: serde_json::Value,
 }
-record!(UserSettingsWriteAllRequest[] { Field settings "settings" });
+record!(UserSettingsWriteAllRequest {
+    Field settings "settings",
+});
+
 impl UserSettingsWriteAllRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1368,6 +1564,7 @@ impl UserSettingsWriteAllRequest {
         Self { settings }
     }
 }
+
 /// The approval to add as a session-scoped rule
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1395,12 +1592,19 @@ pub enum UserToolSessionApproval {
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
 }
-tagged!(
-    UserToolSessionApproval "kind" { Commands "commands", Read "read", Write "write", Mcp
-    "mcp", Memory "memory", CustomTool "custom-tool", ExtensionManagement
-    "extension-management", Workflow "workflow", ExtensionPermissionAccess
-    "extension-permission-access", ExtensionEnvAccess "extension-env-access" }
-);
+tagged!(UserToolSessionApproval "kind" {
+    Commands "commands",
+    Read "read",
+    Write "write",
+    Mcp "mcp",
+    Memory "memory",
+    CustomTool "custom-tool",
+    ExtensionManagement "extension-management",
+    Workflow "workflow",
+    ExtensionPermissionAccess "extension-permission-access",
+    ExtensionEnvAccess "extension-env-access",
+});
+
 /// Session-scoped tool-approval rule for specific shell command identifiers.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1408,10 +1612,10 @@ pub struct UserToolSessionApprovalCommands {
     /// Command identifiers approved by the user
     pub command_identifiers: Vec<String>,
 }
-record!(
-    UserToolSessionApprovalCommands["kind" "commands"] { Field command_identifiers
-    "commandIdentifiers" }
-);
+record!(UserToolSessionApprovalCommands ["kind" "commands"] {
+    Field command_identifiers "commandIdentifiers",
+});
+
 impl UserToolSessionApprovalCommands {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1419,6 +1623,7 @@ impl UserToolSessionApprovalCommands {
         Self { command_identifiers }
     }
 }
+
 /// Session-scoped tool-approval rule for a custom tool, keyed by tool name.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1426,10 +1631,10 @@ pub struct UserToolSessionApprovalCustomTool {
     /// Custom tool name
     pub tool_name: String,
 }
-record!(
-    UserToolSessionApprovalCustomTool["kind" "custom-tool"] { Field tool_name "toolName"
-    }
-);
+record!(UserToolSessionApprovalCustomTool ["kind" "custom-tool"] {
+    Field tool_name "toolName",
+});
+
 impl UserToolSessionApprovalCustomTool {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1439,6 +1644,7 @@ impl UserToolSessionApprovalCustomTool {
         }
     }
 }
+
 /// Session-scoped tool-approval rule for an extension's access to sensitive environment variables, keyed by extension name and the exact set of variable names.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1448,10 +1654,11 @@ pub struct UserToolSessionApprovalExtensionEnvAccess {
     /// Names of the sensitive environment variables this approval covers. Values are never persisted.
     pub environment_variables: Vec<String>,
 }
-record!(
-    UserToolSessionApprovalExtensionEnvAccess["kind" "extension-env-access"] { Field
-    extension_name "extensionName", Field environment_variables "environmentVariables" }
-);
+record!(UserToolSessionApprovalExtensionEnvAccess ["kind" "extension-env-access"] {
+    Field extension_name "extensionName",
+    Field environment_variables "environmentVariables",
+});
+
 impl UserToolSessionApprovalExtensionEnvAccess {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1465,6 +1672,7 @@ impl UserToolSessionApprovalExtensionEnvAccess {
         }
     }
 }
+
 /// Session-scoped tool-approval rule for extension-management operations, optionally narrowed by operation.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1472,10 +1680,10 @@ pub struct UserToolSessionApprovalExtensionManagement {
     /// Optional operation identifier
     pub operation: Option<String>,
 }
-record!(
-    UserToolSessionApprovalExtensionManagement["kind" "extension-management"] { Field
-    operation "operation" }
-);
+record!(UserToolSessionApprovalExtensionManagement ["kind" "extension-management"] {
+    Field operation "operation",
+});
+
 impl UserToolSessionApprovalExtensionManagement {
     /// Sets [`operation`](Self::operation).
     #[inline]
@@ -1484,6 +1692,7 @@ impl UserToolSessionApprovalExtensionManagement {
         self
     }
 }
+
 /// Session-scoped tool-approval rule for an extension's permission-gated capability access, keyed by extension name.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1491,10 +1700,10 @@ pub struct UserToolSessionApprovalExtensionPermissionAccess {
     /// Extension name
     pub extension_name: String,
 }
-record!(
-    UserToolSessionApprovalExtensionPermissionAccess["kind"
-    "extension-permission-access"] { Field extension_name "extensionName" }
-);
+record!(UserToolSessionApprovalExtensionPermissionAccess ["kind" "extension-permission-access"] {
+    Field extension_name "extensionName",
+});
+
 impl UserToolSessionApprovalExtensionPermissionAccess {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1504,6 +1713,7 @@ impl UserToolSessionApprovalExtensionPermissionAccess {
         }
     }
 }
+
 /// Session-scoped tool-approval rule for an MCP server tool, or all tools on the server when `toolName` is null.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1513,10 +1723,11 @@ pub struct UserToolSessionApprovalMcp {
     /// Optional MCP tool name, or null for all tools on the server
     pub tool_name: Option<String>,
 }
-record!(
-    UserToolSessionApprovalMcp["kind" "mcp"] { Field server_name "serverName", Nullable
-    tool_name "toolName" }
-);
+record!(UserToolSessionApprovalMcp ["kind" "mcp"] {
+    Field server_name "serverName",
+    Nullable tool_name "toolName",
+});
+
 impl UserToolSessionApprovalMcp {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
@@ -1527,16 +1738,19 @@ impl UserToolSessionApprovalMcp {
         }
     }
 }
+
 /// Session-scoped tool-approval rule for writes to long-term memory.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct UserToolSessionApprovalMemory {}
-record!(UserToolSessionApprovalMemory["kind" "memory"] {});
+record!(UserToolSessionApprovalMemory ["kind" "memory"] {});
+
 /// Session-scoped tool-approval rule for read-only filesystem operations.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct UserToolSessionApprovalRead {}
-record!(UserToolSessionApprovalRead["kind" "read"] {});
+record!(UserToolSessionApprovalRead ["kind" "read"] {});
+
 /// Session-scoped workflow approval, optionally narrowed by approval key.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1544,10 +1758,10 @@ pub struct UserToolSessionApprovalWorkflow {
     /// Optional workflow operation name or canonical approval key
     pub approval_key: Option<String>,
 }
-record!(
-    UserToolSessionApprovalWorkflow["kind" "workflow"] { Field approval_key "approvalKey"
-    }
-);
+record!(UserToolSessionApprovalWorkflow ["kind" "workflow"] {
+    Field approval_key "approvalKey",
+});
+
 impl UserToolSessionApprovalWorkflow {
     /// Sets [`approval_key`](Self::approval_key).
     #[inline]
@@ -1556,8 +1770,9 @@ impl UserToolSessionApprovalWorkflow {
         self
     }
 }
+
 /// Session-scoped tool-approval rule for filesystem write operations.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct UserToolSessionApprovalWrite {}
-record!(UserToolSessionApprovalWrite["kind" "write"] {});
+record!(UserToolSessionApprovalWrite ["kind" "write"] {});

@@ -13,4 +13,8 @@ pub enum Verbosity {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(Verbosity { Low "low", Medium "medium", High "high" });
+string_enum!(Verbosity {
+    Low "low",
+    Medium "medium",
+    High "high",
+});

@@ -23,12 +23,18 @@ pub struct WorkingDirectoryContext {
     /// Set on the immediate preliminary event of a working-directory change, before the git context is resolved. A settled follow-up event (enriched with git context, or cwd-only for a non-repository) is always emitted afterward, so observers may defer to it. Absent on standalone/final events (e.g. relay context changes).
     pub pending_git_context: Option<bool>,
 }
-record!(
-    WorkingDirectoryContext[] { Field cwd "cwd", Field git_root "gitRoot", Field
-    repository "repository", Field host_type "hostType", Field repository_host
-    "repositoryHost", Field branch "branch", Field head_commit "headCommit", Field
-    base_commit "baseCommit", Field pending_git_context "pendingGitContext" }
-);
+record!(WorkingDirectoryContext {
+    Field cwd "cwd",
+    Field git_root "gitRoot",
+    Field repository "repository",
+    Field host_type "hostType",
+    Field repository_host "repositoryHost",
+    Field branch "branch",
+    Field head_commit "headCommit",
+    Field base_commit "baseCommit",
+    Field pending_git_context "pendingGitContext",
+});
+
 /// Hosting platform type of the repository (github or ado)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -40,7 +46,11 @@ pub enum WorkingDirectoryContextHostType {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(WorkingDirectoryContextHostType { Github "github", Ado "ado" });
+string_enum!(WorkingDirectoryContextHostType {
+    Github "github",
+    Ado "ado",
+});
+
 /// Scope of a trust grant for the working directory of a new session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -52,4 +62,7 @@ pub enum WorkingDirectoryTrust {
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
-string_enum!(WorkingDirectoryTrust { Session "session", User "user" });
+string_enum!(WorkingDirectoryTrust {
+    Session "session",
+    User "user",
+});
