@@ -8,7 +8,7 @@ use crate::model::{
     Discriminator, Event, Field, Method, Model, Origin, Record, Shape, StringVariant, Ty, Type, Union,
     Variant,
 };
-use crate::names::{Names, type_name, variant_name};
+use crate::names::{Names, field_name, joined, type_name, variant_name};
 use crate::read::{EventSource, Group, MethodSource, Source};
 use crate::schema::{
     bare, branches, contains, doc, may_be_nothing, may_be_null, object, optional_object, or_null,
@@ -232,6 +232,8 @@ impl Flattener<'_> {
 
     fn record(&mut self, name: &str, schema: &Map<String, Value>, place: &str) -> Result<Shape, Error> {
         let mut record = Record { constants: Vec::new(), fields: Vec::new(), rest: None };
+        let keys = schema.get("properties").and_then(Value::as_object);
+        let keys: Vec<&str> = keys.into_iter().flatten().map(|(key, _)| key.as_str()).collect();
         for (key, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let required = schema.get("required").is_some_and(|list| contains(list, key));
             // An enum of one value may get others, unless a union distinguishes its variants by the value.
@@ -247,7 +249,9 @@ impl Flattener<'_> {
                 }
                 None => {
                     let type_name = format!("{name}{}", type_name(key));
-                    record.fields.push(self.field((key, required), property, &type_name, &place));
+                    let mut field = self.field((key, required), property, &type_name, &place);
+                    field.name = field_name(key, field.name, &keys);
+                    record.fields.push(field);
                 }
             }
         }
@@ -263,7 +267,7 @@ impl Flattener<'_> {
     fn field(&mut self, key: (&str, bool), property: &Value, type_name: &str, place: &str) -> Field {
         let (key, required) = key;
         let (schema, nullable) = self.normalize_or_any(property, type_name, place);
-        let name = self.space.field(key);
+        let name = self.space.field(&joined(key));
         Field {
             key: key.to_owned(),
             name: self.record_error(name, key.to_owned()),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use heck::{ToSnakeCase, ToUpperCamelCase};
+use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 
 use crate::Error;
 
@@ -49,10 +49,61 @@ const RESERVED: &[&str] = &[
 const RENAMED: &[(&str, &str)] =
     &[("PermissionRequest", "PermissionDetails"), ("Tool", "ToolInfo"), ("ToolResult", "ToolResultValue")];
 
+/// Words for keys that no field can have as its name, or no setter: `(key, name)`.
+const NATURAL: &[(&str, &str)] = &[
+    ("const", "value"),
+    ("default", "default_value"),
+    ("enum", "values"),
+    ("ref", "git_ref"),
+    ("type", "kind"),
+];
+
 /// Returns the name of a type.
 pub fn type_name(wire: &str) -> String {
     let twin = RENAMED.iter().find(|(twin, _)| *twin == wire);
-    twin.map_or_else(|| wire.to_upper_camel_case(), |(_, name)| (*name).to_owned())
+    twin.map_or_else(|| camel(wire), |(_, name)| (*name).to_owned())
+}
+
+/// The text with `GitHub` and `OAuth` as words, which heck would split.
+pub fn joined(wire: &str) -> String {
+    let text = wire.replace("GitHub", "Github").replace("OAuth", "Oauth");
+    match (text.strip_prefix("gitHub"), text.strip_prefix("oAuth")) {
+        (Some(rest), _) => format!("github{rest}"),
+        (_, Some(rest)) => format!("oauth{rest}"),
+        _ => text,
+    }
+}
+
+/// The words of the text with a capital each.
+fn camel(wire: &str) -> String {
+    joined(wire).to_upper_camel_case().replace("Github", "GitHub")
+}
+
+/// The words of the text in lower case.
+pub fn words(wire: &str) -> String {
+    joined(wire).to_snake_case()
+}
+
+/// The name of a constant.
+pub fn constant_name(wire: &str) -> String {
+    joined(wire).to_shouty_snake_case()
+}
+
+/// The name of the field of a key, among the `others` of its record. Without one of the [`NATURAL`] words, it is typify's:
+/// a keyword gets an underscore.
+pub fn field_name(key: &str, typify: String, others: &[&str]) -> String {
+    let natural = NATURAL.iter().find(|(of, _)| *of == key).map(|(_, name)| *name);
+    match natural.filter(|name| !others.iter().any(|other| words(other) == *name)) {
+        Some(name) => name.to_owned(),
+        None => typify,
+    }
+}
+
+/// Returns true if a search for the wire name finds the item only by an alias: the names differ by more than case and
+/// separators.
+pub fn needs_alias(wire: &str, name: &str) -> bool {
+    let bare = |text: &str| text.replace(['_', '-', '.', ' '], "").to_lowercase();
+    bare(wire) != bare(name)
 }
 
 /// The name of an enum's variant.
@@ -60,7 +111,7 @@ pub fn variant_name(wire: &str) -> String {
     if let Some((_, name)) = VARIANTS.iter().find(|(text, _)| *text == wire) {
         return (*name).to_owned();
     }
-    let name = wire.to_upper_camel_case();
+    let name = camel(wire);
     match name.chars().next() {
         Some(first) if first.is_ascii_digit() => format!("V{name}"),
         // `Self` is a keyword.
@@ -92,7 +143,7 @@ const RECORD_METHODS: &[&str] =
 
 /// The name of a module or argument; a keyword gets an underscore.
 pub fn snake(wire: &str) -> String {
-    let name = wire.to_snake_case();
+    let name = words(wire);
     if is_identifier(&name) || name.is_empty() { name } else { format!("{name}_") }
 }
 

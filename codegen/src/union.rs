@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use heck::ToSnakeCase;
 use serde_json::Value;
 
 use crate::Error;
 use crate::model::{Constant, Discriminator, JsonKind, Test};
-use crate::names::{type_name, variant_name};
+use crate::names::{self, type_name, variant_name};
 use crate::read::Source;
 use crate::schema::{branches, contains};
 
@@ -301,5 +300,5 @@ fn own_name(union: &str, branch: &Value) -> Option<String> {
 }
 
 fn words(name: &str) -> Vec<String> {
-    name.to_snake_case().split('_').map(type_name).collect()
+    names::words(name).split('_').map(type_name).collect()
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use heck::ToShoutySnakeCase;
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::ident;
 use crate::model::{Event, Model};
+use crate::names::constant_name;
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     let kinds = model.events.values().map(|event| {
@@ -19,5 +19,5 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
 
 /// The name of an event's constant.
 pub fn constant(event: &Event) -> String {
-    event.name.to_shouty_snake_case()
+    constant_name(&event.name)
 }

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heck::ToSnakeCase;
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{doc, ident, text_doc, ty};
 use crate::model::{
-    Constant, Discriminator, Field, JsonKind, Model, Record, Shape, StringVariant, Ty, Type, Union, Variant,
+    Constant, Discriminator, Field, JsonKind, Model, Origin, Record, Shape, StringVariant, Ty, Type, Union,
+    Variant,
 };
-use crate::names::{setter_name, snake};
+use crate::names::{needs_alias, setter_name, snake, words};
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     let mut modules: BTreeMap<String, Vec<(&String, &Type)>> = BTreeMap::new();
@@ -32,7 +32,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
 
 /// The module of a type, named by the first word of the type's name.
 fn module(name: &str) -> String {
-    let words = name.to_snake_case();
+    let words = words(name);
     snake(words.split('_').next().unwrap_or(&words))
 }
 
@@ -67,7 +67,18 @@ fn item(model: &Model, name: &str, ty: &Type) -> TokenStream {
 }
 
 fn docs(name: &str, ty: &Type) -> TokenStream {
-    doc(&ty.doc, &format!("`{}` of the protocol.", if ty.place.is_empty() { name } else { &ty.place }), &[])
+    let place = if ty.place.is_empty() { name } else { &ty.place };
+    let docs = doc(&ty.doc, &format!("`{place}` of the protocol."), &[]);
+    let alias = (ty.origin != Origin::Inline).then(|| alias(place, name));
+    quote!(#docs #alias)
+}
+
+/// The wire name as a doc alias, if it differs from the Rust name by more than case.
+fn alias(wire: &str, name: &str) -> Option<TokenStream> {
+    // rustdoc refuses an alias with quotes or white space.
+    let is_word =
+        !wire.is_empty() && wire.chars().all(|char| char.is_alphanumeric() || "._-+*$".contains(char));
+    (is_word && needs_alias(wire, name)).then(|| quote!(#[doc(alias = #wire)]))
 }
 
 fn record(model: &Model, name: &str, ty: &Type, shape: &Record) -> TokenStream {
@@ -77,8 +88,9 @@ fn record(model: &Model, name: &str, ty: &Type, shape: &Record) -> TokenStream {
         let missing_in_older =
             missing_in_older.map(|version| format!("CLI {version} and older ones may omit it."));
         let docs = doc(&field.doc, &format!("`{}` on the wire.", field.key), missing_in_older.as_slice());
+        let alias = alias(&field.key, &field.name);
         let (name, ty) = (ident(&field.name), super::ty(&field.declared(ty.sent)));
-        quote!(#docs pub #name: #ty,)
+        quote!(#docs #alias pub #name: #ty,)
     });
     let rest = shape.rest.as_ref().map(|rest| {
         let rest = super::ty(rest);
@@ -192,8 +204,9 @@ fn strings(name: &str, ty: &Type, variants: &[StringVariant]) -> TokenStream {
     let (docs, name) = (docs(name, ty), ident(name));
     let items = variants.iter().map(|variant| {
         let docs = text_doc(&variant.doc, &format!("`{}`.", variant.value));
+        let alias = alias(&variant.value, &variant.name);
         let name = ident(&variant.name);
-        quote!(#docs #name,)
+        quote!(#docs #alias #name,)
     });
     let table = variants.iter().map(|variant| {
         let (name, value) = (ident(&variant.name), &variant.value);

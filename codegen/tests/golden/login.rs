@@ -120,8 +120,8 @@ mod env;
 pub use env::*;
 mod gh;
 pub use gh::*;
-mod git;
-pub use git::*;
+mod github;
+pub use github::*;
 mod hmac;
 pub use hmac::*;
 mod sampling;
@@ -156,20 +156,20 @@ impl AccountLeaveParams {
 #[non_exhaustive]
 pub struct AccountRequest {
     /// `gitHubToken` on the wire.
-    pub git_hub_token: Option<String>,
+    pub github_token: Option<String>,
     /// `host` on the wire.
     pub host: Option<String>,
 }
 record!(AccountRequest {
-    Field git_hub_token "gitHubToken",
+    Field github_token "gitHubToken",
     Field host "host",
 });
 
 impl AccountRequest {
-    /// Sets [`git_hub_token`](Self::git_hub_token).
+    /// Sets [`github_token`](Self::github_token).
     #[inline]
-    pub fn git_hub_token(mut self, git_hub_token: impl Into<String>) -> Self {
-        self.git_hub_token = Some(git_hub_token.into());
+    pub fn github_token(mut self, github_token: impl Into<String>) -> Self {
+        self.github_token = Some(github_token.into());
         self
     }
     /// Sets [`host`](Self::host).

@@ -52,8 +52,8 @@ mod env;
 pub use env::*;
 mod gh;
 pub use gh::*;
-mod git;
-pub use git::*;
+mod github;
+pub use github::*;
 mod hmac;
 pub use hmac::*;
 mod mode;
@@ -97,12 +97,16 @@ pub enum Mode {
     /// `V2`.
     V2,
     /// `2nd`.
+    #[doc(alias = "2nd")]
     V2nd,
     /// Whatever there is.
+    #[doc(alias = "*")]
     All,
     /// `+1`.
+    #[doc(alias = "+1")]
     PlusOne,
     /// `-1`.
+    #[doc(alias = "-1")]
     MinusOne,
     /// ``.
     Empty,

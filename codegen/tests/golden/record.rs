@@ -195,8 +195,8 @@ mod env;
 pub use env::*;
 mod gh;
 pub use gh::*;
-mod git;
-pub use git::*;
+mod github;
+pub use github::*;
 mod hmac;
 pub use hmac::*;
 mod limit;
@@ -260,7 +260,8 @@ pub struct Provider {
     pub temperature: Option<f64>,
     /// `default` on the wire.
     #[deprecated]
-    pub default: Option<bool>,
+    #[doc(alias = "default")]
+    pub default_value: Option<bool>,
     /// `models` on the wire.
     pub models: Vec<String>,
     /// `limits` on the wire.
@@ -268,7 +269,8 @@ pub struct Provider {
     /// `extra` on the wire.
     pub extra: Option<serde_json::Value>,
     /// `ref` on the wire.
-    pub ref_: Limit,
+    #[doc(alias = "ref")]
+    pub git_ref: Limit,
     /// An optional constant may be absent.
     pub move_: Option<String>,
     /// `nested` on the wire.
@@ -279,11 +281,11 @@ record!(Provider ["type" "provider", "remote" true] {
     Field name "name",
     Field max_tokens "maxTokens",
     Nullable temperature "temperature",
-    Field default "default",
+    Field default_value "default",
     Field models "models",
     Field limits "limits",
     Field extra "extra",
-    Field ref_ "ref",
+    Field git_ref "ref",
     Field move_ "move",
     Field nested "nested",
 });

@@ -118,8 +118,8 @@ mod env;
 pub use env::*;
 mod gh;
 pub use gh::*;
-mod git;
-pub use git::*;
+mod github;
+pub use github::*;
 mod hmac;
 pub use hmac::*;
 mod sampling;
@@ -163,7 +163,8 @@ pub struct Taken {
     /// `clone` on the wire.
     pub clone: Option<bool>,
     /// `default` on the wire.
-    pub default: Option<String>,
+    #[doc(alias = "default")]
+    pub default_value: Option<String>,
     /// `fmt` on the wire.
     pub fmt: Option<String>,
     /// `into` on the wire.
@@ -173,16 +174,17 @@ pub struct Taken {
     /// `read` on the wire.
     pub read: Option<bool>,
     /// `type` on the wire.
-    pub type_: Option<String>,
+    #[doc(alias = "type")]
+    pub kind: Option<String>,
 }
 record!(Taken {
     Field clone "clone",
-    Field default "default",
+    Field default_value "default",
     Field fmt "fmt",
     Field into "into",
     Field new "new",
     Field read "read",
-    Field type_ "type",
+    Field kind "type",
 });
 
 impl Taken {
@@ -192,10 +194,10 @@ impl Taken {
         self.clone = Some(clone);
         self
     }
-    /// Sets `default`.
+    /// Sets [`default_value`](Self::default_value).
     #[inline]
-    pub fn default_(mut self, default: impl Into<String>) -> Self {
-        self.default = Some(default.into());
+    pub fn default_value(mut self, default_value: impl Into<String>) -> Self {
+        self.default_value = Some(default_value.into());
         self
     }
     /// Sets `fmt`.
@@ -222,10 +224,10 @@ impl Taken {
         self.read = Some(read);
         self
     }
-    /// Sets [`type_`](Self::type_).
+    /// Sets [`kind`](Self::kind).
     #[inline]
-    pub fn type_(mut self, type_: impl Into<String>) -> Self {
-        self.type_ = Some(type_.into());
+    pub fn kind(mut self, kind: impl Into<String>) -> Self {
+        self.kind = Some(kind.into());
         self
     }
 }

@@ -206,7 +206,7 @@ impl ClientBuilder {
         handle: impl FnMut(Result<N::Params, MalformedNotification>) + Send + 'static,
     ) -> Self {
         if N::NAME == GitHubTelemetryEvent::NAME {
-            self.setup.connect.enable_git_hub_telemetry_forwarding = Some(true);
+            self.setup.connect.enable_github_telemetry_forwarding = Some(true);
         }
         self.setup.subscriptions.push(Box::new(|notifications| drop(notifications.on::<N>(handle))));
         self

@@ -1003,7 +1003,7 @@ pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[
     ("HostEventScope", again::<types::HostEventScope>),
     ("HostExitReason", again::<types::HostExitReason>),
     ("HostExitedNotification", again::<types::HostExitedNotification>),
-    ("HostGithubEnvironmentOptions", again::<types::HostGithubEnvironmentOptions>),
+    ("HostGithubEnvironmentOptions", again::<types::HostGitHubEnvironmentOptions>),
     ("HostListSessionsRequest", again::<types::HostListSessionsRequest>),
     ("HostListSessionsResult", again::<types::HostListSessionsResult>),
     ("HostLocalServerConfiguration", again::<types::HostLocalServerConfiguration>),

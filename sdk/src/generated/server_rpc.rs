@@ -15,8 +15,8 @@ pub mod environments;
 pub mod extensions;
 pub mod feature_flags;
 pub mod git;
-pub mod git_hub_owners;
-pub mod git_hub_repository;
+pub mod github_owners;
+pub mod github_repository;
 pub mod global_state;
 pub mod hooks;
 pub mod host;
@@ -114,13 +114,13 @@ impl<'a> ServerRpc<'a> {
     }
     /// `gitHubOwners` methods.
     #[inline]
-    pub fn git_hub_owners(self) -> git_hub_owners::GitHubOwners<'a> {
-        git_hub_owners::GitHubOwners(self.0)
+    pub fn github_owners(self) -> github_owners::GitHubOwners<'a> {
+        github_owners::GitHubOwners(self.0)
     }
     /// `gitHubRepository` methods.
     #[inline]
-    pub fn git_hub_repository(self) -> git_hub_repository::GitHubRepository<'a> {
-        git_hub_repository::GitHubRepository(self.0)
+    pub fn github_repository(self) -> github_repository::GitHubRepository<'a> {
+        github_repository::GitHubRepository(self.0)
     }
     /// `globalState` methods.
     #[inline]

@@ -16,7 +16,7 @@ pub mod diagnostics;
 pub mod event_log;
 pub mod extensions;
 pub mod fleet;
-pub mod git_hub_auth;
+pub mod github_auth;
 pub mod history;
 pub mod instructions;
 pub mod limit_prediction;
@@ -134,8 +134,8 @@ impl<'a> SessionRpc<'a> {
     }
     /// `gitHubAuth` methods.
     #[inline]
-    pub fn git_hub_auth(self) -> git_hub_auth::GitHubAuth<'a> {
-        git_hub_auth::GitHubAuth(self.0)
+    pub fn github_auth(self) -> github_auth::GitHubAuth<'a> {
+        github_auth::GitHubAuth(self.0)
     }
     /// `history` methods.
     #[inline]

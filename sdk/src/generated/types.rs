@@ -152,6 +152,8 @@ mod gh;
 pub use gh::*;
 mod git;
 pub use git::*;
+mod github;
+pub use github::*;
 mod global;
 pub use global::*;
 mod handle;

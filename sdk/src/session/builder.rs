@@ -199,8 +199,8 @@ fn announce(config: &mut SessionConfig, registered: &Registered) {
     config.request_elicitation = config.request_elicitation.or(answers(ElicitationRequestedData::KIND));
     config.has_skill_provider = config.has_skill_provider.or(answers(SkillProviderList::NAME));
     if answers(GitHubTokenGetToken::NAME).is_some() {
-        config.git_hub_token_provider_registration_id =
-            config.git_hub_token_provider_registration_id.take().or(config.session_id.clone());
+        config.github_token_provider_registration_id =
+            config.github_token_provider_registration_id.take().or(config.session_id.clone());
     }
     if answers(ProviderTokenGetToken::NAME).is_some()
         && let Some(provider) = &mut config.provider

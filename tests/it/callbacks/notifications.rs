@@ -158,7 +158,7 @@ async fn typed_notifications() {
     let received = json!({"type": "session.of-the-future", "sessionId": "1", "metadata": metadata});
     rig.fake.notify_raw("session.lifecycle", received.clone());
     let change = stream.next().await.expect("a notification").expect("a change");
-    assert_eq!(change.type_.as_str(), "session.of-the-future");
+    assert_eq!(change.kind.as_str(), "session.of-the-future");
     assert_eq!(serde_json::to_value(&change).expect("JSON"), received);
 }
 

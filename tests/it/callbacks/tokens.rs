@@ -72,7 +72,7 @@ async fn announcements() {
     );
     assert_eq!(config["gitHubTokenProviderRegistrationId"], rig.session.id());
     let by_hand = |session: SessionBuilder| {
-        named_tokens(session).configure(|config| config.git_hub_token_provider_registration_id("mine"))
+        named_tokens(session).configure(|config| config.github_token_provider_registration_id("mine"))
     };
     let config = Rig::with(by_hand).await.fake.received_raw("session.create").await;
     assert_eq!(config["gitHubTokenProviderRegistrationId"], "mine");

@@ -175,7 +175,7 @@ async fn keys_that_were_set_take_precedence() {
         (
             |session| {
                 github_token(session)
-                    .configure(|config| config.git_hub_token_provider_registration_id("a place"))
+                    .configure(|config| config.github_token_provider_registration_id("a place"))
             },
             json!({"gitHubTokenProviderRegistrationId": "a place"}),
         ),

@@ -33,7 +33,7 @@ async fn token_sent(configure: impl Fn(SessionBuilder) -> SessionBuilder) -> Opt
 #[tokio::test(start_paused = true)]
 async fn the_token_goes_with_sessions() {
     assert_eq!(token_sent(|session| session).await.as_deref(), Some(TOKEN));
-    let own = |session: SessionBuilder| session.configure(|config| config.git_hub_token("gho_own"));
+    let own = |session: SessionBuilder| session.configure(|config| config.github_token("gho_own"));
     assert_eq!(token_sent(own).await.as_deref(), Some("gho_own"));
     let asked = |session: SessionBuilder| {
         session.on_github_token(async |_, _| Err::<GitHubTokenAcquireResult, _>("none"))
@@ -61,7 +61,7 @@ async fn the_token_goes_with_calls_about_an_account() {
     assert_eq!(fake.received_raw("models.listTokenPriceUnits").await, unnamed);
     drop(rpc.account().get_quota(&AccountGetQuotaRequest::default()).await);
     assert_eq!(fake.received_raw("account.getQuota").await, unnamed);
-    drop(rpc.account().get_quota(&AccountGetQuotaRequest::default().git_hub_token("gho_own")).await);
+    drop(rpc.account().get_quota(&AccountGetQuotaRequest::default().github_token("gho_own")).await);
     assert_eq!(fake.received_raw("account.getQuota").await, json!({ KEY: "gho_own" }));
     drop(rpc.account().get_quota(&AccountGetQuotaRequest::default().selection_id("another")).await);
     assert_eq!(fake.received_raw("account.getQuota").await, json!({ "selectionId": "another" }));

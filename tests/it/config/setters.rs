@@ -25,7 +25,7 @@ fn map<V>(key: &str, value: V) -> BTreeMap<String, V> {
 
 fn provider() -> ProviderConfig {
     ProviderConfig::new("https://host/v1")
-        .type_(ProviderConfigType::Azure)
+        .kind(ProviderConfigType::Azure)
         .wire_api(ProviderConfigWireApi::Completions)
         .api_key("s3cret-key")
         .bearer_token("s3cret-bearer")
@@ -43,7 +43,7 @@ fn stdio() -> McpServerConfigStdio {
 
 fn http() -> McpServerConfigHttp {
     McpServerConfigHttp::new("https://host/mcp")
-        .type_(McpServerConfigHttpType::Http)
+        .kind(McpServerConfigHttpType::Http)
         .headers(map("Authorization", "s3cret-auth".to_owned()))
         .tools(Vec::new())
 }
@@ -206,7 +206,7 @@ fn secrets_are_not_shown() {
     let config = SessionConfig::default()
         .model("gpt-5")
         .provider(provider())
-        .git_hub_token("s3cret-token")
+        .github_token("s3cret-token")
         .mcp_servers(map("local", McpSerializableServerConfig::ServerConfigStdio(stdio())))
         .custom_agents(vec![
             CustomAgentConfig::new("reviewer", "You review.")
@@ -226,8 +226,9 @@ fn secrets_are_not_shown() {
 /// their meaning.
 #[test]
 fn fields_named_like_functions() {
-    let name = UiElicitationSchemaPropertyString::default().title("Name").default_("nobody").min_length(1);
-    let sure = UiElicitationSchemaPropertyBoolean::default().default_(true);
+    let name =
+        UiElicitationSchemaPropertyString::default().title("Name").default_value("nobody").min_length(1);
+    let sure = UiElicitationSchemaPropertyBoolean::default().default_value(true);
     let written = [wire::to_json(&name.clone()), wire::to_json(&sure)];
     let written = written.map(|json| serde_json::from_str::<Value>(&json).expect("JSON"));
     let expected = [

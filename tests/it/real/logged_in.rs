@@ -112,7 +112,7 @@ async fn sessions_with_and_without_the_token() {
     let builder = || rig.watched(rig.client.session().model(MODEL_NAME).deny_all());
     let session = soon("the session", builder().create()).await.expect("a session");
     assert_eq!(ask(&session, "Count.").await.expect("an answer").text(), "One.");
-    let status = soon("the status", session.rpc().git_hub_auth().get_status()).await.expect("a status");
+    let status = soon("the status", session.rpc().github_auth().get_status()).await.expect("a status");
     assert_eq!((status.is_authenticated, status.login.as_deref()), (true, Some(GITHUB_LOGIN)));
     soon("the disconnect", session.disconnect()).await.expect("a disconnect");
     let session = soon("the session", builder().resume(session.id())).await.expect("the resumed session");
@@ -124,7 +124,7 @@ async fn sessions_with_and_without_the_token() {
     let tokens: Vec<_> = requests.iter().filter_map(|request| request.header("authorization")).collect();
     let github = format!("Bearer {GITHUB_TOKEN}");
     assert_eq!(tokens, [&*github, &*github, "Bearer scripted"]);
-    let wrong = builder().configure(|config| config.git_hub_token("gho_unknown"));
+    let wrong = builder().configure(|config| config.github_token("gho_unknown"));
     let error = soon("the session", wrong.create()).await.expect_err("an unknown token");
     assert!(error.to_string().contains("Bad credentials"), "{error}");
     rig.finish().await;

@@ -22,7 +22,7 @@ async fn sessions_are_listed_and_deleted() {
     let session = rig.session(SessionBuilder::deny_all).await;
     let created = soon("the lifecycle", changes.next()).await.expect("a notification").expect("a change");
     assert_eq!(created.session_id, session.id());
-    assert!(matches!(created.type_, SessionLifecycleType::SessionCreated), "{created:?}");
+    assert!(matches!(created.kind, SessionLifecycleType::SessionCreated), "{created:?}");
     assert_eq!(soon("the lifecycle", heard.recv()).await.as_deref(), Some(session.id()));
     watch.unsubscribe();
 
@@ -47,7 +47,7 @@ async fn sessions_are_listed_and_deleted() {
     assert!(matches!(again, Error::Refused { .. }), "{again}");
     loop {
         let change = soon("the lifecycle", changes.next()).await.expect("a notification").expect("a change");
-        if matches!(change.type_, SessionLifecycleType::SessionDeleted) {
+        if matches!(change.kind, SessionLifecycleType::SessionDeleted) {
             break assert_eq!(change.session_id, id);
         }
     }

@@ -165,7 +165,7 @@ async fn types_of_the_crate() {
     let rig = Rig::start().await;
     no_secret(&(&rig.client, &rig.session));
     let provider = ProviderConfig::new("http://x").api_key(SECRET);
-    no_secret(&rig.client.session().provider(provider).configure(|config| config.git_hub_token(SECRET)));
+    no_secret(&rig.client.session().provider(provider).configure(|config| config.github_token(SECRET)));
     for kind in ["brand.new", "session.idle"] {
         let json = json!({"type": kind, "data": {"token": SECRET, "aborted": SECRET}});
         let event = SessionEvent::from_json(json.to_string()).expect("an event");

@@ -142,7 +142,7 @@ impl<'a> Mcp<'a> {
     /// Wire method `mcp.shouldExcludeGitHubTools`.
     #[doc(alias = "mcp.shouldExcludeGitHubTools")]
     #[inline]
-    pub fn should_exclude_git_hub_tools(
+    pub fn should_exclude_github_tools(
         self,
         params: &McpShouldExcludeGitHubToolsRequest,
     ) -> Call<McpShouldExcludeGitHubToolsResult> {

@@ -79,7 +79,7 @@ impl<'a> Mcp<'a> {
     /// Wire method `session.mcp.configureGitHub`.
     #[doc(alias = "session.mcp.configureGitHub")]
     #[inline]
-    pub fn configure_git_hub(
+    pub fn configure_github(
         self,
         params: &McpConfigureGitHubRequest,
     ) -> Call<McpConfigureGitHubResult> {
@@ -216,7 +216,7 @@ impl<'a> Mcp<'a> {
     /// Wire method `session.mcp.removeGitHub`.
     #[doc(alias = "session.mcp.removeGitHub")]
     #[inline]
-    pub fn remove_git_hub(self) -> Call<McpRemoveGitHubResult> {
+    pub fn remove_github(self) -> Call<McpRemoveGitHubResult> {
         self.0.call("session.mcp.removeGitHub", &())
     }
     /// Restarts an individual MCP server on the live session (stops then starts). Omit `config` for a config-free restart-by-name of an already-configured server; supply `config` to restart with a replacement configuration. Session-scoped and ephemeral: does NOT modify persistent user configuration (`mcp.config.*`).

@@ -142,11 +142,11 @@ pub struct AccountGetQuotaRequest {
     /// Opaque account identifier returned by `account.getAllUsers`. When omitted, the current account is used.
     pub selection_id: Option<String>,
     /// GitHub token accepted for compatibility with existing SDK clients. When provided, resolves this token instead of using the current account.
-    pub git_hub_token: Option<String>,
+    pub github_token: Option<String>,
 }
 record!(AccountGetQuotaRequest {
     Field selection_id "selectionId",
-    Field git_hub_token "gitHubToken",
+    Field github_token "gitHubToken",
 });
 
 impl AccountGetQuotaRequest {
@@ -156,10 +156,10 @@ impl AccountGetQuotaRequest {
         self.selection_id = Some(selection_id.into());
         self
     }
-    /// Sets [`git_hub_token`](Self::git_hub_token).
+    /// Sets [`github_token`](Self::github_token).
     #[inline]
-    pub fn git_hub_token(mut self, git_hub_token: impl Into<String>) -> Self {
-        self.git_hub_token = Some(git_hub_token.into());
+    pub fn github_token(mut self, github_token: impl Into<String>) -> Self {
+        self.github_token = Some(github_token.into());
         self
     }
 }
@@ -241,7 +241,7 @@ record!(AccountGetWebUrlResult {
 #[non_exhaustive]
 pub enum AccountKind {
     /// An OAuth github.com account.
-    GithubDotCom,
+    GitHubDotCom,
     /// A GitHub Enterprise Cloud account — a GitHub account on a non-github.com host, e.g. *.ghe.com.
     Proxima,
     /// A GitHub (EMU) account derived from a base Entra identity.
@@ -254,7 +254,7 @@ pub enum AccountKind {
     Unrecognized(String),
 }
 string_enum!(AccountKind {
-    GithubDotCom "githubDotCom",
+    GitHubDotCom "githubDotCom",
     Proxima "proxima",
     EntraEmu "entraEmu",
     Entra "entra",

@@ -207,7 +207,8 @@ pub struct AssistantMessageToolRequest {
     /// Arguments to pass to the tool, format depends on the tool
     pub arguments: Option<serde_json::Value>,
     /// Tool call type: "function" for standard tool calls, "custom" for grammar-based tool calls. Defaults to "function" when absent.
-    pub type_: Option<AssistantMessageToolRequestType>,
+    #[doc(alias = "type")]
+    pub kind: Option<AssistantMessageToolRequestType>,
     /// Human-readable display title for the tool
     pub tool_title: Option<String>,
     /// Name of the MCP server hosting this tool, when the tool is an MCP tool
@@ -223,7 +224,7 @@ record!(AssistantMessageToolRequest {
     Field tool_call_id "toolCallId",
     Field name "name",
     Field arguments "arguments",
-    Field type_ "type",
+    Field kind "type",
     Field tool_title "toolTitle",
     Field mcp_server_name "mcpServerName",
     Field mcp_tool_name "mcpToolName",
@@ -236,12 +237,13 @@ record!(AssistantMessageToolRequest {
 #[non_exhaustive]
 pub struct AssistantMessageToolRequestCaller {
     /// Kind of hosted caller that requested the client tool call.
-    pub type_: AssistantMessageToolRequestCallerType,
+    #[doc(alias = "type")]
+    pub kind: AssistantMessageToolRequestCallerType,
     /// Provider-assigned identifier for the hosted caller.
     pub caller_id: String,
 }
 record!(AssistantMessageToolRequestCaller {
-    Field type_ "type",
+    Field kind "type",
     Field caller_id "callerId",
 });
 

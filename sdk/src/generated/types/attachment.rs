@@ -13,25 +13,25 @@ pub enum Attachment {
     /// Code selection attachment from an editor
     Selection(AttachmentSelection),
     /// GitHub issue, pull request, or discussion reference
-    GithubReference(AttachmentGitHubReference),
+    GitHubReference(AttachmentGitHubReference),
     /// Pointer to a GitHub commit.
-    GithubCommit(AttachmentGitHubCommit),
+    GitHubCommit(AttachmentGitHubCommit),
     /// Pointer to a GitHub release.
-    GithubRelease(AttachmentGitHubRelease),
+    GitHubRelease(AttachmentGitHubRelease),
     /// Pointer to a GitHub Actions job.
-    GithubActionsJob(AttachmentGitHubActionsJob),
+    GitHubActionsJob(AttachmentGitHubActionsJob),
     /// Pointer to a GitHub repository.
-    GithubRepository(AttachmentGitHubRepository),
+    GitHubRepository(AttachmentGitHubRepository),
     /// Pointer to a single-file diff. At least one of `head` and `base` must be present.
-    GithubFileDiff(AttachmentGitHubFileDiff),
+    GitHubFileDiff(AttachmentGitHubFileDiff),
     /// Pointer to a comparison between two git revisions.
-    GithubTreeComparison(AttachmentGitHubTreeComparison),
+    GitHubTreeComparison(AttachmentGitHubTreeComparison),
     /// Generic GitHub URL reference.
-    GithubUrl(AttachmentGitHubUrl),
+    GitHubUrl(AttachmentGitHubUrl),
     /// Pointer to a file in a GitHub repository at a specific ref.
-    GithubFile(AttachmentGitHubFile),
+    GitHubFile(AttachmentGitHubFile),
     /// Pointer to a line range inside a file in a GitHub repository.
-    GithubSnippet(AttachmentGitHubSnippet),
+    GitHubSnippet(AttachmentGitHubSnippet),
     /// Blob attachment with inline base64-encoded data
     Blob(AttachmentBlob),
     /// Structured context contributed by an extension. Composer pills displayed in the host are forwarded back through session.send.attachments, then rendered into the model prompt as an \<extension_context> XML block.
@@ -43,16 +43,16 @@ tagged!(Attachment "type" {
     File "file",
     Directory "directory",
     Selection "selection",
-    GithubReference "github_reference",
-    GithubCommit "github_commit",
-    GithubRelease "github_release",
-    GithubActionsJob "github_actions_job",
-    GithubRepository "github_repository",
-    GithubFileDiff "github_file_diff",
-    GithubTreeComparison "github_tree_comparison",
-    GithubUrl "github_url",
-    GithubFile "github_file",
-    GithubSnippet "github_snippet",
+    GitHubReference "github_reference",
+    GitHubCommit "github_commit",
+    GitHubRelease "github_release",
+    GitHubActionsJob "github_actions_job",
+    GitHubRepository "github_repository",
+    GitHubFileDiff "github_file_diff",
+    GitHubTreeComparison "github_tree_comparison",
+    GitHubUrl "github_url",
+    GitHubFile "github_file",
+    GitHubSnippet "github_snippet",
     Blob "blob",
     ExtensionContext "extension_context",
 });
@@ -443,7 +443,8 @@ pub struct AttachmentGitHubFile {
     /// Repository the file lives in
     pub repo: GitHubRepoRef,
     /// Git ref the file is read at (branch, tag, or commit SHA)
-    pub ref_: String,
+    #[doc(alias = "ref")]
+    pub git_ref: String,
     /// Repository-relative path to the file
     pub path: String,
     /// URL to the file on GitHub
@@ -451,7 +452,7 @@ pub struct AttachmentGitHubFile {
 }
 record!(AttachmentGitHubFile ["type" "github_file"] {
     Field repo "repo",
-    Field ref_ "ref",
+    Field git_ref "ref",
     Field path "path",
     Field url "url",
 });
@@ -461,13 +462,13 @@ impl AttachmentGitHubFile {
     #[inline]
     pub fn new(
         repo: GitHubRepoRef,
-        ref_: impl Into<String>,
+        git_ref: impl Into<String>,
         path: impl Into<String>,
         url: impl Into<String>,
     ) -> Self {
         Self {
             repo,
-            ref_: ref_.into(),
+            git_ref: git_ref.into(),
             path: path.into(),
             url: url.into(),
         }
@@ -522,13 +523,14 @@ pub struct AttachmentGitHubFileDiffSide {
     /// Repository the file lives in
     pub repo: GitHubRepoRef,
     /// Git ref (branch, tag, or commit SHA) the file is read at
-    pub ref_: String,
+    #[doc(alias = "ref")]
+    pub git_ref: String,
     /// Repository-relative path to the file
     pub path: String,
 }
 record!(AttachmentGitHubFileDiffSide {
     Field repo "repo",
-    Field ref_ "ref",
+    Field git_ref "ref",
     Field path "path",
 });
 
@@ -537,12 +539,12 @@ impl AttachmentGitHubFileDiffSide {
     #[inline]
     pub fn new(
         repo: GitHubRepoRef,
-        ref_: impl Into<String>,
+        git_ref: impl Into<String>,
         path: impl Into<String>,
     ) -> Self {
         Self {
             repo,
-            ref_: ref_.into(),
+            git_ref: git_ref.into(),
             path: path.into(),
         }
     }
@@ -659,13 +661,14 @@ pub struct AttachmentGitHubRepository {
     /// Short description of the repository
     pub description: Option<String>,
     /// Git ref this attachment is anchored at (branch, tag, or commit). When absent the default branch is implied.
-    pub ref_: Option<String>,
+    #[doc(alias = "ref")]
+    pub git_ref: Option<String>,
 }
 record!(AttachmentGitHubRepository ["type" "github_repository"] {
     Field repo "repo",
     Field url "url",
     Field description "description",
-    Field ref_ "ref",
+    Field git_ref "ref",
 });
 
 impl AttachmentGitHubRepository {
@@ -676,7 +679,7 @@ impl AttachmentGitHubRepository {
             repo,
             url: url.into(),
             description: None,
-            ref_: None,
+            git_ref: None,
         }
     }
     /// Sets [`description`](Self::description).
@@ -685,10 +688,10 @@ impl AttachmentGitHubRepository {
         self.description = Some(description.into());
         self
     }
-    /// Sets [`ref_`](Self::ref_).
+    /// Sets [`git_ref`](Self::git_ref).
     #[inline]
-    pub fn ref_(mut self, ref_: impl Into<String>) -> Self {
-        self.ref_ = Some(ref_.into());
+    pub fn git_ref(mut self, git_ref: impl Into<String>) -> Self {
+        self.git_ref = Some(git_ref.into());
         self
     }
 }
@@ -700,7 +703,8 @@ pub struct AttachmentGitHubSnippet {
     /// Repository the file lives in
     pub repo: GitHubRepoRef,
     /// Git ref the file is read at (branch, tag, or commit SHA)
-    pub ref_: String,
+    #[doc(alias = "ref")]
+    pub git_ref: String,
     /// Repository-relative path to the file
     pub path: String,
     /// URL to the snippet on GitHub (with line anchor)
@@ -710,7 +714,7 @@ pub struct AttachmentGitHubSnippet {
 }
 record!(AttachmentGitHubSnippet ["type" "github_snippet"] {
     Field repo "repo",
-    Field ref_ "ref",
+    Field git_ref "ref",
     Field path "path",
     Field url "url",
     Field line_range "lineRange",
@@ -721,14 +725,14 @@ impl AttachmentGitHubSnippet {
     #[inline]
     pub fn new(
         repo: GitHubRepoRef,
-        ref_: impl Into<String>,
+        git_ref: impl Into<String>,
         path: impl Into<String>,
         url: impl Into<String>,
         line_range: AttachmentFileLineRange,
     ) -> Self {
         Self {
             repo,
-            ref_: ref_.into(),
+            git_ref: git_ref.into(),
             path: path.into(),
             url: url.into(),
             line_range,

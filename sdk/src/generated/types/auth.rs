@@ -149,7 +149,8 @@ record!(AuthEnumerateValueProviders ["kind" "providers"] {
 #[non_exhaustive]
 pub struct AuthIdentity {
     /// Authentication type
-    pub type_: AuthInfoType,
+    #[doc(alias = "type")]
+    pub kind: AuthInfoType,
     /// Authentication host
     pub host: String,
     /// Authenticated login, when available
@@ -162,7 +163,7 @@ pub struct AuthIdentity {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(AuthIdentity {
-    Field type_ "type",
+    Field kind "type",
     Field host "host",
     Field login "login",
     Field env_var "envVar",
@@ -173,9 +174,9 @@ record!(AuthIdentity {
 impl AuthIdentity {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(type_: AuthInfoType, host: impl Into<String>) -> Self {
+    pub fn new(kind: AuthInfoType, host: impl Into<String>) -> Self {
         Self {
-            type_,
+            kind,
             host: host.into(),
             login: None,
             env_var: None,
@@ -216,14 +217,15 @@ impl AuthIdentity {
 #[non_exhaustive]
 pub struct AuthIdentityMetadata {
     /// Authentication type.
-    pub type_: AuthInfoType,
+    #[doc(alias = "type")]
+    pub kind: AuthInfoType,
     /// Identity host.
     pub host: String,
     /// User login.
     pub login: String,
 }
 record!(AuthIdentityMetadata {
-    Field type_ "type",
+    Field kind "type",
     Field host "host",
     Field login "login",
 });

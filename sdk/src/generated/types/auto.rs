@@ -232,7 +232,8 @@ pub struct AutoTierDescriptor {
     /// Description displayed beside the preference.
     pub description: String,
     /// Execution kind; supported preferences use `auto` or the runtime's `fusion` modes.
-    pub type_: String,
+    #[doc(alias = "type")]
+    pub kind: String,
     /// Runtime-owned managed Fusion tier represented by this execution descriptor, if any.
     pub fusion_tier: Option<String>,
     /// Current account-specific availability.
@@ -246,7 +247,7 @@ record!(AutoTierDescriptor {
     Field id "id",
     Field display_name "displayName",
     Field description "description",
-    Field type_ "type",
+    Field kind "type",
     Field fusion_tier "fusionTier",
     Field status "status",
     Field billing "billing",

@@ -7,7 +7,8 @@ pub struct BinaryAssetData {
     /// Content-addressed id for this binary asset (e.g. "sha256:...").
     pub asset_id: String,
     /// Binary asset type discriminator. Use "image" for images and "resource" otherwise.
-    pub type_: BinaryAssetType,
+    #[doc(alias = "type")]
+    pub kind: BinaryAssetType,
     /// MIME type of the binary asset
     pub mime_type: String,
     /// Decoded byte length of the binary asset
@@ -21,7 +22,7 @@ pub struct BinaryAssetData {
 }
 record!(BinaryAssetData {
     Field asset_id "assetId",
-    Field type_ "type",
+    Field kind "type",
     Field mime_type "mimeType",
     Field byte_length "byteLength",
     Field data "data",
@@ -36,7 +37,8 @@ record!(BinaryAssetData {
 #[non_exhaustive]
 pub struct BinaryAssetReference {
     /// Binary result type discriminator. Use "image" for images and "resource" for other binary data.
-    pub type_: BinaryAssetReferenceType,
+    #[doc(alias = "type")]
+    pub kind: BinaryAssetReferenceType,
     /// Content-addressed id of the session.binary_asset event that holds this binary's bytes (e.g. "sha256:...").
     pub asset_id: String,
     /// MIME type of the referenced binary data
@@ -49,7 +51,7 @@ pub struct BinaryAssetReference {
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(BinaryAssetReference {
-    Field type_ "type",
+    Field kind "type",
     Field asset_id "assetId",
     Field mime_type "mimeType",
     Field byte_length "byteLength",

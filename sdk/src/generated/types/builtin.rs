@@ -33,7 +33,8 @@ pub struct BuiltinToolDescriptor {
     /// Optional supplemental usage instructions for the tool.
     pub instructions: Option<String>,
     /// Optional tool category discriminator.
-    pub type_: Option<String>,
+    #[doc(alias = "type")]
+    pub kind: Option<String>,
     /// Optional custom input format used instead of a JSON Schema.
     pub format: Option<BuiltinToolFormat>,
     /// Policy describing which tool metadata may be recorded without obfuscation.
@@ -49,7 +50,7 @@ record!(BuiltinToolDescriptor {
     Field description "description",
     Nullable input_schema "inputSchema",
     Nullable instructions "instructions",
-    Nullable type_ "type",
+    Nullable kind "type",
     Nullable format "format",
     Field safe_for_telemetry "safeForTelemetry",
     Field is_terminal "isTerminal",
@@ -63,14 +64,15 @@ record!(BuiltinToolDescriptor {
 #[non_exhaustive]
 pub struct BuiltinToolFormat {
     /// Custom input-format discriminator.
-    pub type_: BuiltinToolFormatType,
+    #[doc(alias = "type")]
+    pub kind: BuiltinToolFormatType,
     /// Grammar syntax used by the format definition.
     pub syntax: String,
     /// Grammar definition accepted by the tool.
     pub definition: String,
 }
 record!(BuiltinToolFormat {
-    Field type_ "type",
+    Field kind "type",
     Field syntax "syntax",
     Field definition "definition",
 });
@@ -97,12 +99,13 @@ string_enum!(BuiltinToolFormatType {
 #[non_exhaustive]
 pub struct BuiltinToolInputSchema {
     /// Root type of the tool input schema.
-    pub type_: Option<BuiltinToolInputSchemaType>,
+    #[doc(alias = "type")]
+    pub kind: Option<BuiltinToolInputSchemaType>,
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(BuiltinToolInputSchema {
-    Field type_ "type",
+    Field kind "type",
 } rest);
 
 /// Root JSON Schema type for a built-in tool input.

@@ -105,14 +105,14 @@ pub enum CatalogAgentPluginCompatibilityTag {
     /// The plugin depends on Canvas for its intended functionality.
     CanvasOnly,
     /// The plugin targets GitHub Copilot.
-    GithubCopilot,
+    GitHubCopilot,
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
 string_enum!(CatalogAgentPluginCompatibilityTag {
     Canvas "canvas",
     CanvasOnly "canvas-only",
-    GithubCopilot "github-copilot",
+    GitHubCopilot "github-copilot",
 });
 
 /// A kind of component an Agent Plugin contributes
@@ -276,7 +276,7 @@ string_enum!(CatalogAgentPluginMaterializationSourceKind {
 #[non_exhaustive]
 pub enum CatalogAgentPluginMediaType {
     /// A GitHub Copilot Agent Plugin descriptor.
-    ApplicationVndGithubCopilotPlugin,
+    ApplicationVndGitHubCopilotPlugin,
     /// A Claude plugin descriptor (`.claude-plugin/plugin.json` layout).
     ApplicationVndAnthropicClaudePluginJson,
     /// A portable Agent Plugin descriptor.
@@ -285,7 +285,7 @@ pub enum CatalogAgentPluginMediaType {
     Unrecognized(String),
 }
 string_enum!(CatalogAgentPluginMediaType {
-    ApplicationVndGithubCopilotPlugin "application/vnd.github.copilot-plugin",
+    ApplicationVndGitHubCopilotPlugin "application/vnd.github.copilot-plugin",
     ApplicationVndAnthropicClaudePluginJson "application/vnd.anthropic.claude-plugin+json",
     ApplicationAgentPluginJson "application/agent-plugin+json",
 });
@@ -1269,7 +1269,7 @@ pub enum CatalogMediaType {
     /// An AI skill card. Representable and searchable, but typed non-installable.
     ApplicationAiSkill,
     /// An inert Agent Plugin descriptor.
-    ApplicationVndGithubCopilotPlugin,
+    ApplicationVndGitHubCopilotPlugin,
     /// An inert Claude plugin descriptor, surfaced only under the agent-plugin-formats capability.
     ApplicationVndAnthropicClaudePluginJson,
     /// An inert portable Agent Plugin descriptor, surfaced only under the agent-plugin-formats capability.
@@ -1281,7 +1281,7 @@ string_enum!(CatalogMediaType {
     ApplicationMcpServerCardJson "application/mcp-server-card+json",
     ApplicationMcpServerJson "application/mcp-server+json",
     ApplicationAiSkill "application/ai-skill",
-    ApplicationVndGithubCopilotPlugin "application/vnd.github.copilot-plugin",
+    ApplicationVndGitHubCopilotPlugin "application/vnd.github.copilot-plugin",
     ApplicationVndAnthropicClaudePluginJson "application/vnd.anthropic.claude-plugin+json",
     ApplicationAgentPluginJson "application/agent-plugin+json",
 });

@@ -79,7 +79,7 @@ impl ConnectRemoteSessionParams {
 #[non_exhaustive]
 pub struct ConnectRequest {
     /// Opt this connection in to GitHub telemetry forwarding for its lifetime. When set, the runtime forwards this host's telemetry across all its sessions, its sessionless events, and explicitly process-wide events over the `gitHubTelemetry.event` notification. Connections intentionally sharing one server receive that server's events; independently embedded runtime hosts do not receive each other's host-owned events. Regular events are also written to the runtime's normal GitHub/CTS path (dual-write); host-only compatibility events are forward-only and intentionally skip that path. Intended for first-party hosts that re-emit the events into their own telemetry stores. Both unrestricted and restricted events are forwarded, each tagged with a `restricted` discriminator; a backstop drops restricted events when restricted telemetry is disabled — using the process-global gate for ordinary events and an explicit session-scoped decision for host-only events.
-    pub enable_git_hub_telemetry_forwarding: Option<bool>,
+    pub enable_github_telemetry_forwarding: Option<bool>,
     /// Identity of the integrating host. Optional; omit it to keep the default attribution.
     pub client_info: Option<ConnectClientInfo>,
     /// Task kinds this connection can decode when observing session tasks. Omit to retain agent and shell compatibility.
@@ -88,21 +88,21 @@ pub struct ConnectRequest {
     pub token: Option<String>,
 }
 record!(ConnectRequest {
-    Field enable_git_hub_telemetry_forwarding "enableGitHubTelemetryForwarding",
+    Field enable_github_telemetry_forwarding "enableGitHubTelemetryForwarding",
     Field client_info "clientInfo",
     Field supported_task_kinds "supportedTaskKinds",
     Field token "token",
 });
 
 impl ConnectRequest {
-    /// Sets [`enable_git_hub_telemetry_forwarding`](Self::enable_git_hub_telemetry_forwarding).
+    /// Sets [`enable_github_telemetry_forwarding`](Self::enable_github_telemetry_forwarding).
     #[inline]
-    pub fn enable_git_hub_telemetry_forwarding(
+    pub fn enable_github_telemetry_forwarding(
         mut self,
-        enable_git_hub_telemetry_forwarding: bool,
+        enable_github_telemetry_forwarding: bool,
     ) -> Self {
-        self.enable_git_hub_telemetry_forwarding = Some(
-            enable_git_hub_telemetry_forwarding,
+        self.enable_github_telemetry_forwarding = Some(
+            enable_github_telemetry_forwarding,
         );
         self
     }

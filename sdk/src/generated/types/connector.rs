@@ -405,14 +405,15 @@ impl ConnectorDiscoveryAccountRequest {
 #[non_exhaustive]
 pub struct ConnectorDiscoveryAuthInfo {
     /// Authentication type.
-    pub type_: AuthInfoType,
+    #[doc(alias = "type")]
+    pub kind: AuthInfoType,
     /// Host.
     pub host: String,
     /// Login.
     pub login: String,
 }
 record!(ConnectorDiscoveryAuthInfo {
-    Field type_ "type",
+    Field kind "type",
     Field host "host",
     Field login "login",
 });

@@ -204,7 +204,8 @@ pub struct DiscoveredMcpServer {
     /// Server name (config key)
     pub name: String,
     /// Server transport type: stdio, http, sse (deprecated), or memory
-    pub type_: Option<DiscoveredMcpServerType>,
+    #[doc(alias = "type")]
+    pub kind: Option<DiscoveredMcpServerType>,
     /// Configuration source: user, workspace, plugin, or builtin
     pub source: McpServerSource,
     /// Plugin name that provided this server, when source is plugin.
@@ -218,7 +219,7 @@ pub struct DiscoveredMcpServer {
 }
 record!(DiscoveredMcpServer {
     Field name "name",
-    Field type_ "type",
+    Field kind "type",
     Field source "source",
     Field source_plugin "sourcePlugin",
     Field source_plugin_version "sourcePluginVersion",

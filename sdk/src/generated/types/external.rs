@@ -174,7 +174,8 @@ impl ExternalToolTextResultForLlm {
 #[non_exhaustive]
 pub struct ExternalToolTextResultForLlmBinaryResultsForLlm {
     /// Binary result type discriminator. Use "image" for images and "resource" for other binary data.
-    pub type_: ExternalToolTextResultForLlmBinaryResultsForLlmType,
+    #[doc(alias = "type")]
+    pub kind: ExternalToolTextResultForLlmBinaryResultsForLlmType,
     /// Base64-encoded binary data
     pub data: String,
     /// MIME type of the binary data
@@ -185,7 +186,7 @@ pub struct ExternalToolTextResultForLlmBinaryResultsForLlm {
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(ExternalToolTextResultForLlmBinaryResultsForLlm {
-    Field type_ "type",
+    Field kind "type",
     Field data "data",
     Field mime_type "mimeType",
     Field description "description",
@@ -196,12 +197,12 @@ impl ExternalToolTextResultForLlmBinaryResultsForLlm {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
-        type_: ExternalToolTextResultForLlmBinaryResultsForLlmType,
+        kind: ExternalToolTextResultForLlmBinaryResultsForLlmType,
         data: impl Into<String>,
         mime_type: impl Into<String>,
     ) -> Self {
         Self {
-            type_,
+            kind,
             data: data.into(),
             mime_type: mime_type.into(),
             description: None,

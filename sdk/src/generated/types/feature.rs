@@ -17,7 +17,7 @@ pub enum FeatureFlagAvailability {
     /// Enabled for any staff account, GitHub or Microsoft.
     Staff,
     /// Enabled for GitHub staff accounts only.
-    StaffGithub,
+    StaffGitHub,
     /// Enabled for Microsoft staff accounts only.
     StaffMicrosoft,
     /// Enabled only for accounts that opted into experimental features.
@@ -33,7 +33,7 @@ string_enum!(FeatureFlagAvailability {
     StaffAndExperimental "staff-and-experimental",
     StaffOrExperimental "staff-or-experimental",
     Staff "staff",
-    StaffGithub "staff-github",
+    StaffGitHub "staff-github",
     StaffMicrosoft "staff-microsoft",
     Experimental "experimental",
     Off "off",

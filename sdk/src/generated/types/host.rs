@@ -9,7 +9,7 @@ pub struct HostConfiguration {
     /// Normalized local listener settings, absent for relay-only hosts.
     pub local_server: Option<HostLocalServerConfiguration>,
     /// Requested GitHub Mission Control registration.
-    pub github_environment: Option<HostGithubEnvironmentOptions>,
+    pub github_environment: Option<HostGitHubEnvironmentOptions>,
     /// Whether session materialization is delegated to the owning application.
     pub session_factory: bool,
     /// Whether app-owned durable sessions are resumed by the owning application.
@@ -102,12 +102,13 @@ record!(HostEventNotification {
 #[non_exhaustive]
 pub struct HostEventScope {
     /// Kind of scope; only `session` was seen.
-    pub type_: String,
+    #[doc(alias = "type")]
+    pub kind: String,
     /// Session of the event, when the scope is a session.
     pub session_id: Option<String>,
 }
 record!(HostEventScope {
-    Field type_ "type",
+    Field kind "type",
     Field session_id "sessionId",
 });
 
@@ -164,7 +165,7 @@ record!(HostExitedNotification {
 /// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct HostGithubEnvironmentOptions {
+pub struct HostGitHubEnvironmentOptions {
     /// Human-readable environment display name.
     pub name: String,
     /// Stable application installation identity, reused across host restarts.
@@ -172,13 +173,13 @@ pub struct HostGithubEnvironmentOptions {
     /// Require sealed, connection-bound authentication (default true), independent of listener address. False permits unsealed direct credentials and unbound sealed relay credentials; use only when the caller fully controls and trusts the direct transport. Relay token encryption remains mandatory.
     pub require_connection_binding: Option<bool>,
 }
-record!(HostGithubEnvironmentOptions {
+record!(HostGitHubEnvironmentOptions {
     Field name "name",
     Field compute_id "computeId",
     Field require_connection_binding "requireConnectionBinding",
 });
 
-impl HostGithubEnvironmentOptions {
+impl HostGitHubEnvironmentOptions {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, compute_id: impl Into<String>) -> Self {
@@ -630,7 +631,7 @@ pub struct HostStartRequest {
     /// Enables a local WebSocket listener.
     pub local_server: Option<HostLocalServerOptions>,
     /// Registers a GitHub Mission Control environment and enables its relay transport.
-    pub github_environment: Option<HostGithubEnvironmentOptions>,
+    pub github_environment: Option<HostGitHubEnvironmentOptions>,
     /// Ask the owning SDK application to materialize AHP sessions.
     pub session_factory: Option<bool>,
     /// Ask the owning application to resume its durable AHP sessions.
@@ -674,7 +675,7 @@ impl HostStartRequest {
     #[inline]
     pub fn github_environment(
         mut self,
-        github_environment: HostGithubEnvironmentOptions,
+        github_environment: HostGitHubEnvironmentOptions,
     ) -> Self {
         self.github_environment = Some(github_environment);
         self

@@ -166,7 +166,8 @@ pub struct InstalledPluginSourceGitHub {
     /// GitHub repository in `owner/repo` form.
     pub repo: String,
     /// Optional Git ref to resolve.
-    pub ref_: Option<String>,
+    #[doc(alias = "ref")]
+    pub git_ref: Option<String>,
     /// Optional full 40-character hexadecimal commit SHA.
     pub sha: Option<String>,
     /// Optional repository-relative path to the plugin.
@@ -174,7 +175,7 @@ pub struct InstalledPluginSourceGitHub {
 }
 record!(InstalledPluginSourceGitHub ["source" "github"] {
     Field repo "repo",
-    Field ref_ "ref",
+    Field git_ref "ref",
     Field sha "sha",
     Field path "path",
 });
@@ -185,15 +186,15 @@ impl InstalledPluginSourceGitHub {
     pub fn new(repo: impl Into<String>) -> Self {
         Self {
             repo: repo.into(),
-            ref_: None,
+            git_ref: None,
             sha: None,
             path: None,
         }
     }
-    /// Sets [`ref_`](Self::ref_).
+    /// Sets [`git_ref`](Self::git_ref).
     #[inline]
-    pub fn ref_(mut self, ref_: impl Into<String>) -> Self {
-        self.ref_ = Some(ref_.into());
+    pub fn git_ref(mut self, git_ref: impl Into<String>) -> Self {
+        self.git_ref = Some(git_ref.into());
         self
     }
     /// Sets [`sha`](Self::sha).
@@ -236,7 +237,8 @@ pub struct InstalledPluginSourceUrl {
     /// URL of the plugin source.
     pub url: String,
     /// Optional Git ref to resolve.
-    pub ref_: Option<String>,
+    #[doc(alias = "ref")]
+    pub git_ref: Option<String>,
     /// Optional full 40-character hexadecimal commit SHA.
     pub sha: Option<String>,
     /// Optional source-relative path to the plugin.
@@ -244,7 +246,7 @@ pub struct InstalledPluginSourceUrl {
 }
 record!(InstalledPluginSourceUrl ["source" "url"] {
     Field url "url",
-    Field ref_ "ref",
+    Field git_ref "ref",
     Field sha "sha",
     Field path "path",
 });
@@ -255,15 +257,15 @@ impl InstalledPluginSourceUrl {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
-            ref_: None,
+            git_ref: None,
             sha: None,
             path: None,
         }
     }
-    /// Sets [`ref_`](Self::ref_).
+    /// Sets [`git_ref`](Self::git_ref).
     #[inline]
-    pub fn ref_(mut self, ref_: impl Into<String>) -> Self {
-        self.ref_ = Some(ref_.into());
+    pub fn git_ref(mut self, git_ref: impl Into<String>) -> Self {
+        self.git_ref = Some(git_ref.into());
         self
     }
     /// Sets [`sha`](Self::sha).

@@ -85,7 +85,8 @@ pub struct InstructionSource {
     /// Raw content of the instruction file
     pub content: String,
     /// Category of instruction source — used for merge logic
-    pub type_: InstructionSourceType,
+    #[doc(alias = "type")]
+    pub kind: InstructionSourceType,
     /// Where this source lives — used for UI grouping
     pub location: InstructionSourceLocation,
     /// Glob pattern(s) from frontmatter — when set, this instruction applies only to matching files
@@ -102,7 +103,7 @@ record!(InstructionSource {
     Field label "label",
     Field source_path "sourcePath",
     Field content "content",
-    Field type_ "type",
+    Field kind "type",
     Field location "location",
     Field apply_to "applyTo",
     Field description "description",

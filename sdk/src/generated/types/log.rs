@@ -13,7 +13,8 @@ pub struct LogRequest {
     /// Log severity level. Determines how the message is displayed in the timeline. Defaults to "info".
     pub level: Option<SessionLogLevel>,
     /// Domain category for this log entry (e.g., "mcp", "subscription", "policy", "model"). Maps to `infoType`/`warningType`/`errorType` on the emitted event. Defaults to "notification".
-    pub type_: Option<String>,
+    #[doc(alias = "type")]
+    pub kind: Option<String>,
     /// When true, the message is transient and not persisted to the session event log on disk
     pub ephemeral: Option<bool>,
     /// Optional URL the user can open in their browser for more details
@@ -24,7 +25,7 @@ pub struct LogRequest {
 record!(LogRequest {
     Field message "message",
     Field level "level",
-    Field type_ "type",
+    Field kind "type",
     Field ephemeral "ephemeral",
     Field url "url",
     Field tip "tip",
@@ -37,7 +38,7 @@ impl LogRequest {
         Self {
             message: message.into(),
             level: None,
-            type_: None,
+            kind: None,
             ephemeral: None,
             url: None,
             tip: None,
@@ -49,10 +50,10 @@ impl LogRequest {
         self.level = Some(level);
         self
     }
-    /// Sets [`type_`](Self::type_).
+    /// Sets [`kind`](Self::kind).
     #[inline]
-    pub fn type_(mut self, type_: impl Into<String>) -> Self {
-        self.type_ = Some(type_.into());
+    pub fn kind(mut self, kind: impl Into<String>) -> Self {
+        self.kind = Some(kind.into());
         self
     }
     /// Sets [`ephemeral`](Self::ephemeral).

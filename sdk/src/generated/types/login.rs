@@ -7,7 +7,7 @@
 #[non_exhaustive]
 pub enum LoginProviderKind {
     /// OAuth github.com sign-in via the browser (web loopback + PKCE).
-    GithubDotCom,
+    GitHubDotCom,
     /// A GitHub Enterprise Cloud account — a GitHub account on a non-github.com host, e.g. *.ghe.com; the host is supplied interactively through the neutral input-required step.
     Proxima,
     /// Microsoft Entra sign-in that derives a GitHub (EMU) credential.
@@ -16,7 +16,7 @@ pub enum LoginProviderKind {
     Unrecognized(String),
 }
 string_enum!(LoginProviderKind {
-    GithubDotCom "githubDotCom",
+    GitHubDotCom "githubDotCom",
     Proxima "proxima",
     Entra "entra",
 });

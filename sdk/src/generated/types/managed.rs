@@ -1348,7 +1348,7 @@ pub struct ManagedSettingsResolveRequest {
     /// Opaque account identifier returned by `account.getAllUsers`. When omitted, the current account is used, or device policy only when no account is signed in.
     pub selection_id: Option<String>,
     /// GitHub token to resolve instead of the current account. The call fails when the token cannot be resolved.
-    pub git_hub_token: Option<String>,
+    pub github_token: Option<String>,
     /// Embedding client identity for server policy requests, as in session creation. Omit for the CLI identity.
     pub client_name: Option<String>,
     /// Working directory used to run an organization policy helper. When omitted, sessionless resolution does not run the helper.
@@ -1356,7 +1356,7 @@ pub struct ManagedSettingsResolveRequest {
 }
 record!(ManagedSettingsResolveRequest {
     Field selection_id "selectionId",
-    Field git_hub_token "gitHubToken",
+    Field github_token "gitHubToken",
     Field client_name "clientName",
     Field working_directory "workingDirectory",
 });
@@ -1368,10 +1368,10 @@ impl ManagedSettingsResolveRequest {
         self.selection_id = Some(selection_id.into());
         self
     }
-    /// Sets [`git_hub_token`](Self::git_hub_token).
+    /// Sets [`github_token`](Self::github_token).
     #[inline]
-    pub fn git_hub_token(mut self, git_hub_token: impl Into<String>) -> Self {
-        self.git_hub_token = Some(git_hub_token.into());
+    pub fn github_token(mut self, github_token: impl Into<String>) -> Self {
+        self.github_token = Some(github_token.into());
         self
     }
     /// Sets [`client_name`](Self::client_name).

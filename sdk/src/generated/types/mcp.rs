@@ -4650,7 +4650,7 @@ pub struct McpReloadConfig {
     /// `secretStore` on the wire.
     pub secret_store: Option<serde_json::Value>,
     /// `activeGitHubToken` on the wire.
-    pub active_git_hub_token: Option<String>,
+    pub active_github_token: Option<String>,
     /// `useCachedToolSnapshots` on the wire.
     pub use_cached_tool_snapshots: Option<bool>,
     /// `forceRestart` on the wire.
@@ -4668,7 +4668,7 @@ record!(McpReloadConfig {
     Field github_mcp_tool_options "githubMcpToolOptions",
     Field github_mcp_user_override "githubMcpUserOverride",
     Field secret_store "secretStore",
-    Field active_git_hub_token "activeGitHubToken",
+    Field active_github_token "activeGitHubToken",
     Field use_cached_tool_snapshots "useCachedToolSnapshots",
     Field force_restart "forceRestart",
 });
@@ -5352,7 +5352,8 @@ pub struct McpServerConfigHttp {
     /// Tools to include. Defaults to all tools if not specified.
     pub tools: Option<Vec<String>>,
     /// Remote transport type. Defaults to "http" when omitted.
-    pub type_: Option<McpServerConfigHttpType>,
+    #[doc(alias = "type")]
+    pub kind: Option<McpServerConfigHttpType>,
     /// Whether this server is a built-in fallback used when the user has not configured their own server.
     pub is_default_server: Option<bool>,
     /// Content filtering mode to apply to all tools, or a map of tool name to content filtering mode.
@@ -5408,7 +5409,7 @@ record!(McpServerConfigHttp {
     Field display_name "displayName",
     Field safe_for_telemetry "safeForTelemetry",
     Field tools "tools",
-    Field type_ "type",
+    Field kind "type",
     Field is_default_server "isDefaultServer",
     Field filter_mapping "filterMapping",
     Field timeout "timeout",
@@ -5444,7 +5445,7 @@ impl McpServerConfigHttp {
             display_name: None,
             safe_for_telemetry: None,
             tools: None,
-            type_: None,
+            kind: None,
             is_default_server: None,
             filter_mapping: None,
             timeout: None,
@@ -5493,10 +5494,10 @@ impl McpServerConfigHttp {
         self.tools = Some(tools);
         self
     }
-    /// Sets [`type_`](Self::type_).
+    /// Sets [`kind`](Self::kind).
     #[inline]
-    pub fn type_(mut self, type_: McpServerConfigHttpType) -> Self {
-        self.type_ = Some(type_);
+    pub fn kind(mut self, kind: McpServerConfigHttpType) -> Self {
+        self.kind = Some(kind);
         self
     }
     /// Sets [`is_default_server`](Self::is_default_server).
@@ -5993,7 +5994,8 @@ pub struct McpServerConfigStdio {
     /// Environment variables to pass to the Stdio MCP server process.
     pub env: Option<std::collections::BTreeMap<String, String>>,
     /// Local transport type. Defaults to stdio when omitted.
-    pub type_: Option<McpServerConfigStdioType>,
+    #[doc(alias = "type")]
+    pub kind: Option<McpServerConfigStdioType>,
 }
 record!(McpServerConfigStdio {
     Field display_name "displayName",
@@ -6021,7 +6023,7 @@ record!(McpServerConfigStdio {
     Field args "args",
     Field cwd "cwd",
     Field env "env",
-    Field type_ "type",
+    Field kind "type",
 });
 
 impl McpServerConfigStdio {
@@ -6054,7 +6056,7 @@ impl McpServerConfigStdio {
             args: None,
             cwd: None,
             env: None,
-            type_: None,
+            kind: None,
         }
     }
     /// Sets [`display_name`](Self::display_name).
@@ -6210,10 +6212,10 @@ impl McpServerConfigStdio {
         self.env = Some(env);
         self
     }
-    /// Sets [`type_`](Self::type_).
+    /// Sets [`kind`](Self::kind).
     #[inline]
-    pub fn type_(mut self, type_: McpServerConfigStdioType) -> Self {
-        self.type_ = Some(type_);
+    pub fn kind(mut self, kind: McpServerConfigStdioType) -> Self {
+        self.kind = Some(kind);
         self
     }
 }

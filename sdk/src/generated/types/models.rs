@@ -7,11 +7,11 @@ pub struct ModelsListRequest {
     /// Opaque account identifier returned by `account.getAllUsers`. When omitted, the current account is used.
     pub selection_id: Option<String>,
     /// GitHub token accepted for compatibility with existing SDK clients. When provided, resolves this token instead of using the current account.
-    pub git_hub_token: Option<String>,
+    pub github_token: Option<String>,
 }
 record!(ModelsListRequest {
     Field selection_id "selectionId",
-    Field git_hub_token "gitHubToken",
+    Field github_token "gitHubToken",
 });
 
 impl ModelsListRequest {
@@ -21,10 +21,10 @@ impl ModelsListRequest {
         self.selection_id = Some(selection_id.into());
         self
     }
-    /// Sets [`git_hub_token`](Self::git_hub_token).
+    /// Sets [`github_token`](Self::github_token).
     #[inline]
-    pub fn git_hub_token(mut self, git_hub_token: impl Into<String>) -> Self {
-        self.git_hub_token = Some(git_hub_token.into());
+    pub fn github_token(mut self, github_token: impl Into<String>) -> Self {
+        self.github_token = Some(github_token.into());
         self
     }
 }

@@ -12,7 +12,8 @@ pub struct NamedProviderConfig {
     /// Unique provider name used to qualify model selection IDs.
     pub name: String,
     /// Provider protocol family.
-    pub type_: Option<ProviderConfigType>,
+    #[doc(alias = "type")]
+    pub kind: Option<ProviderConfigType>,
     /// Wire API used to communicate with the provider.
     pub wire_api: Option<ProviderConfigWireApi>,
     /// Transport used to communicate with the provider.
@@ -34,7 +35,7 @@ pub struct NamedProviderConfig {
 }
 record!(NamedProviderConfig {
     Field name "name",
-    Field type_ "type",
+    Field kind "type",
     Field wire_api "wireApi",
     Field transport "transport",
     Field base_url "baseUrl",
@@ -52,7 +53,7 @@ impl NamedProviderConfig {
     pub fn new(name: impl Into<String>, base_url: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            type_: None,
+            kind: None,
             wire_api: None,
             transport: None,
             base_url: base_url.into(),
@@ -64,10 +65,10 @@ impl NamedProviderConfig {
             has_bearer_token_provider: None,
         }
     }
-    /// Sets [`type_`](Self::type_).
+    /// Sets [`kind`](Self::kind).
     #[inline]
-    pub fn type_(mut self, type_: ProviderConfigType) -> Self {
-        self.type_ = Some(type_);
+    pub fn kind(mut self, kind: ProviderConfigType) -> Self {
+        self.kind = Some(kind);
         self
     }
     /// Sets [`wire_api`](Self::wire_api).

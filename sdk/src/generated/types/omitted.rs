@@ -23,7 +23,8 @@ string_enum!(OmittedBinaryOmittedReason {
 #[non_exhaustive]
 pub struct OmittedBinaryResult {
     /// Binary result type discriminator. Use "image" for images and "resource" for other binary data.
-    pub type_: OmittedBinaryType,
+    #[doc(alias = "type")]
+    pub kind: OmittedBinaryType,
     /// MIME type of the omitted binary data
     pub mime_type: String,
     /// Decoded byte length of the omitted binary data
@@ -36,7 +37,7 @@ pub struct OmittedBinaryResult {
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(OmittedBinaryResult {
-    Field type_ "type",
+    Field kind "type",
     Field mime_type "mimeType",
     Field byte_length "byteLength",
     Field omitted_reason "omittedReason",

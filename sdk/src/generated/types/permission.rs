@@ -1488,6 +1488,7 @@ pub struct PermissionDeniedNoApprovalRuleAndCouldNotRequestFromUser {}
 record!(PermissionDeniedNoApprovalRuleAndCouldNotRequestFromUser ["kind" "denied-no-approval-rule-and-could-not-request-from-user"] {});
 
 /// Details of the permission being requested
+#[doc(alias = "PermissionRequest")]
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionDetails {

@@ -124,20 +124,21 @@ pub struct PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
     /// Name of the policy source.
     pub name: String,
     /// Type of the policy source.
-    pub type_: String,
+    #[doc(alias = "type")]
+    pub kind: String,
 }
 record!(PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
     Field name "name",
-    Field type_ "type",
+    Field kind "type",
 });
 
 impl PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(name: impl Into<String>, type_: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<String>, kind: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            type_: type_.into(),
+            kind: kind.into(),
         }
     }
 }

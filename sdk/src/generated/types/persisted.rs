@@ -7,7 +7,8 @@ use super::{BinaryAssetReference, OmittedBinaryResult};
 #[non_exhaustive]
 pub struct PersistedBinaryImage {
     /// Binary result type discriminator. Use "image" for images and "resource" for other binary data.
-    pub type_: PersistedBinaryImageType,
+    #[doc(alias = "type")]
+    pub kind: PersistedBinaryImageType,
     /// Base64-encoded binary data
     pub data: String,
     /// MIME type of the binary data
@@ -18,7 +19,7 @@ pub struct PersistedBinaryImage {
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(PersistedBinaryImage {
-    Field type_ "type",
+    Field kind "type",
     Field data "data",
     Field mime_type "mimeType",
     Field description "description",

@@ -56,7 +56,8 @@ record!(ProviderAddResult {
 #[non_exhaustive]
 pub struct ProviderConfig {
     /// Provider type. Defaults to "openai" for generic OpenAI-compatible APIs.
-    pub type_: Option<ProviderConfigType>,
+    #[doc(alias = "type")]
+    pub kind: Option<ProviderConfigType>,
     /// Wire API format (openai/azure only). Defaults to "completions".
     pub wire_api: Option<ProviderConfigWireApi>,
     /// Provider transport. Defaults to "http".
@@ -93,7 +94,7 @@ pub struct ProviderConfig {
     pub has_bearer_token_provider: Option<bool>,
 }
 record!(ProviderConfig {
-    Field type_ "type",
+    Field kind "type",
     Field wire_api "wireApi",
     Field transport "transport",
     Field base_url "baseUrl",
@@ -118,7 +119,7 @@ impl ProviderConfig {
     #[inline]
     pub fn new(base_url: impl Into<String>) -> Self {
         Self {
-            type_: None,
+            kind: None,
             wire_api: None,
             transport: None,
             base_url: base_url.into(),
@@ -138,10 +139,10 @@ impl ProviderConfig {
             has_bearer_token_provider: None,
         }
     }
-    /// Sets [`type_`](Self::type_).
+    /// Sets [`kind`](Self::kind).
     #[inline]
-    pub fn type_(mut self, type_: ProviderConfigType) -> Self {
-        self.type_ = Some(type_);
+    pub fn kind(mut self, kind: ProviderConfigType) -> Self {
+        self.kind = Some(kind);
         self
     }
     /// Sets [`wire_api`](Self::wire_api).
@@ -377,7 +378,8 @@ record!(ProviderDescriptor {
 #[non_exhaustive]
 pub struct ProviderEndpoint {
     /// Provider family. Matches the `type` field of a BYOK provider config.
-    pub type_: ProviderEndpointType,
+    #[doc(alias = "type")]
+    pub kind: ProviderEndpointType,
     /// Wire API to be used, when required for the provider type.
     pub wire_api: Option<ProviderEndpointWireApi>,
     /// Transport to be used for provider requests.
@@ -392,7 +394,7 @@ pub struct ProviderEndpoint {
     pub session_token: Option<ProviderSessionToken>,
 }
 record!(ProviderEndpoint {
-    Field type_ "type",
+    Field kind "type",
     Field wire_api "wireApi",
     Field transport "transport",
     Field base_url "baseUrl",

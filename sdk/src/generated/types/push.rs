@@ -13,25 +13,25 @@ pub enum PushAttachment {
     /// Code selection attachment from an editor
     Selection(PushAttachmentSelection),
     /// GitHub issue, pull request, or discussion reference
-    GithubReference(PushAttachmentGitHubReference),
+    GitHubReference(PushAttachmentGitHubReference),
     /// Pointer to a GitHub commit.
-    GithubCommit(PushAttachmentGitHubCommit),
+    GitHubCommit(PushAttachmentGitHubCommit),
     /// Pointer to a GitHub release.
-    GithubRelease(PushAttachmentGitHubRelease),
+    GitHubRelease(PushAttachmentGitHubRelease),
     /// Pointer to a GitHub Actions job.
-    GithubActionsJob(PushAttachmentGitHubActionsJob),
+    GitHubActionsJob(PushAttachmentGitHubActionsJob),
     /// Pointer to a GitHub repository.
-    GithubRepository(PushAttachmentGitHubRepository),
+    GitHubRepository(PushAttachmentGitHubRepository),
     /// Pointer to a single-file diff. At least one of `head` and `base` must be present.
-    GithubFileDiff(PushAttachmentGitHubFileDiff),
+    GitHubFileDiff(PushAttachmentGitHubFileDiff),
     /// Pointer to a comparison between two git revisions.
-    GithubTreeComparison(PushAttachmentGitHubTreeComparison),
+    GitHubTreeComparison(PushAttachmentGitHubTreeComparison),
     /// Generic GitHub URL reference.
-    GithubUrl(PushAttachmentGitHubUrl),
+    GitHubUrl(PushAttachmentGitHubUrl),
     /// Pointer to a file in a GitHub repository at a specific ref.
-    GithubFile(PushAttachmentGitHubFile),
+    GitHubFile(PushAttachmentGitHubFile),
     /// Pointer to a line range inside a file in a GitHub repository.
-    GithubSnippet(PushAttachmentGitHubSnippet),
+    GitHubSnippet(PushAttachmentGitHubSnippet),
     /// Blob attachment with inline base64-encoded data
     Blob(PushAttachmentBlob),
     /// Slim input shape for extension_context attachments; identity fields are runtime-derived.
@@ -43,16 +43,16 @@ tagged!(PushAttachment "type" {
     File "file",
     Directory "directory",
     Selection "selection",
-    GithubReference "github_reference",
-    GithubCommit "github_commit",
-    GithubRelease "github_release",
-    GithubActionsJob "github_actions_job",
-    GithubRepository "github_repository",
-    GithubFileDiff "github_file_diff",
-    GithubTreeComparison "github_tree_comparison",
-    GithubUrl "github_url",
-    GithubFile "github_file",
-    GithubSnippet "github_snippet",
+    GitHubReference "github_reference",
+    GitHubCommit "github_commit",
+    GitHubRelease "github_release",
+    GitHubActionsJob "github_actions_job",
+    GitHubRepository "github_repository",
+    GitHubFileDiff "github_file_diff",
+    GitHubTreeComparison "github_tree_comparison",
+    GitHubUrl "github_url",
+    GitHubFile "github_file",
+    GitHubSnippet "github_snippet",
     Blob "blob",
     ExtensionContext "extension_context",
 });
@@ -272,7 +272,8 @@ pub struct PushAttachmentGitHubFile {
     /// Repository the file lives in
     pub repo: PushGitHubRepoRef,
     /// Git ref the file is read at (branch, tag, or commit SHA)
-    pub ref_: String,
+    #[doc(alias = "ref")]
+    pub git_ref: String,
     /// Repository-relative path to the file
     pub path: String,
     /// URL to the file on GitHub
@@ -280,7 +281,7 @@ pub struct PushAttachmentGitHubFile {
 }
 record!(PushAttachmentGitHubFile ["type" "github_file"] {
     Field repo "repo",
-    Field ref_ "ref",
+    Field git_ref "ref",
     Field path "path",
     Field url "url",
 });
@@ -290,13 +291,13 @@ impl PushAttachmentGitHubFile {
     #[inline]
     pub fn new(
         repo: PushGitHubRepoRef,
-        ref_: impl Into<String>,
+        git_ref: impl Into<String>,
         path: impl Into<String>,
         url: impl Into<String>,
     ) -> Self {
         Self {
             repo,
-            ref_: ref_.into(),
+            git_ref: git_ref.into(),
             path: path.into(),
             url: url.into(),
         }
@@ -351,13 +352,14 @@ pub struct PushAttachmentGitHubFileDiffSide {
     /// Repository the file lives in
     pub repo: PushGitHubRepoRef,
     /// Git ref (branch, tag, or commit SHA) the file is read at
-    pub ref_: String,
+    #[doc(alias = "ref")]
+    pub git_ref: String,
     /// Repository-relative path to the file
     pub path: String,
 }
 record!(PushAttachmentGitHubFileDiffSide {
     Field repo "repo",
-    Field ref_ "ref",
+    Field git_ref "ref",
     Field path "path",
 });
 
@@ -366,12 +368,12 @@ impl PushAttachmentGitHubFileDiffSide {
     #[inline]
     pub fn new(
         repo: PushGitHubRepoRef,
-        ref_: impl Into<String>,
+        git_ref: impl Into<String>,
         path: impl Into<String>,
     ) -> Self {
         Self {
             repo,
-            ref_: ref_.into(),
+            git_ref: git_ref.into(),
             path: path.into(),
         }
     }
@@ -488,13 +490,14 @@ pub struct PushAttachmentGitHubRepository {
     /// Short description of the repository
     pub description: Option<String>,
     /// Git ref this attachment is anchored at (branch, tag, or commit). When absent the default branch is implied.
-    pub ref_: Option<String>,
+    #[doc(alias = "ref")]
+    pub git_ref: Option<String>,
 }
 record!(PushAttachmentGitHubRepository ["type" "github_repository"] {
     Field repo "repo",
     Field url "url",
     Field description "description",
-    Field ref_ "ref",
+    Field git_ref "ref",
 });
 
 impl PushAttachmentGitHubRepository {
@@ -505,7 +508,7 @@ impl PushAttachmentGitHubRepository {
             repo,
             url: url.into(),
             description: None,
-            ref_: None,
+            git_ref: None,
         }
     }
     /// Sets [`description`](Self::description).
@@ -514,10 +517,10 @@ impl PushAttachmentGitHubRepository {
         self.description = Some(description.into());
         self
     }
-    /// Sets [`ref_`](Self::ref_).
+    /// Sets [`git_ref`](Self::git_ref).
     #[inline]
-    pub fn ref_(mut self, ref_: impl Into<String>) -> Self {
-        self.ref_ = Some(ref_.into());
+    pub fn git_ref(mut self, git_ref: impl Into<String>) -> Self {
+        self.git_ref = Some(git_ref.into());
         self
     }
 }
@@ -529,7 +532,8 @@ pub struct PushAttachmentGitHubSnippet {
     /// Repository the file lives in
     pub repo: PushGitHubRepoRef,
     /// Git ref the file is read at (branch, tag, or commit SHA)
-    pub ref_: String,
+    #[doc(alias = "ref")]
+    pub git_ref: String,
     /// Repository-relative path to the file
     pub path: String,
     /// URL to the snippet on GitHub (with line anchor)
@@ -539,7 +543,7 @@ pub struct PushAttachmentGitHubSnippet {
 }
 record!(PushAttachmentGitHubSnippet ["type" "github_snippet"] {
     Field repo "repo",
-    Field ref_ "ref",
+    Field git_ref "ref",
     Field path "path",
     Field url "url",
     Field line_range "lineRange",
@@ -550,14 +554,14 @@ impl PushAttachmentGitHubSnippet {
     #[inline]
     pub fn new(
         repo: PushGitHubRepoRef,
-        ref_: impl Into<String>,
+        git_ref: impl Into<String>,
         path: impl Into<String>,
         url: impl Into<String>,
         line_range: PushAttachmentFileLineRange,
     ) -> Self {
         Self {
             repo,
-            ref_: ref_.into(),
+            git_ref: git_ref.into(),
             path: path.into(),
             url: url.into(),
             line_range,

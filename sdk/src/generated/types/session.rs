@@ -350,7 +350,7 @@ pub struct SessionConfig {
     /// Settings of the built-in GitHub MCP server. Absent leaves its defaults.
     pub github_mcp_tool_config: Option<SessionGitHubMcpToolConfig>,
     /// Where OAuth tokens of MCP servers are kept. Default `in-memory`.
-    pub mcp_o_auth_token_storage: Option<SessionDataStorage>,
+    pub mcp_oauth_token_storage: Option<SessionDataStorage>,
     /// URL of the OAuth client id metadata document of the host, used to authorize MCP servers. Absent by default.
     pub auth_client_id_metadata_url: Option<String>,
     /// Custom agents of the session. Default none.
@@ -420,7 +420,7 @@ pub struct SessionConfig {
     /// Whether internal telemetry is sent for this session. Default true for sessions with a GitHub login; always off with a provider of your own.
     pub enable_session_telemetry: Option<bool>,
     /// Whether `gitHubTelemetry.event` notifications are sent to this client. Default false.
-    pub enable_git_hub_telemetry_forwarding: Option<bool>,
+    pub enable_github_telemetry_forwarding: Option<bool>,
     /// Capture of diagnostics by source. Entries may hold payloads and paths. Off by default.
     pub diagnostics: Option<DiagnosticsConfiguration>,
     /// Recording of lifecycle diagnostics. Off by default.
@@ -442,9 +442,9 @@ pub struct SessionConfig {
     /// Whether changes against locked managed model settings are errors. Default false.
     pub enforce_managed_model_defaults: Option<bool>,
     /// GitHub token of this session, independent of the login of the CLI process. Absent uses the login of the process.
-    pub git_hub_token: Option<String>,
+    pub github_token: Option<String>,
     /// Registration with which the CLI asks this client for GitHub tokens through `gitHubToken.getToken`. It excludes `gitHubToken`.
-    pub git_hub_token_provider_registration_id: Option<String>,
+    pub github_token_provider_registration_id: Option<String>,
     /// Whether the session is exported to GitHub and may be steered from there. Default `off`.
     pub remote_session: Option<RemoteSessionMode>,
     /// Makes a session in the cloud instead of a local one. session.create only.
@@ -506,7 +506,7 @@ record!(SessionConfig {
     Field env_value_mode "envValueMode",
     Field disabled_mcp_servers "disabledMcpServers",
     Field github_mcp_tool_config "githubMcpToolConfig",
-    Field mcp_o_auth_token_storage "mcpOAuthTokenStorage",
+    Field mcp_oauth_token_storage "mcpOAuthTokenStorage",
     Field auth_client_id_metadata_url "authClientIdMetadataUrl",
     Field custom_agents "customAgents",
     Field custom_agents_local_only "customAgentsLocalOnly",
@@ -541,7 +541,7 @@ record!(SessionConfig {
     Field enable_citations "enableCitations",
     Field enable_file_change_tracking "enableFileChangeTracking",
     Field enable_session_telemetry "enableSessionTelemetry",
-    Field enable_git_hub_telemetry_forwarding "enableGitHubTelemetryForwarding",
+    Field enable_github_telemetry_forwarding "enableGitHubTelemetryForwarding",
     Field diagnostics "diagnostics",
     Field lifecycle_diagnostics "lifecycleDiagnostics",
     Field feature_flags "featureFlags",
@@ -552,8 +552,8 @@ record!(SessionConfig {
     Field managed_settings "managedSettings",
     Field excluded_managed_settings "excludedManagedSettings",
     Field enforce_managed_model_defaults "enforceManagedModelDefaults",
-    Field git_hub_token "gitHubToken",
-    Field git_hub_token_provider_registration_id "gitHubTokenProviderRegistrationId",
+    Field github_token "gitHubToken",
+    Field github_token_provider_registration_id "gitHubTokenProviderRegistrationId",
     Field remote_session "remoteSession",
     Field cloud "cloud",
     Field disable_resume "disableResume",
@@ -866,13 +866,13 @@ impl SessionConfig {
         self.github_mcp_tool_config = Some(github_mcp_tool_config);
         self
     }
-    /// Sets [`mcp_o_auth_token_storage`](Self::mcp_o_auth_token_storage).
+    /// Sets [`mcp_oauth_token_storage`](Self::mcp_oauth_token_storage).
     #[inline]
-    pub fn mcp_o_auth_token_storage(
+    pub fn mcp_oauth_token_storage(
         mut self,
-        mcp_o_auth_token_storage: SessionDataStorage,
+        mcp_oauth_token_storage: SessionDataStorage,
     ) -> Self {
-        self.mcp_o_auth_token_storage = Some(mcp_o_auth_token_storage);
+        self.mcp_oauth_token_storage = Some(mcp_oauth_token_storage);
         self
     }
     /// Sets [`auth_client_id_metadata_url`](Self::auth_client_id_metadata_url).
@@ -1113,14 +1113,14 @@ impl SessionConfig {
         self.enable_session_telemetry = Some(enable_session_telemetry);
         self
     }
-    /// Sets [`enable_git_hub_telemetry_forwarding`](Self::enable_git_hub_telemetry_forwarding).
+    /// Sets [`enable_github_telemetry_forwarding`](Self::enable_github_telemetry_forwarding).
     #[inline]
-    pub fn enable_git_hub_telemetry_forwarding(
+    pub fn enable_github_telemetry_forwarding(
         mut self,
-        enable_git_hub_telemetry_forwarding: bool,
+        enable_github_telemetry_forwarding: bool,
     ) -> Self {
-        self.enable_git_hub_telemetry_forwarding = Some(
-            enable_git_hub_telemetry_forwarding,
+        self.enable_github_telemetry_forwarding = Some(
+            enable_github_telemetry_forwarding,
         );
         self
     }
@@ -1196,20 +1196,20 @@ impl SessionConfig {
         self.enforce_managed_model_defaults = Some(enforce_managed_model_defaults);
         self
     }
-    /// Sets [`git_hub_token`](Self::git_hub_token).
+    /// Sets [`github_token`](Self::github_token).
     #[inline]
-    pub fn git_hub_token(mut self, git_hub_token: impl Into<String>) -> Self {
-        self.git_hub_token = Some(git_hub_token.into());
+    pub fn github_token(mut self, github_token: impl Into<String>) -> Self {
+        self.github_token = Some(github_token.into());
         self
     }
-    /// Sets [`git_hub_token_provider_registration_id`](Self::git_hub_token_provider_registration_id).
+    /// Sets [`github_token_provider_registration_id`](Self::github_token_provider_registration_id).
     #[inline]
-    pub fn git_hub_token_provider_registration_id(
+    pub fn github_token_provider_registration_id(
         mut self,
-        git_hub_token_provider_registration_id: impl Into<String>,
+        github_token_provider_registration_id: impl Into<String>,
     ) -> Self {
-        self.git_hub_token_provider_registration_id = Some(
-            git_hub_token_provider_registration_id.into(),
+        self.github_token_provider_registration_id = Some(
+            github_token_provider_registration_id.into(),
         );
         self
     }
@@ -1474,14 +1474,14 @@ record!(SessionContextAttributionValueEntriesItem {
 #[non_exhaustive]
 pub enum SessionContextHostType {
     /// Session repository is hosted on GitHub.
-    Github,
+    GitHub,
     /// Session repository is hosted on Azure DevOps.
     Ado,
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
 string_enum!(SessionContextHostType {
-    Github "github",
+    GitHub "github",
     Ado "ado",
 });
 
@@ -2057,11 +2057,12 @@ pub struct SessionFsReaddirWithTypesEntry {
     /// Entry name
     pub name: String,
     /// Entry type
-    pub type_: SessionFsReaddirWithTypesEntryType,
+    #[doc(alias = "type")]
+    pub kind: SessionFsReaddirWithTypesEntryType,
 }
 record!(SessionFsReaddirWithTypesEntry {
     Field name "name",
-    Field type_ "type",
+    Field kind "type",
 });
 
 impl SessionFsReaddirWithTypesEntry {
@@ -2069,9 +2070,9 @@ impl SessionFsReaddirWithTypesEntry {
     #[inline]
     pub fn new(
         name: impl Into<String>,
-        type_: SessionFsReaddirWithTypesEntryType,
+        kind: SessionFsReaddirWithTypesEntryType,
     ) -> Self {
-        Self { name: name.into(), type_ }
+        Self { name: name.into(), kind }
     }
 }
 
@@ -2837,7 +2838,8 @@ pub struct SessionInstalledPluginSourceGitHub {
     /// GitHub repository in `owner/repo` form.
     pub repo: String,
     /// Optional Git ref to resolve.
-    pub ref_: Option<String>,
+    #[doc(alias = "ref")]
+    pub git_ref: Option<String>,
     /// Optional full 40-character hexadecimal commit SHA.
     pub sha: Option<String>,
     /// Optional repository-relative path to the plugin.
@@ -2845,7 +2847,7 @@ pub struct SessionInstalledPluginSourceGitHub {
 }
 record!(SessionInstalledPluginSourceGitHub ["source" "github"] {
     Field repo "repo",
-    Field ref_ "ref",
+    Field git_ref "ref",
     Field sha "sha",
     Field path "path",
 });
@@ -2856,15 +2858,15 @@ impl SessionInstalledPluginSourceGitHub {
     pub fn new(repo: impl Into<String>) -> Self {
         Self {
             repo: repo.into(),
-            ref_: None,
+            git_ref: None,
             sha: None,
             path: None,
         }
     }
-    /// Sets [`ref_`](Self::ref_).
+    /// Sets [`git_ref`](Self::git_ref).
     #[inline]
-    pub fn ref_(mut self, ref_: impl Into<String>) -> Self {
-        self.ref_ = Some(ref_.into());
+    pub fn git_ref(mut self, git_ref: impl Into<String>) -> Self {
+        self.git_ref = Some(git_ref.into());
         self
     }
     /// Sets [`sha`](Self::sha).
@@ -2907,7 +2909,8 @@ pub struct SessionInstalledPluginSourceUrl {
     /// URL of the plugin source.
     pub url: String,
     /// Optional Git ref to resolve.
-    pub ref_: Option<String>,
+    #[doc(alias = "ref")]
+    pub git_ref: Option<String>,
     /// Optional full 40-character hexadecimal commit SHA.
     pub sha: Option<String>,
     /// Optional source-relative path to the plugin.
@@ -2915,7 +2918,7 @@ pub struct SessionInstalledPluginSourceUrl {
 }
 record!(SessionInstalledPluginSourceUrl ["source" "url"] {
     Field url "url",
-    Field ref_ "ref",
+    Field git_ref "ref",
     Field sha "sha",
     Field path "path",
 });
@@ -2926,15 +2929,15 @@ impl SessionInstalledPluginSourceUrl {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
-            ref_: None,
+            git_ref: None,
             sha: None,
             path: None,
         }
     }
-    /// Sets [`ref_`](Self::ref_).
+    /// Sets [`git_ref`](Self::git_ref).
     #[inline]
-    pub fn ref_(mut self, ref_: impl Into<String>) -> Self {
-        self.ref_ = Some(ref_.into());
+    pub fn git_ref(mut self, git_ref: impl Into<String>) -> Self {
+        self.git_ref = Some(git_ref.into());
         self
     }
     /// Sets [`sha`](Self::sha).
@@ -2973,14 +2976,15 @@ record!(SessionLifecycleMetadata {
 #[non_exhaustive]
 pub struct SessionLifecycleNotification {
     /// What happened to the session.
-    pub type_: SessionLifecycleType,
+    #[doc(alias = "type")]
+    pub kind: SessionLifecycleType,
     /// Identifier of the session.
     pub session_id: String,
     /// Metadata of the session. Absent for deleted sessions.
     pub metadata: Option<SessionLifecycleMetadata>,
 }
 record!(SessionLifecycleNotification {
-    Field type_ "type",
+    Field kind "type",
     Field session_id "sessionId",
     Field metadata "metadata",
 });
@@ -4814,20 +4818,21 @@ pub struct SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
     /// Name of the policy source.
     pub name: String,
     /// Type of the policy source.
-    pub type_: String,
+    #[doc(alias = "type")]
+    pub kind: String,
 }
 record!(SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
     Field name "name",
-    Field type_ "type",
+    Field kind "type",
 });
 
 impl SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(name: impl Into<String>, type_: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<String>, kind: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            type_: type_.into(),
+            kind: kind.into(),
         }
     }
 }
@@ -6588,14 +6593,14 @@ impl SessionWorkingDirectoryContext {
 #[non_exhaustive]
 pub enum SessionWorkingDirectoryContextHostType {
     /// The working directory repository is hosted on GitHub.
-    Github,
+    GitHub,
     /// The working directory repository is hosted on Azure DevOps.
     Ado,
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
 string_enum!(SessionWorkingDirectoryContextHostType {
-    Github "github",
+    GitHub "github",
     Ado "ado",
 });
 

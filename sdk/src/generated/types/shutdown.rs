@@ -201,23 +201,24 @@ record!(ShutdownModelMetricUsage {
 #[non_exhaustive]
 pub struct ShutdownRequest {
     /// Why the session is being shut down. Defaults to "routine" when omitted.
-    pub type_: Option<ShutdownType>,
+    #[doc(alias = "type")]
+    pub kind: Option<ShutdownType>,
     /// Optional human-readable reason. Typically the message of the error that triggered shutdown when type is 'error'.
     pub reason: Option<String>,
     /// Dispatch deferred sessionEnd hooks in the background with their full per-hook timeoutSec instead of awaiting them under the short shared shutdown budget. Set this when the host process keeps running after the session closes (for example the CLI's /clear), so a slow hook neither blocks the close nor is aborted. Hooks still detached when the process later exits are terminated with it. Defaults to false.
     pub detach_session_end_hooks: Option<bool>,
 }
 record!(ShutdownRequest {
-    Field type_ "type",
+    Field kind "type",
     Field reason "reason",
     Field detach_session_end_hooks "detachSessionEndHooks",
 });
 
 impl ShutdownRequest {
-    /// Sets [`type_`](Self::type_).
+    /// Sets [`kind`](Self::kind).
     #[inline]
-    pub fn type_(mut self, type_: ShutdownType) -> Self {
-        self.type_ = Some(type_);
+    pub fn kind(mut self, kind: ShutdownType) -> Self {
+        self.kind = Some(kind);
         self
     }
     /// Sets [`reason`](Self::reason).

@@ -351,7 +351,8 @@ record!(SlashCommandTextResult ["kind" "text"] {
 #[non_exhaustive]
 pub struct SlashCommandTimelineEntry {
     /// Timeline entry presentation type.
-    pub type_: String,
+    #[doc(alias = "type")]
+    pub kind: String,
     /// Text displayed for the timeline entry.
     pub text: String,
     /// Optional URL associated with the timeline entry.
@@ -360,7 +361,7 @@ pub struct SlashCommandTimelineEntry {
     pub remediation: Option<RemediationAction>,
 }
 record!(SlashCommandTimelineEntry {
-    Field type_ "type",
+    Field kind "type",
     Field text "text",
     Field url "url",
     Field remediation "remediation",

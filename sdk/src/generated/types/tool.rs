@@ -947,6 +947,7 @@ record!(ToolExecutionUsageTokenDetails {
 });
 
 /// Built-in tool metadata with identifier, optional namespaced name, description, input-parameter schema, and usage instructions.
+#[doc(alias = "Tool")]
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolInfo {
@@ -1244,6 +1245,7 @@ string_enum!(ToolResultType {
 /// Canonical result returned by a session tool.
 ///
 /// Experimental: it may change in any version of the CLI.
+#[doc(alias = "ToolResult")]
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ToolResultValue {

@@ -36,7 +36,8 @@ pub struct UiElicitationArrayAnyOfField {
     /// Schema applied to each item in the array.
     pub items: UiElicitationArrayAnyOfFieldItems,
     /// Default values selected when the form is first shown.
-    pub default: Option<Vec<String>>,
+    #[doc(alias = "default")]
+    pub default_value: Option<Vec<String>>,
 }
 record!(UiElicitationArrayAnyOfField ["type" "array"] {
     Field title "title",
@@ -44,7 +45,7 @@ record!(UiElicitationArrayAnyOfField ["type" "array"] {
     Field min_items "minItems",
     Field max_items "maxItems",
     Field items "items",
-    Field default "default",
+    Field default_value "default",
 });
 
 impl UiElicitationArrayAnyOfField {
@@ -57,7 +58,7 @@ impl UiElicitationArrayAnyOfField {
             min_items: None,
             max_items: None,
             items,
-            default: None,
+            default_value: None,
         }
     }
     /// Sets [`title`](Self::title).
@@ -84,10 +85,10 @@ impl UiElicitationArrayAnyOfField {
         self.max_items = Some(max_items);
         self
     }
-    /// Sets `default`.
+    /// Sets [`default_value`](Self::default_value).
     #[inline]
-    pub fn default_(mut self, default: Vec<String>) -> Self {
-        self.default = Some(default);
+    pub fn default_value(mut self, default_value: Vec<String>) -> Self {
+        self.default_value = Some(default_value);
         self
     }
 }
@@ -116,21 +117,22 @@ impl UiElicitationArrayAnyOfFieldItems {
 #[non_exhaustive]
 pub struct UiElicitationArrayAnyOfFieldItemsAnyOf {
     /// Value submitted when this option is selected.
-    pub const_: String,
+    #[doc(alias = "const")]
+    pub value: String,
     /// Display label for this option.
     pub title: String,
 }
 record!(UiElicitationArrayAnyOfFieldItemsAnyOf {
-    Field const_ "const",
+    Field value "const",
     Field title "title",
 });
 
 impl UiElicitationArrayAnyOfFieldItemsAnyOf {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(const_: impl Into<String>, title: impl Into<String>) -> Self {
+    pub fn new(value: impl Into<String>, title: impl Into<String>) -> Self {
         Self {
-            const_: const_.into(),
+            value: value.into(),
             title: title.into(),
         }
     }
@@ -151,7 +153,8 @@ pub struct UiElicitationArrayEnumField {
     /// Schema applied to each item in the array.
     pub items: UiElicitationArrayEnumFieldItems,
     /// Default values selected when the form is first shown.
-    pub default: Option<Vec<String>>,
+    #[doc(alias = "default")]
+    pub default_value: Option<Vec<String>>,
 }
 record!(UiElicitationArrayEnumField ["type" "array"] {
     Field title "title",
@@ -159,7 +162,7 @@ record!(UiElicitationArrayEnumField ["type" "array"] {
     Field min_items "minItems",
     Field max_items "maxItems",
     Field items "items",
-    Field default "default",
+    Field default_value "default",
 });
 
 impl UiElicitationArrayEnumField {
@@ -172,7 +175,7 @@ impl UiElicitationArrayEnumField {
             min_items: None,
             max_items: None,
             items,
-            default: None,
+            default_value: None,
         }
     }
     /// Sets [`title`](Self::title).
@@ -199,10 +202,10 @@ impl UiElicitationArrayEnumField {
         self.max_items = Some(max_items);
         self
     }
-    /// Sets `default`.
+    /// Sets [`default_value`](Self::default_value).
     #[inline]
-    pub fn default_(mut self, default: Vec<String>) -> Self {
-        self.default = Some(default);
+    pub fn default_value(mut self, default_value: Vec<String>) -> Self {
+        self.default_value = Some(default_value);
         self
     }
 }
@@ -212,17 +215,18 @@ impl UiElicitationArrayEnumField {
 #[non_exhaustive]
 pub struct UiElicitationArrayEnumFieldItems {
     /// Allowed string values for each selected item.
-    pub enum_: Vec<String>,
+    #[doc(alias = "enum")]
+    pub values: Vec<String>,
 }
 record!(UiElicitationArrayEnumFieldItems ["type" "string"] {
-    Field enum_ "enum",
+    Field values "enum",
 });
 
 impl UiElicitationArrayEnumFieldItems {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(enum_: Vec<String>) -> Self {
-        Self { enum_ }
+    pub fn new(values: Vec<String>) -> Self {
+        Self { values }
     }
 }
 
@@ -479,12 +483,13 @@ pub struct UiElicitationSchemaPropertyBoolean {
     /// Help text describing the field.
     pub description: Option<String>,
     /// Default value selected when the form is first shown.
-    pub default: Option<bool>,
+    #[doc(alias = "default")]
+    pub default_value: Option<bool>,
 }
 record!(UiElicitationSchemaPropertyBoolean ["type" "boolean"] {
     Field title "title",
     Field description "description",
-    Field default "default",
+    Field default_value "default",
 });
 
 impl UiElicitationSchemaPropertyBoolean {
@@ -500,10 +505,10 @@ impl UiElicitationSchemaPropertyBoolean {
         self.description = Some(description.into());
         self
     }
-    /// Sets `default`.
+    /// Sets [`default_value`](Self::default_value).
     #[inline]
-    pub fn default_(mut self, default: bool) -> Self {
-        self.default = Some(default);
+    pub fn default_value(mut self, default_value: bool) -> Self {
+        self.default_value = Some(default_value);
         self
     }
 }
@@ -513,7 +518,8 @@ impl UiElicitationSchemaPropertyBoolean {
 #[non_exhaustive]
 pub struct UiElicitationSchemaPropertyNumber {
     /// Numeric type accepted by the field.
-    pub type_: UiElicitationSchemaPropertyNumberType,
+    #[doc(alias = "type")]
+    pub kind: UiElicitationSchemaPropertyNumberType,
     /// Human-readable label for the field.
     pub title: Option<String>,
     /// Help text describing the field.
@@ -523,28 +529,29 @@ pub struct UiElicitationSchemaPropertyNumber {
     /// Maximum allowed value (inclusive).
     pub maximum: Option<f64>,
     /// Default value populated in the input when the form is first shown.
-    pub default: Option<f64>,
+    #[doc(alias = "default")]
+    pub default_value: Option<f64>,
 }
 record!(UiElicitationSchemaPropertyNumber {
-    Field type_ "type",
+    Field kind "type",
     Field title "title",
     Field description "description",
     Field minimum "minimum",
     Field maximum "maximum",
-    Field default "default",
+    Field default_value "default",
 });
 
 impl UiElicitationSchemaPropertyNumber {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(type_: UiElicitationSchemaPropertyNumberType) -> Self {
+    pub fn new(kind: UiElicitationSchemaPropertyNumberType) -> Self {
         Self {
-            type_,
+            kind,
             title: None,
             description: None,
             minimum: None,
             maximum: None,
-            default: None,
+            default_value: None,
         }
     }
     /// Sets [`title`](Self::title).
@@ -571,10 +578,10 @@ impl UiElicitationSchemaPropertyNumber {
         self.maximum = Some(maximum);
         self
     }
-    /// Sets `default`.
+    /// Sets [`default_value`](Self::default_value).
     #[inline]
-    pub fn default_(mut self, default: f64) -> Self {
-        self.default = Some(default);
+    pub fn default_value(mut self, default_value: f64) -> Self {
+        self.default_value = Some(default_value);
         self
     }
 }
@@ -610,7 +617,8 @@ pub struct UiElicitationSchemaPropertyString {
     /// Optional format hint that constrains the accepted input.
     pub format: Option<UiElicitationSchemaPropertyStringFormat>,
     /// Default value populated in the input when the form is first shown.
-    pub default: Option<String>,
+    #[doc(alias = "default")]
+    pub default_value: Option<String>,
 }
 record!(UiElicitationSchemaPropertyString ["type" "string"] {
     Field title "title",
@@ -618,7 +626,7 @@ record!(UiElicitationSchemaPropertyString ["type" "string"] {
     Field min_length "minLength",
     Field max_length "maxLength",
     Field format "format",
-    Field default "default",
+    Field default_value "default",
 });
 
 impl UiElicitationSchemaPropertyString {
@@ -652,10 +660,10 @@ impl UiElicitationSchemaPropertyString {
         self.format = Some(format);
         self
     }
-    /// Sets `default`.
+    /// Sets [`default_value`](Self::default_value).
     #[inline]
-    pub fn default_(mut self, default: impl Into<String>) -> Self {
-        self.default = Some(default.into());
+    pub fn default_value(mut self, default_value: impl Into<String>) -> Self {
+        self.default_value = Some(default_value.into());
         self
     }
 }
@@ -691,30 +699,32 @@ pub struct UiElicitationStringEnumField {
     /// Help text describing the field.
     pub description: Option<String>,
     /// Allowed string values.
-    pub enum_: Vec<String>,
+    #[doc(alias = "enum")]
+    pub values: Vec<String>,
     /// Optional display labels for each enum value, in the same order as `enum`.
     pub enum_names: Option<Vec<String>>,
     /// Default value selected when the form is first shown.
-    pub default: Option<String>,
+    #[doc(alias = "default")]
+    pub default_value: Option<String>,
 }
 record!(UiElicitationStringEnumField ["type" "string"] {
     Field title "title",
     Field description "description",
-    Field enum_ "enum",
+    Field values "enum",
     Field enum_names "enumNames",
-    Field default "default",
+    Field default_value "default",
 });
 
 impl UiElicitationStringEnumField {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(enum_: Vec<String>) -> Self {
+    pub fn new(values: Vec<String>) -> Self {
         Self {
             title: None,
             description: None,
-            enum_,
+            values,
             enum_names: None,
-            default: None,
+            default_value: None,
         }
     }
     /// Sets [`title`](Self::title).
@@ -735,10 +745,10 @@ impl UiElicitationStringEnumField {
         self.enum_names = Some(enum_names);
         self
     }
-    /// Sets `default`.
+    /// Sets [`default_value`](Self::default_value).
     #[inline]
-    pub fn default_(mut self, default: impl Into<String>) -> Self {
-        self.default = Some(default.into());
+    pub fn default_value(mut self, default_value: impl Into<String>) -> Self {
+        self.default_value = Some(default_value.into());
         self
     }
 }
@@ -754,13 +764,14 @@ pub struct UiElicitationStringOneOfField {
     /// Selectable options, each with a value and a display label.
     pub one_of: Vec<UiElicitationStringOneOfFieldOneOf>,
     /// Default value selected when the form is first shown.
-    pub default: Option<String>,
+    #[doc(alias = "default")]
+    pub default_value: Option<String>,
 }
 record!(UiElicitationStringOneOfField ["type" "string"] {
     Field title "title",
     Field description "description",
     Field one_of "oneOf",
-    Field default "default",
+    Field default_value "default",
 });
 
 impl UiElicitationStringOneOfField {
@@ -771,7 +782,7 @@ impl UiElicitationStringOneOfField {
             title: None,
             description: None,
             one_of,
-            default: None,
+            default_value: None,
         }
     }
     /// Sets [`title`](Self::title).
@@ -786,10 +797,10 @@ impl UiElicitationStringOneOfField {
         self.description = Some(description.into());
         self
     }
-    /// Sets `default`.
+    /// Sets [`default_value`](Self::default_value).
     #[inline]
-    pub fn default_(mut self, default: impl Into<String>) -> Self {
-        self.default = Some(default.into());
+    pub fn default_value(mut self, default_value: impl Into<String>) -> Self {
+        self.default_value = Some(default_value.into());
         self
     }
 }
@@ -799,21 +810,22 @@ impl UiElicitationStringOneOfField {
 #[non_exhaustive]
 pub struct UiElicitationStringOneOfFieldOneOf {
     /// Value submitted when this option is selected.
-    pub const_: String,
+    #[doc(alias = "const")]
+    pub value: String,
     /// Display label for this option.
     pub title: String,
 }
 record!(UiElicitationStringOneOfFieldOneOf {
-    Field const_ "const",
+    Field value "const",
     Field title "title",
 });
 
 impl UiElicitationStringOneOfFieldOneOf {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(const_: impl Into<String>, title: impl Into<String>) -> Self {
+    pub fn new(value: impl Into<String>, title: impl Into<String>) -> Self {
         Self {
-            const_: const_.into(),
+            value: value.into(),
             title: title.into(),
         }
     }

@@ -412,13 +412,14 @@ pub struct UserSettingMetadata {
     /// The effective value: the user's value if set, otherwise the default.
     pub value: serde_json::Value,
     /// The centrally-known default for this setting (null when no default is registered).
-    pub default: serde_json::Value,
+    #[doc(alias = "default")]
+    pub default_value: serde_json::Value,
     /// True when the user has not set an explicit value for this setting (i.e. it is left at its default). Reflects whether the user has overridden the key, not whether the effective value happens to equal the default — a key explicitly set to a value identical to the default still reports false.
     pub is_default: bool,
 }
 record!(UserSettingMetadata {
     Field value "value",
-    Field default "default",
+    Field default_value "default",
     Field is_default "isDefault",
 });
 

@@ -40,14 +40,14 @@ record!(WorkingDirectoryContext {
 #[non_exhaustive]
 pub enum WorkingDirectoryContextHostType {
     /// Repository is hosted on GitHub.
-    Github,
+    GitHub,
     /// Repository is hosted on Azure DevOps.
     Ado,
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
 string_enum!(WorkingDirectoryContextHostType {
-    Github "github",
+    GitHub "github",
     Ado "ado",
 });
 

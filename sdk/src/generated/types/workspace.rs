@@ -147,14 +147,14 @@ pub type WorkspaceSummary = Option<WorkspaceSummaryValue>;
 #[non_exhaustive]
 pub enum WorkspaceSummaryHostType {
     /// Workspace summary repository is hosted on GitHub.
-    Github,
+    GitHub,
     /// Workspace summary repository is hosted on Azure DevOps.
     Ado,
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
 string_enum!(WorkspaceSummaryHostType {
-    Github "github",
+    GitHub "github",
     Ado "ado",
 });
 

@@ -623,14 +623,14 @@ impl WorkspacesUpdateMetadataRequest {
 #[non_exhaustive]
 pub enum WorkspacesWorkspaceDetailsHostType {
     /// Workspace repository is hosted on GitHub.
-    Github,
+    GitHub,
     /// Workspace repository is hosted on Azure DevOps.
     Ado,
     /// A value that this version of the crate does not know.
     Unrecognized(String),
 }
 string_enum!(WorkspacesWorkspaceDetailsHostType {
-    Github "github",
+    GitHub "github",
     Ado "ado",
 });
 

@@ -99,7 +99,7 @@ async fn every_result_of_a_session_with_a_login_can_be_decoded() {
     let (rpc, mut tally) = (session.rpc(), Tally::default());
     call! {
         tally:
-        rpc.git_hub_auth().refresh_copilot_user(),
+        rpc.github_auth().refresh_copilot_user(),
         rpc.quota().refresh(),
     }
     read_all(rpc, tally).await.check(REFUSED);
@@ -204,10 +204,10 @@ async fn access(rpc: SessionRpc<'_>, tally: &mut Tally) {
         rpc.connectors().get_account(),
         rpc.connectors().get_capabilities(),
         rpc.connectors().get_status(),
-        rpc.git_hub_auth().get_all_auth_available(),
-        rpc.git_hub_auth().get_current_auth_info(),
-        rpc.git_hub_auth().get_status(),
-        rpc.git_hub_auth().last_auth_errors(),
+        rpc.github_auth().get_all_auth_available(),
+        rpc.github_auth().get_current_auth_info(),
+        rpc.github_auth().get_status(),
+        rpc.github_auth().last_auth_errors(),
         rpc.mcp().list(),
         rpc.mcp().list_configured(),
         rpc.mcp().apps().get_host_context(),
