@@ -14,6 +14,11 @@ use crate::untimed;
 /// The names that each file imports.
 pub const IMPORTS: &[&str] = &["Call", "Caller"];
 
+/// The meaning of the words that methods and types have in their docs.
+const STABILITY: &str = "
+*Experimental* in the docs of a method or a type means that it may change in any version of the CLI, *internal* that it
+may also go without notice. The others are stable.";
+
 /// A namespace: its methods and nested namespaces.
 #[derive(Default)]
 struct Namespace<'m> {
@@ -74,6 +79,9 @@ pub fn emit(model: &Model, group: Group, files: &mut BTreeMap<String, TokenStrea
             quote!(#![doc = #docs] use crate::call::{Call, Caller}; #imports #items),
         );
     }
+    let stability =
+        STABILITY.lines().map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
+    let stability: Vec<String> = stability.collect();
     let modules = tree.inner.keys().map(|name| ident(&snake(name)));
     let root_name = ident(root);
     let body = tree.body(&[]);
@@ -83,10 +91,12 @@ pub fn emit(model: &Model, group: Group, files: &mut BTreeMap<String, TokenStrea
         format!("{module}.rs"),
         quote! {
             #![doc = #about]
+            #(#![doc = #stability])*
             #(pub mod #modules;)*
             use crate::call::{Call, Caller};
             #imports
             #[doc = #about]
+            #(#[doc = #stability])*
             #[derive(Debug, Clone, Copy)]
             pub struct #root_name<'a>(pub(crate) &'a Caller);
             impl<'a> #root_name<'a> { #body }

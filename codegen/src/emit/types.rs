@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::docs::with_limits;
 use super::{doc, ident, text_doc, ty};
 use crate::model::{
     Constant, Discriminator, Field, JsonKind, Model, Origin, Record, Shape, StringVariant, Ty, Type, Union,
@@ -68,7 +69,11 @@ fn item(model: &Model, name: &str, ty: &Type) -> TokenStream {
 
 fn docs(name: &str, ty: &Type) -> TokenStream {
     let place = if ty.place.is_empty() { name } else { &ty.place };
-    let docs = doc(&ty.doc, &format!("`{place}` of the protocol."), &[]);
+    let fallback = format!("`{place}` of the protocol.");
+    let docs = match &ty.shape {
+        Shape::Alias(target) => doc(&with_limits(&ty.doc, &fallback, &ty.limits, target), "", &[]),
+        _ => doc(&ty.doc, &fallback, &[]),
+    };
     let alias = (ty.origin != Origin::Inline).then(|| alias(place, name));
     quote!(#docs #alias)
 }
@@ -87,7 +92,9 @@ fn record(model: &Model, name: &str, ty: &Type, shape: &Record) -> TokenStream {
         let missing_in_older = field.missing_in_older.as_ref();
         let missing_in_older =
             missing_in_older.map(|version| format!("CLI {version} and older ones may omit it."));
-        let docs = doc(&field.doc, &format!("`{}` on the wire.", field.key), missing_in_older.as_slice());
+        let fallback = format!("`{}` on the wire.", field.key);
+        let docs = with_limits(&field.doc, &fallback, &field.limits, &field.ty);
+        let docs = doc(&docs, "", missing_in_older.as_slice());
         let alias = alias(&field.key, &field.name);
         let (name, ty) = (ident(&field.name), super::ty(&field.declared(ty.sent)));
         quote!(#docs #alias pub #name: #ty,)

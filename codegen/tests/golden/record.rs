@@ -242,19 +242,17 @@ record!(Limit {});
 
 use super::Limit;
 
-/// Where the model is.
+/// Where the model is. *Internal.*
 ///
 /// Two paragraphs.
-///
-/// Internal to the CLI: it may change or go without notice.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Provider {
     /// `only` on the wire.
     pub only: ProviderOnly,
-    /// Its name.
+    /// Its name. At least 1 character.
     pub name: String,
-    /// `maxTokens` on the wire.
+    /// `maxTokens` on the wire. Format `int64`, at least 0.
     pub max_tokens: i64,
     /// `temperature` on the wire.
     pub temperature: Option<f64>,

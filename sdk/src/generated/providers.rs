@@ -15,9 +15,7 @@ use crate::types;
 ///
 /// Wire methods `canvas.*`. A method without an implementation is answered as an unknown one. [`canvas`] makes a [`Provider`] of an implementation.
 pub trait Canvas<Context = HandlerContext>: Send + Sync + 'static {
-    /// Invokes an action on an open canvas instance via the provider.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Invokes an action on an open canvas instance via the provider. *Experimental.*
     ///
     /// Wire method `canvas.action.invoke`.
     fn action_invoke(
@@ -27,9 +25,7 @@ pub trait Canvas<Context = HandlerContext>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<serde_json::Value, RpcError>> + Send {
         unhandled::<client::CanvasActionInvoke, _>(params, context)
     }
-    /// Closes a canvas instance on the provider.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Closes a canvas instance on the provider. *Experimental.*
     ///
     /// Wire method `canvas.close`.
     fn close(
@@ -39,9 +35,7 @@ pub trait Canvas<Context = HandlerContext>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), RpcError>> + Send {
         unhandled::<client::CanvasClose, _>(params, context)
     }
-    /// Opens a canvas instance on the provider.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Opens a canvas instance on the provider. *Experimental.*
     ///
     /// Wire method `canvas.open`.
     fn open(
@@ -97,9 +91,7 @@ pub fn canvas<Context: HandlerTimeout>(
 ///
 /// Wire methods `host.*`. A method without an implementation is answered as an unknown one. [`host`] makes a [`Provider`] of an implementation.
 pub trait Host: Send + Sync + 'static {
-    /// Materializes an AHP session in the owning application.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Materializes an AHP session in the owning application. *Internal.*
     ///
     /// Wire method `host.materializeSession`.
     fn materialize_session(
@@ -109,9 +101,7 @@ pub trait Host: Send + Sync + 'static {
     ) -> impl Future<Output = Result<types::HostSessionCreateResult, RpcError>> + Send {
         unhandled::<client::HostMaterializeSession, _>(params, context)
     }
-    /// Registers an existing resident session on the supervised listener without durable adoption.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Registers an existing resident session on the supervised listener without durable adoption. *Internal.*
     ///
     /// Wire method `host.registerSession`.
     fn register_session(
@@ -121,9 +111,7 @@ pub trait Host: Send + Sync + 'static {
     ) -> impl Future<Output = Result<types::HostPublishSessionResult, RpcError>> + Send {
         unhandled::<client::HostRegisterSession, _>(params, context)
     }
-    /// Requests graceful shutdown of a supervised AHP listener and its clients.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Requests graceful shutdown of a supervised AHP listener and its clients. *Internal.*
     ///
     /// Wire method `host.shutdown`.
     fn shutdown(
@@ -133,9 +121,7 @@ pub trait Host: Send + Sync + 'static {
     ) -> impl Future<Output = Result<types::HostEmptyResult, RpcError>> + Send {
         unhandled::<client::HostShutdown, _>(params, context)
     }
-    /// Removes an application publication from the durable catalog and revokes AHP attachments without deleting the underlying local session. Rejects nonapplication publications.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Removes an application publication from the durable catalog and revokes AHP attachments without deleting the underlying local session. Rejects nonapplication publications. *Internal.*
     ///
     /// Wire method `host.unregisterSession`.
     fn unregister_session(
@@ -211,9 +197,7 @@ pub fn host(provider: impl Host) -> Provider<ClientContext> {
 ///
 /// Wire methods `llmInference.*`. A method without an implementation is answered as an unknown one. [`llm_inference`] makes a [`Provider`] of an implementation.
 pub trait LlmInference: Send + Sync + 'static {
-    /// Delivers a body byte range (or a cancellation signal) for a request previously announced via httpRequestStart, correlated by requestId. The runtime fires at least one chunk per request — when there is no body, a single chunk with empty data and end=true. Mid-stream the runtime may send a chunk with cancel=true to abort the request; the SDK then stops issuing httpResponseChunk frames and may emit a terminal httpResponseChunk with error set.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Delivers a body byte range (or a cancellation signal) for a request previously announced via httpRequestStart, correlated by requestId. The runtime fires at least one chunk per request — when there is no body, a single chunk with empty data and end=true. Mid-stream the runtime may send a chunk with cancel=true to abort the request; the SDK then stops issuing httpResponseChunk frames and may emit a terminal httpResponseChunk with error set. *Experimental.*
     ///
     /// Wire method `llmInference.httpRequestChunk`.
     fn http_request_chunk(
@@ -225,9 +209,7 @@ pub trait LlmInference: Send + Sync + 'static {
     > + Send {
         unhandled::<client::LlmInferenceHttpRequestChunk, _>(params, context)
     }
-    /// Announces an outbound model-layer HTTP request the runtime wants the SDK client to service. Carries the request head only; the body always follows as one or more httpRequestChunk frames keyed by the same requestId, even when the body is empty (a single chunk with end=true).
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Announces an outbound model-layer HTTP request the runtime wants the SDK client to service. Carries the request head only; the body always follows as one or more httpRequestChunk frames keyed by the same requestId, even when the body is empty (a single chunk with end=true). *Experimental.*
     ///
     /// Wire method `llmInference.httpRequestStart`.
     fn http_request_start(
@@ -281,9 +263,7 @@ pub fn llm_inference(provider: impl LlmInference) -> Provider<ClientContext> {
 ///
 /// Wire methods `sessionFs.*`. A method without an implementation is answered as an unknown one. [`session_fs`] makes a [`Provider`] of an implementation.
 pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
-    /// Appends content to a file in the client-provided session filesystem, creating parent directories as needed.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Appends content to a file in the client-provided session filesystem, creating parent directories as needed. *Experimental.*
     ///
     /// `None` means success.
     ///
@@ -295,9 +275,7 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<types::SessionFsError>, RpcError>> + Send {
         unhandled::<client::SessionFsAppendFile, _>(params, context)
     }
-    /// Checks whether a path exists in the client-provided session filesystem.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Checks whether a path exists in the client-provided session filesystem. *Experimental.*
     ///
     /// Wire method `sessionFs.exists`.
     fn exists(
@@ -307,9 +285,7 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<types::SessionFsExistsResult, RpcError>> + Send {
         unhandled::<client::SessionFsExists, _>(params, context)
     }
-    /// Creates a directory in the client-provided session filesystem.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Creates a directory in the client-provided session filesystem. *Experimental.*
     ///
     /// `None` means success.
     ///
@@ -321,9 +297,7 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<types::SessionFsError>, RpcError>> + Send {
         unhandled::<client::SessionFsMkdir, _>(params, context)
     }
-    /// Reads a file from the client-provided session filesystem.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads a file from the client-provided session filesystem. *Experimental.*
     ///
     /// Wire method `sessionFs.readFile`.
     fn read_file(
@@ -333,9 +307,7 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<types::SessionFsReadFileResult, RpcError>> + Send {
         unhandled::<client::SessionFsReadFile, _>(params, context)
     }
-    /// Reads binary file content from the client-provided session filesystem.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads binary file content from the client-provided session filesystem. *Experimental.*
     ///
     /// Wire method `sessionFs.readFileBytes`.
     fn read_file_bytes(
@@ -347,9 +319,7 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     > + Send {
         unhandled::<client::SessionFsReadFileBytes, _>(params, context)
     }
-    /// Lists entry names in a directory from the client-provided session filesystem.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists entry names in a directory from the client-provided session filesystem. *Experimental.*
     ///
     /// Wire method `sessionFs.readdir`.
     fn readdir(
@@ -359,9 +329,7 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<types::SessionFsReaddirResult, RpcError>> + Send {
         unhandled::<client::SessionFsReaddir, _>(params, context)
     }
-    /// Lists directory entries with type information from the client-provided session filesystem.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists directory entries with type information from the client-provided session filesystem. *Experimental.*
     ///
     /// Wire method `sessionFs.readdirWithTypes`.
     fn readdir_with_types(
@@ -373,9 +341,7 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     > + Send {
         unhandled::<client::SessionFsReaddirWithTypes, _>(params, context)
     }
-    /// Renames or moves a path in the client-provided session filesystem.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Renames or moves a path in the client-provided session filesystem. *Experimental.*
     ///
     /// `None` means success.
     ///
@@ -387,9 +353,7 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<types::SessionFsError>, RpcError>> + Send {
         unhandled::<client::SessionFsRename, _>(params, context)
     }
-    /// Removes a file or directory from the client-provided session filesystem.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Removes a file or directory from the client-provided session filesystem. *Experimental.*
     ///
     /// `None` means success.
     ///
@@ -401,9 +365,7 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<types::SessionFsError>, RpcError>> + Send {
         unhandled::<client::SessionFsRm, _>(params, context)
     }
-    /// Checks whether the per-session SQLite database already exists, without creating it.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Checks whether the per-session SQLite database already exists, without creating it. *Experimental.*
     ///
     /// Wire method `sessionFs.sqliteExists`.
     fn sqlite_exists(
@@ -414,9 +376,7 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     > + Send {
         unhandled::<client::SessionFsSqliteExists, _>((), context)
     }
-    /// Executes a SQLite query against the per-session database. Providers apply busy handling for every call.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Executes a SQLite query against the per-session database. Providers apply busy handling for every call. *Experimental.*
     ///
     /// Wire method `sessionFs.sqliteQuery`.
     fn sqlite_query(
@@ -428,9 +388,7 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     > + Send {
         unhandled::<client::SessionFsSqliteQuery, _>(params, context)
     }
-    /// Executes SQLite statements atomically on the provider-owned connection.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Executes SQLite statements atomically on the provider-owned connection. *Experimental.*
     ///
     /// Wire method `sessionFs.sqliteTransaction`.
     fn sqlite_transaction(
@@ -442,9 +400,7 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     > + Send {
         unhandled::<client::SessionFsSqliteTransaction, _>(params, context)
     }
-    /// Gets metadata for a path in the client-provided session filesystem.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets metadata for a path in the client-provided session filesystem. *Experimental.*
     ///
     /// Wire method `sessionFs.stat`.
     fn stat(
@@ -454,9 +410,7 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<types::SessionFsStatResult, RpcError>> + Send {
         unhandled::<client::SessionFsStat, _>(params, context)
     }
-    /// Writes a file in the client-provided session filesystem.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Writes a file in the client-provided session filesystem. *Experimental.*
     ///
     /// `None` means success.
     ///
@@ -468,9 +422,7 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<types::SessionFsError>, RpcError>> + Send {
         unhandled::<client::SessionFsWriteFile, _>(params, context)
     }
-    /// Writes binary file content to the client-provided session filesystem.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Writes binary file content to the client-provided session filesystem. *Experimental.*
     ///
     /// `None` means success.
     ///
@@ -651,9 +603,7 @@ pub fn session_fs<Context: HandlerTimeout>(
 ///
 /// Wire methods `skillProvider.*`. A method without an implementation is answered as an unknown one. [`skill_provider`] makes a [`Provider`] of an implementation.
 pub trait SkillProvider<Context = HandlerContext>: Send + Sync + 'static {
-    /// Lists metadata for the skills supplied by this SDK session's provider. Internal transport plumbing behind the public session skill-provider API.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Lists metadata for the skills supplied by this SDK session's provider. Internal transport plumbing behind the public session skill-provider API. *Internal.*
     ///
     /// Wire method `skillProvider.list`.
     fn list(
@@ -662,9 +612,7 @@ pub trait SkillProvider<Context = HandlerContext>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<types::SkillProviderListResult, RpcError>> + Send {
         unhandled::<client::SkillProviderList, _>((), context)
     }
-    /// Reads the current SKILL.md text for one skill supplied by this SDK session's provider. Internal transport plumbing behind the public session skill-provider API.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reads the current SKILL.md text for one skill supplied by this SDK session's provider. Internal transport plumbing behind the public session skill-provider API. *Internal.*
     ///
     /// Wire method `skillProvider.read`.
     fn read(
@@ -707,9 +655,7 @@ pub fn skill_provider<Context: HandlerTimeout>(
 ///
 /// Wire methods `workflow.*`. A method without an implementation is answered as an unknown one. [`workflow`] makes a [`Provider`] of an implementation.
 pub trait Workflow<Context = HandlerContext>: Send + Sync + 'static {
-    /// Asks the owning extension connection to abort a running dynamic workflow cooperatively.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Asks the owning extension connection to abort a running dynamic workflow cooperatively. *Experimental.*
     ///
     /// Wire method `workflow.abort`.
     fn abort(
@@ -719,9 +665,7 @@ pub trait Workflow<Context = HandlerContext>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<types::WorkflowAckResult, RpcError>> + Send {
         unhandled::<client::WorkflowAbort, _>(params, context)
     }
-    /// Asks the owning extension connection to execute a registered dynamic workflow.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Asks the owning extension connection to execute a registered dynamic workflow. *Experimental.*
     ///
     /// Wire method `workflow.execute`.
     fn execute(

@@ -67,37 +67,27 @@ pub enum SessionEventData {
     /// Event `abort`.
     #[doc(alias = "abort")]
     Abort(Box<AbortData>),
-    /// Metadata for work the user interrupted while the agent was running
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Metadata for work the user interrupted while the agent was running. *Internal.*
     ///
     /// Event `agent.interrupted`.
     #[doc(alias = "agent.interrupted")]
     AgentInterrupted(Box<AgentInterruptedData>),
-    /// Experimental content-safe activity signal for a running HydraFusion phase.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental content-safe activity signal for a running HydraFusion phase. *Experimental.*
     ///
     /// Event `assistant.fusion_phase_activity`.
     #[doc(alias = "assistant.fusion_phase_activity")]
     AssistantFusionPhaseActivity(Box<FusionPhaseActivityData>),
-    /// Experimental durable HydraFusion phase output and lossless replay checkpoint.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental durable HydraFusion phase output and lossless replay checkpoint. *Experimental.*
     ///
     /// Event `assistant.fusion_phase_completed`.
     #[doc(alias = "assistant.fusion_phase_completed")]
     AssistantFusionPhaseCompleted(Box<FusionPhaseCompletedData>),
-    /// Experimental durable typed HydraFusion phase failure and degradation transition.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental durable typed HydraFusion phase failure and degradation transition. *Experimental.*
     ///
     /// Event `assistant.fusion_phase_failed`.
     #[doc(alias = "assistant.fusion_phase_failed")]
     AssistantFusionPhaseFailed(Box<FusionPhaseFailedData>),
-    /// Experimental transient HydraFusion phase/model/role signal.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental transient HydraFusion phase/model/role signal. *Experimental.*
     ///
     /// Event `assistant.fusion_phase_started`.
     #[doc(alias = "assistant.fusion_phase_started")]
@@ -157,9 +147,7 @@ pub enum SessionEventData {
     /// Event `assistant.turn_end`.
     #[doc(alias = "assistant.turn_end")]
     AssistantTurnEnd(Box<AssistantTurnEndData>),
-    /// Metadata for an additional model inference attempt within an existing assistant turn
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Metadata for an additional model inference attempt within an existing assistant turn. *Internal.*
     ///
     /// Event `assistant.turn_retry`.
     #[doc(alias = "assistant.turn_retry")]
@@ -309,9 +297,7 @@ pub enum SessionEventData {
     /// Event `model.call_failure`.
     #[doc(alias = "model.call_failure")]
     ModelCallFailure(Box<ModelCallFailureData>),
-    /// Internal telemetry result for one logical model operation after all orchestrator-owned retries settle
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Internal telemetry result for one logical model operation after all orchestrator-owned retries settle. *Internal.*
     ///
     /// Event `model.call_final_result`.
     #[doc(alias = "model.call_final_result")]
@@ -321,9 +307,7 @@ pub enum SessionEventData {
     /// Event `model.call_finished`.
     #[doc(alias = "model.call_finished")]
     ModelCallFinished(Box<ModelCallFinishedData>),
-    /// Model API dispatch metadata for internal telemetry
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Model API dispatch metadata for internal telemetry. *Internal.*
     ///
     /// Event `model.call_start`.
     #[doc(alias = "model.call_start")]
@@ -333,16 +317,12 @@ pub enum SessionEventData {
     /// Event `pending_messages.modified`.
     #[doc(alias = "pending_messages.modified")]
     PendingMessagesModified(Box<PendingMessagesModifiedData>),
-    /// Historical decode-only contextual-assent marker. Current runtimes do not project it into the conversation or permission flow.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Historical decode-only contextual-assent marker. Current runtimes do not project it into the conversation or permission flow. *Experimental.*
     ///
     /// Event `permission.assentDetected`.
     #[doc(alias = "permission.assentDetected")]
     PermissionAssentDetected(Box<PermissionAssentDetectedData>),
-    /// Historical decode-only receipt from the retired Assisted Permissions authorization extractor. Current runtimes ignore it for permission decisions.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Historical decode-only receipt from the retired Assisted Permissions authorization extractor. Current runtimes ignore it for permission decisions. *Experimental.*
     ///
     /// Event `permission.carriedForward`.
     #[doc(alias = "permission.carriedForward")]
@@ -352,32 +332,24 @@ pub enum SessionEventData {
     /// Event `permission.completed`.
     #[doc(alias = "permission.completed")]
     PermissionCompleted(Box<PermissionCompletedData>),
-    /// Historical decode-only contextual authorization claim. Current runtimes preserve the payload but do not establish authority from it.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Historical decode-only contextual authorization claim. Current runtimes preserve the payload but do not establish authority from it. *Experimental.*
     ///
     /// Event `permission.contextualAuthorization`.
     #[doc(alias = "permission.contextualAuthorization")]
     PermissionContextualAuthorization(Box<PermissionContextualAuthorizationData>),
-    /// Historical decode-only claim from the retired Assisted Permissions authorization extractor. Current runtimes preserve the payload but do not establish authority from it.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Historical decode-only claim from the retired Assisted Permissions authorization extractor. Current runtimes preserve the payload but do not establish authority from it. *Experimental.*
     ///
     /// Event `permission.messageAuthorization`.
     #[doc(alias = "permission.messageAuthorization")]
     PermissionMessageAuthorization(Box<PermissionMessageAuthorizationData>),
-    /// Historical decode-only degradation marker from the retired extractor. Current runtimes ignore it for permission decisions.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Historical decode-only degradation marker from the retired extractor. Current runtimes ignore it for permission decisions. *Experimental.*
     ///
     /// Event `permission.messageAuthorizationDegraded`.
     #[doc(alias = "permission.messageAuthorizationDegraded")]
     PermissionMessageAuthorizationDegraded(
         Box<PermissionMessageAuthorizationDegradedData>,
     ),
-    /// Historical decode-only extractor progress marker. Current runtimes do not run or resume extraction from it.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Historical decode-only extractor progress marker. Current runtimes do not run or resume extraction from it. *Experimental.*
     ///
     /// Event `permission.messageAuthorizationRead`.
     #[doc(alias = "permission.messageAuthorizationRead")]
@@ -387,9 +359,7 @@ pub enum SessionEventData {
     /// Event `permission.requested`.
     #[doc(alias = "permission.requested")]
     PermissionRequested(Box<PermissionRequestedData>),
-    /// A detected loss of a previously cached prompt prefix
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// A detected loss of a previously cached prompt prefix. *Internal.*
     ///
     /// Event `prompt_cache_break`.
     #[doc(alias = "prompt_cache_break")]
@@ -404,23 +374,17 @@ pub enum SessionEventData {
     /// Event `sampling.requested`.
     #[doc(alias = "sampling.requested")]
     SamplingRequested(Box<SamplingRequestedData>),
-    /// Payload of `sandbox.decision`, a bounded governance record of what the process sandbox was configured to do and whether it took effect. Discriminated by `kind`.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Payload of `sandbox.decision`, a bounded governance record of what the process sandbox was configured to do and whether it took effect. Discriminated by `kind`. *Internal.*
     ///
     /// Event `sandbox.decision`.
     #[doc(alias = "sandbox.decision")]
     SandboxDecision(Box<SandboxDecisionData>),
-    /// Auto Intent resolution: the concrete model the session settled on for the first prompt of an auto-mode session, and why. Lets SDK clients render the chosen model and the full reason it was picked. The core selection fields (chosenModel/reasoningBucket/categoryScores) are stable; the routing-analytics fields (predictedLabel/confidence/candidateModels) mirror the upstream intent service and may evolve, hence the event's experimental stability.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Auto Intent resolution: the concrete model the session settled on for the first prompt of an auto-mode session, and why. Lets SDK clients render the chosen model and the full reason it was picked. The core selection fields (chosenModel/reasoningBucket/categoryScores) are stable; the routing-analytics fields (predictedLabel/confidence/candidateModels) mirror the upstream intent service and may evolve, hence the event's experimental stability. *Experimental.*
     ///
     /// Event `session.auto_mode_resolved`.
     #[doc(alias = "session.auto_mode_resolved")]
     SessionAutoModeResolved(Box<AutoModeResolvedData>),
-    /// Live-only Auto preference recommendation from Copilot API after a successful Auto model call.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Live-only Auto preference recommendation from Copilot API after a successful Auto model call. *Experimental.*
     ///
     /// Event `session.auto_tier_recommendation`.
     #[doc(alias = "session.auto_tier_recommendation")]
@@ -445,51 +409,37 @@ pub enum SessionEventData {
     /// Event `session.background_tasks_changed`.
     #[doc(alias = "session.background_tasks_changed")]
     SessionBackgroundTasksChanged(Box<BackgroundTasksChangedData>),
-    /// Canonical bytes for a content-addressed binary asset shared by reference across events
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Canonical bytes for a content-addressed binary asset shared by reference across events. *Experimental.*
     ///
     /// Event `session.binary_asset`.
     #[doc(alias = "session.binary_asset")]
     SessionBinaryAsset(Box<BinaryAssetData>),
-    /// Payload of `session.canvas.closed` with the closed canvas instance ID, provider ID, and canvas ID.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Payload of `session.canvas.closed` with the closed canvas instance ID, provider ID, and canvas ID. *Experimental.*
     ///
     /// Event `session.canvas.closed`.
     #[doc(alias = "session.canvas.closed")]
     SessionCanvasClosed(Box<CanvasClosedData>),
-    /// Payload of `session.canvas.opened` with canvas instance and provider IDs plus optional icon, title, status, URL, and input.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Payload of `session.canvas.opened` with canvas instance and provider IDs plus optional icon, title, status, URL, and input. *Experimental.*
     ///
     /// Event `session.canvas.opened`.
     #[doc(alias = "session.canvas.opened")]
     SessionCanvasOpened(Box<CanvasOpenedData>),
-    /// Durable record that a canvas instance is open, used to restore open canvases on cold session resume. Intentionally omits the transient url and availability.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Durable record that a canvas instance is open, used to restore open canvases on cold session resume. Intentionally omits the transient url and availability. *Experimental.*
     ///
     /// Event `session.canvas.recorded`.
     #[doc(alias = "session.canvas.recorded")]
     SessionCanvasRecorded(Box<CanvasRecordedData>),
-    /// Payload of `session.canvas.registry_changed` listing the canvas declarations currently available.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Payload of `session.canvas.registry_changed` listing the canvas declarations currently available. *Experimental.*
     ///
     /// Event `session.canvas.registry_changed`.
     #[doc(alias = "session.canvas.registry_changed")]
     SessionCanvasRegistryChanged(Box<CanvasRegistryChangedData>),
-    /// Durable record that a canvas instance was closed, superseding a prior instance_recorded during resume replay.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Durable record that a canvas instance was closed, superseding a prior instance_recorded during resume replay. *Experimental.*
     ///
     /// Event `session.canvas.removed`.
     #[doc(alias = "session.canvas.removed")]
     SessionCanvasRemoved(Box<CanvasRemovedData>),
-    /// Transient signal that an open canvas instance's provider has dropped (for example the extension is reloading mid-session). The host should keep the panel mounted and surface a reconnecting affordance rather than tearing it down; a subsequent `session.canvas.opened` for the same instanceId clears the affordance once the provider reconnects with a fresh url. Ephemeral and never persisted, so it is never replayed on cold resume.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Transient signal that an open canvas instance's provider has dropped (for example the extension is reloading mid-session). The host should keep the panel mounted and surface a reconnecting affordance rather than tearing it down; a subsequent `session.canvas.opened` for the same instanceId clears the affordance once the provider reconnects with a fresh url. Ephemeral and never persisted, so it is never replayed on cold resume. *Experimental.*
     ///
     /// Event `session.canvas.unavailable`.
     #[doc(alias = "session.canvas.unavailable")]
@@ -504,9 +454,7 @@ pub enum SessionEventData {
     /// Event `session.compaction_start`.
     #[doc(alias = "session.compaction_start")]
     SessionCompactionStart(Box<CompactionStartData>),
-    /// Behavior-neutral record of structured runtime facts present when an agent completion decision is accepted.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Behavior-neutral record of structured runtime facts present when an agent completion decision is accepted. *Experimental.*
     ///
     /// Event `session.completion_receipt`.
     #[doc(alias = "session.completion_receipt")]
@@ -546,51 +494,37 @@ pub enum SessionEventData {
     /// Event `session.extensions_loaded`.
     #[doc(alias = "session.extensions_loaded")]
     SessionExtensionsLoaded(Box<ExtensionsLoadedData>),
-    /// Internal durable editing-tool totals after a Fusion turn, including edits from discarded phases.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Internal durable editing-tool totals after a Fusion turn, including edits from discarded phases. *Internal.*
     ///
     /// Event `session.fusion_change_checkpoint`.
     #[doc(alias = "session.fusion_change_checkpoint")]
     SessionFusionChangeCheckpoint(Box<FusionChangeCheckpointData>),
-    /// Stable durable idempotency boundary for a HydraFusion final text or terminal commit.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Stable durable idempotency boundary for a HydraFusion final text or terminal commit. *Internal.*
     ///
     /// Event `session.fusion_commit_started`.
     #[doc(alias = "session.fusion_commit_started")]
     SessionFusionCommitStarted(Box<FusionCommitStartedData>),
-    /// Experimental durable aggregate outcome of a HydraFusion turn.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental durable aggregate outcome of a HydraFusion turn. *Experimental.*
     ///
     /// Event `session.fusion_completed`.
     #[doc(alias = "session.fusion_completed")]
     SessionFusionCompleted(Box<FusionCompletedData>),
-    /// Exact durable model-visible repair or revision handoff between HydraFusion phases.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Exact durable model-visible repair or revision handoff between HydraFusion phases. *Internal.*
     ///
     /// Event `session.fusion_handoff`.
     #[doc(alias = "session.fusion_handoff")]
     SessionFusionHandoff(Box<FusionHandoffData>),
-    /// Experimental durable validated HydraFusion route and turn policy.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental durable validated HydraFusion route and turn policy. *Experimental.*
     ///
     /// Event `session.fusion_resolved`.
     #[doc(alias = "session.fusion_resolved")]
     SessionFusionResolved(Box<FusionResolvedData>),
-    /// Experimental durable HydraFusion routing failure and the deterministic concrete fallback selected for the turn.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental durable HydraFusion routing failure and the deterministic concrete fallback selected for the turn. *Experimental.*
     ///
     /// Event `session.fusion_route_failed`.
     #[doc(alias = "session.fusion_route_failed")]
     SessionFusionRouteFailed(Box<FusionRouteFailedData>),
-    /// Experimental transient signal that HydraFusion routing has started for an eligible turn.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental transient signal that HydraFusion routing has started for an eligible turn. *Experimental.*
     ///
     /// Event `session.fusion_route_started`.
     #[doc(alias = "session.fusion_route_started")]
@@ -615,23 +549,17 @@ pub enum SessionEventData {
     /// Event `session.info`.
     #[doc(alias = "session.info")]
     SessionInfo(Box<InfoData>),
-    /// Experimental transient presentation-neutral progress for organization-required plugin preparation. Clients should localize the phase copy and display plugin specs without translating them.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental transient presentation-neutral progress for organization-required plugin preparation. Clients should localize the phase copy and display plugin specs without translating them. *Experimental.*
     ///
     /// Event `session.managed_plugin_progress`.
     #[doc(alias = "session.managed_plugin_progress")]
     SessionManagedPluginProgress(Box<ManagedPluginProgressData>),
-    /// Runtime enforcement of enterprise managed settings: fires when the session blocks or caps a runtime action because enterprise policy governs it, so SDK clients can explain *why* an action was governed. Unlike `session.managed_settings_resolved` (which reports *what* is managed), this reports a concrete governed action — e.g. a user or host tried to turn on bypass permissions or Assisted Permissions while the corresponding policy disables it. Emitted live (not persisted to the session event log) on user/host-initiated attempts only, never for silent policy application. Marked experimental while the managed-settings surface stabilizes.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Runtime enforcement of enterprise managed settings: fires when the session blocks or caps a runtime action because enterprise policy governs it, so SDK clients can explain *why* an action was governed. Unlike `session.managed_settings_resolved` (which reports *what* is managed), this reports a concrete governed action — e.g. a user or host tried to turn on bypass permissions or Assisted Permissions while the corresponding policy disables it. Emitted live (not persisted to the session event log) on user/host-initiated attempts only, never for silent policy application. Marked experimental while the managed-settings surface stabilizes. *Experimental.*
     ///
     /// Event `session.managed_settings_enforced`.
     #[doc(alias = "session.managed_settings_enforced")]
     SessionManagedSettingsEnforced(Box<ManagedSettingsEnforcedData>),
-    /// Effective enterprise managed settings applied to the session and their contributing channels. Emitted whenever managed policy is applied or reapplied, including session start, resume, and account switch. This ephemeral live snapshot is delivered to subscribers but not persisted to the session event log; initial resolution occurs before session.start.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Effective enterprise managed settings applied to the session and their contributing channels. Emitted whenever managed policy is applied or reapplied, including session start, resume, and account switch. This ephemeral live snapshot is delivered to subscribers but not persisted to the session event log; initial resolution occurs before session.start. *Experimental.*
     ///
     /// Event `session.managed_settings_resolved`.
     #[doc(alias = "session.managed_settings_resolved")]
@@ -661,9 +589,7 @@ pub enum SessionEventData {
     /// Event `session.mcp_servers_loaded`.
     #[doc(alias = "session.mcp_servers_loaded")]
     SessionMcpServersLoaded(Box<McpServersLoadedData>),
-    /// Signal-only event: the agent successfully stored a memory (store_memory) or voted on one (vote_memory). No payload — consumers should re-fetch memories to pick up the change. Used to refresh memory context (e.g. re-running the context sidekick) so newly written memories surface in subsequent turns.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Signal-only event: the agent successfully stored a memory (store_memory) or voted on one (vote_memory). No payload — consumers should re-fetch memories to pick up the change. Used to refresh memory context (e.g. re-running the context sidekick) so newly written memories surface in subsequent turns. *Internal.*
     ///
     /// Event `session.memory_changed`.
     #[doc(alias = "session.memory_changed")]
@@ -693,9 +619,7 @@ pub enum SessionEventData {
     /// Event `session.permission_recovery`.
     #[doc(alias = "session.permission_recovery")]
     SessionPermissionRecovery(Box<PermissionRecoveryData>),
-    /// Permission-mode transition details.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Permission-mode transition details. *Experimental.*
     ///
     /// Event `session.permissions_changed`.
     #[doc(alias = "session.permissions_changed")]
@@ -705,9 +629,7 @@ pub enum SessionEventData {
     /// Event `session.plan_changed`.
     #[doc(alias = "session.plan_changed")]
     SessionPlanChanged(Box<PlanChangedData>),
-    /// A provider-owned quota observation, distinct from per-call usage and charge accounting.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// A provider-owned quota observation, distinct from per-call usage and charge accounting. *Experimental.*
     ///
     /// Event `session.quota_observation`.
     #[doc(alias = "session.quota_observation")]
@@ -717,9 +639,7 @@ pub enum SessionEventData {
     /// Event `session.remote_steerable_changed`.
     #[doc(alias = "session.remote_steerable_changed")]
     SessionRemoteSteerableChanged(Box<RemoteSteerableChangedData>),
-    /// Internal durable marker that the server rejected a compressed model request body, so the session sends uncompressed bodies from now on, including after resume.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Internal durable marker that the server rejected a compressed model request body, so the session sends uncompressed bodies from now on, including after resume. *Internal.*
     ///
     /// Event `session.request_body_compression_disabled`.
     #[doc(alias = "session.request_body_compression_disabled")]
@@ -804,9 +724,7 @@ pub enum SessionEventData {
     /// Event `session.usage_info`.
     #[doc(alias = "session.usage_info")]
     SessionUsageInfo(Box<UsageInfoData>),
-    /// Internal durable accounting receipt; the live usage event shares its accounting identity.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Internal durable accounting receipt; the live usage event shares its accounting identity. *Internal.*
     ///
     /// Event `session.usage_record`.
     #[doc(alias = "session.usage_record")]
@@ -831,16 +749,12 @@ pub enum SessionEventData {
     /// Event `session_limits_exhausted.requested`.
     #[doc(alias = "session_limits_exhausted.requested")]
     SessionLimitsExhaustedRequested(Box<SessionLimitsExhaustedRequestedData>),
-    /// Exact skill context delivered to the model during a tool phase. This is not a user submission or another skill invocation.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Exact skill context delivered to the model during a tool phase. This is not a user submission or another skill invocation. *Internal.*
     ///
     /// Event `skill.context_delivered`.
     #[doc(alias = "skill.context_delivered")]
     SkillContextDelivered(Box<SkillContextDeliveredData>),
-    /// Internal durable receipt that reconstructs exact model-visible skill context from earlier session content.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Internal durable receipt that reconstructs exact model-visible skill context from earlier session content. *Internal.*
     ///
     /// Event `skill.context_delivered_ref`.
     #[doc(alias = "skill.context_delivered_ref")]
@@ -850,9 +764,7 @@ pub enum SessionEventData {
     /// Event `skill.invoked`.
     #[doc(alias = "skill.invoked")]
     SkillInvoked(Box<SkillInvokedData>),
-    /// Internal durable skill invocation receipt whose content resolves from an earlier inline skill event in the same session.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Internal durable skill invocation receipt whose content resolves from an earlier inline skill event in the same session. *Internal.*
     ///
     /// Event `skill.invoked_ref`.
     #[doc(alias = "skill.invoked_ref")]
@@ -933,9 +845,7 @@ pub enum SessionEventData {
     /// Event `tool_search.activated`.
     #[doc(alias = "tool_search.activated")]
     ToolSearchActivated(Box<ToolSearchActivatedData>),
-    /// Ordered output and terminal state for a transient query that does not modify conversation history.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Ordered output and terminal state for a transient query that does not modify conversation history. *Experimental.*
     ///
     /// Event `ui.ephemeral_query`.
     #[doc(alias = "ui.ephemeral_query")]
@@ -955,23 +865,17 @@ pub enum SessionEventData {
     /// Event `user_input.requested`.
     #[doc(alias = "user_input.requested")]
     UserInputRequested(Box<UserInputRequestedData>),
-    /// Ephemeral signal that a workflow run reached a terminal status.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Ephemeral signal that a workflow run reached a terminal status. *Experimental.*
     ///
     /// Event `workflow.run_settled`.
     #[doc(alias = "workflow.run_settled")]
     WorkflowRunSettled(Box<WorkflowRunSettledData>),
-    /// Ephemeral signal that a workflow run attempt began executing.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Ephemeral signal that a workflow run attempt began executing. *Experimental.*
     ///
     /// Event `workflow.run_started`.
     #[doc(alias = "workflow.run_started")]
     WorkflowRunStarted(Box<WorkflowRunStartedData>),
-    /// Ephemeral invalidation signal for a changed workflow run.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Ephemeral invalidation signal for a changed workflow run. *Experimental.*
     ///
     /// Event `workflow.run_updated`.
     #[doc(alias = "workflow.run_updated")]

@@ -16,9 +16,7 @@ use crate::types::{
 pub struct Account<'a>(pub(crate) &'a Caller);
 
 impl<'a> Account<'a> {
-    /// Renders the sign-in banner and the one-line account description the runtime uses for an authentication identity. The runtime words these in several places for its own callers, so a host that announces a sign-in or an account switch should render them from here rather than composing its own, which would let the two spellings drift apart.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Renders the sign-in banner and the one-line account description the runtime uses for an authentication identity. The runtime words these in several places for its own callers, so a host that announces a sign-in or an account switch should render them from here rather than composing its own, which would let the two spellings drift apart. *Internal.*
     ///
     /// Wire method `account.describeAuthInfo`.
     #[doc(alias = "account.describeAuthInfo")]
@@ -29,9 +27,7 @@ impl<'a> Account<'a> {
     ) -> Call<AccountDescribeAuthInfoResult> {
         self.0.call("account.describeAuthInfo", params)
     }
-    /// Gets all authenticated users available for account switching.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets all authenticated users available for account switching. *Experimental.*
     ///
     /// Wire method `account.getAllUsers`.
     #[doc(alias = "account.getAllUsers")]
@@ -39,9 +35,7 @@ impl<'a> Account<'a> {
     pub fn get_all_users(self) -> Call<Vec<AccountAllUsers>> {
         self.0.call("account.getAllUsers", &())
     }
-    /// Gets the currently active authentication credentials from the global auth manager.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets the currently active authentication credentials from the global auth manager. *Experimental.*
     ///
     /// Wire method `account.getCurrentAuth`.
     #[doc(alias = "account.getCurrentAuth")]
@@ -49,9 +43,7 @@ impl<'a> Account<'a> {
     pub fn get_current_auth(self) -> Call<AccountGetCurrentAuthResult> {
         self.0.call("account.getCurrentAuth", &())
     }
-    /// Reports whether the supplied identity can create gists. Gists are unavailable on GitHub Enterprise Cloud with data residency, and to Enterprise Managed Users on github.com, so a host that offers gist actions should hide or disable them when this reports no support.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reports whether the supplied identity can create gists. Gists are unavailable on GitHub Enterprise Cloud with data residency, and to Enterprise Managed Users on github.com, so a host that offers gist actions should hide or disable them when this reports no support. *Internal.*
     ///
     /// Wire method `account.getGistSupport`.
     #[doc(alias = "account.getGistSupport")]
@@ -62,9 +54,7 @@ impl<'a> Account<'a> {
     ) -> Call<AccountGetGistSupportResult> {
         self.0.call("account.getGistSupport", params)
     }
-    /// Gets Copilot quota usage for the current or opaquely selected authenticated user.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets Copilot quota usage for the current or opaquely selected authenticated user. *Experimental.*
     ///
     /// Wire method `account.getQuota`.
     #[doc(alias = "account.getQuota")]
@@ -75,9 +65,7 @@ impl<'a> Account<'a> {
     ) -> Call<AccountGetQuotaResult> {
         self.0.call_with_login("account.getQuota", params)
     }
-    /// Names the environment variable supplying a classic personal access token, if one is set. A classic token cannot be upgraded in place, so a host that finds one should tell the user which variable to unset rather than starting an interactive sign-in that the variable would override.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Names the environment variable supplying a classic personal access token, if one is set. A classic token cannot be upgraded in place, so a host that finds one should tell the user which variable to unset rather than starting an interactive sign-in that the variable would override. *Internal.*
     ///
     /// Wire method `account.getTokenEnvVar`.
     #[doc(alias = "account.getTokenEnvVar")]
@@ -85,9 +73,7 @@ impl<'a> Account<'a> {
     pub fn get_token_env_var(self) -> Call<AccountGetTokenEnvVarResult> {
         self.0.call("account.getTokenEnvVar", &())
     }
-    /// Resolves a path on the identity's GitHub host into an absolute URL, so a host can link to settings or documentation on the enterprise instance the user is signed in to rather than to github.com. Falls back to the public host when no identity is supplied.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Resolves a path on the identity's GitHub host into an absolute URL, so a host can link to settings or documentation on the enterprise instance the user is signed in to rather than to github.com. Falls back to the public host when no identity is supplied. *Internal.*
     ///
     /// Wire method `account.getWebUrl`.
     #[doc(alias = "account.getWebUrl")]
@@ -98,9 +84,7 @@ impl<'a> Account<'a> {
     ) -> Call<AccountGetWebUrlResult> {
         self.0.call("account.getWebUrl", params)
     }
-    /// Validates and stores authentication credentials. When login is omitted, resolves the authenticated user from the token before persistence.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Validates and stores authentication credentials. When login is omitted, resolves the authenticated user from the token before persistence. *Experimental.*
     ///
     /// Wire method `account.login`.
     #[doc(alias = "account.login")]
@@ -108,9 +92,7 @@ impl<'a> Account<'a> {
     pub fn login(self, params: &AccountLoginRequest) -> Call<AccountLoginResult> {
         self.0.call("account.login", params)
     }
-    /// Removes user authentication from keychain and persisted state.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Removes user authentication from keychain and persisted state. *Experimental.*
     ///
     /// Wire method `account.logout`.
     #[doc(alias = "account.logout")]

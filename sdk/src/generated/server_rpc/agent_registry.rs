@@ -10,9 +10,7 @@ use crate::types::{AgentRegistrySpawnRequest, AgentRegistrySpawnResult};
 pub struct AgentRegistry<'a>(pub(crate) &'a Caller);
 
 impl<'a> AgentRegistry<'a> {
-    /// Spawns a managed-server child with the supplied configuration and returns a discriminated-union result. The caller (typically the CLI controller) is responsible for attaching to the spawned child and sending any follow-up prompt. When the controller-local spawn gate is closed the server returns JSON-RPC MethodNotFound.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Spawns a managed-server child with the supplied configuration and returns a discriminated-union result. The caller (typically the CLI controller) is responsible for attaching to the spawned child and sending any follow-up prompt. When the controller-local spawn gate is closed the server returns JSON-RPC MethodNotFound. *Experimental.*
     ///
     /// Wire method `agentRegistry.spawn`.
     #[doc(alias = "agentRegistry.spawn")]

@@ -17,9 +17,7 @@ use crate::types::{
 pub struct Agents<'a>(pub(crate) &'a Caller);
 
 impl<'a> Agents<'a> {
-    /// Resolves the model a custom agent asks for against the models actually available, and answers both the model to switch to and the warning a user should see when the agent's preference cannot be met. A custom agent may name several acceptable models in preference order, so the decision is a match rather than a lookup, and an agent whose preference is unavailable is a normal outcome that produces a warning rather than an error. A host must call this rather than pick the first available name itself, because the preference order and the wording of the warning are what keep one installation's agent selection the same as another's.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Resolves the model a custom agent asks for against the models actually available, and answers both the model to switch to and the warning a user should see when the agent's preference cannot be met. A custom agent may name several acceptable models in preference order, so the decision is a match rather than a lookup, and an agent whose preference is unavailable is a normal outcome that produces a warning rather than an error. A host must call this rather than pick the first available name itself, because the preference order and the wording of the warning are what keep one installation's agent selection the same as another's. *Internal.*
     ///
     /// Wire method `agents.customAgentInitialModelDecision`.
     #[doc(alias = "agents.customAgentInitialModelDecision")]
@@ -30,9 +28,7 @@ impl<'a> Agents<'a> {
     ) -> Call<AgentsCustomAgentInitialModelDecisionResult> {
         self.0.call("agents.customAgentInitialModelDecision", params)
     }
-    /// Discovers custom agents across user, project, plugin, and remote sources.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Discovers custom agents across user, project, plugin, and remote sources. *Experimental.*
     ///
     /// Wire method `agents.discover`.
     #[doc(alias = "agents.discover")]
@@ -40,9 +36,7 @@ impl<'a> Agents<'a> {
     pub fn discover(self, params: &AgentsDiscoverRequest) -> Call<ServerAgentList> {
         self.0.call("agents.discover", params)
     }
-    /// Lists the shipped agents a client should offer right now, filtered by the feature flags it passes. `getBuiltins` names every agent the runtime knows about; some of those are gated, so a client rendering a picker wants this narrower list together with the description to show beside each name.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Lists the shipped agents a client should offer right now, filtered by the feature flags it passes. `getBuiltins` names every agent the runtime knows about; some of those are gated, so a client rendering a picker wants this narrower list together with the description to show beside each name. *Internal.*
     ///
     /// Wire method `agents.getAvailableBuiltins`.
     #[doc(alias = "agents.getAvailableBuiltins")]
@@ -53,9 +47,7 @@ impl<'a> Agents<'a> {
     ) -> Call<AgentsGetAvailableBuiltinsResult> {
         self.0.call("agents.getAvailableBuiltins", params)
     }
-    /// Loads one shipped agent's YAML definition, for a client that needs what the agent declares rather than only its name. `getBuiltins` reports which names have a definition to load: a name outside its `yamlBasedNames` is special-cased in code and has none. The definition crosses as its own JSON rather than as contract-typed fields, because the runtime parses it with the agent schema's tolerant shape and re-typing it here would drop the keys that shape accepts and this one does not. The projected `__nativeCustomAgent` view the runtime derives is included, so a caller reading the declared model and a caller rendering the agent see the same definition.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Loads one shipped agent's YAML definition, for a client that needs what the agent declares rather than only its name. `getBuiltins` reports which names have a definition to load: a name outside its `yamlBasedNames` is special-cased in code and has none. The definition crosses as its own JSON rather than as contract-typed fields, because the runtime parses it with the agent schema's tolerant shape and re-typing it here would drop the keys that shape accepts and this one does not. The projected `__nativeCustomAgent` view the runtime derives is included, so a caller reading the declared model and a caller rendering the agent see the same definition. *Internal.*
     ///
     /// Wire method `agents.getBuiltinDefinition`.
     #[doc(alias = "agents.getBuiltinDefinition")]
@@ -66,9 +58,7 @@ impl<'a> Agents<'a> {
     ) -> Call<AgentsGetBuiltinDefinitionResult> {
         self.0.call("agents.getBuiltinDefinition", params)
     }
-    /// Projects one shipped agent the way a picker lists it, reading only the metadata at the head of the definition file and stopping before the prompt body. `getBuiltinDefinition` answers the whole definition instead, so a client listing every shipped agent should prefer this one: the cost of a listing grows with the number of agents, and the prompt body is the part a listing never shows. The two also differ in shape. This returns the projected custom agent on its own, whereas `getBuiltinDefinition` returns the authored definition with that projection nested under `__nativeCustomAgent`.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Projects one shipped agent the way a picker lists it, reading only the metadata at the head of the definition file and stopping before the prompt body. `getBuiltinDefinition` answers the whole definition instead, so a client listing every shipped agent should prefer this one: the cost of a listing grows with the number of agents, and the prompt body is the part a listing never shows. The two also differ in shape. This returns the projected custom agent on its own, whereas `getBuiltinDefinition` returns the authored definition with that projection nested under `__nativeCustomAgent`. *Internal.*
     ///
     /// Wire method `agents.getBuiltinListingDefinition`.
     #[doc(alias = "agents.getBuiltinListingDefinition")]
@@ -79,9 +69,7 @@ impl<'a> Agents<'a> {
     ) -> Call<AgentsGetBuiltinListingDefinitionResult> {
         self.0.call("agents.getBuiltinListingDefinition", params)
     }
-    /// Lists the agents this runtime ships, by name. A consumer separating shipped agents from ones the user or a plugin authored should compare against these names rather than against `AgentInfo.source`: an authored agent may carry the `builtin` source while not being one of these, and the runtime treats the two as separate questions. `disableableNames` is the subset a user may turn off, which a client needs to decide whether to offer a toggle. `yamlBasedNames` is the subset backed by a shipped YAML definition, which a client needs before asking the runtime to load one.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Lists the agents this runtime ships, by name. A consumer separating shipped agents from ones the user or a plugin authored should compare against these names rather than against `AgentInfo.source`: an authored agent may carry the `builtin` source while not being one of these, and the runtime treats the two as separate questions. `disableableNames` is the subset a user may turn off, which a client needs to decide whether to offer a toggle. `yamlBasedNames` is the subset backed by a shipped YAML definition, which a client needs before asking the runtime to load one. *Internal.*
     ///
     /// Wire method `agents.getBuiltins`.
     #[doc(alias = "agents.getBuiltins")]
@@ -89,9 +77,7 @@ impl<'a> Agents<'a> {
     pub fn get_builtins(self) -> Call<AgentsGetBuiltinsResult> {
         self.0.call("agents.getBuiltins", &())
     }
-    /// Returns the canonical directories where a client may create custom agents that the runtime will recognize, including ones that do not exist yet. Project directories become active once created.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the canonical directories where a client may create custom agents that the runtime will recognize, including ones that do not exist yet. Project directories become active once created. *Experimental.*
     ///
     /// Wire method `agents.getDiscoveryPaths`.
     #[doc(alias = "agents.getDiscoveryPaths")]

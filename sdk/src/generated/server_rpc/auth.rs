@@ -10,9 +10,7 @@ use crate::types::SessionAuthStatus;
 pub struct Auth<'a>(pub(crate) &'a Caller);
 
 impl<'a> Auth<'a> {
-    /// Returns whether the CLI is logged in.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns whether the CLI is logged in. *Experimental.*
     ///
     /// Wire method `auth.getStatus`.
     #[doc(alias = "auth.getStatus")]

@@ -16,9 +16,7 @@ use crate::types::{
 pub struct AzureMl<'a>(pub(crate) &'a Caller);
 
 impl<'a> AzureMl<'a> {
-    /// Acquires a connection-owned model-family mutation lease across transfer, activation, registration, and cleanup.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Acquires a connection-owned model-family mutation lease across transfer, activation, registration, and cleanup. *Experimental.*
     ///
     /// Wire method `azureMl.acquireFamily`.
     #[doc(alias = "azureMl.acquireFamily")]
@@ -29,9 +27,7 @@ impl<'a> AzureMl<'a> {
     ) -> Call<AzureMlFamilyLeaseResult> {
         self.0.call("azureMl.acquireFamily", params)
     }
-    /// Cancels a connection-owned download; the download call reports terminal cleanup separately.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Cancels a connection-owned download; the download call reports terminal cleanup separately. *Experimental.*
     ///
     /// Wire method `azureMl.cancel`.
     #[doc(alias = "azureMl.cancel")]
@@ -39,9 +35,7 @@ impl<'a> AzureMl<'a> {
     pub fn cancel(self, params: &AzureMlDownloadIdRequest) -> Call<AzureMlCancelResult> {
         self.0.call("azureMl.cancel", params)
     }
-    /// Lists eligible Azure ML local models and redacted warnings before a chat session exists.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists eligible Azure ML local models and redacted warnings before a chat session exists. *Experimental.*
     ///
     /// Wire method `azureMl.catalog`.
     #[doc(alias = "azureMl.catalog")]
@@ -49,9 +43,7 @@ impl<'a> AzureMl<'a> {
     pub fn catalog(self, params: &AzureMlCatalogRequest) -> Call<AzureMlCatalogResult> {
         self.0.call("azureMl.catalog", params)
     }
-    /// Discards an inactive model version under the server-owned Azure ML library.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Discards an inactive model version under the server-owned Azure ML library. *Experimental.*
     ///
     /// Wire method `azureMl.discard`.
     #[doc(alias = "azureMl.discard")]
@@ -59,9 +51,7 @@ impl<'a> AzureMl<'a> {
     pub fn discard(self, params: &AzureMlDiscardRequest) -> Call<HostEmptyResult> {
         self.0.call("azureMl.discard", params)
     }
-    /// Downloads and verifies a connection-owned model version, returning only after placement and manifest publication.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Downloads and verifies a connection-owned model version, returning only after placement and manifest publication. *Experimental.*
     ///
     /// Wire method `azureMl.download`.
     ///
@@ -74,9 +64,7 @@ impl<'a> AzureMl<'a> {
     ) -> Call<AzureMlDownloadResult> {
         self.0.call("azureMl.download", params).timeout(None)
     }
-    /// Revalidates the newest eligible version of one Azure ML model family.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Revalidates the newest eligible version of one Azure ML model family. *Experimental.*
     ///
     /// Wire method `azureMl.latest`.
     #[doc(alias = "azureMl.latest")]
@@ -84,9 +72,7 @@ impl<'a> AzureMl<'a> {
     pub fn latest(self, params: &AzureMlLatestRequest) -> Call<AzureMlModel> {
         self.0.call("azureMl.latest", params)
     }
-    /// Releases a connection-owned family lease after its active download and cleanup operations complete.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Releases a connection-owned family lease after its active download and cleanup operations complete. *Experimental.*
     ///
     /// Wire method `azureMl.releaseFamily`.
     ///
@@ -99,9 +85,7 @@ impl<'a> AzureMl<'a> {
     ) -> Call<HostEmptyResult> {
         self.0.call("azureMl.releaseFamily", params).timeout(None)
     }
-    /// Resolves immutable artifact facts without returning signed access URLs.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Resolves immutable artifact facts without returning signed access URLs. *Experimental.*
     ///
     /// Wire method `azureMl.resolve`.
     #[doc(alias = "azureMl.resolve")]
@@ -109,9 +93,7 @@ impl<'a> AzureMl<'a> {
     pub fn resolve(self, params: &AzureMlResolveRequest) -> Call<AzureMlResolveResult> {
         self.0.call("azureMl.resolve", params)
     }
-    /// Returns progress for an active download owned by this connection, or null after completion.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns progress for an active download owned by this connection, or null after completion. *Experimental.*
     ///
     /// Wire method `azureMl.status`.
     #[doc(alias = "azureMl.status")]

@@ -10,9 +10,7 @@ use crate::types::CommandList;
 pub struct Commands<'a>(pub(crate) &'a Caller);
 
 impl<'a> Commands<'a> {
-    /// Lists the well-known built-in slash commands that work as the first message in a new session (e.g. /plan, /env), without requiring an active session. Commands that depend on session state, authentication, or a synced session are omitted.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists the well-known built-in slash commands that work as the first message in a new session (e.g. /plan, /env), without requiring an active session. Commands that depend on session state, authentication, or a synced session are omitted. *Experimental.*
     ///
     /// Wire method `commands.list`.
     #[doc(alias = "commands.list")]

@@ -13,9 +13,7 @@ use crate::types::{
 pub struct Connectors<'a>(pub(crate) &'a Caller);
 
 impl<'a> Connectors<'a> {
-    /// Returns eligible accounts.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns eligible accounts. *Experimental.*
     ///
     /// Wire method `connectors.getAccounts`.
     #[doc(alias = "connectors.getAccounts")]
@@ -23,9 +21,7 @@ impl<'a> Connectors<'a> {
     pub fn get_accounts(self) -> Call<ConnectorDiscoveryAccountList> {
         self.0.call("connectors.getAccounts", &())
     }
-    /// Returns feature availability.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns feature availability. *Experimental.*
     ///
     /// Wire method `connectors.getCapabilities`.
     #[doc(alias = "connectors.getCapabilities")]
@@ -33,9 +29,7 @@ impl<'a> Connectors<'a> {
     pub fn get_capabilities(self) -> Call<ConnectorDiscoveryCapabilities> {
         self.0.call("connectors.getCapabilities", &())
     }
-    /// Lists entries for the selected account.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists entries for the selected account. *Experimental.*
     ///
     /// Wire method `connectors.list`.
     #[doc(alias = "connectors.list")]
@@ -46,9 +40,7 @@ impl<'a> Connectors<'a> {
     ) -> Call<ConnectorDiscoveryCatalogResult> {
         self.0.call("connectors.list", params)
     }
-    /// Refreshes entries for the selected account.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Refreshes entries for the selected account. *Experimental.*
     ///
     /// Wire method `connectors.refresh`.
     #[doc(alias = "connectors.refresh")]

@@ -12,9 +12,7 @@ use crate::types::{
 pub struct ContentExclusion<'a>(pub(crate) &'a Caller);
 
 impl<'a> ContentExclusion<'a> {
-    /// Validates candidate content-exclusion policies and returns them normalized, without starting a session. This runs the same parser the runtime's own policy enforcement uses, so a host cannot accept a policy set the runtime would later reject, nor reject one it would have honored. Call it when policies arrive from outside the runtime — a command-line flag, a configuration file, a host's own settings — and must be checked before a session exists to apply them to. A malformed document fails with a message prefixed `Invalid JSON: `; a well-formed document that violates the policy schema fails with the offending field paths.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Validates candidate content-exclusion policies and returns them normalized, without starting a session. This runs the same parser the runtime's own policy enforcement uses, so a host cannot accept a policy set the runtime would later reject, nor reject one it would have honored. Call it when policies arrive from outside the runtime — a command-line flag, a configuration file, a host's own settings — and must be checked before a session exists to apply them to. A malformed document fails with a message prefixed `Invalid JSON: `; a well-formed document that violates the policy schema fails with the offending field paths. *Experimental.*
     ///
     /// Wire method `contentExclusion.validatePolicies`.
     #[doc(alias = "contentExclusion.validatePolicies")]

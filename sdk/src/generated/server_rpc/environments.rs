@@ -13,9 +13,7 @@ use crate::types::{
 pub struct Environments<'a>(pub(crate) &'a Caller);
 
 impl<'a> Environments<'a> {
-    /// Deletes a user-managed GitHub Mission Control environment. GitHub-managed environments cannot be deleted. Does not stop a running host, which may register again.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Deletes a user-managed GitHub Mission Control environment. GitHub-managed environments cannot be deleted. Does not stop a running host, which may register again. *Experimental.*
     ///
     /// Wire method `environments.delete`.
     #[doc(alias = "environments.delete")]
@@ -26,9 +24,7 @@ impl<'a> Environments<'a> {
     ) -> Call<EnvironmentsDeleteResult> {
         self.0.call("environments.delete", params)
     }
-    /// Gets safe discovery information for a GitHub Mission Control environment without requiring a running host.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets safe discovery information for a GitHub Mission Control environment without requiring a running host. *Experimental.*
     ///
     /// Wire method `environments.get`.
     #[doc(alias = "environments.get")]
@@ -36,9 +32,7 @@ impl<'a> Environments<'a> {
     pub fn get(self, params: &EnvironmentsGetRequest) -> Call<EnvironmentsGetResult> {
         self.0.call("environments.get", params)
     }
-    /// Lists GitHub Mission Control environments visible to the authenticated identity. Does not require a running host and excludes host relay credentials.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists GitHub Mission Control environments visible to the authenticated identity. Does not require a running host and excludes host relay credentials. *Experimental.*
     ///
     /// Wire method `environments.list`.
     #[doc(alias = "environments.list")]

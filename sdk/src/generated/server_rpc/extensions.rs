@@ -13,9 +13,7 @@ use crate::types::{
 pub struct Extensions<'a>(pub(crate) &'a Caller);
 
 impl<'a> Extensions<'a> {
-    /// Persistently disables extension IDs for future sessions. Active sessions are unchanged; use session.extensions.disable to update them.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Persistently disables extension IDs for future sessions. Active sessions are unchanged; use session.extensions.disable to update them. *Experimental.*
     ///
     /// Wire method `extensions.disable`.
     #[doc(alias = "extensions.disable")]
@@ -23,9 +21,7 @@ impl<'a> Extensions<'a> {
     pub fn disable(self, params: &DiscoveredExtensionsDisableRequest) -> Call<()> {
         self.0.call("extensions.disable", params)
     }
-    /// Discovers user and enabled installed-plugin extensions from persisted Copilot home state, including enablement preferences. Launch-scoped additional plugins are not included.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Discovers user and enabled installed-plugin extensions from persisted Copilot home state, including enablement preferences. Launch-scoped additional plugins are not included. *Experimental.*
     ///
     /// Wire method `extensions.discover`.
     #[doc(alias = "extensions.discover")]
@@ -33,9 +29,7 @@ impl<'a> Extensions<'a> {
     pub fn discover(self) -> Call<DiscoveredExtensions> {
         self.0.call("extensions.discover", &())
     }
-    /// Persistently enables extension IDs for future sessions. Active sessions are unchanged; use session.extensions.enable to update them.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Persistently enables extension IDs for future sessions. Active sessions are unchanged; use session.extensions.enable to update them. *Experimental.*
     ///
     /// Wire method `extensions.enable`.
     #[doc(alias = "extensions.enable")]

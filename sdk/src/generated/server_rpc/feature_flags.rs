@@ -13,9 +13,7 @@ use crate::types::{
 pub struct FeatureFlags<'a>(pub(crate) &'a Caller);
 
 impl<'a> FeatureFlags<'a> {
-    /// Lists every feature flag this runtime declares, with the population each one is declared for, its experimental description, and the online-experiment flag it maps to. This is the static catalog: it describes how each flag is defined, not whether it is on for anyone. Use `featureFlags.resolve` for static values with caller overrides, not active runtime values or experiment assignments.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Lists every feature flag this runtime declares, with the population each one is declared for, its experimental description, and the online-experiment flag it maps to. This is the static catalog: it describes how each flag is defined, not whether it is on for anyone. Use `featureFlags.resolve` for static values with caller overrides, not active runtime values or experiment assignments. *Internal.*
     ///
     /// Wire method `featureFlags.listMetadata`.
     #[doc(alias = "featureFlags.listMetadata")]
@@ -23,9 +21,7 @@ impl<'a> FeatureFlags<'a> {
     pub fn list_metadata(self) -> Call<FeatureFlagsMetadataResult> {
         self.0.call("featureFlags.listMetadata", &())
     }
-    /// Computes static feature flags from the supplied population and overrides without changing runtime state or verifying audience membership. Starts from declared availability, then applies direct feature-flag environment values, user settings, and explicit `flagOverrides`. It does not apply `COPILOT_EXP_*` experiment assignments, authenticated startup gates, or active runtime state. Settings include `enabledFeatureFlags`, the legacy `feature_flags.enabled` list, and supported convenience settings. Supply `baseFlags` to use an existing flag set instead of declared availability. Omit `isStaffGithub` or `isStaffMicrosoft` when membership was never recorded: a legacy staff account then counts as both populations.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Computes static feature flags from the supplied population and overrides without changing runtime state or verifying audience membership. Starts from declared availability, then applies direct feature-flag environment values, user settings, and explicit `flagOverrides`. It does not apply `COPILOT_EXP_*` experiment assignments, authenticated startup gates, or active runtime state. Settings include `enabledFeatureFlags`, the legacy `feature_flags.enabled` list, and supported convenience settings. Supply `baseFlags` to use an existing flag set instead of declared availability. Omit `isStaffGithub` or `isStaffMicrosoft` when membership was never recorded: a legacy staff account then counts as both populations. *Internal.*
     ///
     /// Wire method `featureFlags.resolve`.
     #[doc(alias = "featureFlags.resolve")]
@@ -36,9 +32,7 @@ impl<'a> FeatureFlags<'a> {
     ) -> Call<std::collections::BTreeMap<String, bool>> {
         self.0.call("featureFlags.resolve", params)
     }
-    /// Resolves named gates against this installation's cached online-experiment assignment, for the account the runtime is already authenticated as. Unlike `featureFlags.resolve`, which layers static availability with the populations supplied, this reads the experiment assignment the runtime cached for its own current authentication, so a launch can honor a rollout before any session exists. The account is never taken from the request: naming one would read another account's cached assignments. The cached assignment answers immediately and any network refresh happens behind it, so this call does not wait on the network. Not available to an extension, which cannot carry the user's consent to read their assignment.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Resolves named gates against this installation's cached online-experiment assignment, for the account the runtime is already authenticated as. Unlike `featureFlags.resolve`, which layers static availability with the populations supplied, this reads the experiment assignment the runtime cached for its own current authentication, so a launch can honor a rollout before any session exists. The account is never taken from the request: naming one would read another account's cached assignments. The cached assignment answers immediately and any network refresh happens behind it, so this call does not wait on the network. Not available to an extension, which cannot carry the user's consent to read their assignment. *Internal.*
     ///
     /// Wire method `featureFlags.resolveStartupGates`.
     #[doc(alias = "featureFlags.resolveStartupGates")]

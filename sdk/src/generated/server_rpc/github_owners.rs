@@ -13,9 +13,7 @@ use crate::types::{
 pub struct GitHubOwners<'a>(pub(crate) &'a Caller);
 
 impl<'a> GitHubOwners<'a> {
-    /// Abandons an owner listing started with the given request id. Answers `canceled: true` while a listing with that id is running. Answers `canceled: false` when the id was never registered, was registered but not used, was released after being abandoned, or its listing has ended. Canceling an unused id releases it, and a later `list` with that id is refused. The cancel acts only on owner listings and never reaches another request of the host.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Abandons an owner listing started with the given request id. Answers `canceled: true` while a listing with that id is running. Answers `canceled: false` when the id was never registered, was registered but not used, was released after being abandoned, or its listing has ended. Canceling an unused id releases it, and a later `list` with that id is refused. The cancel acts only on owner listings and never reaches another request of the host. *Internal.*
     ///
     /// Wire method `gitHubOwners.cancel`.
     #[doc(alias = "gitHubOwners.cancel")]
@@ -26,9 +24,7 @@ impl<'a> GitHubOwners<'a> {
     ) -> Call<GitHubOwnersCancelResult> {
         self.0.call("gitHubOwners.cancel", params)
     }
-    /// Lists the logins the authenticated user may act as — their own account first, then the organizations they belong to — by asking the GitHub API under the supplied credential. No credential travels in the request: `authInfo` selects one the runtime already holds, and the runtime resolves the token and the GitHub host from it. A failure the caller should render arrives as `message`; one it should raise arrives as `throwError`.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Lists the logins the authenticated user may act as — their own account first, then the organizations they belong to — by asking the GitHub API under the supplied credential. No credential travels in the request: `authInfo` selects one the runtime already holds, and the runtime resolves the token and the GitHub host from it. A failure the caller should render arrives as `message`; one it should raise arrives as `throwError`. *Internal.*
     ///
     /// Wire method `gitHubOwners.list`.
     #[doc(alias = "gitHubOwners.list")]
@@ -36,9 +32,7 @@ impl<'a> GitHubOwners<'a> {
     pub fn list(self, params: &GitHubOwnersListRequest) -> Call<GitHubOwnersListResult> {
         self.0.call("gitHubOwners.list", params)
     }
-    /// Registers a cancellable owner listing and returns its request id. Separate from `gitHubOwners.list` so the id exists before the listing starts: a caller that abandons the listing the moment it begins would otherwise have nothing to name in `gitHubOwners.cancel`. The id serves one listing only. Long-abandoned unused ids can be released by later allocations.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Registers a cancellable owner listing and returns its request id. Separate from `gitHubOwners.list` so the id exists before the listing starts: a caller that abandons the listing the moment it begins would otherwise have nothing to name in `gitHubOwners.cancel`. The id serves one listing only. Long-abandoned unused ids can be released by later allocations. *Internal.*
     ///
     /// Wire method `gitHubOwners.nextRequestId`.
     #[doc(alias = "gitHubOwners.nextRequestId")]

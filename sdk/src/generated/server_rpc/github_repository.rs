@@ -10,9 +10,7 @@ use crate::types::{GitHubRepositoryAtPathRequest, GitHubRepositoryAtPathResult};
 pub struct GitHubRepository<'a>(pub(crate) &'a Caller);
 
 impl<'a> GitHubRepository<'a> {
-    /// Resolves the GitHub repository that owns a working-tree path by reading the selected git remote configured for it, preferring `origin`. Returns a null `repository` when the path is inside a git working tree but that selected remote does not resolve to a GitHub host. Fails when the path is not inside a git working tree at all, so a caller can tell 'not a repository' apart from 'a repository with no GitHub remote'.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Resolves the GitHub repository that owns a working-tree path by reading the selected git remote configured for it, preferring `origin`. Returns a null `repository` when the path is inside a git working tree but that selected remote does not resolve to a GitHub host. Fails when the path is not inside a git working tree at all, so a caller can tell 'not a repository' apart from 'a repository with no GitHub remote'. *Internal.*
     ///
     /// Wire method `gitHubRepository.atPath`.
     #[doc(alias = "gitHubRepository.atPath")]

@@ -10,9 +10,7 @@ use crate::types::{HooksDiscoverRequest, HooksDiscoverResult};
 pub struct Hooks<'a>(pub(crate) &'a Caller);
 
 impl<'a> Hooks<'a> {
-    /// Discovers hook actions enabled under server-side discovery settings from user, repository, plugin, and managed-policy sources.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Discovers hook actions enabled under server-side discovery settings from user, repository, plugin, and managed-policy sources. *Experimental.*
     ///
     /// Wire method `hooks.discover`.
     #[doc(alias = "hooks.discover")]

@@ -16,9 +16,7 @@ use crate::types::{
 pub struct Host<'a>(pub(crate) &'a Caller);
 
 impl<'a> Host<'a> {
-    /// Requests app-owned materialization over the owning SDK participant.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Requests app-owned materialization over the owning SDK participant. *Internal.*
     ///
     /// Wire method `host.createSession`.
     #[doc(alias = "host.createSession")]
@@ -29,9 +27,7 @@ impl<'a> Host<'a> {
     ) -> Call<HostSessionCreateResult> {
         self.0.call("host.createSession", params)
     }
-    /// Stops a listener owned by this SDK connection and joins its cleanup without deleting sessions.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Stops a listener owned by this SDK connection and joins its cleanup without deleting sessions. *Experimental.*
     ///
     /// Wire method `host.dispose`.
     #[doc(alias = "host.dispose")]
@@ -39,9 +35,7 @@ impl<'a> Host<'a> {
     pub fn dispose(self, params: &HostDisposeRequest) -> Call<HostEmptyResult> {
         self.0.call("host.dispose", params)
     }
-    /// Returns listener settings only to the supervised hosting participant over its SDK connection.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Returns listener settings only to the supervised hosting participant over its SDK connection. *Internal.*
     ///
     /// Wire method `host.getConfiguration`.
     #[doc(alias = "host.getConfiguration")]
@@ -49,9 +43,7 @@ impl<'a> Host<'a> {
     pub fn get_configuration(self, params: &HostEmptyResult) -> Call<HostConfiguration> {
         self.0.call("host.getConfiguration", params)
     }
-    /// Resolves current authenticated credentials and remote-control policy only for the runtime-owned Mission Control hosting participant.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Resolves current authenticated credentials and remote-control policy only for the runtime-owned Mission Control hosting participant. *Internal.*
     ///
     /// Wire method `host.getEnvironmentCredentials`.
     #[doc(alias = "host.getEnvironmentCredentials")]
@@ -62,9 +54,7 @@ impl<'a> Host<'a> {
     ) -> Call<HostEnvironmentCredentials> {
         self.0.call("host.getEnvironmentCredentials", params)
     }
-    /// Reads the complete advertised live and dormant session catalog of an existing host owned by this connection. Does not start hosting, subscribe to sessions, or guarantee resumability.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads the complete advertised live and dormant session catalog of an existing host owned by this connection. Does not start hosting, subscribe to sessions, or guarantee resumability. *Experimental.*
     ///
     /// Wire method `host.listSessions`.
     #[doc(alias = "host.listSessions")]
@@ -75,9 +65,7 @@ impl<'a> Host<'a> {
     ) -> Call<HostListSessionsResult> {
         self.0.call("host.listSessions", params)
     }
-    /// Publishes an attached resident session for this listener's lifetime without copying it.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Publishes an attached resident session for this listener's lifetime without copying it. *Experimental.*
     ///
     /// Wire method `host.publishSession`.
     #[doc(alias = "host.publishSession")]
@@ -88,9 +76,7 @@ impl<'a> Host<'a> {
     ) -> Call<HostPublishSessionResult> {
         self.0.call("host.publishSession", params)
     }
-    /// Reports a supervised hosting participant's bound AHP endpoint after its SDK handshake.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reports a supervised hosting participant's bound AHP endpoint after its SDK handshake. *Internal.*
     ///
     /// Wire method `host.ready`.
     #[doc(alias = "host.ready")]
@@ -98,9 +84,7 @@ impl<'a> Host<'a> {
     pub fn ready(self, params: &HostReadyRequest) -> Call<HostEmptyResult> {
         self.0.call("host.ready", params)
     }
-    /// Releases app ownership retention after AHP detaches.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Releases app ownership retention after AHP detaches. *Internal.*
     ///
     /// Wire method `host.releaseSession`.
     #[doc(alias = "host.releaseSession")]
@@ -111,9 +95,7 @@ impl<'a> Host<'a> {
     ) -> Call<HostEmptyResult> {
         self.0.call("host.releaseSession", params)
     }
-    /// Starts a connection-owned AHP host with explicit localServer and/or githubEnvironment transports as a supervised SDK participant.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Starts a connection-owned AHP host with explicit localServer and/or githubEnvironment transports as a supervised SDK participant. *Experimental.*
     ///
     /// Wire method `host.start`.
     #[doc(alias = "host.start")]
@@ -121,9 +103,7 @@ impl<'a> Host<'a> {
     pub fn start(self, params: &HostStartRequest) -> Call<HostStartResult> {
         self.0.call("host.start", params)
     }
-    /// Withdraws a live or dormant application publication from an owned live host and revokes AHP attachments without deleting local session history, worktrees, or ongoing work. Returns false when already absent; rejects nonapplication publications.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Withdraws a live or dormant application publication from an owned live host and revokes AHP attachments without deleting local session history, worktrees, or ongoing work. Returns false when already absent; rejects nonapplication publications. *Experimental.*
     ///
     /// Wire method `host.unpublishSession`.
     #[doc(alias = "host.unpublishSession")]

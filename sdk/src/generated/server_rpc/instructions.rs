@@ -14,9 +14,7 @@ use crate::types::{
 pub struct Instructions<'a>(pub(crate) &'a Caller);
 
 impl<'a> Instructions<'a> {
-    /// Drops the runtime's in-memory cache of discovered custom instructions so the next discovery reads them from disk again. A host calls this after it changes instruction files, or after it trusts a folder whose instructions an earlier discovery skipped, so that a session started afterwards sees the current files instead of a cached earlier answer. The call performs no I/O of its own and removes nothing from disk; it only invalidates, so the cost lands on the next discovery.         Returns once the cache is clear, which is what lets a caller order a session start after it. Marked internal because it exists to carry a CLI call site off the napi boundary onto the SDK contract; it is migration plumbing, not a surface consumers are meant to depend on.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Drops the runtime's in-memory cache of discovered custom instructions so the next discovery reads them from disk again. A host calls this after it changes instruction files, or after it trusts a folder whose instructions an earlier discovery skipped, so that a session started afterwards sees the current files instead of a cached earlier answer. The call performs no I/O of its own and removes nothing from disk; it only invalidates, so the cost lands on the next discovery.         Returns once the cache is clear, which is what lets a caller order a session start after it. Marked internal because it exists to carry a CLI call site off the napi boundary onto the SDK contract; it is migration plumbing, not a surface consumers are meant to depend on. *Internal.*
     ///
     /// Wire method `instructions.clearCache`.
     #[doc(alias = "instructions.clearCache")]
@@ -24,9 +22,7 @@ impl<'a> Instructions<'a> {
     pub fn clear_cache(self) -> Call<()> {
         self.0.call("instructions.clearCache", &())
     }
-    /// Discovers instruction sources across user, repository, and plugin sources.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Discovers instruction sources across user, repository, and plugin sources. *Experimental.*
     ///
     /// Wire method `instructions.discover`.
     #[doc(alias = "instructions.discover")]
@@ -37,9 +33,7 @@ impl<'a> Instructions<'a> {
     ) -> Call<ServerInstructionSourceList> {
         self.0.call("instructions.discover", params)
     }
-    /// Discovers the instruction sources for one caller-named location and returns them in the order the runtime applies them. `discover` answers for a set of project paths and derives the rest of its scope itself; this one instead takes every argument from the caller — the extra directories to scan and whether to descend into nested instruction files — and honors them as given. It also includes instruction directories from trusted repository settings, matching native repository discovery. Use it when the caller knows its own scope and no session exists to derive that scope from, such as a host reporting how many instruction files a directory contributes before any session starts. Marked internal because it exists to carry a CLI call site off the napi boundary onto the SDK contract; it is migration plumbing, not a surface consumers are meant to depend on.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Discovers the instruction sources for one caller-named location and returns them in the order the runtime applies them. `discover` answers for a set of project paths and derives the rest of its scope itself; this one instead takes every argument from the caller — the extra directories to scan and whether to descend into nested instruction files — and honors them as given. It also includes instruction directories from trusted repository settings, matching native repository discovery. Use it when the caller knows its own scope and no session exists to derive that scope from, such as a host reporting how many instruction files a directory contributes before any session starts. Marked internal because it exists to carry a CLI call site off the napi boundary onto the SDK contract; it is migration plumbing, not a surface consumers are meant to depend on. *Internal.*
     ///
     /// Wire method `instructions.discoverRepoSources`.
     #[doc(alias = "instructions.discoverRepoSources")]
@@ -50,9 +44,7 @@ impl<'a> Instructions<'a> {
     ) -> Call<ServerInstructionSourceList> {
         self.0.call("instructions.discoverRepoSources", params)
     }
-    /// Returns the canonical files and directories where a client may create custom instructions that the runtime will recognize, including ones that do not exist yet. Repository targets become active once created.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the canonical files and directories where a client may create custom instructions that the runtime will recognize, including ones that do not exist yet. Repository targets become active once created. *Experimental.*
     ///
     /// Wire method `instructions.getDiscoveryPaths`.
     #[doc(alias = "instructions.getDiscoveryPaths")]
@@ -63,9 +55,7 @@ impl<'a> Instructions<'a> {
     ) -> Call<InstructionDiscoveryPathList> {
         self.0.call("instructions.getDiscoveryPaths", params)
     }
-    /// Returns the prompt the `init` command runs to author repository instructions. A host offering its own initialize action sends this text so the instructions it produces match the ones the CLI produces. The text is fixed for a build and depends on no configuration, session or repository.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Returns the prompt the `init` command runs to author repository instructions. A host offering its own initialize action sends this text so the instructions it produces match the ones the CLI produces. The text is fixed for a build and depends on no configuration, session or repository. *Internal.*
     ///
     /// Wire method `instructions.getInitPrompt`.
     #[doc(alias = "instructions.getInitPrompt")]

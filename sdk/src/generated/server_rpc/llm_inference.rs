@@ -14,9 +14,7 @@ use crate::types::{
 pub struct LlmInference<'a>(pub(crate) &'a Caller);
 
 impl<'a> LlmInference<'a> {
-    /// Delivers a body byte range (or a terminal transport error) for an in-flight response, correlated by requestId. Set `end` true on the last chunk. When `error` is set the response terminates with a transport-level failure and the runtime raises an APIConnectionError.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Delivers a body byte range (or a terminal transport error) for an in-flight response, correlated by requestId. Set `end` true on the last chunk. When `error` is set the response terminates with a transport-level failure and the runtime raises an APIConnectionError. *Experimental.*
     ///
     /// Wire method `llmInference.httpResponseChunk`.
     #[doc(alias = "llmInference.httpResponseChunk")]
@@ -27,9 +25,7 @@ impl<'a> LlmInference<'a> {
     ) -> Call<LlmInferenceHttpResponseChunkResult> {
         self.0.call("llmInference.httpResponseChunk", params)
     }
-    /// Delivers the response head (status + headers) for an in-flight request, correlated by the requestId the runtime supplied in httpRequestStart. Must be called exactly once per request before any httpResponseChunk frames.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Delivers the response head (status + headers) for an in-flight request, correlated by the requestId the runtime supplied in httpRequestStart. Must be called exactly once per request before any httpResponseChunk frames. *Experimental.*
     ///
     /// Wire method `llmInference.httpResponseStart`.
     #[doc(alias = "llmInference.httpResponseStart")]
@@ -40,9 +36,7 @@ impl<'a> LlmInference<'a> {
     ) -> Call<LlmInferenceHttpResponseStartResult> {
         self.0.call("llmInference.httpResponseStart", params)
     }
-    /// Registers an SDK client as the LLM inference callback provider.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Registers an SDK client as the LLM inference callback provider. *Experimental.*
     ///
     /// Wire method `llmInference.setProvider`.
     #[doc(alias = "llmInference.setProvider")]

@@ -46,9 +46,7 @@ impl<'a> Mcp<'a> {
     pub fn registry(self) -> McpRegistry<'a> {
         McpRegistry(self.0)
     }
-    /// Consumes a retained prepared MCP operation once, revalidates its original authority, requests explicit human consent through installations.confirm on the original connection, then revalidates source and applies the sealed transaction. An uncertain result requires original-operation inspection or recovery, never replay.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Consumes a retained prepared MCP operation once, revalidates its original authority, requests explicit human consent through installations.confirm on the original connection, then revalidates source and applies the sealed transaction. An uncertain result requires original-operation inspection or recovery, never replay. *Experimental.*
     ///
     /// Wire method `mcp.applyInstall`.
     ///
@@ -61,9 +59,7 @@ impl<'a> Mcp<'a> {
     ) -> Call<McpInstallationResult> {
         self.0.call("mcp.applyInstall", params).timeout(None)
     }
-    /// Consumes the original owned-removal plan once and requests fresh exact human confirmation on its original connection. Drift is refused; unrelated manual configuration and shared OAuth credentials are preserved.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Consumes the original owned-removal plan once and requests fresh exact human confirmation on its original connection. Drift is refused; unrelated manual configuration and shared OAuth credentials are preserved. *Experimental.*
     ///
     /// Wire method `mcp.applyUninstall`.
     ///
@@ -76,9 +72,7 @@ impl<'a> Mcp<'a> {
     ) -> Call<McpInstallationResult> {
         self.0.call("mcp.applyUninstall", params).timeout(None)
     }
-    /// Discovers MCP servers from user, workspace, plugin, and builtin sources.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Discovers MCP servers from user, workspace, plugin, and builtin sources. *Experimental.*
     ///
     /// Wire method `mcp.discover`.
     #[doc(alias = "mcp.discover")]
@@ -86,9 +80,7 @@ impl<'a> Mcp<'a> {
     pub fn discover(self, params: &McpDiscoverRequest) -> Call<McpDiscoverResult> {
         self.0.call("mcp.discover", params)
     }
-    /// Lists the MCP servers the runtime supplies itself, so a host that disables the built-ins wholesale suppresses exactly the set the runtime would otherwise add. The names are fixed for a build and depend on no configuration, session or account.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Lists the MCP servers the runtime supplies itself, so a host that disables the built-ins wholesale suppresses exactly the set the runtime would otherwise add. The names are fixed for a build and depend on no configuration, session or account. *Internal.*
     ///
     /// Wire method `mcp.listBuiltinServerNames`.
     #[doc(alias = "mcp.listBuiltinServerNames")]
@@ -96,9 +88,7 @@ impl<'a> Mcp<'a> {
     pub fn list_builtin_server_names(self) -> Call<McpListBuiltinServerNamesResult> {
         self.0.call("mcp.listBuiltinServerNames", &())
     }
-    /// Requests a side-effect-free MCP install plan from a catalog candidate handle or a caller-supplied card. This host-implemented server method is available through SDK/TUI hosts; standalone and C-ABI runtimes whose host does not implement server-method dispatch return JSON-RPC MethodNotFound. A runtime with planning available returns a normalised plan and opaque single-use plan handle; a runtime without it returns the typed planning-unavailable result. A completed plan reports resource identity, provenance, eligible transport choices, the user-scope target, required typed values and secret placeholders, the policy result, the configuration changes installing would make, and whether a reload would be needed. Planning never writes configuration, stores a secret, or reloads MCP servers, so abandoning a plan needs no call and leaves nothing behind.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Requests a side-effect-free MCP install plan from a catalog candidate handle or a caller-supplied card. This host-implemented server method is available through SDK/TUI hosts; standalone and C-ABI runtimes whose host does not implement server-method dispatch return JSON-RPC MethodNotFound. A runtime with planning available returns a normalised plan and opaque single-use plan handle; a runtime without it returns the typed planning-unavailable result. A completed plan reports resource identity, provenance, eligible transport choices, the user-scope target, required typed values and secret placeholders, the policy result, the configuration changes installing would make, and whether a reload would be needed. Planning never writes configuration, stores a secret, or reloads MCP servers, so abandoning a plan needs no call and leaves nothing behind. *Experimental.*
     ///
     /// Wire method `mcp.planInstall`.
     #[doc(alias = "mcp.planInstall")]
@@ -109,9 +99,7 @@ impl<'a> Mcp<'a> {
     ) -> Call<McpPlanInstallResult> {
         self.0.call("mcp.planInstall", params)
     }
-    /// Prepares a read-only removal plan for an exact owned receipt under the selected existing session. Returns the original operation ID before confirmation; neither planning nor abandonment changes configuration or shared OAuth credentials.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Prepares a read-only removal plan for an exact owned receipt under the selected existing session. Returns the original operation ID before confirmation; neither planning nor abandonment changes configuration or shared OAuth credentials. *Experimental.*
     ///
     /// Wire method `mcp.planUninstall`.
     #[doc(alias = "mcp.planUninstall")]
@@ -122,9 +110,7 @@ impl<'a> Mcp<'a> {
     ) -> Call<McpInstallationManagementResult> {
         self.0.call("mcp.planUninstall", params)
     }
-    /// Consumes a bound catalogue plan and retains one exact fully resolved personal remote MCP operation requiring no supplied values or configured secrets. Returns its runtime operation ID and original expiry before any confirmation, activation, writer initialisation or installation effect. Register the original connection, operation and selected-session binding before calling applyInstall. Missing lower owned admission is unavailable, never a raw-config fallback.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Consumes a bound catalogue plan and retains one exact fully resolved personal remote MCP operation requiring no supplied values or configured secrets. Returns its runtime operation ID and original expiry before any confirmation, activation, writer initialisation or installation effect. Register the original connection, operation and selected-session binding before calling applyInstall. Missing lower owned admission is unavailable, never a raw-config fallback. *Experimental.*
     ///
     /// Wire method `mcp.prepareInstall`.
     #[doc(alias = "mcp.prepareInstall")]
@@ -135,9 +121,7 @@ impl<'a> Mcp<'a> {
     ) -> Call<McpInstallationManagementResult> {
         self.0.call("mcp.prepareInstall", params)
     }
-    /// Reports whether the gh-replaceable GitHub MCP tools may be clipped for a session, which a host feeds back as the `excludeGhReplaceableTools` build option. The tools are redundant only when the session can reach a shell *and* the host has the `gh` that would replace them, so both halves are decided here. The shell half runs the platform shell tool through the runtime's own tool-filter matcher, so entry forms like `builtin:bash` and `builtin:*` behave exactly as they do when a session builds its tool catalog. The host half probes for `gh`, and is skipped entirely when the filters already rule the shell out. Host presence alone is not enough: a session restricted to, say, `view` would otherwise lose the built-in issue-read fallback while having no shell to replace it with. The answer describes the host the runtime runs on, so it is never forwarded to a remote engine.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reports whether the gh-replaceable GitHub MCP tools may be clipped for a session, which a host feeds back as the `excludeGhReplaceableTools` build option. The tools are redundant only when the session can reach a shell *and* the host has the `gh` that would replace them, so both halves are decided here. The shell half runs the platform shell tool through the runtime's own tool-filter matcher, so entry forms like `builtin:bash` and `builtin:*` behave exactly as they do when a session builds its tool catalog. The host half probes for `gh`, and is skipped entirely when the filters already rule the shell out. Host presence alone is not enough: a session restricted to, say, `view` would otherwise lose the built-in issue-read fallback while having no shell to replace it with. The answer describes the host the runtime runs on, so it is never forwarded to a remote engine. *Internal.*
     ///
     /// Wire method `mcp.shouldExcludeGitHubTools`.
     #[doc(alias = "mcp.shouldExcludeGitHubTools")]
@@ -155,9 +139,7 @@ impl<'a> Mcp<'a> {
 pub struct McpConfig<'a>(pub(crate) &'a Caller);
 
 impl<'a> McpConfig<'a> {
-    /// Adds an MCP server to user configuration.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Adds an MCP server to user configuration. *Experimental.*
     ///
     /// Wire method `mcp.config.add`.
     #[doc(alias = "mcp.config.add")]
@@ -165,9 +147,7 @@ impl<'a> McpConfig<'a> {
     pub fn add(self, params: &McpConfigAddRequest) -> Call<()> {
         self.0.call("mcp.config.add", params)
     }
-    /// Disables MCP servers in user configuration for new sessions.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Disables MCP servers in user configuration for new sessions. *Experimental.*
     ///
     /// Wire method `mcp.config.disable`.
     #[doc(alias = "mcp.config.disable")]
@@ -175,9 +155,7 @@ impl<'a> McpConfig<'a> {
     pub fn disable(self, params: &McpConfigDisableRequest) -> Call<()> {
         self.0.call("mcp.config.disable", params)
     }
-    /// Enables MCP servers in user configuration for new sessions.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Enables MCP servers in user configuration for new sessions. *Experimental.*
     ///
     /// Wire method `mcp.config.enable`.
     #[doc(alias = "mcp.config.enable")]
@@ -185,9 +163,7 @@ impl<'a> McpConfig<'a> {
     pub fn enable(self, params: &McpConfigEnableRequest) -> Call<()> {
         self.0.call("mcp.config.enable", params)
     }
-    /// Lists MCP servers from user configuration.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists MCP servers from user configuration. *Experimental.*
     ///
     /// Wire method `mcp.config.list`.
     #[doc(alias = "mcp.config.list")]
@@ -195,9 +171,7 @@ impl<'a> McpConfig<'a> {
     pub fn list(self) -> Call<McpConfigList> {
         self.0.call("mcp.config.list", &())
     }
-    /// Drops this runtime process's in-memory MCP server-definition cache so the next MCP config read observes disk.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Drops this runtime process's in-memory MCP server-definition cache so the next MCP config read observes disk. *Experimental.*
     ///
     /// Wire method `mcp.config.reload`.
     #[doc(alias = "mcp.config.reload")]
@@ -205,9 +179,7 @@ impl<'a> McpConfig<'a> {
     pub fn reload(self) -> Call<()> {
         self.0.call("mcp.config.reload", &())
     }
-    /// Removes an MCP server from user configuration.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Removes an MCP server from user configuration. *Experimental.*
     ///
     /// Wire method `mcp.config.remove`.
     #[doc(alias = "mcp.config.remove")]
@@ -215,9 +187,7 @@ impl<'a> McpConfig<'a> {
     pub fn remove(self, params: &McpConfigRemoveRequest) -> Call<()> {
         self.0.call("mcp.config.remove", params)
     }
-    /// Updates an MCP server in user configuration.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Updates an MCP server in user configuration. *Experimental.*
     ///
     /// Wire method `mcp.config.update`.
     #[doc(alias = "mcp.config.update")]
@@ -232,9 +202,7 @@ impl<'a> McpConfig<'a> {
 pub struct McpInstallations<'a>(pub(crate) &'a Caller);
 
 impl<'a> McpInstallations<'a> {
-    /// Requests cancellation of a known operation on its original connection, including before apply or confirmation. Already-started effects retain their transaction lease and report an honest terminal or recovery outcome.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Requests cancellation of a known operation on its original connection, including before apply or confirmation. Already-started effects retain their transaction lease and report an honest terminal or recovery outcome. *Experimental.*
     ///
     /// Wire method `mcp.installations.cancel`.
     #[doc(alias = "mcp.installations.cancel")]
@@ -245,9 +213,7 @@ impl<'a> McpInstallations<'a> {
     ) -> Call<McpInstallationManagementResult> {
         self.0.call("mcp.installations.cancel", params)
     }
-    /// Reads receipt-owned MCP inventory for the selected account and host without activating servers or reconstructing missing ownership. Configuration ownership does not prove session-specific usability.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads receipt-owned MCP inventory for the selected account and host without activating servers or reconstructing missing ownership. Configuration ownership does not prove session-specific usability. *Experimental.*
     ///
     /// Wire method `mcp.installations.list`.
     #[doc(alias = "mcp.installations.list")]
@@ -258,9 +224,7 @@ impl<'a> McpInstallations<'a> {
     ) -> Call<McpInstallationManagementResult> {
         self.0.call("mcp.installations.list", params)
     }
-    /// Reconciles already-confirmed durable MCP transactions, then inspects owned inventory. Does not replay apply or reconstruct deleted ownership metadata; unresolved or unsafe evidence remains an explicit refusal.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reconciles already-confirmed durable MCP transactions, then inspects owned inventory. Does not replay apply or reconstruct deleted ownership metadata; unresolved or unsafe evidence remains an explicit refusal. *Experimental.*
     ///
     /// Wire method `mcp.installations.recover`.
     #[doc(alias = "mcp.installations.recover")]
@@ -271,9 +235,7 @@ impl<'a> McpInstallations<'a> {
     ) -> Call<McpInstallationManagementResult> {
         self.0.call("mcp.installations.recover", params)
     }
-    /// Inspects a known operation only on its original connection. Remains available after account or selected-session loss; does not acquire new authority or rebind an operation.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Inspects a known operation only on its original connection. Remains available after account or selected-session loss; does not acquire new authority or rebind an operation. *Experimental.*
     ///
     /// Wire method `mcp.installations.status`.
     #[doc(alias = "mcp.installations.status")]
@@ -291,9 +253,7 @@ impl<'a> McpInstallations<'a> {
 pub struct McpOauth<'a>(pub(crate) &'a Caller);
 
 impl<'a> McpOauth<'a> {
-    /// Asks a remote MCP server's authorization server whether it supports Dynamic Client Registration, after a 401 has already established that OAuth is required. A host configuring a remote server interactively needs this to choose between registering a client automatically and asking the user for client credentials. The request travels through the named session's egress policy and sandbox proxy, so a server that session may not reach is refused rather than contacted.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Asks a remote MCP server's authorization server whether it supports Dynamic Client Registration, after a 401 has already established that OAuth is required. A host configuring a remote server interactively needs this to choose between registering a client automatically and asking the user for client credentials. The request travels through the named session's egress policy and sandbox proxy, so a server that session may not reach is refused rather than contacted. *Internal.*
     ///
     /// Wire method `mcp.oauth.checkDcrSupport`.
     #[doc(alias = "mcp.oauth.checkDcrSupport")]
@@ -304,9 +264,7 @@ impl<'a> McpOauth<'a> {
     ) -> Call<McpOauthCheckDcrSupportResult> {
         self.0.call("mcp.oauth.checkDcrSupport", params)
     }
-    /// Reads raw protected-resource metadata after a 401 establishes that OAuth is required. Uses the metadata URL from the server's `WWW-Authenticate` challenge when provided; otherwise, tries conventional metadata endpoints derived from the request URL. A host configuring a remote server interactively needs the unparsed document to classify the challenge before it starts OAuth. The request URL and each metadata URL pass through the named session's egress policy and sandbox proxy. The runtime refuses URLs that the session may not reach.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reads raw protected-resource metadata after a 401 establishes that OAuth is required. Uses the metadata URL from the server's `WWW-Authenticate` challenge when provided; otherwise, tries conventional metadata endpoints derived from the request URL. A host configuring a remote server interactively needs the unparsed document to classify the challenge before it starts OAuth. The request URL and each metadata URL pass through the named session's egress policy and sandbox proxy. The runtime refuses URLs that the session may not reach. *Internal.*
     ///
     /// Wire method `mcp.oauth.fetchProtectedResourceMetadata`.
     #[doc(alias = "mcp.oauth.fetchProtectedResourceMetadata")]
@@ -317,9 +275,7 @@ impl<'a> McpOauth<'a> {
     ) -> Call<McpOauthFetchProtectedResourceMetadataResult> {
         self.0.call("mcp.oauth.fetchProtectedResourceMetadata", params)
     }
-    /// Reports whether an authorization server URL belongs to Microsoft Entra ID. Entra does not support Dynamic Client Registration, so a host that finds no DCR support can still authorize against it with a pre-registered client instead of asking the user for client credentials.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reports whether an authorization server URL belongs to Microsoft Entra ID. Entra does not support Dynamic Client Registration, so a host that finds no DCR support can still authorize against it with a pre-registered client instead of asking the user for client credentials. *Internal.*
     ///
     /// Wire method `mcp.oauth.isMicrosoftAuthorizationServer`.
     #[doc(alias = "mcp.oauth.isMicrosoftAuthorizationServer")]
@@ -330,9 +286,7 @@ impl<'a> McpOauth<'a> {
     ) -> Call<McpOauthIsMicrosoftAuthorizationServerResult> {
         self.0.call("mcp.oauth.isMicrosoftAuthorizationServer", params)
     }
-    /// Reads the static OAuth client a remote MCP server configuration pins, so a host can decide whether to register a client dynamically or reuse the configured one. Omits `clientConfig` when no non-empty `oauthClientId` is configured. The client secret is deliberately never carried here: the runtime loads it from the OAuth secret store at flow time.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reads the static OAuth client a remote MCP server configuration pins, so a host can decide whether to register a client dynamically or reuse the configured one. Omits `clientConfig` when no non-empty `oauthClientId` is configured. The client secret is deliberately never carried here: the runtime loads it from the OAuth secret store at flow time. *Internal.*
     ///
     /// Wire method `mcp.oauth.staticClientConfig`.
     #[doc(alias = "mcp.oauth.staticClientConfig")]
@@ -350,9 +304,7 @@ impl<'a> McpOauth<'a> {
 pub struct McpRegistry<'a>(pub(crate) &'a Caller);
 
 impl<'a> McpRegistry<'a> {
-    /// Allocates an ID for one cancellable MCP registry search. The ID exists before the search starts, so callers can cancel before it starts. The networking stack supplies the cancellation namespace. The runtime retains at most 1,024 unused IDs. At capacity, another allocation can reclaim an unused ID. Active searches retain their IDs until they finish.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Allocates an ID for one cancellable MCP registry search. The ID exists before the search starts, so callers can cancel before it starts. The networking stack supplies the cancellation namespace. The runtime retains at most 1,024 unused IDs. At capacity, another allocation can reclaim an unused ID. Active searches retain their IDs until they finish. *Internal.*
     ///
     /// Wire method `mcp.registry.allocateRequestId`.
     #[doc(alias = "mcp.registry.allocateRequestId")]
@@ -360,9 +312,7 @@ impl<'a> McpRegistry<'a> {
     pub fn allocate_request_id(self) -> Call<McpRegistryRequestIdResult> {
         self.0.call("mcp.registry.allocateRequestId", &())
     }
-    /// Abandons the registry search that uses the given request ID. It acts only on IDs from `mcp.registry.allocateRequestId`, so it never cancels another component's request. Answers `canceled: true` when it stops a running search. Answers `canceled: false` for unknown or reclaimed IDs, completed or canceled searches, and unused reservations. It releases an unused reservation, so a later search with that ID is refused.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Abandons the registry search that uses the given request ID. It acts only on IDs from `mcp.registry.allocateRequestId`, so it never cancels another component's request. Answers `canceled: true` when it stops a running search. Answers `canceled: false` for unknown or reclaimed IDs, completed or canceled searches, and unused reservations. It releases an unused reservation, so a later search with that ID is refused. *Internal.*
     ///
     /// Wire method `mcp.registry.cancel`.
     #[doc(alias = "mcp.registry.cancel")]
@@ -373,9 +323,7 @@ impl<'a> McpRegistry<'a> {
     ) -> Call<McpRegistryCancelResult> {
         self.0.call("mcp.registry.cancel", params)
     }
-    /// Searches the MCP registry the supplied credential may read, resolving the registry endpoint from policy first. Hosts usually send credential-free `AuthIdentity`; a `token` identity can be resolved only when it embeds a token, while `env` and `gh-cli` identities can use a token embedded in the request first. The runtime follows registry pages, keeps the newest entry per server name, cuts the list to `limit`, and sorts an empty-query result by GitHub stars. Each server object is carried opaquely.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Searches the MCP registry the supplied credential may read, resolving the registry endpoint from policy first. Hosts usually send credential-free `AuthIdentity`; a `token` identity can be resolved only when it embeds a token, while `env` and `gh-cli` identities can use a token embedded in the request first. The runtime follows registry pages, keeps the newest entry per server name, cuts the list to `limit`, and sorts an empty-query result by GitHub stars. Each server object is carried opaquely. *Internal.*
     ///
     /// Wire method `mcp.registry.search`.
     #[doc(alias = "mcp.registry.search")]

@@ -12,9 +12,7 @@ use crate::types::{
 pub struct Models<'a>(pub(crate) &'a Caller);
 
 impl<'a> Models<'a> {
-    /// Returns the running runtime's complete catalog of well-known built-in model IDs without authentication or network access.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the running runtime's complete catalog of well-known built-in model IDs without authentication or network access. *Experimental.*
     ///
     /// Wire method `models.getBuiltInCatalog`.
     #[doc(alias = "models.getBuiltInCatalog")]
@@ -22,9 +20,7 @@ impl<'a> Models<'a> {
     pub fn get_built_in_catalog(self) -> Call<BuiltInModelCatalog> {
         self.0.call("models.getBuiltInCatalog", &())
     }
-    /// Lists Copilot models available to the authenticated user.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists Copilot models available to the authenticated user. *Experimental.*
     ///
     /// Wire method `models.list`.
     #[doc(alias = "models.list")]
@@ -32,9 +28,7 @@ impl<'a> Models<'a> {
     pub fn list(self, params: &ModelsListRequest) -> Call<ModelList> {
         self.0.call_with_login("models.list", params)
     }
-    /// Reports the unit of each model's published token prices: AI Credits or nano-AIU. Pair these units with models.list prices by model ID and use identical account-selection options for both calls. When options are omitted, the current account and its model providers are used.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reports the unit of each model's published token prices: AI Credits or nano-AIU. Pair these units with models.list prices by model ID and use identical account-selection options for both calls. When options are omitted, the current account and its model providers are used. *Experimental.*
     ///
     /// Wire method `models.listTokenPriceUnits`.
     #[doc(alias = "models.listTokenPriceUnits")]

@@ -23,9 +23,7 @@ impl<'a> Permissions<'a> {
     pub fn locations(self) -> PermissionsLocations<'a> {
         PermissionsLocations(self.0)
     }
-    /// Interprets a verbatim managed `permissions` slice into the three policy questions a host asks before granting elevated permissions: whether bypass-permissions mode is forbidden, whether a policy exists that this build could not determine, and whether the layer supplies permission rules the session must enforce. An absent or empty slice means no managed policy applies. The runtime and its permission service share one policy type, so a new managed permission setting is interpreted in exactly one place; a host that reimplements the reading would silently diverge the first time that set grows. Hosts must fail closed on an undetermined policy rather than treating it as permission granted.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Interprets a verbatim managed `permissions` slice into the three policy questions a host asks before granting elevated permissions: whether bypass-permissions mode is forbidden, whether a policy exists that this build could not determine, and whether the layer supplies permission rules the session must enforce. An absent or empty slice means no managed policy applies. The runtime and its permission service share one policy type, so a new managed permission setting is interpreted in exactly one place; a host that reimplements the reading would silently diverge the first time that set grows. Hosts must fail closed on an undetermined policy rather than treating it as permission granted. *Internal.*
     ///
     /// Wire method `permissions.evaluateManagedPolicy`.
     #[doc(alias = "permissions.evaluateManagedPolicy")]
@@ -43,9 +41,7 @@ impl<'a> Permissions<'a> {
 pub struct PermissionsFolderTrust<'a>(pub(crate) &'a Caller);
 
 impl<'a> PermissionsFolderTrust<'a> {
-    /// Reports whether a folder is trusted, reading the persisted trusted-folders list directly rather than through a session. Use this from a host that has no session yet, such as a one-shot command deciding whether to honor a checkout's own settings. It differs from the session-scoped check in two ways that matter: it takes the configuration directory to read the list from, instead of inheriting the session's, and it answers only from the persisted list, so trust a user granted for the lifetime of one session is not visible here. A host that has a session should prefer the session-scoped check, which also covers session-only trust.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reports whether a folder is trusted, reading the persisted trusted-folders list directly rather than through a session. Use this from a host that has no session yet, such as a one-shot command deciding whether to honor a checkout's own settings. It differs from the session-scoped check in two ways that matter: it takes the configuration directory to read the list from, instead of inheriting the session's, and it answers only from the persisted list, so trust a user granted for the lifetime of one session is not visible here. A host that has a session should prefer the session-scoped check, which also covers session-only trust. *Internal.*
     ///
     /// Wire method `permissions.folderTrust.checkTrust`.
     #[doc(alias = "permissions.folderTrust.checkTrust")]
@@ -63,9 +59,7 @@ impl<'a> PermissionsFolderTrust<'a> {
 pub struct PermissionsLocations<'a>(pub(crate) &'a Caller);
 
 impl<'a> PermissionsLocations<'a> {
-    /// Drops stored per-location permission grants whose directory no longer exists, and reports which location keys were removed. Runs against the permission store under the runtime's own Copilot home, the same store `session.permissions.locations.resolve` reads. Marked internal because it exists to carry a CLI call site off the napi boundary onto the SDK contract; it is migration plumbing, not a surface consumers are meant to depend on. It can become public once an SDK consumer needs to prune its own permission store.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Drops stored per-location permission grants whose directory no longer exists, and reports which location keys were removed. Runs against the permission store under the runtime's own Copilot home, the same store `session.permissions.locations.resolve` reads. Marked internal because it exists to carry a CLI call site off the napi boundary onto the SDK contract; it is migration plumbing, not a surface consumers are meant to depend on. It can become public once an SDK consumer needs to prune its own permission store. *Internal.*
     ///
     /// Wire method `permissions.locations.cleanupOrphaned`.
     #[doc(alias = "permissions.locations.cleanupOrphaned")]

@@ -12,9 +12,7 @@ use crate::types::{
 pub struct Persistence<'a>(pub(crate) &'a Caller);
 
 impl<'a> Persistence<'a> {
-    /// Atomically replaces a JSON file's entire contents while holding the runtime's per-path lock. The lock lives in the runtime process, so a host that writes these files itself takes no part in it and can tear a concurrent runtime write; route the write here instead. Unlike a merging write this never reads or parses the existing file, so a previously corrupted snapshot is replaced wholesale rather than failing every later write. Use it only for callers that always persist a complete snapshot.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Atomically replaces a JSON file's entire contents while holding the runtime's per-path lock. The lock lives in the runtime process, so a host that writes these files itself takes no part in it and can tear a concurrent runtime write; route the write here instead. Unlike a merging write this never reads or parses the existing file, so a previously corrupted snapshot is replaced wholesale rather than failing every later write. Use it only for callers that always persist a complete snapshot. *Internal.*
     ///
     /// Wire method `persistence.writeRawJsonLocked`.
     #[doc(alias = "persistence.writeRawJsonLocked")]

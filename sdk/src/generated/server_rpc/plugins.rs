@@ -29,9 +29,7 @@ impl<'a> Plugins<'a> {
     pub fn marketplaces(self) -> PluginsMarketplaces<'a> {
         PluginsMarketplaces(self.0)
     }
-    /// Consumes one verified Agent Plugin installation plan, requests explicit human consent through installations.confirm on the original connection, then reacquires and verifies every file and registers the plugin, disabled, exactly as a direct plugin install. The installed plugin is listed, enabled and uninstalled through the existing plugins methods.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Consumes one verified Agent Plugin installation plan, requests explicit human consent through installations.confirm on the original connection, then reacquires and verifies every file and registers the plugin, disabled, exactly as a direct plugin install. The installed plugin is listed, enabled and uninstalled through the existing plugins methods. *Experimental.*
     ///
     /// Wire method `plugins.applyInstall`.
     ///
@@ -44,9 +42,7 @@ impl<'a> Plugins<'a> {
     ) -> Call<PluginInstallationResult> {
         self.0.call("plugins.applyInstall", params).timeout(None)
     }
-    /// Disables installed plugins for new sessions.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Disables installed plugins for new sessions. *Experimental.*
     ///
     /// Wire method `plugins.disable`.
     #[doc(alias = "plugins.disable")]
@@ -54,9 +50,7 @@ impl<'a> Plugins<'a> {
     pub fn disable(self, params: &PluginsDisableRequest) -> Call<()> {
         self.0.call("plugins.disable", params)
     }
-    /// Enables installed plugins for new sessions.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Enables installed plugins for new sessions. *Experimental.*
     ///
     /// Wire method `plugins.enable`.
     #[doc(alias = "plugins.enable")]
@@ -64,9 +58,7 @@ impl<'a> Plugins<'a> {
     pub fn enable(self, params: &PluginsEnableRequest) -> Call<()> {
         self.0.call("plugins.enable", params)
     }
-    /// Installs a plugin from a marketplace, GitHub repo, URL, or local path.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Installs a plugin from a marketplace, GitHub repo, URL, or local path. *Experimental.*
     ///
     /// Wire method `plugins.install`.
     ///
@@ -76,9 +68,7 @@ impl<'a> Plugins<'a> {
     pub fn install(self, params: &PluginsInstallRequest) -> Call<PluginInstallResult> {
         self.0.call("plugins.install", params).timeout(None)
     }
-    /// Lists plugins installed in user/global state.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists plugins installed in user/global state. *Experimental.*
     ///
     /// Wire method `plugins.list`.
     #[doc(alias = "plugins.list")]
@@ -86,9 +76,7 @@ impl<'a> Plugins<'a> {
     pub fn list(self) -> Call<PluginListResult> {
         self.0.call("plugins.list", &())
     }
-    /// Plans installation of an Agent Plugin search candidate from its verified Agent Finder materialisation without writing files. Only candidates that carry a handle can be planned. The review shows only verified data, and installing leaves the plugin disabled until it is enabled through plugins.enable.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Plans installation of an Agent Plugin search candidate from its verified Agent Finder materialisation without writing files. Only candidates that carry a handle can be planned. The review shows only verified data, and installing leaves the plugin disabled until it is enabled through plugins.enable. *Experimental.*
     ///
     /// Wire method `plugins.planInstall`.
     #[doc(alias = "plugins.planInstall")]
@@ -99,9 +87,7 @@ impl<'a> Plugins<'a> {
     ) -> Call<PluginInstallationManagementResult> {
         self.0.call("plugins.planInstall", params)
     }
-    /// Uninstalls an installed plugin.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Uninstalls an installed plugin. *Experimental.*
     ///
     /// Wire method `plugins.uninstall`.
     #[doc(alias = "plugins.uninstall")]
@@ -109,9 +95,7 @@ impl<'a> Plugins<'a> {
     pub fn uninstall(self, params: &PluginsUninstallRequest) -> Call<()> {
         self.0.call("plugins.uninstall", params)
     }
-    /// Updates an installed plugin to its latest published version.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Updates an installed plugin to its latest published version. *Experimental.*
     ///
     /// Wire method `plugins.update`.
     ///
@@ -121,9 +105,7 @@ impl<'a> Plugins<'a> {
     pub fn update(self, params: &PluginsUpdateRequest) -> Call<PluginUpdateResult> {
         self.0.call("plugins.update", params).timeout(None)
     }
-    /// Updates every installed plugin to its latest published version.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Updates every installed plugin to its latest published version. *Experimental.*
     ///
     /// Wire method `plugins.updateAll`.
     ///
@@ -140,9 +122,7 @@ impl<'a> Plugins<'a> {
 pub struct PluginsBuiltin<'a>(pub(crate) &'a Caller);
 
 impl<'a> PluginsBuiltin<'a> {
-    /// Replaces this server's trusted built-in plugin directories while no sessions are active.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Replaces this server's trusted built-in plugin directories while no sessions are active. *Experimental.*
     ///
     /// Wire method `plugins.builtin.set`.
     #[doc(alias = "plugins.builtin.set")]
@@ -157,9 +137,7 @@ impl<'a> PluginsBuiltin<'a> {
 pub struct PluginsMarketplaces<'a>(pub(crate) &'a Caller);
 
 impl<'a> PluginsMarketplaces<'a> {
-    /// Registers a new marketplace from a source (owner/repo, URL, or local path).
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Registers a new marketplace from a source (owner/repo, URL, or local path). *Experimental.*
     ///
     /// Wire method `plugins.marketplaces.add`.
     ///
@@ -172,9 +150,7 @@ impl<'a> PluginsMarketplaces<'a> {
     ) -> Call<MarketplaceAddResult> {
         self.0.call("plugins.marketplaces.add", params).timeout(None)
     }
-    /// Lists plugins advertised by a registered marketplace.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists plugins advertised by a registered marketplace. *Experimental.*
     ///
     /// Wire method `plugins.marketplaces.browse`.
     #[doc(alias = "plugins.marketplaces.browse")]
@@ -185,9 +161,7 @@ impl<'a> PluginsMarketplaces<'a> {
     ) -> Call<MarketplaceBrowseResult> {
         self.0.call("plugins.marketplaces.browse", params)
     }
-    /// Lists all registered marketplaces (defaults + user-added).
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists all registered marketplaces (defaults + user-added). *Experimental.*
     ///
     /// Wire method `plugins.marketplaces.list`.
     #[doc(alias = "plugins.marketplaces.list")]
@@ -195,9 +169,7 @@ impl<'a> PluginsMarketplaces<'a> {
     pub fn list(self) -> Call<MarketplaceListResult> {
         self.0.call("plugins.marketplaces.list", &())
     }
-    /// Re-fetches one or all registered marketplace catalogs.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Re-fetches one or all registered marketplace catalogs. *Experimental.*
     ///
     /// Wire method `plugins.marketplaces.refresh`.
     ///
@@ -210,9 +182,7 @@ impl<'a> PluginsMarketplaces<'a> {
     ) -> Call<MarketplaceRefreshResult> {
         self.0.call("plugins.marketplaces.refresh", params).timeout(None)
     }
-    /// Removes a previously-registered marketplace. When the marketplace has dependent plugins and `force` is not set, the marketplace is left intact and the result lists the dependents so the caller can decide whether to retry with `force=true`.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Removes a previously-registered marketplace. When the marketplace has dependent plugins and `force` is not set, the marketplace is left intact and the result lists the dependents so the caller can decide whether to retry with `force=true`. *Experimental.*
     ///
     /// Wire method `plugins.marketplaces.remove`.
     #[doc(alias = "plugins.marketplaces.remove")]

@@ -25,9 +25,7 @@ impl<'a> Repo<'a> {
 pub struct RepoSettings<'a>(pub(crate) &'a Caller);
 
 impl<'a> RepoSettings<'a> {
-    /// Atomically edits one allowed top-level repository setting. Reads the raw file, preserves unrelated keys, applies one scalar or list edit, validates the result and writes under one file lock, so concurrent sibling or list edits are not lost. A malformed or unsafe existing file returns `invalid` without a write; rejected keys, invalid values and I/O errors reject the call.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Atomically edits one allowed top-level repository setting. Reads the raw file, preserves unrelated keys, applies one scalar or list edit, validates the result and writes under one file lock, so concurrent sibling or list edits are not lost. A malformed or unsafe existing file returns `invalid` without a write; rejected keys, invalid values and I/O errors reject the call. *Internal.*
     ///
     /// Wire method `repo.settings.edit`.
     #[doc(alias = "repo.settings.edit")]
@@ -35,9 +33,7 @@ impl<'a> RepoSettings<'a> {
     pub fn edit(self, params: &RepoSettingsEditRequest) -> Call<SettingsEditResult> {
         self.0.call("repo.settings.edit", params)
     }
-    /// Reads one repository settings file without settings normalization or layering. The existing JSONC parser accepts comments and trailing commas and applies its prototype-safety rules. Missing or blank files return an empty valid config. Invalid files return an empty config with invalid=true; other read failures reject.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reads one repository settings file without settings normalization or layering. The existing JSONC parser accepts comments and trailing commas and applies its prototype-safety rules. Missing or blank files return an empty valid config. Invalid files return an empty config with invalid=true; other read failures reject. *Internal.*
     ///
     /// Wire method `repo.settings.readRaw`.
     #[doc(alias = "repo.settings.readRaw")]
@@ -48,9 +44,7 @@ impl<'a> RepoSettings<'a> {
     ) -> Call<RepoSettingsReadRawResult> {
         self.0.call("repo.settings.readRaw", params)
     }
-    /// Replaces the repository-overridable settings in one locked write. Allowed keys present in settings are validated and written; allowed keys absent from settings are removed. Other input keys are ignored, and unknown keys already stored in the file remain unchanged. Invalid values or an invalid existing file reject without a partial write.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Replaces the repository-overridable settings in one locked write. Allowed keys present in settings are validated and written; allowed keys absent from settings are removed. Other input keys are ignored, and unknown keys already stored in the file remain unchanged. Invalid values or an invalid existing file reject without a partial write. *Internal.*
     ///
     /// Wire method `repo.settings.writeAll`.
     #[doc(alias = "repo.settings.writeAll")]
@@ -58,9 +52,7 @@ impl<'a> RepoSettings<'a> {
     pub fn write_all(self, params: &RepoSettingsWriteAllRequest) -> Call<()> {
         self.0.call("repo.settings.writeAll", params)
     }
-    /// Writes or removes one allowed top-level repository setting through the existing validator and file lock. Preserves unrelated stored keys. Invalid keys, values, existing documents, and I/O errors reject without replacing the file. Deletion requires delete=true; otherwise value must be present.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Writes or removes one allowed top-level repository setting through the existing validator and file lock. Preserves unrelated stored keys. Invalid keys, values, existing documents, and I/O errors reject without replacing the file. Deletion requires delete=true; otherwise value must be present. *Internal.*
     ///
     /// Wire method `repo.settings.writeKey`.
     #[doc(alias = "repo.settings.writeKey")]

@@ -9,9 +9,7 @@ use crate::call::{Call, Caller};
 pub struct Runtime<'a>(pub(crate) &'a Caller);
 
 impl<'a> Runtime<'a> {
-    /// Gracefully shuts down an SDK-owned runtime. The response is sent only after cleanup completes; callers may then terminate the owned runtime process.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gracefully shuts down an SDK-owned runtime. The response is sent only after cleanup completes; callers may then terminate the owned runtime process. *Experimental.*
     ///
     /// Wire method `runtime.shutdown`.
     #[doc(alias = "runtime.shutdown")]

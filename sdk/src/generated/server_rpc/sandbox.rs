@@ -35,9 +35,7 @@ impl<'a> Sandbox<'a> {
     pub fn settings(self) -> SandboxSettings<'a> {
         SandboxSettings(self.0)
     }
-    /// Whether one slash command stays reachable while sandbox enforcement is unavailable and the session is otherwise blocked. The permitted set is deliberately narrow — commands that only report state, and the few that let the user repair or leave the situation — and it is keyed on the arguments as well as the name, so `/sandbox status` is admitted where `/sandbox enable` is not. A host must ask rather than keep its own list: a command this returns false for is one the runtime would refuse anyway, and a divergent list either strands the user with no way out or admits a command that acts on an unenforced session.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Whether one slash command stays reachable while sandbox enforcement is unavailable and the session is otherwise blocked. The permitted set is deliberately narrow — commands that only report state, and the few that let the user repair or leave the situation — and it is keyed on the arguments as well as the name, so `/sandbox status` is admitted where `/sandbox enable` is not. A host must ask rather than keep its own list: a command this returns false for is one the runtime would refuse anyway, and a divergent list either strands the user with no way out or admits a command that acts on an unenforced session. *Internal.*
     ///
     /// Wire method `sandbox.checkEnforcementCommand`.
     #[doc(alias = "sandbox.checkEnforcementCommand")]
@@ -48,9 +46,7 @@ impl<'a> Sandbox<'a> {
     ) -> Call<bool> {
         self.0.call("sandbox.checkEnforcementCommand", params)
     }
-    /// Reports whether this machine can run an OS-level command sandbox at all. A host must ask before it offers sandboxing, because the answer is a property of the machine rather than of any setting: on Linux it depends on bubblewrap being installed, and on Windows on the OS build supporting BaseContainer. Probing it requires spawning a process the first time, so the answer is cached for the life of the runtime. A host that assumes support and enables the sandbox anyway produces a session in which every shell command fails.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reports whether this machine can run an OS-level command sandbox at all. A host must ask before it offers sandboxing, because the answer is a property of the machine rather than of any setting: on Linux it depends on bubblewrap being installed, and on Windows on the OS build supporting BaseContainer. Probing it requires spawning a process the first time, so the answer is cached for the life of the runtime. A host that assumes support and enables the sandbox anyway produces a session in which every shell command fails. *Internal.*
     ///
     /// Wire method `sandbox.checkPlatformSupport`.
     #[doc(alias = "sandbox.checkPlatformSupport")]
@@ -58,9 +54,7 @@ impl<'a> Sandbox<'a> {
     pub fn check_platform_support(self) -> Call<bool> {
         self.0.call("sandbox.checkPlatformSupport", &())
     }
-    /// Reports whether this Windows host's BaseContainer implementation can reach the host's loopback interface directly, which is what a local-network policy needs to avoid routing through the egress proxy. Like `sandbox.checkPlatformSupport`, the answer is a property of the machine's OS build rather than of any setting, and resolving it the first time spawns a platform probe. A host that offers the direct local-network option on a machine that lacks the capability produces a session whose sandboxed commands cannot reach local services. Always false off Windows.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reports whether this Windows host's BaseContainer implementation can reach the host's loopback interface directly, which is what a local-network policy needs to avoid routing through the egress proxy. Like `sandbox.checkPlatformSupport`, the answer is a property of the machine's OS build rather than of any setting, and resolving it the first time spawns a platform probe. A host that offers the direct local-network option on a machine that lacks the capability produces a session whose sandboxed commands cannot reach local services. Always false off Windows. *Internal.*
     ///
     /// Wire method `sandbox.checkWindowsHostLoopbackSupport`.
     #[doc(alias = "sandbox.checkWindowsHostLoopbackSupport")]
@@ -68,9 +62,7 @@ impl<'a> Sandbox<'a> {
     pub fn check_windows_host_loopback_support(self) -> Call<bool> {
         self.0.call("sandbox.checkWindowsHostLoopbackSupport", &())
     }
-    /// Checks a batch of `@`-file picker suggestions against a policy prepared by `sandbox.preparePickerPolicy` and returns one allow decision per candidate, positionally aligned with the request. Batched deliberately: each check canonicalizes a path component-by-component through the real filesystem, so one call amortizes that over a single hop rather than dozens while the user types. A directory the policy does not itself allow can still be kept as a waypoint to an allowed subtree. An absent policy keeps every candidate.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Checks a batch of `@`-file picker suggestions against a policy prepared by `sandbox.preparePickerPolicy` and returns one allow decision per candidate, positionally aligned with the request. Batched deliberately: each check canonicalizes a path component-by-component through the real filesystem, so one call amortizes that over a single hop rather than dozens while the user types. A directory the policy does not itself allow can still be kept as a waypoint to an allowed subtree. An absent policy keeps every candidate. *Internal.*
     ///
     /// Wire method `sandbox.filterPickerCandidates`.
     #[doc(alias = "sandbox.filterPickerCandidates")]
@@ -81,9 +73,7 @@ impl<'a> Sandbox<'a> {
     ) -> Call<SandboxFilterPickerCandidatesResult> {
         self.0.call("sandbox.filterPickerCandidates", params)
     }
-    /// Returns the documentation URL a host should point a user at when it declines or downgrades a sandbox setting. The runtime owns the address so every surface cites the same page and a host does not hard-code a link that later moves.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Returns the documentation URL a host should point a user at when it declines or downgrades a sandbox setting. The runtime owns the address so every surface cites the same page and a host does not hard-code a link that later moves. *Internal.*
     ///
     /// Wire method `sandbox.getDocsUrl`.
     #[doc(alias = "sandbox.getDocsUrl")]
@@ -91,9 +81,7 @@ impl<'a> Sandbox<'a> {
     pub fn get_docs_url(self) -> Call<SandboxDocsUrlResult> {
         self.0.call("sandbox.getDocsUrl", &())
     }
-    /// Reports whether the host running this runtime can run the command sandbox, without starting a session or spawning a sandboxed command.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reports whether the host running this runtime can run the command sandbox, without starting a session or spawning a sandboxed command. *Experimental.*
     ///
     /// Wire method `sandbox.getHostSupport`.
     #[doc(alias = "sandbox.getHostSupport")]
@@ -101,9 +89,7 @@ impl<'a> Sandbox<'a> {
     pub fn get_host_support(self) -> Call<SandboxHostSupport> {
         self.0.call("sandbox.getHostSupport", &())
     }
-    /// The explanation a host shows when it refuses an explicit request to turn the sandbox on for a machine that cannot run one. Carries the platform-specific remedy — install bubblewrap, update Windows — and the documentation link, so a host that got `false` from `sandbox.checkPlatformSupport` does not have to compose its own reason and cannot describe the same machine differently from the runtime's own spawn path.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// The explanation a host shows when it refuses an explicit request to turn the sandbox on for a machine that cannot run one. Carries the platform-specific remedy — install bubblewrap, update Windows — and the documentation link, so a host that got `false` from `sandbox.checkPlatformSupport` does not have to compose its own reason and cannot describe the same machine differently from the runtime's own spawn path. *Internal.*
     ///
     /// Wire method `sandbox.getUnsupportedMessage`.
     #[doc(alias = "sandbox.getUnsupportedMessage")]
@@ -111,9 +97,7 @@ impl<'a> Sandbox<'a> {
     pub fn get_unsupported_message(self) -> Call<String> {
         self.0.call("sandbox.getUnsupportedMessage", &())
     }
-    /// The notice a host shows when a stored `sandbox` setting is being ignored for this session because the machine cannot enforce it. Distinct from `sandbox.getUnsupportedMessage`, which refuses an explicit request: this one reports that a setting the user already saved is inert, states that commands will run unsandboxed, and confirms the stored setting itself is left alone. A host that stays silent here leaves the user believing a sandbox is active.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// The notice a host shows when a stored `sandbox` setting is being ignored for this session because the machine cannot enforce it. Distinct from `sandbox.getUnsupportedMessage`, which refuses an explicit request: this one reports that a setting the user already saved is inert, states that commands will run unsandboxed, and confirms the stored setting itself is left alone. A host that stays silent here leaves the user believing a sandbox is active. *Internal.*
     ///
     /// Wire method `sandbox.getUnsupportedSettingDisabledNotice`.
     #[doc(alias = "sandbox.getUnsupportedSettingDisabledNotice")]
@@ -121,9 +105,7 @@ impl<'a> Sandbox<'a> {
     pub fn get_unsupported_setting_disabled_notice(self) -> Call<String> {
         self.0.call("sandbox.getUnsupportedSettingDisabledNotice", &())
     }
-    /// The warning a host prints at startup when a session asked for a sandbox on a machine that cannot run one. The third of the unsupported notices, and the only one that depends on the policy in force: it names the remedy the reader can actually act on, which is the stored setting for an unmanaged host, an administrator for a managed one, and waiting for the policy to resolve when the sandbox stayed on only because the policy could not be determined. Returns no notice when the machine does support a sandbox, so a host can call it unconditionally on the startup path. A host that composes its own warning tells a managed user to change a setting their policy will overwrite.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// The warning a host prints at startup when a session asked for a sandbox on a machine that cannot run one. The third of the unsupported notices, and the only one that depends on the policy in force: it names the remedy the reader can actually act on, which is the stored setting for an unmanaged host, an administrator for a managed one, and waiting for the policy to resolve when the sandbox stayed on only because the policy could not be determined. Returns no notice when the machine does support a sandbox, so a host can call it unconditionally on the startup path. A host that composes its own warning tells a managed user to change a setting their policy will overwrite. *Internal.*
     ///
     /// Wire method `sandbox.getUnsupportedStartupNotice`.
     #[doc(alias = "sandbox.getUnsupportedStartupNotice")]
@@ -134,9 +116,7 @@ impl<'a> Sandbox<'a> {
     ) -> Call<SandboxUnsupportedStartupNoticeResult> {
         self.0.call("sandbox.getUnsupportedStartupNotice", params)
     }
-    /// Builds the effective filesystem policy one `@`-file picker checks its suggestions against, so Git discovery and grant canonicalization run once for the picker's lifetime instead of on every debounced keystroke. Returns no policy when the sandbox is absent or disabled, which the paired filter reads as "keep every candidate". A host must pair this with `sandbox.filterPickerCandidates` rather than resolve a grant list itself, because the picker's grants are narrower than a file tool's — the same path a built-in tool may read can be one the picker must not offer.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Builds the effective filesystem policy one `@`-file picker checks its suggestions against, so Git discovery and grant canonicalization run once for the picker's lifetime instead of on every debounced keystroke. Returns no policy when the sandbox is absent or disabled, which the paired filter reads as "keep every candidate". A host must pair this with `sandbox.filterPickerCandidates` rather than resolve a grant list itself, because the picker's grants are narrower than a file tool's — the same path a built-in tool may read can be one the picker must not offer. *Internal.*
     ///
     /// Wire method `sandbox.preparePickerPolicy`.
     #[doc(alias = "sandbox.preparePickerPolicy")]
@@ -147,9 +127,7 @@ impl<'a> Sandbox<'a> {
     ) -> Call<SandboxPreparePickerPolicyResult> {
         self.0.call("sandbox.preparePickerPolicy", params)
     }
-    /// Raises a user's sandbox settings to an administrator's managed sandbox floor and returns the result a session should actually run under. The floor can only tighten: an enterprise force-on is reflected even when the user's own `enabled` is false, and a user cannot lower a setting the floor raised. The result is normalized through the declared sandbox shape, so a key reorder or an undeclared passthrough key is not mistaken for a policy change by callers that diff two results. A host must call this rather than merge the two layers itself, because reimplementing the direction of the fold is what turns an administrator's floor into a suggestion.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Raises a user's sandbox settings to an administrator's managed sandbox floor and returns the result a session should actually run under. The floor can only tighten: an enterprise force-on is reflected even when the user's own `enabled` is false, and a user cannot lower a setting the floor raised. The result is normalized through the declared sandbox shape, so a key reorder or an undeclared passthrough key is not mistaken for a policy change by callers that diff two results. A host must call this rather than merge the two layers itself, because reimplementing the direction of the fold is what turns an administrator's floor into a suggestion. *Internal.*
     ///
     /// Wire method `sandbox.resolveFlooredConfig`.
     #[doc(alias = "sandbox.resolveFlooredConfig")]
@@ -160,9 +138,7 @@ impl<'a> Sandbox<'a> {
     ) -> Call<SandboxResolveFlooredConfigResult> {
         self.0.call("sandbox.resolveFlooredConfig", params)
     }
-    /// The sandbox a single named feature actually launches under, which is not the same as the session's sandbox. A feature is routed out of the sandbox by its own flag — `sandboxMcpServers`, `sandboxLspServers` — so an enabled session can still start one server confined and another free. Returns a disabled sandbox rather than an error when the host has no sandbox slice at all, so an absent config and an opted-out feature read alike at the launch site. A host must ask per feature rather than reuse the session config, because reading only `enabled` confines a server the user opted out of, or reports as sandboxed one that is not.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// The sandbox a single named feature actually launches under, which is not the same as the session's sandbox. A feature is routed out of the sandbox by its own flag — `sandboxMcpServers`, `sandboxLspServers` — so an enabled session can still start one server confined and another free. Returns a disabled sandbox rather than an error when the host has no sandbox slice at all, so an absent config and an opted-out feature read alike at the launch site. A host must ask per feature rather than reuse the session config, because reading only `enabled` confines a server the user opted out of, or reports as sandboxed one that is not. *Internal.*
     ///
     /// Wire method `sandbox.resolveForOptional`.
     #[doc(alias = "sandbox.resolveForOptional")]
@@ -180,9 +156,7 @@ impl<'a> Sandbox<'a> {
 pub struct SandboxProxyCa<'a>(pub(crate) &'a Caller);
 
 impl<'a> SandboxProxyCa<'a> {
-    /// Reports whether this runtime process can offer installing the sandbox credential-proxy certificate authority into OS trust.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reports whether this runtime process can offer installing the sandbox credential-proxy certificate authority into OS trust. *Experimental.*
     ///
     /// Wire method `sandbox.proxyCa.checkInstallationSupport`.
     #[doc(alias = "sandbox.proxyCa.checkInstallationSupport")]
@@ -190,9 +164,7 @@ impl<'a> SandboxProxyCa<'a> {
     pub fn check_installation_support(self) -> Call<bool> {
         self.0.call("sandbox.proxyCa.checkInstallationSupport", &())
     }
-    /// Reports whether this sandbox configuration uses the credential proxy and can need certificate-authority setup.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reports whether this sandbox configuration uses the credential proxy and can need certificate-authority setup. *Experimental.*
     ///
     /// Wire method `sandbox.proxyCa.checkRelevance`.
     #[doc(alias = "sandbox.proxyCa.checkRelevance")]
@@ -200,9 +172,7 @@ impl<'a> SandboxProxyCa<'a> {
     pub fn check_relevance(self, params: &SandboxProxyCaRequest) -> Call<bool> {
         self.0.call("sandbox.proxyCa.checkRelevance", params)
     }
-    /// Creates the persistent certificate authority of the sandbox credential proxy if none is stored, without changing OS trust, and returns the path of its public certificate. Keeps an existing certificate authority, even one that must be rotated. Fails where OS trust is unsupported. Trust it with sandbox.proxyCa.trust: the CLI trusts only the hosts in the saved user settings, so it refuses a certificate authority that also covers hosts from sandboxConfig.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Creates the persistent certificate authority of the sandbox credential proxy if none is stored, without changing OS trust, and returns the path of its public certificate. Keeps an existing certificate authority, even one that must be rotated. Fails where OS trust is unsupported. Trust it with sandbox.proxyCa.trust: the CLI trusts only the hosts in the saved user settings, so it refuses a certificate authority that also covers hosts from sandboxConfig. *Experimental.*
     ///
     /// Wire method `sandbox.proxyCa.create`.
     #[doc(alias = "sandbox.proxyCa.create")]
@@ -213,9 +183,7 @@ impl<'a> SandboxProxyCa<'a> {
     ) -> Call<SandboxProxyCaCreateResult> {
         self.0.call("sandbox.proxyCa.create", params)
     }
-    /// Reports whether the persistent certificate authority of the sandbox credential proxy exists, whether OS trust includes it, and whether it must be rotated. Changes nothing.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reports whether the persistent certificate authority of the sandbox credential proxy exists, whether OS trust includes it, and whether it must be rotated. Changes nothing. *Experimental.*
     ///
     /// Wire method `sandbox.proxyCa.getStatus`.
     #[doc(alias = "sandbox.proxyCa.getStatus")]
@@ -226,9 +194,7 @@ impl<'a> SandboxProxyCa<'a> {
     ) -> Call<SandboxProxyCaStatus> {
         self.0.call("sandbox.proxyCa.getStatus", params)
     }
-    /// Removes the persistent certificate authority of the sandbox credential proxy from OS trust. Keeps the stored certificate authority. Can show an OS authentication prompt. Sandboxed clients that read only OS trust then reject the proxy; clients that read the per-process certificate bundle continue to work.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Removes the persistent certificate authority of the sandbox credential proxy from OS trust. Keeps the stored certificate authority. Can show an OS authentication prompt. Sandboxed clients that read only OS trust then reject the proxy; clients that read the per-process certificate bundle continue to work. *Experimental.*
     ///
     /// Wire method `sandbox.proxyCa.remove`.
     ///
@@ -238,9 +204,7 @@ impl<'a> SandboxProxyCa<'a> {
     pub fn remove(self) -> Call<SandboxProxyCaStatus> {
         self.0.call("sandbox.proxyCa.remove", &()).timeout(None)
     }
-    /// Replaces the persistent certificate authority of the sandbox credential proxy with a new one for the current credential hosts. If OS trust included the old one, removes it and trusts the new one, which can show an OS authentication prompt. Running sandboxed tools keep the old certificate authority until they restart.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Replaces the persistent certificate authority of the sandbox credential proxy with a new one for the current credential hosts. If OS trust included the old one, removes it and trusts the new one, which can show an OS authentication prompt. Running sandboxed tools keep the old certificate authority until they restart. *Experimental.*
     ///
     /// Wire method `sandbox.proxyCa.rotate`.
     ///
@@ -250,9 +214,7 @@ impl<'a> SandboxProxyCa<'a> {
     pub fn rotate(self, params: &SandboxProxyCaRequest) -> Call<SandboxProxyCaStatus> {
         self.0.call("sandbox.proxyCa.rotate", params).timeout(None)
     }
-    /// Adds the persistent certificate authority of the sandbox credential proxy to OS trust, so sandboxed clients that read only OS trust accept the proxy. Call create first. Refuses a certificate authority that is not constrained to the current credential hosts. Can show an OS authentication prompt.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Adds the persistent certificate authority of the sandbox credential proxy to OS trust, so sandboxed clients that read only OS trust accept the proxy. Call create first. Refuses a certificate authority that is not constrained to the current credential hosts. Can show an OS authentication prompt. *Experimental.*
     ///
     /// Wire method `sandbox.proxyCa.trust`.
     ///
@@ -269,9 +231,7 @@ impl<'a> SandboxProxyCa<'a> {
 pub struct SandboxProxySecret<'a>(pub(crate) &'a Caller);
 
 impl<'a> SandboxProxySecret<'a> {
-    /// Removes the stored sandbox proxy password from the credential store `sandbox.proxySecret.getLocation` names. Succeeds when no entry exists, so it is safe to call while clearing a proxy password whose origin is unknown. Marked internal because it exists to carry a CLI call site off the napi boundary onto the SDK contract.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Removes the stored sandbox proxy password from the credential store `sandbox.proxySecret.getLocation` names. Succeeds when no entry exists, so it is safe to call while clearing a proxy password whose origin is unknown. Marked internal because it exists to carry a CLI call site off the napi boundary onto the SDK contract. *Internal.*
     ///
     /// Wire method `sandbox.proxySecret.delete`.
     #[doc(alias = "sandbox.proxySecret.delete")]
@@ -279,9 +239,7 @@ impl<'a> SandboxProxySecret<'a> {
     pub fn delete(self) -> Call<()> {
         self.0.call("sandbox.proxySecret.delete", &())
     }
-    /// Reads the stored sandbox proxy password from the credential store `sandbox.proxySecret.getLocation` names, preferring the OS keychain and falling back to the on-disk store. Reports an absent value rather than failing when no entry exists. Marked internal because it exists to carry a CLI call site off the napi boundary onto the SDK contract.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reads the stored sandbox proxy password from the credential store `sandbox.proxySecret.getLocation` names, preferring the OS keychain and falling back to the on-disk store. Reports an absent value rather than failing when no entry exists. Marked internal because it exists to carry a CLI call site off the napi boundary onto the SDK contract. *Internal.*
     ///
     /// Wire method `sandbox.proxySecret.get`.
     #[doc(alias = "sandbox.proxySecret.get")]
@@ -289,9 +247,7 @@ impl<'a> SandboxProxySecret<'a> {
     pub fn get(self) -> Call<SandboxProxySecretGetResult> {
         self.0.call("sandbox.proxySecret.get", &())
     }
-    /// Reports where this runtime keeps the sandbox proxy password: the credential store directory and the entry identifier within it. Both are derived from the configuration directory this runtime was started with, so a host does not resolve them itself. Read this to recognize a `${secret:…}` value in stored sandbox settings as this runtime's own proxy password rather than a reference the user wrote by hand. Marked internal because it exists to carry a CLI call site off the napi boundary onto the SDK contract.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reports where this runtime keeps the sandbox proxy password: the credential store directory and the entry identifier within it. Both are derived from the configuration directory this runtime was started with, so a host does not resolve them itself. Read this to recognize a `${secret:…}` value in stored sandbox settings as this runtime's own proxy password rather than a reference the user wrote by hand. Marked internal because it exists to carry a CLI call site off the napi boundary onto the SDK contract. *Internal.*
     ///
     /// Wire method `sandbox.proxySecret.getLocation`.
     #[doc(alias = "sandbox.proxySecret.getLocation")]
@@ -299,9 +255,7 @@ impl<'a> SandboxProxySecret<'a> {
     pub fn get_location(self) -> Call<SandboxProxySecretLocation> {
         self.0.call("sandbox.proxySecret.getLocation", &())
     }
-    /// Stores the sandbox proxy password in the credential store `sandbox.proxySecret.getLocation` names, replacing any existing entry. Reports whether the OS keychain accepted it or it fell back to the on-disk store. Marked internal because it exists to carry a CLI call site off the napi boundary onto the SDK contract.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Stores the sandbox proxy password in the credential store `sandbox.proxySecret.getLocation` names, replacing any existing entry. Reports whether the OS keychain accepted it or it fell back to the on-disk store. Marked internal because it exists to carry a CLI call site off the napi boundary onto the SDK contract. *Internal.*
     ///
     /// Wire method `sandbox.proxySecret.save`.
     #[doc(alias = "sandbox.proxySecret.save")]
@@ -319,9 +273,7 @@ impl<'a> SandboxProxySecret<'a> {
 pub struct SandboxSettings<'a>(pub(crate) &'a Caller);
 
 impl<'a> SandboxSettings<'a> {
-    /// Resolves a stored sandbox settings object into the effective one, filling every value the user left unset with its default. Read this to render or reason about the sandbox configuration a session would actually run under, rather than the sparse document the user wrote.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Resolves a stored sandbox settings object into the effective one, filling every value the user left unset with its default. Read this to render or reason about the sandbox configuration a session would actually run under, rather than the sparse document the user wrote. *Internal.*
     ///
     /// Wire method `sandbox.settings.applyDefaults`.
     #[doc(alias = "sandbox.settings.applyDefaults")]

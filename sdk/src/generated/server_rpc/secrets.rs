@@ -10,9 +10,7 @@ use crate::types::{SecretsAddFilterValuesRequest, SecretsAddFilterValuesResult};
 pub struct Secrets<'a>(pub(crate) &'a Caller);
 
 impl<'a> Secrets<'a> {
-    /// Registers secret values for redaction in session logs and exports. The SDK calls this to inject dynamically generated secret values (e.g., OIDC tokens).
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Registers secret values for redaction in session logs and exports. The SDK calls this to inject dynamically generated secret values (e.g., OIDC tokens). *Experimental.*
     ///
     /// Wire method `secrets.addFilterValues`.
     #[doc(alias = "secrets.addFilterValues")]

@@ -15,9 +15,7 @@ use crate::types::{
 pub struct Session<'a>(pub(crate) &'a Caller);
 
 impl<'a> Session<'a> {
-    /// Creates a session, or attaches to a live one with the same id on 1.0.102. Up to 1.0.65 the session.start event comes before the answer, and sessionFs requests may come before it too, so register the session first.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Creates a session, or attaches to a live one with the same id on 1.0.102. Up to 1.0.65 the session.start event comes before the answer, and sessionFs requests may come before it too, so register the session first. *Experimental.*
     ///
     /// Wire method `session.create`.
     #[doc(alias = "session.create")]
@@ -25,9 +23,7 @@ impl<'a> Session<'a> {
     pub fn create(self, params: &SessionConfig) -> Call<SessionCreateResult> {
         self.0.call_with_login("session.create", params)
     }
-    /// Removes the files of a session, also of a live one.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Removes the files of a session, also of a live one. *Experimental.*
     ///
     /// Wire method `session.delete`.
     #[doc(alias = "session.delete")]
@@ -35,9 +31,7 @@ impl<'a> Session<'a> {
     pub fn delete(self, params: &SessionDeleteRequest) -> Call<SessionDeleteResult> {
         self.0.call("session.delete", params)
     }
-    /// Returns the session shown in the terminal interface. The answer is empty in headless mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the session shown in the terminal interface. The answer is empty in headless mode. *Experimental.*
     ///
     /// Wire method `session.getForeground`.
     #[doc(alias = "session.getForeground")]
@@ -45,9 +39,7 @@ impl<'a> Session<'a> {
     pub fn get_foreground(self) -> Call<SessionGetForegroundResult> {
         self.0.call("session.getForeground", &())
     }
-    /// Returns the identifier of the session used last.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the identifier of the session used last. *Experimental.*
     ///
     /// Wire method `session.getLastId`.
     #[doc(alias = "session.getLastId")]
@@ -55,9 +47,7 @@ impl<'a> Session<'a> {
     pub fn get_last_id(self) -> Call<SessionGetLastIdResult> {
         self.0.call("session.getLastId", &())
     }
-    /// Returns the metadata of one session. Unknown to 1.0.10.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the metadata of one session. Unknown to 1.0.10. *Experimental.*
     ///
     /// Wire method `session.getMetadata`.
     #[doc(alias = "session.getMetadata")]
@@ -68,9 +58,7 @@ impl<'a> Session<'a> {
     ) -> Call<SessionGetMetadataResult> {
         self.0.call("session.getMetadata", params)
     }
-    /// Lists the stored sessions. One that has had no prompt is not stored.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists the stored sessions. One that has had no prompt is not stored. *Experimental.*
     ///
     /// Wire method `session.list`.
     #[doc(alias = "session.list")]
@@ -78,9 +66,7 @@ impl<'a> Session<'a> {
     pub fn list(self, params: &SessionListRequest) -> Call<SessionListResult> {
         self.0.call("session.list", params)
     }
-    /// Attaches to a stored or live session. Past events are not replayed. Fails for an unknown session. Provider, tools, hooks and handlers are not stored and have to be given again.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Attaches to a stored or live session. Past events are not replayed. Fails for an unknown session. Provider, tools, hooks and handlers are not stored and have to be given again. *Experimental.*
     ///
     /// Wire method `session.resume`.
     #[doc(alias = "session.resume")]
@@ -88,9 +74,7 @@ impl<'a> Session<'a> {
     pub fn resume(self, params: &SessionConfig) -> Call<SessionResumeResult> {
         self.0.call_with_login("session.resume", params)
     }
-    /// Shows a session in the terminal interface. It fails inside the result in headless mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Shows a session in the terminal interface. It fails inside the result in headless mode. *Experimental.*
     ///
     /// Wire method `session.setForeground`.
     #[doc(alias = "session.setForeground")]

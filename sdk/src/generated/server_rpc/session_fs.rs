@@ -10,9 +10,7 @@ use crate::types::{SessionFsSetProviderRequest, SessionFsSetProviderResult};
 pub struct SessionFs<'a>(pub(crate) &'a Caller);
 
 impl<'a> SessionFs<'a> {
-    /// Registers an SDK client as the session filesystem provider.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Registers an SDK client as the session filesystem provider. *Experimental.*
     ///
     /// Wire method `sessionFs.setProvider`.
     #[doc(alias = "sessionFs.setProvider")]

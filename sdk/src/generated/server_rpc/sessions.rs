@@ -37,9 +37,7 @@ use crate::types::{
 pub struct Sessions<'a>(pub(crate) &'a Caller);
 
 impl<'a> Sessions<'a> {
-    /// Closes, deactivates, and deletes a set of sessions, returning the bytes freed per session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Closes, deactivates, and deletes a set of sessions, returning the bytes freed per session. *Experimental.*
     ///
     /// Wire method `sessions.bulkDelete`.
     #[doc(alias = "sessions.bulkDelete")]
@@ -50,9 +48,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionBulkDeleteResult> {
         self.0.call("sessions.bulkDelete", params)
     }
-    /// Returns the subset of the supplied session IDs that are currently held by another running process.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the subset of the supplied session IDs that are currently held by another running process. *Experimental.*
     ///
     /// Wire method `sessions.checkInUse`.
     #[doc(alias = "sessions.checkInUse")]
@@ -63,9 +59,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsCheckInUseResult> {
         self.0.call("sessions.checkInUse", params)
     }
-    /// Closes a session: emits shutdown, flushes pending events, releases the in-use lock, and disposes the active session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Closes a session: emits shutdown, flushes pending events, releases the in-use lock, and disposes the active session. *Experimental.*
     ///
     /// Wire method `sessions.close`.
     #[doc(alias = "sessions.close")]
@@ -73,9 +67,7 @@ impl<'a> Sessions<'a> {
     pub fn close(self, params: &SessionsCloseRequest) -> Call<SessionsCloseResult> {
         self.0.call("sessions.close", params)
     }
-    /// Attaches (or detaches) an in-process ExtensionController delegate for the given session in a local host adapter. Pass `controller: undefined` to detach. Internal because the controller cannot cross the JSON-RPC boundary; the runtime manages its own session extension service.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Attaches (or detaches) an in-process ExtensionController delegate for the given session in a local host adapter. Pass `controller: undefined` to detach. Internal because the controller cannot cross the JSON-RPC boundary; the runtime manages its own session extension service. *Internal.*
     ///
     /// Wire method `sessions.configureSessionExtensions`.
     #[doc(alias = "sessions.configureSessionExtensions")]
@@ -86,9 +78,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<()> {
         self.0.call("sessions.configureSessionExtensions", params)
     }
-    /// Connects to an existing remote session and exposes it as an SDK session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Connects to an existing remote session and exposes it as an SDK session. *Experimental.*
     ///
     /// Wire method `sessions.connect`.
     #[doc(alias = "sessions.connect")]
@@ -99,9 +89,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<RemoteSessionConnectionResult> {
         self.0.call("sessions.connect", params)
     }
-    /// Creates the workspace record for a session that has not been opened yet. A host that hands a session off to another application — writing the record and then launching that application against the session ID — needs the record on disk before any session exists to carry it, which the session-scoped workspace methods cannot do. Replaces any existing record and resets the checkpoint index. When writing to the local filesystem, a stored `fork_count` survives on disk. Returns the record it built, so a surviving stored `fork_count` can differ from the answer.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Creates the workspace record for a session that has not been opened yet. A host that hands a session off to another application — writing the record and then launching that application against the session ID — needs the record on disk before any session exists to carry it, which the session-scoped workspace methods cannot do. Replaces any existing record and resets the checkpoint index. When writing to the local filesystem, a stored `fork_count` survives on disk. Returns the record it built, so a surviving stored `fork_count` can differ from the answer. *Internal.*
     ///
     /// Wire method `sessions.createWorkspace`.
     #[doc(alias = "sessions.createWorkspace")]
@@ -112,9 +100,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsCreateWorkspaceResult> {
         self.0.call("sessions.createWorkspace", params)
     }
-    /// Deletes one local session from disk after running the same lifecycle hooks as the session manager.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Deletes one local session from disk after running the same lifecycle hooks as the session manager. *Internal.*
     ///
     /// Wire method `sessions.delete`.
     #[doc(alias = "sessions.delete")]
@@ -122,9 +108,7 @@ impl<'a> Sessions<'a> {
     pub fn delete(self, params: &SessionsDeleteRequest) -> Call<()> {
         self.0.call("sessions.delete", params)
     }
-    /// Backfills missing summary and context fields on the supplied session metadata records.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Backfills missing summary and context fields on the supplied session metadata records. *Experimental.*
     ///
     /// Wire method `sessions.enrichMetadata`.
     #[doc(alias = "sessions.enrichMetadata")]
@@ -135,9 +119,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionEnrichMetadataResult> {
         self.0.call("sessions.enrichMetadata", params)
     }
-    /// Resolves a UUID prefix to a unique session ID, if exactly one session matches.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Resolves a UUID prefix to a unique session ID, if exactly one session matches. *Experimental.*
     ///
     /// Wire method `sessions.findByPrefix`.
     #[doc(alias = "sessions.findByPrefix")]
@@ -148,9 +130,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsFindByPrefixResult> {
         self.0.call("sessions.findByPrefix", params)
     }
-    /// Finds the local session bound to a GitHub task ID, if any.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Finds the local session bound to a GitHub task ID, if any. *Experimental.*
     ///
     /// Wire method `sessions.findByTaskId`.
     #[doc(alias = "sessions.findByTaskId")]
@@ -161,9 +141,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsFindByTaskIdResult> {
         self.0.call("sessions.findByTaskId", params)
     }
-    /// Creates a new session by forking persisted history from an existing session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Creates a new session by forking persisted history from an existing session. *Experimental.*
     ///
     /// Wire method `sessions.fork`.
     #[doc(alias = "sessions.fork")]
@@ -171,9 +149,7 @@ impl<'a> Sessions<'a> {
     pub fn fork(self, params: &SessionsForkRequest) -> Call<SessionsForkResult> {
         self.0.call("sessions.fork", params)
     }
-    /// Gets the dynamic-context board entry count associated with a session, when available. Internal: this exists solely so CLI telemetry events (`rem_spawn_gate`, `rem_consolidation_complete`) can pair START / END board counts around the detached rem-agent spawn. "Dynamic context board" is a runtime-internal concept that is not part of the public SDK contract; the long-term plan is to relocate the telemetry emission into the runtime so this method can be deleted entirely.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Gets the dynamic-context board entry count associated with a session, when available. Internal: this exists solely so CLI telemetry events (`rem_spawn_gate`, `rem_consolidation_complete`) can pair START / END board counts around the detached rem-agent spawn. "Dynamic context board" is a runtime-internal concept that is not part of the public SDK contract; the long-term plan is to relocate the telemetry emission into the runtime so this method can be deleted entirely. *Internal.*
     ///
     /// Wire method `sessions.getBoardEntryCount`.
     #[doc(alias = "sessions.getBoardEntryCount")]
@@ -184,9 +160,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsGetBoardEntryCountResult> {
         self.0.call("sessions.getBoardEntryCount", params)
     }
-    /// Reads client-owned metadata for multiple persisted local sessions without opening them. Results preserve request order and report missing, corrupt, unsupported, or temporarily unavailable sessions independently.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads client-owned metadata for multiple persisted local sessions without opening them. Results preserve request order and report missing, corrupt, unsupported, or temporarily unavailable sessions independently. *Experimental.*
     ///
     /// Wire method `sessions.getClientMetadata`.
     #[doc(alias = "sessions.getClientMetadata")]
@@ -197,9 +171,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsGetClientMetadataResult> {
         self.0.call("sessions.getClientMetadata", params)
     }
-    /// Computes the absolute path to a session's persisted events.jsonl file. Internal: filesystem paths are only meaningful in-process (CLI and runtime share a filesystem). Currently used by the CLI's contribution-graph feature to read historical events directly. Remote SDK consumers must not depend on this; a proper event-query API would replace it if the contribution graph ever needed to work over the wire.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Computes the absolute path to a session's persisted events.jsonl file. Internal: filesystem paths are only meaningful in-process (CLI and runtime share a filesystem). Currently used by the CLI's contribution-graph feature to read historical events directly. Remote SDK consumers must not depend on this; a proper event-query API would replace it if the contribution graph ever needed to work over the wire. *Internal.*
     ///
     /// Wire method `sessions.getEventFilePath`.
     #[doc(alias = "sessions.getEventFilePath")]
@@ -210,9 +182,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsGetEventFilePathResult> {
         self.0.call("sessions.getEventFilePath", params)
     }
-    /// Returns the most-relevant prior session for a given working-directory context.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the most-relevant prior session for a given working-directory context. *Experimental.*
     ///
     /// Wire method `sessions.getLastForContext`.
     #[doc(alias = "sessions.getLastForContext")]
@@ -223,9 +193,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsGetLastForContextResult> {
         self.0.call("sessions.getLastForContext", params)
     }
-    /// Reads lightweight persisted metadata for one local session without opening it.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reads lightweight persisted metadata for one local session without opening it. *Internal.*
     ///
     /// Wire method `sessions.getMetadata`.
     #[doc(alias = "sessions.getMetadata")]
@@ -236,9 +204,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsGetMetadataResult> {
         self.0.call("sessions.getMetadata", params)
     }
-    /// Returns a session's persisted remote-steerable flag, if any has been recorded. Internal: this is CLI-specific book-keeping used by `--continue` / `--resume` to inherit the prior session's remote-steerable preference. SDK consumers that want similar behavior should manage their own persistence around start/stop calls rather than relying on this runtime-side flag.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Returns a session's persisted remote-steerable flag, if any has been recorded. Internal: this is CLI-specific book-keeping used by `--continue` / `--resume` to inherit the prior session's remote-steerable preference. SDK consumers that want similar behavior should manage their own persistence around start/stop calls rather than relying on this runtime-side flag. *Internal.*
     ///
     /// Wire method `sessions.getPersistedRemoteSteerable`.
     #[doc(alias = "sessions.getPersistedRemoteSteerable")]
@@ -249,9 +215,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsGetPersistedRemoteSteerableResult> {
         self.0.call("sessions.getPersistedRemoteSteerable", params)
     }
-    /// Returns the current state of the remote-control singleton, including the attached session id and frontend URL when active.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the current state of the remote-control singleton, including the attached session id and frontend URL when active. *Experimental.*
     ///
     /// Wire method `sessions.getRemoteControlStatus`.
     #[doc(alias = "sessions.getRemoteControlStatus")]
@@ -259,9 +223,7 @@ impl<'a> Sessions<'a> {
     pub fn get_remote_control_status(self) -> Call<RemoteControlStatusResult> {
         self.0.call("sessions.getRemoteControlStatus", &())
     }
-    /// Returns the on-disk byte size of each session's workspace directory.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the on-disk byte size of each session's workspace directory. *Experimental.*
     ///
     /// Wire method `sessions.getSizes`.
     #[doc(alias = "sessions.getSizes")]
@@ -269,9 +231,7 @@ impl<'a> Sessions<'a> {
     pub fn get_sizes(self) -> Call<SessionSizes> {
         self.0.call("sessions.getSizes", &())
     }
-    /// Lists sessions, optionally filtered by source and working-directory context. Returned entries are discriminated by `isRemote`: local entries carry only the lightweight `LocalSessionMetadataValue` shape; remote entries carry the full `RemoteSessionMetadataValue` shape (repository, PR number, taskType, etc.).
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists sessions, optionally filtered by source and working-directory context. Returned entries are discriminated by `isRemote`: local entries carry only the lightweight `LocalSessionMetadataValue` shape; remote entries carry the full `RemoteSessionMetadataValue` shape (repository, PR number, taskType, etc.). *Experimental.*
     ///
     /// Wire method `sessions.list`.
     #[doc(alias = "sessions.list")]
@@ -279,9 +239,7 @@ impl<'a> Sessions<'a> {
     pub fn list(self, params: &SessionsListRequest) -> Call<SessionList> {
         self.0.call("sessions.list", params)
     }
-    /// Lists recent local session IDs that contain user-visible history, omitting housekeeping-only sessions.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Lists recent local session IDs that contain user-visible history, omitting housekeeping-only sessions. *Internal.*
     ///
     /// Wire method `sessions.listNonEmptySessionIds`.
     #[doc(alias = "sessions.listNonEmptySessionIds")]
@@ -292,9 +250,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsListNonEmptySessionIdsResult> {
         self.0.call("sessions.listNonEmptySessionIds", params)
     }
-    /// Loads previously-deferred repo-level hooks on the active session, returning queued startup prompts.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Loads previously-deferred repo-level hooks on the active session, returning queued startup prompts. *Experimental.*
     ///
     /// Wire method `sessions.loadDeferredRepoHooks`.
     #[doc(alias = "sessions.loadDeferredRepoHooks")]
@@ -305,9 +261,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionLoadDeferredRepoHooksResult> {
         self.0.call("sessions.loadDeferredRepoHooks", params)
     }
-    /// Reads a session's workspace record straight from disk, without opening the session. Resuming by session ID has to know where the session lives before it can connect, so the lookup cannot come from the session-scoped workspace methods, which resolve their location from a live session's context. Returns no record when the file is absent.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reads a session's workspace record straight from disk, without opening the session. Resuming by session ID has to know where the session lives before it can connect, so the lookup cannot come from the session-scoped workspace methods, which resolve their location from a live session's context. Returns no record when the file is absent. *Internal.*
     ///
     /// Wire method `sessions.loadWorkspace`.
     #[doc(alias = "sessions.loadWorkspace")]
@@ -318,9 +272,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsLoadWorkspaceResult> {
         self.0.call("sessions.loadWorkspace", params)
     }
-    /// Creates or resumes a local session and returns the opened session ID.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Creates or resumes a local session and returns the opened session ID. *Experimental.*
     ///
     /// Wire method `sessions.open`.
     #[doc(alias = "sessions.open")]
@@ -328,9 +280,7 @@ impl<'a> Sessions<'a> {
     pub fn open(self, params: &SessionOpenParams) -> Call<SessionOpenResult> {
         self.0.call("sessions.open", params)
     }
-    /// Deletes sessions older than the given threshold, with optional dry-run and exclusion list.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Deletes sessions older than the given threshold, with optional dry-run and exclusion list. *Experimental.*
     ///
     /// Wire method `sessions.pruneOld`.
     #[doc(alias = "sessions.pruneOld")]
@@ -341,9 +291,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionPruneResult> {
         self.0.call("sessions.pruneOld", params)
     }
-    /// Reads a page of durable events directly from a local session's persisted journal without creating, resuming, or activating the session. The first read pins the currently opened journal generation and its byte-length boundary; opaque cursor continuations remain on that generation across runtime-owned compaction, truncation, and rewrite operations, which replace the live path atomically, and events appended after the boundary are excluded. For cold hydration, await the first successful page before activation and establish lossless live-event buffering before resume; merge subsequent live events by ID, preserving persisted order and letting live payloads win. Continuations are process-local, single-use capabilities bound to the originating session and storage context and must be paged sequentially; concurrent or repeated use of the same cursor expires that duplicate read rather than reading the generation twice. A complete snapshot has cursorStatus 'ok' and hasMore false. Snapshots expire after five idle minutes, with at most eight retained per process and idle-only eviction under pressure; completion and cancelled-worker exit release their handles. No transcript copy is created, but retained handles may keep replaced files' disk blocks alive until release. Pages have a soft 1 MiB serialized event-array budget including resolved binary assets; one oversized event is returned alone to guarantee progress. Working memory also includes a record/lookahead and asset resolution; resolving the first binary reference may scan the full pinned generation to build a bounded offset index. If the snapshot expires, is evicted, is cancelled before a continuation is established, or becomes unreadable after an observable unsupported in-place shortening, the continuation returns cursorStatus 'expired' with an empty terminal page and never falls back to a different generation. A missing or initially unreadable journal is an RPC error. Persisted history excludes ephemeral events and may omit payloads that are reconstructed only for an active session; use the active session event stream for post-resume live events.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads a page of durable events directly from a local session's persisted journal without creating, resuming, or activating the session. The first read pins the currently opened journal generation and its byte-length boundary; opaque cursor continuations remain on that generation across runtime-owned compaction, truncation, and rewrite operations, which replace the live path atomically, and events appended after the boundary are excluded. For cold hydration, await the first successful page before activation and establish lossless live-event buffering before resume; merge subsequent live events by ID, preserving persisted order and letting live payloads win. Continuations are process-local, single-use capabilities bound to the originating session and storage context and must be paged sequentially; concurrent or repeated use of the same cursor expires that duplicate read rather than reading the generation twice. A complete snapshot has cursorStatus 'ok' and hasMore false. Snapshots expire after five idle minutes, with at most eight retained per process and idle-only eviction under pressure; completion and cancelled-worker exit release their handles. No transcript copy is created, but retained handles may keep replaced files' disk blocks alive until release. Pages have a soft 1 MiB serialized event-array budget including resolved binary assets; one oversized event is returned alone to guarantee progress. Working memory also includes a record/lookahead and asset resolution; resolving the first binary reference may scan the full pinned generation to build a bounded offset index. If the snapshot expires, is evicted, is cancelled before a continuation is established, or becomes unreadable after an observable unsupported in-place shortening, the continuation returns cursorStatus 'expired' with an empty terminal page and never falls back to a different generation. A missing or initially unreadable journal is an RPC error. Persisted history excludes ephemeral events and may omit payloads that are reconstructed only for an active session; use the active session event stream for post-resume live events. *Experimental.*
     ///
     /// Wire method `sessions.readPersistedEvents`.
     #[doc(alias = "sessions.readPersistedEvents")]
@@ -354,9 +302,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<EventsReadResult> {
         self.0.call("sessions.readPersistedEvents", params)
     }
-    /// Releases the in-use lock held by this process for a session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Releases the in-use lock held by this process for a session. *Experimental.*
     ///
     /// Wire method `sessions.releaseLock`.
     #[doc(alias = "sessions.releaseLock")]
@@ -367,9 +313,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsReleaseLockResult> {
         self.0.call("sessions.releaseLock", params)
     }
-    /// Reloads user, plugin, and (optionally) repo hooks on the active session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reloads user, plugin, and (optionally) repo hooks on the active session. *Experimental.*
     ///
     /// Wire method `sessions.reloadPluginHooks`.
     #[doc(alias = "sessions.reloadPluginHooks")]
@@ -380,9 +324,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsReloadPluginHooksResult> {
         self.0.call("sessions.reloadPluginHooks", params)
     }
-    /// Flushes a session's pending events to disk.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Flushes a session's pending events to disk. *Experimental.*
     ///
     /// Wire method `sessions.save`.
     #[doc(alias = "sessions.save")]
@@ -390,9 +332,7 @@ impl<'a> Sessions<'a> {
     pub fn save(self, params: &SessionsSaveRequest) -> Call<SessionsSaveResult> {
         self.0.call("sessions.save", params)
     }
-    /// Replaces the manager-wide additional plugins registered with the session manager.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Replaces the manager-wide additional plugins registered with the session manager. *Experimental.*
     ///
     /// Wire method `sessions.setAdditionalPlugins`.
     #[doc(alias = "sessions.setAdditionalPlugins")]
@@ -403,9 +343,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<SessionsSetAdditionalPluginsResult> {
         self.0.call("sessions.setAdditionalPlugins", params)
     }
-    /// Patches the steering state of the active remote-control singleton. When remote control is off, this is a no-op and the off status is returned. Today only `enabled: true` is actionable on the underlying exporter; passing `false` is reserved for future use.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Patches the steering state of the active remote-control singleton. When remote control is off, this is a no-op and the off status is returned. Today only `enabled: true` is actionable on the underlying exporter; passing `false` is reserved for future use. *Experimental.*
     ///
     /// Wire method `sessions.setRemoteControlSteering`.
     #[doc(alias = "sessions.setRemoteControlSteering")]
@@ -416,9 +354,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<RemoteControlStatusResult> {
         self.0.call("sessions.setRemoteControlSteering", params)
     }
-    /// Attaches the runtime-managed remote-control singleton to a session, awaiting initial setup. If remote control is already attached to a different session, the singleton is transferred (preserving the underlying Mission Control connection). Returns the final status.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Attaches the runtime-managed remote-control singleton to a session, awaiting initial setup. If remote control is already attached to a different session, the singleton is transferred (preserving the underlying Mission Control connection). Returns the final status. *Experimental.*
     ///
     /// Wire method `sessions.startRemoteControl`.
     #[doc(alias = "sessions.startRemoteControl")]
@@ -429,9 +365,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<RemoteControlStatusResult> {
         self.0.call("sessions.startRemoteControl", params)
     }
-    /// Stops the remote-control singleton. When `expectedSessionId` is provided and does not match the singleton's current `attachedSessionId`, the stop is rejected with `stopped: false` and the current status is returned unchanged (unless `force` is set, in which case the singleton is unconditionally torn down).
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Stops the remote-control singleton. When `expectedSessionId` is provided and does not match the singleton's current `attachedSessionId`, the stop is rejected with `stopped: false` and the current status is returned unchanged (unless `force` is set, in which case the singleton is unconditionally torn down). *Experimental.*
     ///
     /// Wire method `sessions.stopRemoteControl`.
     #[doc(alias = "sessions.stopRemoteControl")]
@@ -442,9 +376,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<RemoteControlStopResult> {
         self.0.call("sessions.stopRemoteControl", params)
     }
-    /// Atomically rebinds the remote-control singleton to a different session, preserving the underlying Mission Control connection. When `expectedFromSessionId` is provided and does not match the singleton's current `attachedSessionId`, the transfer is rejected with `transferred: false` and the current status is returned unchanged.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Atomically rebinds the remote-control singleton to a different session, preserving the underlying Mission Control connection. When `expectedFromSessionId` is provided and does not match the singleton's current `attachedSessionId`, the transfer is rejected with `transferred: false` and the current status is returned unchanged. *Experimental.*
     ///
     /// Wire method `sessions.transferRemoteControl`.
     #[doc(alias = "sessions.transferRemoteControl")]
@@ -455,9 +387,7 @@ impl<'a> Sessions<'a> {
     ) -> Call<RemoteControlTransferResult> {
         self.0.call("sessions.transferRemoteControl", params)
     }
-    /// Merges fields into a session's workspace record on disk, creating the record when it is absent. The counterpart to `sessions.loadWorkspace`, for the same before-the-session-exists case. It preserves stored workspace-schema fields the request does not supply, does not preserve stored keys outside the workspace schema, and never replaces a stored `fork_count`.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Merges fields into a session's workspace record on disk, creating the record when it is absent. The counterpart to `sessions.loadWorkspace`, for the same before-the-session-exists case. It preserves stored workspace-schema fields the request does not supply, does not preserve stored keys outside the workspace schema, and never replaces a stored `fork_count`. *Internal.*
     ///
     /// Wire method `sessions.updateWorkspaceFields`.
     #[doc(alias = "sessions.updateWorkspaceFields")]

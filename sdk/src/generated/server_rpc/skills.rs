@@ -28,9 +28,7 @@ impl<'a> Skills<'a> {
     pub fn installations(self) -> SkillsInstallations<'a> {
         SkillsInstallations(self.0)
     }
-    /// Consumes one verified Skill installation plan, requests explicit human consent through installations.confirm on the original connection, then revalidates and installs the Skill disabled.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Consumes one verified Skill installation plan, requests explicit human consent through installations.confirm on the original connection, then revalidates and installs the Skill disabled. *Experimental.*
     ///
     /// Wire method `skills.applyInstall`.
     ///
@@ -43,9 +41,7 @@ impl<'a> Skills<'a> {
     ) -> Call<SkillInstallationResult> {
         self.0.call("skills.applyInstall", params).timeout(None)
     }
-    /// Consumes an owned Skill removal plan, requests explicit human consent through installations.confirm, refuses drift, and removes the exact owned files through quarantine.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Consumes an owned Skill removal plan, requests explicit human consent through installations.confirm, refuses drift, and removes the exact owned files through quarantine. *Experimental.*
     ///
     /// Wire method `skills.applyUninstall`.
     ///
@@ -58,9 +54,7 @@ impl<'a> Skills<'a> {
     ) -> Call<SkillInstallationResult> {
         self.0.call("skills.applyUninstall", params).timeout(None)
     }
-    /// Discovers skills across global and project sources.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Discovers skills across global and project sources. *Experimental.*
     ///
     /// Wire method `skills.discover`.
     #[doc(alias = "skills.discover")]
@@ -68,9 +62,7 @@ impl<'a> Skills<'a> {
     pub fn discover(self, params: &SkillsDiscoverRequest) -> Call<ServerSkillList> {
         self.0.call("skills.discover", params)
     }
-    /// Returns the canonical directories where a client may create skills that the runtime will recognize, including ones that do not exist yet. Project directories become active once created.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the canonical directories where a client may create skills that the runtime will recognize, including ones that do not exist yet. Project directories become active once created. *Experimental.*
     ///
     /// Wire method `skills.getDiscoveryPaths`.
     #[doc(alias = "skills.getDiscoveryPaths")]
@@ -81,9 +73,7 @@ impl<'a> Skills<'a> {
     ) -> Call<SkillDiscoveryPathList> {
         self.0.call("skills.getDiscoveryPaths", params)
     }
-    /// Plans installation of a verified Agent Finder Skill candidate without writing files. The returned review is safe to present to a user and installing always leaves the Skill disabled until separately enabled.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Plans installation of a verified Agent Finder Skill candidate without writing files. The returned review is safe to present to a user and installing always leaves the Skill disabled until separately enabled. *Experimental.*
     ///
     /// Wire method `skills.planInstall`.
     #[doc(alias = "skills.planInstall")]
@@ -94,9 +84,7 @@ impl<'a> Skills<'a> {
     ) -> Call<SkillInstallationManagementResult> {
         self.0.call("skills.planInstall", params)
     }
-    /// Prepares a read-only removal plan for an owned verified Agent Finder Skill installation. Uninstall planning is never gated by the Skill-install feature flag.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Prepares a read-only removal plan for an owned verified Agent Finder Skill installation. Uninstall planning is never gated by the Skill-install feature flag. *Experimental.*
     ///
     /// Wire method `skills.planUninstall`.
     #[doc(alias = "skills.planUninstall")]
@@ -114,9 +102,7 @@ impl<'a> Skills<'a> {
 pub struct SkillsConfig<'a>(pub(crate) &'a Caller);
 
 impl<'a> SkillsConfig<'a> {
-    /// Replaces the global list of disabled skills.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Replaces the global list of disabled skills. *Experimental.*
     ///
     /// Wire method `skills.config.setDisabledSkills`.
     #[doc(alias = "skills.config.setDisabledSkills")]
@@ -127,9 +113,7 @@ impl<'a> SkillsConfig<'a> {
     ) -> Call<()> {
         self.0.call("skills.config.setDisabledSkills", params)
     }
-    /// Atomically adds or removes one skill from the disabled list.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Atomically adds or removes one skill from the disabled list. *Experimental.*
     ///
     /// Wire method `skills.config.setSkillDisabled`.
     #[doc(alias = "skills.config.setSkillDisabled")]
@@ -147,9 +131,7 @@ impl<'a> SkillsConfig<'a> {
 pub struct SkillsInstallations<'a>(pub(crate) &'a Caller);
 
 impl<'a> SkillsInstallations<'a> {
-    /// Requests cancellation of a known Skill installation operation before commit. Already-started durable work requires recovery instead of silent replay.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Requests cancellation of a known Skill installation operation before commit. Already-started durable work requires recovery instead of silent replay. *Experimental.*
     ///
     /// Wire method `skills.installations.cancel`.
     #[doc(alias = "skills.installations.cancel")]
@@ -160,9 +142,7 @@ impl<'a> SkillsInstallations<'a> {
     ) -> Call<SkillInstallationManagementResult> {
         self.0.call("skills.installations.cancel", params)
     }
-    /// Lists owned verified Agent Finder Skill installations for the selected existing session. Listing is never gated by the Skill-install feature flag.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists owned verified Agent Finder Skill installations for the selected existing session. Listing is never gated by the Skill-install feature flag. *Experimental.*
     ///
     /// Wire method `skills.installations.list`.
     #[doc(alias = "skills.installations.list")]
@@ -173,9 +153,7 @@ impl<'a> SkillsInstallations<'a> {
     ) -> Call<SkillInstallationManagementResult> {
         self.0.call("skills.installations.list", params)
     }
-    /// Reconciles interrupted owned Skill installation work for the selected existing session, then inspects owned inventory. Recovery is never gated by the Skill-install feature flag.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reconciles interrupted owned Skill installation work for the selected existing session, then inspects owned inventory. Recovery is never gated by the Skill-install feature flag. *Experimental.*
     ///
     /// Wire method `skills.installations.recover`.
     #[doc(alias = "skills.installations.recover")]
@@ -186,9 +164,7 @@ impl<'a> SkillsInstallations<'a> {
     ) -> Call<SkillInstallationManagementResult> {
         self.0.call("skills.installations.recover", params)
     }
-    /// Atomically persists enablement for one owned Agent Finder Skill and reconciles the selected bound session. Enablement is installation-scoped by receipt identity and is never gated by the Skill-install feature flag.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Atomically persists enablement for one owned Agent Finder Skill and reconciles the selected bound session. Enablement is installation-scoped by receipt identity and is never gated by the Skill-install feature flag. *Experimental.*
     ///
     /// Wire method `skills.installations.setEnabled`.
     #[doc(alias = "skills.installations.setEnabled")]
@@ -199,9 +175,7 @@ impl<'a> SkillsInstallations<'a> {
     ) -> Call<SkillInstallationManagementResult> {
         self.0.call("skills.installations.setEnabled", params)
     }
-    /// Inspects a known Skill installation operation on its original runtime connection. Status is never gated by the Skill-install feature flag.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Inspects a known Skill installation operation on its original runtime connection. Status is never gated by the Skill-install feature flag. *Experimental.*
     ///
     /// Wire method `skills.installations.status`.
     #[doc(alias = "skills.installations.status")]

@@ -10,9 +10,7 @@ use crate::types::StatusGetResult;
 pub struct Status<'a>(pub(crate) &'a Caller);
 
 impl<'a> Status<'a> {
-    /// Returns the version of the CLI and of the protocol.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the version of the CLI and of the protocol. *Experimental.*
     ///
     /// Wire method `status.get`.
     #[doc(alias = "status.get")]

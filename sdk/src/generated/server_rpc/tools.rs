@@ -10,9 +10,7 @@ use crate::types::{ToolList, ToolsListRequest};
 pub struct Tools<'a>(pub(crate) &'a Caller);
 
 impl<'a> Tools<'a> {
-    /// Lists built-in tools available for a model.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists built-in tools available for a model. *Experimental.*
     ///
     /// Wire method `tools.list`.
     #[doc(alias = "tools.list")]

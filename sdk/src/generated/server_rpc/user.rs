@@ -43,9 +43,7 @@ impl<'a> User<'a> {
 pub struct UserSettings<'a>(pub(crate) &'a Caller);
 
 impl<'a> UserSettings<'a> {
-    /// Validates one top-level setting subtree and writes just that key to settings.json as a single step. Doing both here closes the race a caller cannot close itself: between a separate preflight read and the write, the file may change. Rewriting only the touched key keeps legacy siblings out of settings.json. Answers a status rather than failing, so a validation problem and a write problem stay distinguishable.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Validates one top-level setting subtree and writes just that key to settings.json as a single step. Doing both here closes the race a caller cannot close itself: between a separate preflight read and the write, the file may change. Rewriting only the touched key keeps legacy siblings out of settings.json. Answers a status rather than failing, so a validation problem and a write problem stay distinguishable. *Internal.*
     ///
     /// Wire method `user.settings.applyTopKey`.
     #[doc(alias = "user.settings.applyTopKey")]
@@ -56,9 +54,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsApplyTopKeyResult> {
         self.0.call("user.settings.applyTopKey", params)
     }
-    /// Resolves the effective runtime settings for a host that is about to start a session, layering the given overrides over the settings documents, the environment and the platform defaults. A host cannot assemble this itself: the precedence between a user document, a repository document, the managed layers and the environment is the runtime's own rule, and a host that re-implements it drifts from the server it is configuring. The working directory, environment and platform are taken as arguments rather than read from the server process, so a host resolving settings for a directory other than its own gets that directory's answer. Nothing is written; this only computes.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Resolves the effective runtime settings for a host that is about to start a session, layering the given overrides over the settings documents, the environment and the platform defaults. A host cannot assemble this itself: the precedence between a user document, a repository document, the managed layers and the environment is the runtime's own rule, and a host that re-implements it drifts from the server it is configuring. The working directory, environment and platform are taken as arguments rather than read from the server process, so a host resolving settings for a directory other than its own gets that directory's answer. Nothing is written; this only computes. *Internal.*
     ///
     /// Wire method `user.settings.buildRuntime`.
     #[doc(alias = "user.settings.buildRuntime")]
@@ -69,9 +65,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<std::collections::BTreeMap<String, serde_json::Value>> {
         self.0.call("user.settings.buildRuntime", params)
     }
-    /// Diagnoses a set of already-loaded settings layers, reporting each key that will not take effect and why. Settings load tolerantly so that one bad key does not stop a session from starting; this method surfaces what was dropped so a caller can report it instead of silently ignoring the user's intent. Takes the layers as given rather than reading them, so a caller can diagnose exactly the content it is showing, including unsaved edits. Never echoes a setting's value, because a value may be a token or another secret. Marked internal because it exists to carry a CLI call site off the native addon, not to serve a consumer-facing need; it becomes public once an SDK consumer needs to inspect settings health itself.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Diagnoses a set of already-loaded settings layers, reporting each key that will not take effect and why. Settings load tolerantly so that one bad key does not stop a session from starting; this method surfaces what was dropped so a caller can report it instead of silently ignoring the user's intent. Takes the layers as given rather than reading them, so a caller can diagnose exactly the content it is showing, including unsaved edits. Never echoes a setting's value, because a value may be a token or another secret. Marked internal because it exists to carry a CLI call site off the native addon, not to serve a consumer-facing need; it becomes public once an SDK consumer needs to inspect settings health itself. *Internal.*
     ///
     /// Wire method `user.settings.diagnoseProblems`.
     #[doc(alias = "user.settings.diagnoseProblems")]
@@ -82,9 +76,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsProblemsResult> {
         self.0.call("user.settings.diagnoseProblems", params)
     }
-    /// Atomically edits one canonical user setting inside its settings-file lock. Reads, canonicalizes touched aliases, applies the edit, validates the resulting top-level setting and writes before releasing the lock. An explicit autoUpdatesChannel set completes the staff migration in the same transaction. Only a malformed existing file returns `invalid`; refused keys, invalid values and I/O errors reject the call.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Atomically edits one canonical user setting inside its settings-file lock. Reads, canonicalizes touched aliases, applies the edit, validates the resulting top-level setting and writes before releasing the lock. An explicit autoUpdatesChannel set completes the staff migration in the same transaction. Only a malformed existing file returns `invalid`; refused keys, invalid values and I/O errors reject the call. *Internal.*
     ///
     /// Wire method `user.settings.edit`.
     #[doc(alias = "user.settings.edit")]
@@ -92,9 +84,7 @@ impl<'a> UserSettings<'a> {
     pub fn edit(self, params: &UserSettingsEditRequest) -> Call<SettingsEditResult> {
         self.0.call("user.settings.edit", params)
     }
-    /// Lists every known user setting from settings.json, each with its effective value, its default, and whether it is at the default — so settings the user has never set still appear with their default value. Does not include repository- or enterprise-managed overrides that the runtime layers on top at session time.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists every known user setting from settings.json, each with its effective value, its default, and whether it is at the default — so settings the user has never set still appear with their default value. Does not include repository- or enterprise-managed overrides that the runtime layers on top at session time. *Experimental.*
     ///
     /// Wire method `user.settings.get`.
     #[doc(alias = "user.settings.get")]
@@ -102,9 +92,7 @@ impl<'a> UserSettings<'a> {
     pub fn get(self) -> Call<UserSettingsGetResult> {
         self.0.call("user.settings.get", &())
     }
-    /// Reports the on-disk path of the settings document `user.settings.load` and `user.settings.set` read and write. Resolved the same way those methods resolve it, so a host that shows or opens the settings file names the file the runtime actually uses, including the extensionless legacy `settings` file when that is what is present.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reports the on-disk path of the settings document `user.settings.load` and `user.settings.set` read and write. Resolved the same way those methods resolve it, so a host that shows or opens the settings file names the file the runtime actually uses, including the extensionless legacy `settings` file when that is what is present. *Internal.*
     ///
     /// Wire method `user.settings.getPath`.
     #[doc(alias = "user.settings.getPath")]
@@ -112,9 +100,7 @@ impl<'a> UserSettings<'a> {
     pub fn get_path(self) -> Call<UserSettingsPathResult> {
         self.0.call("user.settings.getPath", &())
     }
-    /// Resolves the on-disk locations of the settings files this runtime reads, so a consumer can show or open them. The user path is the same file `user.settings.get`, `user.settings.load`, and `user.settings.set` operate on. Supply `repoRoot` to also resolve that repository's checked-in and local settings paths. A path is reported whether or not the file exists.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Resolves the on-disk locations of the settings files this runtime reads, so a consumer can show or open them. The user path is the same file `user.settings.get`, `user.settings.load`, and `user.settings.set` operate on. Supply `repoRoot` to also resolve that repository's checked-in and local settings paths. A path is reported whether or not the file exists. *Internal.*
     ///
     /// Wire method `user.settings.getPaths`.
     #[doc(alias = "user.settings.getPaths")]
@@ -125,9 +111,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsGetPathsResult> {
         self.0.call("user.settings.getPaths", params)
     }
-    /// Reports the top-level keys in the user settings document that the runtime does not recognize, phrased for display to the user. This is a separate question from the warning `user.settings.loadWithWarning` returns: that one describes parts of the document the loader had to ignore to load the rest, whereas an unknown key parses cleanly and is simply not a setting, so a host that surfaces only the load warning silently accepts a misspelled key that will never take effect. Nothing is reported when the document is absent, unreadable, or failed to load, because an unknown-key list derived from a document the runtime could not read would be misleading rather than helpful. Inspection never modifies the document.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reports the top-level keys in the user settings document that the runtime does not recognize, phrased for display to the user. This is a separate question from the warning `user.settings.loadWithWarning` returns: that one describes parts of the document the loader had to ignore to load the rest, whereas an unknown key parses cleanly and is simply not a setting, so a host that surfaces only the load warning silently accepts a misspelled key that will never take effect. Nothing is reported when the document is absent, unreadable, or failed to load, because an unknown-key list derived from a document the runtime could not read would be misleading rather than helpful. Inspection never modifies the document. *Internal.*
     ///
     /// Wire method `user.settings.getUnknownKeysWarning`.
     #[doc(alias = "user.settings.getUnknownKeysWarning")]
@@ -138,9 +122,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsUnknownKeysWarningResult> {
         self.0.call("user.settings.getUnknownKeysWarning", params)
     }
-    /// Lists the top-level user-setting keys by who is allowed to govern them: `repo` keys a repository may override through `.github/copilot/settings.json`, `claudeRepo` keys a repository may override through a Claude-compatible config, and `managed` keys an enterprise policy may fix. The lists are static for a given runtime build and fail closed: a key absent from a list cannot be governed that way.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Lists the top-level user-setting keys by who is allowed to govern them: `repo` keys a repository may override through `.github/copilot/settings.json`, `claudeRepo` keys a repository may override through a Claude-compatible config, and `managed` keys an enterprise policy may fix. The lists are static for a given runtime build and fail closed: a key absent from a list cannot be governed that way. *Internal.*
     ///
     /// Wire method `user.settings.listGovernanceKeys`.
     #[doc(alias = "user.settings.listGovernanceKeys")]
@@ -148,9 +130,7 @@ impl<'a> UserSettings<'a> {
     pub fn list_governance_keys(self) -> Call<UserSettingsGovernanceKeysResult> {
         self.0.call("user.settings.listGovernanceKeys", &())
     }
-    /// Reads a repository's settings and merges them over a supplied user layer in one step, returning the settings a consumer should act on inside that repository. Use this rather than reading the two layers separately: the merge is per setting and collection-aware, so a repository adds to the collections it is allowed to influence without replacing the user's own entries, and a whole-document overlay would get that wrong. Any diagnostic raised while reading the repository layer is returned rather than printed, so the consumer decides how to surface it; the settings that did load are merged regardless.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reads a repository's settings and merges them over a supplied user layer in one step, returning the settings a consumer should act on inside that repository. Use this rather than reading the two layers separately: the merge is per setting and collection-aware, so a repository adds to the collections it is allowed to influence without replacing the user's own entries, and a whole-document overlay would get that wrong. Any diagnostic raised while reading the repository layer is returned rather than printed, so the consumer decides how to surface it; the settings that did load are merged regardless. *Internal.*
     ///
     /// Wire method `user.settings.loadAndMergeRepo`.
     #[doc(alias = "user.settings.loadAndMergeRepo")]
@@ -161,9 +141,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsLoadAndMergeRepoResult> {
         self.0.call("user.settings.loadAndMergeRepo", params)
     }
-    /// Reads the user's settings document exactly as `user.settings.load` does, but from a caller-supplied configuration directory instead of the one the server resolved for itself. Use this when a consumer scopes a session to its own Copilot home — the SDK's per-session `configDir` override — so the settings read match the directory that session actually uses. An absent or empty `configDir` resolves the server's own home, making this identical to `user.settings.load`. Hook-validation relaxations are deliberately not caller-supplied: they continue to come from the server's environment, so a consumer cannot widen the host's hook policy through this method.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reads the user's settings document exactly as `user.settings.load` does, but from a caller-supplied configuration directory instead of the one the server resolved for itself. Use this when a consumer scopes a session to its own Copilot home — the SDK's per-session `configDir` override — so the settings read match the directory that session actually uses. An absent or empty `configDir` resolves the server's own home, making this identical to `user.settings.load`. Hook-validation relaxations are deliberately not caller-supplied: they continue to come from the server's environment, so a consumer cannot widen the host's hook policy through this method. *Internal.*
     ///
     /// Wire method `user.settings.loadForConfigDir`.
     #[doc(alias = "user.settings.loadForConfigDir")]
@@ -174,9 +152,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<std::collections::BTreeMap<String, serde_json::Value>> {
         self.0.call("user.settings.loadForConfigDir", params)
     }
-    /// Reads settings.json as stored for a caller that is about to edit it. Unlike `user.settings.get`, this returns file values rather than per-key metadata and defaults. Reports `missing` for an absent file and `invalid` when the existing file will not parse. Retired config.json and extensionless files are not read.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reads settings.json as stored for a caller that is about to edit it. Unlike `user.settings.get`, this returns file values rather than per-key metadata and defaults. Reports `missing` for an absent file and `invalid` when the existing file will not parse. Retired config.json and extensionless files are not read. *Internal.*
     ///
     /// Wire method `user.settings.loadForEdit`.
     #[doc(alias = "user.settings.loadForEdit")]
@@ -184,9 +160,7 @@ impl<'a> UserSettings<'a> {
     pub fn load_for_edit(self) -> Call<UserSettingsLoadForEditResult> {
         self.0.call("user.settings.loadForEdit", &())
     }
-    /// Reads a repository's checked-in settings document as stored, normalized, together with any diagnostic raised while reading it. This is the repository half of the layering `user.settings.get` reports: `user.settings.load` reads the user's own document, and this reads the one a repository checks in to govern the keys `user.settings.governanceKeys` lists as repo-governable. A document that fails to parse, or that sets a key a repository may not govern, is reported through `warning` while the settings that did load are still returned, so a consumer surfaces the diagnostic and continues rather than failing the session. When `repoRoot` is the user's home directory the Claude-compatible configuration is skipped, so a home-directory session does not inherit a personal config as repository policy.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reads a repository's checked-in settings document as stored, normalized, together with any diagnostic raised while reading it. This is the repository half of the layering `user.settings.get` reports: `user.settings.load` reads the user's own document, and this reads the one a repository checks in to govern the keys `user.settings.governanceKeys` lists as repo-governable. A document that fails to parse, or that sets a key a repository may not govern, is reported through `warning` while the settings that did load are still returned, so a consumer surfaces the diagnostic and continues rather than failing the session. When `repoRoot` is the user's home directory the Claude-compatible configuration is skipped, so a home-directory session does not inherit a personal config as repository policy. *Internal.*
     ///
     /// Wire method `user.settings.loadRepo`.
     #[doc(alias = "user.settings.loadRepo")]
@@ -197,9 +171,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsLoadRepoResult> {
         self.0.call("user.settings.loadRepo", params)
     }
-    /// Reads the user's stored settings together with the diagnostic raised while reading them. This is `user.settings.load` plus the reason part of the document was ignored: that one answers the document alone, so a caller cannot tell a clean read from a salvaged one. Read this when the caller is about to write the file back, where accepting a partial parse would discard every value the loader could not read. The settings that did load are still reported alongside the warning, so a consumer may surface it and continue instead of failing.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reads the user's stored settings together with the diagnostic raised while reading them. This is `user.settings.load` plus the reason part of the document was ignored: that one answers the document alone, so a caller cannot tell a clean read from a salvaged one. Read this when the caller is about to write the file back, where accepting a partial parse would discard every value the loader could not read. The settings that did load are still reported alongside the warning, so a consumer may surface it and continue instead of failing. *Internal.*
     ///
     /// Wire method `user.settings.loadWithWarning`.
     #[doc(alias = "user.settings.loadWithWarning")]
@@ -207,9 +179,7 @@ impl<'a> UserSettings<'a> {
     pub fn load_with_warning(self) -> Call<UserSettingsLoadWithWarningResult> {
         self.0.call("user.settings.loadWithWarning", &())
     }
-    /// Folds a user settings layer over a managed (enterprise policy) layer and returns the merged settings. The managed layer's governance keys win, `autoTier` resolves through its overridable form, and the two per-entry control maps (`enabledPlugins`, `extraKnownMarketplaces`) union across the layers and are then stamped back from the managed layer, so each entry an administrator declares wins while the user keeps control of the rest. The parameters are named for their layers rather than being a generic base/override pair: nothing about a settings object identifies which layer produced it, so the runtime cannot detect a transposed call, and transposing one resolves the governance keys in the user's favour instead of the administrator's. Supplying only one layer returns it unchanged, and supplying neither returns an empty object. Rejects a managed `autoTier` that is neither a user-configurable tier nor a single-key overridable form, rather than silently dropping it.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Folds a user settings layer over a managed (enterprise policy) layer and returns the merged settings. The managed layer's governance keys win, `autoTier` resolves through its overridable form, and the two per-entry control maps (`enabledPlugins`, `extraKnownMarketplaces`) union across the layers and are then stamped back from the managed layer, so each entry an administrator declares wins while the user keeps control of the rest. The parameters are named for their layers rather than being a generic base/override pair: nothing about a settings object identifies which layer produced it, so the runtime cannot detect a transposed call, and transposing one resolves the governance keys in the user's favour instead of the administrator's. Supplying only one layer returns it unchanged, and supplying neither returns an empty object. Rejects a managed `autoTier` that is neither a user-configurable tier nor a single-key overridable form, rather than silently dropping it. *Internal.*
     ///
     /// Wire method `user.settings.mergeManagedAndUser`.
     #[doc(alias = "user.settings.mergeManagedAndUser")]
@@ -220,9 +190,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsMergeManagedAndUserResult> {
         self.0.call("user.settings.mergeManagedAndUser", params)
     }
-    /// Folds a repository's settings layer into the user layer. Each repo-overridable key carries a directional policy chosen so a repository can only add restrictions and never relax the user's own. The two per-entry managed control maps are the exception those directional rules cannot express — a repository may legitimately enable plugins and declare marketplaces — so they are re-stamped afterwards from the runtime's ambient managed policy. That makes the result depend on the runtime process's managed state and not on the arguments alone: a host must call this rather than reimplement the fold, or a repository could relax a restriction the administrator imposed. Rejects when either layer is not a JSON object.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Folds a repository's settings layer into the user layer. Each repo-overridable key carries a directional policy chosen so a repository can only add restrictions and never relax the user's own. The two per-entry managed control maps are the exception those directional rules cannot express — a repository may legitimately enable plugins and declare marketplaces — so they are re-stamped afterwards from the runtime's ambient managed policy. That makes the result depend on the runtime process's managed state and not on the arguments alone: a host must call this rather than reimplement the fold, or a repository could relax a restriction the administrator imposed. Rejects when either layer is not a JSON object. *Internal.*
     ///
     /// Wire method `user.settings.mergeRepoValue`.
     #[doc(alias = "user.settings.mergeRepoValue")]
@@ -233,9 +201,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsMergeRepoValueResult> {
         self.0.call("user.settings.mergeRepoValue", params)
     }
-    /// Runs the one-time cleanup that removes obsolete CLI-owned settings and legacy rubber-duck keys from the user's settings document, and reports what it did. Idempotent and safe to call on every startup: with nothing obsolete left it reports `unchanged` and writes nothing. The cleanup preserves every key it does not recognize, so a setting written by a newer host is never dropped by an older one, and a document that fails to parse is reported `invalid` and left untouched rather than rewritten from a partial read. The cleaned document is not returned: it is written before this replies, so `user.settings.load` reads it authoritatively. A host that surfaces unrecognized keys through `user.settings.unknownKeys` wants this first, because the keys this retires would otherwise be shown to the user as if they were misspelled settings.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Runs the one-time cleanup that removes obsolete CLI-owned settings and legacy rubber-duck keys from the user's settings document, and reports what it did. Idempotent and safe to call on every startup: with nothing obsolete left it reports `unchanged` and writes nothing. The cleanup preserves every key it does not recognize, so a setting written by a newer host is never dropped by an older one, and a document that fails to parse is reported `invalid` and left untouched rather than rewritten from a partial read. The cleaned document is not returned: it is written before this replies, so `user.settings.load` reads it authoritatively. A host that surfaces unrecognized keys through `user.settings.unknownKeys` wants this first, because the keys this retires would otherwise be shown to the user as if they were misspelled settings. *Internal.*
     ///
     /// Wire method `user.settings.migrateObsoleteOnDisk`.
     #[doc(alias = "user.settings.migrateObsoleteOnDisk")]
@@ -246,9 +212,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsMigrateObsoleteOnDiskResult> {
         self.0.call("user.settings.migrateObsoleteOnDisk", params)
     }
-    /// Runs the one-time migration that moves a staff account's log level to the current default, and records that it ran. Idempotent and self-gating: it takes a lock over the global-state file and re-reads the completion stamp inside it, so two hosts racing at startup cannot both migrate. Only `refreshed` can have changed the persisted settings, and the settings it returns are the document re-read after the write, so a host should adopt them rather than reloading separately and racing the next writer.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Runs the one-time migration that moves a staff account's log level to the current default, and records that it ran. Idempotent and self-gating: it takes a lock over the global-state file and re-reads the completion stamp inside it, so two hosts racing at startup cannot both migrate. Only `refreshed` can have changed the persisted settings, and the settings it returns are the document re-read after the write, so a host should adopt them rather than reloading separately and racing the next writer. *Internal.*
     ///
     /// Wire method `user.settings.migrateStaffLogLevelOnce`.
     #[doc(alias = "user.settings.migrateStaffLogLevelOnce")]
@@ -259,9 +223,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsMigrateStaffLogLevelOnceResult> {
         self.0.call("user.settings.migrateStaffLogLevelOnce", params)
     }
-    /// Runs the one-time migration that moves a staff account's update channel to stable, and records that it ran. Idempotent and self-gating: it takes a lock over the global-state file, re-reads the completion stamp inside it, and returns `current` rather than migrating twice, so two hosts racing at startup cannot both migrate. Only a `migrated` status means the persisted settings changed and the caller should reload them. An account on the experimental channel is deliberately left alone and reported as `excluded-experimental`.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Runs the one-time migration that moves a staff account's update channel to stable, and records that it ran. Idempotent and self-gating: it takes a lock over the global-state file, re-reads the completion stamp inside it, and returns `current` rather than migrating twice, so two hosts racing at startup cannot both migrate. Only a `migrated` status means the persisted settings changed and the caller should reload them. An account on the experimental channel is deliberately left alone and reported as `excluded-experimental`. *Internal.*
     ///
     /// Wire method `user.settings.migrateStaffUpdateChannelOnce`.
     #[doc(alias = "user.settings.migrateStaffUpdateChannelOnce")]
@@ -272,9 +234,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsMigrateStaffUpdateChannelOnceResult> {
         self.0.call("user.settings.migrateStaffUpdateChannelOnce", params)
     }
-    /// Rewrites legacy and snake_case setting names in a settings object to their canonical spelling. A caller editing settings.json must normalize before writing: a legacy key left in place survives the write, is re-normalized on the next load, and silently shadows the canonical value the write just stored.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Rewrites legacy and snake_case setting names in a settings object to their canonical spelling. A caller editing settings.json must normalize before writing: a legacy key left in place survives the write, is re-normalized on the next load, and silently shadows the canonical value the write just stored. *Internal.*
     ///
     /// Wire method `user.settings.normalize`.
     #[doc(alias = "user.settings.normalize")]
@@ -285,9 +245,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsNormalizeResult> {
         self.0.call("user.settings.normalize", params)
     }
-    /// Runs the one-time reset that clears a staff account's pinned model selection, and reports the timestamp the host should record. Idempotent and self-gating: the reset is gated on a fixed cutoff, so a caller that passes back the timestamp it recorded gets `didReset: false` rather than a second reset. It applies to staff accounts only; any other account is reported as not reset without the settings document being opened. Only `didReset: true` means the persisted settings changed, and only then are the updated settings returned for the host to adopt.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Runs the one-time reset that clears a staff account's pinned model selection, and reports the timestamp the host should record. Idempotent and self-gating: the reset is gated on a fixed cutoff, so a caller that passes back the timestamp it recorded gets `didReset: false` rather than a second reset. It applies to staff accounts only; any other account is reported as not reset without the settings document being opened. Only `didReset: true` means the persisted settings changed, and only then are the updated settings returned for the host to adopt. *Internal.*
     ///
     /// Wire method `user.settings.resetStaffModelSelectionOnce`.
     #[doc(alias = "user.settings.resetStaffModelSelectionOnce")]
@@ -298,9 +256,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsResetStaffModelSelectionOnceResult> {
         self.0.call("user.settings.resetStaffModelSelectionOnce", params)
     }
-    /// Writes one or more user settings to settings.json, replacing each provided top-level key. A key whose value is null is removed.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Writes one or more user settings to settings.json, replacing each provided top-level key. A key whose value is null is removed. *Experimental.*
     ///
     /// Wire method `user.settings.set`.
     #[doc(alias = "user.settings.set")]
@@ -308,9 +264,7 @@ impl<'a> UserSettings<'a> {
     pub fn set(self, params: &UserSettingsSetRequest) -> Call<()> {
         self.0.call("user.settings.set", params)
     }
-    /// Adds or removes one hook key in the user `disabledHooks` setting, rewriting settings.json in place and leaving every other setting untouched. Reports a typed outcome rather than failing the call, so a host can tell an unparseable settings file apart from a write that could not complete.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Adds or removes one hook key in the user `disabledHooks` setting, rewriting settings.json in place and leaving every other setting untouched. Reports a typed outcome rather than failing the call, so a host can tell an unparseable settings file apart from a write that could not complete. *Internal.*
     ///
     /// Wire method `user.settings.setHookDisabled`.
     #[doc(alias = "user.settings.setHookDisabled")]
@@ -321,9 +275,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsSetHookDisabledResult> {
         self.0.call("user.settings.setHookDisabled", params)
     }
-    /// Merges a partial object into one top-level user setting, re-reading the stored value inside this runtime process's settings.json write lock so that concurrent writers in this process to different sub-fields of the same key do not clobber each other. Unlike `user.settings.set`, which replaces a key's whole value with what the caller last read, this keeps sub-fields the caller did not name when both the stored value and supplied value are objects; otherwise the supplied value replaces the stored value. Use it whenever two independent surfaces own different sub-fields of one setting. Returns the key's stored value after the write, in `value`.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Merges a partial object into one top-level user setting, re-reading the stored value inside this runtime process's settings.json write lock so that concurrent writers in this process to different sub-fields of the same key do not clobber each other. Unlike `user.settings.set`, which replaces a key's whole value with what the caller last read, this keeps sub-fields the caller did not name when both the stored value and supplied value are objects; otherwise the supplied value replaces the stored value. Use it whenever two independent surfaces own different sub-fields of one setting. Returns the key's stored value after the write, in `value`. *Internal.*
     ///
     /// Wire method `user.settings.update`.
     #[doc(alias = "user.settings.update")]
@@ -334,9 +286,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsUpdateResult> {
         self.0.call("user.settings.update", params)
     }
-    /// Validates one top-level setting subtree without writing it, reporting each problem with the path it applies to. Scoped to a single top-level key on purpose: validating the whole file would reject an edit whenever an unrelated pre-existing field is malformed, locking the user out of the very tool that could fix it.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Validates one top-level setting subtree without writing it, reporting each problem with the path it applies to. Scoped to a single top-level key on purpose: validating the whole file would reject an edit whenever an unrelated pre-existing field is malformed, locking the user out of the very tool that could fix it. *Internal.*
     ///
     /// Wire method `user.settings.validate`.
     #[doc(alias = "user.settings.validate")]
@@ -347,9 +297,7 @@ impl<'a> UserSettings<'a> {
     ) -> Call<UserSettingsValidateResult> {
         self.0.call("user.settings.validate", params)
     }
-    /// Replaces the user settings file's entire content in one write. A key absent from `settings` is removed, which is what distinguishes this from `user.settings.set`: that one merges, so it can never clear a key the caller has dropped. For a caller saving the result of a raw edit, a merge would silently resurrect every key the user deleted. Records the same one-time mutation marks a per-key write records, so a setting the user has now chosen explicitly stops being migrated for them.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Replaces the user settings file's entire content in one write. A key absent from `settings` is removed, which is what distinguishes this from `user.settings.set`: that one merges, so it can never clear a key the caller has dropped. For a caller saving the result of a raw edit, a merge would silently resurrect every key the user deleted. Records the same one-time mutation marks a per-key write records, so a setting the user has now chosen explicitly stops being migrated for them. *Internal.*
     ///
     /// Wire method `user.settings.writeAll`.
     #[doc(alias = "user.settings.writeAll")]

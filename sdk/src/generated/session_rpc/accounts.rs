@@ -19,9 +19,7 @@ impl<'a> Accounts<'a> {
     pub fn login(self) -> AccountsLogin<'a> {
         AccountsLogin(self.0)
     }
-    /// Enumerate a typed accounts collection: the signed-in accounts, or the providers offered for interactive login.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Enumerate a typed accounts collection: the signed-in accounts, or the providers offered for interactive login. *Experimental.*
     ///
     /// Wire method `session.accounts.enumerate`.
     #[doc(alias = "session.accounts.enumerate")]
@@ -32,9 +30,7 @@ impl<'a> Accounts<'a> {
     ) -> Call<AuthEnumerateValue> {
         self.0.call("session.accounts.enumerate", params)
     }
-    /// Read one typed accounts datum: the active account, a neutral status summary, or the last authentication errors.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Read one typed accounts datum: the active account, a neutral status summary, or the last authentication errors. *Experimental.*
     ///
     /// Wire method `session.accounts.get`.
     #[doc(alias = "session.accounts.get")]
@@ -42,9 +38,7 @@ impl<'a> Accounts<'a> {
     pub fn get(self, params: &AccountsGetRequest) -> Call<AuthReadValue> {
         self.0.call("session.accounts.get", params)
     }
-    /// Apply one non-interactive accounts mutation: switch the active account, log an account out, or set credentials from a token.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Apply one non-interactive accounts mutation: switch the active account, log an account out, or set credentials from a token. *Experimental.*
     ///
     /// Wire method `session.accounts.set`.
     #[doc(alias = "session.accounts.set")]
@@ -59,9 +53,7 @@ impl<'a> Accounts<'a> {
 pub struct AccountsLogin<'a>(pub(crate) &'a Caller);
 
 impl<'a> AccountsLogin<'a> {
-    /// Advance an in-flight login flow, optionally fulfilling an input-required step, and return the next step.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Advance an in-flight login flow, optionally fulfilling an input-required step, and return the next step. *Experimental.*
     ///
     /// Wire method `session.accounts.login.advance`.
     ///
@@ -71,9 +63,7 @@ impl<'a> AccountsLogin<'a> {
     pub fn advance(self, params: &AuthLoginAdvanceRequest) -> Call<AuthLoginStep> {
         self.0.call("session.accounts.login.advance", params).timeout(None)
     }
-    /// Begin an interactive login flow for a provider kind (dispatch is kind-only) and return its opaque flow id and first step.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Begin an interactive login flow for a provider kind (dispatch is kind-only) and return its opaque flow id and first step. *Experimental.*
     ///
     /// Wire method `session.accounts.login.begin`.
     #[doc(alias = "session.accounts.login.begin")]
@@ -81,9 +71,7 @@ impl<'a> AccountsLogin<'a> {
     pub fn begin(self, params: &AuthLoginBeginRequest) -> Call<AuthLoginBegun> {
         self.0.call("session.accounts.login.begin", params)
     }
-    /// Cancel an in-flight login flow and release its resources.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Cancel an in-flight login flow and release its resources. *Experimental.*
     ///
     /// Wire method `session.accounts.login.cancel`.
     #[doc(alias = "session.accounts.login.cancel")]

@@ -13,9 +13,7 @@ use crate::types::{
 pub struct Agent<'a>(pub(crate) &'a Caller);
 
 impl<'a> Agent<'a> {
-    /// Clears the selected custom agent and returns the session to the default agent.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Clears the selected custom agent and returns the session to the default agent. *Experimental.*
     ///
     /// Wire method `session.agent.deselect`.
     #[doc(alias = "session.agent.deselect")]
@@ -23,9 +21,7 @@ impl<'a> Agent<'a> {
     pub fn deselect(self) -> Call<()> {
         self.0.call("session.agent.deselect", &())
     }
-    /// Gets the currently selected custom agent for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets the currently selected custom agent for the session. *Experimental.*
     ///
     /// Wire method `session.agent.getCurrent`.
     #[doc(alias = "session.agent.getCurrent")]
@@ -33,9 +29,7 @@ impl<'a> Agent<'a> {
     pub fn get_current(self) -> Call<AgentGetCurrentResult> {
         self.0.call("session.agent.getCurrent", &())
     }
-    /// Lists agents available to the session. Defaults to custom agents only; pass includeBuiltInAgents to include the effective built-in agents.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists agents available to the session. Defaults to custom agents only; pass includeBuiltInAgents to include the effective built-in agents. *Experimental.*
     ///
     /// Wire method `session.agent.list`.
     #[doc(alias = "session.agent.list")]
@@ -43,9 +37,7 @@ impl<'a> Agent<'a> {
     pub fn list(self, params: &AgentListRequest) -> Call<AgentList> {
         self.0.call("session.agent.list", params)
     }
-    /// Reloads custom agent definitions and returns the refreshed list.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reloads custom agent definitions and returns the refreshed list. *Experimental.*
     ///
     /// Wire method `session.agent.reload`.
     #[doc(alias = "session.agent.reload")]
@@ -53,9 +45,7 @@ impl<'a> Agent<'a> {
     pub fn reload(self) -> Call<AgentReloadResult> {
         self.0.call("session.agent.reload", &())
     }
-    /// Selects a custom agent for subsequent turns in the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Selects a custom agent for subsequent turns in the session. *Experimental.*
     ///
     /// Wire method `session.agent.select`.
     #[doc(alias = "session.agent.select")]
@@ -63,9 +53,7 @@ impl<'a> Agent<'a> {
     pub fn select(self, params: &AgentSelectRequest) -> Call<AgentSelectResult> {
         self.0.call("session.agent.select", params)
     }
-    /// Sets an in-memory authored prompt override for an available agent. For built-in agents, this replaces only the static base prompt while preserving runtime-owned dynamic prompt composition and behavior. The special `general-purpose` agent is not overrideable. Overrides are not persisted; resumed and forked sessions start without them, so the host must re-apply them.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sets an in-memory authored prompt override for an available agent. For built-in agents, this replaces only the static base prompt while preserving runtime-owned dynamic prompt composition and behavior. The special `general-purpose` agent is not overrideable. Overrides are not persisted; resumed and forked sessions start without them, so the host must re-apply them. *Experimental.*
     ///
     /// Wire method `session.agent.setPrompt`.
     #[doc(alias = "session.agent.setPrompt")]

@@ -10,9 +10,7 @@ use crate::types::AutopilotObjectiveGetStateResult;
 pub struct AutopilotObjective<'a>(pub(crate) &'a Caller);
 
 impl<'a> AutopilotObjective<'a> {
-    /// Reads the current canonical autopilot objective state for this session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads the current canonical autopilot objective state for this session. *Experimental.*
     ///
     /// Wire method `session.autopilotObjective.getState`.
     #[doc(alias = "session.autopilotObjective.getState")]

@@ -24,9 +24,7 @@ impl<'a> Canvas<'a> {
     pub fn provider(self) -> CanvasProvider<'a> {
         CanvasProvider(self.0)
     }
-    /// Closes an open canvas instance.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Closes an open canvas instance. *Experimental.*
     ///
     /// Wire method `session.canvas.close`.
     #[doc(alias = "session.canvas.close")]
@@ -34,9 +32,7 @@ impl<'a> Canvas<'a> {
     pub fn close(self, params: &CanvasCloseRequest) -> Call<()> {
         self.0.call("session.canvas.close", params)
     }
-    /// Lists canvases declared for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists canvases declared for the session. *Experimental.*
     ///
     /// Wire method `session.canvas.list`.
     #[doc(alias = "session.canvas.list")]
@@ -44,9 +40,7 @@ impl<'a> Canvas<'a> {
     pub fn list(self) -> Call<CanvasList> {
         self.0.call("session.canvas.list", &())
     }
-    /// Lists currently open canvas instances for the live session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists currently open canvas instances for the live session. *Experimental.*
     ///
     /// Wire method `session.canvas.listOpen`.
     #[doc(alias = "session.canvas.listOpen")]
@@ -54,9 +48,7 @@ impl<'a> Canvas<'a> {
     pub fn list_open(self) -> Call<CanvasListOpenResult> {
         self.0.call("session.canvas.listOpen", &())
     }
-    /// Opens or focuses a canvas instance.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Opens or focuses a canvas instance. *Experimental.*
     ///
     /// Wire method `session.canvas.open`.
     #[doc(alias = "session.canvas.open")]
@@ -71,9 +63,7 @@ impl<'a> Canvas<'a> {
 pub struct CanvasAction<'a>(pub(crate) &'a Caller);
 
 impl<'a> CanvasAction<'a> {
-    /// Invokes an action on an open canvas instance.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Invokes an action on an open canvas instance. *Experimental.*
     ///
     /// Wire method `session.canvas.action.invoke`.
     ///
@@ -93,9 +83,7 @@ impl<'a> CanvasAction<'a> {
 pub struct CanvasProvider<'a>(pub(crate) &'a Caller);
 
 impl<'a> CanvasProvider<'a> {
-    /// Registers an internal canvas provider connection and its contributions.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Registers an internal canvas provider connection and its contributions. *Internal.*
     ///
     /// Wire method `session.canvas.provider.register`.
     #[doc(alias = "session.canvas.provider.register")]
@@ -103,9 +91,7 @@ impl<'a> CanvasProvider<'a> {
     pub fn register(self, params: &CanvasProviderRegisterRequest) -> Call<()> {
         self.0.call("session.canvas.provider.register", params)
     }
-    /// Unregisters an internal canvas provider connection.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Unregisters an internal canvas provider connection. *Internal.*
     ///
     /// Wire method `session.canvas.provider.unregister`.
     #[doc(alias = "session.canvas.provider.unregister")]

@@ -17,9 +17,7 @@ use crate::types::{
 pub struct Commands<'a>(pub(crate) &'a Caller);
 
 impl<'a> Commands<'a> {
-    /// Enqueues a slash command for FIFO processing on the local session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Enqueues a slash command for FIFO processing on the local session. *Experimental.*
     ///
     /// Wire method `session.commands.enqueue`.
     #[doc(alias = "session.commands.enqueue")]
@@ -27,9 +25,7 @@ impl<'a> Commands<'a> {
     pub fn enqueue(self, params: &EnqueueCommandParams) -> Call<EnqueueCommandResult> {
         self.0.call("session.commands.enqueue", params)
     }
-    /// Executes a slash command synchronously and returns any error.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Executes a slash command synchronously and returns any error. *Experimental.*
     ///
     /// Wire method `session.commands.execute`.
     ///
@@ -39,9 +35,7 @@ impl<'a> Commands<'a> {
     pub fn execute(self, params: &ExecuteCommandParams) -> Call<ExecuteCommandResult> {
         self.0.call("session.commands.execute", params).timeout(None)
     }
-    /// Finalizes persistence associated with a client-applied slash-command effect.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Finalizes persistence associated with a client-applied slash-command effect. *Internal.*
     ///
     /// Wire method `session.commands.finalizeInvocationEffect`.
     #[doc(alias = "session.commands.finalizeInvocationEffect")]
@@ -52,9 +46,7 @@ impl<'a> Commands<'a> {
     ) -> Call<CommandsFinalizeInvocationEffectResult> {
         self.0.call("session.commands.finalizeInvocationEffect", params)
     }
-    /// Reports completion of a pending client-handled slash command.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reports completion of a pending client-handled slash command. *Experimental.*
     ///
     /// Wire method `session.commands.handlePendingCommand`.
     #[doc(alias = "session.commands.handlePendingCommand")]
@@ -65,9 +57,7 @@ impl<'a> Commands<'a> {
     ) -> Call<CommandsHandlePendingCommandResult> {
         self.0.call("session.commands.handlePendingCommand", params)
     }
-    /// Invokes a slash command in the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Invokes a slash command in the session. *Experimental.*
     ///
     /// Wire method `session.commands.invoke`.
     ///
@@ -80,9 +70,7 @@ impl<'a> Commands<'a> {
     ) -> Call<SlashCommandInvocationResult> {
         self.0.call("session.commands.invoke", params).timeout(None)
     }
-    /// Lists slash commands available in the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists slash commands available in the session. *Experimental.*
     ///
     /// Wire method `session.commands.list`.
     #[doc(alias = "session.commands.list")]
@@ -90,9 +78,7 @@ impl<'a> Commands<'a> {
     pub fn list(self, params: &CommandsListRequest) -> Call<CommandList> {
         self.0.call("session.commands.list", params)
     }
-    /// Reports whether the host actually executed a queued command and whether to continue processing.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reports whether the host actually executed a queued command and whether to continue processing. *Experimental.*
     ///
     /// Wire method `session.commands.respondToQueuedCommand`.
     #[doc(alias = "session.commands.respondToQueuedCommand")]

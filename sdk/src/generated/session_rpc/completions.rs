@@ -13,9 +13,7 @@ use crate::types::{
 pub struct Completions<'a>(pub(crate) &'a Caller);
 
 impl<'a> Completions<'a> {
-    /// Gets the characters that should trigger host-driven completions for the session. Empty disables host-driven completions (e.g. local sessions, or a relay host that does not advertise them).
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets the characters that should trigger host-driven completions for the session. Empty disables host-driven completions (e.g. local sessions, or a relay host that does not advertise them). *Experimental.*
     ///
     /// Wire method `session.completions.getTriggerCharacters`.
     #[doc(alias = "session.completions.getTriggerCharacters")]
@@ -23,9 +21,7 @@ impl<'a> Completions<'a> {
     pub fn get_trigger_characters(self) -> Call<CompletionsGetTriggerCharactersResult> {
         self.0.call("session.completions.getTriggerCharacters", &())
     }
-    /// Requests host-driven completion items for the current composer input. Returns an empty list when the host has no items or does not support completions.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Requests host-driven completion items for the current composer input. Returns an empty list when the host has no items or does not support completions. *Experimental.*
     ///
     /// Wire method `session.completions.request`.
     #[doc(alias = "session.completions.request")]

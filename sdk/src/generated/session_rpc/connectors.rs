@@ -15,9 +15,7 @@ use crate::types::{
 pub struct Connectors<'a>(pub(crate) &'a Caller);
 
 impl<'a> Connectors<'a> {
-    /// Initiates an idempotent Connector connection request without opening a browser. Returns connected when the service is immediately authoritative, consent_required with a validated URL, or pending with an opaque continuation ID.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Initiates an idempotent Connector connection request without opening a browser. Returns connected when the service is immediately authoritative, consent_required with a validated URL, or pending with an opaque continuation ID. *Experimental.*
     ///
     /// Wire method `session.connectors.connect`.
     #[doc(alias = "session.connectors.connect")]
@@ -28,9 +26,7 @@ impl<'a> Connectors<'a> {
     ) -> Call<ConnectorConnectResult> {
         self.0.call("session.connectors.connect", params)
     }
-    /// Continues a pending Connector connection with caller-supplied attempt, interval, and deadline bounds. The runtime never opens the returned consent URL.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Continues a pending Connector connection with caller-supplied attempt, interval, and deadline bounds. The runtime never opens the returned consent URL. *Experimental.*
     ///
     /// Wire method `session.connectors.continueConnection`.
     ///
@@ -43,9 +39,7 @@ impl<'a> Connectors<'a> {
     ) -> Call<ConnectorConnectResult> {
         self.0.call("session.connectors.continueConnection", params).timeout(None)
     }
-    /// Disconnects one Connector for the pinned opaque account selection, refreshes the authoritative catalog, and removes its session-owned MCP projection.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Disconnects one Connector for the pinned opaque account selection, refreshes the authoritative catalog, and removes its session-owned MCP projection. *Experimental.*
     ///
     /// Wire method `session.connectors.disconnect`.
     #[doc(alias = "session.connectors.disconnect")]
@@ -56,9 +50,7 @@ impl<'a> Connectors<'a> {
     ) -> Call<ConnectorDisconnectResult> {
         self.0.call("session.connectors.disconnect", params)
     }
-    /// Returns the session account selection, or null.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the session account selection, or null. *Experimental.*
     ///
     /// Wire method `session.connectors.getAccount`.
     #[doc(alias = "session.connectors.getAccount")]
@@ -66,9 +58,7 @@ impl<'a> Connectors<'a> {
     pub fn get_account(self) -> Call<ConnectorSessionAccountResult> {
         self.0.call("session.connectors.getAccount", &())
     }
-    /// Returns feature availability and bounded polling limits for the EXPERIMENTAL session connector API. This method never performs a Connector service request.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns feature availability and bounded polling limits for the EXPERIMENTAL session connector API. This method never performs a Connector service request. *Experimental.*
     ///
     /// Wire method `session.connectors.getCapabilities`.
     #[doc(alias = "session.connectors.getCapabilities")]
@@ -76,9 +66,7 @@ impl<'a> Connectors<'a> {
     pub fn get_capabilities(self) -> Call<ConnectorCapabilities> {
         self.0.call("session.connectors.getCapabilities", &())
     }
-    /// Returns authoritative session Connector state from current availability, pinned account selection, cached catalog, and live MCP projection without performing a Connector service request.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns authoritative session Connector state from current availability, pinned account selection, cached catalog, and live MCP projection without performing a Connector service request. *Experimental.*
     ///
     /// Wire method `session.connectors.getStatus`.
     #[doc(alias = "session.connectors.getStatus")]
@@ -86,9 +74,7 @@ impl<'a> Connectors<'a> {
     pub fn get_status(self) -> Call<ConnectorStatus> {
         self.0.call("session.connectors.getStatus", &())
     }
-    /// Returns the cached Connector catalog for the pinned opaque account selection, fetching it only when this session has no cached catalog.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the cached Connector catalog for the pinned opaque account selection, fetching it only when this session has no cached catalog. *Experimental.*
     ///
     /// Wire method `session.connectors.list`.
     #[doc(alias = "session.connectors.list")]
@@ -96,9 +82,7 @@ impl<'a> Connectors<'a> {
     pub fn list(self, params: &ConnectorAccountRequest) -> Call<ConnectorCatalogResult> {
         self.0.call("session.connectors.list", params)
     }
-    /// Reconciles the authoritative cached or freshly requested Connector catalog into the session Connector MCP projection and returns live status.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reconciles the authoritative cached or freshly requested Connector catalog into the session Connector MCP projection and returns live status. *Experimental.*
     ///
     /// Wire method `session.connectors.reconcile`.
     #[doc(alias = "session.connectors.reconcile")]
@@ -106,9 +90,7 @@ impl<'a> Connectors<'a> {
     pub fn reconcile(self, params: &ConnectorReconcileRequest) -> Call<ConnectorStatus> {
         self.0.call("session.connectors.reconcile", params)
     }
-    /// Reconciles the authoritative Connector catalog into the session MCP projection during startup with a bounded deadline and fail-closed cleanup.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reconciles the authoritative Connector catalog into the session MCP projection during startup with a bounded deadline and fail-closed cleanup. *Internal.*
     ///
     /// Wire method `session.connectors.reconcileForStartup`.
     #[doc(alias = "session.connectors.reconcileForStartup")]
@@ -119,9 +101,7 @@ impl<'a> Connectors<'a> {
     ) -> Call<ConnectorStatus> {
         self.0.call("session.connectors.reconcileForStartup", params)
     }
-    /// Re-initiates an idempotent Connector connection request without browser or UI effects, with the same typed outcomes as connect.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Re-initiates an idempotent Connector connection request without browser or UI effects, with the same typed outcomes as connect. *Experimental.*
     ///
     /// Wire method `session.connectors.reconnect`.
     #[doc(alias = "session.connectors.reconnect")]
@@ -132,9 +112,7 @@ impl<'a> Connectors<'a> {
     ) -> Call<ConnectorConnectResult> {
         self.0.call("session.connectors.reconnect", params)
     }
-    /// Refreshes and validates the Connector catalog for the pinned opaque account selection.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Refreshes and validates the Connector catalog for the pinned opaque account selection. *Experimental.*
     ///
     /// Wire method `session.connectors.refresh`.
     #[doc(alias = "session.connectors.refresh")]
@@ -145,9 +123,7 @@ impl<'a> Connectors<'a> {
     ) -> Call<ConnectorCatalogResult> {
         self.0.call("session.connectors.refresh", params)
     }
-    /// Removes the runtime-owned Connector MCP projection without changing service-side connections.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Removes the runtime-owned Connector MCP projection without changing service-side connections. *Internal.*
     ///
     /// Wire method `session.connectors.withdrawProjection`.
     #[doc(alias = "session.connectors.withdrawProjection")]

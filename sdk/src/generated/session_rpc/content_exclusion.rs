@@ -10,9 +10,7 @@ use crate::types::{ContentExclusionCheckPathsRequest, ContentExclusionCheckPaths
 pub struct ContentExclusion<'a>(pub(crate) &'a Caller);
 
 impl<'a> ContentExclusion<'a> {
-    /// Checks local file system absolute paths within the session working directory against its content-exclusion policy. Results preserve input order. Unsupported paths/filesystems and unavailable policy evaluation return available false, and callers must treat every requested path as excluded.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Checks local file system absolute paths within the session working directory against its content-exclusion policy. Results preserve input order. Unsupported paths/filesystems and unavailable policy evaluation return available false, and callers must treat every requested path as excluded. *Experimental.*
     ///
     /// Wire method `session.contentExclusion.checkPaths`.
     #[doc(alias = "session.contentExclusion.checkPaths")]

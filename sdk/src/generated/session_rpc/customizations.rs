@@ -10,9 +10,7 @@ use crate::types::CustomizationsReloadResult;
 pub struct Customizations<'a>(pub(crate) &'a Caller);
 
 impl<'a> Customizations<'a> {
-    /// For local sessions, reconciles repository context and discovered instructions, plugins, skills, agents, hooks, MCP servers, and extensions after files appear or change under the working directory. Independent component failures are returned in outcomes and errors; a rejected call can have partially applied earlier steps. Remote sessions must reload on their agent host instead. The model-facing context is rebuilt on the next turn.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// For local sessions, reconciles repository context and discovered instructions, plugins, skills, agents, hooks, MCP servers, and extensions after files appear or change under the working directory. Independent component failures are returned in outcomes and errors; a rejected call can have partially applied earlier steps. Remote sessions must reload on their agent host instead. The model-facing context is rebuilt on the next turn. *Experimental.*
     ///
     /// Wire method `session.customizations.reload`.
     #[doc(alias = "session.customizations.reload")]

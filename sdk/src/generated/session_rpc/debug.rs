@@ -10,9 +10,7 @@ use crate::types::{DebugCollectLogsRequest, DebugCollectLogsResult};
 pub struct Debug<'a>(pub(crate) &'a Caller);
 
 impl<'a> Debug<'a> {
-    /// Collects a session debug log bundle into a local archive or staging directory. Logs are redacted by default; redaction can be configured per caller-provided diagnostic entry. The runtime includes session-owned logs by default and accepts caller-provided diagnostic entries so host applications can add their own files without changing this API shape.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Collects a session debug log bundle into a local archive or staging directory. Logs are redacted by default; redaction can be configured per caller-provided diagnostic entry. The runtime includes session-owned logs by default and accepts caller-provided diagnostic entries so host applications can add their own files without changing this API shape. *Experimental.*
     ///
     /// Wire method `session.debug.collectLogs`.
     #[doc(alias = "session.debug.collectLogs")]

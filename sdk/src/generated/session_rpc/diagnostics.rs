@@ -13,9 +13,7 @@ use crate::types::{
 pub struct Diagnostics<'a>(pub(crate) &'a Caller);
 
 impl<'a> Diagnostics<'a> {
-    /// Patches configured session diagnostic sources without restarting their producers. Setting a source level to off clears its retained diagnostics and invalidates cursors selecting that source.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Patches configured session diagnostic sources without restarting their producers. Setting a source level to off clears its retained diagnostics and invalidates cursors selecting that source. *Experimental.*
     ///
     /// Wire method `session.diagnostics.configure`.
     #[doc(alias = "session.diagnostics.configure")]
@@ -26,9 +24,7 @@ impl<'a> Diagnostics<'a> {
     ) -> Call<DiagnosticsConfiguration> {
         self.0.call("session.diagnostics.configure", params)
     }
-    /// Reads a bounded batch of retained session diagnostics for the selected sources. Records are never consumed and each reader advances independently through its opaque cursor.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads a bounded batch of retained session diagnostics for the selected sources. Records are never consumed and each reader advances independently through its opaque cursor. *Experimental.*
     ///
     /// Wire method `session.diagnostics.read`.
     #[doc(alias = "session.diagnostics.read")]

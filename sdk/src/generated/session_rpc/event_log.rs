@@ -14,9 +14,7 @@ use crate::types::{
 pub struct EventLog<'a>(pub(crate) &'a Caller);
 
 impl<'a> EventLog<'a> {
-    /// Reads a batch of session events from a cursor, optionally waiting for new events. Supports tail-first reads via `direction: backward`.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads a batch of session events from a cursor, optionally waiting for new events. Supports tail-first reads via `direction: backward`. *Experimental.*
     ///
     /// Wire method `session.eventLog.read`.
     #[doc(alias = "session.eventLog.read")]
@@ -24,9 +22,7 @@ impl<'a> EventLog<'a> {
     pub fn read(self, params: &EventLogReadRequest) -> Call<EventsReadResult> {
         self.0.call("session.eventLog.read", params)
     }
-    /// Registers consumer interest in an event type for runtime gating purposes.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Registers consumer interest in an event type for runtime gating purposes. *Experimental.*
     ///
     /// Wire method `session.eventLog.registerInterest`.
     #[doc(alias = "session.eventLog.registerInterest")]
@@ -37,9 +33,7 @@ impl<'a> EventLog<'a> {
     ) -> Call<RegisterEventInterestResult> {
         self.0.call("session.eventLog.registerInterest", params)
     }
-    /// Releases a consumer's previously-registered interest in an event type.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Releases a consumer's previously-registered interest in an event type. *Experimental.*
     ///
     /// Wire method `session.eventLog.releaseInterest`.
     #[doc(alias = "session.eventLog.releaseInterest")]
@@ -50,9 +44,7 @@ impl<'a> EventLog<'a> {
     ) -> Call<EventLogReleaseInterestResult> {
         self.0.call("session.eventLog.releaseInterest", params)
     }
-    /// Returns a snapshot of the current tail cursor without consuming events.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns a snapshot of the current tail cursor without consuming events. *Experimental.*
     ///
     /// Wire method `session.eventLog.tail`.
     #[doc(alias = "session.eventLog.tail")]

@@ -13,9 +13,7 @@ use crate::types::{
 pub struct Extensions<'a>(pub(crate) &'a Caller);
 
 impl<'a> Extensions<'a> {
-    /// Disables an extension for the session and persists the preference when the session has a settings store. Hosts synchronizing effective membership should use extensions.reconcile instead.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Disables an extension for the session and persists the preference when the session has a settings store. Hosts synchronizing effective membership should use extensions.reconcile instead. *Experimental.*
     ///
     /// Wire method `session.extensions.disable`.
     #[doc(alias = "session.extensions.disable")]
@@ -23,9 +21,7 @@ impl<'a> Extensions<'a> {
     pub fn disable(self, params: &ExtensionsDisableRequest) -> Call<()> {
         self.0.call("session.extensions.disable", params)
     }
-    /// Enables an extension for the session and persists the preference when the session has a settings store. Hosts synchronizing effective membership should use extensions.reconcile instead.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Enables an extension for the session and persists the preference when the session has a settings store. Hosts synchronizing effective membership should use extensions.reconcile instead. *Experimental.*
     ///
     /// Wire method `session.extensions.enable`.
     #[doc(alias = "session.extensions.enable")]
@@ -33,9 +29,7 @@ impl<'a> Extensions<'a> {
     pub fn enable(self, params: &ExtensionsEnableRequest) -> Call<()> {
         self.0.call("session.extensions.enable", params)
     }
-    /// Lists extensions discovered for the session and their current status.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists extensions discovered for the session and their current status. *Experimental.*
     ///
     /// Wire method `session.extensions.list`.
     #[doc(alias = "session.extensions.list")]
@@ -43,9 +37,7 @@ impl<'a> Extensions<'a> {
     pub fn list(self) -> Call<ExtensionList> {
         self.0.call("session.extensions.list", &())
     }
-    /// Host-only reconciliation of authoritative session-effective extension membership and enablement. Refreshes runtime-owned discovery and preferences without persisting settings, installing plugins, or restarting unchanged activations. Returns ExtensionList only after required starts and process/contribution cleanup settle. Takes no caller inventory or overrides. Missing controllers, unready/incomplete discovery, unavailable workspaces, superseded inputs, and lifecycle failures are errors, not empty membership. Independently proven revocations may be applied before an error; retry converges without restarting healthy activations. Error data contains lifecycleChangesApplied and code: extension_reconciliation_host_required, extension_reconciliation_unavailable, extension_reconciliation_not_ready, extension_reconciliation_discovery_failed, extension_reconciliation_workspace_unavailable, extension_reconciliation_superseded, or extension_reconciliation_lifecycle_failed. Mark host reconciliation state applied only on success. On older runtimes, method-not-found must not fall back to global discovery and persistent extension disables.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Host-only reconciliation of authoritative session-effective extension membership and enablement. Refreshes runtime-owned discovery and preferences without persisting settings, installing plugins, or restarting unchanged activations. Returns ExtensionList only after required starts and process/contribution cleanup settle. Takes no caller inventory or overrides. Missing controllers, unready/incomplete discovery, unavailable workspaces, superseded inputs, and lifecycle failures are errors, not empty membership. Independently proven revocations may be applied before an error; retry converges without restarting healthy activations. Error data contains lifecycleChangesApplied and code: extension_reconciliation_host_required, extension_reconciliation_unavailable, extension_reconciliation_not_ready, extension_reconciliation_discovery_failed, extension_reconciliation_workspace_unavailable, extension_reconciliation_superseded, or extension_reconciliation_lifecycle_failed. Mark host reconciliation state applied only on success. On older runtimes, method-not-found must not fall back to global discovery and persistent extension disables. *Experimental.*
     ///
     /// Wire method `session.extensions.reconcile`.
     #[doc(alias = "session.extensions.reconcile")]
@@ -53,9 +45,7 @@ impl<'a> Extensions<'a> {
     pub fn reconcile(self) -> Call<ExtensionList> {
         self.0.call("session.extensions.reconcile", &())
     }
-    /// Reloads extension definitions and processes for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reloads extension definitions and processes for the session. *Experimental.*
     ///
     /// Wire method `session.extensions.reload`.
     #[doc(alias = "session.extensions.reload")]
@@ -63,9 +53,7 @@ impl<'a> Extensions<'a> {
     pub fn reload(self) -> Call<()> {
         self.0.call("session.extensions.reload", &())
     }
-    /// Push attachments into the next user-message turn from an extension. The host should surface them as composer pills and forward them via the next session.send call. Callable only by extension-owned connections.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Push attachments into the next user-message turn from an extension. The host should surface them as composer pills and forward them via the next session.send call. Callable only by extension-owned connections. *Experimental.*
     ///
     /// Wire method `session.extensions.sendAttachmentsToMessage`.
     #[doc(alias = "session.extensions.sendAttachmentsToMessage")]

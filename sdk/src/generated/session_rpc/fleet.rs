@@ -10,9 +10,7 @@ use crate::types::{FleetStartRequest, FleetStartResult};
 pub struct Fleet<'a>(pub(crate) &'a Caller);
 
 impl<'a> Fleet<'a> {
-    /// Starts fleet mode by submitting the fleet orchestration prompt to the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Starts fleet mode by submitting the fleet orchestration prompt to the session. *Experimental.*
     ///
     /// Wire method `session.fleet.start`.
     #[doc(alias = "session.fleet.start")]

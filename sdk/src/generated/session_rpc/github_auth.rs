@@ -14,9 +14,7 @@ use crate::types::{
 pub struct GitHubAuth<'a>(pub(crate) &'a Caller);
 
 impl<'a> GitHubAuth<'a> {
-    /// Gets all authentication accounts available to the internal session host.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Gets all authentication accounts available to the internal session host. *Internal.*
     ///
     /// Wire method `session.gitHubAuth.getAllAuthAvailable`.
     #[doc(alias = "session.gitHubAuth.getAllAuthAvailable")]
@@ -24,9 +22,7 @@ impl<'a> GitHubAuth<'a> {
     pub fn get_all_auth_available(self) -> Call<Vec<SessionAuthStatus>> {
         self.0.call("session.gitHubAuth.getAllAuthAvailable", &())
     }
-    /// Gets the current authentication information for internal session hosts.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Gets the current authentication information for internal session hosts. *Internal.*
     ///
     /// Wire method `session.gitHubAuth.getCurrentAuthInfo`.
     #[doc(alias = "session.gitHubAuth.getCurrentAuthInfo")]
@@ -34,9 +30,7 @@ impl<'a> GitHubAuth<'a> {
     pub fn get_current_auth_info(self) -> Call<SessionAuthInfoResult> {
         self.0.call("session.gitHubAuth.getCurrentAuthInfo", &())
     }
-    /// Gets authentication status and account metadata for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets authentication status and account metadata for the session. *Experimental.*
     ///
     /// Wire method `session.gitHubAuth.getStatus`.
     #[doc(alias = "session.gitHubAuth.getStatus")]
@@ -44,9 +38,7 @@ impl<'a> GitHubAuth<'a> {
     pub fn get_status(self) -> Call<SessionAuthStatus> {
         self.0.call("session.gitHubAuth.getStatus", &())
     }
-    /// Gets validation errors from the most recent authentication attempt.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Gets validation errors from the most recent authentication attempt. *Internal.*
     ///
     /// Wire method `session.gitHubAuth.lastAuthErrors`.
     #[doc(alias = "session.gitHubAuth.lastAuthErrors")]
@@ -54,9 +46,7 @@ impl<'a> GitHubAuth<'a> {
     pub fn last_auth_errors(self) -> Call<AuthValidationErrors> {
         self.0.call("session.gitHubAuth.lastAuthErrors", &())
     }
-    /// Logs in a GitHub user through the internal session host.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Logs in a GitHub user through the internal session host. *Internal.*
     ///
     /// Wire method `session.gitHubAuth.login`.
     #[doc(alias = "session.gitHubAuth.login")]
@@ -64,9 +54,7 @@ impl<'a> GitHubAuth<'a> {
     pub fn login(self, params: &SessionAuthLoginRequest) -> Call<AuthInfo> {
         self.0.call("session.gitHubAuth.login", params)
     }
-    /// Logs out the session's current GitHub authentication.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Logs out the session's current GitHub authentication. *Internal.*
     ///
     /// Wire method `session.gitHubAuth.logout`.
     #[doc(alias = "session.gitHubAuth.logout")]
@@ -74,9 +62,7 @@ impl<'a> GitHubAuth<'a> {
     pub fn logout(self) -> Call<bool> {
         self.0.call("session.gitHubAuth.logout", &())
     }
-    /// Logs out a specific GitHub authentication.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Logs out a specific GitHub authentication. *Internal.*
     ///
     /// Wire method `session.gitHubAuth.logoutUser`.
     #[doc(alias = "session.gitHubAuth.logoutUser")]
@@ -84,9 +70,7 @@ impl<'a> GitHubAuth<'a> {
     pub fn logout_user(self, params: &SessionAuthLogoutUserRequest) -> Call<bool> {
         self.0.call("session.gitHubAuth.logoutUser", params)
     }
-    /// Refreshes Copilot account metadata for the current authentication.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Refreshes Copilot account metadata for the current authentication. *Internal.*
     ///
     /// Wire method `session.gitHubAuth.refreshCopilotUser`.
     #[doc(alias = "session.gitHubAuth.refreshCopilotUser")]
@@ -94,9 +78,7 @@ impl<'a> GitHubAuth<'a> {
     pub fn refresh_copilot_user(self) -> Call<SessionAuthInfoResult> {
         self.0.call("session.gitHubAuth.refreshCopilotUser", &())
     }
-    /// Updates the session's auth credentials used for outbound model and API requests.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Updates the session's auth credentials used for outbound model and API requests. *Experimental.*
     ///
     /// Wire method `session.gitHubAuth.setCredentials`.
     #[doc(alias = "session.gitHubAuth.setCredentials")]
@@ -107,9 +89,7 @@ impl<'a> GitHubAuth<'a> {
     ) -> Call<SessionSetCredentialsResult> {
         self.0.call("session.gitHubAuth.setCredentials", params)
     }
-    /// Switches the session to another available authentication.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Switches the session to another available authentication. *Internal.*
     ///
     /// Wire method `session.gitHubAuth.switchToAuth`.
     #[doc(alias = "session.gitHubAuth.switchToAuth")]

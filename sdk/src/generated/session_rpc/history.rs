@@ -16,9 +16,7 @@ use crate::types::{
 pub struct History<'a>(pub(crate) &'a Caller);
 
 impl<'a> History<'a> {
-    /// Aborts any in-progress manual compaction on a local session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Aborts any in-progress manual compaction on a local session. *Experimental.*
     ///
     /// Wire method `session.history.abortManualCompaction`.
     #[doc(alias = "session.history.abortManualCompaction")]
@@ -26,9 +24,7 @@ impl<'a> History<'a> {
     pub fn abort_manual_compaction(self) -> Call<HistoryAbortManualCompactionResult> {
         self.0.call("session.history.abortManualCompaction", &())
     }
-    /// Cancels any in-progress background compaction on a local session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Cancels any in-progress background compaction on a local session. *Experimental.*
     ///
     /// Wire method `session.history.cancelBackgroundCompaction`.
     #[doc(alias = "session.history.cancelBackgroundCompaction")]
@@ -38,9 +34,7 @@ impl<'a> History<'a> {
     ) -> Call<HistoryCancelBackgroundCompactionResult> {
         self.0.call("session.history.cancelBackgroundCompaction", &())
     }
-    /// Clears the session's conversation history, keeping only system and developer messages, and seeds the fresh context window with a first user message. Must be called from inside a tool handler: the clear has to drop the results of the tool calls its wipe orphans, and it rejects when no tool call is in flight.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Clears the session's conversation history, keeping only system and developer messages, and seeds the fresh context window with a first user message. Must be called from inside a tool handler: the clear has to drop the results of the tool calls its wipe orphans, and it rejects when no tool call is in flight. *Experimental.*
     ///
     /// Wire method `session.history.clearContext`.
     #[doc(alias = "session.history.clearContext")]
@@ -51,9 +45,7 @@ impl<'a> History<'a> {
     ) -> Call<HistoryClearContextResult> {
         self.0.call("session.history.clearContext", params)
     }
-    /// Compacts the session history to reduce context usage.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Compacts the session history to reduce context usage. *Experimental.*
     ///
     /// Wire method `session.history.compact`.
     ///
@@ -63,9 +55,7 @@ impl<'a> History<'a> {
     pub fn compact(self, params: &HistoryCompactRequest) -> Call<HistoryCompactResult> {
         self.0.call("session.history.compact", params).timeout(None)
     }
-    /// Lists the user turns that the session can rewind to. Never rejects for a busy session: rewind reads need the session's file-change captures to be settled, so a session that still holds active work answers with `unavailableReason: "session-busy"` and no points, which the caller can retry.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists the user turns that the session can rewind to. Never rejects for a busy session: rewind reads need the session's file-change captures to be settled, so a session that still holds active work answers with `unavailableReason: "session-busy"` and no points, which the caller can retry. *Experimental.*
     ///
     /// Wire method `session.history.listRewindPoints`.
     #[doc(alias = "session.history.listRewindPoints")]
@@ -73,9 +63,7 @@ impl<'a> History<'a> {
     pub fn list_rewind_points(self) -> Call<HistoryListRewindPointsResult> {
         self.0.call("session.history.listRewindPoints", &())
     }
-    /// Previews the files that a conversation-and-files rewind would restore.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Previews the files that a conversation-and-files rewind would restore. *Experimental.*
     ///
     /// Wire method `session.history.previewRewind`.
     #[doc(alias = "session.history.previewRewind")]
@@ -86,9 +74,7 @@ impl<'a> History<'a> {
     ) -> Call<HistoryPreviewRewindResult> {
         self.0.call("session.history.previewRewind", params)
     }
-    /// Rewinds the session conversation, optionally restoring files changed by the discarded turns. Not crash-atomic: file restore and conversation truncation are separate stores, applied in that order, so a process crash between them can leave the workspace rewound while the conversation still contains the discarded turns. There is no recovery journal; re-running the same rewind is the recovery path for a crash before truncation lands, since file restore is idempotent (already-restored files are reported as skipped) and truncation is re-derived from the still-retained boundary event. After truncation lands that boundary no longer exists, so the same request is rejected; the only stage that can still be outstanding is snapshot pruning, whose failure leaves orphan snapshots the capture store tolerates. The reverse inconsistency cannot occur, because truncation is never applied before file restore succeeds.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Rewinds the session conversation, optionally restoring files changed by the discarded turns. Not crash-atomic: file restore and conversation truncation are separate stores, applied in that order, so a process crash between them can leave the workspace rewound while the conversation still contains the discarded turns. There is no recovery journal; re-running the same rewind is the recovery path for a crash before truncation lands, since file restore is idempotent (already-restored files are reported as skipped) and truncation is re-derived from the still-retained boundary event. After truncation lands that boundary no longer exists, so the same request is rejected; the only stage that can still be outstanding is snapshot pruning, whose failure leaves orphan snapshots the capture store tolerates. The reverse inconsistency cannot occur, because truncation is never applied before file restore succeeds. *Experimental.*
     ///
     /// Wire method `session.history.rewind`.
     #[doc(alias = "session.history.rewind")]
@@ -96,9 +82,7 @@ impl<'a> History<'a> {
     pub fn rewind(self, params: &HistoryRewindRequest) -> Call<HistoryRewindResult> {
         self.0.call("session.history.rewind", params)
     }
-    /// Produces a markdown summary of the session's conversation context for hand-off scenarios.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Produces a markdown summary of the session's conversation context for hand-off scenarios. *Experimental.*
     ///
     /// Wire method `session.history.summarizeForHandoff`.
     ///
@@ -108,9 +92,7 @@ impl<'a> History<'a> {
     pub fn summarize_for_handoff(self) -> Call<HistorySummarizeForHandoffResult> {
         self.0.call("session.history.summarizeForHandoff", &()).timeout(None)
     }
-    /// Truncates persisted session history to a specific event.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Truncates persisted session history to a specific event. *Experimental.*
     ///
     /// Wire method `session.history.truncate`.
     #[doc(alias = "session.history.truncate")]

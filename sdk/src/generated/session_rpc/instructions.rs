@@ -10,9 +10,7 @@ use crate::types::InstructionsGetSourcesResult;
 pub struct Instructions<'a>(pub(crate) &'a Caller);
 
 impl<'a> Instructions<'a> {
-    /// Gets instruction sources loaded for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets instruction sources loaded for the session. *Experimental.*
     ///
     /// Wire method `session.instructions.getSources`.
     #[doc(alias = "session.instructions.getSources")]
@@ -20,9 +18,7 @@ impl<'a> Instructions<'a> {
     pub fn get_sources(self) -> Call<InstructionsGetSourcesResult> {
         self.0.call("session.instructions.getSources", &())
     }
-    /// For local sessions, invalidates instruction discovery and the model-facing prompt, then returns freshly discovered sources. The updated prompt takes effect on the next turn. Remote sessions must reload on their agent host instead.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// For local sessions, invalidates instruction discovery and the model-facing prompt, then returns freshly discovered sources. The updated prompt takes effect on the next turn. Remote sessions must reload on their agent host instead. *Experimental.*
     ///
     /// Wire method `session.instructions.reload`.
     ///

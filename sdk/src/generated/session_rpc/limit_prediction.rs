@@ -10,9 +10,7 @@ use crate::types::{SessionLimitPredictionRequest, SessionLimitPredictionResult};
 pub struct LimitPrediction<'a>(pub(crate) &'a Caller);
 
 impl<'a> LimitPrediction<'a> {
-    /// Predicts an AI-credit session limit for the session's resolved model. Returns an unavailable result instead of falling back when the current model is unresolved auto.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Predicts an AI-credit session limit for the session's resolved model. Returns an unavailable result instead of falling back when the current model is unresolved auto. *Experimental.*
     ///
     /// Wire method `session.limitPrediction.predict`.
     #[doc(alias = "session.limitPrediction.predict")]

@@ -10,9 +10,7 @@ use crate::types::LspInitializeRequest;
 pub struct Lsp<'a>(pub(crate) &'a Caller);
 
 impl<'a> Lsp<'a> {
-    /// Loads the merged LSP configuration set for the session's working directory.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Loads the merged LSP configuration set for the session's working directory. *Experimental.*
     ///
     /// Wire method `session.lsp.initialize`.
     #[doc(alias = "session.lsp.initialize")]

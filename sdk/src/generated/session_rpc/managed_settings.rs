@@ -10,9 +10,7 @@ use crate::types::ManagedSettingsResolvedData;
 pub struct ManagedSettings<'a>(pub(crate) &'a Caller);
 
 impl<'a> ManagedSettings<'a> {
-    /// Waits for the live session's in-flight managed-settings application, then returns the retained effective snapshot used by runtime enforcement and by `session.managed_settings_resolved`. It does not perform another account, device, or server resolution, and rejects when resolution has not produced a snapshot.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Waits for the live session's in-flight managed-settings application, then returns the retained effective snapshot used by runtime enforcement and by `session.managed_settings_resolved`. It does not perform another account, device, or server resolution, and rejects when resolution has not produced a snapshot. *Experimental.*
     ///
     /// Wire method `session.managedSettings.get`.
     #[doc(alias = "session.managedSettings.get")]

@@ -59,9 +59,7 @@ impl<'a> Mcp<'a> {
     pub fn resources(self) -> McpResources<'a> {
         McpResources(self.0)
     }
-    /// Cancels an in-flight MCP sampling execution by request ID.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Cancels an in-flight MCP sampling execution by request ID. *Experimental.*
     ///
     /// Wire method `session.mcp.cancelSamplingExecution`.
     #[doc(alias = "session.mcp.cancelSamplingExecution")]
@@ -72,9 +70,7 @@ impl<'a> Mcp<'a> {
     ) -> Call<McpCancelSamplingExecutionResult> {
         self.0.call("session.mcp.cancelSamplingExecution", params)
     }
-    /// Configures the built-in GitHub MCP server for the session's current auth context.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Configures the built-in GitHub MCP server for the session's current auth context. *Internal.*
     ///
     /// Wire method `session.mcp.configureGitHub`.
     #[doc(alias = "session.mcp.configureGitHub")]
@@ -85,9 +81,7 @@ impl<'a> Mcp<'a> {
     ) -> Call<McpConfigureGitHubResult> {
         self.0.call("session.mcp.configureGitHub", params)
     }
-    /// Disables an MCP server for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Disables an MCP server for the session. *Experimental.*
     ///
     /// Wire method `session.mcp.disable`.
     #[doc(alias = "session.mcp.disable")]
@@ -95,9 +89,7 @@ impl<'a> Mcp<'a> {
     pub fn disable(self, params: &McpDisableRequest) -> Call<()> {
         self.0.call("session.mcp.disable", params)
     }
-    /// Enables an MCP server for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Enables an MCP server for the session. *Experimental.*
     ///
     /// Wire method `session.mcp.enable`.
     #[doc(alias = "session.mcp.enable")]
@@ -105,9 +97,7 @@ impl<'a> Mcp<'a> {
     pub fn enable(self, params: &McpEnableRequest) -> Call<()> {
         self.0.call("session.mcp.enable", params)
     }
-    /// Runs an MCP sampling inference on behalf of an MCP server.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Runs an MCP sampling inference on behalf of an MCP server. *Experimental.*
     ///
     /// Wire method `session.mcp.executeSampling`.
     ///
@@ -120,9 +110,7 @@ impl<'a> Mcp<'a> {
     ) -> Call<McpSamplingExecutionResult> {
         self.0.call("session.mcp.executeSampling", params).timeout(None)
     }
-    /// Checks whether a named MCP server is currently running on the session's host.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Checks whether a named MCP server is currently running on the session's host. *Experimental.*
     ///
     /// Wire method `session.mcp.isServerRunning`.
     #[doc(alias = "session.mcp.isServerRunning")]
@@ -133,9 +121,7 @@ impl<'a> Mcp<'a> {
     ) -> Call<McpIsServerRunningResult> {
         self.0.call("session.mcp.isServerRunning", params)
     }
-    /// Lists materialized MCP servers and their connection status. Cache misses may start and wait for MCP servers.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists materialized MCP servers and their connection status. Cache misses may start and wait for MCP servers. *Experimental.*
     ///
     /// Wire method `session.mcp.list`.
     #[doc(alias = "session.mcp.list")]
@@ -143,9 +129,7 @@ impl<'a> Mcp<'a> {
     pub fn list(self) -> Call<McpServerList> {
         self.0.call("session.mcp.list", &())
     }
-    /// Lists effective MCP configuration without starting, restarting, authenticating, or waiting for servers. An optional live observation is from an already materialized matching server; this is not a readiness guarantee.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists effective MCP configuration without starting, restarting, authenticating, or waiting for servers. An optional live observation is from an already materialized matching server; this is not a readiness guarantee. *Experimental.*
     ///
     /// Wire method `session.mcp.listConfigured`.
     #[doc(alias = "session.mcp.listConfigured")]
@@ -153,9 +137,7 @@ impl<'a> Mcp<'a> {
     pub fn list_configured(self) -> Call<McpConfiguredServerList> {
         self.0.call("session.mcp.listConfigured", &())
     }
-    /// Lists the tools exposed by a connected MCP server on this session's host. This performs a live `tools/list` request. Tool UI metadata is returned independently of whether MCP Apps rendering is enabled for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists the tools exposed by a connected MCP server on this session's host. This performs a live `tools/list` request. Tool UI metadata is returned independently of whether MCP Apps rendering is enabled for the session. *Experimental.*
     ///
     /// Wire method `session.mcp.listTools`.
     #[doc(alias = "session.mcp.listTools")]
@@ -163,9 +145,7 @@ impl<'a> Mcp<'a> {
     pub fn list_tools(self, params: &McpListToolsRequest) -> Call<McpListToolsResult> {
         self.0.call("session.mcp.listTools", params)
     }
-    /// Releases any turns waiting on an in-flight MCP load without cancelling the load, letting the agent proceed while MCP servers finish connecting in the background. No-op when no MCP load is in flight or waiting turns were already released.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Releases any turns waiting on an in-flight MCP load without cancelling the load, letting the agent proceed while MCP servers finish connecting in the background. No-op when no MCP load is in flight or waiting turns were already released. *Experimental.*
     ///
     /// Wire method `session.mcp.moveLoadingToBackground`.
     #[doc(alias = "session.mcp.moveLoadingToBackground")]
@@ -173,9 +153,7 @@ impl<'a> Mcp<'a> {
     pub fn move_loading_to_background(self) -> Call<MoveMcpLoadingToBackgroundResult> {
         self.0.call("session.mcp.moveLoadingToBackground", &())
     }
-    /// Registers a pre-connected external MCP client (e.g. IDE) on the session's host. The caller retains lifecycle ownership of the client and transport. Marked internal because the `client` and `transport` arguments are in-process MCP SDK instances that cannot be serialized across the JSON-RPC boundary; once the CLI moves on top of the SDK, external clients will be expressed as transport configs the runtime can construct itself.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Registers a pre-connected external MCP client (e.g. IDE) on the session's host. The caller retains lifecycle ownership of the client and transport. Marked internal because the `client` and `transport` arguments are in-process MCP SDK instances that cannot be serialized across the JSON-RPC boundary; once the CLI moves on top of the SDK, external clients will be expressed as transport configs the runtime can construct itself. *Internal.*
     ///
     /// Wire method `session.mcp.registerExternalClient`.
     #[doc(alias = "session.mcp.registerExternalClient")]
@@ -186,9 +164,7 @@ impl<'a> Mcp<'a> {
     ) -> Call<()> {
         self.0.call("session.mcp.registerExternalClient", params)
     }
-    /// Reloads MCP server connections for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reloads MCP server connections for the session. *Experimental.*
     ///
     /// Wire method `session.mcp.reload`.
     #[doc(alias = "session.mcp.reload")]
@@ -196,9 +172,7 @@ impl<'a> Mcp<'a> {
     pub fn reload(self) -> Call<()> {
         self.0.call("session.mcp.reload", &())
     }
-    /// Reloads MCP server connections for the session with an explicit host-provided configuration.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reloads MCP server connections for the session with an explicit host-provided configuration. *Internal.*
     ///
     /// Wire method `session.mcp.reloadWithConfig`.
     #[doc(alias = "session.mcp.reloadWithConfig")]
@@ -209,9 +183,7 @@ impl<'a> Mcp<'a> {
     ) -> Call<McpStartServersResult> {
         self.0.call("session.mcp.reloadWithConfig", params)
     }
-    /// Removes the auto-managed `github` MCP server when present.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Removes the auto-managed `github` MCP server when present. *Experimental.*
     ///
     /// Wire method `session.mcp.removeGitHub`.
     #[doc(alias = "session.mcp.removeGitHub")]
@@ -219,9 +191,7 @@ impl<'a> Mcp<'a> {
     pub fn remove_github(self) -> Call<McpRemoveGitHubResult> {
         self.0.call("session.mcp.removeGitHub", &())
     }
-    /// Restarts an individual MCP server on the live session (stops then starts). Omit `config` for a config-free restart-by-name of an already-configured server; supply `config` to restart with a replacement configuration. Session-scoped and ephemeral: does NOT modify persistent user configuration (`mcp.config.*`).
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Restarts an individual MCP server on the live session (stops then starts). Omit `config` for a config-free restart-by-name of an already-configured server; supply `config` to restart with a replacement configuration. Session-scoped and ephemeral: does NOT modify persistent user configuration (`mcp.config.*`). *Experimental.*
     ///
     /// Wire method `session.mcp.restartServer`.
     #[doc(alias = "session.mcp.restartServer")]
@@ -229,9 +199,7 @@ impl<'a> Mcp<'a> {
     pub fn restart_server(self, params: &McpRestartServerRequest) -> Call<()> {
         self.0.call("session.mcp.restartServer", params)
     }
-    /// Records the IDE the host is connected to, so the agent's system prompt can name it and its workspace folder. Null or an omitted `ide` clears the recorded value, which is how a host reports that it is disconnected; there is no separate clear method. Both `ideName` and `workspaceFolder` are required together, because half a state cannot be attributed to a project.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Records the IDE the host is connected to, so the agent's system prompt can name it and its workspace folder. Null or an omitted `ide` clears the recorded value, which is how a host reports that it is disconnected; there is no separate clear method. Both `ideName` and `workspaceFolder` are required together, because half a state cannot be attributed to a project. *Internal.*
     ///
     /// Wire method `session.mcp.setConnectedIdeInfo`.
     #[doc(alias = "session.mcp.setConnectedIdeInfo")]
@@ -242,9 +210,7 @@ impl<'a> Mcp<'a> {
     ) -> Call<()> {
         self.0.call("session.mcp.setConnectedIdeInfo", params)
     }
-    /// Sets how environment-variable values supplied to MCP servers are resolved (direct or indirect).
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sets how environment-variable values supplied to MCP servers are resolved (direct or indirect). *Experimental.*
     ///
     /// Wire method `session.mcp.setEnvValueMode`.
     #[doc(alias = "session.mcp.setEnvValueMode")]
@@ -255,9 +221,7 @@ impl<'a> Mcp<'a> {
     ) -> Call<McpSetEnvValueModeResult> {
         self.0.call("session.mcp.setEnvValueMode", params)
     }
-    /// Starts an individual MCP server on the live session. Omit `config` for a config-free start-by-name of an already-configured server (reuses the server's already-registered configuration); supply `config` to start from a caller-supplied configuration. Session-scoped and ephemeral: the server is added to this session's running set only and is reaped when the session ends. Does NOT modify persistent user configuration (`mcp.config.*`), so it does not affect future sessions. The server surfaces through `session.mcp.list` and the `session.mcp_servers_loaded` / `session.mcp_server_status_changed` events like any other server.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Starts an individual MCP server on the live session. Omit `config` for a config-free start-by-name of an already-configured server (reuses the server's already-registered configuration); supply `config` to start from a caller-supplied configuration. Session-scoped and ephemeral: the server is added to this session's running set only and is reaped when the session ends. Does NOT modify persistent user configuration (`mcp.config.*`), so it does not affect future sessions. The server surfaces through `session.mcp.list` and the `session.mcp_servers_loaded` / `session.mcp_server_status_changed` events like any other server. *Experimental.*
     ///
     /// Wire method `session.mcp.startServer`.
     #[doc(alias = "session.mcp.startServer")]
@@ -265,9 +229,7 @@ impl<'a> Mcp<'a> {
     pub fn start_server(self, params: &McpStartServerRequest) -> Call<()> {
         self.0.call("session.mcp.startServer", params)
     }
-    /// Stops an individual MCP server on the session's host.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Stops an individual MCP server on the session's host. *Experimental.*
     ///
     /// Wire method `session.mcp.stopServer`.
     #[doc(alias = "session.mcp.stopServer")]
@@ -275,9 +237,7 @@ impl<'a> Mcp<'a> {
     pub fn stop_server(self, params: &McpStopServerRequest) -> Call<()> {
         self.0.call("session.mcp.stopServer", params)
     }
-    /// Unregisters a previously registered external MCP client by server name. Marked internal as the paired companion of `registerExternalClient`: only in-process callers that registered a client this way can meaningfully unregister it. Disappears alongside `registerExternalClient`: once external clients are described to the runtime as config rather than handed in as instances, lifecycle (including deregistration) is owned entirely by the runtime.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Unregisters a previously registered external MCP client by server name. Marked internal as the paired companion of `registerExternalClient`: only in-process callers that registered a client this way can meaningfully unregister it. Disappears alongside `registerExternalClient`: once external clients are described to the runtime as config rather than handed in as instances, lifecycle (including deregistration) is owned entirely by the runtime. *Internal.*
     ///
     /// Wire method `session.mcp.unregisterExternalClient`.
     #[doc(alias = "session.mcp.unregisterExternalClient")]
@@ -295,9 +255,7 @@ impl<'a> Mcp<'a> {
 pub struct McpApps<'a>(pub(crate) &'a Caller);
 
 impl<'a> McpApps<'a> {
-    /// Call an MCP tool from an MCP App view (SEP-1865). Enforces the visibility check that prevents an app iframe from invoking model-only tools. Returns the standard MCP `CallToolResult`.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Call an MCP tool from an MCP App view (SEP-1865). Enforces the visibility check that prevents an app iframe from invoking model-only tools. Returns the standard MCP `CallToolResult`. *Experimental.*
     ///
     /// Wire method `session.mcp.apps.callTool`.
     ///
@@ -310,9 +268,7 @@ impl<'a> McpApps<'a> {
     ) -> Call<std::collections::BTreeMap<String, serde_json::Value>> {
         self.0.call("session.mcp.apps.callTool", params).timeout(None)
     }
-    /// Diagnose MCP Apps wiring for a specific MCP server. Reports the session capability, feature-flag state, advertised extension, and how many tools have `_meta.ui` populated.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Diagnose MCP Apps wiring for a specific MCP server. Reports the session capability, feature-flag state, advertised extension, and how many tools have `_meta.ui` populated. *Experimental.*
     ///
     /// Wire method `session.mcp.apps.diagnose`.
     #[doc(alias = "session.mcp.apps.diagnose")]
@@ -323,9 +279,7 @@ impl<'a> McpApps<'a> {
     ) -> Call<McpAppsDiagnoseResult> {
         self.0.call("session.mcp.apps.diagnose", params)
     }
-    /// Read the current host context advertised to MCP App guests.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Read the current host context advertised to MCP App guests. *Experimental.*
     ///
     /// Wire method `session.mcp.apps.getHostContext`.
     #[doc(alias = "session.mcp.apps.getHostContext")]
@@ -333,9 +287,7 @@ impl<'a> McpApps<'a> {
     pub fn get_host_context(self) -> Call<McpAppsHostContext> {
         self.0.call("session.mcp.apps.getHostContext", &())
     }
-    /// List tools that an MCP App view is allowed to call (SEP-1865 visibility filter). Returns tools whose `_meta.ui.visibility` is unset (default `["model","app"]`) or includes `"app"`.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// List tools that an MCP App view is allowed to call (SEP-1865 visibility filter). Returns tools whose `_meta.ui.visibility` is unset (default `["model","app"]`) or includes `"app"`. *Experimental.*
     ///
     /// Wire method `session.mcp.apps.listTools`.
     #[doc(alias = "session.mcp.apps.listTools")]
@@ -346,9 +298,7 @@ impl<'a> McpApps<'a> {
     ) -> Call<McpAppsListToolsResult> {
         self.0.call("session.mcp.apps.listTools", params)
     }
-    /// Fetch an MCP resource (typically a `ui://` MCP App bundle, per SEP-1865) from a connected server. Requires the `mcp-apps` session capability.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Fetch an MCP resource (typically a `ui://` MCP App bundle, per SEP-1865) from a connected server. Requires the `mcp-apps` session capability. *Experimental.*
     ///
     /// Wire method `session.mcp.apps.readResource`.
     #[doc(alias = "session.mcp.apps.readResource")]
@@ -359,9 +309,7 @@ impl<'a> McpApps<'a> {
     ) -> Call<McpAppsReadResourceResult> {
         self.0.call("session.mcp.apps.readResource", params)
     }
-    /// Replace the host context returned to MCP App guests on `ui/initialize`. Hosts use this to advertise theme, locale, or other metadata to the guest UI.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Replace the host context returned to MCP App guests on `ui/initialize`. Hosts use this to advertise theme, locale, or other metadata to the guest UI. *Experimental.*
     ///
     /// Wire method `session.mcp.apps.setHostContext`.
     #[doc(alias = "session.mcp.apps.setHostContext")]
@@ -376,9 +324,7 @@ impl<'a> McpApps<'a> {
 pub struct McpHeaders<'a>(pub(crate) &'a Caller);
 
 impl<'a> McpHeaders<'a> {
-    /// Responds to a pending MCP dynamic headers refresh request. Hosts that subscribe to `mcp.headers_refresh_required` use this to provide short-lived per-server headers or to indicate that no dynamic headers are available for this refresh.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Responds to a pending MCP dynamic headers refresh request. Hosts that subscribe to `mcp.headers_refresh_required` use this to provide short-lived per-server headers or to indicate that no dynamic headers are available for this refresh. *Experimental.*
     ///
     /// Wire method `session.mcp.headers.handlePendingHeadersRefreshRequest`.
     #[doc(alias = "session.mcp.headers.handlePendingHeadersRefreshRequest")]
@@ -396,9 +342,7 @@ impl<'a> McpHeaders<'a> {
 pub struct McpOauth<'a>(pub(crate) &'a Caller);
 
 impl<'a> McpOauth<'a> {
-    /// Notifies the session that MCP OAuth authentication succeeded and updated credentials were persisted, so cached tool definitions can be refreshed.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Notifies the session that MCP OAuth authentication succeeded and updated credentials were persisted, so cached tool definitions can be refreshed. *Experimental.*
     ///
     /// Wire method `session.mcp.oauth.authenticationStateChanged`.
     #[doc(alias = "session.mcp.oauth.authenticationStateChanged")]
@@ -409,9 +353,7 @@ impl<'a> McpOauth<'a> {
     ) -> Call<()> {
         self.0.call("session.mcp.oauth.authenticationStateChanged", params)
     }
-    /// Cancels the exact owned OAuth login issued to this original session requester, without clearing shared credentials.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Cancels the exact owned OAuth login issued to this original session requester, without clearing shared credentials. *Experimental.*
     ///
     /// Wire method `session.mcp.oauth.cancelLogin`.
     #[doc(alias = "session.mcp.oauth.cancelLogin")]
@@ -422,9 +364,7 @@ impl<'a> McpOauth<'a> {
     ) -> Call<McpOauthCancelLoginResult> {
         self.0.call("session.mcp.oauth.cancelLogin", params)
     }
-    /// Completes a runtime-managed MCP OAuth login after the authorization server redirects to a host-managed callback URL.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Completes a runtime-managed MCP OAuth login after the authorization server redirects to a host-managed callback URL. *Experimental.*
     ///
     /// Wire method `session.mcp.oauth.complete`.
     #[doc(alias = "session.mcp.oauth.complete")]
@@ -432,9 +372,7 @@ impl<'a> McpOauth<'a> {
     pub fn complete(self, params: &McpOauthCompleteRequest) -> Call<()> {
         self.0.call("session.mcp.oauth.complete", params)
     }
-    /// Resolves a pending MCP OAuth request with a host-provided token, cancellation, or a noninteractive runtime refresh handoff when the request advertises runtimeRefreshSupported. Acceptance resolves the host response, not credential installation, reconnect, or the original tool invocation.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Resolves a pending MCP OAuth request with a host-provided token, cancellation, or a noninteractive runtime refresh handoff when the request advertises runtimeRefreshSupported. Acceptance resolves the host response, not credential installation, reconnect, or the original tool invocation. *Experimental.*
     ///
     /// Wire method `session.mcp.oauth.handlePendingRequest`.
     #[doc(alias = "session.mcp.oauth.handlePendingRequest")]
@@ -445,9 +383,7 @@ impl<'a> McpOauth<'a> {
     ) -> Call<McpOauthHandlePendingResult> {
         self.0.call("session.mcp.oauth.handlePendingRequest", params)
     }
-    /// Starts OAuth authentication for a remote MCP server. Owned servers require the original one-use prepareLogin handle and exact installation ID; manual servers retain the existing direct login behaviour.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Starts OAuth authentication for a remote MCP server. Owned servers require the original one-use prepareLogin handle and exact installation ID; manual servers retain the existing direct login behaviour. *Experimental.*
     ///
     /// Wire method `session.mcp.oauth.login`.
     #[doc(alias = "session.mcp.oauth.login")]
@@ -455,9 +391,7 @@ impl<'a> McpOauth<'a> {
     pub fn login(self, params: &McpOauthLoginRequest) -> Call<McpOauthLoginResult> {
         self.0.call("session.mcp.oauth.login", params)
     }
-    /// Prepares an inert, expiring owned OAuth login bound to the original session requester and exact installation. Does not activate, connect, read credentials or open a browser.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Prepares an inert, expiring owned OAuth login bound to the original session requester and exact installation. Does not activate, connect, read credentials or open a browser. *Experimental.*
     ///
     /// Wire method `session.mcp.oauth.prepareLogin`.
     #[doc(alias = "session.mcp.oauth.prepareLogin")]
@@ -468,9 +402,7 @@ impl<'a> McpOauth<'a> {
     ) -> Call<McpOauthPrepareLoginResult> {
         self.0.call("session.mcp.oauth.prepareLogin", params)
     }
-    /// Passively probes a configured remote MCP server to classify whether OAuth is required or a cached/override token is accepted. Does not start OAuth, emit pending OAuth requests, or mutate MCP connection state.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Passively probes a configured remote MCP server to classify whether OAuth is required or a cached/override token is accepted. Does not start OAuth, emit pending OAuth requests, or mutate MCP connection state. *Experimental.*
     ///
     /// Wire method `session.mcp.oauth.probe`.
     #[doc(alias = "session.mcp.oauth.probe")]
@@ -478,9 +410,7 @@ impl<'a> McpOauth<'a> {
     pub fn probe(self, params: &McpOauthProbeRequest) -> Call<McpOauthProbeResult> {
         self.0.call("session.mcp.oauth.probe", params)
     }
-    /// Responds to a pending MCP OAuth authorization request by its request id.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Responds to a pending MCP OAuth authorization request by its request id. *Experimental.*
     ///
     /// Wire method `session.mcp.oauth.respond`.
     #[doc(alias = "session.mcp.oauth.respond")]
@@ -498,9 +428,7 @@ impl<'a> McpOauth<'a> {
 pub struct McpPrompts<'a>(pub(crate) &'a Caller);
 
 impl<'a> McpPrompts<'a> {
-    /// Get a prompt's messages from a connected MCP server (proxies MCP `prompts/get`). Content is preserved as opaque JSON. Does not send messages to the model, execute tools, or fetch referenced resources.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Get a prompt's messages from a connected MCP server (proxies MCP `prompts/get`). Content is preserved as opaque JSON. Does not send messages to the model, execute tools, or fetch referenced resources. *Experimental.*
     ///
     /// Wire method `session.mcp.prompts.get`.
     #[doc(alias = "session.mcp.prompts.get")]
@@ -508,9 +436,7 @@ impl<'a> McpPrompts<'a> {
     pub fn get(self, params: &McpPromptsGetRequest) -> Call<McpPromptsGetResult> {
         self.0.call("session.mcp.prompts.get", params)
     }
-    /// Enumerate one page of prompts a connected MCP server exposes (proxies MCP `prompts/list`). Pass `cursor` to continue from a prior result's `nextCursor`.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Enumerate one page of prompts a connected MCP server exposes (proxies MCP `prompts/list`). Pass `cursor` to continue from a prior result's `nextCursor`. *Experimental.*
     ///
     /// Wire method `session.mcp.prompts.list`.
     #[doc(alias = "session.mcp.prompts.list")]
@@ -525,9 +451,7 @@ impl<'a> McpPrompts<'a> {
 pub struct McpResources<'a>(pub(crate) &'a Caller);
 
 impl<'a> McpResources<'a> {
-    /// Enumerate one page of resources a connected MCP server exposes (proxies MCP `resources/list`). Pass `cursor` to continue from a prior result's `nextCursor`.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Enumerate one page of resources a connected MCP server exposes (proxies MCP `resources/list`). Pass `cursor` to continue from a prior result's `nextCursor`. *Experimental.*
     ///
     /// Wire method `session.mcp.resources.list`.
     #[doc(alias = "session.mcp.resources.list")]
@@ -535,9 +459,7 @@ impl<'a> McpResources<'a> {
     pub fn list(self, params: &McpResourcesListRequest) -> Call<McpResourcesListResult> {
         self.0.call("session.mcp.resources.list", params)
     }
-    /// Enumerate one page of resource templates a connected MCP server exposes (proxies MCP `resources/templates/list`). Pass `cursor` to continue from a prior result's `nextCursor`.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Enumerate one page of resource templates a connected MCP server exposes (proxies MCP `resources/templates/list`). Pass `cursor` to continue from a prior result's `nextCursor`. *Experimental.*
     ///
     /// Wire method `session.mcp.resources.listTemplates`.
     #[doc(alias = "session.mcp.resources.listTemplates")]
@@ -548,9 +470,7 @@ impl<'a> McpResources<'a> {
     ) -> Call<McpResourcesListTemplatesResult> {
         self.0.call("session.mcp.resources.listTemplates", params)
     }
-    /// Fetch an MCP resource from a connected server by URI (proxies MCP `resources/read`).
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Fetch an MCP resource from a connected server by URI (proxies MCP `resources/read`). *Experimental.*
     ///
     /// Wire method `session.mcp.resources.read`.
     #[doc(alias = "session.mcp.resources.read")]

@@ -18,9 +18,7 @@ use crate::types::{
 pub struct Metadata<'a>(pub(crate) &'a Caller);
 
 impl<'a> Metadata<'a> {
-    /// Returns a snapshot of activity flags for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns a snapshot of activity flags for the session. *Experimental.*
     ///
     /// Wire method `session.metadata.activity`.
     #[doc(alias = "session.metadata.activity")]
@@ -28,9 +26,7 @@ impl<'a> Metadata<'a> {
     pub fn activity(self) -> Call<SessionActivity> {
         self.0.call("session.metadata.activity", &())
     }
-    /// Returns the token breakdown for the session's current context window for a given model.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the token breakdown for the session's current context window for a given model. *Experimental.*
     ///
     /// Wire method `session.metadata.contextInfo`.
     #[doc(alias = "session.metadata.contextInfo")]
@@ -41,9 +37,7 @@ impl<'a> Metadata<'a> {
     ) -> Call<MetadataContextInfoResult> {
         self.0.call("session.metadata.contextInfo", params)
     }
-    /// Returns the client-owned string metadata persisted with this local session. The metadata is not included in model context, events, telemetry, snapshots, or remote exports.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the client-owned string metadata persisted with this local session. The metadata is not included in model context, events, telemetry, snapshots, or remote exports. *Experimental.*
     ///
     /// Wire method `session.metadata.getClientMetadata`.
     #[doc(alias = "session.metadata.getClientMetadata")]
@@ -51,9 +45,7 @@ impl<'a> Metadata<'a> {
     pub fn get_client_metadata(self) -> Call<ClientMetadata> {
         self.0.call("session.metadata.getClientMetadata", &())
     }
-    /// Returns the experimental per-source attribution breakdown of the session's current context window as a flat list of entries (skills, subagents, MCP servers, built-in tools, plugin rollups, system/tool-definition costs, with nesting via parentId), plus the successful compaction count. The heaviest individual messages are available separately via `metadata.getContextHeaviestMessages`. Returns null until the session has initialized its system prompt and tool metadata.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the experimental per-source attribution breakdown of the session's current context window as a flat list of entries (skills, subagents, MCP servers, built-in tools, plugin rollups, system/tool-definition costs, with nesting via parentId), plus the successful compaction count. The heaviest individual messages are available separately via `metadata.getContextHeaviestMessages`. Returns null until the session has initialized its system prompt and tool metadata. *Experimental.*
     ///
     /// Wire method `session.metadata.getContextAttribution`.
     #[doc(alias = "session.metadata.getContextAttribution")]
@@ -61,9 +53,7 @@ impl<'a> Metadata<'a> {
     pub fn get_context_attribution(self) -> Call<MetadataContextAttributionResult> {
         self.0.call("session.metadata.getContextAttribution", &())
     }
-    /// Returns the largest individual messages currently in the session's context window, most-expensive first. Companion to `metadata.getContextAttribution`. Returns an empty list until the session has initialized.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the largest individual messages currently in the session's context window, most-expensive first. Companion to `metadata.getContextAttribution`. Returns an empty list until the session has initialized. *Experimental.*
     ///
     /// Wire method `session.metadata.getContextHeaviestMessages`.
     #[doc(alias = "session.metadata.getContextHeaviestMessages")]
@@ -74,9 +64,7 @@ impl<'a> Metadata<'a> {
     ) -> Call<MetadataContextHeaviestMessagesResult> {
         self.0.call("session.metadata.getContextHeaviestMessages", params)
     }
-    /// Reports whether the local session is currently processing user/agent messages.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reports whether the local session is currently processing user/agent messages. *Experimental.*
     ///
     /// Wire method `session.metadata.isProcessing`.
     #[doc(alias = "session.metadata.isProcessing")]
@@ -84,9 +72,7 @@ impl<'a> Metadata<'a> {
     pub fn is_processing(self) -> Call<MetadataIsProcessingResult> {
         self.0.call("session.metadata.isProcessing", &())
     }
-    /// Re-tokenizes the session's existing messages against a model and returns aggregate token totals.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Re-tokenizes the session's existing messages against a model and returns aggregate token totals. *Experimental.*
     ///
     /// Wire method `session.metadata.recomputeContextTokens`.
     #[doc(alias = "session.metadata.recomputeContextTokens")]
@@ -97,9 +83,7 @@ impl<'a> Metadata<'a> {
     ) -> Call<MetadataRecomputeContextTokensResult> {
         self.0.call("session.metadata.recomputeContextTokens", params)
     }
-    /// Records a working-directory/git context change and emits a `session.context_changed` event. For a local session, a report whose `cwd` diverges from the session's current working directory is ignored (the call still succeeds but records nothing and emits no event): a local session's working directory is authoritative and is moved via `metadata.setWorkingDirectory` (or an SDK `session.resume` that supplies a `workingDirectory`), not by this method.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Records a working-directory/git context change and emits a `session.context_changed` event. For a local session, a report whose `cwd` diverges from the session's current working directory is ignored (the call still succeeds but records nothing and emits no event): a local session's working directory is authoritative and is moved via `metadata.setWorkingDirectory` (or an SDK `session.resume` that supplies a `workingDirectory`), not by this method. *Experimental.*
     ///
     /// Wire method `session.metadata.recordContextChange`.
     #[doc(alias = "session.metadata.recordContextChange")]
@@ -110,9 +94,7 @@ impl<'a> Metadata<'a> {
     ) -> Call<MetadataRecordContextChangeResult> {
         self.0.call("session.metadata.recordContextChange", params)
     }
-    /// Updates the session's working directory. For local sessions the target is validated first (an absolute path that exists on disk) and the permission primary directory is re-based; a rejected validation fails the call before any session state changes.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Updates the session's working directory. For local sessions the target is validated first (an absolute path that exists on disk) and the permission primary directory is re-based; a rejected validation fails the call before any session state changes. *Experimental.*
     ///
     /// Wire method `session.metadata.setWorkingDirectory`.
     #[doc(alias = "session.metadata.setWorkingDirectory")]
@@ -123,9 +105,7 @@ impl<'a> Metadata<'a> {
     ) -> Call<MetadataSetWorkingDirectoryResult> {
         self.0.call("session.metadata.setWorkingDirectory", params)
     }
-    /// Returns a snapshot of the session's identifying metadata, mode, agent, and remote info.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns a snapshot of the session's identifying metadata, mode, agent, and remote info. *Experimental.*
     ///
     /// Wire method `session.metadata.snapshot`.
     #[doc(alias = "session.metadata.snapshot")]
@@ -133,9 +113,7 @@ impl<'a> Metadata<'a> {
     pub fn snapshot(self) -> Call<SessionMetadataSnapshot> {
         self.0.call("session.metadata.snapshot", &())
     }
-    /// Atomically patches the client-owned string metadata persisted with this local session and returns the committed bag.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Atomically patches the client-owned string metadata persisted with this local session and returns the committed bag. *Experimental.*
     ///
     /// Wire method `session.metadata.updateClientMetadata`.
     #[doc(alias = "session.metadata.updateClientMetadata")]

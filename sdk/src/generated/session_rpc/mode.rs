@@ -10,9 +10,7 @@ use crate::types::{ModeSetRequest, ModeSetResult, SessionMode};
 pub struct Mode<'a>(pub(crate) &'a Caller);
 
 impl<'a> Mode<'a> {
-    /// Gets the current agent interaction mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets the current agent interaction mode. *Experimental.*
     ///
     /// Wire method `session.mode.get`.
     #[doc(alias = "session.mode.get")]
@@ -20,9 +18,7 @@ impl<'a> Mode<'a> {
     pub fn get(self) -> Call<SessionMode> {
         self.0.call("session.mode.get", &())
     }
-    /// Sets the current agent interaction mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sets the current agent interaction mode. *Experimental.*
     ///
     /// Wire method `session.mode.set`.
     ///

@@ -17,9 +17,7 @@ use crate::types::{
 pub struct Model<'a>(pub(crate) &'a Caller);
 
 impl<'a> Model<'a> {
-    /// Resolves and applies organization-managed and repository model overlays.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Resolves and applies organization-managed and repository model overlays. *Internal.*
     ///
     /// Wire method `session.model.applyStartupOverlay`.
     #[doc(alias = "session.model.applyStartupOverlay")]
@@ -30,9 +28,7 @@ impl<'a> Model<'a> {
     ) -> Call<ModelSwitchToResult> {
         self.0.call("session.model.applyStartupOverlay", params)
     }
-    /// Clears an unchanged startup model/provider seed before default-model resolution. Never clears a resumed or user-selected model.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Clears an unchanged startup model/provider seed before default-model resolution. Never clears a resumed or user-selected model. *Internal.*
     ///
     /// Wire method `session.model.clearStartupSeed`.
     #[doc(alias = "session.model.clearStartupSeed")]
@@ -43,9 +39,7 @@ impl<'a> Model<'a> {
     ) -> Call<ModelClearStartupSeedResult> {
         self.0.call("session.model.clearStartupSeed", params)
     }
-    /// Gets the session's authoritative model snapshot, including the committed Auto preference and any newer unclaimed Auto preference waiting for a future user turn.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets the session's authoritative model snapshot, including the committed Auto preference and any newer unclaimed Auto preference waiting for a future user turn. *Experimental.*
     ///
     /// Wire method `session.model.getCurrent`.
     #[doc(alias = "session.model.getCurrent")]
@@ -53,9 +47,7 @@ impl<'a> Model<'a> {
     pub fn get_current(self) -> Call<CurrentModel> {
         self.0.call("session.model.getCurrent", &())
     }
-    /// Computes whether the session's current model shows reasoning summaries and how a host should present them: the default Ctrl+T visibility, reasoning headers, the hidden-summaries hint, and whether a persisted `showReasoning` setting is redundant. The runtime folds in the session's model catalog, selection and reasoning-summaries experiment assignment; the host supplies only its own persisted setting and current visibility. This method reads the session's resolved model catalog rather than resolving it, so call `session.model.list` first on a session that has not listed models or run a turn; until then the result is `ready: false`. A session that resolves models without a Copilot catalog, that is a BYOK registry or an alternate provider, never caches one and stays `ready: false`.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Computes whether the session's current model shows reasoning summaries and how a host should present them: the default Ctrl+T visibility, reasoning headers, the hidden-summaries hint, and whether a persisted `showReasoning` setting is redundant. The runtime folds in the session's model catalog, selection and reasoning-summaries experiment assignment; the host supplies only its own persisted setting and current visibility. This method reads the session's resolved model catalog rather than resolving it, so call `session.model.list` first on a session that has not listed models or run a turn; until then the result is `ready: false`. A session that resolves models without a Copilot catalog, that is a BYOK registry or an alternate provider, never caches one and stays `ready: false`. *Experimental.*
     ///
     /// Wire method `session.model.getReasoningSummaries`.
     #[doc(alias = "session.model.getReasoningSummaries")]
@@ -66,9 +58,7 @@ impl<'a> Model<'a> {
     ) -> Call<ModelGetReasoningSummariesResult> {
         self.0.call("session.model.getReasoningSummaries", params)
     }
-    /// Lists models available to this session using its own auth and integration context. Connected hosts (CLI TUI, GitHub App) should call this through the session client so remote sessions return the remote CLI's available models rather than the caller's.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists models available to this session using its own auth and integration context. Connected hosts (CLI TUI, GitHub App) should call this through the session client so remote sessions return the remote CLI's available models rather than the caller's. *Experimental.*
     ///
     /// Wire method `session.model.list`.
     #[doc(alias = "session.model.list")]
@@ -76,9 +66,7 @@ impl<'a> Model<'a> {
     pub fn list(self, params: &ModelListRequest) -> Call<SessionModelList> {
         self.0.call("session.model.list", params)
     }
-    /// Replaces or clears the host-supplied model allowlist for a running session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Replaces or clears the host-supplied model allowlist for a running session. *Experimental.*
     ///
     /// Wire method `session.model.setAllowedModels`.
     #[doc(alias = "session.model.setAllowedModels")]
@@ -89,9 +77,7 @@ impl<'a> Model<'a> {
     ) -> Call<ModelSetAllowedModelsResult> {
         self.0.call("session.model.setAllowedModels", params)
     }
-    /// Updates the session's reasoning effort without changing the selected model.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Updates the session's reasoning effort without changing the selected model. *Experimental.*
     ///
     /// Wire method `session.model.setReasoningEffort`.
     #[doc(alias = "session.model.setReasoningEffort")]
@@ -102,9 +88,7 @@ impl<'a> Model<'a> {
     ) -> Call<ModelSetReasoningEffortResult> {
         self.0.call("session.model.setReasoningEffort", params)
     }
-    /// Requests an Auto preference change without changing the session's selected model. The latest unclaimed request wins; the runtime commits it only after a later prompt using the `auto` model mints a usable model and token pair. A `pending` response confirms that the request was accepted, not that it committed. Observe eventual success through `session.model_change`, failure through the ephemeral `session.auto_tier_switch_failed` event, or current unclaimed state through `session.model.getCurrent`.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Requests an Auto preference change without changing the session's selected model. The latest unclaimed request wins; the runtime commits it only after a later prompt using the `auto` model mints a usable model and token pair. A `pending` response confirms that the request was accepted, not that it committed. Observe eventual success through `session.model_change`, failure through the ephemeral `session.auto_tier_switch_failed` event, or current unclaimed state through `session.model.getCurrent`. *Experimental.*
     ///
     /// Wire method `session.model.switchAutoTier`.
     #[doc(alias = "session.model.switchAutoTier")]
@@ -115,9 +99,7 @@ impl<'a> Model<'a> {
     ) -> Call<ModelSwitchAutoTierResult> {
         self.0.call("session.model.switchAutoTier", params)
     }
-    /// Switches the session to a model and optional reasoning configuration.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Switches the session to a model and optional reasoning configuration. *Experimental.*
     ///
     /// Wire method `session.model.switchTo`.
     #[doc(alias = "session.model.switchTo")]

@@ -10,9 +10,7 @@ use crate::types::{NameGetResult, NameSetAutoRequest, NameSetAutoResult, NameSet
 pub struct Name<'a>(pub(crate) &'a Caller);
 
 impl<'a> Name<'a> {
-    /// Gets the session's friendly name.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets the session's friendly name. *Experimental.*
     ///
     /// Wire method `session.name.get`.
     #[doc(alias = "session.name.get")]
@@ -20,9 +18,7 @@ impl<'a> Name<'a> {
     pub fn get(self) -> Call<NameGetResult> {
         self.0.call("session.name.get", &())
     }
-    /// Sets the session's friendly name.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sets the session's friendly name. *Experimental.*
     ///
     /// Wire method `session.name.set`.
     #[doc(alias = "session.name.set")]
@@ -30,9 +26,7 @@ impl<'a> Name<'a> {
     pub fn set(self, params: &NameSetRequest) -> Call<()> {
         self.0.call("session.name.set", params)
     }
-    /// Persists an auto-generated session summary as the session's name when no user-set name exists.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Persists an auto-generated session summary as the session's name when no user-set name exists. *Experimental.*
     ///
     /// Wire method `session.name.setAuto`.
     #[doc(alias = "session.name.setAuto")]

@@ -10,9 +10,7 @@ use crate::types::{SessionUpdateOptionsParams, SessionUpdateOptionsResult};
 pub struct Options<'a>(pub(crate) &'a Caller);
 
 impl<'a> Options<'a> {
-    /// Patches the genuinely-mutable subset of session options.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Patches the genuinely-mutable subset of session options. *Experimental.*
     ///
     /// Wire method `session.options.update`.
     #[doc(alias = "session.options.update")]

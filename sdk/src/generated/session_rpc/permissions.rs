@@ -50,9 +50,7 @@ impl<'a> Permissions<'a> {
     pub fn urls(self) -> PermissionsUrls<'a> {
         PermissionsUrls(self.0)
     }
-    /// Replaces selected permission policy fields (rules, paths, URLs, exclusions, allow-all flags) on the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Replaces selected permission policy fields (rules, paths, URLs, exclusions, allow-all flags) on the session. *Experimental.*
     ///
     /// Wire method `session.permissions.configure`.
     #[doc(alias = "session.permissions.configure")]
@@ -63,9 +61,7 @@ impl<'a> Permissions<'a> {
     ) -> Call<PermissionsConfigureResult> {
         self.0.call("session.permissions.configure", params)
     }
-    /// Returns the current permission mode for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the current permission mode for the session. *Experimental.*
     ///
     /// Wire method `session.permissions.getMode`.
     #[doc(alias = "session.permissions.getMode")]
@@ -73,9 +69,7 @@ impl<'a> Permissions<'a> {
     pub fn get_mode(self) -> Call<PermissionsGetModeResult> {
         self.0.call("session.permissions.getMode", &())
     }
-    /// Provides a decision for a pending tool permission request.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Provides a decision for a pending tool permission request. *Experimental.*
     ///
     /// Wire method `session.permissions.handlePendingPermissionRequest`.
     #[doc(alias = "session.permissions.handlePendingPermissionRequest")]
@@ -86,9 +80,7 @@ impl<'a> Permissions<'a> {
     ) -> Call<PermissionRequestResult> {
         self.0.call("session.permissions.handlePendingPermissionRequest", params)
     }
-    /// Adds or removes session-scoped or location-scoped permission rules.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Adds or removes session-scoped or location-scoped permission rules. *Experimental.*
     ///
     /// Wire method `session.permissions.modifyRules`.
     #[doc(alias = "session.permissions.modifyRules")]
@@ -99,9 +91,7 @@ impl<'a> Permissions<'a> {
     ) -> Call<PermissionsModifyRulesResult> {
         self.0.call("session.permissions.modifyRules", params)
     }
-    /// Notifies the runtime that a permission prompt UI has been shown to the user.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Notifies the runtime that a permission prompt UI has been shown to the user. *Experimental.*
     ///
     /// Wire method `session.permissions.notifyPromptShown`.
     #[doc(alias = "session.permissions.notifyPromptShown")]
@@ -112,9 +102,7 @@ impl<'a> Permissions<'a> {
     ) -> Call<PermissionsNotifyPromptShownResult> {
         self.0.call("session.permissions.notifyPromptShown", params)
     }
-    /// Reconstructs the set of pending tool permission requests from the session's event history.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reconstructs the set of pending tool permission requests from the session's event history. *Experimental.*
     ///
     /// Wire method `session.permissions.pendingRequests`.
     #[doc(alias = "session.permissions.pendingRequests")]
@@ -122,9 +110,7 @@ impl<'a> Permissions<'a> {
     pub fn pending_requests(self) -> Call<PendingPermissionRequestList> {
         self.0.call("session.permissions.pendingRequests", &())
     }
-    /// Clears session-scoped tool approvals and, for full resets, exact session-approved paths.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Clears session-scoped tool approvals and, for full resets, exact session-approved paths. *Experimental.*
     ///
     /// Wire method `session.permissions.resetSessionApprovals`.
     #[doc(alias = "session.permissions.resetSessionApprovals")]
@@ -135,9 +121,7 @@ impl<'a> Permissions<'a> {
     ) -> Call<PermissionsResetSessionApprovalsResult> {
         self.0.call("session.permissions.resetSessionApprovals", params)
     }
-    /// Enables or disables automatic approval of tool permission requests for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Enables or disables automatic approval of tool permission requests for the session. *Experimental.*
     ///
     /// Wire method `session.permissions.setApproveAll`.
     #[doc(alias = "session.permissions.setApproveAll")]
@@ -148,9 +132,7 @@ impl<'a> Permissions<'a> {
     ) -> Call<PermissionsSetApproveAllResult> {
         self.0.call("session.permissions.setApproveAll", params)
     }
-    /// Sets the permission mode for the session. `manual` follows the normal approval flow, `assisted` attaches LLM safety recommendations, and `allow-all` automatically approves permission requests. The result returns the authoritative post-mutation mode so callers can update local state without racing the `session.permissions_changed` notification.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sets the permission mode for the session. `manual` follows the normal approval flow, `assisted` attaches LLM safety recommendations, and `allow-all` automatically approves permission requests. The result returns the authoritative post-mutation mode so callers can update local state without racing the `session.permissions_changed` notification. *Experimental.*
     ///
     /// Wire method `session.permissions.setMode`.
     #[doc(alias = "session.permissions.setMode")]
@@ -161,9 +143,7 @@ impl<'a> Permissions<'a> {
     ) -> Call<PermissionsSetModeResult> {
         self.0.call("session.permissions.setMode", params)
     }
-    /// Sets whether the client wants permission prompts bridged into session events.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sets whether the client wants permission prompts bridged into session events. *Experimental.*
     ///
     /// Wire method `session.permissions.setRequired`.
     #[doc(alias = "session.permissions.setRequired")]
@@ -181,9 +161,7 @@ impl<'a> Permissions<'a> {
 pub struct PermissionsFolderTrust<'a>(pub(crate) &'a Caller);
 
 impl<'a> PermissionsFolderTrust<'a> {
-    /// Adds a folder to the user's trusted folders list.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Adds a folder to the user's trusted folders list. *Experimental.*
     ///
     /// Wire method `session.permissions.folderTrust.addTrusted`.
     #[doc(alias = "session.permissions.folderTrust.addTrusted")]
@@ -194,9 +172,7 @@ impl<'a> PermissionsFolderTrust<'a> {
     ) -> Call<PermissionsFolderTrustAddTrustedResult> {
         self.0.call("session.permissions.folderTrust.addTrusted", params)
     }
-    /// Reports whether a folder is trusted according to the user's folder trust state.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reports whether a folder is trusted according to the user's folder trust state. *Experimental.*
     ///
     /// Wire method `session.permissions.folderTrust.isTrusted`.
     #[doc(alias = "session.permissions.folderTrust.isTrusted")]
@@ -214,9 +190,7 @@ impl<'a> PermissionsFolderTrust<'a> {
 pub struct PermissionsLocations<'a>(pub(crate) &'a Caller);
 
 impl<'a> PermissionsLocations<'a> {
-    /// Persists a tool approval for a permission location and applies its rules to this session's live permission service.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Persists a tool approval for a permission location and applies its rules to this session's live permission service. *Experimental.*
     ///
     /// Wire method `session.permissions.locations.addToolApproval`.
     #[doc(alias = "session.permissions.locations.addToolApproval")]
@@ -227,9 +201,7 @@ impl<'a> PermissionsLocations<'a> {
     ) -> Call<PermissionsLocationsAddToolApprovalResult> {
         self.0.call("session.permissions.locations.addToolApproval", params)
     }
-    /// Applies persisted location-scoped tool approvals and allowed directories for a working directory to this session's permission service.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Applies persisted location-scoped tool approvals and allowed directories for a working directory to this session's permission service. *Experimental.*
     ///
     /// Wire method `session.permissions.locations.apply`.
     #[doc(alias = "session.permissions.locations.apply")]
@@ -240,9 +212,7 @@ impl<'a> PermissionsLocations<'a> {
     ) -> Call<PermissionLocationApplyResult> {
         self.0.call("session.permissions.locations.apply", params)
     }
-    /// Resolves the permission location key and type for a working directory.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Resolves the permission location key and type for a working directory. *Experimental.*
     ///
     /// Wire method `session.permissions.locations.resolve`.
     #[doc(alias = "session.permissions.locations.resolve")]
@@ -260,9 +230,7 @@ impl<'a> PermissionsLocations<'a> {
 pub struct PermissionsPaths<'a>(pub(crate) &'a Caller);
 
 impl<'a> PermissionsPaths<'a> {
-    /// Adds a directory to the session's allow-list and activates conventional skill and agent definitions under it.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Adds a directory to the session's allow-list and activates conventional skill and agent definitions under it. *Experimental.*
     ///
     /// Wire method `session.permissions.paths.add`.
     #[doc(alias = "session.permissions.paths.add")]
@@ -273,9 +241,7 @@ impl<'a> PermissionsPaths<'a> {
     ) -> Call<PermissionsPathsAddResult> {
         self.0.call("session.permissions.paths.add", params)
     }
-    /// Reports whether a path falls within any of the session's allowed directories.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reports whether a path falls within any of the session's allowed directories. *Experimental.*
     ///
     /// Wire method `session.permissions.paths.isPathWithinAllowedDirectories`.
     #[doc(alias = "session.permissions.paths.isPathWithinAllowedDirectories")]
@@ -286,9 +252,7 @@ impl<'a> PermissionsPaths<'a> {
     ) -> Call<PermissionPathsAllowedCheckResult> {
         self.0.call("session.permissions.paths.isPathWithinAllowedDirectories", params)
     }
-    /// Reports whether a path falls within the session's workspace (primary) directory.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reports whether a path falls within the session's workspace (primary) directory. *Experimental.*
     ///
     /// Wire method `session.permissions.paths.isPathWithinWorkspace`.
     #[doc(alias = "session.permissions.paths.isPathWithinWorkspace")]
@@ -299,9 +263,7 @@ impl<'a> PermissionsPaths<'a> {
     ) -> Call<PermissionPathsWorkspaceCheckResult> {
         self.0.call("session.permissions.paths.isPathWithinWorkspace", params)
     }
-    /// Returns the session's recursive directory grants, exact session-approved paths, and primary working directory.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the session's recursive directory grants, exact session-approved paths, and primary working directory. *Experimental.*
     ///
     /// Wire method `session.permissions.paths.list`.
     #[doc(alias = "session.permissions.paths.list")]
@@ -309,9 +271,7 @@ impl<'a> PermissionsPaths<'a> {
     pub fn list(self) -> Call<PermissionPathsList> {
         self.0.call("session.permissions.paths.list", &())
     }
-    /// Updates the session's primary working directory used by the permission policy.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Updates the session's primary working directory used by the permission policy. *Experimental.*
     ///
     /// Wire method `session.permissions.paths.updatePrimary`.
     #[doc(alias = "session.permissions.paths.updatePrimary")]
@@ -329,9 +289,7 @@ impl<'a> PermissionsPaths<'a> {
 pub struct PermissionsUrls<'a>(pub(crate) &'a Caller);
 
 impl<'a> PermissionsUrls<'a> {
-    /// Toggles the runtime's URL-permission policy between unrestricted and restricted modes.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Toggles the runtime's URL-permission policy between unrestricted and restricted modes. *Experimental.*
     ///
     /// Wire method `session.permissions.urls.setUnrestrictedMode`.
     #[doc(alias = "session.permissions.urls.setUnrestrictedMode")]

@@ -13,9 +13,7 @@ use crate::types::{
 pub struct Plan<'a>(pub(crate) &'a Caller);
 
 impl<'a> Plan<'a> {
-    /// Deletes the session plan file from the workspace.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Deletes the session plan file from the workspace. *Experimental.*
     ///
     /// Wire method `session.plan.delete`.
     #[doc(alias = "session.plan.delete")]
@@ -23,9 +21,7 @@ impl<'a> Plan<'a> {
     pub fn delete(self) -> Call<()> {
         self.0.call("session.plan.delete", &())
     }
-    /// Reads the session plan file from the workspace.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads the session plan file from the workspace. *Experimental.*
     ///
     /// Wire method `session.plan.read`.
     #[doc(alias = "session.plan.read")]
@@ -33,9 +29,7 @@ impl<'a> Plan<'a> {
     pub fn read(self) -> Call<PlanReadResult> {
         self.0.call("session.plan.read", &())
     }
-    /// Reads todo rows from the session SQL database for plan rendering.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads todo rows from the session SQL database for plan rendering. *Experimental.*
     ///
     /// Wire method `session.plan.readSqlTodos`.
     #[doc(alias = "session.plan.readSqlTodos")]
@@ -43,9 +37,7 @@ impl<'a> Plan<'a> {
     pub fn read_sql_todos(self) -> Call<PlanReadSqlTodosResult> {
         self.0.call("session.plan.readSqlTodos", &())
     }
-    /// Reads todo rows AND dependency edges from the session SQL database for structured progress UI. Same defensive behavior as readSqlTodos — returns empty arrays when the database, tables, or columns aren't available. Clients should call this on session start and after every `session.todos_changed` event to refresh structured-UI rendering.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads todo rows AND dependency edges from the session SQL database for structured progress UI. Same defensive behavior as readSqlTodos — returns empty arrays when the database, tables, or columns aren't available. Clients should call this on session start and after every `session.todos_changed` event to refresh structured-UI rendering. *Experimental.*
     ///
     /// Wire method `session.plan.readSqlTodosWithDependencies`.
     #[doc(alias = "session.plan.readSqlTodosWithDependencies")]
@@ -55,9 +47,7 @@ impl<'a> Plan<'a> {
     ) -> Call<PlanReadSqlTodosWithDependenciesResult> {
         self.0.call("session.plan.readSqlTodosWithDependencies", &())
     }
-    /// Writes new content to the session plan file.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Writes new content to the session plan file. *Experimental.*
     ///
     /// Wire method `session.plan.update`.
     #[doc(alias = "session.plan.update")]

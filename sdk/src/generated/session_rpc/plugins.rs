@@ -24,9 +24,7 @@ impl<'a> Plugins<'a> {
     pub fn marketplaces(self) -> PluginsMarketplaces<'a> {
         PluginsMarketplaces(self.0)
     }
-    /// Disables installed plugins when permitted by the live session's retained managed policy.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Disables installed plugins when permitted by the live session's retained managed policy. *Experimental.*
     ///
     /// Wire method `session.plugins.disable`.
     #[doc(alias = "session.plugins.disable")]
@@ -34,9 +32,7 @@ impl<'a> Plugins<'a> {
     pub fn disable(self, params: &SessionPluginsDisableRequest) -> Call<()> {
         self.0.call("session.plugins.disable", params)
     }
-    /// Enables installed plugins when permitted by the live session's retained managed policy.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Enables installed plugins when permitted by the live session's retained managed policy. *Experimental.*
     ///
     /// Wire method `session.plugins.enable`.
     #[doc(alias = "session.plugins.enable")]
@@ -44,9 +40,7 @@ impl<'a> Plugins<'a> {
     pub fn enable(self, params: &SessionPluginsEnableRequest) -> Call<()> {
         self.0.call("session.plugins.enable", params)
     }
-    /// Installs a plugin using the live session's authoritative account, working directory, and retained managed policy.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Installs a plugin using the live session's authoritative account, working directory, and retained managed policy. *Experimental.*
     ///
     /// Wire method `session.plugins.install`.
     ///
@@ -59,9 +53,7 @@ impl<'a> Plugins<'a> {
     ) -> Call<PluginInstallResult> {
         self.0.call("session.plugins.install", params).timeout(None)
     }
-    /// Lists globally installed, live, built-in, and enterprise-managed desired plugins using the live session's authoritative account, working directory, and retained managed policy.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists globally installed, live, built-in, and enterprise-managed desired plugins using the live session's authoritative account, working directory, and retained managed policy. *Experimental.*
     ///
     /// Wire method `session.plugins.list`.
     #[doc(alias = "session.plugins.list")]
@@ -69,9 +61,7 @@ impl<'a> Plugins<'a> {
     pub fn list(self) -> Call<PluginList> {
         self.0.call("session.plugins.list", &())
     }
-    /// Reloads the session's plugin set, refreshing MCP servers, custom agents, hooks, and skills cache so SDK-driven changes via `server.plugins.*` take effect immediately.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reloads the session's plugin set, refreshing MCP servers, custom agents, hooks, and skills cache so SDK-driven changes via `server.plugins.*` take effect immediately. *Experimental.*
     ///
     /// Wire method `session.plugins.reload`.
     #[doc(alias = "session.plugins.reload")]
@@ -79,9 +69,7 @@ impl<'a> Plugins<'a> {
     pub fn reload(self, params: &PluginsReloadRequest) -> Call<()> {
         self.0.call("session.plugins.reload", params)
     }
-    /// Installs or updates the plugins the session's managed settings require now, without waiting for the next automatic attempt after a failure, then reloads plugins. Reports progress and failures with the same `session.info` and `session.warning` events as automatic preparation. Fails when the runtime does not prepare managed plugins for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Installs or updates the plugins the session's managed settings require now, without waiting for the next automatic attempt after a failure, then reloads plugins. Reports progress and failures with the same `session.info` and `session.warning` events as automatic preparation. Fails when the runtime does not prepare managed plugins for the session. *Experimental.*
     ///
     /// Wire method `session.plugins.retryManaged`.
     ///
@@ -94,9 +82,7 @@ impl<'a> Plugins<'a> {
     ) -> Call<SessionPluginsRetryManagedResult> {
         self.0.call("session.plugins.retryManaged", params).timeout(None)
     }
-    /// Uninstalls a plugin when permitted by the live session's retained managed policy.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Uninstalls a plugin when permitted by the live session's retained managed policy. *Experimental.*
     ///
     /// Wire method `session.plugins.uninstall`.
     #[doc(alias = "session.plugins.uninstall")]
@@ -104,9 +90,7 @@ impl<'a> Plugins<'a> {
     pub fn uninstall(self, params: &PluginsUninstallRequest) -> Call<()> {
         self.0.call("session.plugins.uninstall", params)
     }
-    /// Updates an installed plugin using the live session's authoritative account, working directory, and retained managed policy.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Updates an installed plugin using the live session's authoritative account, working directory, and retained managed policy. *Experimental.*
     ///
     /// Wire method `session.plugins.update`.
     ///
@@ -123,9 +107,7 @@ impl<'a> Plugins<'a> {
 pub struct PluginsMarketplaces<'a>(pub(crate) &'a Caller);
 
 impl<'a> PluginsMarketplaces<'a> {
-    /// Adds a marketplace when permitted by the live session's retained managed policy.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Adds a marketplace when permitted by the live session's retained managed policy. *Experimental.*
     ///
     /// Wire method `session.plugins.marketplaces.add`.
     ///
@@ -138,9 +120,7 @@ impl<'a> PluginsMarketplaces<'a> {
     ) -> Call<MarketplaceAddResult> {
         self.0.call("session.plugins.marketplaces.add", params).timeout(None)
     }
-    /// Browses a marketplace resolved through the live session's working directory and retained managed policy.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Browses a marketplace resolved through the live session's working directory and retained managed policy. *Experimental.*
     ///
     /// Wire method `session.plugins.marketplaces.browse`.
     #[doc(alias = "session.plugins.marketplaces.browse")]
@@ -151,9 +131,7 @@ impl<'a> PluginsMarketplaces<'a> {
     ) -> Call<MarketplaceBrowseResult> {
         self.0.call("session.plugins.marketplaces.browse", params)
     }
-    /// Lists registered and enterprise-managed desired marketplaces using the live session's retained policy.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists registered and enterprise-managed desired marketplaces using the live session's retained policy. *Experimental.*
     ///
     /// Wire method `session.plugins.marketplaces.list`.
     #[doc(alias = "session.plugins.marketplaces.list")]
@@ -161,9 +139,7 @@ impl<'a> PluginsMarketplaces<'a> {
     pub fn list(self) -> Call<MarketplaceListResult> {
         self.0.call("session.plugins.marketplaces.list", &())
     }
-    /// Refreshes marketplaces resolved through the live session's working directory and retained managed policy.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Refreshes marketplaces resolved through the live session's working directory and retained managed policy. *Experimental.*
     ///
     /// Wire method `session.plugins.marketplaces.refresh`.
     ///
@@ -176,9 +152,7 @@ impl<'a> PluginsMarketplaces<'a> {
     ) -> Call<MarketplaceRefreshResult> {
         self.0.call("session.plugins.marketplaces.refresh", params).timeout(None)
     }
-    /// Removes a marketplace when permitted by the live session's retained managed policy.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Removes a marketplace when permitted by the live session's retained managed policy. *Experimental.*
     ///
     /// Wire method `session.plugins.marketplaces.remove`.
     #[doc(alias = "session.plugins.marketplaces.remove")]

@@ -14,9 +14,7 @@ use crate::types::{
 pub struct Provider<'a>(pub(crate) &'a Caller);
 
 impl<'a> Provider<'a> {
-    /// Adds BYOK providers and/or models to the session's registry at runtime, extending the additive registry built from the session's `providers`/`models` options. Both fields are optional, so a call may add providers only, models only, or both. Within a single call providers are registered before models, so a model may reference a provider added in the same call; across calls a model may reference any provider already registered (from session creation or a prior add). A model whose referenced provider is not registered by the end of the call is rejected. Newly added models become selectable via `model.list` / `model.switchTo` and are inherited by sub-agents spawned afterwards.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Adds BYOK providers and/or models to the session's registry at runtime, extending the additive registry built from the session's `providers`/`models` options. Both fields are optional, so a call may add providers only, models only, or both. Within a single call providers are registered before models, so a model may reference a provider added in the same call; across calls a model may reference any provider already registered (from session creation or a prior add). A model whose referenced provider is not registered by the end of the call is rejected. Newly added models become selectable via `model.list` / `model.switchTo` and are inherited by sub-agents spawned afterwards. *Experimental.*
     ///
     /// Wire method `session.provider.add`.
     #[doc(alias = "session.provider.add")]
@@ -24,9 +22,7 @@ impl<'a> Provider<'a> {
     pub fn add(self, params: &ProviderAddRequest) -> Call<ProviderAddResult> {
         self.0.call("session.provider.add", params)
     }
-    /// Returns the provider endpoint and credentials the session is currently configured to talk to, so the caller can make inference calls directly against the same backend the session uses.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the provider endpoint and credentials the session is currently configured to talk to, so the caller can make inference calls directly against the same backend the session uses. *Experimental.*
     ///
     /// Wire method `session.provider.getEndpoint`.
     #[doc(alias = "session.provider.getEndpoint")]
@@ -37,9 +33,7 @@ impl<'a> Provider<'a> {
     ) -> Call<ProviderEndpoint> {
         self.0.call("session.provider.getEndpoint", params)
     }
-    /// Atomically updates the session's BYOK provider and model registry by applying the supplied snapshot, replacing existing entries, updating models, or removing entries absent from the snapshot.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Atomically updates the session's BYOK provider and model registry by applying the supplied snapshot, replacing existing entries, updating models, or removing entries absent from the snapshot. *Experimental.*
     ///
     /// Wire method `session.provider.sync`.
     #[doc(alias = "session.provider.sync")]
@@ -47,9 +41,7 @@ impl<'a> Provider<'a> {
     pub fn sync(self, params: &ProviderSyncRequest) -> Call<ProviderSyncResult> {
         self.0.call("session.provider.sync", params)
     }
-    /// Withdraws named host-managed models from the session's BYOK registry, leaving every other entry untouched. The scoped counterpart to `provider.sync`: a snapshot can only describe entries the caller knows about, so using it to remove one model silently withdraws rows registered by another source, such as a plugin calling `provider.add` at runtime. Naming what to remove leaves unrelated entries alone. Selection ids that are not registered are ignored, so withdrawal is idempotent. A provider is removed only when one of the withdrawn models was the last entry referencing it; a provider that simply has no models, which is the normal state while its rows are supplied by catalog discovery, is left in place.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Withdraws named host-managed models from the session's BYOK registry, leaving every other entry untouched. The scoped counterpart to `provider.sync`: a snapshot can only describe entries the caller knows about, so using it to remove one model silently withdraws rows registered by another source, such as a plugin calling `provider.add` at runtime. Naming what to remove leaves unrelated entries alone. Selection ids that are not registered are ignored, so withdrawal is idempotent. A provider is removed only when one of the withdrawn models was the last entry referencing it; a provider that simply has no models, which is the normal state while its rows are supplied by catalog discovery, is left in place. *Experimental.*
     ///
     /// Wire method `session.provider.withdraw`.
     #[doc(alias = "session.provider.withdraw")]

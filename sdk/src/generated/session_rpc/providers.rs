@@ -20,9 +20,7 @@ impl<'a> Providers<'a> {
     pub fn models(self) -> ProvidersModels<'a> {
         ProvidersModels(self.0)
     }
-    /// Discovers reachable instances using an adapter from this session's effective provider catalog and provider-specific discovery input.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Discovers reachable instances using an adapter from this session's effective provider catalog and provider-specific discovery input. *Experimental.*
     ///
     /// Wire method `session.providers.discover`.
     #[doc(alias = "session.providers.discover")]
@@ -33,9 +31,7 @@ impl<'a> Providers<'a> {
     ) -> Call<ModelProviderDiscoverResult> {
         self.0.call("session.providers.discover", params)
     }
-    /// Returns adapter definitions and supported operations in this session's effective provider catalog, without running discovery. Does not list provider instances or select inference models.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns adapter definitions and supported operations in this session's effective provider catalog, without running discovery. Does not list provider instances or select inference models. *Experimental.*
     ///
     /// Wire method `session.providers.getCatalog`.
     #[doc(alias = "session.providers.getCatalog")]
@@ -43,9 +39,7 @@ impl<'a> Providers<'a> {
     pub fn get_catalog(self) -> Call<ModelProviderAdapterCatalog> {
         self.0.call("session.providers.getCatalog", &())
     }
-    /// Gets current health and version information for a discovered model-provider instance.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets current health and version information for a discovered model-provider instance. *Experimental.*
     ///
     /// Wire method `session.providers.getStatus`.
     #[doc(alias = "session.providers.getStatus")]
@@ -63,9 +57,7 @@ impl<'a> Providers<'a> {
 pub struct ProvidersModels<'a>(pub(crate) &'a Caller);
 
 impl<'a> ProvidersModels<'a> {
-    /// Lists models installed or otherwise available from a discovered model-provider instance.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists models installed or otherwise available from a discovered model-provider instance. *Experimental.*
     ///
     /// Wire method `session.providers.models.list`.
     #[doc(alias = "session.providers.models.list")]
@@ -76,9 +68,7 @@ impl<'a> ProvidersModels<'a> {
     ) -> Call<DiscoveredModelList> {
         self.0.call("session.providers.models.list", params)
     }
-    /// Translates a discovered model into the provider and model configuration needed to use it, and reports whether each is already registered in this session. Prepares only: it registers nothing, writes nothing, and performs no provider requests.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Translates a discovered model into the provider and model configuration needed to use it, and reports whether each is already registered in this session. Prepares only: it registers nothing, writes nothing, and performs no provider requests. *Experimental.*
     ///
     /// Wire method `session.providers.models.prepareConfiguration`.
     #[doc(alias = "session.providers.models.prepareConfiguration")]

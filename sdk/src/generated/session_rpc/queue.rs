@@ -21,9 +21,7 @@ use crate::types::{
 pub struct Queue<'a>(pub(crate) &'a Caller);
 
 impl<'a> Queue<'a> {
-    /// Atomically appends text and attachments to an unchanged, unconsumed local steering message. Returns updated=false if delivery or withdrawal already claimed the message.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Atomically appends text and attachments to an unchanged, unconsumed local steering message. Returns updated=false if delivery or withdrawal already claimed the message. *Experimental.*
     ///
     /// Wire method `session.queue.appendSteering`.
     #[doc(alias = "session.queue.appendSteering")]
@@ -34,9 +32,7 @@ impl<'a> Queue<'a> {
     ) -> Call<QueueUpdateTextResult> {
         self.0.call("session.queue.appendSteering", params)
     }
-    /// Begins a native deferred-idle drain when background work has quiesced.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Begins a native deferred-idle drain when background work has quiesced. *Internal.*
     ///
     /// Wire method `session.queue.beginDeferredIdleDrain`.
     #[doc(alias = "session.queue.beginDeferredIdleDrain")]
@@ -47,9 +43,7 @@ impl<'a> Queue<'a> {
     ) -> Call<QueueBeginDeferredIdleDrainResult> {
         self.0.call("session.queue.beginDeferredIdleDrain", params)
     }
-    /// Clears all pending queued items on the local session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Clears all pending queued items on the local session. *Experimental.*
     ///
     /// Wire method `session.queue.clear`.
     #[doc(alias = "session.queue.clear")]
@@ -57,9 +51,7 @@ impl<'a> Queue<'a> {
     pub fn clear(self) -> Call<()> {
         self.0.call("session.queue.clear", &())
     }
-    /// Consumes queued native system notifications matching an internal filter.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Consumes queued native system notifications matching an internal filter. *Internal.*
     ///
     /// Wire method `session.queue.consumeSystemNotifications`.
     #[doc(alias = "session.queue.consumeSystemNotifications")]
@@ -70,9 +62,7 @@ impl<'a> Queue<'a> {
     ) -> Call<QueueRemoveMostRecentResult> {
         self.0.call("session.queue.consumeSystemNotifications", params)
     }
-    /// Marks session.idle as deferred by native background work state.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Marks session.idle as deferred by native background work state. *Internal.*
     ///
     /// Wire method `session.queue.deferSessionIdle`.
     #[doc(alias = "session.queue.deferSessionIdle")]
@@ -80,9 +70,7 @@ impl<'a> Queue<'a> {
     pub fn defer_session_idle(self, params: &QueueDeferSessionIdleRequest) -> Call<()> {
         self.0.call("session.queue.deferSessionIdle", params)
     }
-    /// Duplicates an addressable queued item immediately after its source.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Duplicates an addressable queued item immediately after its source. *Experimental.*
     ///
     /// Wire method `session.queue.duplicateAt`.
     #[doc(alias = "session.queue.duplicateAt")]
@@ -93,9 +81,7 @@ impl<'a> Queue<'a> {
     ) -> Call<QueueDuplicateAtResult> {
         self.0.call("session.queue.duplicateAt", params)
     }
-    /// Enqueues the internal resume-pending wake item when orphan handling needs a follow-up turn.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Enqueues the internal resume-pending wake item when orphan handling needs a follow-up turn. *Internal.*
     ///
     /// Wire method `session.queue.enqueueResumePending`.
     #[doc(alias = "session.queue.enqueueResumePending")]
@@ -103,9 +89,7 @@ impl<'a> Queue<'a> {
     pub fn enqueue_resume_pending(self) -> Call<QueueEnqueueResumePendingResult> {
         self.0.call("session.queue.enqueueResumePending", &())
     }
-    /// Finishes a native deferred-idle drain and reports whether to drain queue work or emit idle.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Finishes a native deferred-idle drain and reports whether to drain queue work or emit idle. *Internal.*
     ///
     /// Wire method `session.queue.finishDeferredIdleDrain`.
     #[doc(alias = "session.queue.finishDeferredIdleDrain")]
@@ -116,9 +100,7 @@ impl<'a> Queue<'a> {
     ) -> Call<QueueFinishDeferredIdleDrainResult> {
         self.0.call("session.queue.finishDeferredIdleDrain", params)
     }
-    /// Reports whether the local session has native queued work pending.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reports whether the local session has native queued work pending. *Internal.*
     ///
     /// Wire method `session.queue.hasPending`.
     #[doc(alias = "session.queue.hasPending")]
@@ -126,9 +108,7 @@ impl<'a> Queue<'a> {
     pub fn has_pending(self) -> Call<QueueHasPendingResult> {
         self.0.call("session.queue.hasPending", &())
     }
-    /// Inserts a new queued message at a public visible position.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Inserts a new queued message at a public visible position. *Experimental.*
     ///
     /// Wire method `session.queue.insertAt`.
     #[doc(alias = "session.queue.insertAt")]
@@ -136,9 +116,7 @@ impl<'a> Queue<'a> {
     pub fn insert_at(self, params: &QueueInsertAtRequest) -> Call<QueueInsertAtResult> {
         self.0.call("session.queue.insertAt", params)
     }
-    /// Moves an addressable queued item to a public visible position.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Moves an addressable queued item to a public visible position. *Experimental.*
     ///
     /// Wire method `session.queue.moveItem`.
     #[doc(alias = "session.queue.moveItem")]
@@ -146,9 +124,7 @@ impl<'a> Queue<'a> {
     pub fn move_item(self, params: &QueueMoveItemRequest) -> Call<QueueMoveItemResult> {
         self.0.call("session.queue.moveItem", params)
     }
-    /// Returns the local session's pending user-facing queued items and steering messages.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the local session's pending user-facing queued items and steering messages. *Experimental.*
     ///
     /// Wire method `session.queue.pendingItems`.
     #[doc(alias = "session.queue.pendingItems")]
@@ -156,9 +132,7 @@ impl<'a> Queue<'a> {
     pub fn pending_items(self) -> Call<QueuePendingItemsResult> {
         self.0.call("session.queue.pendingItems", &())
     }
-    /// Drains the native local-session work queue for in-process session orchestration.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Drains the native local-session work queue for in-process session orchestration. *Internal.*
     ///
     /// Wire method `session.queue.process`.
     ///
@@ -168,9 +142,7 @@ impl<'a> Queue<'a> {
     pub fn process(self) -> Call<()> {
         self.0.call("session.queue.process", &()).timeout(None)
     }
-    /// Removes an addressable queued item by its stable id.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Removes an addressable queued item by its stable id. *Experimental.*
     ///
     /// Wire method `session.queue.removeAt`.
     #[doc(alias = "session.queue.removeAt")]
@@ -178,9 +150,7 @@ impl<'a> Queue<'a> {
     pub fn remove_at(self, params: &QueueRemoveAtRequest) -> Call<QueueRemoveAtResult> {
         self.0.call("session.queue.removeAt", params)
     }
-    /// Removes the most recently queued user-facing item (LIFO).
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Removes the most recently queued user-facing item (LIFO). *Experimental.*
     ///
     /// Wire method `session.queue.removeMostRecent`.
     #[doc(alias = "session.queue.removeMostRecent")]
@@ -188,9 +158,7 @@ impl<'a> Queue<'a> {
     pub fn remove_most_recent(self) -> Call<QueueRemoveMostRecentResult> {
         self.0.call("session.queue.removeMostRecent", &())
     }
-    /// Moves an addressable queued message into the live turn's steering lane.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Moves an addressable queued message into the live turn's steering lane. *Experimental.*
     ///
     /// Wire method `session.queue.sendNow`.
     #[doc(alias = "session.queue.sendNow")]
@@ -198,9 +166,7 @@ impl<'a> Queue<'a> {
     pub fn send_now(self, params: &QueueSendNowRequest) -> Call<QueueSendNowResult> {
         self.0.call("session.queue.sendNow", params)
     }
-    /// Acquires or releases the queued-lane drain pause.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Acquires or releases the queued-lane drain pause. *Experimental.*
     ///
     /// Wire method `session.queue.setDrainPaused`.
     #[doc(alias = "session.queue.setDrainPaused")]
@@ -208,9 +174,7 @@ impl<'a> Queue<'a> {
     pub fn set_drain_paused(self, params: &QueueSetDrainPausedRequest) -> Call<()> {
         self.0.call("session.queue.setDrainPaused", params)
     }
-    /// Returns the internal native queue snapshot for in-process session orchestration.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Returns the internal native queue snapshot for in-process session orchestration. *Internal.*
     ///
     /// Wire method `session.queue.snapshot`.
     #[doc(alias = "session.queue.snapshot")]
@@ -218,9 +182,7 @@ impl<'a> Queue<'a> {
     pub fn snapshot(self) -> Call<QueueSnapshotResult> {
         self.0.call("session.queue.snapshot", &())
     }
-    /// Updates the text of an addressable single-message queue item.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Updates the text of an addressable single-message queue item. *Experimental.*
     ///
     /// Wire method `session.queue.updateText`.
     #[doc(alias = "session.queue.updateText")]
@@ -231,9 +193,7 @@ impl<'a> Queue<'a> {
     ) -> Call<QueueUpdateTextResult> {
         self.0.call("session.queue.updateText", params)
     }
-    /// Atomically withdraws an unchanged user message of a local session: from the queued or steering lane while unconsumed, or from the running turn it started while the model has not answered it and nothing the user sent after it is pending. Withdrawing from the running turn interrupts that turn and removes its events from history. A client retaining the original draft may restore it only when removed is true.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Atomically withdraws an unchanged user message of a local session: from the queued or steering lane while unconsumed, or from the running turn it started while the model has not answered it and nothing the user sent after it is pending. Withdrawing from the running turn interrupts that turn and removes its events from history. A client retaining the original draft may restore it only when removed is true. *Experimental.*
     ///
     /// Wire method `session.queue.withdrawMessage`.
     #[doc(alias = "session.queue.withdrawMessage")]

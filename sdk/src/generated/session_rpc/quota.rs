@@ -10,9 +10,7 @@ use crate::types::{QuotaTakeWarningsResult, SessionQuotaProjection};
 pub struct Quota<'a>(pub(crate) &'a Caller);
 
 impl<'a> Quota<'a> {
-    /// Gets the session's current quota and account projection without making a network request.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets the session's current quota and account projection without making a network request. *Experimental.*
     ///
     /// Wire method `session.quota.get`.
     #[doc(alias = "session.quota.get")]
@@ -20,9 +18,7 @@ impl<'a> Quota<'a> {
     pub fn get(self) -> Call<SessionQuotaProjection> {
         self.0.call("session.quota.get", &())
     }
-    /// Refreshes the session's provider model catalog bypassing its cache, folds quota snapshots into session state, and returns the updated projection. Failures leave the last known quota intact.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Refreshes the session's provider model catalog bypassing its cache, folds quota snapshots into session state, and returns the updated projection. Failures leave the last known quota intact. *Experimental.*
     ///
     /// Wire method `session.quota.refresh`.
     #[doc(alias = "session.quota.refresh")]
@@ -30,9 +26,7 @@ impl<'a> Quota<'a> {
     pub fn refresh(self) -> Call<SessionQuotaProjection> {
         self.0.call("session.quota.refresh", &())
     }
-    /// Returns and clears the session's pending quota warnings. Reading or refreshing quota does not drain warnings.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns and clears the session's pending quota warnings. Reading or refreshing quota does not drain warnings. *Experimental.*
     ///
     /// Wire method `session.quota.takeWarnings`.
     #[doc(alias = "session.quota.takeWarnings")]

@@ -13,9 +13,7 @@ use crate::types::{
 pub struct Remote<'a>(pub(crate) &'a Caller);
 
 impl<'a> Remote<'a> {
-    /// Disables remote session export and steering.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Disables remote session export and steering. *Experimental.*
     ///
     /// Wire method `session.remote.disable`.
     #[doc(alias = "session.remote.disable")]
@@ -23,9 +21,7 @@ impl<'a> Remote<'a> {
     pub fn disable(self) -> Call<()> {
         self.0.call("session.remote.disable", &())
     }
-    /// Enables remote session export or steering.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Enables remote session export or steering. *Experimental.*
     ///
     /// Wire method `session.remote.enable`.
     #[doc(alias = "session.remote.enable")]
@@ -33,9 +29,7 @@ impl<'a> Remote<'a> {
     pub fn enable(self, params: &RemoteEnableRequest) -> Call<RemoteEnableResult> {
         self.0.call("session.remote.enable", params)
     }
-    /// Persists a remote-steerability change emitted by the host as a session event.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Persists a remote-steerability change emitted by the host as a session event. *Experimental.*
     ///
     /// Wire method `session.remote.notifySteerableChanged`.
     #[doc(alias = "session.remote.notifySteerableChanged")]

@@ -14,9 +14,7 @@ use crate::types::{
 pub struct Sandbox<'a>(pub(crate) &'a Caller);
 
 impl<'a> Sandbox<'a> {
-    /// Disables sandboxing for the remainder of the current session and approves the referenced pending sandbox-bypass permission request. The request is rejected unless the exact request is still pending and the effective sandbox policy permits bypass.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Disables sandboxing for the remainder of the current session and approves the referenced pending sandbox-bypass permission request. The request is rejected unless the exact request is still pending and the effective sandbox policy permits bypass. *Experimental.*
     ///
     /// Wire method `session.sandbox.disableForSession`.
     #[doc(alias = "session.sandbox.disableForSession")]
@@ -27,9 +25,7 @@ impl<'a> Sandbox<'a> {
     ) -> Call<SandboxDisableForSessionResult> {
         self.0.call("session.sandbox.disableForSession", params)
     }
-    /// Lists possible secret-bearing environment variables available to new sandboxed shells that are not already covered by credential masking. Uses local name rules and known-provider host suggestions, never returns secret values, and changes no settings or network permissions. Returns no suggestions while the session is not sandboxed.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists possible secret-bearing environment variables available to new sandboxed shells that are not already covered by credential masking. Uses local name rules and known-provider host suggestions, never returns secret values, and changes no settings or network permissions. Returns no suggestions while the session is not sandboxed. *Experimental.*
     ///
     /// Wire method `session.sandbox.getCredentialSuggestions`.
     #[doc(alias = "session.sandbox.getCredentialSuggestions")]
@@ -37,9 +33,7 @@ impl<'a> Sandbox<'a> {
     pub fn get_credential_suggestions(self) -> Call<SandboxCredentialSuggestionsResult> {
         self.0.call("session.sandbox.getCredentialSuggestions", &())
     }
-    /// Returns whether managed policy requires sandbox enforcement and whether an enforcement failure has permanently blocked the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns whether managed policy requires sandbox enforcement and whether an enforcement failure has permanently blocked the session. *Experimental.*
     ///
     /// Wire method `session.sandbox.getEnforcementStatus`.
     #[doc(alias = "session.sandbox.getEnforcementStatus")]
@@ -47,9 +41,7 @@ impl<'a> Sandbox<'a> {
     pub fn get_enforcement_status(self) -> Call<SandboxEnforcementStatus> {
         self.0.call("session.sandbox.getEnforcementStatus", &())
     }
-    /// Adds the path offered by a pending sandbox escalation permission request's sandboxPathGrant to the session's sandbox policy and approves the request, so the blocked operation re-runs inside the sandbox rather than outside it. The request is rejected unless the exact request is still pending, carries a sandboxPathGrant, and the grant still takes effect under the current managed policy. Does not persist the path; hosts that store sandbox settings save it themselves.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Adds the path offered by a pending sandbox escalation permission request's sandboxPathGrant to the session's sandbox policy and approves the request, so the blocked operation re-runs inside the sandbox rather than outside it. The request is rejected unless the exact request is still pending, carries a sandboxPathGrant, and the grant still takes effect under the current managed policy. Does not persist the path; hosts that store sandbox settings save it themselves. *Experimental.*
     ///
     /// Wire method `session.sandbox.grantPathForRequest`.
     #[doc(alias = "session.sandbox.grantPathForRequest")]

@@ -14,9 +14,7 @@ use crate::types::{
 pub struct Schedule<'a>(pub(crate) &'a Caller);
 
 impl<'a> Schedule<'a> {
-    /// Registers a relative-interval scheduled prompt.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Registers a relative-interval scheduled prompt. *Internal.*
     ///
     /// Wire method `session.schedule.add`.
     #[doc(alias = "session.schedule.add")]
@@ -24,9 +22,7 @@ impl<'a> Schedule<'a> {
     pub fn add(self, params: &ScheduleAddRequest) -> Call<ScheduleAddResult> {
         self.0.call("session.schedule.add", params)
     }
-    /// Registers an absolute-time scheduled prompt.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Registers an absolute-time scheduled prompt. *Internal.*
     ///
     /// Wire method `session.schedule.addAt`.
     #[doc(alias = "session.schedule.addAt")]
@@ -34,9 +30,7 @@ impl<'a> Schedule<'a> {
     pub fn add_at(self, params: &ScheduleAddAtRequest) -> Call<ScheduleAddResult> {
         self.0.call("session.schedule.addAt", params)
     }
-    /// Registers a recurring cron scheduled prompt.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Registers a recurring cron scheduled prompt. *Internal.*
     ///
     /// Wire method `session.schedule.addCron`.
     #[doc(alias = "session.schedule.addCron")]
@@ -44,9 +38,7 @@ impl<'a> Schedule<'a> {
     pub fn add_cron(self, params: &ScheduleAddCronRequest) -> Call<ScheduleAddResult> {
         self.0.call("session.schedule.addCron", params)
     }
-    /// Registers a self-paced scheduled prompt.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Registers a self-paced scheduled prompt. *Internal.*
     ///
     /// Wire method `session.schedule.addSelfPaced`.
     #[doc(alias = "session.schedule.addSelfPaced")]
@@ -57,9 +49,7 @@ impl<'a> Schedule<'a> {
     ) -> Call<ScheduleAddResult> {
         self.0.call("session.schedule.addSelfPaced", params)
     }
-    /// Reports whether the session has an active self-paced scheduled prompt.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Reports whether the session has an active self-paced scheduled prompt. *Internal.*
     ///
     /// Wire method `session.schedule.hasSelfPaced`.
     #[doc(alias = "session.schedule.hasSelfPaced")]
@@ -67,9 +57,7 @@ impl<'a> Schedule<'a> {
     pub fn has_self_paced(self) -> Call<ScheduleHasSelfPacedResult> {
         self.0.call("session.schedule.hasSelfPaced", &())
     }
-    /// Hydrates the native schedule registry from persisted session events.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Hydrates the native schedule registry from persisted session events. *Internal.*
     ///
     /// Wire method `session.schedule.hydrate`.
     #[doc(alias = "session.schedule.hydrate")]
@@ -77,9 +65,7 @@ impl<'a> Schedule<'a> {
     pub fn hydrate(self) -> Call<()> {
         self.0.call("session.schedule.hydrate", &())
     }
-    /// Lists the session's currently active scheduled prompts.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists the session's currently active scheduled prompts. *Experimental.*
     ///
     /// Wire method `session.schedule.list`.
     #[doc(alias = "session.schedule.list")]
@@ -87,9 +73,7 @@ impl<'a> Schedule<'a> {
     pub fn list(self) -> Call<ScheduleList> {
         self.0.call("session.schedule.list", &())
     }
-    /// Re-arms an active self-paced scheduled prompt.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Re-arms an active self-paced scheduled prompt. *Internal.*
     ///
     /// Wire method `session.schedule.rearmSelfPaced`.
     #[doc(alias = "session.schedule.rearmSelfPaced")]
@@ -100,9 +84,7 @@ impl<'a> Schedule<'a> {
     ) -> Call<ScheduleAddResult> {
         self.0.call("session.schedule.rearmSelfPaced", params)
     }
-    /// Removes a scheduled prompt by id.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Removes a scheduled prompt by id. *Experimental.*
     ///
     /// Wire method `session.schedule.stop`.
     #[doc(alias = "session.schedule.stop")]

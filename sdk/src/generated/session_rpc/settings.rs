@@ -13,9 +13,7 @@ use crate::types::{
 pub struct Settings<'a>(pub(crate) &'a Caller);
 
 impl<'a> Settings<'a> {
-    /// Evaluates a named Rust-owned settings predicate without exposing raw feature flags. Internal: the raw feature-flag names and composition are runtime-internal, so this predicate-evaluation helper is kept out of the public SDK surface and is callable in-process only.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Evaluates a named Rust-owned settings predicate without exposing raw feature flags. Internal: the raw feature-flag names and composition are runtime-internal, so this predicate-evaluation helper is kept out of the public SDK surface and is callable in-process only. *Internal.*
     ///
     /// Wire method `session.settings.evaluatePredicate`.
     #[doc(alias = "session.settings.evaluatePredicate")]
@@ -26,9 +24,7 @@ impl<'a> Settings<'a> {
     ) -> Call<SessionSettingsEvaluatePredicateResult> {
         self.0.call("session.settings.evaluatePredicate", params)
     }
-    /// Returns a redacted snapshot of session runtime settings, with secrets and raw feature flags excluded. Internal: the runtime settings shape is a runtime-internal surface and is deliberately kept out of the public SDK, because consumers should not depend on the runtime's internal settings layout. It remains callable in-process and is expected to be reworked as the runtime internals are consolidated.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Returns a redacted snapshot of session runtime settings, with secrets and raw feature flags excluded. Internal: the runtime settings shape is a runtime-internal surface and is deliberately kept out of the public SDK, because consumers should not depend on the runtime's internal settings layout. It remains callable in-process and is expected to be reworked as the runtime internals are consolidated. *Internal.*
     ///
     /// Wire method `session.settings.snapshot`.
     #[doc(alias = "session.settings.snapshot")]

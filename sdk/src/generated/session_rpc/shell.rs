@@ -14,9 +14,7 @@ use crate::types::{
 pub struct Shell<'a>(pub(crate) &'a Caller);
 
 impl<'a> Shell<'a> {
-    /// Cancels a user-requested shell command by request ID.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Cancels a user-requested shell command by request ID. *Experimental.*
     ///
     /// Wire method `session.shell.cancelUserRequested`.
     #[doc(alias = "session.shell.cancelUserRequested")]
@@ -27,9 +25,7 @@ impl<'a> Shell<'a> {
     ) -> Call<CancelUserRequestedShellCommandResult> {
         self.0.call("session.shell.cancelUserRequested", params)
     }
-    /// Starts a shell command, returning an RPC error if it cannot be spawned. The command runs as the leader of its own process group (POSIX) or in a dedicated job object (Windows), so a forced termination — via "shell.kill", the request timeout, or session disposal — signals that whole group/job rather than only the direct child. Two gaps are worth planning for: a command that exits on its own does not trigger that teardown, and on POSIX a descendant that moves itself into a new session or process group (for example via "setsid") leaves the signalled group, so either can leave a background process running.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Starts a shell command, returning an RPC error if it cannot be spawned. The command runs as the leader of its own process group (POSIX) or in a dedicated job object (Windows), so a forced termination — via "shell.kill", the request timeout, or session disposal — signals that whole group/job rather than only the direct child. Two gaps are worth planning for: a command that exits on its own does not trigger that teardown, and on POSIX a descendant that moves itself into a new session or process group (for example via "setsid") leaves the signalled group, so either can leave a background process running. *Experimental.*
     ///
     /// Wire method `session.shell.exec`.
     #[doc(alias = "session.shell.exec")]
@@ -37,9 +33,7 @@ impl<'a> Shell<'a> {
     pub fn exec(self, params: &ShellExecRequest) -> Call<ShellExecResult> {
         self.0.call("session.shell.exec", params)
     }
-    /// Executes a user-requested shell command through the session runtime.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Executes a user-requested shell command through the session runtime. *Experimental.*
     ///
     /// Wire method `session.shell.executeUserRequested`.
     ///
@@ -52,9 +46,7 @@ impl<'a> Shell<'a> {
     ) -> Call<UserRequestedShellCommandResult> {
         self.0.call("session.shell.executeUserRequested", params).timeout(None)
     }
-    /// Sends a signal to a shell process previously started via "shell.exec". The signal targets the command's whole process group (POSIX) or job object (Windows), so descendants still in that group are signalled too, not just the direct child. On POSIX a descendant that moved itself into a new session or process group (for example via "setsid") is no longer in the signalled group and survives.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sends a signal to a shell process previously started via "shell.exec". The signal targets the command's whole process group (POSIX) or job object (Windows), so descendants still in that group are signalled too, not just the direct child. On POSIX a descendant that moved itself into a new session or process group (for example via "setsid") is no longer in the signalled group and survives. *Experimental.*
     ///
     /// Wire method `session.shell.kill`.
     #[doc(alias = "session.shell.kill")]

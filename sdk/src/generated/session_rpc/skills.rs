@@ -13,9 +13,7 @@ use crate::types::{
 pub struct Skills<'a>(pub(crate) &'a Caller);
 
 impl<'a> Skills<'a> {
-    /// Disables a skill for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Disables a skill for the session. *Experimental.*
     ///
     /// Wire method `session.skills.disable`.
     #[doc(alias = "session.skills.disable")]
@@ -23,9 +21,7 @@ impl<'a> Skills<'a> {
     pub fn disable(self, params: &SkillsDisableRequest) -> Call<()> {
         self.0.call("session.skills.disable", params)
     }
-    /// Enables a skill for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Enables a skill for the session. *Experimental.*
     ///
     /// Wire method `session.skills.enable`.
     #[doc(alias = "session.skills.enable")]
@@ -33,9 +29,7 @@ impl<'a> Skills<'a> {
     pub fn enable(self, params: &SkillsEnableRequest) -> Call<()> {
         self.0.call("session.skills.enable", params)
     }
-    /// Ensures the session's skill definitions have been loaded from disk.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Ensures the session's skill definitions have been loaded from disk. *Experimental.*
     ///
     /// Wire method `session.skills.ensureLoaded`.
     #[doc(alias = "session.skills.ensureLoaded")]
@@ -43,9 +37,7 @@ impl<'a> Skills<'a> {
     pub fn ensure_loaded(self) -> Call<()> {
         self.0.call("session.skills.ensureLoaded", &())
     }
-    /// Returns the skills that have been invoked during this session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the skills that have been invoked during this session. *Experimental.*
     ///
     /// Wire method `session.skills.getInvoked`.
     #[doc(alias = "session.skills.getInvoked")]
@@ -53,9 +45,7 @@ impl<'a> Skills<'a> {
     pub fn get_invoked(self) -> Call<SkillsGetInvokedResult> {
         self.0.call("session.skills.getInvoked", &())
     }
-    /// Lists skills available to the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists skills available to the session. *Experimental.*
     ///
     /// Wire method `session.skills.list`.
     #[doc(alias = "session.skills.list")]
@@ -63,9 +53,7 @@ impl<'a> Skills<'a> {
     pub fn list(self) -> Call<SkillList> {
         self.0.call("session.skills.list", &())
     }
-    /// Reloads skill definitions for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reloads skill definitions for the session. *Experimental.*
     ///
     /// Wire method `session.skills.reload`.
     #[doc(alias = "session.skills.reload")]

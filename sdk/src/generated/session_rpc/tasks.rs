@@ -19,9 +19,7 @@ use crate::types::{
 pub struct Tasks<'a>(pub(crate) &'a Caller);
 
 impl<'a> Tasks<'a> {
-    /// Cancels a background task.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Cancels a background task. *Experimental.*
     ///
     /// Wire method `session.tasks.cancel`.
     #[doc(alias = "session.tasks.cancel")]
@@ -29,9 +27,7 @@ impl<'a> Tasks<'a> {
     pub fn cancel(self, params: &TasksCancelRequest) -> Call<TasksCancelResult> {
         self.0.call("session.tasks.cancel", params)
     }
-    /// Returns the first sync-waiting task that can currently be promoted to background mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the first sync-waiting task that can currently be promoted to background mode. *Experimental.*
     ///
     /// Wire method `session.tasks.getCurrentPromotable`.
     #[doc(alias = "session.tasks.getCurrentPromotable")]
@@ -39,9 +35,7 @@ impl<'a> Tasks<'a> {
     pub fn get_current_promotable(self) -> Call<TasksGetCurrentPromotableResult> {
         self.0.call("session.tasks.getCurrentPromotable", &())
     }
-    /// Returns progress information for a background task by ID.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns progress information for a background task by ID. *Experimental.*
     ///
     /// Wire method `session.tasks.getProgress`.
     #[doc(alias = "session.tasks.getProgress")]
@@ -52,9 +46,7 @@ impl<'a> Tasks<'a> {
     ) -> Call<TasksGetProgressResult> {
         self.0.call("session.tasks.getProgress", params)
     }
-    /// Lists background tasks tracked by the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists background tasks tracked by the session. *Experimental.*
     ///
     /// Wire method `session.tasks.list`.
     #[doc(alias = "session.tasks.list")]
@@ -62,9 +54,7 @@ impl<'a> Tasks<'a> {
     pub fn list(self) -> Call<TaskList> {
         self.0.call("session.tasks.list", &())
     }
-    /// Atomically promotes the first promotable sync-waiting task to background mode and returns it.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Atomically promotes the first promotable sync-waiting task to background mode and returns it. *Experimental.*
     ///
     /// Wire method `session.tasks.promoteCurrentToBackground`.
     #[doc(alias = "session.tasks.promoteCurrentToBackground")]
@@ -74,9 +64,7 @@ impl<'a> Tasks<'a> {
     ) -> Call<TasksPromoteCurrentToBackgroundResult> {
         self.0.call("session.tasks.promoteCurrentToBackground", &())
     }
-    /// Promotes an eligible synchronously-waited task so it continues running in the background.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Promotes an eligible synchronously-waited task so it continues running in the background. *Experimental.*
     ///
     /// Wire method `session.tasks.promoteToBackground`.
     #[doc(alias = "session.tasks.promoteToBackground")]
@@ -87,9 +75,7 @@ impl<'a> Tasks<'a> {
     ) -> Call<TasksPromoteToBackgroundResult> {
         self.0.call("session.tasks.promoteToBackground", params)
     }
-    /// Reads a detached shell task's output after a cursor, optionally waiting for new output or for the shell to finish.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads a detached shell task's output after a cursor, optionally waiting for new output or for the shell to finish. *Experimental.*
     ///
     /// Wire method `session.tasks.readOutput`.
     #[doc(alias = "session.tasks.readOutput")]
@@ -100,9 +86,7 @@ impl<'a> Tasks<'a> {
     ) -> Call<TasksReadOutputResult> {
         self.0.call("session.tasks.readOutput", params)
     }
-    /// Refreshes metadata for any detached background shells the runtime knows about.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Refreshes metadata for any detached background shells the runtime knows about. *Experimental.*
     ///
     /// Wire method `session.tasks.refresh`.
     #[doc(alias = "session.tasks.refresh")]
@@ -110,9 +94,7 @@ impl<'a> Tasks<'a> {
     pub fn refresh(self) -> Call<TasksRefreshResult> {
         self.0.call("session.tasks.refresh", &())
     }
-    /// Registers a client-owned task, or reclaims an orphaned task belonging to the same extension principal.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Registers a client-owned task, or reclaims an orphaned task belonging to the same extension principal. *Experimental.*
     ///
     /// Wire method `session.tasks.register`.
     #[doc(alias = "session.tasks.register")]
@@ -120,9 +102,7 @@ impl<'a> Tasks<'a> {
     pub fn register(self, params: &TasksRegisterRequest) -> Call<TasksRegisterResult> {
         self.0.call("session.tasks.register", params)
     }
-    /// Removes a completed or cancelled background task from tracking.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Removes a completed or cancelled background task from tracking. *Experimental.*
     ///
     /// Wire method `session.tasks.remove`.
     #[doc(alias = "session.tasks.remove")]
@@ -130,9 +110,7 @@ impl<'a> Tasks<'a> {
     pub fn remove(self, params: &TasksRemoveRequest) -> Call<TasksRemoveResult> {
         self.0.call("session.tasks.remove", params)
     }
-    /// Sends a message to a background agent task.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sends a message to a background agent task. *Experimental.*
     ///
     /// Wire method `session.tasks.sendMessage`.
     #[doc(alias = "session.tasks.sendMessage")]
@@ -143,9 +121,7 @@ impl<'a> Tasks<'a> {
     ) -> Call<TasksSendMessageResult> {
         self.0.call("session.tasks.sendMessage", params)
     }
-    /// Starts a background agent task in the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Starts a background agent task in the session. *Experimental.*
     ///
     /// Wire method `session.tasks.startAgent`.
     #[doc(alias = "session.tasks.startAgent")]
@@ -156,9 +132,7 @@ impl<'a> Tasks<'a> {
     ) -> Call<TasksStartAgentResult> {
         self.0.call("session.tasks.startAgent", params)
     }
-    /// Publishes generic progress or a terminal outcome for a client-owned task.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Publishes generic progress or a terminal outcome for a client-owned task. *Experimental.*
     ///
     /// Wire method `session.tasks.update`.
     #[doc(alias = "session.tasks.update")]
@@ -166,9 +140,7 @@ impl<'a> Tasks<'a> {
     pub fn update(self, params: &TasksUpdateRequest) -> Call<TasksUpdateResult> {
         self.0.call("session.tasks.update", params)
     }
-    /// Waits for all in-flight background tasks and any follow-up turns to settle.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Waits for all in-flight background tasks and any follow-up turns to settle. *Experimental.*
     ///
     /// Wire method `session.tasks.waitForPending`.
     ///

@@ -10,9 +10,7 @@ use crate::types::{SessionTelemetryEngagement, TelemetrySetFeatureOverridesReque
 pub struct Telemetry<'a>(pub(crate) &'a Caller);
 
 impl<'a> Telemetry<'a> {
-    /// Gets the telemetry engagement ID currently associated with the session, when available.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets the telemetry engagement ID currently associated with the session, when available. *Experimental.*
     ///
     /// Wire method `session.telemetry.getEngagementId`.
     #[doc(alias = "session.telemetry.getEngagementId")]
@@ -20,9 +18,7 @@ impl<'a> Telemetry<'a> {
     pub fn get_engagement_id(self) -> Call<SessionTelemetryEngagement> {
         self.0.call("session.telemetry.getEngagementId", &())
     }
-    /// Sets feature override key/value pairs to attach to subsequent telemetry events for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sets feature override key/value pairs to attach to subsequent telemetry events for the session. *Experimental.*
     ///
     /// Wire method `session.telemetry.setFeatureOverrides`.
     #[doc(alias = "session.telemetry.setFeatureOverrides")]

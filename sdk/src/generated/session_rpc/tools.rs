@@ -18,9 +18,7 @@ use crate::types::{
 pub struct Tools<'a>(pub(crate) &'a Caller);
 
 impl<'a> Tools<'a> {
-    /// Executes one tool from the session's currently offered tool set through the native invocation pipeline.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Executes one tool from the session's currently offered tool set through the native invocation pipeline. *Experimental.*
     ///
     /// Wire method `session.tools.execute`.
     ///
@@ -30,9 +28,7 @@ impl<'a> Tools<'a> {
     pub fn execute(self, params: &ToolsExecuteRequest) -> Call<ToolResultValue> {
         self.0.call("session.tools.execute", params).timeout(None)
     }
-    /// Returns the Rust-owned built-in tool descriptors used to construct the session's offered tool set.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the Rust-owned built-in tool descriptors used to construct the session's offered tool set. *Experimental.*
     ///
     /// Wire method `session.tools.getBuiltinDescriptors`.
     #[doc(alias = "session.tools.getBuiltinDescriptors")]
@@ -43,9 +39,7 @@ impl<'a> Tools<'a> {
     ) -> Call<ToolsGetBuiltinDescriptorsResult> {
         self.0.call("session.tools.getBuiltinDescriptors", params)
     }
-    /// Returns lightweight metadata for the session's currently initialized tools.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns lightweight metadata for the session's currently initialized tools. *Experimental.*
     ///
     /// Wire method `session.tools.getCurrentMetadata`.
     #[doc(alias = "session.tools.getCurrentMetadata")]
@@ -53,9 +47,7 @@ impl<'a> Tools<'a> {
     pub fn get_current_metadata(self) -> Call<ToolsGetCurrentMetadataResult> {
         self.0.call("session.tools.getCurrentMetadata", &())
     }
-    /// Provides the result for a pending external tool call.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Provides the result for a pending external tool call. *Experimental.*
     ///
     /// Wire method `session.tools.handlePendingToolCall`.
     #[doc(alias = "session.tools.handlePendingToolCall")]
@@ -66,9 +58,7 @@ impl<'a> Tools<'a> {
     ) -> Call<HandlePendingToolCallResult> {
         self.0.call("session.tools.handlePendingToolCall", params)
     }
-    /// Resolves, builds, and validates the runtime tool list for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Resolves, builds, and validates the runtime tool list for the session. *Experimental.*
     ///
     /// Wire method `session.tools.initializeAndValidate`.
     #[doc(alias = "session.tools.initializeAndValidate")]
@@ -76,9 +66,7 @@ impl<'a> Tools<'a> {
     pub fn initialize_and_validate(self) -> Call<ToolsInitializeAndValidateResult> {
         self.0.call("session.tools.initializeAndValidate", &())
     }
-    /// Lists the external tool calls of the session and its sub-agents that are still waiting for session.tools.handlePendingToolCall.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists the external tool calls of the session and its sub-agents that are still waiting for session.tools.handlePendingToolCall. *Experimental.*
     ///
     /// Wire method `session.tools.listPendingRequests`.
     #[doc(alias = "session.tools.listPendingRequests")]
@@ -86,9 +74,7 @@ impl<'a> Tools<'a> {
     pub fn list_pending_requests(self) -> Call<PendingExternalToolRequestList> {
         self.0.call("session.tools.listPendingRequests", &())
     }
-    /// Atomically replaces the complete externally implemented tool list supplied by the calling connection. Built-in, MCP/plugin, extension-discovered, subagent, and tools supplied by other connections remain unchanged.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Atomically replaces the complete externally implemented tool list supplied by the calling connection. Built-in, MCP/plugin, extension-discovered, subagent, and tools supplied by other connections remain unchanged. *Experimental.*
     ///
     /// Wire method `session.tools.set`.
     #[doc(alias = "session.tools.set")]
@@ -96,9 +82,7 @@ impl<'a> Tools<'a> {
     pub fn set(self, params: &ToolsSetRequest) -> Call<ToolsSetResult> {
         self.0.call("session.tools.set", params)
     }
-    /// Projects a completed task_complete tool call into its label-safe session event payload.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Projects a completed task_complete tool call into its label-safe session event payload. *Experimental.*
     ///
     /// Wire method `session.tools.taskCompleteEventData`.
     #[doc(alias = "session.tools.taskCompleteEventData")]
@@ -109,9 +93,7 @@ impl<'a> Tools<'a> {
     ) -> Call<TaskCompleteData> {
         self.0.call("session.tools.taskCompleteEventData", params)
     }
-    /// Sets the current session's live subagent settings override, which takes precedence over persisted user settings until cleared. Persisted user settings remain the source of truth for future sessions.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sets the current session's live subagent settings override, which takes precedence over persisted user settings until cleared. Persisted user settings remain the source of truth for future sessions. *Experimental.*
     ///
     /// Wire method `session.tools.updateSubagentSettings`.
     #[doc(alias = "session.tools.updateSubagentSettings")]

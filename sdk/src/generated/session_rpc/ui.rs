@@ -19,9 +19,7 @@ use crate::types::{
 pub struct Ui<'a>(pub(crate) &'a Caller);
 
 impl<'a> Ui<'a> {
-    /// Requests structured input from a UI-capable client.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Requests structured input from a UI-capable client. *Experimental.*
     ///
     /// Wire method `session.ui.elicitation`.
     ///
@@ -34,9 +32,7 @@ impl<'a> Ui<'a> {
     ) -> Call<UiElicitationResponse> {
         self.0.call("session.ui.elicitation", params).timeout(None)
     }
-    /// Runs a transient no-tools model query against the current conversation context.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Runs a transient no-tools model query against the current conversation context. *Experimental.*
     ///
     /// Wire method `session.ui.ephemeralQuery`.
     ///
@@ -49,9 +45,7 @@ impl<'a> Ui<'a> {
     ) -> Call<UiEphemeralQueryResult> {
         self.0.call("session.ui.ephemeralQuery", params).timeout(None)
     }
-    /// Resolves a pending elicitation request after direct interaction in the trusted in-process client. Only an accepted response to the built-in ask_user tool can become trusted human evidence.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Resolves a pending elicitation request after direct interaction in the trusted in-process client. Only an accepted response to the built-in ask_user tool can become trusted human evidence. *Internal.*
     ///
     /// Wire method `session.ui.handleHumanAskUser`.
     #[doc(alias = "session.ui.handleHumanAskUser")]
@@ -62,9 +56,7 @@ impl<'a> Ui<'a> {
     ) -> Call<UiElicitationResult> {
         self.0.call("session.ui.handleHumanAskUser", params)
     }
-    /// Resolves a pending `exit_plan_mode.requested` event after direct interaction in the trusted in-process client.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Resolves a pending `exit_plan_mode.requested` event after direct interaction in the trusted in-process client. *Internal.*
     ///
     /// Wire method `session.ui.handleHumanExitPlanMode`.
     #[doc(alias = "session.ui.handleHumanExitPlanMode")]
@@ -75,9 +67,7 @@ impl<'a> Ui<'a> {
     ) -> Call<UiHandlePendingResult> {
         self.0.call("session.ui.handleHumanExitPlanMode", params)
     }
-    /// Resolves a pending `user_input.requested` event after direct interaction in the trusted in-process client.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Resolves a pending `user_input.requested` event after direct interaction in the trusted in-process client. *Internal.*
     ///
     /// Wire method `session.ui.handleHumanUserInput`.
     #[doc(alias = "session.ui.handleHumanUserInput")]
@@ -88,9 +78,7 @@ impl<'a> Ui<'a> {
     ) -> Call<UiHandlePendingResult> {
         self.0.call("session.ui.handleHumanUserInput", params)
     }
-    /// Resolves a pending `auto_mode_switch.requested` event with the user's accept/decline decision.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Resolves a pending `auto_mode_switch.requested` event with the user's accept/decline decision. *Experimental.*
     ///
     /// Wire method `session.ui.handlePendingAutoModeSwitch`.
     #[doc(alias = "session.ui.handlePendingAutoModeSwitch")]
@@ -101,9 +89,7 @@ impl<'a> Ui<'a> {
     ) -> Call<UiHandlePendingResult> {
         self.0.call("session.ui.handlePendingAutoModeSwitch", params)
     }
-    /// Provides the user response for a pending elicitation request.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Provides the user response for a pending elicitation request. *Experimental.*
     ///
     /// Wire method `session.ui.handlePendingElicitation`.
     #[doc(alias = "session.ui.handlePendingElicitation")]
@@ -114,9 +100,7 @@ impl<'a> Ui<'a> {
     ) -> Call<UiElicitationResult> {
         self.0.call("session.ui.handlePendingElicitation", params)
     }
-    /// Resolves a pending `exit_plan_mode.requested` event with the user's response.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Resolves a pending `exit_plan_mode.requested` event with the user's response. *Experimental.*
     ///
     /// Wire method `session.ui.handlePendingExitPlanMode`.
     #[doc(alias = "session.ui.handlePendingExitPlanMode")]
@@ -127,9 +111,7 @@ impl<'a> Ui<'a> {
     ) -> Call<UiHandlePendingResult> {
         self.0.call("session.ui.handlePendingExitPlanMode", params)
     }
-    /// Resolves a pending `sampling.requested` event with a sampling result, or rejects it.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Resolves a pending `sampling.requested` event with a sampling result, or rejects it. *Experimental.*
     ///
     /// Wire method `session.ui.handlePendingSampling`.
     #[doc(alias = "session.ui.handlePendingSampling")]
@@ -140,9 +122,7 @@ impl<'a> Ui<'a> {
     ) -> Call<UiHandlePendingResult> {
         self.0.call("session.ui.handlePendingSampling", params)
     }
-    /// Resolves a pending `session_limits_exhausted.requested` event with the user's selected limit action.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Resolves a pending `session_limits_exhausted.requested` event with the user's selected limit action. *Experimental.*
     ///
     /// Wire method `session.ui.handlePendingSessionLimitsExhausted`.
     #[doc(alias = "session.ui.handlePendingSessionLimitsExhausted")]
@@ -153,9 +133,7 @@ impl<'a> Ui<'a> {
     ) -> Call<UiHandlePendingResult> {
         self.0.call("session.ui.handlePendingSessionLimitsExhausted", params)
     }
-    /// Resolves a pending `user_input.requested` event with the user's response.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Resolves a pending `user_input.requested` event with the user's response. *Experimental.*
     ///
     /// Wire method `session.ui.handlePendingUserInput`.
     #[doc(alias = "session.ui.handlePendingUserInput")]
@@ -166,9 +144,7 @@ impl<'a> Ui<'a> {
     ) -> Call<UiHandlePendingResult> {
         self.0.call("session.ui.handlePendingUserInput", params)
     }
-    /// Registers an in-process handler for auto-mode-switch requests so the server bridge skips dispatch.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Registers an in-process handler for auto-mode-switch requests so the server bridge skips dispatch. *Experimental.*
     ///
     /// Wire method `session.ui.registerDirectAutoModeSwitchHandler`.
     #[doc(alias = "session.ui.registerDirectAutoModeSwitchHandler")]
@@ -178,9 +154,7 @@ impl<'a> Ui<'a> {
     ) -> Call<UiRegisterDirectAutoModeSwitchHandlerResult> {
         self.0.call("session.ui.registerDirectAutoModeSwitchHandler", &())
     }
-    /// Unregisters a previously-registered in-process auto-mode-switch handler by its opaque handle.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Unregisters a previously-registered in-process auto-mode-switch handler by its opaque handle. *Experimental.*
     ///
     /// Wire method `session.ui.unregisterDirectAutoModeSwitchHandler`.
     #[doc(alias = "session.ui.unregisterDirectAutoModeSwitchHandler")]

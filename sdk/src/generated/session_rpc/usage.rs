@@ -10,9 +10,7 @@ use crate::types::{SessionUsageSetCodeChangesParams, UsageGetMetricsResult};
 pub struct Usage<'a>(pub(crate) &'a Caller);
 
 impl<'a> Usage<'a> {
-    /// Gets accumulated usage metrics for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets accumulated usage metrics for the session. *Experimental.*
     ///
     /// Wire method `session.usage.getMetrics`.
     #[doc(alias = "session.usage.getMetrics")]
@@ -20,9 +18,7 @@ impl<'a> Usage<'a> {
     pub fn get_metrics(self) -> Call<UsageGetMetricsResult> {
         self.0.call("session.usage.getMetrics", &())
     }
-    /// Internal host-only replacement of absolute code-change totals reported by a relay host.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Internal host-only replacement of absolute code-change totals reported by a relay host. *Internal.*
     ///
     /// Wire method `session.usage.setCodeChanges`.
     #[doc(alias = "session.usage.setCodeChanges")]

@@ -10,9 +10,7 @@ use crate::types::{VisibilityGetResult, VisibilitySetRequest, VisibilitySetResul
 pub struct Visibility<'a>(pub(crate) &'a Caller);
 
 impl<'a> Visibility<'a> {
-    /// Returns the session's current Mission Control sharing status and shareable GitHub URL. Reflects whether the synced session is visible to repository readers ("repo") or restricted to its creator and collaborators ("unshared").
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns the session's current Mission Control sharing status and shareable GitHub URL. Reflects whether the synced session is visible to repository readers ("repo") or restricted to its creator and collaborators ("unshared"). *Experimental.*
     ///
     /// Wire method `session.visibility.get`.
     #[doc(alias = "session.visibility.get")]
@@ -20,9 +18,7 @@ impl<'a> Visibility<'a> {
     pub fn get(self) -> Call<VisibilityGetResult> {
         self.0.call("session.visibility.get", &())
     }
-    /// Sets the session's Mission Control sharing status, controlling whether the synced session is visible to repository readers. Returns the effective status and shareable GitHub URL after the change.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sets the session's Mission Control sharing status, controlling whether the synced session is visible to repository readers. Returns the effective status and shareable GitHub URL after the change. *Experimental.*
     ///
     /// Wire method `session.visibility.set`.
     #[doc(alias = "session.visibility.set")]

@@ -23,9 +23,7 @@ impl<'a> Workflow<'a> {
     pub fn journal(self) -> WorkflowJournal<'a> {
         WorkflowJournal(self.0)
     }
-    /// Runs one dynamic-workflow-scoped subagent and returns its result.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Runs one dynamic-workflow-scoped subagent and returns its result. *Experimental.*
     ///
     /// Wire method `session.workflow.agent`.
     ///
@@ -35,9 +33,7 @@ impl<'a> Workflow<'a> {
     pub fn agent(self, params: &WorkflowAgentRequest) -> Call<WorkflowAgentResult> {
         self.0.call("session.workflow.agent", params).timeout(None)
     }
-    /// Requests cancellation of a dynamic workflow run and returns its run envelope.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Requests cancellation of a dynamic workflow run and returns its run envelope. *Experimental.*
     ///
     /// Wire method `session.workflow.cancel`.
     #[doc(alias = "session.workflow.cancel")]
@@ -45,9 +41,7 @@ impl<'a> Workflow<'a> {
     pub fn cancel(self, params: &WorkflowCancelRequest) -> Call<WorkflowRunResult> {
         self.0.call("session.workflow.cancel", params)
     }
-    /// Gets the current or settled envelope for a dynamic workflow run.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets the current or settled envelope for a dynamic workflow run. *Experimental.*
     ///
     /// Wire method `session.workflow.getRun`.
     #[doc(alias = "session.workflow.getRun")]
@@ -55,9 +49,7 @@ impl<'a> Workflow<'a> {
     pub fn get_run(self, params: &WorkflowGetRunRequest) -> Call<WorkflowRunResult> {
         self.0.call("session.workflow.getRun", params)
     }
-    /// Gets durable and live observability detail for one dynamic workflow run.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets durable and live observability detail for one dynamic workflow run. *Experimental.*
     ///
     /// Wire method `session.workflow.getRunDetail`.
     #[doc(alias = "session.workflow.getRunDetail")]
@@ -68,9 +60,7 @@ impl<'a> Workflow<'a> {
     ) -> Call<WorkflowRunDetail> {
         self.0.call("session.workflow.getRunDetail", params)
     }
-    /// Pages durable progress for one dynamic workflow run.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Pages durable progress for one dynamic workflow run. *Experimental.*
     ///
     /// Wire method `session.workflow.getRunProgress`.
     #[doc(alias = "session.workflow.getRunProgress")]
@@ -81,9 +71,7 @@ impl<'a> Workflow<'a> {
     ) -> Call<WorkflowProgressPage> {
         self.0.call("session.workflow.getRunProgress", params)
     }
-    /// Lists durable dynamic workflow runs for this session in creation order.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists durable dynamic workflow runs for this session in creation order. *Experimental.*
     ///
     /// Wire method `session.workflow.listRuns`.
     #[doc(alias = "session.workflow.listRuns")]
@@ -94,9 +82,7 @@ impl<'a> Workflow<'a> {
     ) -> Call<WorkflowListRunsResult> {
         self.0.call("session.workflow.listRuns", params)
     }
-    /// Records a batch of ordered dynamic workflow progress lines.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Records a batch of ordered dynamic workflow progress lines. *Experimental.*
     ///
     /// Wire method `session.workflow.log`.
     #[doc(alias = "session.workflow.log")]
@@ -104,9 +90,7 @@ impl<'a> Workflow<'a> {
     pub fn log(self, params: &WorkflowLogRequest) -> Call<WorkflowAckResult> {
         self.0.call("session.workflow.log", params)
     }
-    /// Pauses a running dynamic workflow and returns its settled run envelope.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Pauses a running dynamic workflow and returns its settled run envelope. *Experimental.*
     ///
     /// Wire method `session.workflow.pause`.
     ///
@@ -116,9 +100,7 @@ impl<'a> Workflow<'a> {
     pub fn pause(self, params: &WorkflowPauseRequest) -> Call<WorkflowRunResult> {
         self.0.call("session.workflow.pause", params).timeout(None)
     }
-    /// Atomically pauses an owned dynamic workflow attempt at a durable checkpoint.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Atomically pauses an owned dynamic workflow attempt at a durable checkpoint. *Internal.*
     ///
     /// Wire method `session.workflow.pauseAtCheckpoint`.
     #[doc(alias = "session.workflow.pauseAtCheckpoint")]
@@ -129,9 +111,7 @@ impl<'a> Workflow<'a> {
     ) -> Call<WorkflowPauseCheckpointResult> {
         self.0.call("session.workflow.pauseAtCheckpoint", params)
     }
-    /// Resumes a dynamic workflow run using its persisted name, arguments, journal, and accounting.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Resumes a dynamic workflow run using its persisted name, arguments, journal, and accounting. *Experimental.*
     ///
     /// Wire method `session.workflow.resume`.
     ///
@@ -141,9 +121,7 @@ impl<'a> Workflow<'a> {
     pub fn resume(self, params: &WorkflowResumeRequest) -> Call<WorkflowResumeResult> {
         self.0.call("session.workflow.resume", params).timeout(None)
     }
-    /// Internal tool-originated dynamic workflow resume.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Internal tool-originated dynamic workflow resume. *Internal.*
     ///
     /// Wire method `session.workflow.resumeFromTool`.
     ///
@@ -156,9 +134,7 @@ impl<'a> Workflow<'a> {
     ) -> Call<WorkflowResumeResult> {
         self.0.call("session.workflow.resumeFromTool", params).timeout(None)
     }
-    /// Runs a registered dynamic workflow by name at the top level.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Runs a registered dynamic workflow by name at the top level. *Experimental.*
     ///
     /// Wire method `session.workflow.run`.
     ///
@@ -168,9 +144,7 @@ impl<'a> Workflow<'a> {
     pub fn run(self, params: &WorkflowRunRequest) -> Call<WorkflowRunResult> {
         self.0.call("session.workflow.run", params).timeout(None)
     }
-    /// Internal tool-originated dynamic workflow invocation.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Internal tool-originated dynamic workflow invocation. *Internal.*
     ///
     /// Wire method `session.workflow.runFromTool`.
     ///
@@ -190,9 +164,7 @@ impl<'a> Workflow<'a> {
 pub struct WorkflowJournal<'a>(pub(crate) &'a Caller);
 
 impl<'a> WorkflowJournal<'a> {
-    /// Reads a memoized dynamic workflow journal entry.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads a memoized dynamic workflow journal entry. *Experimental.*
     ///
     /// Wire method `session.workflow.journal.get`.
     #[doc(alias = "session.workflow.journal.get")]
@@ -203,9 +175,7 @@ impl<'a> WorkflowJournal<'a> {
     ) -> Call<WorkflowJournalGetResult> {
         self.0.call("session.workflow.journal.get", params)
     }
-    /// Stores a memoized dynamic workflow journal entry.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Stores a memoized dynamic workflow journal entry. *Experimental.*
     ///
     /// Wire method `session.workflow.journal.put`.
     #[doc(alias = "session.workflow.journal.put")]

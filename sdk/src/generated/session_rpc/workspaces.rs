@@ -23,9 +23,7 @@ use crate::types::{
 pub struct Workspaces<'a>(pub(crate) &'a Caller);
 
 impl<'a> Workspaces<'a> {
-    /// Adds a compaction summary checkpoint to the local session workspace.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Adds a compaction summary checkpoint to the local session workspace. *Experimental.*
     ///
     /// Wire method `session.workspaces.addSummary`.
     #[doc(alias = "session.workspaces.addSummary")]
@@ -36,9 +34,7 @@ impl<'a> Workspaces<'a> {
     ) -> Call<WorkspacesAddSummaryResult> {
         self.0.call("session.workspaces.addSummary", params)
     }
-    /// Checks whether the local session workspace has an autopilot objective state file.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Checks whether the local session workspace has an autopilot objective state file. *Experimental.*
     ///
     /// Wire method `session.workspaces.autopilotObjectiveExists`.
     #[doc(alias = "session.workspaces.autopilotObjectiveExists")]
@@ -48,9 +44,7 @@ impl<'a> Workspaces<'a> {
     ) -> Call<WorkspacesAutopilotObjectiveExistsResult> {
         self.0.call("session.workspaces.autopilotObjectiveExists", &())
     }
-    /// Creates a directory in the session workspace files directory.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Creates a directory in the session workspace files directory. *Experimental.*
     ///
     /// Wire method `session.workspaces.createDirectory`.
     #[doc(alias = "session.workspaces.createDirectory")]
@@ -61,9 +55,7 @@ impl<'a> Workspaces<'a> {
     ) -> Call<()> {
         self.0.call("session.workspaces.createDirectory", params)
     }
-    /// Creates or overwrites a file in the session workspace files directory.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Creates or overwrites a file in the session workspace files directory. *Experimental.*
     ///
     /// Wire method `session.workspaces.createFile`.
     #[doc(alias = "session.workspaces.createFile")]
@@ -71,9 +63,7 @@ impl<'a> Workspaces<'a> {
     pub fn create_file(self, params: &WorkspacesCreateFileRequest) -> Call<()> {
         self.0.call("session.workspaces.createFile", params)
     }
-    /// Deletes the autopilot objective state file from the local session workspace.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Deletes the autopilot objective state file from the local session workspace. *Experimental.*
     ///
     /// Wire method `session.workspaces.deleteAutopilotObjective`.
     #[doc(alias = "session.workspaces.deleteAutopilotObjective")]
@@ -83,9 +73,7 @@ impl<'a> Workspaces<'a> {
     ) -> Call<WorkspacesDeleteAutopilotObjectiveResult> {
         self.0.call("session.workspaces.deleteAutopilotObjective", &())
     }
-    /// Computes a diff for the session workspace. Never rejects for a busy session: a `session`-mode diff that cannot read the session's file-change captures falls back to an unstaged git diff with `isFallback: true` and reports why in `unavailableReason`.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Computes a diff for the session workspace. Never rejects for a busy session: a `session`-mode diff that cannot read the session's file-change captures falls back to an unstaged git diff with `isFallback: true` and reports why in `unavailableReason`. *Experimental.*
     ///
     /// Wire method `session.workspaces.diff`.
     #[doc(alias = "session.workspaces.diff")]
@@ -93,9 +81,7 @@ impl<'a> Workspaces<'a> {
     pub fn diff(self, params: &WorkspacesDiffRequest) -> Call<WorkspaceDiffResult> {
         self.0.call("session.workspaces.diff", params)
     }
-    /// Ensures a local session workspace exists and returns it.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Ensures a local session workspace exists and returns it. *Experimental.*
     ///
     /// Wire method `session.workspaces.ensure`.
     #[doc(alias = "session.workspaces.ensure")]
@@ -106,9 +92,7 @@ impl<'a> Workspaces<'a> {
     ) -> Call<WorkspacesGetWorkspaceResult> {
         self.0.call("session.workspaces.ensure", params)
     }
-    /// Gets current workspace metadata for the session.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Gets current workspace metadata for the session. *Experimental.*
     ///
     /// Wire method `session.workspaces.getWorkspace`.
     #[doc(alias = "session.workspaces.getWorkspace")]
@@ -116,9 +100,7 @@ impl<'a> Workspaces<'a> {
     pub fn get_workspace(self) -> Call<WorkspacesGetWorkspaceResult> {
         self.0.call("session.workspaces.getWorkspace", &())
     }
-    /// Lists workspace checkpoints in chronological order.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists workspace checkpoints in chronological order. *Experimental.*
     ///
     /// Wire method `session.workspaces.listCheckpoints`.
     #[doc(alias = "session.workspaces.listCheckpoints")]
@@ -126,9 +108,7 @@ impl<'a> Workspaces<'a> {
     pub fn list_checkpoints(self) -> Call<WorkspacesListCheckpointsResult> {
         self.0.call("session.workspaces.listCheckpoints", &())
     }
-    /// Lists files stored in the session workspace files directory.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Lists files stored in the session workspace files directory. *Experimental.*
     ///
     /// Wire method `session.workspaces.listFiles`.
     #[doc(alias = "session.workspaces.listFiles")]
@@ -136,9 +116,7 @@ impl<'a> Workspaces<'a> {
     pub fn list_files(self) -> Call<WorkspacesListFilesResult> {
         self.0.call("session.workspaces.listFiles", &())
     }
-    /// Reads the autopilot objective state file from the local session workspace.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads the autopilot objective state file from the local session workspace. *Experimental.*
     ///
     /// Wire method `session.workspaces.readAutopilotObjective`.
     #[doc(alias = "session.workspaces.readAutopilotObjective")]
@@ -148,9 +126,7 @@ impl<'a> Workspaces<'a> {
     ) -> Call<WorkspacesReadAutopilotObjectiveResult> {
         self.0.call("session.workspaces.readAutopilotObjective", &())
     }
-    /// Reads the content of a workspace checkpoint by number.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads the content of a workspace checkpoint by number. *Experimental.*
     ///
     /// Wire method `session.workspaces.readCheckpoint`.
     #[doc(alias = "session.workspaces.readCheckpoint")]
@@ -161,9 +137,7 @@ impl<'a> Workspaces<'a> {
     ) -> Call<WorkspacesReadCheckpointResult> {
         self.0.call("session.workspaces.readCheckpoint", params)
     }
-    /// Reads a file from the session workspace files directory.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Reads a file from the session workspace files directory. *Experimental.*
     ///
     /// Wire method `session.workspaces.readFile`.
     #[doc(alias = "session.workspaces.readFile")]
@@ -174,9 +148,7 @@ impl<'a> Workspaces<'a> {
     ) -> Call<WorkspacesReadFileResult> {
         self.0.call("session.workspaces.readFile", params)
     }
-    /// Removes a file or directory from the session workspace files directory.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Removes a file or directory from the session workspace files directory. *Experimental.*
     ///
     /// Wire method `session.workspaces.removePath`.
     #[doc(alias = "session.workspaces.removePath")]
@@ -184,9 +156,7 @@ impl<'a> Workspaces<'a> {
     pub fn remove_path(self, params: &WorkspacesRemovePathRequest) -> Call<()> {
         self.0.call("session.workspaces.removePath", params)
     }
-    /// Renames a file or directory within the session workspace files directory.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Renames a file or directory within the session workspace files directory. *Experimental.*
     ///
     /// Wire method `session.workspaces.renamePath`.
     #[doc(alias = "session.workspaces.renamePath")]
@@ -194,9 +164,7 @@ impl<'a> Workspaces<'a> {
     pub fn rename_path(self, params: &WorkspacesRenamePathRequest) -> Call<()> {
         self.0.call("session.workspaces.renamePath", params)
     }
-    /// Saves pasted content as a UTF-8 file in the session workspace.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Saves pasted content as a UTF-8 file in the session workspace. *Experimental.*
     ///
     /// Wire method `session.workspaces.saveLargePaste`.
     #[doc(alias = "session.workspaces.saveLargePaste")]
@@ -207,9 +175,7 @@ impl<'a> Workspaces<'a> {
     ) -> Call<WorkspacesSaveLargePasteResult> {
         self.0.call("session.workspaces.saveLargePaste", params)
     }
-    /// Returns metadata for a file or directory in the session workspace files directory.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Returns metadata for a file or directory in the session workspace files directory. *Experimental.*
     ///
     /// Wire method `session.workspaces.statFile`.
     #[doc(alias = "session.workspaces.statFile")]
@@ -220,9 +186,7 @@ impl<'a> Workspaces<'a> {
     ) -> Call<WorkspacesStatFileResult> {
         self.0.call("session.workspaces.statFile", params)
     }
-    /// Truncates local workspace compaction summaries after a rollback.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Truncates local workspace compaction summaries after a rollback. *Experimental.*
     ///
     /// Wire method `session.workspaces.truncateSummaries`.
     #[doc(alias = "session.workspaces.truncateSummaries")]
@@ -233,9 +197,7 @@ impl<'a> Workspaces<'a> {
     ) -> Call<WorkspacesGetWorkspaceResult> {
         self.0.call("session.workspaces.truncateSummaries", params)
     }
-    /// Updates workspace metadata for a local session and returns the refreshed workspace.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Updates workspace metadata for a local session and returns the refreshed workspace. *Experimental.*
     ///
     /// Wire method `session.workspaces.updateMetadata`.
     #[doc(alias = "session.workspaces.updateMetadata")]
@@ -246,9 +208,7 @@ impl<'a> Workspaces<'a> {
     ) -> Call<WorkspacesGetWorkspaceResult> {
         self.0.call("session.workspaces.updateMetadata", params)
     }
-    /// Writes the autopilot objective state file in the local session workspace.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Writes the autopilot objective state file in the local session workspace. *Experimental.*
     ///
     /// Wire method `session.workspaces.writeAutopilotObjective`.
     #[doc(alias = "session.workspaces.writeAutopilotObjective")]

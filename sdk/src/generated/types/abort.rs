@@ -33,9 +33,7 @@ string_enum!(AbortReason {
     AutopilotCreditLimit "autopilot_credit_limit",
 });
 
-/// Parameters for aborting the current turn
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for aborting the current turn. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct AbortRequest {

@@ -44,9 +44,7 @@ impl AccountAuthInfo {
     }
 }
 
-/// The authentication identity whose shared wording should be rendered.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The authentication identity whose shared wording should be rendered. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountDescribeAuthInfoRequest {
@@ -65,9 +63,7 @@ impl AccountDescribeAuthInfoRequest {
     }
 }
 
-/// The wording the runtime uses for an authentication identity.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The wording the runtime uses for an authentication identity. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountDescribeAuthInfoResult {
@@ -95,9 +91,7 @@ record!(AccountGetCurrentAuthResult {
     Field auth_errors "authErrors",
 });
 
-/// The authentication identity whose gist support should be reported.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The authentication identity whose gist support should be reported. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountGetGistSupportRequest {
@@ -116,9 +110,7 @@ impl AccountGetGistSupportRequest {
     }
 }
 
-/// Whether the identity can create gists, and why not when it cannot.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Whether the identity can create gists, and why not when it cannot. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountGetGistSupportResult {
@@ -175,9 +167,7 @@ record!(AccountGetQuotaResult {
     Field quota_snapshots "quotaSnapshots",
 });
 
-/// The environment variable supplying a classic personal access token, when one is set.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The environment variable supplying a classic personal access token, when one is set. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountGetTokenEnvVarResult {
@@ -188,13 +178,11 @@ record!(AccountGetTokenEnvVarResult {
     Field name "name",
 });
 
-/// A path to resolve against the GitHub host an identity is signed in to.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// A path to resolve against the GitHub host an identity is signed in to. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountGetWebUrlRequest {
-    /// Host-relative path, without a leading slash, for example `settings/copilot/features`.
+    /// Host-relative path, without a leading slash, for example `settings/copilot/features`. At least 1 character.
     pub path: String,
     /// Identity whose host the path resolves against. Omit to resolve against the public github.com host.
     pub identity: Option<AuthIdentity>,
@@ -221,9 +209,7 @@ impl AccountGetWebUrlRequest {
     }
 }
 
-/// An absolute URL on the identity's GitHub host.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// An absolute URL on the identity's GitHub host. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountGetWebUrlResult {
@@ -234,9 +220,7 @@ record!(AccountGetWebUrlResult {
     Field url "url",
 });
 
-/// The provider kind stamped on a signed-in account.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The provider kind stamped on a signed-in account. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AccountKind {
@@ -353,19 +337,19 @@ record!(AccountLogoutResult {
 pub struct AccountQuotaSnapshot {
     /// Whether the user has an unlimited usage entitlement
     pub is_unlimited_entitlement: bool,
-    /// Number of requests included in the entitlement, or -1 for unlimited entitlements
+    /// Number of requests included in the entitlement, or -1 for unlimited entitlements. At least -1.
     pub entitlement_requests: i64,
-    /// Number of requests used so far this period
+    /// Number of requests used so far this period. At least 0.
     pub used_requests: i64,
     /// Whether usage is still permitted after quota exhaustion
     pub usage_allowed_with_exhausted_quota: bool,
     /// Percentage of entitlement remaining
     pub remaining_percentage: f64,
-    /// Number of additional usage requests made this period
+    /// Number of additional usage requests made this period. At least 0.
     pub overage: f64,
     /// Whether additional usage is allowed when quota is exhausted
     pub overage_allowed_with_exhausted_quota: bool,
-    /// Date when the quota resets (ISO 8601 string)
+    /// Date when the quota resets (ISO 8601 string). A date and time as in RFC 3339.
     pub reset_date: Option<String>,
 }
 record!(AccountQuotaSnapshot {
@@ -379,9 +363,7 @@ record!(AccountQuotaSnapshot {
     Field reset_date "resetDate",
 });
 
-/// One signed-in account in the roster forest.
-///
-/// Experimental: it may change in any version of the CLI.
+/// One signed-in account in the roster forest. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountStatus {

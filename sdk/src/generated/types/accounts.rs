@@ -2,9 +2,7 @@
 
 use super::{AuthEnumerateQuery, AuthReadQuery, AuthWrite};
 
-/// Enumerate request carrying the typed collection query.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Enumerate request carrying the typed collection query. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountsEnumerateRequest {
@@ -23,9 +21,7 @@ impl AccountsEnumerateRequest {
     }
 }
 
-/// Read request carrying the typed datum query.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Read request carrying the typed datum query. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountsGetRequest {
@@ -44,9 +40,7 @@ impl AccountsGetRequest {
     }
 }
 
-/// Mutation request carrying the typed write command.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Mutation request carrying the typed write command. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountsSetRequest {

@@ -90,9 +90,7 @@ pub struct AgentInfo {
     pub model_policy: Option<AgentModelPolicy>,
     /// Authored reasoning effort for this agent. Applied on selection to models that support it; omitted means no authored preference.
     pub reasoning_effort: Option<String>,
-    /// MCP server configurations attached to this agent, keyed by server name. Server config shape mirrors the MCP `mcpServers` schema.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// MCP server configurations attached to this agent, keyed by server name. Server config shape mirrors the MCP `mcpServers` schema. *Experimental.*
     pub mcp_servers: Option<std::collections::BTreeMap<String, serde_json::Value>>,
     /// Skill names preloaded into this agent's context. Omitted means none.
     pub skills: Option<Vec<String>>,
@@ -193,9 +191,9 @@ string_enum!(AgentInterruptedCancelPhase {
 pub struct AgentInterruptedData {
     /// What the agent was doing when the user interrupted it
     pub activity: AgentInterruptedActivity,
-    /// How long the interrupted work had been running, in milliseconds
+    /// How long the interrupted work had been running, in milliseconds. At least 0.
     pub elapsed_ms: f64,
-    /// Zero-based agentic-loop iteration the interrupt landed in
+    /// Zero-based agentic-loop iteration the interrupt landed in. At least 0.
     pub turn: i64,
     /// For an interrupted model call: the model the request targeted
     pub model: Option<String>,
@@ -207,7 +205,7 @@ pub struct AgentInterruptedData {
     pub reasoning_effort: Option<String>,
     /// For an interrupted model call: whether the user interrupted before any token arrived or while the response was streaming
     pub cancel_phase: Option<AgentInterruptedCancelPhase>,
-    /// For a mid-stream interrupt: the observed time to first observable output, in milliseconds. Deliberately distinct from the `ttftMs` reported on a successful model call, which measures time to first stream event.
+    /// For a mid-stream interrupt: the observed time to first observable output, in milliseconds. Deliberately distinct from the `ttftMs` reported on a successful model call, which measures time to first stream event. At least 0.
     pub output_ttft_ms: Option<f64>,
     /// Names of the tools that were still running. More than one when the model requested a parallel fan-out.
     pub tool_names: Option<Vec<String>>,
@@ -215,7 +213,7 @@ pub struct AgentInterruptedData {
     pub tool_call_ids: Option<Vec<String>>,
     /// Subset of `toolNames` whose tool metadata marks the tool name as safe to record unhashed in telemetry.
     pub safe_tool_names: Option<Vec<String>>,
-    /// For an interrupted background-agent batch: how many background sub-agents the stop swept. Counts accepted cancellations, so an agent cancelled as a cascade of its interrupted parent is covered by that parent rather than counted again.
+    /// For an interrupted background-agent batch: how many background sub-agents the stop swept. Counts accepted cancellations, so an agent cancelled as a cascade of its interrupted parent is covered by that parent rather than counted again. At least 1.
     pub interrupted_agent_count: Option<i64>,
 }
 record!(AgentInterruptedData {
@@ -245,9 +243,7 @@ record!(AgentList {
     Field agents "agents",
 });
 
-/// Controls whether built-in agents and authored prompt text are included.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Controls whether built-in agents and authored prompt text are included. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct AgentListRequest {
@@ -320,7 +316,7 @@ pub struct AgentRegistryLiveTargetEntry {
     pub status: Option<AgentRegistryLiveTargetEntryStatus>,
     /// Kind of attention required when status === "attention". Meaningful only when status === "attention".
     pub attention_kind: Option<AgentRegistryLiveTargetEntryAttentionKind>,
-    /// Monotonic per-publisher revision counter incremented on every status update. Lets watchers detect transient flips.
+    /// Monotonic per-publisher revision counter incremented on every status update. Lets watchers detect transient flips. At least 0.
     pub status_revision: Option<i64>,
     /// How the most recent turn ended (clean vs aborted). Lets the renderer distinguish done from done_cancelled.
     pub last_terminal_event: Option<AgentRegistryLiveTargetEntryLastTerminalEvent>,
@@ -330,9 +326,7 @@ pub struct AgentRegistryLiveTargetEntry {
     pub copilot_version: String,
     /// Wall-clock milliseconds since the watcher last observed this entry (heartbeat freshness)
     pub last_seen_ms: i64,
-    /// Connection token (null when the target is unauthenticated)
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Connection token (null when the target is unauthenticated). *Internal.*
     pub token: Option<String>,
 }
 record!(AgentRegistryLiveTargetEntry {
@@ -715,9 +709,7 @@ record!(AgentReloadResult {
     Field agents "agents",
 });
 
-/// Name of the custom agent to select for subsequent turns.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Name of the custom agent to select for subsequent turns. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AgentSelectRequest {
@@ -747,9 +739,7 @@ record!(AgentSelectResult {
     Field agent "agent",
 });
 
-/// An in-memory authored prompt override for an available agent.
-///
-/// Experimental: it may change in any version of the CLI.
+/// An in-memory authored prompt override for an available agent. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AgentSetPromptRequest {

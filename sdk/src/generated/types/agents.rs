@@ -2,9 +2,7 @@
 
 use super::BuiltinAgentSummary;
 
-/// The models a custom agent asks for, and the models actually available.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The models a custom agent asks for, and the models actually available. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AgentsCustomAgentInitialModelDecisionParams {
@@ -32,9 +30,7 @@ impl AgentsCustomAgentInitialModelDecisionParams {
     }
 }
 
-/// The model to switch to, and the warning to show when the agent's preference could not be met.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The model to switch to, and the warning to show when the agent's preference could not be met. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AgentsCustomAgentInitialModelDecisionResult {
@@ -89,9 +85,7 @@ impl AgentsDiscoverRequest {
     }
 }
 
-/// The feature flags to evaluate shipped agents against.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The feature flags to evaluate shipped agents against. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct AgentsGetAvailableBuiltinsRequest {
@@ -153,9 +147,7 @@ pub struct AgentsGetAvailableBuiltinsRequestOverrides {
 }
 record!(AgentsGetAvailableBuiltinsRequestOverrides {} rest);
 
-/// The shipped agents available under the requested flags.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The shipped agents available under the requested flags. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AgentsGetAvailableBuiltinsResult {
@@ -166,9 +158,7 @@ record!(AgentsGetAvailableBuiltinsResult {
     Field agents "agents",
 });
 
-/// The shipped agent whose definition to load.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The shipped agent whose definition to load. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AgentsGetBuiltinDefinitionRequest {
@@ -187,9 +177,7 @@ impl AgentsGetBuiltinDefinitionRequest {
     }
 }
 
-/// One shipped agent's definition.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// One shipped agent's definition. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AgentsGetBuiltinDefinitionResult {
@@ -200,9 +188,7 @@ record!(AgentsGetBuiltinDefinitionResult {
     Field definition_json "definitionJson",
 });
 
-/// The shipped agent whose listing entry to load.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The shipped agent whose listing entry to load. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AgentsGetBuiltinListingDefinitionRequest {
@@ -221,9 +207,7 @@ impl AgentsGetBuiltinListingDefinitionRequest {
     }
 }
 
-/// One shipped agent, projected for a listing.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// One shipped agent, projected for a listing. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AgentsGetBuiltinListingDefinitionResult {
@@ -234,9 +218,7 @@ record!(AgentsGetBuiltinListingDefinitionResult {
     Field definition_json "definitionJson",
 });
 
-/// The agents this runtime ships, named so a consumer can tell them apart from authored ones.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The agents this runtime ships, named so a consumer can tell them apart from authored ones. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AgentsGetBuiltinsResult {

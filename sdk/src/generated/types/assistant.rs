@@ -55,11 +55,11 @@ pub struct AssistantMessageData {
     pub encrypted_content: Option<String>,
     /// Generation phase for phased-output models (e.g., thinking vs. response phases)
     pub phase: Option<String>,
-    /// Zero-based position of this message within its model call's response. Absent when the response was not split into chunks.
+    /// Zero-based position of this message within its model call's response. Absent when the response was not split into chunks. At least 0.
     pub chunk_index: Option<i64>,
-    /// Total messages the model call's response was split into, one per reasoning boundary. Absent for a single-message response; the last chunk is the one where chunkIndex is chunkCount - 1.
+    /// Total messages the model call's response was split into, one per reasoning boundary. Absent for a single-message response; the last chunk is the one where chunkIndex is chunkCount - 1. At least 1.
     pub chunk_count: Option<i64>,
-    /// Actual output token count from the API response (completion_tokens), used for accurate token accounting
+    /// Actual output token count from the API response (completion_tokens), used for accurate token accounting. At least 0.
     pub output_tokens: Option<i64>,
     /// CAPI interaction ID for correlating this message with upstream telemetry
     pub interaction_id: Option<String>,
@@ -82,13 +82,9 @@ pub struct AssistantMessageData {
     /// Tool call ID of the parent tool invocation when this event originates from a sub-agent
     #[deprecated]
     pub parent_tool_call_id: Option<String>,
-    /// Provider-agnostic citations linking spans of this message's content to the sources that support them. Experimental; only populated when citation emission is enabled.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Provider-agnostic citations linking spans of this message's content to the sources that support them. Experimental; only populated when citation emission is enabled. *Experimental.*
     pub citations: Option<Citations>,
-    /// Experimental HydraFusion source attribution for this ordinary authoritative assistant message.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental HydraFusion source attribution for this ordinary authoritative assistant message. *Experimental.*
     pub fusion: Option<FusionAttribution>,
 }
 record!(AssistantMessageData {
@@ -138,9 +134,7 @@ record!(AssistantMessageDeltaData {
     Field parent_tool_call_id "parentToolCallId",
 });
 
-/// Neutral provider-tagged reasoning content blocks preserved verbatim for round-tripping
-///
-/// Experimental: it may change in any version of the CLI.
+/// Neutral provider-tagged reasoning content blocks preserved verbatim for round-tripping. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AssistantMessageReasoningBlocks {
@@ -157,9 +151,7 @@ record!(AssistantMessageReasoningBlocks {
     Field ordered_blocks "orderedBlocks",
 });
 
-/// Neutral provider-tagged server-side tool-use payload (tool search, advisor) for verbatim round-tripping
-///
-/// Experimental: it may change in any version of the CLI.
+/// Neutral provider-tagged server-side tool-use payload (tool search, advisor) for verbatim round-tripping. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AssistantMessageServerTools {
@@ -328,7 +320,7 @@ record!(AssistantServerToolProgressData {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AssistantStreamingDeltaData {
-    /// Cumulative total bytes received from the streaming response so far
+    /// Cumulative total bytes received from the streaming response so far. At least 0.
     pub total_response_size_bytes: i64,
 }
 record!(AssistantStreamingDeltaData {
@@ -437,11 +429,9 @@ string_enum!(AssistantUsageApiEndpoint {
 pub struct AssistantUsageCopilotUsage {
     /// Default billing model for token details that do not identify their own model
     pub model: Option<String>,
-    /// Itemized token usage breakdown
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Itemized token usage breakdown. *Internal.*
     pub token_details: Option<Vec<AssistantUsageCopilotUsageTokenDetail>>,
-    /// Total cost in nano-AI units for this request
+    /// Total cost in nano-AI units for this request. At least 0.
     pub total_nano_aiu: f64,
 }
 record!(AssistantUsageCopilotUsage {
@@ -454,13 +444,13 @@ record!(AssistantUsageCopilotUsage {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AssistantUsageCopilotUsageTokenDetail {
-    /// Number of tokens in this billing batch
+    /// Number of tokens in this billing batch. At least 0.
     pub batch_size: i64,
-    /// Cost per batch of tokens
+    /// Cost per batch of tokens. At least 0.
     pub cost_per_batch: i64,
     /// Model responsible for this billing entry
     pub model: Option<String>,
-    /// Total token count for this entry
+    /// Total token count for this entry. At least 0.
     pub token_count: i64,
     /// Token category (e.g., "input", "output")
     pub token_type: String,
@@ -487,37 +477,31 @@ pub struct AssistantUsageData {
     pub model_display_name: Option<String>,
     /// Runtime-owned identity shared with the durable accounting receipt.
     pub accounting: Option<UsageAccountingIdentity>,
-    /// Number of input tokens consumed
+    /// Number of input tokens consumed. At least 0.
     pub input_tokens: Option<i64>,
-    /// Number of output tokens produced
+    /// Number of output tokens produced. At least 0.
     pub output_tokens: Option<i64>,
-    /// Number of tokens read from prompt cache
+    /// Number of tokens read from prompt cache. At least 0.
     pub cache_read_tokens: Option<i64>,
-    /// Number of tokens written to prompt cache
+    /// Number of tokens written to prompt cache. At least 0.
     pub cache_write_tokens: Option<i64>,
-    /// Updated prompt-cache expiration for this model call. Present only when the call establishes or refreshes known cache state.
+    /// Updated prompt-cache expiration for this model call. Present only when the call establishes or refreshes known cache state. A date and time as in RFC 3339.
     pub cache_expires_at: Option<String>,
-    /// Number of output tokens used for reasoning (e.g., chain-of-thought)
+    /// Number of output tokens used for reasoning (e.g., chain-of-thought). At least 0.
     pub reasoning_tokens: Option<i64>,
-    /// Number of prior thinking blocks the provider dropped while transforming the request
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Number of prior thinking blocks the provider dropped while transforming the request. At least 0. *Internal.*
     pub thinking_dropped_blocks: Option<i64>,
-    /// Recognized provider-reported reasons for dropped thinking blocks, in response order
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Recognized provider-reported reasons for dropped thinking blocks, in response order. *Internal.*
     pub thinking_dropped_reasons: Option<Vec<String>>,
-    /// Model multiplier cost for billing purposes
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Model multiplier cost for billing purposes. *Experimental.*
     pub cost: Option<f64>,
-    /// Duration of the API call in milliseconds
+    /// Duration of the API call in milliseconds. At least 0.
     pub duration: Option<i64>,
-    /// Time to first token in milliseconds. Only available for streaming requests
+    /// Time to first token in milliseconds. Only available for streaming requests. At least 0.
     pub time_to_first_token_ms: Option<f64>,
-    /// Time to first observable model output in milliseconds. Includes text, reasoning, and tool-call output; only available for streaming requests that produce observable output.
+    /// Time to first observable model output in milliseconds. Includes text, reasoning, and tool-call output; only available for streaming requests that produce observable output. At least 0.
     pub output_ttft_ms: Option<f64>,
-    /// Average inter-token latency in milliseconds. Only available for streaming requests
+    /// Average inter-token latency in milliseconds. Only available for streaming requests. At least 0.
     pub inter_token_latency_ms: Option<f64>,
     /// What initiated this API call (e.g., "sub-agent", "mcp-sampling"); absent for user-initiated calls
     pub initiator: Option<String>,
@@ -529,25 +513,23 @@ pub struct AssistantUsageData {
     pub byok_kind: Option<String>,
     /// Fixed-set provider family serving the bring-your-own-key model (for example "openai", "anthropic", "azure_openai", "ollama", "llama_cpp", or "other"). Never the caller-supplied provider name. Absent for Copilot-served models.
     pub model_provider: Option<String>,
-    /// Fixed-set configured provider type of the bring-your-own-key model: "openai", "azure", "anthropic", "local_model" (a user-configured local model), "winml" (a Copilot-managed Windows ML model), or "other". Never the caller-supplied provider name. Absent for Copilot-served models.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Fixed-set configured provider type of the bring-your-own-key model: "openai", "azure", "anthropic", "local_model" (a user-configured local model), "winml" (a Copilot-managed Windows ML model), or "other". Never the caller-supplied provider name. Absent for Copilot-served models. *Internal.*
     pub provider_type: Option<String>,
     /// Whether Auto mode was selected for this model call
     pub is_auto: Option<bool>,
-    /// Effective maximum prompt-token limit used for this model call
+    /// Effective maximum prompt-token limit used for this model call. At least 0.
     pub max_prompt_tokens: Option<i64>,
-    /// Requested maximum output tokens used for this model call
+    /// Requested maximum output tokens used for this model call. At least 0.
     pub max_output_tokens: Option<i64>,
-    /// Number of accepted speculative prediction tokens
+    /// Number of accepted speculative prediction tokens. At least 0.
     pub accepted_prediction_tokens: Option<i64>,
-    /// Number of rejected speculative prediction tokens
+    /// Number of rejected speculative prediction tokens. At least 0.
     pub rejected_prediction_tokens: Option<i64>,
     /// Transport used for this model call (http or websocket)
     pub transport: Option<AssistantUsageTransport>,
-    /// Serialized (uncompressed) byte length of the request body, before any Content-Encoding. A content-free size signal.
+    /// Serialized (uncompressed) byte length of the request body, before any Content-Encoding. A content-free size signal. At least 0.
     pub request_body_bytes: Option<i64>,
-    /// Byte length of the request body actually sent on the wire for the attempt that produced this outcome, after any Content-Encoding. Equals requestBodyBytes when the body was not compressed.
+    /// Byte length of the request body actually sent on the wire for the attempt that produced this outcome, after any Content-Encoding. Equals requestBodyBytes when the body was not compressed. At least 0.
     pub request_body_wire_bytes: Option<i64>,
     /// Content-Encoding applied to the request body of the attempt that produced this outcome; identity when uncompressed
     pub request_body_encoding: Option<ModelCallRequestBodyEncoding>,
@@ -557,17 +539,17 @@ pub struct AssistantUsageData {
     >,
     /// Content-Encoding the request asked for before the uncompressed fallback; present only with requestBodyCompressionFallback
     pub request_body_compression_fallback_from: Option<ModelCallRequestBodyEncoding>,
-    /// HTTP status that rejected the compressed body before the uncompressed resend; present only when requestBodyCompressionFallback is retried
+    /// HTTP status that rejected the compressed body before the uncompressed resend; present only when requestBodyCompressionFallback is retried. From 0 to 999.
     pub request_body_compression_rejected_status: Option<i64>,
     /// Why the call was carried by the HTTP fallback of a WebSocket-capable dispatcher; absent when no fallback occurred
     pub websocket_fallback_reason: Option<ModelCallWebSocketFallbackReason>,
-    /// Milliseconds spent on the WebSocket attempt before falling back to HTTP
+    /// Milliseconds spent on the WebSocket attempt before falling back to HTTP. At least 0.
     pub websocket_fallback_after_ms: Option<i64>,
     /// Normalized cause of the WebSocket failure that triggered the HTTP fallback; absent when no fallback occurred or the cause is unknown
     pub websocket_fallback_error_kind: Option<ModelCallWebSocketFallbackErrorKind>,
-    /// HTTP status of the WebSocket upgrade rejection or WebSocket API error that triggered the HTTP fallback
+    /// HTTP status of the WebSocket upgrade rejection or WebSocket API error that triggered the HTTP fallback. From 0 to 999.
     pub websocket_fallback_status_code: Option<i64>,
-    /// WebSocket close code received before the HTTP fallback
+    /// WebSocket close code received before the HTTP fallback. From 0 to 4999.
     pub websocket_fallback_close_code: Option<i64>,
     /// Whether a WebSocket reconnect was attempted before falling back to HTTP
     pub websocket_fallback_reconnect_attempted: Option<bool>,
@@ -586,9 +568,7 @@ pub struct AssistantUsageData {
     /// Parent tool call ID when this usage originates from a sub-agent
     #[deprecated]
     pub parent_tool_call_id: Option<String>,
-    /// Per-quota resource usage snapshots, keyed by quota identifier
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Per-quota resource usage snapshots, keyed by quota identifier. *Internal.*
     pub quota_snapshots: Option<
         std::collections::BTreeMap<String, AssistantUsageQuotaSnapshot>,
     >,
@@ -598,53 +578,31 @@ pub struct AssistantUsageData {
     pub reasoning_effort: Option<String>,
     /// Reasoning summary mode used for this model call, if applicable
     pub reasoning_summary: Option<ReasoningSummary>,
-    /// Number of tools available to the model for this call
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Number of tools available to the model for this call. At least 0. *Internal.*
     pub available_tool_count: Option<i64>,
-    /// Number of tokens used by tool definitions for this call
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Number of tokens used by tool definitions for this call. At least 0. *Internal.*
     pub tool_token_count: Option<i64>,
-    /// Free-form custom tool calls in the request history before request shaping, counted apart from named function calls
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Free-form custom tool calls in the request history before request shaping, counted apart from named function calls. At least 0. *Internal.*
     pub custom_tool_call_count: Option<i64>,
-    /// Tool results in the request history before request shaping that answer no earlier unanswered tool call
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Tool results in the request history before request shaping that answer no earlier unanswered tool call. At least 0. *Internal.*
     pub unmatched_tool_result_count: Option<i64>,
-    /// Tool calls in the request history before request shaping that no later tool result answers
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Tool calls in the request history before request shaping that no later tool result answers. At least 0. *Internal.*
     pub orphan_tool_call_count: Option<i64>,
-    /// How the prompt-cache frontier was determined for this call
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// How the prompt-cache frontier was determined for this call. *Internal.*
     pub frontier_source: Option<String>,
-    /// Effective prompt-cache lifetime in seconds for this call
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Effective prompt-cache lifetime in seconds for this call. At least 0. *Internal.*
     pub cache_ttl_seconds: Option<i64>,
-    /// Whether the provider reported prompt-cache usage details for this call
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Whether the provider reported prompt-cache usage details for this call. *Internal.*
     pub cache_details_reported: Option<bool>,
-    /// Number of tool calls returned by the model
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Number of tool calls returned by the model. At least 0. *Internal.*
     pub num_tool_calls: Option<i64>,
-    /// Tool-call counts keyed by tool name
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Tool-call counts keyed by tool name. *Internal.*
     pub tool_counts: Option<std::collections::BTreeMap<String, i64>>,
     /// Finish reason reported by the model for this API call (e.g. "stop", "length", "tool_calls", "content_filter"). Normalized to OpenAI vocabulary; for Anthropic models a "refusal" stop reason maps to "content_filter".
     pub finish_reason: Option<String>,
     /// Whether the model response was blocked or truncated by content filtering (finish_reason === 'content_filter'). For Anthropic models this corresponds to a 'refusal' stop reason.
     pub content_filter_triggered: Option<bool>,
-    /// Experimental HydraFusion attribution for this concrete model call's usage.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental HydraFusion attribution for this concrete model call's usage. *Experimental.*
     pub fusion: Option<FusionAttribution>,
 }
 record!(AssistantUsageData {
@@ -716,55 +674,31 @@ record!(AssistantUsageData {
     Field fusion "fusion",
 });
 
-/// Internal per-quota snapshot for assistant usage, including entitlement, consumed requests, overage, reset date, and remaining quota.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Internal per-quota snapshot for assistant usage, including entitlement, consumed requests, overage, reset date, and remaining quota. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AssistantUsageQuotaSnapshot {
-    /// Whether the user has an unlimited usage entitlement
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Whether the user has an unlimited usage entitlement. *Internal.*
     pub is_unlimited_entitlement: bool,
-    /// Total requests allowed by the entitlement
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Total requests allowed by the entitlement. At least -1. *Internal.*
     pub entitlement_requests: i64,
-    /// Number of requests already consumed
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Number of requests already consumed. At least 0. *Internal.*
     pub used_requests: i64,
-    /// Whether usage is still permitted after quota exhaustion
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Whether usage is still permitted after quota exhaustion. *Internal.*
     pub usage_allowed_with_exhausted_quota: bool,
-    /// Number of additional usage requests made this period
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Number of additional usage requests made this period. At least 0. *Internal.*
     pub overage: f64,
-    /// Whether additional usage is allowed when quota is exhausted
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Whether additional usage is allowed when quota is exhausted. *Internal.*
     pub overage_allowed_with_exhausted_quota: bool,
-    /// Percentage of quota remaining (0 to 100)
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Percentage of quota remaining (0 to 100). From 0 to 100. *Internal.*
     pub remaining_percentage: f64,
-    /// Date when the quota resets
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Date when the quota resets. A date and time as in RFC 3339. *Internal.*
     pub reset_date: Option<String>,
-    /// Whether the user currently has quota available for use
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Whether the user currently has quota available for use. *Internal.*
     pub has_quota: Option<bool>,
-    /// Whether this snapshot uses token-based billing (AI-credits allocation)
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Whether this snapshot uses token-based billing (AI-credits allocation). *Internal.*
     pub token_based_billing: Option<bool>,
-    /// Pay-as-you-go additional-usage budget cap in AI credits (1 credit = $0.01); present only when CAPI emits a finite value
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Pay-as-you-go additional-usage budget cap in AI credits (1 credit = $0.01); present only when CAPI emits a finite value. At least 0. *Internal.*
     pub overage_entitlement: Option<f64>,
 }
 record!(AssistantUsageQuotaSnapshot {

@@ -69,7 +69,7 @@ pub struct AttachmentBlob {
     pub display_name: Option<String>,
     /// Internal: content-addressed id of the session.binary_asset event holding this attachment's model-facing bytes (e.g. "sha256:..."). Absent externally.
     pub asset_id: Option<String>,
-    /// Internal: decoded byte length of the attachment's model-facing bytes. Absent externally.
+    /// Internal: decoded byte length of the attachment's model-facing bytes. Absent externally. At least 0.
     pub byte_length: Option<i64>,
     /// Internal: why model-facing bytes are absent from persistence. Absent externally.
     pub omitted_reason: Option<OmittedBinaryOmittedReason>,
@@ -179,11 +179,11 @@ pub struct AttachmentExtensionContext {
     pub canvas_id: Option<String>,
     /// Open canvas instance identifier when the push was bound to a canvas instance
     pub instance_id: Option<String>,
-    /// Human-readable composer pill label
+    /// Human-readable composer pill label. At least 1 character.
     pub title: String,
     /// Caller-supplied JSON payload
     pub payload: Option<serde_json::Value>,
-    /// ISO 8601 timestamp captured by the runtime when the push was accepted
+    /// ISO 8601 timestamp captured by the runtime when the push was accepted. A date and time as in RFC 3339.
     pub captured_at: String,
 }
 record!(AttachmentExtensionContext ["type" "extension_context"] {
@@ -246,7 +246,7 @@ pub struct AttachmentFile {
     pub mime_type: Option<String>,
     /// Internal: content-addressed id of the session.binary_asset event holding this attachment's model-facing bytes (e.g. "sha256:..."). Absent externally.
     pub asset_id: Option<String>,
-    /// Internal: decoded byte length of the attachment's model-facing bytes. Absent externally.
+    /// Internal: decoded byte length of the attachment's model-facing bytes. Absent externally. At least 0.
     pub byte_length: Option<i64>,
     /// Internal: why model-facing bytes are absent from persistence. Absent externally.
     pub omitted_reason: Option<OmittedBinaryOmittedReason>,
@@ -327,9 +327,9 @@ impl AttachmentFile {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AttachmentFileLineRange {
-    /// Start line number (1-based)
+    /// Start line number (1-based). More than 0.
     pub start: i64,
-    /// End line number (1-based, inclusive)
+    /// End line number (1-based, inclusive). More than 0.
     pub end: i64,
 }
 record!(AttachmentFileLineRange {
@@ -351,7 +351,7 @@ impl AttachmentFileLineRange {
 pub struct AttachmentGitHubActionsJob {
     /// Repository the workflow run belongs to
     pub repo: GitHubRepoRef,
-    /// Job id within the workflow run
+    /// Job id within the workflow run. More than 0.
     pub job_id: i64,
     /// Display name of the job
     pub job_name: String,
@@ -554,7 +554,7 @@ impl AttachmentGitHubFileDiffSide {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AttachmentGitHubReference {
-    /// Issue, pull request, or discussion number
+    /// Issue, pull request, or discussion number. More than 0.
     pub number: i64,
     /// Title of the referenced item
     pub title: String,
@@ -889,9 +889,9 @@ impl AttachmentSelectionDetails {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AttachmentSelectionDetailsEnd {
-    /// End line number (0-based)
+    /// End line number (0-based). At least 0.
     pub line: i64,
-    /// End character offset within the line (0-based)
+    /// End character offset within the line (0-based). At least 0.
     pub character: i64,
 }
 record!(AttachmentSelectionDetailsEnd {
@@ -911,9 +911,9 @@ impl AttachmentSelectionDetailsEnd {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AttachmentSelectionDetailsStart {
-    /// Start line number (0-based)
+    /// Start line number (0-based). At least 0.
     pub line: i64,
-    /// Start character offset within the line (0-based)
+    /// Start character offset within the line (0-based). At least 0.
     pub character: i64,
 }
 record!(AttachmentSelectionDetailsStart {

@@ -6,9 +6,7 @@ use super::{
     ProviderDescriptor, TokenAuthInfo, TokenProviderAuthInfo, UserAuthInfo,
 };
 
-/// Selects which accounts collection to enumerate. A no-arg selector is the empty-payload variant.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Selects which accounts collection to enumerate. A no-arg selector is the empty-payload variant. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthEnumerateQuery {
@@ -36,9 +34,7 @@ pub struct AuthEnumerateQueryAccounts {
 }
 record!(AuthEnumerateQueryAccounts ["kind" "accounts"] {} rest);
 
-/// `AuthEnumerateQuery: LoginAccounts` of the protocol.
-///
-/// Experimental: it may change in any version of the CLI.
+/// `AuthEnumerateQuery: LoginAccounts` of the protocol. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthEnumerateQueryLoginAccounts {
@@ -84,9 +80,7 @@ impl AuthEnumerateQueryProviders {
     }
 }
 
-/// The enumerated collection, keyed by the same selector as the query.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The enumerated collection, keyed by the same selector as the query. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthEnumerateValue {
@@ -210,9 +204,7 @@ impl AuthIdentity {
     }
 }
 
-/// Credential-free identity metadata.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Credential-free identity metadata. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthIdentityMetadata {
@@ -304,9 +296,7 @@ string_enum!(AuthInfoType {
     CopilotApiToken "copilot-api-token",
 });
 
-/// A credential-free account choice after sign-in.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A credential-free account choice after sign-in. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginAccount {
@@ -326,9 +316,7 @@ record!(AuthLoginAccount {
     Field kind "kind",
 });
 
-/// Advance an in-flight login flow, optionally fulfilling an input-required step.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Advance an in-flight login flow, optionally fulfilling an input-required step. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginAdvanceRequest {
@@ -359,9 +347,7 @@ impl AuthLoginAdvanceRequest {
     }
 }
 
-/// Begin an interactive login flow for a provider kind, optionally reusing a cached base identity or explicitly requesting provider account selection.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Begin an interactive login flow for a provider kind, optionally reusing a cached base identity or explicitly requesting provider account selection. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginBeginRequest {
@@ -402,9 +388,7 @@ impl AuthLoginBeginRequest {
     }
 }
 
-/// A started login flow: its opaque id and first step.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A started login flow: its opaque id and first step. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginBegun {
@@ -418,9 +402,7 @@ record!(AuthLoginBegun {
     Field step "step",
 });
 
-/// Cancel an in-flight login flow.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Cancel an in-flight login flow. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginCancelRequest {
@@ -439,9 +421,7 @@ impl AuthLoginCancelRequest {
     }
 }
 
-/// A cached base identity a provider can reuse for login without asking the user to choose an account again.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A cached base identity a provider can reuse for login without asking the user to choose an account again. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginIdentity {
@@ -458,9 +438,7 @@ record!(AuthLoginIdentity {
     Field active "active",
 });
 
-/// How an interactive provider login should choose its base identity.
-///
-/// Experimental: it may change in any version of the CLI.
+/// How an interactive provider login should choose its base identity. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthLoginMode {
@@ -476,15 +454,13 @@ string_enum!(AuthLoginMode {
     SelectAccount "selectAccount",
 });
 
-/// Result of an interactive login flow. Pending consent or account selection is not terminal.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Result of an interactive login flow. Pending consent or account selection is not terminal. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginResultDto {
     /// Current disposition of the login, including pending user decisions.
     pub status: AuthLoginResultStatus,
-    /// Host that was signed in, when completed.
+    /// Host that was signed in, when completed. A URI.
     pub host: Option<String>,
     /// Login that was signed in, when completed.
     pub login: Option<String>,
@@ -498,9 +474,7 @@ record!(AuthLoginResultDto {
     Field accounts "accounts",
 });
 
-/// Disposition of a login attempt, including pending user decisions.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Disposition of a login attempt, including pending user decisions. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthLoginResultStatus {
@@ -522,9 +496,7 @@ string_enum!(AuthLoginResultStatus {
     Declined "declined",
 });
 
-/// One step in an interactive login flow. The consumer acts on the step and calls advance to proceed. Browser-open is encoded as two distinct steps by design: `open-url` is CONSUMER-driven (the provider surfaces the authorize URL and the consumer opens it — github.com/GHEC web), while `needs-interaction` is PROVIDER-driven (the provider opens the browser or broker UI itself and does not surface a URL — Entra).
-///
-/// Experimental: it may change in any version of the CLI.
+/// One step in an interactive login flow. The consumer acts on the step and calls advance to proceed. Browser-open is encoded as two distinct steps by design: `open-url` is CONSUMER-driven (the provider surfaces the authorize URL and the consumer opens it — github.com/GHEC web), while `needs-interaction` is PROVIDER-driven (the provider opens the browser or broker UI itself and does not surface a URL — Entra). *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthLoginStep {
@@ -552,9 +524,7 @@ tagged!(AuthLoginStep "kind" {
     Error "error",
 });
 
-/// `AuthLoginStep: Awaiting` of the protocol.
-///
-/// Experimental: it may change in any version of the CLI.
+/// `AuthLoginStep: Awaiting` of the protocol. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepAwaiting {
@@ -563,9 +533,7 @@ pub struct AuthLoginStepAwaiting {
 }
 record!(AuthLoginStepAwaiting ["kind" "awaiting"] {} rest);
 
-/// `AuthLoginStep: Completed` of the protocol.
-///
-/// Experimental: it may change in any version of the CLI.
+/// `AuthLoginStep: Completed` of the protocol. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepCompleted {
@@ -578,9 +546,7 @@ record!(AuthLoginStepCompleted ["kind" "completed"] {
     Field result "result",
 } rest);
 
-/// `AuthLoginStep: Error` of the protocol.
-///
-/// Experimental: it may change in any version of the CLI.
+/// `AuthLoginStep: Error` of the protocol. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepError {
@@ -593,9 +559,7 @@ record!(AuthLoginStepError ["kind" "error"] {
     Field message "message",
 } rest);
 
-/// `AuthLoginStep: InputRequired` of the protocol.
-///
-/// Experimental: it may change in any version of the CLI.
+/// `AuthLoginStep: InputRequired` of the protocol. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepInputRequired {
@@ -608,9 +572,7 @@ record!(AuthLoginStepInputRequired ["kind" "input-required"] {
     Field prompt "prompt",
 } rest);
 
-/// `AuthLoginStep: NeedsInteraction` of the protocol.
-///
-/// Experimental: it may change in any version of the CLI.
+/// `AuthLoginStep: NeedsInteraction` of the protocol. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepNeedsInteraction {
@@ -619,9 +581,7 @@ pub struct AuthLoginStepNeedsInteraction {
 }
 record!(AuthLoginStepNeedsInteraction ["kind" "needs-interaction"] {} rest);
 
-/// `AuthLoginStep: OpenUrl` of the protocol.
-///
-/// Experimental: it may change in any version of the CLI.
+/// `AuthLoginStep: OpenUrl` of the protocol. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepOpenUrl {
@@ -634,9 +594,7 @@ record!(AuthLoginStepOpenUrl ["kind" "open-url"] {
     Field url "url",
 } rest);
 
-/// Selects which typed accounts datum to read.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Selects which typed accounts datum to read. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthReadQuery {
@@ -682,9 +640,7 @@ pub struct AuthReadQueryStatus {
 }
 record!(AuthReadQueryStatus ["kind" "status"] {} rest);
 
-/// The read result, keyed by the same selector as the query.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The read result, keyed by the same selector as the query. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthReadValue {
@@ -703,9 +659,7 @@ tagged!(AuthReadValue "kind" {
     LastErrors "lastErrors",
 });
 
-/// `AuthReadValue: ActiveAccount` of the protocol.
-///
-/// Experimental: it may change in any version of the CLI.
+/// `AuthReadValue: ActiveAccount` of the protocol. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthReadValueActiveAccount {
@@ -721,9 +675,7 @@ record!(AuthReadValueActiveAccount ["kind" "activeAccount"] {
     Field auth_info "authInfo",
 } rest);
 
-/// `AuthReadValue: LastErrors` of the protocol.
-///
-/// Experimental: it may change in any version of the CLI.
+/// `AuthReadValue: LastErrors` of the protocol. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthReadValueLastErrors {
@@ -736,9 +688,7 @@ record!(AuthReadValueLastErrors ["kind" "lastErrors"] {
     Field errors "errors",
 } rest);
 
-/// `AuthReadValue: Status` of the protocol.
-///
-/// Experimental: it may change in any version of the CLI.
+/// `AuthReadValue: Status` of the protocol. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthReadValueStatus {
@@ -751,9 +701,7 @@ record!(AuthReadValueStatus ["kind" "status"] {
     Field status "status",
 } rest);
 
-/// Neutral authentication status summary.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Neutral authentication status summary. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthStatusDto {
@@ -761,11 +709,11 @@ pub struct AuthStatusDto {
     pub is_authenticated: bool,
     /// Active account login, if authenticated.
     pub active_login: Option<String>,
-    /// Active account host, if authenticated.
+    /// Active account host, if authenticated. A URI.
     pub active_host: Option<String>,
     /// Copilot plan tier of the active account, if known.
     pub copilot_plan: Option<String>,
-    /// Number of signed-in accounts in the roster.
+    /// Number of signed-in accounts in the roster. At least 0.
     pub account_count: i64,
 }
 record!(AuthStatusDto {
@@ -793,9 +741,7 @@ record!(AuthValidationError {
 /// Validation errors from the most recent authentication attempt.
 pub type AuthValidationErrors = Vec<AuthValidationError>;
 
-/// One non-interactive accounts mutation command (the selector is fused with its typed args).
-///
-/// Experimental: it may change in any version of the CLI.
+/// One non-interactive accounts mutation command (the selector is fused with its typed args). *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthWrite {
@@ -836,9 +782,7 @@ impl AuthWriteLogout {
     }
 }
 
-/// Result of a non-interactive accounts mutation.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Result of a non-interactive accounts mutation. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthWriteResult {

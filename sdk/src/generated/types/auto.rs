@@ -2,9 +2,7 @@
 
 use super::RecommendedAutoTier;
 
-/// Auto Intent resolution: the concrete model the session settled on for the first prompt of an auto-mode session, and why. Lets SDK clients render the chosen model and the full reason it was picked. The core selection fields (chosenModel/reasoningBucket/categoryScores) are stable; the routing-analytics fields (predictedLabel/confidence/candidateModels) mirror the upstream intent service and may evolve, hence the event's experimental stability.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Auto Intent resolution: the concrete model the session settled on for the first prompt of an auto-mode session, and why. Lets SDK clients render the chosen model and the full reason it was picked. The core selection fields (chosenModel/reasoningBucket/categoryScores) are stable; the routing-analytics fields (predictedLabel/confidence/candidateModels) mirror the upstream intent service and may evolve, hence the event's experimental stability. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AutoModeResolvedData {
@@ -16,7 +14,7 @@ pub struct AutoModeResolvedData {
     pub category_scores: Option<std::collections::BTreeMap<String, f64>>,
     /// The predicted classifier label (e.g. `needs_reasoning`), when available
     pub predicted_label: Option<String>,
-    /// Classifier confidence for the predicted label, when available
+    /// Classifier confidence for the predicted label, when available. From 0.0 to 1.0.
     pub confidence: Option<f64>,
     /// Ordered candidate model list the router returned, when not a fallback
     pub candidate_models: Option<Vec<String>>,
@@ -32,9 +30,9 @@ pub struct AutoModeResolvedData {
     pub selection_reason: Option<String>,
     /// Whether a sticky model choice overrode the router result
     pub sticky_override: Option<bool>,
-    /// Server-reported router processing time in milliseconds
+    /// Server-reported router processing time in milliseconds. At least 0.0.
     pub router_latency_ms: Option<f64>,
-    /// End-to-end client wait time for the router request in milliseconds
+    /// End-to-end client wait time for the router request in milliseconds. At least 0.0.
     pub end_to_end_latency_ms: Option<f64>,
     /// The chosen model's score shortfall relative to the top candidate
     pub chosen_shortfall: Option<f64>,
@@ -115,7 +113,7 @@ pub struct AutoModeSwitchRequestedData {
     pub request_id: String,
     /// The rate limit error code that triggered this request
     pub error_code: Option<String>,
-    /// Seconds until the rate limit resets, when known. Lets clients render a humanized reset time alongside the prompt.
+    /// Seconds until the rate limit resets, when known. Lets clients render a humanized reset time alongside the prompt. At least 0.
     pub retry_after_seconds: Option<i64>,
 }
 record!(AutoModeSwitchRequestedData {
@@ -201,7 +199,7 @@ record!(AutoTierBilling {
 pub struct AutoTierBillingPromo {
     /// Stable identifier for the promotion campaign.
     pub id: Option<String>,
-    /// Percentage discount (0-100) while the promotion is active. Absent or 0 means the promotion is an announcement only: do not present a discount.
+    /// Percentage discount (0-100) while the promotion is active. Absent or 0 means the promotion is an announcement only: do not present a discount. From 0 to 100.
     pub discount_percent: Option<f64>,
     /// UTC ISO 8601 timestamp marking when the promotion starts. The service can announce a promotion before it starts, so do not present the discount as active before this time. Absent means it has already started.
     pub starts_at: Option<String>,
@@ -272,9 +270,7 @@ record!(AutoTierMetadata {
     Field provider_id "providerId",
 } rest);
 
-/// Live-only Auto preference recommendation from Copilot API after a successful Auto model call.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Live-only Auto preference recommendation from Copilot API after a successful Auto model call. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AutoTierRecommendationData {

@@ -6,7 +6,7 @@
 pub struct AutopilotObjectiveChangedData {
     /// The type of operation performed on the autopilot objective state file
     pub operation: AutopilotObjectiveChangedOperation,
-    /// Current autopilot objective id, if one exists
+    /// Current autopilot objective id, if one exists. More than 0.
     pub id: Option<i64>,
     /// Current autopilot objective status, if one exists
     pub status: Option<AutopilotObjectiveChangedStatus>,
@@ -58,9 +58,7 @@ string_enum!(AutopilotObjectiveChangedStatus {
     Completed "completed",
 });
 
-/// Current per-window credit limit and consumption for an autopilot objective.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Current per-window credit limit and consumption for an autopilot objective. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AutopilotObjectiveCreditLimit {
@@ -68,7 +66,7 @@ pub struct AutopilotObjectiveCreditLimit {
     pub credits: Option<f64>,
     /// Window consumption in fractional AI credits, for display.
     pub credits_used: f64,
-    /// Exact window consumption in non-negative integer nano-AIU, encoded as a decimal string.
+    /// Exact window consumption in non-negative integer nano-AIU, encoded as a decimal string. Pattern `^[0-9]+$`.
     pub credits_used_nano_aiu: String,
 }
 record!(AutopilotObjectiveCreditLimit {
@@ -77,9 +75,7 @@ record!(AutopilotObjectiveCreditLimit {
     Field credits_used_nano_aiu "creditsUsedNanoAiu",
 });
 
-/// Canonical runtime state for the session's current autopilot objective.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Canonical runtime state for the session's current autopilot objective. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AutopilotObjectiveGetStateResult {
@@ -90,25 +86,23 @@ record!(AutopilotObjectiveGetStateResult {
     Nullable state "state",
 });
 
-/// Public, persistence-independent projection of an autopilot objective.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Public, persistence-independent projection of an autopilot objective. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AutopilotObjectiveState {
-    /// Session-local objective identifier.
+    /// Session-local objective identifier. From 1 to 9007199254740991.
     pub id: i64,
     /// User-provided objective text.
     pub objective: String,
     /// Current normalized lifecycle status.
     pub status: AutopilotObjectiveStatus,
-    /// Number of objective turns started.
+    /// Number of objective turns started. From 0 to 9007199254740991.
     pub turn_count: i64,
     /// Optional reason the objective is paused.
     pub pause_reason: Option<String>,
     /// Optional summary recorded when the objective completed.
     pub completion_summary: Option<String>,
-    /// Exact lifetime AI-credit consumption in non-negative integer nano-AIU, encoded as a decimal string.
+    /// Exact lifetime AI-credit consumption in non-negative integer nano-AIU, encoded as a decimal string. Pattern `^[0-9]+$`.
     pub credit_count_nano_aiu: String,
     /// Current per-window consumption and optional cap, when a credit-tracking window is present.
     pub credit_limit: Option<AutopilotObjectiveCreditLimit>,
@@ -124,9 +118,7 @@ record!(AutopilotObjectiveState {
     Field credit_limit "creditLimit",
 });
 
-/// Current normalized autopilot objective lifecycle status.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Current normalized autopilot objective lifecycle status. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AutopilotObjectiveStatus {
@@ -151,7 +143,7 @@ string_enum!(AutopilotObjectiveStatus {
 pub struct AutopilotOptions {
     /// Enable runtime-owned automatic continuation while in Autopilot mode. Defaults to true for SDK sessions; does not change the session mode.
     pub continuation_enabled: Option<bool>,
-    /// Maximum automatic continuations outside an active objective. Zero allows none; defaults to five. Omitted values preserve the current limit on update or warm resume.
+    /// Maximum automatic continuations outside an active objective. Zero allows none; defaults to five. Omitted values preserve the current limit on update or warm resume. At least 0.
     pub max_continues: Option<i64>,
 }
 record!(AutopilotOptions {

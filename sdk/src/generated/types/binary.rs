@@ -11,7 +11,7 @@ pub struct BinaryAssetData {
     pub kind: BinaryAssetType,
     /// MIME type of the binary asset
     pub mime_type: String,
-    /// Decoded byte length of the binary asset
+    /// Decoded byte length of the binary asset. At least 0.
     pub byte_length: i64,
     /// Base64-encoded binary data
     pub data: String,
@@ -30,9 +30,7 @@ record!(BinaryAssetData {
     Field metadata "metadata",
 });
 
-/// A reference to binary data persisted once on a session.binary_asset event and shared by id
-///
-/// Experimental: it may change in any version of the CLI.
+/// A reference to binary data persisted once on a session.binary_asset event and shared by id. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct BinaryAssetReference {
@@ -43,7 +41,7 @@ pub struct BinaryAssetReference {
     pub asset_id: String,
     /// MIME type of the referenced binary data
     pub mime_type: String,
-    /// Decoded byte length of the referenced binary data
+    /// Decoded byte length of the referenced binary data. At least 0.
     pub byte_length: i64,
     /// Human-readable description of the binary data
     pub description: Option<String>,

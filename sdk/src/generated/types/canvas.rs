@@ -2,9 +2,7 @@
 
 use super::{DiscoveredCanvas, OpenCanvasInstance};
 
-/// Canvas action that the agent or host can invoke. To discover the input schema for a particular action, call the list_canvas_capabilities tool.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Canvas action that the agent or host can invoke. To discover the input schema for a particular action, call the list_canvas_capabilities tool. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasAction {
@@ -45,9 +43,7 @@ impl CanvasAction {
     }
 }
 
-/// Canvas action invocation parameters.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Canvas action invocation parameters. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasActionInvokeRequest {
@@ -82,9 +78,7 @@ impl CanvasActionInvokeRequest {
     }
 }
 
-/// Canvas action invocation result.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Canvas action invocation result. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasActionInvokeResult {
@@ -95,9 +89,7 @@ record!(CanvasActionInvokeResult {
     Field result "result",
 });
 
-/// Canvas close parameters.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Canvas close parameters. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasCloseRequest {
@@ -118,13 +110,11 @@ impl CanvasCloseRequest {
     }
 }
 
-/// Payload of `session.canvas.closed` with the closed canvas instance ID, provider ID, and canvas ID.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Payload of `session.canvas.closed` with the closed canvas instance ID, provider ID, and canvas ID. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasClosedData {
-    /// Stable caller-supplied identifier of the canvas instance that was closed
+    /// Stable caller-supplied identifier of the canvas instance that was closed. At least 1 character.
     pub instance_id: String,
     /// Owning provider identifier
     pub extension_id: String,
@@ -190,9 +180,7 @@ impl CanvasDeclaration {
     }
 }
 
-/// Host context supplied by the runtime.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Host context supplied by the runtime. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasHostContext {
@@ -203,9 +191,7 @@ record!(CanvasHostContext {
     Field capabilities "capabilities",
 });
 
-/// Host capabilities
-///
-/// Experimental: it may change in any version of the CLI.
+/// Host capabilities. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasHostContextCapabilities {
@@ -216,14 +202,10 @@ record!(CanvasHostContextCapabilities {
     Field canvases "canvases",
 });
 
-/// JSON Schema for canvas open input
-///
-/// Experimental: it may change in any version of the CLI.
+/// JSON Schema for canvas open input. *Experimental.*
 pub type CanvasJsonSchema = serde_json::Value;
 
-/// Declared canvases available in this session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Declared canvases available in this session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasList {
@@ -234,9 +216,7 @@ record!(CanvasList {
     Field canvases "canvases",
 });
 
-/// Live open-canvas snapshot.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Live open-canvas snapshot. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasListOpenResult {
@@ -247,9 +227,7 @@ record!(CanvasListOpenResult {
     Field open_canvases "openCanvases",
 });
 
-/// Canvas open parameters.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Canvas open parameters. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasOpenRequest {
@@ -294,9 +272,7 @@ impl CanvasOpenRequest {
     }
 }
 
-/// Payload of `session.canvas.opened` with canvas instance and provider IDs plus optional icon, title, status, URL, and input.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Payload of `session.canvas.opened` with canvas instance and provider IDs plus optional icon, title, status, URL, and input. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasOpenedData {
@@ -331,9 +307,7 @@ record!(CanvasOpenedData {
     Field input "input",
 });
 
-/// Canvas close parameters sent to the provider.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Canvas close parameters sent to the provider. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasProviderCloseRequest {
@@ -384,9 +358,7 @@ impl CanvasProviderIdentity {
     }
 }
 
-/// Canvas action invocation parameters sent to the provider.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Canvas action invocation parameters sent to the provider. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasProviderInvokeActionRequest {
@@ -415,9 +387,7 @@ record!(CanvasProviderInvokeActionRequest {
     Field session "session",
 });
 
-/// Canvas open parameters sent to the provider.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Canvas open parameters sent to the provider. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasProviderOpenRequest {
@@ -443,9 +413,7 @@ record!(CanvasProviderOpenRequest {
     Field session "session",
 });
 
-/// Canvas open result returned by the provider.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Canvas open result returned by the provider. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CanvasProviderOpenResult {
@@ -483,9 +451,7 @@ impl CanvasProviderOpenResult {
     }
 }
 
-/// Internal canvas provider registration parameters.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Internal canvas provider registration parameters. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasProviderRegisterRequest {
@@ -518,9 +484,7 @@ impl CanvasProviderRegisterRequest {
     }
 }
 
-/// Internal canvas provider unregistration parameters.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Internal canvas provider unregistration parameters. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasProviderUnregisterRequest {
@@ -541,13 +505,11 @@ impl CanvasProviderUnregisterRequest {
     }
 }
 
-/// Durable record that a canvas instance is open, used to restore open canvases on cold session resume. Intentionally omits the transient url and availability.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Durable record that a canvas instance is open, used to restore open canvases on cold session resume. Intentionally omits the transient url and availability. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasRecordedData {
-    /// Stable caller-supplied canvas instance identifier
+    /// Stable caller-supplied canvas instance identifier. At least 1 character.
     pub instance_id: String,
     /// Owning provider identifier
     pub extension_id: String,
@@ -566,9 +528,7 @@ record!(CanvasRecordedData {
     Field input "input",
 });
 
-/// A single canvas declaration in `session.canvas.registry_changed`, including provider IDs, display metadata, input schema, and actions.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A single canvas declaration in `session.canvas.registry_changed`, including provider IDs, display metadata, input schema, and actions. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasRegistryChangedCanvas {
@@ -580,7 +540,7 @@ pub struct CanvasRegistryChangedCanvas {
     pub canvas_id: String,
     /// Human-readable canvas name
     pub display_name: String,
-    /// Short, single-sentence description shown to the agent in canvas catalogs.
+    /// Short, single-sentence description shown to the agent in canvas catalogs. At least 1 character.
     pub description: String,
     /// Host-local PNG path for the canvas icon, when supplied
     pub icon: Option<String>,
@@ -600,9 +560,7 @@ record!(CanvasRegistryChangedCanvas {
     Field actions "actions",
 });
 
-/// A single action within a canvas declaration, with its name, optional description, and optional input schema.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A single action within a canvas declaration, with its name, optional description, and optional input schema. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasRegistryChangedCanvasAction {
@@ -619,9 +577,7 @@ record!(CanvasRegistryChangedCanvasAction {
     Field input_schema "inputSchema",
 });
 
-/// Payload of `session.canvas.registry_changed` listing the canvas declarations currently available.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Payload of `session.canvas.registry_changed` listing the canvas declarations currently available. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasRegistryChangedData {
@@ -632,13 +588,11 @@ record!(CanvasRegistryChangedData {
     Field canvases "canvases",
 });
 
-/// Durable record that a canvas instance was closed, superseding a prior instance_recorded during resume replay.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Durable record that a canvas instance was closed, superseding a prior instance_recorded during resume replay. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasRemovedData {
-    /// Stable caller-supplied identifier of the canvas instance that was closed
+    /// Stable caller-supplied identifier of the canvas instance that was closed. At least 1 character.
     pub instance_id: String,
     /// Owning provider identifier
     pub extension_id: String,
@@ -651,9 +605,7 @@ record!(CanvasRemovedData {
     Field canvas_id "canvasId",
 });
 
-/// Session context supplied by the runtime.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Session context supplied by the runtime. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasSessionContext {
@@ -664,13 +616,11 @@ record!(CanvasSessionContext {
     Field working_directory "workingDirectory",
 });
 
-/// Transient signal that an open canvas instance's provider has dropped (for example the extension is reloading mid-session). The host should keep the panel mounted and surface a reconnecting affordance rather than tearing it down; a subsequent `session.canvas.opened` for the same instanceId clears the affordance once the provider reconnects with a fresh url. Ephemeral and never persisted, so it is never replayed on cold resume.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Transient signal that an open canvas instance's provider has dropped (for example the extension is reloading mid-session). The host should keep the panel mounted and surface a reconnecting affordance rather than tearing it down; a subsequent `session.canvas.opened` for the same instanceId clears the affordance once the provider reconnects with a fresh url. Ephemeral and never persisted, so it is never replayed on cold resume. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasUnavailableData {
-    /// Stable caller-supplied identifier of the canvas instance whose provider became unavailable
+    /// Stable caller-supplied identifier of the canvas instance whose provider became unavailable. At least 1 character.
     pub instance_id: String,
     /// Owning provider identifier
     pub extension_id: String,

@@ -4,7 +4,7 @@
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CardDigest {
-    /// SHA-256 digest of the RFC 8785 canonical UTF-8 bytes, encoded as exactly 64 lowercase hexadecimal characters.
+    /// SHA-256 digest of the RFC 8785 canonical UTF-8 bytes, encoded as exactly 64 lowercase hexadecimal characters. Exactly 64 characters, pattern `^[0-9a-f]{64}$`.
     pub value: CardDigestValue,
 }
 record!(CardDigest ["algorithm" "sha256-rfc8785"] {
@@ -24,5 +24,5 @@ string_enum!(CardDigestAlgorithm {
     Sha256Rfc8785 "sha256-rfc8785",
 });
 
-/// SHA-256 digest encoded as exactly 64 lowercase hexadecimal characters.
+/// SHA-256 digest encoded as exactly 64 lowercase hexadecimal characters. Exactly 64 characters, pattern `^[0-9a-f]{64}$`.
 pub type CardDigestValue = String;

@@ -14,33 +14,33 @@ pub struct CatalogAgentPluginCandidate {
     pub identity: CatalogResourceIdentity,
     /// Optional version declared by the catalog source. Omitted rather than guessed when the source supplies no version.
     pub version: Option<CatalogResourceVersion>,
-    /// Display name taken verbatim from the card. Inert untrusted text.
+    /// Display name taken verbatim from the card. Inert untrusted text. At most 200 characters.
     pub display_name: String,
-    /// Description taken verbatim from the card. Inert untrusted text.
+    /// Description taken verbatim from the card. Inert untrusted text. At most 1000 characters.
     pub description: Option<String>,
-    /// Publisher taken verbatim from the card. Inert untrusted text.
+    /// Publisher taken verbatim from the card. Inert untrusted text. At most 200 characters.
     pub publisher: Option<String>,
     /// Bounded repository provenance declared through the catalog's sourceSet and repoPath metadata. It contains no descriptor URL. Always present, with a path, unless the caller requires agent-plugin-confirmed-installation. Such a caller also receives a repository-root plugin (sourceSet without repoPath) whose source has no path, and a plugin with no usable declaration (neither key, or repoPath alone) and no source; the latter carries a complete materialisation reference and a handle, and the verified descriptor supplies the repository, commit and root when it is planned. Never derived from the catalogue URL.
     pub source: Option<CatalogPluginRepositorySource>,
-    /// Explicit validated compatibility tags, in canonical order. An empty list means the source declared no recognised compatibility; clients must not infer compatibility from other fields. `canvas-only` requires both `canvas` and `github-copilot`.
+    /// Explicit validated compatibility tags, in canonical order. An empty list means the source declared no recognised compatibility; clients must not infer compatibility from other fields. `canvas-only` requires both `canvas` and `github-copilot`. At most 3 items, no item twice.
     pub compatibility_tags: Vec<CatalogAgentPluginCompatibilityTag>,
     /// Whether this plugin can be installed in the selected session. Present only when the caller requires the agent-plugin-confirmed-installation capability.
     pub installability: Option<CatalogAgentPluginInstallability>,
     /// Reviewable install plan built only from verified catalogue install data. Present exactly when installability is `installable`; the runtime never derives it from the repository source, display text, or identity.
     pub install_plan: Option<CatalogAgentPluginInstallPlan>,
-    /// Opaque, runtime-instance scoped, TTL-bound, single-use handle for planning this plugin's installation through plugins.planInstall. Present only when the caller requires the agent-plugin-confirmed-installation capability and the candidate carries a complete Agent Finder materialisation reference, which stays runtime-private. Never logged.
+    /// Opaque, runtime-instance scoped, TTL-bound, single-use handle for planning this plugin's installation through plugins.planInstall. Present only when the caller requires the agent-plugin-confirmed-installation capability and the candidate carries a complete Agent Finder materialisation reference, which stays runtime-private. Never logged. At least 1 character.
     pub handle: Option<String>,
     /// ISO 8601 timestamp after which the handle is stale and will be rejected. Present exactly when handle is present.
     pub handle_expires_at: Option<String>,
     /// Where the Agent Plugin catalog reference was observed, without its descriptor, URL, raw data, or content digest.
     pub provenance: CatalogAgentPluginCandidateProvenance,
-    /// How many times the resource has been installed, as reported by the feed. Omitted when the feed reports no count or an invalid one.
+    /// How many times the resource has been installed, as reported by the feed. Omitted when the feed reports no count or an invalid one. From 0 to 9007199254740991.
     pub install_count: Option<i64>,
-    /// HTTPS URL of the resource's icon on raw.githubusercontent.com, as reported by the feed. Untrusted external content: load it without credentials. Omitted when absent or outside the feed's icon host policy.
+    /// HTTPS URL of the resource's icon on raw.githubusercontent.com, as reported by the feed. Untrusted external content: load it without credentials. Omitted when absent or outside the feed's icon host policy. At most 2048 characters.
     pub icon_url: Option<String>,
-    /// Identifiers of the connectors the resource works with, as reported by the feed, without repeats. Inert untrusted text. Omitted when the feed reports none.
+    /// Identifiers of the connectors the resource works with, as reported by the feed, without repeats. Inert untrusted text. Omitted when the feed reports none. At most 64 items, no item twice.
     pub connector_ids: Option<Vec<String>>,
-    /// Category slugs reported by the feed, such as `build` or `review`, without repeats. Values are passed through, so clients must tolerate slugs they do not recognise. Inert untrusted text. Omitted when the feed reports none.
+    /// Category slugs reported by the feed, such as `build` or `review`, without repeats. Values are passed through, so clients must tolerate slugs they do not recognise. Inert untrusted text. Omitted when the feed reports none. At most 64 items, no item twice.
     pub categories: Option<Vec<String>>,
     /// Versioned trust metadata observed from the catalog authority. Optional for protocol-3 compatibility and emitted only when the caller also requires the trust-snapshot capability.
     pub trust: Option<CatalogTrustSnapshot>,
@@ -83,7 +83,7 @@ string_enum!(CatalogAgentPluginCandidateKind {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogAgentPluginCandidateProvenance {
-    /// Host of the catalog authority that advertised the reference, without path, query, or credentials. Inert untrusted data.
+    /// Host of the catalog authority that advertised the reference, without path, query, or credentials. Inert untrusted data. At least 1 character.
     pub authority: String,
     /// ISO 8601 timestamp at which the runtime observed the catalog reference. This is not a retrieval or validation timestamp.
     pub observed_at: String,
@@ -153,23 +153,23 @@ string_enum!(CatalogAgentPluginComponent {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogAgentPluginInstallPlan {
-    /// Every valid install source, in preference order: materialization, then marketplace, then repository. Each kind appears at most once.
+    /// Every valid install source, in preference order: materialization, then marketplace, then repository. Each kind appears at most once. From 1 to 3 items.
     pub sources: Vec<CatalogAgentPluginInstallSource>,
-    /// The plugin's name, as named in its marketplace or manifest. Omitted from a materialisation-only plan, whose sources are only `materialization`: the verified manifests supply the name in the plugins.planInstall review.
+    /// The plugin's name, as named in its marketplace or manifest. Omitted from a materialisation-only plan, whose sources are only `materialization`: the verified manifests supply the name in the plugins.planInstall review. From 1 to 64 characters, pattern `^[A-Za-z0-9._-]+$`.
     pub plugin_name: Option<String>,
     /// Exact plugin version to install. A plan with a marketplace source carries at least one of version and commit.
     pub version: Option<CatalogResourceVersion>,
-    /// Exact full commit ID to install, in lowercase hex. Always present when the plan has a repository source; a plan with a marketplace source carries at least one of version and commit.
+    /// Exact full commit ID to install, in lowercase hex. Always present when the plan has a repository source; a plan with a marketplace source carries at least one of version and commit. Pattern `^(?:[0-9a-f]{40}|[0-9a-f]{64})$`.
     pub commit: Option<String>,
-    /// Components the plugin contributes, in canonical order. Empty only in a materialisation-only plan, where the verified manifests list them in the plugins.planInstall review.
+    /// Components the plugin contributes, in canonical order. Empty only in a materialisation-only plan, where the verified manifests list them in the plugins.planInstall review. No item twice.
     pub components: Vec<CatalogAgentPluginComponent>,
-    /// Canvas IDs the plugin contributes. Non-empty exactly when components include `canvas`.
+    /// Canvas IDs the plugin contributes. Non-empty exactly when components include `canvas`. No item twice.
     pub canvas_ids: Vec<String>,
-    /// Extension IDs the plugin contributes. Non-empty exactly when components include `extension`.
+    /// Extension IDs the plugin contributes. Non-empty exactly when components include `extension`. No item twice.
     pub extension_ids: Vec<String>,
-    /// MCP servers the plugin depends on but does not bundle.
+    /// MCP servers the plugin depends on but does not bundle. No item twice.
     pub mcp_dependencies: Vec<String>,
-    /// Connectors the plugin depends on.
+    /// Connectors the plugin depends on. No item twice.
     pub connector_dependencies: Vec<String>,
 }
 record!(CatalogAgentPluginInstallPlan {
@@ -229,9 +229,9 @@ string_enum!(CatalogAgentPluginInstallability {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogAgentPluginMarketplaceSource {
-    /// Marketplace name.
+    /// Marketplace name. From 1 to 64 characters, pattern `^[A-Za-z0-9._-]+$`.
     pub name: String,
-    /// Canonical lowercase GitHub owner/repository hosting the marketplace.
+    /// Canonical lowercase GitHub owner/repository hosting the marketplace. From 3 to 256 characters, pattern `^[a-z0-9_.-]+/[a-z0-9_.-]+$`.
     pub repository: String,
 }
 record!(CatalogAgentPluginMarketplaceSource ["kind" "marketplace"] {
@@ -294,9 +294,9 @@ string_enum!(CatalogAgentPluginMediaType {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogAgentPluginRepositorySource {
-    /// Canonical lowercase GitHub owner/repository holding the plugin.
+    /// Canonical lowercase GitHub owner/repository holding the plugin. From 3 to 256 characters, pattern `^[a-z0-9_.-]+/[a-z0-9_.-]+$`.
     pub repository: String,
-    /// Relative POSIX path of the plugin directory in the repository. Omitted when the plugin is at the repository root.
+    /// Relative POSIX path of the plugin directory in the repository. Omitted when the plugin is at the repository root. From 1 to 256 characters.
     pub path: Option<String>,
 }
 record!(CatalogAgentPluginRepositorySource ["kind" "repository"] {
@@ -321,29 +321,29 @@ string_enum!(CatalogAgentPluginRepositorySourceKind {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogAiSkillCandidate {
-    /// Opaque, runtime-instance scoped, TTL-bound, single-use handle for this candidate. Carries no readable information and is rejected when stale, replayed, or presented to a different runtime instance. Never logged.
+    /// Opaque, runtime-instance scoped, TTL-bound, single-use handle for this candidate. Carries no readable information and is rejected when stale, replayed, or presented to a different runtime instance. Never logged. At least 1 character.
     pub handle: String,
     /// ISO 8601 timestamp after which the handle is stale and will be rejected.
     pub handle_expires_at: String,
     /// Whether this AI skill candidate can be planned for verified installation in the selected session.
     pub installability: CatalogAiSkillInstallability,
-    /// Display name taken verbatim from the card. Inert untrusted text.
+    /// Display name taken verbatim from the card. Inert untrusted text. At most 200 characters.
     pub display_name: String,
-    /// Description taken verbatim from the card. Inert untrusted text.
+    /// Description taken verbatim from the card. Inert untrusted text. At most 1000 characters.
     pub description: Option<String>,
-    /// Publisher taken verbatim from the card. Inert untrusted text.
+    /// Publisher taken verbatim from the card. Inert untrusted text. At most 200 characters.
     pub publisher: Option<String>,
     /// Where the card came from: exactly one of a URL or embedded data, encoded as a tagged union so neither both nor neither can be represented.
     pub source: CatalogCandidateSource,
     /// Where the catalog reference was observed, without the card itself or any content digest.
     pub provenance: CatalogAiSkillCandidateProvenance,
-    /// How many times the resource has been installed, as reported by the feed. Omitted when the feed reports no count or an invalid one.
+    /// How many times the resource has been installed, as reported by the feed. Omitted when the feed reports no count or an invalid one. From 0 to 9007199254740991.
     pub install_count: Option<i64>,
-    /// HTTPS URL of the resource's icon on raw.githubusercontent.com, as reported by the feed. Untrusted external content: load it without credentials. Omitted when absent or outside the feed's icon host policy.
+    /// HTTPS URL of the resource's icon on raw.githubusercontent.com, as reported by the feed. Untrusted external content: load it without credentials. Omitted when absent or outside the feed's icon host policy. At most 2048 characters.
     pub icon_url: Option<String>,
-    /// Identifiers of the connectors the resource works with, as reported by the feed, without repeats. Inert untrusted text. Omitted when the feed reports none.
+    /// Identifiers of the connectors the resource works with, as reported by the feed, without repeats. Inert untrusted text. Omitted when the feed reports none. At most 64 items, no item twice.
     pub connector_ids: Option<Vec<String>>,
-    /// Category slugs reported by the feed, such as `build` or `review`, without repeats. Values are passed through, so clients must tolerate slugs they do not recognise. Inert untrusted text. Omitted when the feed reports none.
+    /// Category slugs reported by the feed, such as `build` or `review`, without repeats. Values are passed through, so clients must tolerate slugs they do not recognise. Inert untrusted text. Omitted when the feed reports none. At most 64 items, no item twice.
     pub categories: Option<Vec<String>>,
     /// Versioned trust metadata observed from the catalog authority. Optional for protocol-3 compatibility with runtimes that predate trust snapshots. A trust-capable runtime emits an explicit snapshot even when the authority omitted or malformed its trust field.
     pub trust: Option<CatalogTrustSnapshot>,
@@ -381,7 +381,7 @@ string_enum!(CatalogAiSkillCandidateKind {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogAiSkillCandidateProvenance {
-    /// Host of the catalog authority that advertised the reference, without path, query, or credentials. Inert untrusted data.
+    /// Host of the catalog authority that advertised the reference, without path, query, or credentials. Inert untrusted data. At least 1 character.
     pub authority: String,
     /// ISO 8601 timestamp at which the runtime observed the catalog reference. This is not a retrieval or validation timestamp.
     pub observed_at: String,
@@ -435,7 +435,7 @@ string_enum!(CatalogAiSkillMediaType {
 pub struct CatalogAuthenticationRequiredError {
     /// Why authentication failed. Only an expired credential justifies attempting a silent refresh; an absent or rejected credential requires sign-in.
     pub reason: CatalogAuthenticationRequiredReason,
-    /// Human-readable explanation, safe to surface. Never contains a credential or token, nor a query, URL, handle, or secret.
+    /// Human-readable explanation, safe to surface. Never contains a credential or token, nor a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogAuthenticationRequiredError ["kind" "authentication-required"] {
@@ -526,7 +526,7 @@ record!(CatalogCandidateSourceEmbedded ["kind" "embedded"] {});
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogCandidateSourceUrl {
-    /// Card URL as advertised. Inert untrusted data: the runtime retrieves it only through its own hardened boundary, and it is never logged.
+    /// Card URL as advertised. Inert untrusted data: the runtime retrieves it only through its own hardened boundary, and it is never logged. At least 1 character.
     pub url: String,
 }
 record!(CatalogCandidateSourceUrl ["kind" "url"] {
@@ -600,16 +600,16 @@ string_enum!(CatalogCapability {
     CatalogSearchCategories "catalog-search-categories",
 });
 
-/// Bounded extensible wire-feature identifier. Known values are described by `CatalogCapability`; newer callers may send future identifiers so an older runtime can return a typed negotiation refusal instead of failing schema validation. Capability negotiation establishes contract understanding, while each operation's result separately reports runtime availability.
+/// Bounded extensible wire-feature identifier. Known values are described by `CatalogCapability`; newer callers may send future identifiers so an older runtime can return a typed negotiation refusal instead of failing schema validation. Capability negotiation establishes contract understanding, while each operation's result separately reports runtime availability. From 1 to 64 characters, pattern `^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$`.
 pub type CatalogCapabilityId = String;
 
 /// The protocol version and capability set a caller requires, supplied on every catalog request so negotiation cannot be skipped by omission.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogClientContract {
-    /// SDK protocol version the caller was generated against. A caller below the runtime's minimum supported version is refused rather than served a partial result.
+    /// SDK protocol version the caller was generated against. A caller below the runtime's minimum supported version is refused rather than served a partial result. More than 0, at most 4294967295.
     pub protocol_version: i64,
-    /// Wire features the caller requires the runtime to understand. Identifiers are bounded but extensible so a newer caller can negotiate with an older runtime. Requiring an unknown feature yields a typed refusal listing what is understood, never a partial grant. A grant does not promise that a deployment has enabled the operation; typed unavailable results report that separately.
+    /// Wire features the caller requires the runtime to understand. Identifiers are bounded but extensible so a newer caller can negotiate with an older runtime. Requiring an unknown feature yields a typed refusal listing what is understood, never a partial grant. A grant does not promise that a deployment has enabled the operation; typed unavailable results report that separately. At most 32 items, no item twice.
     pub required_capabilities: Vec<CatalogCapabilityId>,
 }
 record!(CatalogClientContract {
@@ -637,7 +637,7 @@ impl CatalogClientContract {
 pub struct CatalogContractViolationError {
     /// Which rule the response broke.
     pub reason: CatalogContractViolationReason,
-    /// Human-readable explanation, safe to surface. Never echoes response content, nor a query, URL, handle, or secret.
+    /// Human-readable explanation, safe to surface. Never echoes response content, nor a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogContractViolationError ["kind" "contract-violation"] {
@@ -671,7 +671,7 @@ string_enum!(CatalogContractViolationReason {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogFeedAvailableEntry {
-    /// The entry's resource identifier as saved in the feed.
+    /// The entry's resource identifier as saved in the feed. From 1 to 1000 characters.
     pub identifier: String,
     /// The entry's resource, with the same projection, installability, handle and display metadata as a catalog.search candidate.
     pub candidate: CatalogCandidate,
@@ -717,7 +717,7 @@ tagged!(CatalogFeedEntry "status" {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogFeedFilteredEntry {
-    /// The entry's resource identifier as saved in the feed.
+    /// The entry's resource identifier as saved in the feed. From 1 to 1000 characters.
     pub identifier: String,
 }
 record!(CatalogFeedFilteredEntry ["status" "filtered"] {
@@ -741,7 +741,7 @@ string_enum!(CatalogFeedFilteredStatus {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogFeedUnavailableEntry {
-    /// The entry's resource identifier as saved in the feed.
+    /// The entry's resource identifier as saved in the feed. From 1 to 1000 characters.
     pub identifier: String,
     /// Why the entry cannot be presented.
     pub reason: CatalogFeedUnavailableReason,
@@ -787,11 +787,11 @@ string_enum!(CatalogFeedUnavailableStatus {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogGeneratedFeedDescription {
-    /// Generation strategy that was requested.
+    /// Generation strategy that was requested. From 1 to 64 characters.
     pub strategy: String,
-    /// Feed key that was requested.
+    /// Feed key that was requested. From 1 to 64 characters.
     pub key: String,
-    /// When the feed was computed, as reported by the authority. Omitted when the authority reports no valid timestamp.
+    /// When the feed was computed, as reported by the authority. Omitted when the authority reports no valid timestamp. At most 64 characters.
     pub generated_at: Option<String>,
 }
 record!(CatalogGeneratedFeedDescription {
@@ -808,12 +808,14 @@ pub struct CatalogGetGeneratedFeedRequest {
     pub contract: CatalogClientContract,
     /// Select an existing attached local session. Requires authenticated, session-bound catalogue support.
     /// The runtime never creates, resumes or reconfigures a session to honour this selector.
+    ///
+    /// From 1 to 256 characters.
     pub policy_session_id: Option<String>,
-    /// Generation strategy, such as `telemetry`.
+    /// Generation strategy, such as `telemetry`. From 1 to 64 characters, pattern `^[A-Za-z0-9_-]+$`.
     pub strategy: String,
-    /// Feed key within the strategy, such as `popular`.
+    /// Feed key within the strategy, such as `popular`. From 1 to 64 characters, pattern `^[A-Za-z0-9_-]+$`.
     pub key: String,
-    /// Accept only resources currently assessed at one of these trust tiers. Entries whose resource is in another tier, or has none, are returned as filtered in their original position. Omit for an unfiltered feed.
+    /// Accept only resources currently assessed at one of these trust tiers. Entries whose resource is in another tier, or has none, are returned as filtered in their original position. Omit for an unfiltered feed. From 1 to 2 items, no item twice.
     pub trust_tiers: Option<Vec<CatalogTrustTier>>,
 }
 record!(CatalogGetGeneratedFeedRequest {
@@ -858,11 +860,11 @@ impl CatalogGetGeneratedFeedRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogGetGeneratedFeedSucceeded {
-    /// Runtime-issued identifier for this retrieval, with the same meaning as a catalog.search searchId, so a plan can be tied to the feed that produced its candidate. Derived from no user, account, device or feed data.
+    /// Runtime-issued identifier for this retrieval, with the same meaning as a catalog.search searchId, so a plan can be tied to the feed that produced its candidate. Derived from no user, account, device or feed data. From 1 to 64 characters.
     pub search_id: String,
     /// The feed's own identity and freshness.
     pub feed: CatalogGeneratedFeedDescription,
-    /// Feed entries in the feed's order.
+    /// Feed entries in the feed's order. At most 100 items.
     pub entries: Vec<CatalogFeedEntry>,
     /// Protocol version and capabilities the runtime honoured.
     pub negotiated: CatalogNegotiatedContract,
@@ -882,10 +884,12 @@ pub struct CatalogGetSavedFeedRequest {
     pub contract: CatalogClientContract,
     /// Select an existing attached local session. Requires authenticated, session-bound catalogue support.
     /// The runtime never creates, resumes or reconfigures a session to honour this selector.
+    ///
+    /// From 1 to 256 characters.
     pub policy_session_id: Option<String>,
-    /// Opaque saved feed ID. Treat it as an indivisible string.
+    /// Opaque saved feed ID. Treat it as an indivisible string. From 1 to 128 characters, pattern `^[A-Za-z0-9_-]+$`.
     pub feed_id: String,
-    /// Accept only resources currently assessed at one of these trust tiers. Entries whose resource is in another tier, or has none, are returned as filtered in their original position. Omit for an unfiltered feed.
+    /// Accept only resources currently assessed at one of these trust tiers. Entries whose resource is in another tier, or has none, are returned as filtered in their original position. Omit for an unfiltered feed. From 1 to 2 items, no item twice.
     pub trust_tiers: Option<Vec<CatalogTrustTier>>,
 }
 record!(CatalogGetSavedFeedRequest {
@@ -924,11 +928,11 @@ impl CatalogGetSavedFeedRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogGetSavedFeedSucceeded {
-    /// Runtime-issued identifier for this retrieval, with the same meaning as a catalog.search searchId, so a plan can be tied to the feed that produced its candidate. Derived from no user, account, device or feed data.
+    /// Runtime-issued identifier for this retrieval, with the same meaning as a catalog.search searchId, so a plan can be tied to the feed that produced its candidate. Derived from no user, account, device or feed data. From 1 to 64 characters.
     pub search_id: String,
     /// The feed's own identity and freshness.
     pub feed: CatalogSavedFeedDescription,
-    /// Feed entries in the feed's order.
+    /// Feed entries in the feed's order. At most 100 items.
     pub entries: Vec<CatalogFeedEntry>,
     /// Protocol version and capabilities the runtime honoured.
     pub negotiated: CatalogNegotiatedContract,
@@ -948,7 +952,7 @@ pub struct CatalogHandleRejectedError {
     pub handle_type: CatalogHandleType,
     /// Why the handle was rejected.
     pub reason: CatalogHandleRejectionReason,
-    /// Human-readable explanation, safe to surface. Never contains the handle itself, nor a query, URL, or secret.
+    /// Human-readable explanation, safe to surface. Never contains the handle itself, nor a query, URL, or secret. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogHandleRejectedError ["kind" "handle-rejected"] {
@@ -1010,7 +1014,7 @@ string_enum!(CatalogHandleType {
 pub struct CatalogInvalidRequestError {
     /// Which request field was rejected.
     pub field: CatalogInvalidRequestField,
-    /// Human-readable explanation, safe to surface. Never echoes the offending value, nor a query, URL, handle, or secret.
+    /// Human-readable explanation, safe to surface. Never echoes the offending value, nor a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogInvalidRequestError ["kind" "invalid-request"] {
@@ -1081,7 +1085,7 @@ pub struct CatalogMalformedCardError {
     pub reason: CatalogMalformedCardReason,
     /// Media type the card was interpreted as, when it declared one this runtime recognises.
     pub media_type: Option<CatalogMediaType>,
-    /// Human-readable explanation, safe to surface. Never echoes card content, nor a query, URL, handle, or secret.
+    /// Human-readable explanation, safe to surface. Never echoes card content, nor a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogMalformedCardError ["kind" "malformed-card"] {
@@ -1166,7 +1170,7 @@ impl CatalogMaterializationReference {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogMcpServerCandidate {
-    /// Opaque, runtime-instance scoped, TTL-bound, single-use handle for this candidate. Carries no readable information and is rejected when stale, replayed, or presented to a different runtime instance. Never logged.
+    /// Opaque, runtime-instance scoped, TTL-bound, single-use handle for this candidate. Carries no readable information and is rejected when stale, replayed, or presented to a different runtime instance. Never logged. At least 1 character.
     pub handle: String,
     /// ISO 8601 timestamp after which the handle is stale and will be rejected.
     pub handle_expires_at: String,
@@ -1174,23 +1178,23 @@ pub struct CatalogMcpServerCandidate {
     pub media_type: McpServerCardMediaType,
     /// Whether this MCP server can be planned for installation, and if policy prevents it.
     pub installability: CatalogMcpServerInstallability,
-    /// Display name taken verbatim from the card. Inert untrusted text.
+    /// Display name taken verbatim from the card. Inert untrusted text. At most 200 characters.
     pub display_name: String,
-    /// Description taken verbatim from the card. Inert untrusted text.
+    /// Description taken verbatim from the card. Inert untrusted text. At most 1000 characters.
     pub description: Option<String>,
-    /// Publisher taken verbatim from the card. Inert untrusted text.
+    /// Publisher taken verbatim from the card. Inert untrusted text. At most 200 characters.
     pub publisher: Option<String>,
     /// Where the card came from: exactly one of a URL or embedded data, encoded as a tagged union so neither both nor neither can be represented.
     pub source: CatalogCandidateSource,
     /// Where the catalog reference was observed, without the card itself or any content digest.
     pub provenance: CatalogMcpServerCandidateProvenance,
-    /// How many times the resource has been installed, as reported by the feed. Omitted when the feed reports no count or an invalid one.
+    /// How many times the resource has been installed, as reported by the feed. Omitted when the feed reports no count or an invalid one. From 0 to 9007199254740991.
     pub install_count: Option<i64>,
-    /// HTTPS URL of the resource's icon on raw.githubusercontent.com, as reported by the feed. Untrusted external content: load it without credentials. Omitted when absent or outside the feed's icon host policy.
+    /// HTTPS URL of the resource's icon on raw.githubusercontent.com, as reported by the feed. Untrusted external content: load it without credentials. Omitted when absent or outside the feed's icon host policy. At most 2048 characters.
     pub icon_url: Option<String>,
-    /// Identifiers of the connectors the resource works with, as reported by the feed, without repeats. Inert untrusted text. Omitted when the feed reports none.
+    /// Identifiers of the connectors the resource works with, as reported by the feed, without repeats. Inert untrusted text. Omitted when the feed reports none. At most 64 items, no item twice.
     pub connector_ids: Option<Vec<String>>,
-    /// Category slugs reported by the feed, such as `build` or `review`, without repeats. Values are passed through, so clients must tolerate slugs they do not recognise. Inert untrusted text. Omitted when the feed reports none.
+    /// Category slugs reported by the feed, such as `build` or `review`, without repeats. Values are passed through, so clients must tolerate slugs they do not recognise. Inert untrusted text. Omitted when the feed reports none. At most 64 items, no item twice.
     pub categories: Option<Vec<String>>,
     /// Versioned trust metadata observed from the catalog authority. Optional for protocol-3 compatibility with runtimes that predate trust snapshots. A trust-capable runtime emits an explicit snapshot even when the authority omitted or malformed its trust field.
     pub trust: Option<CatalogTrustSnapshot>,
@@ -1229,7 +1233,7 @@ string_enum!(CatalogMcpServerCandidateKind {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogMcpServerCandidateProvenance {
-    /// Host of the catalog authority that advertised the reference, without path, query, or credentials. Inert untrusted data.
+    /// Host of the catalog authority that advertised the reference, without path, query, or credentials. Inert untrusted data. At least 1 character.
     pub authority: String,
     /// ISO 8601 timestamp at which the runtime observed the catalog reference. This is not a retrieval or validation timestamp.
     pub observed_at: String,
@@ -1290,7 +1294,7 @@ string_enum!(CatalogMediaType {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogNegotiatedContract {
-    /// Protocol version of the runtime that served the request.
+    /// Protocol version of the runtime that served the request. More than 0.
     pub runtime_protocol_version: i64,
     /// Wire features the runtime understood for this operation. Includes the five original catalog capabilities and only explicitly requested supported additions, in supported order without duplicates. Capabilities that introduce new success-union variants or operations are therefore included only when explicitly required, preserving older protocol-v3 clients. Always a superset of the caller's required features, because any shortfall is a refusal instead. Operation availability remains a separate typed result.
     pub granted_capabilities: Vec<CatalogCapability>,
@@ -1306,15 +1310,15 @@ record!(CatalogNegotiatedContract {
 pub struct CatalogNegotiationRefusedError {
     /// Whether the version or the capability set was the problem.
     pub reason: CatalogNegotiationRefusedReason,
-    /// Protocol version of the runtime that refused the request.
+    /// Protocol version of the runtime that refused the request. More than 0.
     pub runtime_protocol_version: i64,
-    /// Lowest caller protocol version this runtime will serve.
+    /// Lowest caller protocol version this runtime will serve. More than 0.
     pub minimum_supported_protocol_version: i64,
-    /// Capabilities this runtime can safely advertise to this caller. The complete five-capability protocol-3 legacy set is always present; every capability added after that baseline appears only when the caller required it, so an older closed-enum decoder can still consume a refusal. This list does not imply that every deployment has enabled every operation.
+    /// Capabilities this runtime can safely advertise to this caller. The complete five-capability protocol-3 legacy set is always present; every capability added after that baseline appears only when the caller required it, so an older closed-enum decoder can still consume a refusal. This list does not imply that every deployment has enabled every operation. At most 32 items, no item twice.
     pub supported_capabilities: Vec<CatalogCapabilityId>,
-    /// The subset of the caller's bounded extensible capability identifiers this runtime cannot honour.
+    /// The subset of the caller's bounded extensible capability identifiers this runtime cannot honour. At most 32 items, no item twice.
     pub unsupported_capabilities: Vec<CatalogCapabilityId>,
-    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
+    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogNegotiationRefusedError ["kind" "negotiation-refused"] {
@@ -1348,11 +1352,11 @@ string_enum!(CatalogNegotiationRefusedReason {
 pub struct CatalogNetworkFailureError {
     /// Categorised failure, low cardinality so it can be aggregated without carrying a URL.
     pub reason: CatalogNetworkFailureReason,
-    /// HTTP status code, when the failure was a rejected response.
+    /// HTTP status code, when the failure was a rejected response. From 100 to 599.
     pub status_code: Option<i64>,
-    /// Bounded cooldown in seconds before another catalog request should be attempted, when the authority supplied a numeric Retry-After value or the runtime applied its documented fallback.
+    /// Bounded cooldown in seconds before another catalog request should be attempted, when the authority supplied a numeric Retry-After value or the runtime applied its documented fallback. From 1 to 300.
     pub retry_after_seconds: Option<i64>,
-    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
+    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogNetworkFailureError ["kind" "network-failure"] {
@@ -1411,7 +1415,7 @@ string_enum!(CatalogNetworkFailureReason {
 pub struct CatalogNotInstallableError {
     /// Why the candidate cannot be installed.
     pub reason: CatalogNotInstallableReason,
-    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
+    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogNotInstallableError ["kind" "not-installable"] {
@@ -1475,9 +1479,9 @@ impl CatalogPlanInstallFromReferenceRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogPluginRepositorySource {
-    /// Canonical lowercase owner/repository name derived from metadata.sourceSet.
+    /// Canonical lowercase owner/repository name derived from metadata.sourceSet. From 3 to 256 characters, pattern `^[a-z0-9_.-]+/[a-z0-9_.-]+$`.
     pub repository: String,
-    /// Case-preserving safe relative POSIX path derived from metadata.repoPath. Absent when the catalog declared sourceSet without repoPath, meaning the plugin is at the repository root; only callers that require agent-plugin-confirmed-installation receive such a source.
+    /// Case-preserving safe relative POSIX path derived from metadata.repoPath. Absent when the catalog declared sourceSet without repoPath, meaning the plugin is at the repository root; only callers that require agent-plugin-confirmed-installation receive such a source. From 1 to 256 characters.
     pub path: Option<String>,
 }
 record!(CatalogPluginRepositorySource {
@@ -1491,7 +1495,7 @@ record!(CatalogPluginRepositorySource {
 pub struct CatalogPolicyRejectedError {
     /// Which authority produced the decision.
     pub source: McpPlanPolicySource,
-    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
+    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogPolicyRejectedError ["kind" "policy-rejected"] {
@@ -1614,7 +1618,7 @@ record!(CatalogReferenceInstallationOutcomePluginInstallPlanned ["kind" "plugin-
 pub struct CatalogReferenceInstallationOutcomeRefused {
     /// Bounded refusal reason.
     pub reason: CatalogReferenceInstallationFailureReason,
-    /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited.
+    /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited. At least 0.
     pub retry_after_seconds: Option<i64>,
 }
 record!(CatalogReferenceInstallationOutcomeRefused ["kind" "refused"] {
@@ -1708,7 +1712,7 @@ tagged!(CatalogResourceGeneratedFeedResult "kind" {
     Unavailable "unavailable",
 });
 
-/// Canonical catalogue resource identity. The runtime rewrites accepted urn:ai and urn:air identifiers to urn:air, lowercases the authority, and preserves the remaining resource components.
+/// Canonical catalogue resource identity. The runtime rewrites accepted urn:ai and urn:air identifiers to urn:air, lowercases the authority, and preserves the remaining resource components. From 1 to 1000 characters, pattern `^urn:air:[a-z0-9.-]+:[A-Za-z0-9._-]+:[A-Za-z0-9._-]+(?::[A-Za-z0-9._-]+)*$`.
 pub type CatalogResourceIdentity = String;
 
 /// Outcome of catalog.getSavedFeed: the feed with its entries, or one typed refusal. An entry that cannot be presented never fails the feed.
@@ -1748,18 +1752,18 @@ tagged!(CatalogResourceSavedFeedResult "kind" {
     Unavailable "unavailable",
 });
 
-/// Bounded source-declared resource version, preserved exactly after validation and never inferred.
+/// Bounded source-declared resource version, preserved exactly after validation and never inferred. From 1 to 256 characters.
 pub type CatalogResourceVersion = String;
 
 /// A saved feed's identity. Its version changes only when the feed's definition is replaced, not when a referenced resource changes.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogSavedFeedDescription {
-    /// Opaque feed ID.
+    /// Opaque feed ID. From 1 to 128 characters.
     pub id: String,
-    /// Feed name as saved by its creator. Inert untrusted text.
+    /// Feed name as saved by its creator. Inert untrusted text. From 1 to 512 characters.
     pub name: String,
-    /// Version of the saved feed definition.
+    /// Version of the saved feed definition. From 1 to 9007199254740991.
     pub version: i64,
 }
 record!(CatalogSavedFeedDescription {
@@ -1772,9 +1776,9 @@ record!(CatalogSavedFeedDescription {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogSearchPage {
-    /// Opaque pagination token from an earlier response, owner-bound when session-bound search was requested. Never decode, modify or log it in an SDK consumer. Expired or foreign bound references require a fresh bound search, not a legacy retry.
+    /// Opaque pagination token from an earlier response, owner-bound when session-bound search was requested. Never decode, modify or log it in an SDK consumer. Expired or foreign bound references require a fresh bound search, not a legacy retry. From 1 to 4096 characters.
     pub token: String,
-    /// Requested one-based page. Must not exceed either the token's signed pageCount or the navigation window ceil(1000 / pageSize). Repeat the search without page to discover newly available pages beyond that signed pageCount.
+    /// Requested one-based page. Must not exceed either the token's signed pageCount or the navigation window ceil(1000 / pageSize). Repeat the search without page to discover newly available pages beyond that signed pageCount. From 1 to 1000.
     pub number: i64,
 }
 record!(CatalogSearchPage {
@@ -1797,19 +1801,19 @@ impl CatalogSearchPage {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogSearchPagination {
-    /// Opaque pagination token. Session-bound search returns an expiring runtime-owned reference retaining the exact private authority token, original search and authority. Legacy unbound search returns the authority token unchanged, without a runtime-created expiry. Only the runtime unwraps tokens or changes targetPage; SDK consumers must not decode, modify or log them.
+    /// Opaque pagination token. Session-bound search returns an expiring runtime-owned reference retaining the exact private authority token, original search and authority. Legacy unbound search returns the authority token unchanged, without a runtime-created expiry. Only the runtime unwraps tokens or changes targetPage; SDK consumers must not decode, modify or log them. From 1 to 4096 characters.
     pub token: String,
-    /// One-based page returned by the authority.
+    /// One-based page returned by the authority. From 1 to 1000.
     pub current_page: i64,
-    /// Page size bound to the search, equal to the effective request limit.
+    /// Page size bound to the search, equal to the effective request limit. From 1 to 50.
     pub page_size: i64,
-    /// Backend-reported count for this response, not the number of returned candidates. Its relationship to the full query result set is unknown.
+    /// Backend-reported count for this response, not the number of returned candidates. Its relationship to the full query result set is unknown. From 0 to 9007199254740991.
     pub total_count: i64,
     /// The relationship of totalCount to the complete query result set is unknown; neither exactness nor a lower-bound guarantee is implied.
     pub total_count_relation: CatalogSearchTotalCountRelation,
-    /// Backend-reported page count, which may exceed maxPage. Present pagination metadata always describes a multi-page result; zero- and single-page responses omit pagination. Navigation targets must also be within the signed pageCount carried by the supplied token.
+    /// Backend-reported page count, which may exceed maxPage. Present pagination metadata always describes a multi-page result; zero- and single-page responses omit pagination. Navigation targets must also be within the signed pageCount carried by the supplied token. From 2 to 9007199254740991.
     pub page_count: i64,
-    /// Navigation window ceiling ceil(1000 / pageSize), not the number of existing pages. Legal targets must not exceed this ceiling or the token's signed pageCount.
+    /// Navigation window ceiling ceil(1000 / pageSize), not the number of existing pages. Legal targets must not exceed this ceiling or the token's signed pageCount. From 1 to 1000.
     pub max_page: i64,
     /// Whether the authority token advertises a valid next target within the navigation window. Not inferred from token presence, truncated, or currentPage being less than pageCount.
     pub has_next_page: bool,
@@ -1833,14 +1837,16 @@ pub struct CatalogSearchRequest {
     pub contract: CatalogClientContract,
     /// Select an existing attached local session. Requires authenticated, session-bound search.
     /// The runtime never creates, resumes or reconfigures a session to honour this selector.
+    ///
+    /// From 1 to 256 characters.
     pub policy_session_id: Option<String>,
-    /// Free-text search query. Persisted as tool input for session continuity, but omitted from telemetry.
+    /// Free-text search query. Persisted as tool input for session continuity, but omitted from telemetry. From 1 to 256 characters, pattern `\S`.
     pub query: String,
-    /// Maximum number of candidates to return. Defaults to 10 when omitted.
+    /// Maximum number of candidates to return. Defaults to 10 when omitted. From 1 to 50.
     pub limit: Option<i64>,
-    /// Restrict results to these candidate kinds. Agent Plugins are opt-in and require the `agent-plugin-discovery` capability so protocol-v3 clients generated before that variant cannot receive an unknown result; when omitted, the backwards-compatible MCP server and AI skill kinds are searched.
+    /// Restrict results to these candidate kinds. Agent Plugins are opt-in and require the `agent-plugin-discovery` capability so protocol-v3 clients generated before that variant cannot receive an unknown result; when omitted, the backwards-compatible MCP server and AI skill kinds are searched. From 1 to 3 items, no item twice.
     pub kinds: Option<Vec<CatalogCandidateKind>>,
-    /// Restrict results to resources in at least one of these server-defined workflow categories, such as `design` or `test`. Requires the `catalog-search-categories` capability. Each value is a lowercase slug; the known set is not exhaustive, and a category the server does not recognise matches nothing. Omit to search every category.
+    /// Restrict results to resources in at least one of these server-defined workflow categories, such as `design` or `test`. Requires the `catalog-search-categories` capability. Each value is a lowercase slug; the known set is not exhaustive, and a category the server does not recognise matches nothing. Omit to search every category. From 1 to 10 items, no item twice. Each item: from 1 to 64 characters, pattern `^[a-z][a-z0-9]*(-[a-z0-9]+)*$`.
     pub categories: Option<Vec<String>>,
     /// Numbered navigation using metadata from an earlier response. Requires catalog-search-pagination and the same query, kinds, categories and effective limit. Omit for a fresh first-page search.
     pub page: Option<CatalogSearchPage>,
@@ -1948,9 +1954,9 @@ tagged!(CatalogSearchResult "kind" {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogSearchSucceeded {
-    /// Pseudonymous identifier for this search, issued by the runtime or by the catalog authority it queried and never by the caller, so it cannot be forged or replayed to attribute an install to a search that never happened. Always present on a success, so a result set can be tied to the installs it leads to. It identifies a search rather than a person: it is derived from no user, account, device, or query data, and must never be joined with user identity to re-identify anyone.
+    /// Pseudonymous identifier for this search, issued by the runtime or by the catalog authority it queried and never by the caller, so it cannot be forged or replayed to attribute an install to a search that never happened. Always present on a success, so a result set can be tied to the installs it leads to. It identifies a search rather than a person: it is derived from no user, account, device, or query data, and must never be joined with user identity to re-identify anyone. From 1 to 64 characters.
     pub search_id: String,
-    /// Matching candidates, never more than the requested limit. All text is inert untrusted data.
+    /// Matching candidates, never more than the requested limit. All text is inert untrusted data. At most 50 items.
     pub candidates: Vec<CatalogCandidate>,
     /// Legacy indication that the authority returned a page token. Preserved for compatibility; this is not a has-next-page indicator. Use pagination.hasNextPage when pagination metadata is present.
     pub truncated: bool,
@@ -1984,7 +1990,7 @@ string_enum!(CatalogSearchTotalCountRelation {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogSelectionCancelled {
-    /// The search identifier privately bound to the released selection group.
+    /// The search identifier privately bound to the released selection group. From 1 to 64 characters.
     pub search_id: String,
 }
 record!(CatalogSelectionCancelled ["kind" "cancelled"] {
@@ -2017,7 +2023,7 @@ string_enum!(CatalogSelectionDecision {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogSelectionDeclined {
-    /// The search identifier privately bound to the released selection group.
+    /// The search identifier privately bound to the released selection group. From 1 to 64 characters.
     pub search_id: String,
 }
 record!(CatalogSelectionDeclined ["kind" "declined"] {
@@ -2028,7 +2034,7 @@ record!(CatalogSelectionDeclined ["kind" "declined"] {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogSelectionForeign {
-    /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
+    /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogSelectionForeign ["kind" "foreign"] {
@@ -2039,7 +2045,7 @@ record!(CatalogSelectionForeign ["kind" "foreign"] {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogSelectionInvalid {
-    /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
+    /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogSelectionInvalid ["kind" "invalid"] {
@@ -2050,7 +2056,7 @@ record!(CatalogSelectionInvalid ["kind" "invalid"] {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogSelectionReplayed {
-    /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
+    /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogSelectionReplayed ["kind" "replayed"] {
@@ -2063,9 +2069,9 @@ record!(CatalogSelectionReplayed ["kind" "replayed"] {
 pub struct CatalogSelectionRequest {
     /// Protocol version and capabilities the caller requires.
     pub contract: CatalogClientContract,
-    /// Locally owned root session whose retained search state is being resolved.
+    /// Locally owned root session whose retained search state is being resolved. From 1 to 256 characters.
     pub session_id: String,
-    /// Opaque runtime-instance scoped reference to one visible candidate. For a non-selected outcome, any candidate reference from the same search closes that search's retained group.
+    /// Opaque runtime-instance scoped reference to one visible candidate. For a non-selected outcome, any candidate reference from the same search closes that search's retained group. From 1 to 256 characters.
     pub selection_ref: String,
     /// The terminal outcome declared by the caller. Timed-out means the host's live interaction deadline elapsed; a reference whose runtime TTL elapsed is rejected separately as stale.
     pub outcome: CatalogSelectionDecision,
@@ -2145,9 +2151,9 @@ tagged!(CatalogSelectionResult "kind" {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogSelectionSelected {
-    /// Fresh single-use candidate handle accepted by mcp.planInstall. Returned only to the native host and never included in model-tool output.
+    /// Fresh single-use candidate handle accepted by mcp.planInstall. Returned only to the native host and never included in model-tool output. From 1 to 256 characters.
     pub candidate_handle: String,
-    /// The exact search identifier privately bound to the selected candidate.
+    /// The exact search identifier privately bound to the selected candidate. From 1 to 64 characters.
     pub search_id: String,
 }
 record!(CatalogSelectionSelected ["kind" "selected"] {
@@ -2159,7 +2165,7 @@ record!(CatalogSelectionSelected ["kind" "selected"] {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogSelectionStale {
-    /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
+    /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogSelectionStale ["kind" "stale"] {
@@ -2170,7 +2176,7 @@ record!(CatalogSelectionStale ["kind" "stale"] {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogSelectionTimedOut {
-    /// The search identifier privately bound to the released selection group.
+    /// The search identifier privately bound to the released selection group. From 1 to 64 characters.
     pub search_id: String,
 }
 record!(CatalogSelectionTimedOut ["kind" "timed-out"] {
@@ -2181,7 +2187,7 @@ record!(CatalogSelectionTimedOut ["kind" "timed-out"] {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogSelectionWrongKind {
-    /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
+    /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogSelectionWrongKind ["kind" "wrong-kind"] {
@@ -2216,7 +2222,7 @@ string_enum!(CatalogTrustEligibility {
 pub struct CatalogTrustProvenance {
     /// Bounded authority that supplied the trust field.
     pub source: CatalogTrustSource,
-    /// ISO 8601 timestamp with a timezone offset at which the runtime observed the search result carrying this trust field.
+    /// ISO 8601 timestamp with a timezone offset at which the runtime observed the search result carrying this trust field. A date and time as in RFC 3339, from 20 to 64 characters.
     pub observed_at: String,
 }
 record!(CatalogTrustProvenance {
@@ -2516,7 +2522,7 @@ string_enum!(CatalogTrustTier {
 pub struct CatalogUnavailableError {
     /// Why the operation is unavailable.
     pub reason: CatalogUnavailableReason,
-    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
+    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogUnavailableError ["kind" "unavailable"] {
@@ -2558,7 +2564,7 @@ string_enum!(CatalogUnavailableReason {
 pub struct CatalogUnavailableTransportError {
     /// Why no transport could be offered.
     pub reason: CatalogUnavailableTransportReason,
-    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
+    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogUnavailableTransportError ["kind" "unavailable-transport"] {
@@ -2591,7 +2597,7 @@ string_enum!(CatalogUnavailableTransportReason {
 pub struct CatalogUnsafeRetrievalError {
     /// Which control refused the retrieval, low cardinality so it can be aggregated without carrying a URL.
     pub reason: CatalogUnsafeRetrievalReason,
-    /// Human-readable explanation, safe to surface. Never contains the refused URL, nor a query, handle, or secret.
+    /// Human-readable explanation, safe to surface. Never contains the refused URL, nor a query, handle, or secret. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogUnsafeRetrievalError ["kind" "unsafe-retrieval"] {
@@ -2635,7 +2641,7 @@ pub struct CatalogUnsupportedKindError {
     pub requested_kinds: Vec<CatalogCandidateKind>,
     /// Every candidate kind this runtime can serve.
     pub supported_kinds: Vec<CatalogCandidateKind>,
-    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
+    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
 record!(CatalogUnsupportedKindError ["kind" "unsupported-kind"] {

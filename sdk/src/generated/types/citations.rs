@@ -2,9 +2,7 @@
 
 use super::{CitationSource, CitationSpan};
 
-/// Provider-agnostic citations linking spans of the assistant's response to their supporting sources.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Provider-agnostic citations linking spans of the assistant's response to their supporting sources. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Citations {

@@ -27,9 +27,7 @@ record!(CommandsChangedData {
     Field commands "commands",
 });
 
-/// The pending slash-command invocation effect to finalize, plus whether the host applied or cancelled it.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The pending slash-command invocation effect to finalize, plus whether the host applied or cancelled it. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CommandsFinalizeInvocationEffectRequest {
@@ -63,9 +61,7 @@ pub struct CommandsFinalizeInvocationEffectRequestEffect {
 }
 record!(CommandsFinalizeInvocationEffectRequestEffect {} rest);
 
-/// Whether finalizing the invocation effect succeeded, and the failure reason when it did not.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Whether finalizing the invocation effect succeeded, and the failure reason when it did not. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CommandsFinalizeInvocationEffectResult {
@@ -79,9 +75,7 @@ record!(CommandsFinalizeInvocationEffectResult {
     Field error "error",
 });
 
-/// Pending command request ID and an optional error if the client handler failed.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Pending command request ID and an optional error if the client handler failed. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CommandsHandlePendingCommandRequest {
@@ -123,9 +117,7 @@ record!(CommandsHandlePendingCommandResult {
     Field success "success",
 });
 
-/// Whether a pending slash-command invocation effect was applied or cancelled by the host.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Whether a pending slash-command invocation effect was applied or cancelled by the host. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum CommandsInvocationEffectOutcome {
@@ -154,9 +146,7 @@ string_enum!(CommandsInvocationOrigin {
     Settings "settings",
 });
 
-/// Slash command name and optional raw input string to invoke.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Slash command name and optional raw input string to invoke. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CommandsInvokeRequest {
@@ -197,9 +187,7 @@ impl CommandsInvokeRequest {
     }
 }
 
-/// Optional filters controlling which command sources to include in the listing.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Optional filters controlling which command sources to include in the listing. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CommandsListRequest {
@@ -237,9 +225,7 @@ impl CommandsListRequest {
     }
 }
 
-/// Queued-command request ID and the result indicating whether the host executed it (and whether to stop processing further queued commands).
-///
-/// Experimental: it may change in any version of the CLI.
+/// Queued-command request ID and the result indicating whether the host executed it (and whether to stop processing further queued commands). *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CommandsRespondToQueuedCommandRequest {

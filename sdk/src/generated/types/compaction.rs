@@ -6,7 +6,7 @@ use super::{AiCreditsStatus, ModelProviderRef, ResponsesReasoning};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CompactionCompleteCompactionTokensUsed {
-    /// Number of model requests represented by this aggregated compaction usage
+    /// Number of model requests represented by this aggregated compaction usage. At least 0.
     pub request_count: Option<i64>,
     /// Whether the compaction's credit amount was reported for all, some, or none of its calls.
     pub ai_credits_status: Option<AiCreditsStatus>,
@@ -14,19 +14,17 @@ pub struct CompactionCompleteCompactionTokensUsed {
     pub provider: Option<ModelProviderRef>,
     /// Model display name captured for the compaction call.
     pub model_display_name: Option<String>,
-    /// Input tokens consumed by the compaction LLM call
+    /// Input tokens consumed by the compaction LLM call. At least 0.
     pub input_tokens: Option<i64>,
-    /// Output tokens produced by the compaction LLM call
+    /// Output tokens produced by the compaction LLM call. At least 0.
     pub output_tokens: Option<i64>,
-    /// Cached input tokens reused in the compaction LLM call
+    /// Cached input tokens reused in the compaction LLM call. At least 0.
     pub cache_read_tokens: Option<i64>,
-    /// Tokens written to prompt cache in the compaction LLM call
+    /// Tokens written to prompt cache in the compaction LLM call. At least 0.
     pub cache_write_tokens: Option<i64>,
-    /// Per-request cost and usage data from the CAPI copilot_usage response field
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Per-request cost and usage data from the CAPI copilot_usage response field. *Internal.*
     pub copilot_usage: Option<CompactionCompleteCompactionTokensUsedCopilotUsage>,
-    /// Duration of the compaction LLM call in milliseconds
+    /// Duration of the compaction LLM call in milliseconds. At least 0.
     pub duration: Option<i64>,
     /// Model identifier used for the compaction LLM call
     pub model: Option<String>,
@@ -45,23 +43,17 @@ record!(CompactionCompleteCompactionTokensUsed {
     Field model "model",
 });
 
-/// Per-request cost and usage data from the CAPI copilot_usage response field
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Per-request cost and usage data from the CAPI copilot_usage response field. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CompactionCompleteCompactionTokensUsedCopilotUsage {
-    /// Default billing model for token details that do not identify their own model
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Default billing model for token details that do not identify their own model. *Internal.*
     pub model: Option<String>,
-    /// Itemized token usage breakdown
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Itemized token usage breakdown. *Internal.*
     pub token_details: Option<
         Vec<CompactionCompleteCompactionTokensUsedCopilotUsageTokenDetail>,
     >,
-    /// Total cost in nano-AI units for this request
+    /// Total cost in nano-AI units for this request. At least 0.
     pub total_nano_aiu: f64,
 }
 record!(CompactionCompleteCompactionTokensUsedCopilotUsage {
@@ -74,13 +66,13 @@ record!(CompactionCompleteCompactionTokensUsedCopilotUsage {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CompactionCompleteCompactionTokensUsedCopilotUsageTokenDetail {
-    /// Number of tokens in this billing batch
+    /// Number of tokens in this billing batch. At least 0.
     pub batch_size: i64,
-    /// Cost per batch of tokens
+    /// Cost per batch of tokens. At least 0.
     pub cost_per_batch: i64,
     /// Model responsible for this billing entry
     pub model: Option<String>,
-    /// Total token count for this entry
+    /// Total token count for this entry. At least 0.
     pub token_count: i64,
     /// Token category (e.g., "input", "output")
     pub token_type: String,
@@ -113,15 +105,15 @@ pub struct CompactionCompleteData {
     pub initial_model: Option<String>,
     /// Error message if compaction failed
     pub error: Option<String>,
-    /// Total tokens in conversation before compaction
+    /// Total tokens in conversation before compaction. At least 0.
     pub pre_compaction_tokens: Option<i64>,
-    /// Total tokens in conversation after compaction
+    /// Total tokens in conversation after compaction. At least 0.
     pub post_compaction_tokens: Option<i64>,
-    /// Number of messages before compaction
+    /// Number of messages before compaction. At least 0.
     pub pre_compaction_messages_length: Option<i64>,
-    /// Number of messages removed during compaction
+    /// Number of messages removed during compaction. At least 0.
     pub messages_removed: Option<i64>,
-    /// Number of tokens removed during compaction
+    /// Number of tokens removed during compaction. At least 0.
     pub tokens_removed: Option<i64>,
     /// Open accounting-basis identifier for trustworthy paired pre/post token measurements. The current runtime emits local_full_context_estimate.
     pub token_accounting_basis: Option<String>,
@@ -131,13 +123,11 @@ pub struct CompactionCompleteData {
     pub summary_content: Option<String>,
     /// Reasoning baseline on the replacement summary, preserved when replay skips the compacted history
     pub responses_reasoning: Option<ResponsesReasoning>,
-    /// Authoritative active-workflow reminder appended to the compacted context
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Authoritative active-workflow reminder appended to the compacted context. *Internal.*
     pub active_workflow_summary: Option<String>,
     /// Canonical model identifier used for model-specific behavior when replaying compaction
     pub behavior_model_id: Option<String>,
-    /// Checkpoint snapshot number created for recovery
+    /// Checkpoint snapshot number created for recovery. At least 0.
     pub checkpoint_number: Option<i64>,
     /// File path where the checkpoint was stored
     pub checkpoint_path: Option<String>,
@@ -147,17 +137,17 @@ pub struct CompactionCompleteData {
     pub request_id: Option<String>,
     /// Copilot service request ID (x-copilot-service-request-id header) for the compaction LLM call
     pub service_request_id: Option<String>,
-    /// Token count from system message(s) after compaction
+    /// Token count from system message(s) after compaction. At least 0.
     pub system_tokens: Option<i64>,
-    /// Token count from non-system messages (user, assistant, tool) after compaction
+    /// Token count from non-system messages (user, assistant, tool) after compaction. At least 0.
     pub conversation_tokens: Option<i64>,
-    /// Token count from tool definitions after compaction
+    /// Token count from tool definitions after compaction. At least 0.
     pub tool_definitions_tokens: Option<i64>,
-    /// For failed compaction only: the HTTP status code of the compaction LLM call failure, when it carried one. Absent for successful compaction and for failures without an HTTP status (e.g. an empty model response or a transport error).
+    /// For failed compaction only: the HTTP status code of the compaction LLM call failure, when it carried one. Absent for successful compaction and for failures without an HTTP status (e.g. an empty model response or a transport error). At least 0.
     pub status_code: Option<i64>,
-    /// Model context window token limit the compaction was targeting, when known
+    /// Model context window token limit the compaction was targeting, when known. At least 0.
     pub token_limit: Option<i64>,
-    /// Destination prompt-token budget when it differs from the effective compaction token limit
+    /// Destination prompt-token budget when it differs from the effective compaction token limit. At least 0.
     pub target_prompt_token_limit: Option<i64>,
     /// Destination model for a model-switch compaction when it differs from the compacting model; for a HydraFusion turn, the routed root model
     pub switch_target_model: Option<String>,
@@ -207,17 +197,17 @@ pub struct CompactionStartData {
     pub compaction_attempt_id: Option<String>,
     /// Model identifier used for compaction, when known
     pub model: Option<String>,
-    /// Token count from system message(s) at compaction start
+    /// Token count from system message(s) at compaction start. At least 0.
     pub system_tokens: Option<i64>,
-    /// Token count from non-system messages (user, assistant, tool) at compaction start
+    /// Token count from non-system messages (user, assistant, tool) at compaction start. At least 0.
     pub conversation_tokens: Option<i64>,
-    /// Token count from tool definitions at compaction start
+    /// Token count from tool definitions at compaction start. At least 0.
     pub tool_definitions_tokens: Option<i64>,
-    /// Total context tokens (system + conversation + tool definitions) at compaction start, when known
+    /// Total context tokens (system + conversation + tool definitions) at compaction start, when known. At least 0.
     pub current_tokens: Option<i64>,
-    /// Model context window token limit the compaction is targeting, when known
+    /// Model context window token limit the compaction is targeting, when known. At least 0.
     pub token_limit: Option<i64>,
-    /// Destination prompt-token budget when it differs from the effective compaction token limit
+    /// Destination prompt-token budget when it differs from the effective compaction token limit. At least 0.
     pub target_prompt_token_limit: Option<i64>,
     /// Destination model for a model-switch compaction when it differs from the compacting model; for a HydraFusion turn, the routed root model
     pub switch_target_model: Option<String>,

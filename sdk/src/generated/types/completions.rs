@@ -13,15 +13,13 @@ record!(CompletionsGetTriggerCharactersResult {
     Field trigger_characters "triggerCharacters",
 });
 
-/// Request host-driven completions for the current composer input.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Request host-driven completions for the current composer input. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CompletionsRequestRequest {
     /// The full composed composer input.
     pub text: String,
-    /// Cursor offset within `text`, in UTF-16 code units.
+    /// Cursor offset within `text`, in UTF-16 code units. At least 0.
     pub offset: i64,
 }
 record!(CompletionsRequestRequest {

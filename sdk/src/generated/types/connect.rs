@@ -2,9 +2,7 @@
 
 use super::TaskKind;
 
-/// Identity of the integrating host, declared once on the `server.connect` handshake so telemetry from this connection is attributed to a single, consistent surface. All fields are optional; omit them to keep the default attribution.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Identity of the integrating host, declared once on the `server.connect` handshake so telemetry from this connection is attributed to a single, consistent surface. All fields are optional; omit them to keep the default attribution. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ConnectClientInfo {
@@ -72,9 +70,7 @@ impl ConnectRemoteSessionParams {
     }
 }
 
-/// Connection-level opt-ins for the `server.connect` handshake. Transport authentication is consumed by the native protocol boundary before dispatch.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Connection-level opt-ins for the `server.connect` handshake. Transport authentication is consumed by the native protocol boundary before dispatch. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ConnectRequest {
@@ -126,13 +122,11 @@ impl ConnectRequest {
     }
 }
 
-/// Handshake result reporting the server's protocol version and package version on success.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Handshake result reporting the server's protocol version and package version on success. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectResult {
-    /// Server protocol version number
+    /// Server protocol version number. More than 0.
     pub protocol_version: i64,
     /// Server package version
     pub version: String,

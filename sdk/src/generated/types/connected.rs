@@ -10,19 +10,19 @@ pub struct ConnectedRemoteSessionMetadata {
     pub name: Option<String>,
     /// Optional session summary.
     pub summary: Option<String>,
-    /// Session start time as an ISO 8601 string.
+    /// Session start time as an ISO 8601 string. A date and time as in RFC 3339.
     pub start_time: String,
-    /// Last session update time as an ISO 8601 string.
+    /// Last session update time as an ISO 8601 string. A date and time as in RFC 3339.
     pub modified_time: String,
     /// Repository associated with the connected remote session.
     pub repository: ConnectedRemoteSessionMetadataRepository,
-    /// Pull request number associated with the session.
+    /// Pull request number associated with the session. More than 0.
     pub pull_request_number: Option<i64>,
     /// Original remote resource identifier.
     pub resource_id: Option<String>,
     /// Neutral SDK discriminator for the connected remote session kind.
     pub kind: ConnectedRemoteSessionMetadataKind,
-    /// Remote session staleness deadline as an ISO 8601 string.
+    /// Remote session staleness deadline as an ISO 8601 string. A date and time as in RFC 3339.
     pub stale_at: Option<String>,
     /// Remote session state returned by the backing service.
     pub state: Option<String>,

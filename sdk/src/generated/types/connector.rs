@@ -2,9 +2,7 @@
 
 use super::{AuthIdentityMetadata, AuthInfoType};
 
-/// Pins a Connector operation to one host-owned GitHub account through its opaque selection ID. Provider tokens are never accepted.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Pins a Connector operation to one host-owned GitHub account through its opaque selection ID. Provider tokens are never accepted. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorAccountRequest {
@@ -25,9 +23,7 @@ impl ConnectorAccountRequest {
     }
 }
 
-/// Account-targeted authorization update required by the Connector service. The account ID is an opaque host routing identifier; no credential is included.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Account-targeted authorization update required by the Connector service. The account ID is an opaque host routing identifier; no credential is included. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorAuthorizationRequirement {
@@ -41,9 +37,7 @@ record!(ConnectorAuthorizationRequirement {
     Field scope "scope",
 });
 
-/// Stable OAuth scope whose absence prevents Connector management.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Stable OAuth scope whose absence prevents Connector management. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorAuthorizationScope {
@@ -56,9 +50,7 @@ string_enum!(ConnectorAuthorizationScope {
     WritePluginGatewayConnections "write_plugin_gateway_connections",
 });
 
-/// Availability of the EXPERIMENTAL session connector API.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Availability of the EXPERIMENTAL session connector API. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorAvailability {
@@ -77,13 +69,11 @@ string_enum!(ConnectorAvailability {
     Unavailable "unavailable",
 });
 
-/// Feature detection and hard polling limits for the EXPERIMENTAL session connector API.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Feature detection and hard polling limits for the EXPERIMENTAL session connector API. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorCapabilities {
-    /// Connector API contract version.
+    /// Connector API contract version. At least 0.
     pub api_version: i64,
     /// Current session availability. Disabled availability is reported without making a Connector request.
     pub availability: ConnectorAvailability,
@@ -91,15 +81,15 @@ pub struct ConnectorCapabilities {
     pub consent_continuation: bool,
     /// Whether callers select a host-owned GitHub account through an opaque selection ID rather than supplying a provider token.
     pub opaque_account_selection: bool,
-    /// Whether getAccount is supported. Absence means false.
+    /// Whether getAccount is supported. Absence means false. Default: `false`.
     pub session_account_selection: Option<bool>,
-    /// Whether reconcile accepts forceConnectorName. Absence means false.
+    /// Whether reconcile accepts forceConnectorName. Absence means false. Default: `false`.
     pub targeted_reconcile: Option<bool>,
-    /// Maximum accepted polling attempts for one continuation call.
+    /// Maximum accepted polling attempts for one continuation call. At least 0.
     pub max_poll_attempts: i64,
-    /// Maximum accepted delay in milliseconds between polling attempts.
+    /// Maximum accepted delay in milliseconds between polling attempts. At least 0.
     pub max_poll_interval_ms: i64,
-    /// Maximum accepted wall-clock deadline in milliseconds for one continuation call.
+    /// Maximum accepted wall-clock deadline in milliseconds for one continuation call. At least 0.
     pub max_deadline_ms: i64,
 }
 record!(ConnectorCapabilities {
@@ -114,9 +104,7 @@ record!(ConnectorCapabilities {
     Field max_deadline_ms "maxDeadlineMs",
 });
 
-/// Credential-free Connector catalog entry.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Credential-free Connector catalog entry. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorCatalogEntry {
@@ -148,15 +136,13 @@ record!(ConnectorCatalogEntry {
     Field runtime_server_ids "runtimeServerIds",
 });
 
-/// Validated Connector catalog snapshot cached by the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Validated Connector catalog snapshot cached by the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorCatalogResult {
-    /// Monotonically increasing session-local catalog revision.
+    /// Monotonically increasing session-local catalog revision. At least 0.
     pub revision: i64,
-    /// Unix epoch milliseconds when this snapshot was accepted.
+    /// Unix epoch milliseconds when this snapshot was accepted. At least 0.
     pub refreshed_at_ms: i64,
     /// Validated catalog entries in service order.
     pub connectors: Vec<ConnectorCatalogEntry>,
@@ -167,9 +153,7 @@ record!(ConnectorCatalogResult {
     Field connectors "connectors",
 });
 
-/// Authoritative service connection state for one Connector.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Authoritative service connection state for one Connector. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorCatalogStatus {
@@ -194,9 +178,7 @@ string_enum!(ConnectorCatalogStatus {
     Unknown "unknown",
 });
 
-/// Selects one Connector and the pinned host-owned account used for its service and MCP authorization.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Selects one Connector and the pinned host-owned account used for its service and MCP authorization. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorConnectRequest {
@@ -224,9 +206,7 @@ impl ConnectorConnectRequest {
     }
 }
 
-/// Typed result of initiating or continuing a Connector connection.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Typed result of initiating or continuing a Connector connection. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorConnectResult {
@@ -245,9 +225,7 @@ tagged!(ConnectorConnectResult "kind" {
     Pending "pending",
 });
 
-/// The service is connected and the session MCP graph was reconciled.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The service is connected and the session MCP graph was reconciled. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorConnectResultConnected {
@@ -258,9 +236,7 @@ record!(ConnectorConnectResultConnected ["kind" "connected"] {
     Field status "status",
 });
 
-/// Host-owned consent is required before bounded continuation can complete.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Host-owned consent is required before bounded continuation can complete. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorConnectResultConsentRequired {
@@ -274,9 +250,7 @@ record!(ConnectorConnectResultConsentRequired ["kind" "consent_required"] {
     Field continuation_id "continuationId",
 });
 
-/// The service is still completing the connection without a consent URL.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The service is still completing the connection without a consent URL. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorConnectResultPending {
@@ -287,19 +261,17 @@ record!(ConnectorConnectResultPending ["kind" "pending"] {
     Field continuation_id "continuationId",
 });
 
-/// Explicitly bounded continuation of a pending Connector connection.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Explicitly bounded continuation of a pending Connector connection. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorContinueRequest {
     /// Opaque continuation ID returned by connect, reconnect, or an earlier continuation.
     pub continuation_id: String,
-    /// Maximum catalog requests made by this call. Must be between one and the capability limit.
+    /// Maximum catalog requests made by this call. Must be between one and the capability limit. From 1 to 60.
     pub max_attempts: i64,
-    /// Delay in milliseconds between attempts. Must not exceed the capability limit.
+    /// Delay in milliseconds between attempts. Must not exceed the capability limit. From 0 to 30000.
     pub poll_interval_ms: i64,
-    /// Maximum wall-clock duration in milliseconds for this call. Must be between one and the capability limit.
+    /// Maximum wall-clock duration in milliseconds for this call. Must be between one and the capability limit. From 1 to 300000.
     pub deadline_ms: i64,
 }
 record!(ConnectorContinueRequest {
@@ -327,9 +299,7 @@ impl ConnectorContinueRequest {
     }
 }
 
-/// Authoritative result after disconnect and MCP reconciliation.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Authoritative result after disconnect and MCP reconciliation. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDisconnectResult {
@@ -343,9 +313,7 @@ record!(ConnectorDisconnectResult {
     Field status "status",
 });
 
-/// Eligible account.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Eligible account. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDiscoveryAccount {
@@ -359,9 +327,7 @@ record!(ConnectorDiscoveryAccount {
     Field auth_info "authInfo",
 });
 
-/// Eligible accounts.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Eligible accounts. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDiscoveryAccountList {
@@ -375,13 +341,11 @@ record!(ConnectorDiscoveryAccountList {
     Field accounts "accounts",
 });
 
-/// Selected account.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Selected account. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDiscoveryAccountRequest {
-    /// Opaque account ID.
+    /// Opaque account ID. From 1 to 2048 characters, pattern `^\S+$`.
     pub account_id: String,
 }
 record!(ConnectorDiscoveryAccountRequest {
@@ -398,9 +362,7 @@ impl ConnectorDiscoveryAccountRequest {
     }
 }
 
-/// Account metadata.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Account metadata. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDiscoveryAuthInfo {
@@ -418,9 +380,7 @@ record!(ConnectorDiscoveryAuthInfo {
     Field login "login",
 });
 
-/// Availability.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Availability. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorDiscoveryAvailability {
@@ -439,13 +399,11 @@ string_enum!(ConnectorDiscoveryAvailability {
     Unavailable "unavailable",
 });
 
-/// Feature availability.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Feature availability. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDiscoveryCapabilities {
-    /// API version.
+    /// API version. At least 0.
     pub api_version: i64,
     /// Availability.
     pub availability: ConnectorDiscoveryAvailability,
@@ -461,9 +419,7 @@ record!(ConnectorDiscoveryCapabilities {
     Field conditional_cache "conditionalCache",
 });
 
-/// Entry.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Entry. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDiscoveryCatalogEntry {
@@ -492,17 +448,15 @@ record!(ConnectorDiscoveryCatalogEntry {
     Field status "status",
 });
 
-/// Entries for the selected account.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Entries for the selected account. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDiscoveryCatalogResult {
     /// Opaque account ID.
     pub account_id: String,
-    /// Revision.
+    /// Revision. From 0 to 9007199254740991.
     pub revision: i64,
-    /// Refresh time in Unix epoch milliseconds.
+    /// Refresh time in Unix epoch milliseconds. From 0 to 9007199254740991.
     pub refreshed_at_ms: i64,
     /// Entries.
     pub connectors: Vec<ConnectorDiscoveryCatalogEntry>,
@@ -514,9 +468,7 @@ record!(ConnectorDiscoveryCatalogResult {
     Field connectors "connectors",
 });
 
-/// Live MCP status of one Connector-owned runtime server.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Live MCP status of one Connector-owned runtime server. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorMcpStatus {
@@ -547,9 +499,7 @@ string_enum!(ConnectorMcpStatus {
     NotConfigured "not_configured",
 });
 
-/// Requests authoritative Connector-to-MCP reconciliation for the pinned account.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Requests authoritative Connector-to-MCP reconciliation for the pinned account. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorReconcileRequest {
@@ -593,9 +543,7 @@ impl ConnectorReconcileRequest {
     }
 }
 
-/// Live status of one session-owned MCP projection.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Live status of one session-owned MCP projection. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorRuntimeStatus {
@@ -612,9 +560,7 @@ record!(ConnectorRuntimeStatus {
     Field status "status",
 });
 
-/// Session account selection.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Session account selection. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorSessionAccount {
@@ -628,18 +574,14 @@ record!(ConnectorSessionAccount {
     Field auth_info "authInfo",
 });
 
-/// Session account selection, or null.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Session account selection, or null. *Experimental.*
 pub type ConnectorSessionAccountResult = Option<ConnectorSessionAccount>;
 
-/// Authoritative session connector state. Account IDs are opaque routing identifiers and credentials are never included.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Authoritative session connector state. Account IDs are opaque routing identifiers and credentials are never included. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorStatus {
-    /// Connector API contract version.
+    /// Connector API contract version. At least 0.
     pub api_version: i64,
     /// Current feature and session availability.
     pub availability: ConnectorAvailability,
@@ -651,7 +593,7 @@ pub struct ConnectorStatus {
     pub authorization_requirement: Option<ConnectorAuthorizationRequirement>,
     /// Live MCP status for every Connector-owned runtime server.
     pub runtime_servers: Vec<ConnectorRuntimeStatus>,
-    /// Number of active opaque connection continuations.
+    /// Number of active opaque connection continuations. At least 0.
     pub pending_connections: i64,
 }
 record!(ConnectorStatus {

@@ -6,7 +6,7 @@
 pub struct ContextClearedData {
     /// Optional initial message set after clearing
     pub initial_message: Option<String>,
-    /// Number of conversation messages that were cleared
+    /// Number of conversation messages that were cleared. At least 0.
     pub messages_cleared: i64,
 }
 record!(ContextClearedData {
@@ -24,7 +24,7 @@ pub struct ContextHeaviestMessage {
     pub label: String,
     /// Role of the chat message (`user`, `assistant`, or `tool`).
     pub role: String,
-    /// Token count currently in context for this individual message.
+    /// Token count currently in context for this individual message. At least 0.
     pub tokens: i64,
 }
 record!(ContextHeaviestMessage {

@@ -371,7 +371,7 @@ impl CopilotUserResponseEndpoints {
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CopilotUserResponseEnterpriseListItem {
-    /// JavaScript-safe numeric database ID of the enterprise.
+    /// JavaScript-safe numeric database ID of the enterprise. From 0 to 9007199254740991.
     pub id: Option<i64>,
 }
 record!(CopilotUserResponseEnterpriseListItem {

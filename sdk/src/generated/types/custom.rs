@@ -205,11 +205,11 @@ record!(CustomAgentsUpdatedData {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CustomNotificationData {
-    /// Namespace for the custom notification producer
+    /// Namespace for the custom notification producer. At least 1 character.
     pub source: String,
-    /// Source-defined custom notification name
+    /// Source-defined custom notification name. At least 1 character.
     pub name: String,
-    /// Optional source-defined payload schema version
+    /// Optional source-defined payload schema version. More than 0.
     pub version: Option<i64>,
     /// Optional source-defined string identifiers describing the payload subject
     pub subject: Option<CustomNotificationSubject>,

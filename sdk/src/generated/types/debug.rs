@@ -8,7 +8,7 @@ pub struct DebugCollectLogsCollectedEntry {
     pub bundle_path: String,
     /// Source category for this entry.
     pub source: DebugCollectLogsSource,
-    /// Redacted output size in bytes.
+    /// Redacted output size in bytes. At least 0.
     pub size_bytes: i64,
 }
 record!(DebugCollectLogsCollectedEntry {
@@ -170,7 +170,7 @@ pub struct DebugCollectLogsInclude {
     pub current_process_log_path: Option<String>,
     /// Server-local process log directory to search when `currentProcessLogPath` is unavailable, useful for collecting logs for inactive sessions.
     pub process_log_directory: Option<String>,
-    /// Maximum number of previous process logs to include. Defaults to 5.
+    /// Maximum number of previous process logs to include. Defaults to 5. At least 0.
     pub previous_process_log_limit: Option<i64>,
 }
 record!(DebugCollectLogsInclude {
@@ -256,9 +256,7 @@ string_enum!(DebugCollectLogsRedaction {
     None "none",
 });
 
-/// Options for collecting a session debug bundle with configurable redaction.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Options for collecting a session debug bundle with configurable redaction. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DebugCollectLogsRequest {

@@ -35,7 +35,7 @@ pub struct DiagnosticEntryValue {
     pub message: String,
     /// Whether message or data was truncated to the record-size bound.
     pub truncated: Option<bool>,
-    /// Original byte count when a known-size message or data value was truncated.
+    /// Original byte count when a known-size message or data value was truncated. At least 0.
     pub original_bytes: Option<i64>,
     /// Typed MCP diagnostic detail.
     pub details: McpDiagnosticDetails,

@@ -5,9 +5,7 @@ use super::{
     DiagnosticSourcesConfiguration,
 };
 
-/// Per-source session diagnostics configuration.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Per-source session diagnostics configuration. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiagnosticsConfiguration {
@@ -26,9 +24,7 @@ impl DiagnosticsConfiguration {
     }
 }
 
-/// Patch session diagnostic thresholds for explicitly supplied sources.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Patch session diagnostic thresholds for explicitly supplied sources. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiagnosticsConfigureRequest {
@@ -47,9 +43,7 @@ impl DiagnosticsConfigureRequest {
     }
 }
 
-/// Cursor-based request for session diagnostics. The default limit is 100 (maximum 500); the default waitMs is zero (maximum 30000).
-///
-/// Experimental: it may change in any version of the CLI.
+/// Cursor-based request for session diagnostics. The default limit is 100 (maximum 500); the default waitMs is zero (maximum 30000). *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiagnosticsReadRequest {
@@ -57,9 +51,9 @@ pub struct DiagnosticsReadRequest {
     pub sources: Vec<DiagnosticSource>,
     /// Opaque cursor returned by an earlier read. Omit to start at the oldest retained record.
     pub cursor: Option<String>,
-    /// Maximum number of records to return, from 1 through 500. Omit for 100.
+    /// Maximum number of records to return, from 1 through 500. Omit for 100. More than 0, at most 500.
     pub max: Option<i64>,
-    /// Maximum time in milliseconds to wait for a new record, from 0 through 30000.
+    /// Maximum time in milliseconds to wait for a new record, from 0 through 30000. From 0 to 30000.
     pub wait_ms: Option<i64>,
 }
 record!(DiagnosticsReadRequest {
@@ -110,7 +104,7 @@ pub struct DiagnosticsReadResult {
     pub cursor: String,
     /// Whether the requested cursor remained within the retained buffer window.
     pub cursor_status: DiagnosticCursorStatus,
-    /// Number of records lost before this page when known. Omitted when a buffer generation change makes the count unknowable.
+    /// Number of records lost before this page when known. Omitted when a buffer generation change makes the count unknowable. At least 0.
     pub dropped_count: Option<i64>,
     /// Whether additional retained records follow this page.
     pub has_more: bool,

@@ -6,15 +6,13 @@ use super::{
     ModelProviderProvenance, ModelProviderWarning,
 };
 
-/// Canvas available in the current session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Canvas available in the current session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiscoveredCanvas {
     /// Human-readable canvas name
     pub display_name: String,
-    /// Short, single-sentence description shown to the agent in canvas catalogs.
+    /// Short, single-sentence description shown to the agent in canvas catalogs. At least 1 character.
     pub description: String,
     /// Host-local PNG path for the canvas icon, when supplied
     pub icon: Option<String>,
@@ -126,9 +124,7 @@ record!(DiscoveredExtensions {
     Field mode "mode",
 });
 
-/// Source-qualified extension identifiers to persistently disable for future sessions.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Source-qualified extension identifiers to persistently disable for future sessions. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiscoveredExtensionsDisableRequest {
@@ -147,9 +143,7 @@ impl DiscoveredExtensionsDisableRequest {
     }
 }
 
-/// Source-qualified extension identifiers to persistently enable for future sessions.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Source-qualified extension identifiers to persistently enable for future sessions. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiscoveredExtensionsEnableRequest {
@@ -201,7 +195,7 @@ record!(DiscoveredHook {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiscoveredMcpServer {
-    /// Server name (config key)
+    /// Server name (config key). At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub name: String,
     /// Server transport type: stdio, http, sse (deprecated), or memory
     #[doc(alias = "type")]
@@ -249,9 +243,7 @@ string_enum!(DiscoveredMcpServerType {
     Memory "memory",
 });
 
-/// A model offered for agent conversations. Missing capability metadata does not disqualify a candidate. Models known to be incompatible, such as embedding-only models, are excluded by the adapter.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A model offered for agent conversations. Missing capability metadata does not disqualify a candidate. Models known to be incompatible, such as embedding-only models, are excluded by the adapter. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiscoveredModel {
@@ -263,9 +255,9 @@ pub struct DiscoveredModel {
     pub provenance: ModelProviderProvenance,
     /// Provider-reported artifact digest.
     pub digest: Option<String>,
-    /// Provider-reported last-modified timestamp.
+    /// Provider-reported last-modified timestamp. A date and time as in RFC 3339.
     pub modified_at: Option<String>,
-    /// Provider-reported artifact size in bytes.
+    /// Provider-reported artifact size in bytes. At least 0.
     pub size_bytes: Option<i64>,
     /// Provider-reported model artifact details.
     pub details: ModelArtifactDetails,
@@ -334,9 +326,7 @@ impl DiscoveredModel {
     }
 }
 
-/// Models offered for agent conversations by one provider instance. Adapters exclude known-incompatible models, but retain candidates with unknown capabilities. Listing does not guarantee compatibility.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Models offered for agent conversations by one provider instance. Adapters exclude known-incompatible models, but retain candidates with unknown capabilities. Listing does not guarantee compatibility. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiscoveredModelList {

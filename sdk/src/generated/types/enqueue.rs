@@ -2,9 +2,7 @@
 
 use super::{AcceptedEnqueueCommandResult, UnsupportedEnqueueCommandResult};
 
-/// Slash-prefixed command string to enqueue for FIFO processing.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Slash-prefixed command string to enqueue for FIFO processing. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EnqueueCommandParams {

@@ -2,9 +2,7 @@
 
 use super::{EnvironmentKind, GitHubEnvironment};
 
-/// Identify a user-managed Mission Control environment to delete.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Identify a user-managed Mission Control environment to delete. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EnvironmentsDeleteRequest {
@@ -25,17 +23,13 @@ impl EnvironmentsDeleteRequest {
     }
 }
 
-/// Acknowledgement that the requested environment was deleted.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Acknowledgement that the requested environment was deleted. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EnvironmentsDeleteResult {}
 record!(EnvironmentsDeleteResult {});
 
-/// Identify a Mission Control environment to retrieve.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Identify a Mission Control environment to retrieve. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EnvironmentsGetRequest {
@@ -56,9 +50,7 @@ impl EnvironmentsGetRequest {
     }
 }
 
-/// Safe discovery information for the requested environment.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Safe discovery information for the requested environment. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EnvironmentsGetResult {
@@ -71,9 +63,7 @@ record!(EnvironmentsGetResult {
     Field environment "environment",
 } rest);
 
-/// Optional discovery filters supported by GitHub Mission Control.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Optional discovery filters supported by GitHub Mission Control. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct EnvironmentsListRequest {
@@ -102,15 +92,13 @@ impl EnvironmentsListRequest {
     }
 }
 
-/// Environments visible to the authenticated caller and matching the supplied filters.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Environments visible to the authenticated caller and matching the supplied filters. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EnvironmentsListResult {
     /// Safe discovery records without relay bootstrap credentials.
     pub environments: Vec<GitHubEnvironment>,
-    /// Server-requested minimum delay before automatically listing again, in milliseconds.
+    /// Server-requested minimum delay before automatically listing again, in milliseconds. At least 0.
     pub retry_after_ms: Option<i64>,
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,

@@ -24,7 +24,7 @@ pub struct ErrorData {
     pub remediation: Option<RemediationAction>,
     /// Error stack trace, when available
     pub stack: Option<String>,
-    /// HTTP status code from the upstream request, if applicable
+    /// HTTP status code from the upstream request, if applicable. From 0 to 999.
     pub status_code: Option<i64>,
     /// GitHub request tracing ID (x-github-request-id header) for correlating with server-side logs
     pub provider_call_id: Option<String>,

@@ -2,23 +2,21 @@
 
 use super::{EventsAgentScope, EventsReadDirection};
 
-/// Cursor, batch size, and optional long-poll/filter parameters for reading session events.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Cursor, batch size, and optional long-poll/filter parameters for reading session events. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct EventLogReadRequest {
     /// Opaque cursor returned by a previous read. Omit on the first call to start from the beginning of the session's persisted history.
     pub cursor: Option<String>,
-    /// Maximum number of events to return in this batch (1–1000, default 200).
+    /// Maximum number of events to return in this batch (1–1000, default 200). More than 0, at most 1000.
     pub max: Option<i64>,
-    /// Milliseconds to wait for new events when the cursor is at the tail of history. 0 (default) returns immediately even if no events are available. Capped at 30000ms. Ephemeral events that arrive during the wait are delivered in this batch but are NOT replayable on a subsequent read (use a non-zero waitMs in your next call to capture future ephemerals as they happen). This applies to forward reads only: a backward read always returns immediately and ignores `waitMs`, because backward paging covers persisted history only while new events append at the tail (the opposite end from a backward page), so no blocking or ephemeral delivery can occur.
+    /// Milliseconds to wait for new events when the cursor is at the tail of history. 0 (default) returns immediately even if no events are available. Capped at 30000ms. Ephemeral events that arrive during the wait are delivered in this batch but are NOT replayable on a subsequent read (use a non-zero waitMs in your next call to capture future ephemerals as they happen). This applies to forward reads only: a backward read always returns immediately and ignores `waitMs`, because backward paging covers persisted history only while new events append at the tail (the opposite end from a backward page), so no blocking or ephemeral delivery can occur. From 0 to 30000.
     pub wait_ms: Option<i64>,
     /// Either '*' to receive all event types, or a non-empty list of event types to receive
     pub types: Option<EventLogTypes>,
     /// Agent-scope filter: 'primary' returns only main-agent events plus events whose type starts with 'subagent.' (matching the typed-subscription default behavior); 'all' returns events from all agents (matching wildcard-subscription behavior). Default is 'all' to preserve wildcard semantics for catch-up callers.
     pub agent_scope: Option<EventsAgentScope>,
-    /// Optional non-empty list of subagent identifiers. When provided, only events owned by one of these agents are returned; ownership recognizes the event envelope's agentId plus legacy data.agentId and data.parentToolCallId markers. This filter takes precedence over agentScope.
+    /// Optional non-empty list of subagent identifiers. When provided, only events owned by one of these agents are returned; ownership recognizes the event envelope's agentId plus legacy data.agentId and data.parentToolCallId markers. This filter takes precedence over agentScope. At least 1 item.
     pub agent_ids: Option<Vec<String>>,
     /// Direction to page through the session's persisted event history. 'forward' (default) pages from the cursor toward newer events (or from the start of history when no cursor is given). 'backward' enables tail-first reads: with no cursor it returns the NEWEST `max` events, and the returned cursor pages toward OLDER events on subsequent backward reads. Events within a returned batch are always in chronological (oldest-to-newest) order, even for a backward read. Backward reads cover PERSISTED history only; ephemeral events are never returned by a backward read. `direction` selects the INITIAL read only: the returned cursor is self-describing, so a continuation read pages in the cursor's own direction regardless of the `direction` passed alongside it — a forward cursor always pages forward and a backward cursor always pages backward. Pass the direction that matches the cursor to avoid confusion.
     pub direction: Option<EventsReadDirection>,

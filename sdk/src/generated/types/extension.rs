@@ -12,7 +12,7 @@ pub struct Extension {
     pub source: ExtensionSource,
     /// Current status: running, disabled, failed, or starting
     pub status: ExtensionStatus,
-    /// Process ID if the extension is running
+    /// Process ID if the extension is running. More than 0, at most 4294967295.
     pub pid: Option<i64>,
 }
 record!(Extension {
@@ -27,7 +27,7 @@ record!(Extension {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ExtensionContextPushInput {
-    /// Human-readable composer pill label
+    /// Human-readable composer pill label. At least 1 character.
     pub title: String,
     /// Caller-supplied JSON payload (required, may be null but not undefined)
     pub payload: serde_json::Value,
@@ -48,13 +48,11 @@ impl ExtensionContextPushInput {
     }
 }
 
-/// Opaque integrator-owned process launch profile for one extension entrypoint.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Opaque integrator-owned process launch profile for one extension entrypoint. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ExtensionLaunchProfile {
-    /// Executable used to launch the extension entrypoint.
+    /// Executable used to launch the extension entrypoint. At least 1 character.
     pub executable: String,
     /// Opaque integrator-defined arguments passed to the executable. The runtime does not append the extension entrypoint.
     pub args: Vec<String>,
@@ -83,9 +81,7 @@ impl ExtensionLaunchProfile {
     }
 }
 
-/// A discovered extension entrypoint that the registered integrator may classify and resolve to an opaque launch profile.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A discovered extension entrypoint that the registered integrator may classify and resolve to an opaque launch profile. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ExtensionLaunchProviderResolveRequest {
@@ -105,9 +101,7 @@ record!(ExtensionLaunchProviderResolveRequest {
     Field source "source",
 });
 
-/// The launch profile for a supported entrypoint. Omit launch when the provider does not support the entrypoint.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The launch profile for a supported entrypoint. Omit launch when the provider does not support the entrypoint. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ExtensionLaunchProviderResolveResult {

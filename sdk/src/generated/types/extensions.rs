@@ -13,9 +13,7 @@ record!(ExtensionsAttachmentsPushedData {
     Field attachments "attachments",
 });
 
-/// Source-qualified extension identifier to disable for the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Source-qualified extension identifier to disable for the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ExtensionsDisableRequest {
@@ -34,9 +32,7 @@ impl ExtensionsDisableRequest {
     }
 }
 
-/// Source-qualified extension identifier to enable for the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Source-qualified extension identifier to enable for the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ExtensionsEnableRequest {

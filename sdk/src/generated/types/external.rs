@@ -374,7 +374,7 @@ pub struct ExternalToolTextResultForLlmContentResourceLink {
     pub description: Option<String>,
     /// MIME type of the resource content
     pub mime_type: Option<String>,
-    /// Size of the resource in bytes
+    /// Size of the resource in bytes. At least 0.
     pub size: Option<i64>,
 }
 record!(ExternalToolTextResultForLlmContentResourceLink ["type" "resource_link"] {

@@ -2,9 +2,7 @@
 
 use super::Attachment;
 
-/// Parameters for starting fleet orchestration: an optional user prompt combined with the fleet instructions, plus the send options forwarded to the resulting turn.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for starting fleet orchestration: an optional user prompt combined with the fleet instructions, plus the send options forwarded to the resulting turn. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct FleetStartRequest {
@@ -12,9 +10,7 @@ pub struct FleetStartRequest {
     pub prompt: Option<String>,
     /// Optional attachments (files, directories, selections, blobs, GitHub references) to include with the fleet request
     pub attachments: Option<Vec<Attachment>>,
-    /// If false, this request will not trigger a Premium Request Unit charge. User requests default to billable.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// If false, this request will not trigger a Premium Request Unit charge. User requests default to billable. *Internal.*
     pub billable: Option<bool>,
     /// If true, await completion of the agentic loop for this fleet request before returning. Defaults to false.
     pub wait: Option<bool>,

@@ -2,9 +2,7 @@
 
 use super::ShutdownCodeChanges;
 
-/// Experimental attribution linking an ordinary event to the HydraFusion turn, phase, and concrete source that produced it.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Experimental attribution linking an ordinary event to the HydraFusion turn, phase, and concrete source that produced it. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionAttribution {
@@ -48,9 +46,7 @@ record!(FusionAttribution {
     Field source_phase_id "sourcePhaseId",
 });
 
-/// Internal durable editing-tool totals after a Fusion turn, including edits from discarded phases.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Internal durable editing-tool totals after a Fusion turn, including edits from discarded phases. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionChangeCheckpointData {
@@ -61,9 +57,7 @@ record!(FusionChangeCheckpointData {
     Field code_changes "codeChanges",
 });
 
-/// Kind of authoritative final commit.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Kind of authoritative final commit. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionCommitKind {
@@ -79,9 +73,7 @@ string_enum!(FusionCommitKind {
     TerminalTool "terminal_tool",
 });
 
-/// Stable durable idempotency boundary for a HydraFusion final text or terminal commit.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Stable durable idempotency boundary for a HydraFusion final text or terminal commit. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionCommitStartedData {
@@ -107,9 +99,7 @@ record!(FusionCommitStartedData {
     Nullable tool_call_id "toolCallId",
 });
 
-/// Experimental durable aggregate outcome of a HydraFusion turn.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Experimental durable aggregate outcome of a HydraFusion turn. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionCompletedData {
@@ -133,25 +123,23 @@ pub struct FusionCompletedData {
     pub follow_up_model: String,
     /// Reason the turn used a degraded route, when applicable.
     pub degraded_reason: Option<String>,
-    /// Number of concrete phases attempted by the turn.
+    /// Number of concrete phases attempted by the turn. At least 0.
     pub phase_count: i64,
-    /// Total concrete model requests made across all phases.
+    /// Total concrete model requests made across all phases. At least 0.
     pub request_count: i64,
-    /// Total input tokens consumed across all phases.
+    /// Total input tokens consumed across all phases. At least 0.
     pub input_tokens: i64,
-    /// Total output tokens produced across all phases.
+    /// Total output tokens produced across all phases. At least 0.
     pub output_tokens: i64,
-    /// Total cached input tokens reported across all phases.
+    /// Total cached input tokens reported across all phases. At least 0.
     pub cached_tokens: i64,
-    /// Total tokens written to prompt cache across all phases.
+    /// Total tokens written to prompt cache across all phases. At least 0, default: `0`.
     pub cache_write_tokens: Option<i64>,
-    /// Total normalized AI-unit cost reported across all phases, in nano-AIU.
+    /// Total normalized AI-unit cost reported across all phases, in nano-AIU. At least 0.
     pub total_nano_aiu: f64,
-    /// Total elapsed execution time for the HydraFusion turn in milliseconds.
+    /// Total elapsed execution time for the HydraFusion turn in milliseconds. At least 0.
     pub duration_ms: f64,
-    /// True when the committed first pass ended with background work outstanding, so that work's completion notifications continue the conversation; absent otherwise.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// True when the committed first pass ended with background work outstanding, so that work's completion notifications continue the conversation; absent otherwise. *Experimental.*
     pub awaiting_background_work: Option<bool>,
 }
 record!(FusionCompletedData {
@@ -176,9 +164,7 @@ record!(FusionCompletedData {
     Field awaiting_background_work "awaitingBackgroundWork",
 });
 
-/// Conversation scope in which a HydraFusion phase executes.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Conversation scope in which a HydraFusion phase executes. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionConversationScope {
@@ -194,23 +180,15 @@ string_enum!(FusionConversationScope {
     Review "review",
 });
 
-/// `FusionCritic` of the protocol.
-///
-/// Experimental: it may change in any version of the CLI.
+/// `FusionCritic` of the protocol. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionCritic {
-    /// Unique execution phase identifier for this critic.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Unique execution phase identifier for this critic. *Experimental.*
     pub phase_id: String,
-    /// Concrete model selected for this critic.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Concrete model selected for this critic. *Experimental.*
     pub model: String,
-    /// Explicit reasoning effort selected for this critic, if supplied.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Explicit reasoning effort selected for this critic, if supplied. *Experimental.*
     pub reasoning_effort: Option<String>,
 }
 record!(FusionCritic {
@@ -219,9 +197,7 @@ record!(FusionCritic {
     Field reasoning_effort "reasoningEffort",
 });
 
-/// Server-recommended routing behavior for a later HydraFusion turn.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Server-recommended routing behavior for a later HydraFusion turn. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionFollowUpAction {
@@ -237,9 +213,7 @@ string_enum!(FusionFollowUpAction {
     Reroute "reroute",
 });
 
-/// Durable server recommendation for subsequent HydraFusion turns.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Durable server recommendation for subsequent HydraFusion turns. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionFollowUpRecommendation {
@@ -253,9 +227,7 @@ record!(FusionFollowUpRecommendation {
     Field compaction_turn "compactionTurn",
 });
 
-/// Exact durable model-visible repair or revision handoff between HydraFusion phases.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Exact durable model-visible repair or revision handoff between HydraFusion phases. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionHandoffData {
@@ -278,9 +250,7 @@ record!(FusionHandoffData {
     Field message "message",
 });
 
-/// Validated HydraFusion execution pattern.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Validated HydraFusion execution pattern. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionPattern {
@@ -299,9 +269,7 @@ string_enum!(FusionPattern {
     Critique "critique",
 });
 
-/// Experimental content-safe activity signal for a running HydraFusion phase.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Experimental content-safe activity signal for a running HydraFusion phase. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionPhaseActivityData {
@@ -319,7 +287,7 @@ pub struct FusionPhaseActivityData {
     pub conversation_scope: FusionConversationScope,
     /// Kind of real activity observed.
     pub activity: FusionPhaseActivityKind,
-    /// Cumulative private response bytes observed for this model call. The event never includes response text.
+    /// Cumulative private response bytes observed for this model call. The event never includes response text. At least 0.
     pub total_response_size_bytes: Option<i64>,
     /// Opaque hashed correlation token for matching tool-started and tool-completed activity within this Fusion activity stream. It is not the tool call identifier exposed by tool lifecycle events.
     pub tool_call_id: Option<String>,
@@ -336,9 +304,7 @@ record!(FusionPhaseActivityData {
     Field tool_call_id "toolCallId",
 });
 
-/// Content-safe activity observed while a HydraFusion phase is running.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Content-safe activity observed while a HydraFusion phase is running. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionPhaseActivityKind {
@@ -357,9 +323,7 @@ string_enum!(FusionPhaseActivityKind {
     ToolCompleted "tool_completed",
 });
 
-/// Experimental durable HydraFusion phase output and lossless replay checkpoint.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Experimental durable HydraFusion phase output and lossless replay checkpoint. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionPhaseCompletedData {
@@ -375,9 +339,7 @@ pub struct FusionPhaseCompletedData {
     pub conversation_scope: FusionConversationScope,
     /// Concrete model that executed the phase.
     pub model: String,
-    /// Explicit reasoning effort selected for this phase, if supplied.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Explicit reasoning effort selected for this phase, if supplied. *Experimental.*
     pub reasoning_effort: Option<String>,
     /// Durable outcome status of the phase.
     pub status: FusionPhaseStatus,
@@ -385,25 +347,17 @@ pub struct FusionPhaseCompletedData {
     pub content: String,
     /// Structured judge or critic verdict, when the phase produces one.
     pub verdict: Option<String>,
-    /// Elapsed execution time for the phase in milliseconds.
+    /// Elapsed execution time for the phase in milliseconds. At least 0.
     pub duration_ms: f64,
     /// Aggregate concrete-model usage consumed by the phase.
     pub usage: FusionPhaseUsage,
-    /// Exact provider-normalized message used to reconstruct canonical model history.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Exact provider-normalized message used to reconstruct canonical model history. *Internal.*
     pub projection_message: Option<serde_json::Value>,
-    /// Projection action for the exact internal message.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Projection action for the exact internal message. *Internal.*
     pub projection_mode: Option<FusionProjectionMode>,
-    /// Terminal request held outside canonical state until selected by the final commit.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Terminal request held outside canonical state until selected by the final commit. *Internal.*
     pub staged_terminal: Option<FusionStagedTerminal>,
-    /// True when a first pass (Cascade primary or Critique draft) ended with background work outstanding, whether or not the turn then committed it without review; absent otherwise.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// True when a first pass (Cascade primary or Critique draft) ended with background work outstanding, whether or not the turn then committed it without review; absent otherwise. *Experimental.*
     pub ended_with_background_work: Option<bool>,
 }
 record!(FusionPhaseCompletedData {
@@ -425,9 +379,7 @@ record!(FusionPhaseCompletedData {
     Field ended_with_background_work "endedWithBackgroundWork",
 });
 
-/// Experimental durable typed HydraFusion phase failure and degradation transition.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Experimental durable typed HydraFusion phase failure and degradation transition. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionPhaseFailedData {
@@ -443,15 +395,13 @@ pub struct FusionPhaseFailedData {
     pub conversation_scope: FusionConversationScope,
     /// Concrete model that attempted the phase.
     pub model: String,
-    /// Explicit reasoning effort selected for this phase, if supplied.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Explicit reasoning effort selected for this phase, if supplied. *Experimental.*
     pub reasoning_effort: Option<String>,
     /// Durable outcome status of the phase.
     pub status: FusionPhaseStatus,
     /// Stable machine-readable reason for the phase failure.
     pub reason: String,
-    /// Elapsed execution time before the phase failed, in milliseconds.
+    /// Elapsed execution time before the phase failed, in milliseconds. At least 0.
     pub duration_ms: f64,
     /// Aggregate concrete-model usage consumed before the failure.
     pub usage: FusionPhaseUsage,
@@ -476,9 +426,7 @@ record!(FusionPhaseFailedData {
     Field degraded_to_phase_id "degradedToPhaseId",
 });
 
-/// HydraFusion phase kind.
-///
-/// Experimental: it may change in any version of the CLI.
+/// HydraFusion phase kind. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionPhaseKind {
@@ -509,9 +457,7 @@ string_enum!(FusionPhaseKind {
     FollowUp "follow_up",
 });
 
-/// Presentation-neutral phase planned for a HydraFusion turn.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Presentation-neutral phase planned for a HydraFusion turn. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionPhasePlanStep {
@@ -531,9 +477,7 @@ record!(FusionPhasePlanStep {
     Field conditional "conditional",
 });
 
-/// Experimental transient HydraFusion phase/model/role signal.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Experimental transient HydraFusion phase/model/role signal. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionPhaseStartedData {
@@ -551,9 +495,7 @@ pub struct FusionPhaseStartedData {
     pub conversation_scope: FusionConversationScope,
     /// Concrete model executing the phase.
     pub model: String,
-    /// Explicit reasoning effort selected for this phase, if supplied.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Explicit reasoning effort selected for this phase, if supplied. *Experimental.*
     pub reasoning_effort: Option<String>,
 }
 record!(FusionPhaseStartedData {
@@ -567,9 +509,7 @@ record!(FusionPhaseStartedData {
     Field reasoning_effort "reasoningEffort",
 });
 
-/// Durable outcome status of a HydraFusion phase.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Durable outcome status of a HydraFusion phase. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionPhaseStatus {
@@ -588,23 +528,21 @@ string_enum!(FusionPhaseStatus {
     Cancelled "cancelled",
 });
 
-/// Aggregate concrete-model usage for one HydraFusion phase.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Aggregate concrete-model usage for one HydraFusion phase. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionPhaseUsage {
-    /// Number of concrete model requests made by the phase.
+    /// Number of concrete model requests made by the phase. At least 0.
     pub request_count: i64,
-    /// Total input tokens consumed by the phase.
+    /// Total input tokens consumed by the phase. At least 0.
     pub input_tokens: i64,
-    /// Total output tokens produced by the phase.
+    /// Total output tokens produced by the phase. At least 0.
     pub output_tokens: i64,
-    /// Total cached input tokens reported for the phase.
+    /// Total cached input tokens reported for the phase. At least 0.
     pub cached_tokens: i64,
-    /// Total tokens written to prompt cache during the phase.
+    /// Total tokens written to prompt cache during the phase. At least 0, default: `0`.
     pub cache_write_tokens: Option<i64>,
-    /// Total normalized AI-unit cost reported for the phase, in nano-AIU.
+    /// Total normalized AI-unit cost reported for the phase, in nano-AIU. At least 0.
     pub total_nano_aiu: f64,
 }
 record!(FusionPhaseUsage {
@@ -616,9 +554,7 @@ record!(FusionPhaseUsage {
     Field total_nano_aiu "totalNanoAiu",
 });
 
-/// How a durable phase checkpoint contributes its exact message to canonical root history.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// How a durable phase checkpoint contributes its exact message to canonical root history. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionProjectionMode {
@@ -637,9 +573,7 @@ string_enum!(FusionProjectionMode {
     None "none",
 });
 
-/// Experimental durable validated HydraFusion route and turn policy.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Experimental durable validated HydraFusion route and turn policy. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionResolvedData {
@@ -663,11 +597,9 @@ pub struct FusionResolvedData {
     pub model_universe_version: Option<String>,
     /// Identifier of the local policy rule that matched.
     pub rule_id: Option<String>,
-    /// Identifier of the server policy rule whose workflow the plan's steps describe, when CAPI's sticky root routing replaced the workflow of `ruleId`'s rule to keep the previous turn's root model. Absent when no substitution occurred.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Identifier of the server policy rule whose workflow the plan's steps describe, when CAPI's sticky root routing replaced the workflow of `ruleId`'s rule to keep the previous turn's root model. Absent when no substitution occurred. *Experimental.*
     pub selected_rule_id: Option<String>,
-    /// Zero-based index of the local policy rule that matched.
+    /// Zero-based index of the local policy rule that matched. At least 0.
     pub rule_index: Option<i64>,
     /// Human-readable name of the local policy rule that matched.
     pub rule_name: Option<String>,
@@ -675,29 +607,19 @@ pub struct FusionResolvedData {
     pub scores: Option<FusionScores>,
     /// Validated orchestration pattern selected for the turn.
     pub pattern: FusionPattern,
-    /// Short human-readable summary of the selected workflow, suitable for immediate client display after routing. May be absent in older durable events; omit the explanation or derive one from pattern and phasePlan. Display text, not a stable machine-readable value.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Short human-readable summary of the selected workflow, suitable for immediate client display after routing. May be absent in older durable events; omit the explanation or derive one from pattern and phasePlan. Display text, not a stable machine-readable value. *Experimental.*
     pub hint: Option<String>,
-    /// Presentation-neutral phase plan for clients that render workflow progress.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Presentation-neutral phase plan for clients that render workflow progress. *Experimental.*
     pub phase_plan: Option<Vec<FusionPhasePlanStep>>,
     /// Concrete model selected for the primary solver phase.
     pub primary_model: String,
     /// Concrete model selected for Critique review, or the legacy Cascade judge/repair model when role-specific fields are absent.
     pub secondary_model: Option<String>,
-    /// Concrete model selected for Cascade escalation-gate calls, when required.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Concrete model selected for Cascade escalation-gate calls, when required. *Experimental.*
     pub judge_model: Option<String>,
-    /// Concrete model selected for Cascade repair, when required.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Concrete model selected for Cascade repair, when required. *Experimental.*
     pub repair_model: Option<String>,
-    /// Planned Critique phase identities, including independent critics with repeated model IDs. May be absent in older events; consumers then use secondaryModel for the legacy critic.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Planned Critique phase identities, including independent critics with repeated model IDs. May be absent in older events; consumers then use secondaryModel for the legacy critic. *Experimental.*
     pub critics: Option<Vec<FusionCritic>>,
     /// Concrete model used when the planned primary model cannot execute.
     pub fallback_model: String,
@@ -705,7 +627,7 @@ pub struct FusionResolvedData {
     pub follow_up_model: String,
     /// Router recommendation controlling reuse or rerouting on later turns.
     pub follow_up: Option<FusionFollowUpRecommendation>,
-    /// Elapsed time in milliseconds required to resolve and validate the route.
+    /// Elapsed time in milliseconds required to resolve and validate the route. At least 0.
     pub routing_latency_ms: Option<f64>,
 }
 record!(FusionResolvedData {
@@ -737,9 +659,7 @@ record!(FusionResolvedData {
     Field routing_latency_ms "routingLatencyMs",
 });
 
-/// Experimental durable HydraFusion routing failure and the deterministic concrete fallback selected for the turn.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Experimental durable HydraFusion routing failure and the deterministic concrete fallback selected for the turn. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionRouteFailedData {
@@ -755,7 +675,7 @@ pub struct FusionRouteFailedData {
     pub error_message: Option<String>,
     /// Concrete model selected as the deterministic fallback.
     pub fallback_model: String,
-    /// Elapsed routing time in milliseconds before the failure.
+    /// Elapsed routing time in milliseconds before the failure. At least 0.
     pub routing_latency_ms: Option<f64>,
 }
 record!(FusionRouteFailedData {
@@ -768,9 +688,7 @@ record!(FusionRouteFailedData {
     Field routing_latency_ms "routingLatencyMs",
 });
 
-/// Experimental transient signal that HydraFusion routing has started for an eligible turn.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Experimental transient signal that HydraFusion routing has started for an eligible turn. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionRouteStartedData {
@@ -790,19 +708,17 @@ record!(FusionRouteStartedData {
     Field policy "policy",
 });
 
-/// Validated HydraFusion routing capability scores.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Validated HydraFusion routing capability scores. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionScores {
-    /// Reasoning capability score returned by the authenticated router.
+    /// Reasoning capability score returned by the authenticated router. From 0 to 1.
     pub reasoning: f64,
-    /// Code-generation capability score returned by the authenticated router.
+    /// Code-generation capability score returned by the authenticated router. From 0 to 1.
     pub code_gen: f64,
-    /// Debugging capability score returned by the authenticated router.
+    /// Debugging capability score returned by the authenticated router. From 0 to 1.
     pub debugging: f64,
-    /// Tool-use capability score returned by the authenticated router.
+    /// Tool-use capability score returned by the authenticated router. From 0 to 1.
     pub tool_use: f64,
 }
 record!(FusionScores {
@@ -812,9 +728,7 @@ record!(FusionScores {
     Field tool_use "toolUse",
 });
 
-/// Internal durable terminal request staged by a HydraFusion phase until an idempotent final commit selects it.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Internal durable terminal request staged by a HydraFusion phase until an idempotent final commit selects it. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionStagedTerminal {
@@ -837,9 +751,7 @@ record!(FusionStagedTerminal {
     Field phase_id "phaseId",
 });
 
-/// Kind of turn for which HydraFusion routing is running.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Kind of turn for which HydraFusion routing is running. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionTurnKind {

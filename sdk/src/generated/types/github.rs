@@ -2,9 +2,7 @@
 
 use super::{EnvironmentCapabilities, EnvironmentKind};
 
-/// Safe discovery information. Host-side relay bootstrap credentials are never included.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Safe discovery information. Host-side relay bootstrap credentials are never included. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubEnvironment {
@@ -64,9 +62,7 @@ record!(GitHubMcpToolConfig {
     Field enable_insiders_mode "enableInsidersMode",
 });
 
-/// A GitHub login the authenticated user may act as: their own account, or an organization they belong to.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// A GitHub login the authenticated user may act as: their own account, or an organization they belong to. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubOwnerOption {
@@ -81,13 +77,11 @@ record!(GitHubOwnerOption {
     Field kind "type",
 });
 
-/// The owner listing to abandon.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The owner listing to abandon. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubOwnersCancelRequest {
-    /// Request id the listing was started with.
+    /// Request id the listing was started with. At least 0.
     pub request_id: i64,
 }
 record!(GitHubOwnersCancelRequest {
@@ -102,9 +96,7 @@ impl GitHubOwnersCancelRequest {
     }
 }
 
-/// Whether the id named a running owner listing.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Whether the id named a running owner listing. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubOwnersCancelResult {
@@ -115,13 +107,11 @@ record!(GitHubOwnersCancelResult {
     Field canceled "canceled",
 });
 
-/// Credential to list owners under, and the request id that makes the listing cancellable.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Credential to list owners under, and the request id that makes the listing cancellable. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubOwnersListRequest {
-    /// Request id from `gitHubOwners.nextRequestId`. An id that was never registered, canceled before use, released after being abandoned, or already used is refused rather than silently running uncancellable.
+    /// Request id from `gitHubOwners.nextRequestId`. An id that was never registered, canceled before use, released after being abandoned, or already used is refused rather than silently running uncancellable. At least 0.
     pub request_id: i64,
     /// The credential the listing runs under, carried opaquely because its shape is the host's own and the runtime only resolves a token and a GitHub host from it. No credential travels: this selects one the runtime already holds.
     pub auth_info: serde_json::Value,
@@ -139,9 +129,7 @@ impl GitHubOwnersListRequest {
     }
 }
 
-/// Outcome of an owner listing. Exactly one of `owners` and `message` is present, except that `throwError` reports a failure the caller is expected to raise rather than render.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Outcome of an owner listing. Exactly one of `owners` and `message` is present, except that `throwError` reports a failure the caller is expected to raise rather than render. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubOwnersListResult {
@@ -161,13 +149,11 @@ record!(GitHubOwnersListResult {
     Field throw_error "throwError",
 });
 
-/// A freshly registered request id. Registering it before the listing starts is what lets a cancel that races the request still find the owner listing slot. The id serves one listing only. Long-abandoned unused ids can be released by later allocations.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// A freshly registered request id. Registering it before the listing starts is what lets a cancel that races the request still find the owner listing slot. The id serves one listing only. Long-abandoned unused ids can be released by later allocations. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubOwnersRequestIdResult {
-    /// Request id to pass to `gitHubOwners.list` and, to abandon it, `gitHubOwners.cancel`.
+    /// Request id to pass to `gitHubOwners.list` and, to abandon it, `gitHubOwners.cancel`. At least 0.
     pub request_id: i64,
 }
 record!(GitHubOwnersRequestIdResult {
@@ -178,7 +164,7 @@ record!(GitHubOwnersRequestIdResult {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubRepoRef {
-    /// Numeric GitHub repository id
+    /// Numeric GitHub repository id. More than 0.
     pub id: Option<i64>,
     /// Repository name (without owner)
     pub name: String,
@@ -209,13 +195,11 @@ impl GitHubRepoRef {
     }
 }
 
-/// Working-tree path whose owning GitHub repository should be resolved.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Working-tree path whose owning GitHub repository should be resolved. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubRepositoryAtPathRequest {
-    /// Absolute path to a directory inside the git working tree to resolve.
+    /// Absolute path to a directory inside the git working tree to resolve. At least 1 character.
     pub path: String,
 }
 record!(GitHubRepositoryAtPathRequest {
@@ -230,13 +214,11 @@ impl GitHubRepositoryAtPathRequest {
     }
 }
 
-/// The GitHub repository that owns the requested path, when the selected remote (`origin`, else the first) is on a GitHub host.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The GitHub repository that owns the requested path, when the selected remote (`origin`, else the first) is on a GitHub host. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubRepositoryAtPathResult {
-    /// Resolved repository identity, or null when the selected remote resolves to no GitHub host.
+    /// Resolved repository identity, or null when the selected remote resolves to no GitHub host. Default: `null`.
     pub repository: Option<GitHubRepositoryIdentity>,
 }
 record!(GitHubRepositoryAtPathResult {
@@ -260,9 +242,7 @@ record!(GitHubRepositoryIdentity {
     Field host "host",
 });
 
-/// Client environment metadata describing the process that produced a telemetry event.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Client environment metadata describing the process that produced a telemetry event. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubTelemetryClientInfo {
@@ -288,7 +268,7 @@ pub struct GitHubTelemetryClientInfo {
     pub dev_device_id: Option<String>,
     /// Distinct CPU model names for the host, comma-separated.
     pub cpu_model: Option<String>,
-    /// Number of logical CPU cores on the host.
+    /// Number of logical CPU cores on the host. At least 0.
     pub cpu_count: Option<i64>,
 }
 record!(GitHubTelemetryClientInfo {
@@ -306,9 +286,7 @@ record!(GitHubTelemetryClientInfo {
     Field cpu_count "cpu_count",
 });
 
-/// A single telemetry event in the runtime's native GitHub-shaped telemetry format, forwarded verbatim to opted-in hosts. The `restricted` flag on the enclosing GitHubTelemetryNotification distinguishes standard from restricted events; the payload shape is identical for both.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A single telemetry event in the runtime's native GitHub-shaped telemetry format, forwarded verbatim to opted-in hosts. The `restricted` flag on the enclosing GitHubTelemetryNotification distinguishes standard from restricted events; the payload shape is identical for both. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubTelemetryEvent {
@@ -346,9 +324,7 @@ record!(GitHubTelemetryEvent {
     Field client "client",
 });
 
-/// Payload for a `gitHubTelemetry.event` notification: a single GitHub telemetry event the runtime forwards to a host connection that opted into telemetry forwarding during the `server.connect` handshake.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Payload for a `gitHubTelemetry.event` notification: a single GitHub telemetry event the runtime forwards to a host connection that opted into telemetry forwarding during the `server.connect` handshake. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubTelemetryNotification {
@@ -381,9 +357,7 @@ string_enum!(GitHubTokenAcquireReason {
     Refresh "refresh",
 });
 
-/// Asks the SDK client to acquire a GitHub access token from an opaque callback registration.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Asks the SDK client to acquire a GitHub access token from an opaque callback registration. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubTokenAcquireRequest {
@@ -403,9 +377,7 @@ record!(GitHubTokenAcquireRequest {
     Field reason "reason",
 });
 
-/// SDK host response to a GitHub credential request.
-///
-/// Experimental: it may change in any version of the CLI.
+/// SDK host response to a GitHub credential request. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum GitHubTokenAcquireResult {
@@ -438,7 +410,7 @@ pub struct GitHubTokenAcquireResultToken {
     pub access_token: String,
     /// OAuth token type. Defaults to bearer when omitted.
     pub token_type: Option<String>,
-    /// Remaining token lifetime in seconds when callback execution completes. It must exceed the one-hour preflight refresh threshold.
+    /// Remaining token lifetime in seconds when callback execution completes. It must exceed the one-hour preflight refresh threshold. At least 3601.
     pub expires_in: i64,
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,

@@ -2,9 +2,7 @@
 
 use super::{InstalledPlugin, LoggedInUser};
 
-/// Selects the configuration directory whose machine-wide state to read.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Selects the configuration directory whose machine-wide state to read. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct GlobalStateLoadForConfigDirRequest {
@@ -24,9 +22,7 @@ impl GlobalStateLoadForConfigDirRequest {
     }
 }
 
-/// The host's machine-wide state. Every field is optional because a fresh install has recorded nothing yet, so a reader must treat an absent field as `not yet`, never as a negative answer. Stored credentials are deliberately absent from this shape.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The host's machine-wide state. Every field is optional because a fresh install has recorded nothing yet, so a reader must treat an absent field as `not yet`, never as a negative answer. Stored credentials are deliberately absent from this shape. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GlobalStateLoadResult {
@@ -93,9 +89,7 @@ record!(GlobalStateLoadResult {
     Field auto_feedback_last_prompted_at "autoFeedbackLastPromptedAt",
 } rest);
 
-/// A single top-level key to record in the host's machine-wide state. The write replaces only that key and leaves the rest of the document untouched, so two writers recording different one-off flags do not overwrite each other. The stored credential keys cannot be written through this method.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// A single top-level key to record in the host's machine-wide state. The write replaces only that key and leaves the rest of the document untouched, so two writers recording different one-off flags do not overwrite each other. The stored credential keys cannot be written through this method. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GlobalStateWriteKeyRequest {

@@ -2,9 +2,7 @@
 
 use super::ExternalToolResult;
 
-/// Pending external tool call request ID, with the tool result or an error describing why it failed.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Pending external tool call request ID, with the tool result or an error describing why it failed. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HandlePendingToolCallRequest {

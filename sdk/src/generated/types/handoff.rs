@@ -4,7 +4,7 @@
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HandoffData {
-    /// ISO 8601 timestamp when the handoff occurred
+    /// ISO 8601 timestamp when the handoff occurred. A date and time as in RFC 3339.
     pub handoff_time: String,
     /// Origin type of the session being handed off
     pub source_type: HandoffSourceType,

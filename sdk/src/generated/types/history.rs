@@ -22,9 +22,7 @@ record!(HistoryCancelBackgroundCompactionResult {
     Field cancelled "cancelled",
 });
 
-/// Parameters for clearing the conversation and seeding the window that replaces it.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for clearing the conversation and seeding the window that replaces it. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HistoryClearContextRequest {
@@ -47,7 +45,7 @@ impl HistoryClearContextRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HistoryClearContextResult {
-    /// Number of non-system, non-developer messages that were removed from the conversation. Zero only when the window already held no conversation.
+    /// Number of non-system, non-developer messages that were removed from the conversation. Zero only when the window already held no conversation. At least 0.
     pub messages_cleared: i64,
 }
 record!(HistoryClearContextResult {
@@ -58,17 +56,17 @@ record!(HistoryClearContextResult {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HistoryCompactContextWindow {
-    /// Maximum token count for the model's context window
+    /// Maximum token count for the model's context window. At least 0.
     pub token_limit: i64,
-    /// Current total tokens in the context window (system + conversation + tool definitions)
+    /// Current total tokens in the context window (system + conversation + tool definitions). At least 0.
     pub current_tokens: i64,
-    /// Current number of messages in the conversation
+    /// Current number of messages in the conversation. At least 0.
     pub messages_length: i64,
-    /// Token count from system message(s)
+    /// Token count from system message(s). At least 0.
     pub system_tokens: Option<i64>,
-    /// Token count from non-system messages (user, assistant, tool)
+    /// Token count from non-system messages (user, assistant, tool). At least 0.
     pub conversation_tokens: Option<i64>,
-    /// Token count from tool definitions
+    /// Token count from tool definitions. At least 0.
     pub tool_definitions_tokens: Option<i64>,
 }
 record!(HistoryCompactContextWindow {
@@ -80,17 +78,15 @@ record!(HistoryCompactContextWindow {
     Field tool_definitions_tokens "toolDefinitionsTokens",
 });
 
-/// Optional compaction parameters.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Optional compaction parameters. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct HistoryCompactRequest {
-    /// Optional user-provided instructions to focus the compaction summary
+    /// Optional user-provided instructions to focus the compaction summary. At most 4000 characters.
     pub custom_instructions: Option<String>,
     /// What initiated this compaction request, recorded as the `trigger` on the persisted `session.compaction_start` / `session.compaction_complete` events. When absent, the compaction is persisted without trigger attribution (initiator unknown).
     pub trigger: Option<HistoryCompactRequestTrigger>,
-    /// Context window token limit this compaction is targeting, recorded as the `tokenLimit` on the persisted `session.compaction_start` / `session.compaction_complete` events. Set it when the compaction targets a window other than the compacting model's own, e.g. switching to a model with a smaller context window: the compaction still runs on the current model, so the limit that motivated it would otherwise be lost. When absent, the events record the compacting model's own resolved limit. Attribution metadata only - it does not change how much the compaction removes.
+    /// Context window token limit this compaction is targeting, recorded as the `tokenLimit` on the persisted `session.compaction_start` / `session.compaction_complete` events. Set it when the compaction targets a window other than the compacting model's own, e.g. switching to a model with a smaller context window: the compaction still runs on the current model, so the limit that motivated it would otherwise be lost. When absent, the events record the compacting model's own resolved limit. Attribution metadata only - it does not change how much the compaction removes. At least 1.
     pub token_limit: Option<i64>,
 }
 record!(HistoryCompactRequest {
@@ -145,9 +141,9 @@ string_enum!(HistoryCompactRequestTrigger {
 pub struct HistoryCompactResult {
     /// Whether compaction completed successfully
     pub success: bool,
-    /// Number of tokens freed by compaction
+    /// Number of tokens freed by compaction. At least 0.
     pub tokens_removed: i64,
-    /// Number of messages removed during compaction
+    /// Number of messages removed during compaction. At least 0.
     pub messages_removed: i64,
     /// Summary text produced by compaction. Omitted when compaction did not produce a summary (e.g. failure path).
     pub summary_content: Option<String>,
@@ -195,9 +191,7 @@ record!(HistoryListRewindPointsResult {
     Field points "points",
 });
 
-/// Event boundary to preview for conversation-and-files rewind.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Event boundary to preview for conversation-and-files rewind. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HistoryPreviewRewindRequest {
@@ -224,7 +218,7 @@ pub struct HistoryPreviewRewindResult {
     pub available: bool,
     /// Why file restore is unavailable, when applicable. Populated only when `available` is false and never set when `available` is true.
     pub reason: Option<HistoryRewindUnavailableReason>,
-    /// Number of unique files in the preview.
+    /// Number of unique files in the preview. At least 0.
     pub file_count: i64,
     /// Files ordered by path.
     pub files: Vec<HistoryRewindFilePreview>,
@@ -263,9 +257,9 @@ pub struct HistoryRewindFilePreview {
     pub path: String,
     /// Aggregate change made across the discarded turns.
     pub change_type: HistoryRewindChangeType,
-    /// Lines added across the discarded turns.
+    /// Lines added across the discarded turns. At least 0.
     pub lines_added: i64,
-    /// Lines removed across the discarded turns.
+    /// Lines removed across the discarded turns. At least 0.
     pub lines_removed: i64,
 }
 record!(HistoryRewindFilePreview {
@@ -340,13 +334,13 @@ pub struct HistoryRewindPoint {
     pub timestamp: String,
     /// Whether at least one file in this turn or a later turn can be restored.
     pub can_restore_files: bool,
-    /// Number of unique files in this turn and all later turns that have captured changes.
+    /// Number of unique files in this turn and all later turns that have captured changes. At least 0.
     pub file_count: i64,
     /// Whether this turn itself captured any file changes.
     pub turn_changed_files: bool,
-    /// Lines added by this turn's captured file changes.
+    /// Lines added by this turn's captured file changes. At least 0.
     pub lines_added: i64,
-    /// Lines removed by this turn's captured file changes.
+    /// Lines removed by this turn's captured file changes. At least 0.
     pub lines_removed: i64,
     /// Whether this turn was an automatically injected autopilot continuation.
     pub is_autopilot_continuation: bool,
@@ -363,9 +357,7 @@ record!(HistoryRewindPoint {
     Field is_autopilot_continuation "isAutopilotContinuation",
 });
 
-/// Boundary and mode for rewinding session history.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Boundary and mode for rewinding session history. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HistoryRewindRequest {
@@ -396,7 +388,7 @@ impl HistoryRewindRequest {
 pub struct HistoryRewindResult {
     /// Overall rewind outcome. This discriminates the result: it governs which of the remaining fields are populated, so consumers must switch on it before reading `eventsRemoved`, `restoredFiles`, `skippedFiles`, or `error`. See each field for the outcomes that populate it.
     pub outcome: HistoryRewindOutcome,
-    /// Number of persisted events removed by conversation truncation. Present only when truncation succeeded (outcomes `success`, `checkpoint-cleanup-failed`, and `snapshot-prune-failed`); omitted for every unavailable outcome (`session-busy`, `file-change-tracking-disabled`, `unsupported-remote-session`) and for `truncation-failed`, `files-rolled-back`, and `rollback-incomplete`.
+    /// Number of persisted events removed by conversation truncation. Present only when truncation succeeded (outcomes `success`, `checkpoint-cleanup-failed`, and `snapshot-prune-failed`); omitted for every unavailable outcome (`session-busy`, `file-change-tracking-disabled`, `unsupported-remote-session`) and for `truncation-failed`, `files-rolled-back`, and `rollback-incomplete`. At least 0.
     pub events_removed: Option<i64>,
     /// Absolute paths restored to their captured preimages. Always empty for conversation-only rewinds and for the unavailable outcomes (`session-busy`, `file-change-tracking-disabled`, `unsupported-remote-session`); only conversation-and-files outcomes that reached the file-restore stage populate it.
     pub restored_files: Vec<String>,
@@ -457,9 +449,7 @@ record!(HistorySummarizeForHandoffResult {
     Field summary "summary",
 });
 
-/// Identifier of the event to truncate to; this event and all later events are removed.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Identifier of the event to truncate to; this event and all later events are removed. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HistoryTruncateRequest {
@@ -482,9 +472,9 @@ impl HistoryTruncateRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HistoryTruncateResult {
-    /// Number of events that were removed
+    /// Number of events that were removed. At least 0.
     pub events_removed: i64,
-    /// True when conversation truncation succeeded but post-truncation workspace checkpoint cleanup failed. History is already truncated; callers may still prune snapshots but should report a checkpoint-cleanup rather than a truncation failure.
+    /// True when conversation truncation succeeded but post-truncation workspace checkpoint cleanup failed. History is already truncated; callers may still prune snapshots but should report a checkpoint-cleanup rather than a truncation failure. Default: `false`.
     pub checkpoint_cleanup_failed: Option<bool>,
     /// Failure detail when checkpointCleanupFailed is true.
     pub checkpoint_cleanup_error: Option<String>,

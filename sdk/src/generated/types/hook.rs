@@ -60,9 +60,7 @@ record!(HookErrorInfo {
     Field stack "stack",
 });
 
-/// Runtime-owned wire payload for a server-to-client hook callback invocation.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Runtime-owned wire payload for a server-to-client hook callback invocation. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HookInvokeRequest {
@@ -79,9 +77,7 @@ record!(HookInvokeRequest {
     Field input "input",
 });
 
-/// Optional output returned by an SDK callback hook.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Optional output returned by an SDK callback hook. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct HookInvokeResponse {

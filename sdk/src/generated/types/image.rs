@@ -62,15 +62,15 @@ string_enum!(ImageToolModelOperation {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ImageToolModelPricing {
-    /// Number of tokens per billing batch.
+    /// Number of tokens per billing batch. At least 1.
     pub batch_size: i64,
-    /// AI credits per batch of text-input tokens, including a reported zero.
+    /// AI credits per batch of text-input tokens, including a reported zero. At least 0.
     pub text_input_price: Option<f64>,
-    /// AI credits per batch of text-output tokens, not generated image tokens.
+    /// AI credits per batch of text-output tokens, not generated image tokens. At least 0.
     pub text_output_price: Option<f64>,
-    /// Distinct AI credits per batch of image-input tokens, when reported, including zero.
+    /// Distinct AI credits per batch of image-input tokens, when reported, including zero. At least 0.
     pub image_input_price: Option<f64>,
-    /// Distinct AI credits per batch of image-output tokens, when reported, including zero.
+    /// Distinct AI credits per batch of image-output tokens, when reported, including zero. At least 0.
     pub image_output_price: Option<f64>,
 }
 record!(ImageToolModelPricing {

@@ -28,19 +28,19 @@ tagged!(IndexedSearchData "kind" {
 pub struct IndexedSearchDataIncremental {
     /// Phase of the incremental index update.
     pub phase: IndexedSearchIncrementalPhase,
-    /// Number of modified files.
+    /// Number of modified files. At least 0.
     pub changed_file_count: Option<f64>,
-    /// Number of added files.
+    /// Number of added files. At least 0.
     pub added_file_count: Option<f64>,
-    /// Number of deleted files.
+    /// Number of deleted files. At least 0.
     pub deleted_file_count: Option<f64>,
-    /// Total number of detected changes.
+    /// Total number of detected changes. At least 0.
     pub total_change_count: Option<f64>,
-    /// Workspace scan duration in milliseconds.
+    /// Workspace scan duration in milliseconds. At least 0.
     pub walk_duration_ms: Option<f64>,
-    /// Index update duration in milliseconds.
+    /// Index update duration in milliseconds. At least 0.
     pub update_duration_ms: Option<f64>,
-    /// Total incremental indexing duration in milliseconds.
+    /// Total incremental indexing duration in milliseconds. At least 0.
     pub total_duration_ms: Option<f64>,
 }
 record!(IndexedSearchDataIncremental ["kind" "incremental"] {
@@ -77,9 +77,9 @@ record!(IndexedSearchDataServerError ["kind" "server_error"] {
 pub struct IndexedSearchDataStartup {
     /// Outcome of this startup attempt.
     pub outcome: IndexedSearchOutcome,
-    /// Number of text files counted in the repository.
+    /// Number of text files counted in the repository. At least 0.
     pub file_count: Option<f64>,
-    /// Wall-clock duration of startup in milliseconds.
+    /// Wall-clock duration of startup in milliseconds. At least 0.
     pub startup_duration_ms: f64,
     /// Whether indexed search was explicitly enabled through the environment.
     pub forced_by_env: bool,

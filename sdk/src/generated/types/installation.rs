@@ -28,6 +28,8 @@ pub struct InstallationCatalogueIdentity {
     /// HTTPS URL of the resource's icon on raw.githubusercontent.com, retained from the catalogue
     /// candidate. Untrusted external content: load it without credentials. Omitted when the
     /// candidate had none.
+    ///
+    /// At most 2048 characters.
     pub icon_url: Option<String>,
 }
 record!(InstallationCatalogueIdentity {

@@ -116,7 +116,7 @@ pub struct InstalledPluginInfo {
     pub description: Option<String>,
     /// The GitHub repository and commit a direct install is pinned to, from its install record. Present only for a direct install pinned to one GitHub commit, such as a verified install from GitHub; absent for marketplace, local and unpinned installs.
     pub verified_source: Option<InstalledPluginVerifiedSource>,
-    /// HTTPS URL of the plugin's icon on raw.githubusercontent.com, retained from the catalogue entry it was installed from. Untrusted external content: load it without credentials. Present only for a direct install pinned to one GitHub commit whose catalogue entry had an icon.
+    /// HTTPS URL of the plugin's icon on raw.githubusercontent.com, retained from the catalogue entry it was installed from. Untrusted external content: load it without credentials. Present only for a direct install pinned to one GitHub commit whose catalogue entry had an icon. At most 2048 characters.
     pub icon_url: Option<String>,
 }
 record!(InstalledPluginInfo {
@@ -135,9 +135,7 @@ record!(InstalledPluginInfo {
     Field icon_url "iconUrl",
 });
 
-/// Source for direct repo installs (when marketplace is empty)
-///
-/// Experimental: it may change in any version of the CLI.
+/// Source for direct repo installs (when marketplace is empty). *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum InstalledPluginSource {
@@ -163,12 +161,12 @@ untagged!(InstalledPluginSource {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct InstalledPluginSourceGitHub {
-    /// GitHub repository in `owner/repo` form.
+    /// GitHub repository in `owner/repo` form. Pattern `^[^/]+\/[^/]+$`.
     pub repo: String,
     /// Optional Git ref to resolve.
     #[doc(alias = "ref")]
     pub git_ref: Option<String>,
-    /// Optional full 40-character hexadecimal commit SHA.
+    /// Optional full 40-character hexadecimal commit SHA. Pattern `^[0-9a-fA-F]{40}$`.
     pub sha: Option<String>,
     /// Optional repository-relative path to the plugin.
     pub path: Option<String>,
@@ -239,7 +237,7 @@ pub struct InstalledPluginSourceUrl {
     /// Optional Git ref to resolve.
     #[doc(alias = "ref")]
     pub git_ref: Option<String>,
-    /// Optional full 40-character hexadecimal commit SHA.
+    /// Optional full 40-character hexadecimal commit SHA. Pattern `^[0-9a-fA-F]{40}$`.
     pub sha: Option<String>,
     /// Optional source-relative path to the plugin.
     pub path: Option<String>,

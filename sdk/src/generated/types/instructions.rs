@@ -2,9 +2,7 @@
 
 use super::InstructionSource;
 
-/// Explicit discovery arguments for one location, supplied by the caller rather than derived from a session.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Explicit discovery arguments for one location, supplied by the caller rather than derived from a session. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct InstructionsDiscoverRepoSourcesRequest {
@@ -168,9 +166,7 @@ record!(InstructionsGetSourcesResult {
     Field sources "sources",
 });
 
-/// The prompt the init command runs.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The prompt the init command runs. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct InstructionsInitPromptResult {

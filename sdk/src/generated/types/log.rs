@@ -2,9 +2,7 @@
 
 use super::SessionLogLevel;
 
-/// Message text, optional severity level, persistence flag, optional follow-up URL, and optional tip.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Message text, optional severity level, persistence flag, optional follow-up URL, and optional tip. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LogRequest {
@@ -80,7 +78,7 @@ impl LogRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LogResult {
-    /// The unique identifier of the emitted session event
+    /// The unique identifier of the emitted session event. A UUID.
     pub event_id: String,
 }
 record!(LogResult {

@@ -30,13 +30,13 @@ string_enum!(ManagedFusionTier {
 pub struct ManagedMcpServerConfig {
     /// Human-readable catalog display name.
     pub display_name: String,
-    /// Hosted MCP streamable HTTP endpoint.
+    /// Hosted MCP streamable HTTP endpoint. A URI.
     pub url: String,
     /// Tools to include. Defaults to all tools when omitted.
     pub tools: Option<Vec<String>>,
-    /// Timeout in milliseconds for tool discovery and tool calls.
+    /// Timeout in milliseconds for tool discovery and tool calls. More than 0.
     pub timeout: Option<i64>,
-    /// Maximum dynamic-header cache lifetime in milliseconds.
+    /// Maximum dynamic-header cache lifetime in milliseconds. At least 0.
     pub headers_refresh_ttl_ms: Option<i64>,
 }
 record!(ManagedMcpServerConfig {
@@ -207,9 +207,7 @@ record!(ManagedPermissionsEvaluateResult {
     Field fail_closed "failClosed",
 });
 
-/// Experimental transient presentation-neutral progress for organization-required plugin preparation. Clients should localize the phase copy and display plugin specs without translating them.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Experimental transient presentation-neutral progress for organization-required plugin preparation. Clients should localize the phase copy and display plugin specs without translating them. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedPluginProgressData {
@@ -223,9 +221,7 @@ record!(ManagedPluginProgressData {
     Field plugin_specs "pluginSpecs",
 });
 
-/// Current phase of organization-required plugin preparation.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Current phase of organization-required plugin preparation. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedPluginProgressPhase {
@@ -247,9 +243,7 @@ string_enum!(ManagedPluginProgressPhase {
     Complete "complete",
 });
 
-/// Retry outcome for one plugin required by managed settings.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Retry outcome for one plugin required by managed settings. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedPluginRetryEntry {
@@ -266,9 +260,7 @@ record!(ManagedPluginRetryEntry {
     Field error "error",
 });
 
-/// What retrying did for one plugin required by managed settings.
-///
-/// Experimental: it may change in any version of the CLI.
+/// What retrying did for one plugin required by managed settings. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedPluginRetryStatus {
@@ -296,9 +288,7 @@ string_enum!(ManagedPluginRetryStatus {
     NotRequired "not_required",
 });
 
-/// Lock state and provenance of one managed setting.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Lock state and provenance of one managed setting. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingMeta {
@@ -315,9 +305,7 @@ record!(ManagedSettingMeta {
     Field requested "requested",
 });
 
-/// A user settings document and the effective managed policy whose controlled entries should be stamped onto it.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// A user settings document and the effective managed policy whose controlled entries should be stamped onto it. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsApplyControlsParams {
@@ -345,9 +333,7 @@ impl ManagedSettingsApplyControlsParams {
     }
 }
 
-/// The user settings with the managed layer's controlled entries stamped on.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The user settings with the managed layer's controlled entries stamped on. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsApplyControlsResult {
@@ -358,9 +344,7 @@ record!(ManagedSettingsApplyControlsResult {
     Field settings_json "settingsJson",
 });
 
-/// Which layer disabled bypass-permissions mode. The layer matters because only a server-delivered disable is pinned to an account and can later be lifted by signing in elsewhere.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Which layer disabled bypass-permissions mode. The layer matters because only a server-delivered disable is pinned to an account and can later be lifted by signing in elsewhere. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsBypassDisableSource {
@@ -379,9 +363,7 @@ string_enum!(ManagedSettingsBypassDisableSource {
     Mdm "mdm",
 });
 
-/// What the managed-policy resolution said about bypass-permissions mode. `unknown` is a third answer rather than a missing one, and the caller must send it explicitly when it has no verdict.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// What the managed-policy resolution said about bypass-permissions mode. `unknown` is a third answer rather than a missing one, and the caller must send it explicitly when it has no verdict. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsBypassPolicyResolution {
@@ -400,9 +382,7 @@ string_enum!(ManagedSettingsBypassPolicyResolution {
     Unknown "unknown",
 });
 
-/// A channel accepted by managedSettings.compose.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A channel accepted by managedSettings.compose. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsChannel {
@@ -421,9 +401,7 @@ string_enum!(ManagedSettingsChannel {
     PolicyHelper "policyHelper",
 });
 
-/// One candidate channel; absent settings represents a channel that delivered no document.
-///
-/// Experimental: it may change in any version of the CLI.
+/// One candidate channel; absent settings represents a channel that delivered no document. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsComposeLayer {
@@ -451,9 +429,7 @@ impl ManagedSettingsComposeLayer {
     }
 }
 
-/// Candidate managed-settings documents to merge without applying them.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Candidate managed-settings documents to merge without applying them. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsComposeRequest {
@@ -472,9 +448,7 @@ impl ManagedSettingsComposeRequest {
     }
 }
 
-/// The effective managed settings the runtime would enforce for the given documents, in the same shape `managedSettings.resolve` returns.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The effective managed settings the runtime would enforce for the given documents, in the same shape `managedSettings.resolve` returns. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsComposeResult {
@@ -497,9 +471,7 @@ record!(ManagedSettingsComposeResult {
     Field diagnostics "diagnostics",
 });
 
-/// One validation finding for a managed-settings document.
-///
-/// Experimental: it may change in any version of the CLI.
+/// One validation finding for a managed-settings document. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsDiagnostic {
@@ -516,9 +488,7 @@ record!(ManagedSettingsDiagnostic {
     Field message "message",
 });
 
-/// Severity of a managed-settings validation finding.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Severity of a managed-settings validation finding. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsDiagnosticSeverity {
@@ -547,9 +517,7 @@ string_enum!(ManagedSettingsEnforcedAction {
     BypassPermissionsBlocked "bypass_permissions_blocked",
 });
 
-/// Runtime enforcement of enterprise managed settings: fires when the session blocks or caps a runtime action because enterprise policy governs it, so SDK clients can explain *why* an action was governed. Unlike `session.managed_settings_resolved` (which reports *what* is managed), this reports a concrete governed action — e.g. a user or host tried to turn on bypass permissions or Assisted Permissions while the corresponding policy disables it. Emitted live (not persisted to the session event log) on user/host-initiated attempts only, never for silent policy application. Marked experimental while the managed-settings surface stabilizes.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Runtime enforcement of enterprise managed settings: fires when the session blocks or caps a runtime action because enterprise policy governs it, so SDK clients can explain *why* an action was governed. Unlike `session.managed_settings_resolved` (which reports *what* is managed), this reports a concrete governed action — e.g. a user or host tried to turn on bypass permissions or Assisted Permissions while the corresponding policy disables it. Emitted live (not persisted to the session event log) on user/host-initiated attempts only, never for silent policy application. Marked experimental while the managed-settings surface stabilizes. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsEnforcedData {
@@ -600,9 +568,7 @@ string_enum!(ManagedSettingsEnforcedEscalation {
     ServerWideMcpApproval "server_wide_mcp_approval",
 });
 
-/// Inputs describing the host and account an ingestion should resolve managed policy for.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Inputs describing the host and account an ingestion should resolve managed policy for. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsIngestParams {
@@ -761,9 +727,7 @@ impl ManagedSettingsIngestParams {
     }
 }
 
-/// The managed policy layers an ingestion resolved, together with the per-layer outcome flags a host needs to decide how much to trust the result. The flags are reported rather than folded into the settings because a host must be able to distinguish an unmanaged device from a managed device whose policy could not be confirmed, and apply its fail-closed gates in the second case.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The managed policy layers an ingestion resolved, together with the per-layer outcome flags a host needs to decide how much to trust the result. The flags are reported rather than folded into the settings because a host must be able to distinguish an unmanaged device from a managed device whose policy could not be confirmed, and apply its fail-closed gates in the second case. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsIngestResult {
@@ -849,9 +813,7 @@ record!(ManagedSettingsIngestResult {
     Field log_messages "logMessages",
 });
 
-/// One managed-settings channel and the document it delivered.
-///
-/// Experimental: it may change in any version of the CLI.
+/// One managed-settings channel and the document it delivered. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsLayer {
@@ -865,9 +827,7 @@ record!(ManagedSettingsLayer {
     Field settings "settings",
 });
 
-/// Inputs describing the host and account whose managed remote-control policy should be resolved. Mirrors `managedSettings.ingest`, and deliberately carries no retention decision: reading this gate never becomes this runtime process's startup policy.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Inputs describing the host and account whose managed remote-control policy should be resolved. Mirrors `managedSettings.ingest`, and deliberately carries no retention decision: reading this gate never becomes this runtime process's startup policy. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsLoadRemoteControlParams {
@@ -978,9 +938,7 @@ impl ManagedSettingsLoadRemoteControlParams {
     }
 }
 
-/// The managed remote-control policy in force for an account, if any. An absent policy means the account is unmanaged for this capability, which a host reads as allowed — so absence here is a positive statement that no policy applies, never a stand-in for a resolution that failed. A resolution that cannot be completed is rejected instead.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The managed remote-control policy in force for an account, if any. An absent policy means the account is unmanaged for this capability, which a host reads as allowed — so absence here is a positive statement that no policy applies, never a stand-in for a resolution that failed. A resolution that cannot be completed is rejected instead. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsLoadRemoteControlResult {
@@ -991,9 +949,7 @@ record!(ManagedSettingsLoadRemoteControlResult {
     Field remote_control "remoteControl",
 });
 
-/// Severity of a diagnostic emitted while ingesting managed settings.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Severity of a diagnostic emitted while ingesting managed settings. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsLogLevel {
@@ -1015,9 +971,7 @@ string_enum!(ManagedSettingsLogLevel {
     Error "error",
 });
 
-/// One diagnostic emitted while ingesting managed settings. Returned rather than logged by the runtime so the host decides where ingestion diagnostics go, which matters because an ingestion runs before a session exists to carry a log sink.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// One diagnostic emitted while ingesting managed settings. Returned rather than logged by the runtime so the host decides where ingestion diagnostics go, which matters because an ingestion runs before a session exists to carry a log sink. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsLogMessage {
@@ -1031,9 +985,7 @@ record!(ManagedSettingsLogMessage {
     Field message "message",
 });
 
-/// Per-key lock state and provenance for `ManagedSettingsValues`, with the same field names. Producers emit each typed key in values and meta together; both outer objects are omitted when no typed key is set.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Per-key lock state and provenance for `ManagedSettingsValues`, with the same field names. Producers emit each typed key in values and meta together; both outer objects are omitted when no typed key is set. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsMeta {
@@ -1056,9 +1008,7 @@ record!(ManagedSettingsMeta {
     Field context_tier "contextTier",
 });
 
-/// The client-supplied managed settings to validate and normalize. Omitting them is valid and yields no policy.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The client-supplied managed settings to validate and normalize. Omitting them is valid and yields no policy. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ManagedSettingsParseClientValueParams {
@@ -1078,9 +1028,7 @@ impl ManagedSettingsParseClientValueParams {
     }
 }
 
-/// The accepted managed settings, reduced to the keys a client is allowed to set.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The accepted managed settings, reduced to the keys a client is allowed to set. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsParseClientValueResult {
@@ -1091,9 +1039,7 @@ record!(ManagedSettingsParseClientValueResult {
     Field settings_json "settingsJson",
 });
 
-/// Which channel registered the policy helper that produced a helper layer.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Which channel registered the policy helper that produced a helper layer. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsPolicyHelperAuthority {
@@ -1112,9 +1058,7 @@ string_enum!(ManagedSettingsPolicyHelperAuthority {
     Environment "environment",
 });
 
-/// The operation that requires a policy-helper response.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The operation that requires a policy-helper response. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsPolicyHelperReason {
@@ -1130,9 +1074,7 @@ string_enum!(ManagedSettingsPolicyHelperReason {
     PluginActivation "pluginActivation",
 });
 
-/// The device-managed settings layer, with the sandbox floor and the load outcome a host needs to compose it into an effective policy.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The device-managed settings layer, with the sandbox floor and the load outcome a host needs to compose it into an effective policy. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsReadDeviceResult {
@@ -1163,9 +1105,7 @@ record!(ManagedSettingsReadResult {
     Field error_message "errorMessage",
 });
 
-/// The bypass-permissions state a host holds today, the account now signed in, and what the managed-policy resolution said.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The bypass-permissions state a host holds today, the account now signed in, and what the managed-policy resolution said. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsResolveBypassDisableTransitionParams {
@@ -1219,9 +1159,7 @@ impl ManagedSettingsResolveBypassDisableTransitionParams {
     }
 }
 
-/// The bypass-permissions state a host should hold after the resolution, and what it must do to get there.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The bypass-permissions state a host should hold after the resolution, and what it must do to get there. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsResolveBypassDisableTransitionResult {
@@ -1241,9 +1179,7 @@ record!(ManagedSettingsResolveBypassDisableTransitionResult {
     Field suppress_runtime_allow_all "suppressRuntimeAllowAll",
 });
 
-/// The credential and environment to evaluate the device-channel sign-in pin against.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The credential and environment to evaluate the device-channel sign-in pin against. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsResolveDeviceForceLoginOrgsGateParams {
@@ -1274,9 +1210,7 @@ impl ManagedSettingsResolveDeviceForceLoginOrgsGateParams {
     }
 }
 
-/// The managed-settings layers to compose into an effective policy. Every layer is optional; omitting all of them yields no effective policy.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The managed-settings layers to compose into an effective policy. Every layer is optional; omitting all of them yields no effective policy. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ManagedSettingsResolveEffectiveValueParams {
@@ -1326,9 +1260,7 @@ impl ManagedSettingsResolveEffectiveValueParams {
     }
 }
 
-/// The effective managed policy composed from the supplied layers.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The effective managed policy composed from the supplied layers. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsResolveEffectiveValueResult {
@@ -1339,9 +1271,7 @@ record!(ManagedSettingsResolveEffectiveValueResult {
     Field settings_json "settingsJson",
 });
 
-/// Optional opaque account selection or GitHub token whose managed settings are resolved.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Optional opaque account selection or GitHub token whose managed settings are resolved. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ManagedSettingsResolveRequest {
@@ -1388,9 +1318,7 @@ impl ManagedSettingsResolveRequest {
     }
 }
 
-/// Effective enterprise managed settings for an account, resolved without a session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Effective enterprise managed settings for an account, resolved without a session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsResolveResult {
@@ -1419,9 +1347,7 @@ record!(ManagedSettingsResolveResult {
     Field diagnostics "diagnostics",
 });
 
-/// Inputs describing the host and account a startup policy resolution should run for. Mirrors `managedSettings.ingest`, and adds the decision of whether the resolved policy is retained for this runtime process.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Inputs describing the host and account a startup policy resolution should run for. Mirrors `managedSettings.ingest`, and adds the decision of whether the resolved policy is retained for this runtime process. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsResolveStartupPolicyParams {
@@ -1585,9 +1511,7 @@ impl ManagedSettingsResolveStartupPolicyParams {
     }
 }
 
-/// The startup policy a resolution composed, the per-layer outcome flags a host needs to decide how much to trust it, and the enterprise sign-in verdict for the credential it ran against. The flags are reported rather than folded into the settings because a host must distinguish an unmanaged device from a managed device whose policy could not be confirmed, and apply its fail-closed gates in the second case.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The startup policy a resolution composed, the per-layer outcome flags a host needs to decide how much to trust it, and the enterprise sign-in verdict for the credential it ran against. The flags are reported rather than folded into the settings because a host must distinguish an unmanaged device from a managed device whose policy could not be confirmed, and apply its fail-closed gates in the second case. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsResolveStartupPolicyResult {
@@ -1649,9 +1573,7 @@ record!(ManagedSettingsResolveStartupPolicyResult {
     Field warnings "warnings",
 });
 
-/// Effective enterprise managed settings and contributing channels. Session events report applied policy; sessionless resolve reports an account/device snapshot, and compose reports a non-applying preview of candidate documents. Device values take precedence over server values, then the policy helper, per ordinary key, while permissions compose restrictively. Session-local SDK-client policy is included only in session results. Marked experimental while the managed-settings surface stabilizes.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Effective enterprise managed settings and contributing channels. Session events report applied policy; sessionless resolve reports an account/device snapshot, and compose reports a non-applying preview of candidate documents. Device values take precedence over server values, then the policy helper, per ordinary key, while permissions compose restrictively. Session-local SDK-client policy is included only in session results. Marked experimental while the managed-settings surface stabilizes. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsResolvedData {
@@ -1723,9 +1645,7 @@ string_enum!(ManagedSettingsResolvedSource {
     None "none",
 });
 
-/// The managed layers to retain as this process's startup policy, with the outcome of fetching each one.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The managed layers to retain as this process's startup policy, with the outcome of fetching each one. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsRetainPolicyParams {
@@ -1857,9 +1777,7 @@ impl ManagedSettingsRetainPolicyParams {
     }
 }
 
-/// The authoring JSON schema for managed settings recognized by this runtime.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The authoring JSON schema for managed settings recognized by this runtime. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsSchemaResult {
@@ -1873,9 +1791,7 @@ record!(ManagedSettingsSchemaResult {
     Field runtime_version "runtimeVersion",
 });
 
-/// How an ingestion may use the on-disk server-policy cache.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// How an ingestion may use the on-disk server-policy cache. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsServerPolicyCacheMode {
@@ -1897,9 +1813,7 @@ string_enum!(ManagedSettingsServerPolicyCacheMode {
     Disabled "disabled",
 });
 
-/// How the server layer of an ingestion was resolved.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// How the server layer of an ingestion was resolved. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsServerPolicyResolution {
@@ -1930,9 +1844,7 @@ string_enum!(ManagedSettingsServerPolicyResolution {
     SkippedNoToken "skippedNoToken",
 });
 
-/// A candidate managed-settings document to validate without applying it.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A candidate managed-settings document to validate without applying it. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsValidateRequest {
@@ -1960,9 +1872,7 @@ impl ManagedSettingsValidateRequest {
     }
 }
 
-/// Result of validating a managed-settings document.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Result of validating a managed-settings document. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsValidateResult {
@@ -1979,9 +1889,7 @@ record!(ManagedSettingsValidateResult {
     Field diagnostics "diagnostics",
 });
 
-/// Typed effective values of managed settings. Each field mirrors the managed-settings schema key of the same name; more keys are added as they are typed.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Typed effective values of managed settings. Each field mirrors the managed-settings schema key of the same name; more keys are added as they are typed. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsValues {

@@ -163,19 +163,17 @@ impl McpApplyUninstallRequest {
     }
 }
 
-/// MCP server, tool name, and arguments to invoke from an MCP App view.
-///
-/// Experimental: it may change in any version of the CLI.
+/// MCP server, tool name, and arguments to invoke from an MCP App view. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpAppsCallToolRequest {
-    /// MCP server hosting the tool
+    /// MCP server hosting the tool. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub server_name: String,
     /// MCP tool name
     pub tool_name: String,
     /// Tool arguments
     pub arguments: Option<std::collections::BTreeMap<String, serde_json::Value>>,
-    /// **Required.** Server whose ui:// view issued the request. Per SEP-1865 ('callable by the app from this server only'), the call is rejected when this differs from `serverName`, and rejected outright when missing.
+    /// **Required.** Server whose ui:// view issued the request. Per SEP-1865 ('callable by the app from this server only'), the call is rejected when this differs from `serverName`, and rejected outright when missing. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub origin_server_name: String,
 }
 record!(McpAppsCallToolRequest {
@@ -228,13 +226,11 @@ record!(McpAppsDiagnoseCapability {
     Field advertised "advertised",
 });
 
-/// MCP server to diagnose MCP Apps wiring for.
-///
-/// Experimental: it may change in any version of the CLI.
+/// MCP server to diagnose MCP Apps wiring for. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpAppsDiagnoseRequest {
-    /// MCP server to probe
+    /// MCP server to probe. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub server_name: String,
 }
 record!(McpAppsDiagnoseRequest {
@@ -402,15 +398,13 @@ string_enum!(McpAppsHostContextDetailsTheme {
     Dark "dark",
 });
 
-/// MCP server to list app-callable tools for.
-///
-/// Experimental: it may change in any version of the CLI.
+/// MCP server to list app-callable tools for. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpAppsListToolsRequest {
-    /// MCP server hosting the app
+    /// MCP server hosting the app. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub server_name: String,
-    /// **Required.** Server whose ui:// view issued the request. Per SEP-1865 ('callable by the app from this server only'), the call is rejected when this differs from `serverName`, and rejected outright when missing.
+    /// **Required.** Server whose ui:// view issued the request. Per SEP-1865 ('callable by the app from this server only'), the call is rejected when this differs from `serverName`, and rejected outright when missing. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub origin_server_name: String,
 }
 record!(McpAppsListToolsRequest {
@@ -443,13 +437,11 @@ record!(McpAppsListToolsResult {
     Field tools "tools",
 });
 
-/// MCP server and resource URI to fetch.
-///
-/// Experimental: it may change in any version of the CLI.
+/// MCP server and resource URI to fetch. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpAppsReadResourceRequest {
-    /// Name of the MCP server hosting the resource
+    /// Name of the MCP server hosting the resource. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub server_name: String,
     /// Resource URI (typically ui://...)
     pub uri: String,
@@ -661,9 +653,7 @@ string_enum!(McpAppsSetHostContextDetailsTheme {
     Dark "dark",
 });
 
-/// Host context to advertise to MCP App guests.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Host context to advertise to MCP App guests. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpAppsSetHostContextRequest {
@@ -682,9 +672,7 @@ impl McpAppsSetHostContextRequest {
     }
 }
 
-/// The requestId previously passed to executeSampling that should be cancelled.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The requestId previously passed to executeSampling that should be cancelled. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpCancelSamplingExecutionParams {
@@ -720,7 +708,7 @@ record!(McpCancelSamplingExecutionResult {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpConfigAddRequest {
-    /// Unique name for the MCP server
+    /// Unique name for the MCP server. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub name: String,
     /// MCP server configuration (stdio process or remote HTTP/SSE)
     pub config: McpSerializableServerConfig,
@@ -742,7 +730,7 @@ impl McpConfigAddRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpConfigDisableRequest {
-    /// Names of MCP servers to disable. Each server is added to the persisted disabled list so new sessions skip it. Already-disabled names are ignored. Active sessions keep their current connections until they end.
+    /// Names of MCP servers to disable. Each server is added to the persisted disabled list so new sessions skip it. Already-disabled names are ignored. Active sessions keep their current connections until they end. Each item: at least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub names: Vec<String>,
 }
 record!(McpConfigDisableRequest {
@@ -761,7 +749,7 @@ impl McpConfigDisableRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpConfigEnableRequest {
-    /// Names of MCP servers to enable. Each server is removed from the persisted disabled list so new sessions spawn it. Unknown or already-enabled names are ignored.
+    /// Names of MCP servers to enable. Each server is removed from the persisted disabled list so new sessions spawn it. Unknown or already-enabled names are ignored. Each item: at least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub names: Vec<String>,
 }
 record!(McpConfigEnableRequest {
@@ -791,7 +779,7 @@ record!(McpConfigList {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpConfigRemoveRequest {
-    /// Name of the MCP server to remove
+    /// Name of the MCP server to remove. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub name: String,
     /// OAuth Client ID Metadata Document URL whose persisted credentials should also be removed.
     pub auth_client_id_metadata_url: Option<String>,
@@ -825,7 +813,7 @@ impl McpConfigRemoveRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpConfigUpdateRequest {
-    /// Name of the MCP server to update
+    /// Name of the MCP server to update. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub name: String,
     /// MCP server configuration (stdio process or remote HTTP/SSE)
     pub config: McpSerializableServerConfig,
@@ -843,15 +831,11 @@ impl McpConfigUpdateRequest {
     }
 }
 
-/// Credential-free authentication identity used to configure GitHub MCP.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Credential-free authentication identity used to configure GitHub MCP. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpConfigureGitHubRequest {
-    /// Opaque runtime auth info for GitHub MCP configuration. Marked internal: an in-process runtime shape (configureGitHubMcp is a no-op over the wire).
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Opaque runtime auth info for GitHub MCP configuration. Marked internal: an in-process runtime shape (configureGitHubMcp is a no-op over the wire). *Internal.*
     pub auth_info: serde_json::Value,
 }
 record!(McpConfigureGitHubRequest {
@@ -877,13 +861,11 @@ record!(McpConfigureGitHubResult {
     Field changed "changed",
 });
 
-/// Effective MCP configuration entry. Configuration enablement is distinct from the optional live observation.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Effective MCP configuration entry. Configuration enablement is distinct from the optional live observation. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpConfiguredServer {
-    /// Server name (config key)
+    /// Server name (config key). At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub name: String,
     /// Whether this configured server is enabled after session configuration and policy filtering.
     pub enabled: bool,
@@ -910,9 +892,7 @@ record!(McpConfiguredServer {
     Field live "live",
 });
 
-/// Effective MCP configuration with optional live observations from matching already materialized servers.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Effective MCP configuration with optional live observations from matching already materialized servers. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpConfiguredServerList {
@@ -923,9 +903,7 @@ record!(McpConfiguredServerList {
     Field servers "servers",
 });
 
-/// Observational state for a matching already materialized MCP server.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Observational state for a matching already materialized MCP server. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpConfiguredServerState {
@@ -1022,15 +1000,13 @@ impl McpDiagnosticSourceConfiguration {
     }
 }
 
-/// Name of the MCP server to disable for the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Name of the MCP server to disable for the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpDisableRequest {
     /// Required for an owned installation; omission preserves only manual-server behaviour.
     pub expected_installation_id: Option<String>,
-    /// Name of the MCP server to disable
+    /// Name of the MCP server to disable. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub server_name: String,
 }
 record!(McpDisableRequest {
@@ -1111,15 +1087,13 @@ string_enum!(McpElicitationFormMode {
     Form "form",
 });
 
-/// Name of the MCP server to enable for the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Name of the MCP server to enable for the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpEnableRequest {
     /// Exact receipt identity for explicit owned activation in this session.
     pub expected_installation_id: Option<String>,
-    /// Name of the MCP server to enable
+    /// Name of the MCP server to enable. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub server_name: String,
 }
 record!(McpEnableRequest {
@@ -1147,9 +1121,7 @@ impl McpEnableRequest {
     }
 }
 
-/// Identifiers and raw MCP CreateMessageRequest params used to run a sampling inference.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Identifiers and raw MCP CreateMessageRequest params used to run a sampling inference. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpExecuteSamplingParams {
@@ -1196,9 +1168,7 @@ pub struct McpExecuteSamplingRequest {
 }
 record!(McpExecuteSamplingRequest {} rest);
 
-/// MCP CreateMessageResult payload (with optional 'tools' extension), present when action='success'. Treated as opaque at the schema layer; consumers should construct/consume it per the MCP CreateMessageResult shape.
-///
-/// Experimental: it may change in any version of the CLI.
+/// MCP CreateMessageResult payload (with optional 'tools' extension), present when action='success'. Treated as opaque at the schema layer; consumers should construct/consume it per the MCP CreateMessageResult shape. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpExecuteSamplingResult {
@@ -1291,7 +1261,7 @@ impl McpHeadersHandlePendingHeadersRefreshRequestError {
 pub struct McpHeadersHandlePendingHeadersRefreshRequestHeaders {
     /// Headers to overlay onto the MCP request. Dynamic headers override static config headers but do not replace SDK-managed request headers.
     pub headers: std::collections::BTreeMap<String, String>,
-    /// Optional lifetime in milliseconds for these returned headers. The runtime clamps its configured cache lifetime to this value.
+    /// Optional lifetime in milliseconds for these returned headers. The runtime clamps its configured cache lifetime to this value. At least 0.
     pub ttl_ms: Option<i64>,
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
@@ -1328,9 +1298,7 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestNone {
 }
 record!(McpHeadersHandlePendingHeadersRefreshRequestNone ["kind" "none"] {} rest);
 
-/// MCP headers refresh request id and the host response.
-///
-/// Experimental: it may change in any version of the CLI.
+/// MCP headers refresh request id and the host response. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpHeadersHandlePendingHeadersRefreshRequestRequest {
@@ -1477,7 +1445,7 @@ record!(McpHostState {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpInstallPlan {
-    /// Opaque, runtime-instance scoped, TTL-bound, single-use handle for this plan. Rejected when stale, replayed, or presented to a different runtime instance. Never logged.
+    /// Opaque, runtime-instance scoped, TTL-bound, single-use handle for this plan. Rejected when stale, replayed, or presented to a different runtime instance. Never logged. At least 1 character.
     pub plan_handle: String,
     /// ISO 8601 timestamp after which the plan handle is stale and will be rejected. Abandoning a plan needs no call: an unused handle simply expires, so cancellation before commit is side-effect free.
     pub plan_handle_expires_at: String,
@@ -1485,7 +1453,7 @@ pub struct McpInstallPlan {
     pub identity: McpPlanResourceIdentity,
     /// Origin and semantic digest of the exact validated JSON MCP card content bound to this plan.
     pub provenance: McpPlanProvenance,
-    /// Every eligible transport, so a host can present an explicit choice. A completed plan always has at least one; when none is eligible, planning returns `CatalogUnavailableTransportError` instead.
+    /// Every eligible transport, so a host can present an explicit choice. A completed plan always has at least one; when none is eligible, planning returns `CatalogUnavailableTransportError` instead. From 1 to 50 items.
     pub transport_choices: Vec<McpPlanTransportChoice>,
     /// Identifier of the choice the runtime would pick by default. Omitted when there is no eligible transport, or when the runtime expresses no preference.
     pub recommended_transport_choice_id: Option<String>,
@@ -2025,7 +1993,7 @@ pub struct McpInstallationOutcomeUninstalled {
     pub cleanup_pending: bool,
     /// Whether protected pre-install configuration was restored.
     pub restored_previous_configuration: bool,
-    /// Exact owned input slots removed, excluding shared OAuth credentials.
+    /// Exact owned input slots removed, excluding shared OAuth credentials. At least 0.
     pub removed_owned_secrets: i64,
     /// Any grants in the incumbent shared OAuth store remain unowned and retained.
     pub preserved_shared_authentication: bool,
@@ -2176,7 +2144,7 @@ pub struct McpInstallationReviewUninstall {
     pub policy: McpPlanPolicyResult,
     /// Whether uninstall restores a protected pre-install configuration.
     pub restores_previous_configuration: bool,
-    /// Exact planner-owned secret slots to remove, excluding shared OAuth grants.
+    /// Exact planner-owned secret slots to remove, excluding shared OAuth grants. At least 0.
     pub owned_secret_count: i64,
     /// Shared profile authentication is deliberately retained, not pending cleanup.
     pub preserves_shared_authentication: bool,
@@ -2318,9 +2286,7 @@ impl McpInstallationsRequest {
     }
 }
 
-/// Server name to check running status for.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Server name to check running status for. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpIsServerRunningRequest {
@@ -2352,9 +2318,7 @@ record!(McpIsServerRunningResult {
     Field running "running",
 });
 
-/// Names of the MCP servers the runtime supplies itself.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Names of the MCP servers the runtime supplies itself. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpListBuiltinServerNamesResult {
@@ -2376,13 +2340,11 @@ record!(McpListChangedData {
     Field server_name "serverName",
 });
 
-/// Server name whose tool list should be returned.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Server name whose tool list should be returned. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpListToolsRequest {
-    /// Name of the connected MCP server whose tools to list.
+    /// Name of the connected MCP server whose tools to list. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub server_name: String,
 }
 record!(McpListToolsRequest {
@@ -2410,9 +2372,7 @@ record!(McpListToolsResult {
     Field tools "tools",
 });
 
-/// Identifies the MCP server whose persisted OAuth credentials were updated.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Identifies the MCP server whose persisted OAuth credentials were updated. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct McpOauthAuthenticationStateChangedRequest {
@@ -2441,9 +2401,7 @@ impl McpOauthAuthenticationStateChangedRequest {
     }
 }
 
-/// Targets only the original prepared/applying owned login on this exact session requester.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Targets only the original prepared/applying owned login on this exact session requester. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthCancelLoginRequest {
@@ -2468,13 +2426,11 @@ record!(McpOauthCancelLoginResult {
     Field cancelled "cancelled",
 });
 
-/// A remote MCP server whose authorization server should be asked about Dynamic Client Registration.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// A remote MCP server whose authorization server should be asked about Dynamic Client Registration. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthCheckDcrSupportRequest {
-    /// URL of the remote MCP server that answered 401.
+    /// URL of the remote MCP server that answered 401. At least 1 character.
     pub server_url: String,
     /// Raw protected-resource metadata text from the server's `WWW-Authenticate` challenge. Omit to discover the authorization server from the server URL instead.
     pub resource_metadata_text: Option<String>,
@@ -2524,9 +2480,7 @@ impl McpOauthCheckDcrSupportRequest {
     }
 }
 
-/// Whether the server's authorization server registers clients dynamically.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Whether the server's authorization server registers clients dynamically. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthCheckDcrSupportResult {
@@ -2540,13 +2494,11 @@ record!(McpOauthCheckDcrSupportResult {
     Field authorization_server_url "authorizationServerUrl",
 });
 
-/// Host-delivered callback for a runtime-managed MCP OAuth login.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Host-delivered callback for a runtime-managed MCP OAuth login. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthCompleteRequest {
-    /// Opaque identifier returned by session.mcp.oauth.login for the pending external callback.
+    /// Opaque identifier returned by session.mcp.oauth.login for the pending external callback. At least 1 character.
     pub authorization_id: String,
     /// Full externally visible HTTPS callback URL received by the host, including the authorization response query parameters. Applications behind a reverse proxy must reconstruct the public URL rather than passing an internal proxy URL.
     pub callback_url: String,
@@ -2600,13 +2552,11 @@ string_enum!(McpOauthCompletionOutcome {
     Cancelled "cancelled",
 });
 
-/// An OAuth challenge from a remote MCP server whose protected-resource metadata should be read.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// An OAuth challenge from a remote MCP server whose protected-resource metadata should be read. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthFetchProtectedResourceMetadataRequest {
-    /// URL of the remote MCP server that answered 401.
+    /// URL of the remote MCP server that answered 401. At least 1 character.
     pub request_url: String,
     /// Request headers the configured server sends, as a serialized JSON object. Omit to send none.
     pub headers_json: Option<String>,
@@ -2676,9 +2626,7 @@ impl McpOauthFetchProtectedResourceMetadataRequest {
     }
 }
 
-/// Raw protected-resource metadata from the explicit metadata URL or conventional discovery.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Raw protected-resource metadata from the explicit metadata URL or conventional discovery. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthFetchProtectedResourceMetadataResult {
@@ -2689,9 +2637,7 @@ record!(McpOauthFetchProtectedResourceMetadataResult {
     Field metadata_text "metadataText",
 });
 
-/// Pending MCP OAuth request ID and host token, cancellation, or advertised runtime refresh response.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Pending MCP OAuth request ID and host token, cancellation, or advertised runtime refresh response. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthHandlePendingRequest {
@@ -2734,7 +2680,7 @@ record!(McpOauthHandlePendingResult {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthHttpResponse {
-    /// HTTP status code returned with the auth challenge.
+    /// HTTP status code returned with the auth challenge. From 100 to 999.
     pub status_code: i64,
     /// HTTP response headers as observed by the runtime. Order and casing are transport-dependent, and duplicate header names may appear multiple times.
     pub headers: Vec<HeaderEntry>,
@@ -2747,13 +2693,11 @@ record!(McpOauthHttpResponse {
     Field body "body",
 });
 
-/// An authorization server URL to classify.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// An authorization server URL to classify. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthIsMicrosoftAuthorizationServerRequest {
-    /// Authorization server URL, typically the one `mcp.oauth.checkDcrSupport` discovered.
+    /// Authorization server URL, typically the one `mcp.oauth.checkDcrSupport` discovered. At least 1 character.
     pub authorization_server_url: String,
 }
 record!(McpOauthIsMicrosoftAuthorizationServerRequest {
@@ -2770,9 +2714,7 @@ impl McpOauthIsMicrosoftAuthorizationServerRequest {
     }
 }
 
-/// Whether the URL is a Microsoft Entra ID authorization server.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Whether the URL is a Microsoft Entra ID authorization server. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthIsMicrosoftAuthorizationServerResult {
@@ -2799,13 +2741,11 @@ string_enum!(McpOauthLoginGrantType {
     ClientCredentials "client_credentials",
 });
 
-/// Remote MCP server name and optional overrides controlling reauthentication, OAuth client display name, callback handling, and static OAuth client selection.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Remote MCP server name and optional overrides controlling reauthentication, OAuth client display name, callback handling, and static OAuth client selection. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthLoginRequest {
-    /// Name of the remote MCP server to authenticate
+    /// Name of the remote MCP server to authenticate. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub server_name: String,
     /// When true, clears any cached OAuth token for the server and runs a full new authorization. Use when the user explicitly wants to switch accounts or believes their session is stuck.
     pub force_reauth: Option<bool>,
@@ -2949,9 +2889,7 @@ record!(McpOauthLoginResult {
     Field authorization_id "authorizationId",
 });
 
-/// Host response to the pending OAuth request.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Host response to the pending OAuth request. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum McpOauthPendingRequestResponse {
@@ -2998,7 +2936,7 @@ pub struct McpOauthPendingRequestResponseToken {
     pub access_token: String,
     /// OAuth token type. Defaults to bearer when omitted.
     pub token_type: Option<String>,
-    /// Token lifetime in seconds, if known.
+    /// Token lifetime in seconds, if known. At least 1.
     pub expires_in: Option<i64>,
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
@@ -3034,9 +2972,7 @@ impl McpOauthPendingRequestResponseToken {
     }
 }
 
-/// Effect-free preparation bound to the existing local session, requester and installation, with frozen options.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Effect-free preparation bound to the existing local session, requester and installation, with frozen options. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthPrepareLoginRequest {
@@ -3046,9 +2982,9 @@ pub struct McpOauthPrepareLoginRequest {
     pub expected_installation_id: String,
     /// Request a new authorisation rather than accepting a usable cached grant.
     pub force_reauth: Option<bool>,
-    /// Display name used by the incumbent OAuth client-registration flow.
+    /// Display name used by the incumbent OAuth client-registration flow. At most 2048 characters.
     pub client_name: Option<String>,
-    /// Text shown on the loopback callback page after successful authorisation.
+    /// Text shown on the loopback callback page after successful authorisation. At most 2048 characters.
     pub callback_success_message: Option<String>,
 }
 record!(McpOauthPrepareLoginRequest {
@@ -3065,7 +3001,7 @@ record!(McpOauthPrepareLoginRequest {
 pub struct McpOauthPrepareLoginResult {
     /// Retain with the original requester and use for one login or cancellation.
     pub login_id: String,
-    /// Original expiry, not extended by consumption, retries or cancellation.
+    /// Original expiry, not extended by consumption, retries or cancellation. A date and time as in RFC 3339.
     pub expires_at: String,
 }
 record!(McpOauthPrepareLoginResult {
@@ -3092,15 +3028,13 @@ string_enum!(McpOauthProbeNeedsAuthReason {
     Upscope "upscope",
 });
 
-/// Remote MCP server name for a passive OAuth status probe.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Remote MCP server name for a passive OAuth status probe. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthProbeRequest {
     /// Exact owned receipt identity; probing never activates a dormant installation.
     pub expected_installation_id: Option<String>,
-    /// Name of the configured remote MCP server to probe.
+    /// Name of the configured remote MCP server to probe. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub server_name: String,
 }
 record!(McpOauthProbeRequest {
@@ -3329,9 +3263,7 @@ record!(McpOauthRequiredStaticClientConfig {
     Field scope "scope",
 });
 
-/// Pending MCP OAuth request id to respond to.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Pending MCP OAuth request id to respond to. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthRespondRequest {
@@ -3365,13 +3297,11 @@ record!(McpOauthRespondResult {
     Field success "success",
 });
 
-/// An OAuth client a server configuration pins, without its secret.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// An OAuth client a server configuration pins, without its secret. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthStaticClientConfig {
-    /// Configured OAuth client identifier.
+    /// Configured OAuth client identifier. At least 1 character.
     pub client_id: String,
     /// Whether the configuration declares a public client. Absent when the configuration does not say, which the flow reads as a public client.
     pub public_client: Option<bool>,
@@ -3387,9 +3317,7 @@ record!(McpOauthStaticClientConfig {
     Field scope "scope",
 });
 
-/// A remote MCP server configuration whose pinned OAuth client should be read.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// A remote MCP server configuration whose pinned OAuth client should be read. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthStaticClientConfigRequest {
@@ -3408,9 +3336,7 @@ impl McpOauthStaticClientConfigRequest {
     }
 }
 
-/// The OAuth client the configuration pins, when it pins one.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The OAuth client the configuration pins, when it pins one. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthStaticClientConfigResult {
@@ -3462,7 +3388,7 @@ pub struct McpPlanConfigurationChange {
     pub operation: McpPlanConfigurationOperation,
     /// Scope the change would be written to.
     pub scope: McpPlanScope,
-    /// Configuration key the change applies to.
+    /// Configuration key the change applies to. At least 1 character.
     pub config_key: String,
     /// Names of the configuration fields the change would set, without their values.
     pub changed_fields: Vec<String>,
@@ -3530,7 +3456,7 @@ pub struct McpPlanInstallRequest {
     pub source: McpPlanInstallSource,
     /// Configuration scope the plan targets. Defaults to user scope when omitted.
     pub scope: Option<McpPlanScope>,
-    /// The same existing attached session that owns the original catalogue candidate.
+    /// The same existing attached session that owns the original catalogue candidate. From 1 to 256 characters.
     pub policy_session_id: Option<String>,
 }
 record!(McpPlanInstallRequest {
@@ -3634,9 +3560,9 @@ tagged!(McpPlanInstallSource "kind" {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpPlanInstallSourceCandidate {
-    /// Single-use candidate handle. Consumed by this call, so a replay of the same handle is rejected.
+    /// Single-use candidate handle. Consumed by this call, so a replay of the same handle is rejected. From 1 to 256 characters.
     pub candidate_handle: String,
-    /// The runtime- or authority-minted `searchId` returned with the search that produced this candidate. Planning verifies the private correlation and atomically consumes a matching candidate before downstream work, including attempts that subsequently fail or report unavailable. A mismatched search does not consume the candidate. It identifies a search rather than a person and must never be joined with user identity to re-identify anyone.
+    /// The runtime- or authority-minted `searchId` returned with the search that produced this candidate. Planning verifies the private correlation and atomically consumes a matching candidate before downstream work, including attempts that subsequently fail or report unavailable. A mismatched search does not consume the candidate. It identifies a search rather than a person and must never be joined with user identity to re-identify anyone. From 1 to 64 characters.
     pub search_id: String,
 }
 record!(McpPlanInstallSourceCandidate ["kind" "candidate"] {
@@ -3756,7 +3682,7 @@ pub struct McpPlanPolicyResult {
     pub decision: McpPlanPolicyDecision,
     /// Which authority produced the decision.
     pub source: McpPlanPolicySource,
-    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret.
+    /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub reason: Option<String>,
 }
 record!(McpPlanPolicyResult {
@@ -3791,7 +3717,7 @@ string_enum!(McpPlanPolicySource {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpPlanProvenance {
-    /// Authority associated with the validated card, without path, query, or credentials. Inert untrusted data.
+    /// Authority associated with the validated card, without path, query, or credentials. Inert untrusted data. At least 1 character.
     pub authority: String,
     /// ISO 8601 timestamp at which the runtime completed strict parsing and schema validation of the card content.
     pub validated_at: String,
@@ -3859,7 +3785,7 @@ tagged!(McpPlanRequiredValue "kind" {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpPlanRequiredValueEnum {
-    /// Key the value is supplied under. Inert untrusted data.
+    /// Key the value is supplied under. Inert untrusted data. At least 1 character.
     pub key: String,
     /// Where the value is applied when the server is launched.
     pub category: McpPlanValueCategory,
@@ -3867,11 +3793,11 @@ pub struct McpPlanRequiredValueEnum {
     pub required: bool,
     /// Default supplied by the card, when the value can be resolved without input. Presence is the authoritative indication that a default exists. Inert untrusted data.
     pub default_value: Option<String>,
-    /// Human-readable label from the card. Inert untrusted text.
+    /// Human-readable label from the card. Inert untrusted text. At most 200 characters.
     pub title: Option<String>,
-    /// Human-readable explanation from the card. Inert untrusted text.
+    /// Human-readable explanation from the card. Inert untrusted text. At most 1000 characters.
     pub description: Option<String>,
-    /// Non-empty permitted value set. Inert untrusted data.
+    /// Non-empty permitted value set. Inert untrusted data. At least 1 item, no item twice.
     pub enum_values: Vec<String>,
     /// Whether the value may be supplied more than once.
     pub is_repeated: bool,
@@ -3904,7 +3830,7 @@ string_enum!(McpPlanRequiredValueEnumKind {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpPlanRequiredValueScalar {
-    /// Key the value is supplied under. Inert untrusted data.
+    /// Key the value is supplied under. Inert untrusted data. At least 1 character.
     pub key: String,
     /// Where the value is applied when the server is launched.
     pub category: McpPlanValueCategory,
@@ -3914,9 +3840,9 @@ pub struct McpPlanRequiredValueScalar {
     pub required: bool,
     /// Default supplied by the card, when the value can be resolved without input. Presence is the authoritative indication that a default exists. Inert untrusted data.
     pub default_value: Option<String>,
-    /// Human-readable label from the card. Inert untrusted text.
+    /// Human-readable label from the card. Inert untrusted text. At most 200 characters.
     pub title: Option<String>,
-    /// Human-readable explanation from the card. Inert untrusted text.
+    /// Human-readable explanation from the card. Inert untrusted text. At most 1000 characters.
     pub description: Option<String>,
     /// Whether the value may be supplied more than once.
     pub is_repeated: bool,
@@ -3949,9 +3875,9 @@ string_enum!(McpPlanRequiredValueScalarKind {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpPlanResourceIdentity {
-    /// Canonical, normalised name of the server, for example `io.github.owner/server`.
+    /// Canonical, normalised name of the server, for example `io.github.owner/server`. At least 1 character.
     pub canonical_name: String,
-    /// Local configuration key the server would be recorded under.
+    /// Local configuration key the server would be recorded under. At least 1 character.
     pub server_name: String,
     /// Version advertised by the card, when it declares one.
     pub version: Option<String>,
@@ -4004,11 +3930,11 @@ string_enum!(McpPlanScope {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpPlanSecretPlaceholder {
-    /// Key the secret is supplied under. Inert untrusted data.
+    /// Key the secret is supplied under. Inert untrusted data. At least 1 character.
     pub key: String,
     /// The runtime-assigned `${secret:<id>}` placeholder written into configuration in place of the value.
     pub placeholder: McpPlanSecretReference,
-    /// Human-readable label from the card. Inert untrusted text.
+    /// Human-readable label from the card. Inert untrusted text. At most 200 characters.
     pub title: Option<String>,
 }
 record!(McpPlanSecretPlaceholder {
@@ -4017,7 +3943,7 @@ record!(McpPlanSecretPlaceholder {
     Field title "title",
 });
 
-/// A runtime-assigned secret placeholder. The identifier is carried once, inside the placeholder, so it cannot contradict a separate secret-id field.
+/// A runtime-assigned secret placeholder. The identifier is carried once, inside the placeholder, so it cannot contradict a separate secret-id field. From 11 to 138 characters, pattern `^\$\{secret:[A-Za-z0-9][A-Za-z0-9._-]{0,127}\}$`.
 pub type McpPlanSecretReference = String;
 
 /// Where a plan would be written.
@@ -4026,7 +3952,7 @@ pub type McpPlanSecretReference = String;
 pub struct McpPlanTarget {
     /// Configuration scope the plan targets.
     pub scope: McpPlanScope,
-    /// Configuration key the server would be recorded under within that scope.
+    /// Configuration key the server would be recorded under within that scope. At least 1 character.
     pub config_key: String,
 }
 record!(McpPlanTarget {
@@ -4054,11 +3980,11 @@ tagged!(McpPlanTransportChoice "transport" {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpPlanTransportChoicePackage {
-    /// Stable identifier for this choice within the plan, used to select it when the plan is applied.
+    /// Stable identifier for this choice within the plan, used to select it when the plan is applied. From 1 to 128 characters.
     pub choice_id: String,
-    /// Packaging ecosystem, for example `oci` or `npm`.
+    /// Packaging ecosystem, for example `oci` or `npm`. From 1 to 64 characters.
     pub package_type: String,
-    /// Package identifier. Inert untrusted data.
+    /// Package identifier. Inert untrusted data. From 1 to 512 characters.
     pub package_identifier: String,
     /// Typed values this choice requires, excluding secrets.
     pub required_values: Vec<McpPlanRequiredValue>,
@@ -4077,11 +4003,11 @@ record!(McpPlanTransportChoicePackage ["transport" "stdio", "installMethod" "pac
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpPlanTransportChoiceRemote {
-    /// Stable identifier for this choice within the plan, used to select it when the plan is applied.
+    /// Stable identifier for this choice within the plan, used to select it when the plan is applied. From 1 to 128 characters.
     pub choice_id: String,
     /// Endpoint transport this remote choice would use.
     pub transport: McpPlanRemoteTransport,
-    /// Endpoint URL. Inert untrusted data.
+    /// Endpoint URL. Inert untrusted data. From 1 to 2048 characters.
     pub endpoint: String,
     /// Typed values this choice requires, excluding secrets.
     pub required_values: Vec<McpPlanRequiredValue>,
@@ -4220,7 +4146,7 @@ impl McpPrepareInstallRequest {
 pub struct McpPreparedInstall {
     /// Original connection-owned operation, known before the first confirmation callback.
     pub operation_id: String,
-    /// Original plan expiry in Unix epoch milliseconds; preparation does not extend it.
+    /// Original plan expiry in Unix epoch milliseconds; preparation does not extend it. At least 0.
     pub expires_at_epoch_ms: i64,
 }
 record!(McpPreparedInstall {
@@ -4347,15 +4273,13 @@ string_enum!(McpPromptRole {
     Assistant "assistant",
 });
 
-/// MCP server, prompt name, and optional string-valued arguments.
-///
-/// Experimental: it may change in any version of the CLI.
+/// MCP server, prompt name, and optional string-valued arguments. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpPromptsGetRequest {
-    /// Name of the MCP server hosting the prompt
+    /// Name of the MCP server hosting the prompt. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub server_name: String,
-    /// The programmatic name of the prompt
+    /// The programmatic name of the prompt. At least 1 character.
     pub prompt_name: String,
     /// String-valued arguments to pass to the prompt
     pub arguments: Option<std::collections::BTreeMap<String, String>>,
@@ -4409,13 +4333,11 @@ record!(McpPromptsGetResult {
     Field additional_properties "additionalProperties",
 });
 
-/// MCP server whose prompts to enumerate.
-///
-/// Experimental: it may change in any version of the CLI.
+/// MCP server whose prompts to enumerate. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpPromptsListRequest {
-    /// Name of the MCP server whose prompts to enumerate
+    /// Name of the MCP server whose prompts to enumerate. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub server_name: String,
     /// Opaque MCP pagination cursor from a prior `nextCursor` value
     pub cursor: Option<String>,
@@ -4464,25 +4386,17 @@ record!(McpPromptsListResult {
     Field additional_properties "additionalProperties",
 });
 
-/// Registration parameters for an external MCP client.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Registration parameters for an external MCP client. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpRegisterExternalClientRequest {
     /// Logical server name for the external client
     pub server_name: String,
-    /// In-process MCP Client instance. Marked internal: cannot be serialized across the JSON-RPC boundary.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// In-process MCP Client instance. Marked internal: cannot be serialized across the JSON-RPC boundary. *Internal.*
     pub client: serde_json::Value,
-    /// In-process MCP Transport instance. Marked internal: cannot be serialized across the JSON-RPC boundary.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// In-process MCP Transport instance. Marked internal: cannot be serialized across the JSON-RPC boundary. *Internal.*
     pub transport: serde_json::Value,
-    /// In-process server config (MCPServerConfig) paired with the in-process client/transport. Marked internal alongside its companions.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// In-process server config (MCPServerConfig) paired with the in-process client/transport. Marked internal alongside its companions. *Internal.*
     pub config: serde_json::Value,
 }
 record!(McpRegisterExternalClientRequest {
@@ -4510,13 +4424,11 @@ impl McpRegisterExternalClientRequest {
     }
 }
 
-/// Registry search to abandon.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Registry search to abandon. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpRegistryCancelRequest {
-    /// Request ID from `mcp.registry.allocateRequestId` that the search uses.
+    /// Request ID from `mcp.registry.allocateRequestId` that the search uses. At least 0.
     pub request_id: i64,
 }
 record!(McpRegistryCancelRequest {
@@ -4531,9 +4443,7 @@ impl McpRegistryCancelRequest {
     }
 }
 
-/// Whether the cancel reached a live search.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Whether the cancel reached a live search. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpRegistryCancelResult {
@@ -4544,26 +4454,22 @@ record!(McpRegistryCancelResult {
     Field canceled "canceled",
 });
 
-/// Request id naming a cancellable registry search.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Request id naming a cancellable registry search. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpRegistryRequestIdResult {
-    /// Request ID for `mcp.registry.search` and `mcp.registry.cancel`. It serves one search. Allocation can reclaim unused IDs at the 1,024-ID reservation limit.
+    /// Request ID for `mcp.registry.search` and `mcp.registry.cancel`. It serves one search. Allocation can reclaim unused IDs at the 1,024-ID reservation limit. At least 0.
     pub request_id: i64,
 }
 record!(McpRegistryRequestIdResult {
     Field request_id "requestId",
 });
 
-/// Registry search terms, the credential to search under, and the request id that makes the search cancellable.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Registry search terms, the credential to search under, and the request id that makes the search cancellable. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpRegistrySearchRequest {
-    /// Request ID from `mcp.registry.allocateRequestId`. The search refuses unknown, reclaimed, or canceled IDs and IDs that another search or request already uses.
+    /// Request ID from `mcp.registry.allocateRequestId`. The search refuses unknown, reclaimed, or canceled IDs and IDs that another search or request already uses. At least 0.
     pub request_id: i64,
     /// The credential the search runs under, carried opaquely. Hosts usually send credential-free `AuthIdentity`; a `token` identity can be resolved only when it embeds a token, while `env` and `gh-cli` identities can use a token embedded in the request first.
     pub auth_info: serde_json::Value,
@@ -4571,7 +4477,7 @@ pub struct McpRegistrySearchRequest {
     pub query: Option<String>,
     /// Repository used for the policy lookup, as `owner/name`. The policy selects the registry URL and whether the user token goes to the registry. The registry receives this repository only when the policy entry lists it as required context. A value that is not a string is refused.
     pub repository: Option<String>,
-    /// Maximum number of servers to return.
+    /// Maximum number of servers to return. At least 1.
     pub limit: i64,
 }
 record!(McpRegistrySearchRequest {
@@ -4608,9 +4514,7 @@ impl McpRegistrySearchRequest {
     }
 }
 
-/// Servers selected from the registry response.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Servers selected from the registry response. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpRegistrySearchResult {
@@ -4621,9 +4525,7 @@ record!(McpRegistrySearchResult {
     Field servers "servers",
 });
 
-/// In-process MCP reload configuration.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// In-process MCP reload configuration. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpReloadConfig {
@@ -4673,15 +4575,11 @@ record!(McpReloadConfig {
     Field force_restart "forceRestart",
 });
 
-/// Opaque MCP reload configuration.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Opaque MCP reload configuration. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpReloadWithConfigRequest {
-    /// Opaque runtime MCP reload configuration. Marked internal: an in-process runtime shape (reloadMcpServers throws over the wire).
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Opaque runtime MCP reload configuration. Marked internal: an in-process runtime shape (reloadMcpServers throws over the wire). *Internal.*
     pub config: serde_json::Value,
 }
 record!(McpReloadWithConfigRequest {
@@ -4721,7 +4619,7 @@ pub struct McpResource {
     pub description: Option<String>,
     /// MIME type of the resource, if known
     pub mime_type: Option<String>,
-    /// Resource size in bytes, when known
+    /// Resource size in bytes, when known. At least 0.
     pub size: Option<i64>,
     /// Icons associated with this resource
     pub icons: Option<Vec<McpResourceIcon>>,
@@ -4854,13 +4752,11 @@ record!(McpResourceTemplate {
     Field additional_properties "additionalProperties",
 });
 
-/// MCP server whose resources to enumerate.
-///
-/// Experimental: it may change in any version of the CLI.
+/// MCP server whose resources to enumerate. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpResourcesListRequest {
-    /// Name of the MCP server whose resources to enumerate
+    /// Name of the MCP server whose resources to enumerate. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub server_name: String,
     /// Opaque MCP pagination cursor from a prior `nextCursor` value
     pub cursor: Option<String>,
@@ -4901,13 +4797,11 @@ record!(McpResourcesListResult {
     Field next_cursor "nextCursor",
 });
 
-/// MCP server whose resource templates to enumerate.
-///
-/// Experimental: it may change in any version of the CLI.
+/// MCP server whose resource templates to enumerate. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpResourcesListTemplatesRequest {
-    /// Name of the MCP server whose resource templates to enumerate
+    /// Name of the MCP server whose resource templates to enumerate. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub server_name: String,
     /// Opaque MCP pagination cursor from a prior `nextCursor` value
     pub cursor: Option<String>,
@@ -4948,13 +4842,11 @@ record!(McpResourcesListTemplatesResult {
     Field next_cursor "nextCursor",
 });
 
-/// MCP server and resource URI to fetch.
-///
-/// Experimental: it may change in any version of the CLI.
+/// MCP server and resource URI to fetch. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpResourcesReadRequest {
-    /// Name of the MCP server hosting the resource
+    /// Name of the MCP server hosting the resource. At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub server_name: String,
     /// Resource URI
     pub uri: String,
@@ -4986,9 +4878,7 @@ record!(McpResourcesReadResult {
     Field contents "contents",
 });
 
-/// Server name and optional replacement configuration for an individual MCP server restart. Omit `config` for a config-free restart-by-name of an already-configured server.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Server name and optional replacement configuration for an individual MCP server restart. Omit `config` for a config-free restart-by-name of an already-configured server. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpRestartServerRequest {
@@ -5126,7 +5016,7 @@ untagged!(McpSerializableServerConfig {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpServer {
-    /// Server name (config key)
+    /// Server name (config key). At least 1 character, pattern `^[^\x00-\x1f/\x7f-\x9f}]+(?:\/[^\x00-\x1f/\x7f-\x9f}]+)*$`.
     pub name: String,
     /// Connection status: connected, failed, needs-auth, pending, disabled, stopped, or not_configured
     pub status: McpServerStatus,
@@ -5180,7 +5070,7 @@ untagged!(McpServerAuthConfig {
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct McpServerAuthConfigRedirectPort {
-    /// Fixed port for the OAuth redirect callback server.
+    /// Fixed port for the OAuth redirect callback server. From 1 to 65535.
     pub redirect_port: Option<i64>,
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
@@ -5204,7 +5094,7 @@ impl McpServerAuthConfigRedirectPort {
 pub struct McpServerCardEmbedded {
     /// Media type the card is expected to conform to.
     pub media_type: McpServerCardMediaType,
-    /// The card document verbatim, treated as inert untrusted bytes. The runtime parses and validates it; the host is not expected to interpret it. Never logged.
+    /// The card document verbatim, treated as inert untrusted bytes. The runtime parses and validates it; the host is not expected to interpret it. Never logged. From 1 to 1048576 characters.
     pub data: String,
 }
 record!(McpServerCardEmbedded ["kind" "embedded"] {
@@ -5274,7 +5164,7 @@ tagged!(McpServerCardReference "kind" {
 pub struct McpServerCardUrl {
     /// Media type the card is expected to conform to.
     pub media_type: McpServerCardMediaType,
-    /// Card URL. Retrieved only through the runtime's hardened boundary, with scheme, credential, address-range, redirect, timeout, and response-size controls applied. Never logged.
+    /// Card URL. Retrieved only through the runtime's hardened boundary, with scheme, credential, address-range, redirect, timeout, and response-size controls applied. Never logged. From 1 to 2048 characters.
     pub url: String,
 }
 record!(McpServerCardUrl ["kind" "url"] {
@@ -5358,9 +5248,9 @@ pub struct McpServerConfigHttp {
     pub is_default_server: Option<bool>,
     /// Content filtering mode to apply to all tools, or a map of tool name to content filtering mode.
     pub filter_mapping: Option<FilterMapping>,
-    /// Timeout in milliseconds for tool discovery and tool calls.
+    /// Timeout in milliseconds for tool discovery and tool calls. More than 0.
     pub timeout: Option<i64>,
-    /// Milliseconds this server may spend connecting before the CLI warns that it is taking longer than expected. Presentation only: it does not change how long the connection is allowed to take.
+    /// Milliseconds this server may spend connecting before the CLI warns that it is taking longer than expected. Presentation only: it does not change how long the connection is allowed to take. More than 0, at most 2147483647.
     pub slow_connection_threshold_ms: Option<i64>,
     /// Set to `true` to use defaults, or provide an object with additional auth or OIDC settings.
     pub oidc: Option<McpServerAuthConfig>,
@@ -5690,15 +5580,11 @@ string_enum!(McpServerConfigHttpType {
     Sse "sse",
 });
 
-/// In-process MCP server configuration used by embedded SDK clients.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// In-process MCP server configuration used by embedded SDK clients. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpServerConfigMemory {
-    /// In-process MCP server instance. This value cannot cross a JSON-RPC boundary.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// In-process MCP server instance. This value cannot cross a JSON-RPC boundary. *Internal.*
     pub server_instance: serde_json::Value,
     /// Tools to include. Defaults to all tools if not specified.
     pub tools: Option<Vec<String>>,
@@ -5712,7 +5598,7 @@ pub struct McpServerConfigMemory {
     pub safe_for_telemetry: Option<McpSafeForTelemetry>,
     /// Timeout in milliseconds for tool discovery and tool calls.
     pub timeout: Option<i64>,
-    /// Milliseconds this server may spend connecting before the CLI warns that it is taking longer than expected. Presentation only: it does not change how long the connection is allowed to take.
+    /// Milliseconds this server may spend connecting before the CLI warns that it is taking longer than expected. Presentation only: it does not change how long the connection is allowed to take. More than 0, at most 2147483647.
     pub slow_connection_threshold_ms: Option<i64>,
     /// Set to `true` to use default OIDC settings.
     pub oidc: Option<McpServerAuthConfig>,
@@ -5924,9 +5810,7 @@ impl McpServerConfigMemory {
     }
 }
 
-/// In-process MCP transport type.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// In-process MCP transport type. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum McpServerConfigMemoryType {
@@ -5953,9 +5837,9 @@ pub struct McpServerConfigStdio {
     pub is_default_server: Option<bool>,
     /// Content filtering mode to apply to all tools, or a map of tool name to content filtering mode.
     pub filter_mapping: Option<FilterMapping>,
-    /// Timeout in milliseconds for tool discovery and tool calls.
+    /// Timeout in milliseconds for tool discovery and tool calls. More than 0.
     pub timeout: Option<i64>,
-    /// Milliseconds this server may spend connecting before the CLI warns that it is taking longer than expected. Presentation only: it does not change how long the connection is allowed to take.
+    /// Milliseconds this server may spend connecting before the CLI warns that it is taking longer than expected. Presentation only: it does not change how long the connection is allowed to take. More than 0, at most 2147483647.
     pub slow_connection_threshold_ms: Option<i64>,
     /// Set to `true` to use defaults, or provide an object with additional auth or OIDC settings.
     pub oidc: Option<McpServerAuthConfig>,
@@ -5987,7 +5871,7 @@ pub struct McpServerConfigStdio {
     pub config_warnings: Option<Vec<String>>,
     /// Executable command used to start the Stdio MCP server process.
     pub command: String,
-    /// Command-line arguments passed to the Stdio MCP server process.
+    /// Command-line arguments passed to the Stdio MCP server process. Default: `[]`.
     pub args: Option<Vec<String>>,
     /// Working directory for the Stdio MCP server process.
     pub cwd: Option<String>,
@@ -6242,7 +6126,7 @@ string_enum!(McpServerConfigStdioType {
 pub struct McpServerFailureInfo {
     /// Failure message produced when the MCP server connection failed.
     pub message: String,
-    /// epoch-ms timestamp at which the failure was recorded.
+    /// epoch-ms timestamp at which the failure was recorded. At least 0.
     pub timestamp: i64,
 }
 record!(McpServerFailureInfo {
@@ -6279,7 +6163,7 @@ record!(McpServerMetadata {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpServerNeedsAuthInfo {
-    /// epoch-ms timestamp at which the server signalled it needs authentication.
+    /// epoch-ms timestamp at which the server signalled it needs authentication. At least 0.
     pub timestamp: i64,
 }
 record!(McpServerNeedsAuthInfo {
@@ -6499,9 +6383,7 @@ string_enum!(McpSetEnvValueModeDetails {
     Indirect "indirect",
 });
 
-/// Mode controlling how MCP server env values are resolved (`direct` or `indirect`).
-///
-/// Experimental: it may change in any version of the CLI.
+/// Mode controlling how MCP server env values are resolved (`direct` or `indirect`). *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpSetEnvValueModeParams {
@@ -6531,9 +6413,7 @@ record!(McpSetEnvValueModeResult {
     Field mode "mode",
 });
 
-/// The session tool filters that decide whether the session still has a shell to run `gh` with.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The session tool filters that decide whether the session still has a shell to run `gh` with. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct McpShouldExcludeGitHubToolsRequest {
@@ -6574,9 +6454,7 @@ impl McpShouldExcludeGitHubToolsRequest {
     }
 }
 
-/// Whether the gh-replaceable GitHub MCP tools may be clipped for the session described by the request.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Whether the gh-replaceable GitHub MCP tools may be clipped for the session described by the request. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpShouldExcludeGitHubToolsResult {
@@ -6605,11 +6483,11 @@ record!(McpSourceFile {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpSourcePlugin {
-    /// Canonical plugin identity
+    /// Canonical plugin identity. At least 1 character.
     pub id: String,
-    /// Human-readable plugin name, when available
+    /// Human-readable plugin name, when available. At least 1 character.
     pub name: Option<String>,
-    /// Plugin version, when available
+    /// Plugin version, when available. At least 1 character.
     pub version: Option<String>,
 }
 record!(McpSourcePlugin {
@@ -6622,11 +6500,11 @@ record!(McpSourcePlugin {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpSourceRef {
-    /// Open source-kind identifier. Known values include user, workspace, invocation, plugin, builtin, and device-registry.
+    /// Open source-kind identifier. Known values include user, workspace, invocation, plugin, builtin, and device-registry. At least 1 character.
     pub kind: String,
-    /// Opaque stable identity for the configuration source. Clients must not parse this value.
+    /// Opaque stable identity for the configuration source. Clients must not parse this value. At least 1 character.
     pub id: String,
-    /// Open semantic editability identifier. Known values are editable and read-only.
+    /// Open semantic editability identifier. Known values are editable and read-only. At least 1 character.
     pub editability: String,
     /// Configuration file location, when the declaration is file-backed.
     pub file: Option<McpSourceFile>,
@@ -6641,9 +6519,7 @@ record!(McpSourceRef {
     Field plugin "plugin",
 });
 
-/// Server name and optional configuration for an individual MCP server start. Omit `config` for a config-free start-by-name of an already-configured server.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Server name and optional configuration for an individual MCP server start. Omit `config` for a config-free start-by-name of an already-configured server. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpStartServerRequest {
@@ -6704,9 +6580,7 @@ record!(McpStartServersResult {
     Field failed_servers "failedServers",
 });
 
-/// Server name for an individual MCP server stop.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Server name for an individual MCP server stop. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpStopServerRequest {
@@ -6817,13 +6691,13 @@ pub struct McpUninstallPlan {
     pub plan_handle: String,
     /// The original operation, inspectable and cancellable on this same connection.
     pub operation_id: String,
-    /// Original wall-clock expiry in milliseconds. Applying never renews it.
+    /// Original wall-clock expiry in milliseconds. Applying never renews it. At least 0.
     pub expires_at_epoch_ms: i64,
     /// Original owned receipt being removed.
     pub installation: McpInstallationSummary,
     /// Whether removal restores a protected earlier configuration.
     pub restores_previous_configuration: bool,
-    /// Exact configured input slots owned by this installation, never shared OAuth tokens.
+    /// Exact configured input slots owned by this installation, never shared OAuth tokens. At least 0.
     pub owned_secret_count: i64,
     /// Shared authentication is deliberately retained; revocation is a separate action.
     pub preserves_shared_authentication: bool,
@@ -6838,9 +6712,7 @@ record!(McpUninstallPlan {
     Field preserves_shared_authentication "preservesSharedAuthentication",
 });
 
-/// Server name identifying the external client to remove.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Server name identifying the external client to remove. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpUnregisterExternalClientRequest {

@@ -16,13 +16,11 @@ record!(MetadataContextAttributionResult {
     Nullable context_attribution "contextAttribution",
 });
 
-/// Parameters for the heaviest-messages query.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for the heaviest-messages query. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct MetadataContextHeaviestMessagesRequest {
-    /// Maximum number of messages to return, most-expensive first. Omit for the server default.
+    /// Maximum number of messages to return, most-expensive first. Omit for the server default. At least 1.
     pub limit: Option<i64>,
 }
 record!(MetadataContextHeaviestMessagesRequest {
@@ -42,7 +40,7 @@ impl MetadataContextHeaviestMessagesRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MetadataContextHeaviestMessagesResult {
-    /// Total token count of the current context window, so callers can compute each message's share without a second call.
+    /// Total token count of the current context window, so callers can compute each message's share without a second call. At least 0.
     pub total_tokens: i64,
     /// Heaviest messages, most-expensive first.
     pub messages: Vec<ContextHeaviestMessage>,
@@ -52,15 +50,13 @@ record!(MetadataContextHeaviestMessagesResult {
     Field messages "messages",
 });
 
-/// Model identifier and token limits used to compute the context-info breakdown.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Model identifier and token limits used to compute the context-info breakdown. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MetadataContextInfoRequest {
-    /// Advertised prompt allowance. Pass 0 to resolve the selected model and context tier from the session.
+    /// Advertised prompt allowance. Pass 0 to resolve the selected model and context tier from the session. At least 0.
     pub prompt_token_limit: i64,
-    /// Requested output allowance to reserve against the combined context ceiling. Pass 0 to resolve the session's request cap, falling back to the model's advertised output limit.
+    /// Requested output allowance to reserve against the combined context ceiling. Pass 0 to resolve the session's request cap, falling back to the model's advertised output limit. At least 0.
     pub output_token_limit: i64,
     /// Model identifier used for tokenization. Omit to use the session default. Used both for token counting and to compute display values.
     pub selected_model: Option<String>,
@@ -121,9 +117,7 @@ record!(MetadataIsProcessingResult {
     Field processing "processing",
 });
 
-/// Model identifier to use when re-tokenizing the session's existing messages.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Model identifier to use when re-tokenizing the session's existing messages. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MetadataRecomputeContextTokensRequest {
@@ -146,11 +140,11 @@ impl MetadataRecomputeContextTokensRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MetadataRecomputeContextTokensResult {
-    /// Sum of tokens across chat-context and system-context messages currently held by the session.
+    /// Sum of tokens across chat-context and system-context messages currently held by the session. At least 0.
     pub total_tokens: i64,
-    /// Tokens contributed by user/assistant/tool messages (excludes system/developer prompts).
+    /// Tokens contributed by user/assistant/tool messages (excludes system/developer prompts). At least 0.
     pub messages_token_count: i64,
-    /// Tokens contributed by system/developer prompt snapshots.
+    /// Tokens contributed by system/developer prompt snapshots. At least 0.
     pub system_token_count: i64,
 }
 record!(MetadataRecomputeContextTokensResult {
@@ -159,9 +153,7 @@ record!(MetadataRecomputeContextTokensResult {
     Field system_token_count "systemTokenCount",
 });
 
-/// Updated working-directory/git context to record on the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Updated working-directory/git context to record on the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MetadataRecordContextChangeRequest {
@@ -186,9 +178,7 @@ impl MetadataRecordContextChangeRequest {
 pub struct MetadataRecordContextChangeResult {}
 record!(MetadataRecordContextChangeResult {});
 
-/// Absolute path to set as the session's new working directory. For local sessions the path must be absolute and exist on disk: it is validated before any session state changes, and a failing validation rejects the call with nothing mutated, persisted, or emitted. Remote sessions record the path as-is.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Absolute path to set as the session's new working directory. For local sessions the path must be absolute and exist on disk: it is validated before any session state changes, and a failing validation rejects the call with nothing mutated, persisted, or emitted. Remote sessions record the path as-is. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MetadataSetWorkingDirectoryRequest {
@@ -247,7 +237,7 @@ pub struct MetadataSnapshotRemoteMetadata {
     pub resource_id: Option<String>,
     /// The repository the remote session targets.
     pub repository: MetadataSnapshotRemoteMetadataRepository,
-    /// The pull request number the remote session is associated with, if any.
+    /// The pull request number the remote session is associated with, if any. More than 0.
     pub pull_request_number: Option<i64>,
     /// Whether the remote task originated from Copilot Coding Agent (cca) or a CLI `--remote` invocation.
     pub task_type: Option<MetadataSnapshotRemoteMetadataTaskType>,
@@ -292,17 +282,15 @@ string_enum!(MetadataSnapshotRemoteMetadataTaskType {
     Cli "cli",
 });
 
-/// Atomic patch for client-owned session metadata. Operations apply in clear, remove, then set order. The resulting bag must satisfy the ClientMetadata entry and serialized-size limits. Local storage coordinates concurrent runtime processes; custom SessionFs providers must serialize writers that access the same session from multiple processes.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Atomic patch for client-owned session metadata. Operations apply in clear, remove, then set order. The resulting bag must satisfy the ClientMetadata entry and serialized-size limits. Local storage coordinates concurrent runtime processes; custom SessionFs providers must serialize writers that access the same session from multiple processes. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct MetadataUpdateClientMetadataRequest {
     /// Remove every existing client metadata entry before applying remove and set. Defaults to false.
     pub clear: Option<bool>,
-    /// Case-sensitive keys to remove. Missing keys are ignored. Each key must be non-empty, at most 256 UTF-8 bytes, and outside the reserved `copilot/` and `github/` namespaces.
+    /// Case-sensitive keys to remove. Missing keys are ignored. Each key must be non-empty, at most 256 UTF-8 bytes, and outside the reserved `copilot/` and `github/` namespaces. At most 128 items.
     pub remove: Option<Vec<String>>,
-    /// String entries to add or replace. Set wins when a key also appears in remove. Each key must be non-empty, at most 256 UTF-8 bytes, and outside the reserved `copilot/` and `github/` namespaces. Each value may contain at most 16 KiB of UTF-8 data.
+    /// String entries to add or replace. Set wins when a key also appears in remove. Each key must be non-empty, at most 256 UTF-8 bytes, and outside the reserved `copilot/` and `github/` namespaces. Each value may contain at most 16 KiB of UTF-8 data. At most 128 entries.
     pub set: Option<std::collections::BTreeMap<String, String>>,
 }
 record!(MetadataUpdateClientMetadataRequest {

@@ -30,9 +30,7 @@ record!(ModeNoticeDeliveredData {
     Field content "content",
 });
 
-/// Agent interaction mode to apply to the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Agent interaction mode to apply to the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModeSetRequest {
@@ -190,9 +188,7 @@ impl ModeSetRequest {
     }
 }
 
-/// Outcome of a session mode change, including any model switch it triggered and follow-up the host must perform.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Outcome of a session mode change, including any model switch it triggered and follow-up the host must perform. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModeSetResult {

@@ -64,9 +64,7 @@ record!(Model {
     Field provider "provider",
 });
 
-/// Managed, repository, and CLI model overrides to overlay onto the session at startup.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Managed, repository, and CLI model overrides to overlay onto the session at startup. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ModelApplyStartupOverlayRequest {
@@ -215,9 +213,7 @@ impl ModelApplyStartupOverlayRequest {
     }
 }
 
-/// Provider-reported model artifact metadata.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Provider-reported model artifact metadata. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ModelArtifactDetails {
@@ -299,7 +295,7 @@ pub struct ModelBilling {
     pub multiplier: Option<f64>,
     /// Token-level pricing information for this model
     pub token_prices: Option<ModelBillingTokenPrices>,
-    /// Whole-number percentage discount (0-100) applied to usage billed through this model. Populated for the synthetic `auto` model, where requests routed by auto-mode are billed at a reduced rate; absent for concrete models.
+    /// Whole-number percentage discount (0-100) applied to usage billed through this model. Populated for the synthetic `auto` model, where requests routed by auto-mode are billed at a reduced rate; absent for concrete models. From 0 to 100.
     pub discount_percent: Option<i64>,
     /// Active server-driven promotion for this model, if any. Present when the model is being promoted with a discount, which may be time-boxed or open-ended.
     pub promo: Option<ModelBillingPromo>,
@@ -317,7 +313,7 @@ record!(ModelBilling {
 pub struct ModelBillingPromo {
     /// Stable identifier for the promotion campaign.
     pub id: Option<String>,
-    /// Percentage discount (0-100) applied while the promotion is active. May be fractional.
+    /// Percentage discount (0-100) applied while the promotion is active. May be fractional. From 0 to 100.
     pub discount_percent: Option<f64>,
     /// UTC ISO 8601 timestamp marking when the promotion ends. Optional: an open-ended promotion omits this field. When present, the API only surfaces a promo whose expiry parses and is in the future, so consumers should treat a past value as expired.
     pub ends_at: Option<String>,
@@ -338,20 +334,20 @@ record!(ModelBillingPromo {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelBillingTokenPrices {
-    /// Cost per billing batch of input tokens. The unit is reported by models.listTokenPriceUnits.
+    /// Cost per billing batch of input tokens. The unit is reported by models.listTokenPriceUnits. At least 0.
     pub input_price: Option<f64>,
-    /// Cost per billing batch of output tokens. The unit is reported by models.listTokenPriceUnits.
+    /// Cost per billing batch of output tokens. The unit is reported by models.listTokenPriceUnits. At least 0.
     pub output_price: Option<f64>,
-    /// Use cacheReadPrice when available. Cost per billing batch of cached tokens in the unit reported by models.listTokenPriceUnits.
+    /// Use cacheReadPrice when available. Cost per billing batch of cached tokens in the unit reported by models.listTokenPriceUnits. At least 0.
     #[deprecated]
     pub cache_price: Option<f64>,
-    /// AI Credits cost per billing batch of cached (read) tokens
+    /// AI Credits cost per billing batch of cached (read) tokens. At least 0.
     pub cache_read_price: Option<f64>,
-    /// AI Credits cost per billing batch of cache-write (cache creation) tokens.
+    /// AI Credits cost per billing batch of cache-write (cache creation) tokens. At least 0.
     pub cache_write_price: Option<f64>,
-    /// AI Credits cost per billing batch of 1-hour cache-write (cache creation) tokens.
+    /// AI Credits cost per billing batch of 1-hour cache-write (cache creation) tokens. At least 0.
     pub cache_write1h_price: Option<f64>,
-    /// Number of tokens per standard billing batch
+    /// Number of tokens per standard billing batch. More than 0.
     pub batch_size: Option<i64>,
     /// Use maxPromptTokens instead. Prompt token budget for the default tier. The total context window is this value plus the model's max_output_tokens.
     #[deprecated]
@@ -378,18 +374,18 @@ record!(ModelBillingTokenPrices {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelBillingTokenPricesLongContext {
-    /// AI Credits cost per billing batch of input tokens
+    /// AI Credits cost per billing batch of input tokens. At least 0.
     pub input_price: Option<f64>,
-    /// AI Credits cost per billing batch of output tokens
+    /// AI Credits cost per billing batch of output tokens. At least 0.
     pub output_price: Option<f64>,
-    /// Use cacheReadPrice instead. AI Credits cost per billing batch of cached tokens
+    /// Use cacheReadPrice instead. AI Credits cost per billing batch of cached tokens. At least 0.
     #[deprecated]
     pub cache_price: Option<f64>,
-    /// AI Credits cost per billing batch of cached (read) tokens
+    /// AI Credits cost per billing batch of cached (read) tokens. At least 0.
     pub cache_read_price: Option<f64>,
-    /// AI Credits cost per billing batch of cache-write (cache creation) tokens.
+    /// AI Credits cost per billing batch of cache-write (cache creation) tokens. At least 0.
     pub cache_write_price: Option<f64>,
-    /// AI Credits cost per billing batch of 1-hour cache-write (cache creation) tokens.
+    /// AI Credits cost per billing batch of 1-hour cache-write (cache creation) tokens. At least 0.
     pub cache_write1h_price: Option<f64>,
     /// Use maxPromptTokens instead. Prompt token budget for the long context tier. The total context window is this value plus the model's max_output_tokens.
     #[deprecated]
@@ -442,9 +438,9 @@ pub struct ModelCallFailureData {
     pub service_request_id: Option<String>,
     /// Per-request treatment/eligibility signal returned by the Copilot API in the `X-GitHub-Copilot-Request-TE` response header for the associated model call; `false` when the header was absent or unparseable.
     pub rte: Option<bool>,
-    /// HTTP status code from the failed request
+    /// HTTP status code from the failed request. From 0 to 999.
     pub status_code: Option<i64>,
-    /// Duration of the failed API call in milliseconds
+    /// Duration of the failed API call in milliseconds. At least 0.
     pub duration_ms: Option<i64>,
     /// API endpoint used for this model call, matching CAPI supported_endpoints vocabulary
     pub api_endpoint: Option<AssistantUsageApiEndpoint>,
@@ -452,9 +448,9 @@ pub struct ModelCallFailureData {
     pub transport: Option<ModelCallFailureTransport>,
     /// Whether the failure originated from an API response or the request transport
     pub failure_kind: Option<ModelCallFailureKind>,
-    /// Serialized (uncompressed) byte length of the failed request body, before any Content-Encoding. A content-free size signal.
+    /// Serialized (uncompressed) byte length of the failed request body, before any Content-Encoding. A content-free size signal. At least 0.
     pub request_body_bytes: Option<i64>,
-    /// Byte length of the failed request body actually sent on the wire, after any Content-Encoding. Equals requestBodyBytes when the body was not compressed.
+    /// Byte length of the failed request body actually sent on the wire, after any Content-Encoding. Equals requestBodyBytes when the body was not compressed. At least 0.
     pub request_body_wire_bytes: Option<i64>,
     /// Content-Encoding applied to the failed request body; identity when uncompressed
     pub request_body_encoding: Option<ModelCallRequestBodyEncoding>,
@@ -464,27 +460,27 @@ pub struct ModelCallFailureData {
     >,
     /// Content-Encoding the request asked for before the uncompressed fallback; present only with requestBodyCompressionFallback
     pub request_body_compression_fallback_from: Option<ModelCallRequestBodyEncoding>,
-    /// HTTP status that rejected the compressed body before the uncompressed resend; present only when requestBodyCompressionFallback is retried
+    /// HTTP status that rejected the compressed body before the uncompressed resend; present only when requestBodyCompressionFallback is retried. From 0 to 999.
     pub request_body_compression_rejected_status: Option<i64>,
-    /// Zero-based orchestrator retry index of the failed attempt
+    /// Zero-based orchestrator retry index of the failed attempt. At least 0.
     pub retry_attempt: Option<i64>,
     /// Why the failed call was carried by the HTTP fallback of a WebSocket-capable dispatcher; absent when no fallback occurred
     pub websocket_fallback_reason: Option<ModelCallWebSocketFallbackReason>,
-    /// Milliseconds spent on the WebSocket attempt before falling back to HTTP
+    /// Milliseconds spent on the WebSocket attempt before falling back to HTTP. At least 0.
     pub websocket_fallback_after_ms: Option<i64>,
     /// Normalized cause of the WebSocket failure that triggered the HTTP fallback; absent when no fallback occurred or the cause is unknown
     pub websocket_fallback_error_kind: Option<ModelCallWebSocketFallbackErrorKind>,
-    /// HTTP status of the WebSocket upgrade rejection or WebSocket API error that triggered the HTTP fallback
+    /// HTTP status of the WebSocket upgrade rejection or WebSocket API error that triggered the HTTP fallback. From 0 to 999.
     pub websocket_fallback_status_code: Option<i64>,
-    /// WebSocket close code received before the HTTP fallback
+    /// WebSocket close code received before the HTTP fallback. From 0 to 4999.
     pub websocket_fallback_close_code: Option<i64>,
     /// Whether a WebSocket reconnect was attempted before falling back to HTTP
     pub websocket_fallback_reconnect_attempted: Option<bool>,
     /// Whether the HTTP fallback started during this model call, rather than being inherited from an earlier call
     pub websocket_fallback_started_this_call: Option<bool>,
-    /// Effective maximum prompt-token limit for the failed call
+    /// Effective maximum prompt-token limit for the failed call. At least 0.
     pub max_prompt_tokens: Option<i64>,
-    /// Effective maximum output-token limit for the failed call
+    /// Effective maximum output-token limit for the failed call. At least 0.
     pub max_output_tokens: Option<i64>,
     /// Whether the failed call used a bring-your-own-key provider
     pub is_byok: Option<bool>,
@@ -492,9 +488,7 @@ pub struct ModelCallFailureData {
     pub byok_kind: Option<String>,
     /// Fixed-set provider family serving the bring-your-own-key model for the failed call (for example "openai", "anthropic", "azure_openai", "ollama", "llama_cpp", or "other"). Never the caller-supplied provider name. Absent for Copilot-served models.
     pub model_provider: Option<String>,
-    /// Fixed-set configured provider type of the bring-your-own-key model for the failed call: "openai", "azure", "anthropic", "local_model" (a user-configured local model), "winml" (a Copilot-managed Windows ML model), or "other". Never the caller-supplied provider name. Absent for Copilot-served models.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Fixed-set configured provider type of the bring-your-own-key model for the failed call: "openai", "azure", "anthropic", "local_model" (a user-configured local model), "winml" (a Copilot-managed Windows ML model), or "other". Never the caller-supplied provider name. Absent for Copilot-served models. *Internal.*
     pub provider_type: Option<String>,
     /// Whether the session selected Auto mode for the failed call
     pub is_auto: Option<bool>,
@@ -512,17 +506,13 @@ pub struct ModelCallFailureData {
     pub error_code: Option<String>,
     /// The `type` from the CAPI error envelope of an HTTP failure of any status (e.g. 'websocket_error'), a coarser companion to errorCode for envelopes that carry no code. Raw server-controlled string, emitted only through restricted telemetry. Absent when the response carried no error envelope.
     pub error_type: Option<String>,
-    /// Per-quota usage snapshots parsed from the failed response's quota headers, keyed by quota identifier. Present when the error response carried quota headers (e.g. a 402 once the additional spend limit is reached) so the UI can refresh the quota display on failure.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Per-quota usage snapshots parsed from the failed response's quota headers, keyed by quota identifier. Present when the error response carried quota headers (e.g. a 402 once the additional spend limit is reached) so the UI can refresh the quota display on failure. *Internal.*
     pub quota_snapshots: Option<
         std::collections::BTreeMap<String, AssistantUsageQuotaSnapshot>,
     >,
     /// Content-free structural summary of the failing request. Contains only counts and shape flags (no prompt content), so it is safe for unrestricted telemetry. Populated only for client-error (4xx) failures.
     pub request_fingerprint: Option<ModelCallFailureRequestFingerprint>,
-    /// Experimental HydraFusion attribution for this failed concrete model call.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental HydraFusion attribution for this failed concrete model call. *Experimental.*
     pub fusion: Option<FusionAttribution>,
 }
 record!(ModelCallFailureData {
@@ -591,29 +581,29 @@ string_enum!(ModelCallFailureKind {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelCallFailureRequestFingerprint {
-    /// Total number of messages in the request
+    /// Total number of messages in the request. At least 0.
     pub message_count: i64,
-    /// Number of "tool" result messages in the request
+    /// Number of "tool" result messages in the request. At least 0.
     pub tool_result_message_count: i64,
-    /// Total number of tool calls across assistant messages
+    /// Total number of tool calls across assistant messages. At least 0.
     pub tool_call_count: i64,
-    /// Tool calls whose name is missing or empty (rejected by strict providers)
+    /// Tool calls whose name is missing or empty (rejected by strict providers). At least 0.
     pub nameless_tool_call_count: i64,
-    /// Free-form custom tool calls in the request history before request shaping, counted apart from named function calls (rejected by strict providers)
+    /// Free-form custom tool calls in the request history before request shaping, counted apart from named function calls (rejected by strict providers). At least 0.
     pub custom_tool_call_count: Option<i64>,
-    /// Tool result messages in the request history before request shaping that answer no earlier unanswered tool call
+    /// Tool result messages in the request history before request shaping that answer no earlier unanswered tool call. At least 0.
     pub unmatched_tool_result_count: Option<i64>,
-    /// Tool calls in the request history before request shaping that no later tool result message answers
+    /// Tool calls in the request history before request shaping that no later tool result message answers. At least 0.
     pub orphan_tool_call_count: Option<i64>,
-    /// Total number of image content parts
+    /// Total number of image content parts. At least 0.
     pub image_part_count: i64,
-    /// Image parts whose media type cannot be determined (rejected by strict providers)
+    /// Image parts whose media type cannot be determined (rejected by strict providers). At least 0.
     pub image_parts_missing_media_type: i64,
-    /// Summed byte length of inline image payloads (data URLs and base64 sources)
+    /// Summed byte length of inline image payloads (data URLs and base64 sources). At least 0.
     pub image_bytes: Option<i64>,
-    /// Number of messages carrying opaque or encrypted reasoning
+    /// Number of messages carrying opaque or encrypted reasoning. At least 0.
     pub reasoning_item_count: Option<i64>,
-    /// Summed byte length of opaque or encrypted reasoning payloads
+    /// Summed byte length of opaque or encrypted reasoning payloads. At least 0.
     pub encrypted_content_bytes: Option<i64>,
     /// Role of the final message in the request
     pub last_message_role: Option<String>,
@@ -728,13 +718,13 @@ pub struct ModelCallFinishedData {
     pub turn_id: String,
     /// Identifier of the user interaction that owns the model dispatch, matching assistant.turn_start.interactionId when available
     pub interaction_id: Option<String>,
-    /// Monotonic elapsed time spent in the logical model dispatch, including any internal transport reconnect or fallback and excluding orchestrator retry backoff, tool execution, confirmations, and post-response processing
+    /// Monotonic elapsed time spent in the logical model dispatch, including any internal transport reconnect or fallback and excluding orchestrator retry backoff, tool execution, confirmations, and post-response processing. At least 0.
     pub dispatch_duration_ms: f64,
     /// Final outcome after post-response acceptance processing
     pub outcome: ModelCallFinishedOutcome,
     /// Whether an accepted successful response requested the exact name and command semantics of a built-in file edit tool, including an external tool explicitly replacing that built-in name. Absent when the logical dispatch did not produce an accepted response.
     pub contains_built_in_file_edit_request: Option<bool>,
-    /// Version of the built-in file-edit semantic classifier used for this event
+    /// Version of the built-in file-edit semantic classifier used for this event. At least 1.
     pub edit_classifier_version: i64,
 }
 record!(ModelCallFinishedData {
@@ -811,13 +801,9 @@ pub struct ModelCallStartData {
     pub turn_id: String,
     /// Model identifier used for this API call, when known
     pub model: Option<String>,
-    /// Previous response or interaction identifier included in the model request, when present
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Previous response or interaction identifier included in the model request, when present. *Internal.*
     pub previous_response_id: Option<String>,
-    /// Experimental HydraFusion attribution for this concrete model call.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental HydraFusion attribution for this concrete model call. *Experimental.*
     pub fusion: Option<FusionAttribution>,
     /// Parent task tool call ID when this model call belongs to a sub-agent
     pub parent_tool_call_id: Option<String>,
@@ -934,11 +920,11 @@ impl ModelCapabilities {
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ModelCapabilitiesLimits {
-    /// Maximum number of prompt/input tokens
+    /// Maximum number of prompt/input tokens. At least 0.
     pub max_prompt_tokens: Option<i64>,
-    /// Maximum number of output/completion tokens
+    /// Maximum number of output/completion tokens. At least 0.
     pub max_output_tokens: Option<i64>,
-    /// Maximum total context window size in tokens
+    /// Maximum total context window size in tokens. At least 0.
     pub max_context_window_tokens: Option<i64>,
     /// Vision-specific limits
     pub vision: Option<ModelCapabilitiesLimitsVision>,
@@ -983,9 +969,9 @@ impl ModelCapabilitiesLimits {
 pub struct ModelCapabilitiesLimitsVision {
     /// MIME types the model accepts
     pub supported_media_types: Vec<String>,
-    /// Maximum number of images per prompt
+    /// Maximum number of images per prompt. At least 1.
     pub max_prompt_images: i64,
-    /// Maximum image size in bytes
+    /// Maximum image size in bytes. At least 0.
     pub max_prompt_image_size: i64,
 }
 record!(ModelCapabilitiesLimitsVision {
@@ -1043,11 +1029,11 @@ impl ModelCapabilitiesOverride {
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ModelCapabilitiesOverrideLimits {
-    /// Maximum number of prompt/input tokens
+    /// Maximum number of prompt/input tokens. At least 0.
     pub max_prompt_tokens: Option<i64>,
-    /// Maximum number of output/completion tokens
+    /// Maximum number of output/completion tokens. At least 0.
     pub max_output_tokens: Option<i64>,
-    /// Maximum total context window size in tokens
+    /// Maximum total context window size in tokens. At least 0.
     pub max_context_window_tokens: Option<i64>,
     /// Vision-specific limits
     pub vision: Option<ModelCapabilitiesOverrideLimitsVision>,
@@ -1092,9 +1078,9 @@ impl ModelCapabilitiesOverrideLimits {
 pub struct ModelCapabilitiesOverrideLimitsVision {
     /// MIME types the model accepts
     pub supported_media_types: Option<Vec<String>>,
-    /// Maximum number of images per prompt
+    /// Maximum number of images per prompt. At least 1.
     pub max_prompt_images: Option<i64>,
-    /// Maximum image size in bytes
+    /// Maximum image size in bytes. At least 0.
     pub max_prompt_image_size: Option<i64>,
 }
 record!(ModelCapabilitiesOverrideLimitsVision {
@@ -1347,9 +1333,7 @@ string_enum!(ModelChangeSource {
     AutoTierRecommendation "auto_tier_recommendation",
 });
 
-/// `ModelClearStartupSeedRequest` of the protocol.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// `ModelClearStartupSeedRequest` of the protocol. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelClearStartupSeedRequest {
@@ -1363,9 +1347,7 @@ record!(ModelClearStartupSeedRequest {
     Field expected_provider_id "expectedProviderId",
 });
 
-/// `ModelClearStartupSeedResult` of the protocol.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// `ModelClearStartupSeedResult` of the protocol. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelClearStartupSeedResult {
@@ -1403,9 +1385,7 @@ string_enum!(ModelDeselectedReason {
     ProviderWithdrawn "provider_withdrawn",
 });
 
-/// Host presentation state the reasoning-summaries policy depends on.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Host presentation state the reasoning-summaries policy depends on. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ModelGetReasoningSummariesRequest {
@@ -1434,9 +1414,7 @@ impl ModelGetReasoningSummariesRequest {
     }
 }
 
-/// Reasoning-summaries presentation policy for the session's current model.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Reasoning-summaries presentation policy for the session's current model. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelGetReasoningSummariesResult {
@@ -1487,9 +1465,7 @@ record!(ModelList {
     Field image_models "imageModels",
 });
 
-/// Optional listing options.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Optional listing options. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ModelListRequest {
@@ -1685,9 +1661,7 @@ string_enum!(ModelPolicyState {
     Unconfigured "unconfigured",
 });
 
-/// Normalized model-provider adapter definitions available to the session, not discovered instances.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Normalized model-provider adapter definitions available to the session, not discovered instances. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderAdapterCatalog {
@@ -1698,9 +1672,7 @@ record!(ModelProviderAdapterCatalog {
     Field providers "providers",
 });
 
-/// A normalized model-provider adapter in the session's effective catalog.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A normalized model-provider adapter in the session's effective catalog. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderAdapterDescriptor {
@@ -1726,9 +1698,7 @@ record!(ModelProviderAdapterDescriptor {
     Field operations "operations",
 });
 
-/// An operation supported by a model-provider adapter.
-///
-/// Experimental: it may change in any version of the CLI.
+/// An operation supported by a model-provider adapter. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderAdapterOperationDescriptor {
@@ -1742,9 +1712,7 @@ record!(ModelProviderAdapterOperationDescriptor {
     Field input_schema "inputSchema",
 });
 
-/// Contributor attribution, independent of routing identity and authorization.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Contributor attribution, independent of routing identity and authorization. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderAttribution {
@@ -1780,9 +1748,7 @@ string_enum!(ModelProviderAutomaticDiscoveryMode {
     Explicit "explicit",
 });
 
-/// Adapter-declared policy that tells clients whether discovery may run automatically.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Adapter-declared policy that tells clients whether discovery may run automatically. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderAutomaticDiscoveryPolicy {
@@ -1818,9 +1784,7 @@ string_enum!(ModelProviderConfigurationDisposition {
     AlreadyConfigured "alreadyConfigured",
 });
 
-/// Provider configuration prepared from a discovered model. Preparing a plan changes nothing: it neither registers the model with the session nor writes durable configuration. To apply it, pass `provider` and `model` to `session.provider.add`, omitting whichever the dispositions report as already configured.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Provider configuration prepared from a discovered model. Preparing a plan changes nothing: it neither registers the model with the session nor writes durable configuration. To apply it, pass `provider` and `model` to `session.provider.add`, omitting whichever the dispositions report as already configured. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderConfigurationPlan {
@@ -1846,9 +1810,7 @@ record!(ModelProviderConfigurationPlan {
     Field warnings "warnings",
 });
 
-/// One model provider available to the session — the model analog of the account `ProviderDescriptor`. Opaque id/label/kind plus a stable ordering; central code never branches on kind.
-///
-/// Experimental: it may change in any version of the CLI.
+/// One model provider available to the session — the model analog of the account `ProviderDescriptor`. Opaque id/label/kind plus a stable ordering; central code never branches on kind. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderDescriptor {
@@ -1858,7 +1820,7 @@ pub struct ModelProviderDescriptor {
     pub id: String,
     /// Human-readable menu label, owned by the runtime so every consumer renders identical text.
     pub label: String,
-    /// Stable ordering key for presenting providers in a deterministic sequence.
+    /// Stable ordering key for presenting providers in a deterministic sequence. At least 0.
     pub ordering: i64,
 }
 record!(ModelProviderDescriptor {
@@ -1868,9 +1830,7 @@ record!(ModelProviderDescriptor {
     Field ordering "ordering",
 });
 
-/// Provider discovery parameters.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Provider discovery parameters. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderDiscoverRequest {
@@ -1901,9 +1861,7 @@ impl ModelProviderDiscoverRequest {
     }
 }
 
-/// Provider instances found by a discovery operation.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Provider instances found by a discovery operation. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderDiscoverResult {
@@ -1942,9 +1900,7 @@ string_enum!(ModelProviderDiscoveryNetworkScope {
     Internet "internet",
 });
 
-/// Provider status request parameters.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Provider status request parameters. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderGetStatusRequest {
@@ -1963,9 +1919,7 @@ impl ModelProviderGetStatusRequest {
     }
 }
 
-/// A normalized model-provider instance discovered by the runtime.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A normalized model-provider instance discovered by the runtime. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderInstance {
@@ -1975,7 +1929,7 @@ pub struct ModelProviderInstance {
     pub display_name: String,
     /// Attribution for the adapter that produced this instance.
     pub provenance: ModelProviderProvenance,
-    /// Inference API endpoint when the provider exposes one separately from its management endpoint.
+    /// Inference API endpoint when the provider exposes one separately from its management endpoint. A URI.
     pub inference_endpoint: Option<String>,
     /// Provider family to use for inference against this instance.
     pub inference_type: Option<ProviderEndpointType>,
@@ -2044,9 +1998,7 @@ impl ModelProviderInstance {
     }
 }
 
-/// Serializable reference to a discovered provider instance.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Serializable reference to a discovered provider instance. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderInstanceReference {
@@ -2084,9 +2036,7 @@ impl ModelProviderInstanceReference {
     }
 }
 
-/// The neutral kind of a model provider — the model analog of `AccountKind`. A model provider is the live, entitled source a model came from; central code never branches on this beyond a single dispatch.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The neutral kind of a model provider — the model analog of `AccountKind`. A model provider is the live, entitled source a model came from; central code never branches on this beyond a single dispatch. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelProviderKind {
@@ -2102,9 +2052,7 @@ string_enum!(ModelProviderKind {
     Loki "loki",
 });
 
-/// Provider model inventory request parameters.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Provider model inventory request parameters. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderModelsListRequest {
@@ -2123,9 +2071,7 @@ impl ModelProviderModelsListRequest {
     }
 }
 
-/// Typed provider-operation outcome. Use the code for control flow and the optional message for display.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Typed provider-operation outcome. Use the code for control flow and the optional message for display. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderOperationOutcome {
@@ -2161,9 +2107,7 @@ string_enum!(ModelProviderOperationOutcomeCode {
     Failed "failed",
 });
 
-/// A discovered instance and one of its models to translate into provider configuration. Pass back the instance and model as returned by `session.providers.discover` and `session.providers.models.list`.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A discovered instance and one of its models to translate into provider configuration. Pass back the instance and model as returned by `session.providers.discover` and `session.providers.models.list`. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderPrepareConfigurationRequest {
@@ -2185,9 +2129,7 @@ impl ModelProviderPrepareConfigurationRequest {
     }
 }
 
-/// Attribution for the adapter that produced a provider row.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Attribution for the adapter that produced a provider row. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderProvenance {
@@ -2262,9 +2204,7 @@ string_enum!(ModelProviderProvenanceSource {
     Custom "custom",
 });
 
-/// A neutral reference to the model provider that produced a model: an opaque id, a human-readable label, and the provider kind. Carried on each enumerated Model so consumers can group by provider without reaching into a provider-shaped internal type.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A neutral reference to the model provider that produced a model: an opaque id, a human-readable label, and the provider kind. Carried on each enumerated Model so consumers can group by provider without reaching into a provider-shaped internal type. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderRef {
@@ -2281,9 +2221,7 @@ record!(ModelProviderRef {
     Field kind "kind",
 });
 
-/// Current health information for a provider instance.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Current health information for a provider instance. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderStatus {
@@ -2303,9 +2241,7 @@ record!(ModelProviderStatus {
     Field version "version",
 });
 
-/// A non-fatal provider observation warning.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A non-fatal provider observation warning. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderWarning {
@@ -2330,13 +2266,11 @@ impl ModelProviderWarning {
     }
 }
 
-/// Host-supplied exact model selection IDs to allow for this running session. CAPI IDs are intersected with repository `.github/allowed_models.txt` policy; provider-qualified IDs remain exempt from repository-only policy but are restricted by this host list. Omit or pass null to clear the host restriction; an explicit empty or disjoint list is rejected. Validation and pre-selection fallback failures preserve the previous restriction. Failures after a fallback selection commits retain the new restriction and selected model; callers should inspect current session state after such an error.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Host-supplied exact model selection IDs to allow for this running session. CAPI IDs are intersected with repository `.github/allowed_models.txt` policy; provider-qualified IDs remain exempt from repository-only policy but are restricted by this host list. Omit or pass null to clear the host restriction; an explicit empty or disjoint list is rejected. Validation and pre-selection fallback failures preserve the previous restriction. Failures after a fallback selection commits retain the new restriction and selected model; callers should inspect current session state after such an error. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ModelSetAllowedModelsRequest {
-    /// Exact model IDs to permit, or null to clear the host restriction.
+    /// Exact model IDs to permit, or null to clear the host restriction. At least 1 item.
     pub allowed_models: Option<Option<Vec<String>>>,
 }
 record!(ModelSetAllowedModelsRequest {
@@ -2372,9 +2306,7 @@ record!(ModelSetAllowedModelsResult {
     Field model_id "modelId",
 });
 
-/// Reasoning effort level to apply to the currently selected model.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Reasoning effort level to apply to the currently selected model. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelSetReasoningEffortRequest {
@@ -2406,9 +2338,7 @@ record!(ModelSetReasoningEffortResult {
     Field reasoning_effort "reasoningEffort",
 });
 
-/// An Auto preference request for the session. This updates Auto configuration only; it does not change the selected model to `auto`.
-///
-/// Experimental: it may change in any version of the CLI.
+/// An Auto preference request for the session. This updates Auto configuration only; it does not change the selected model to `auto`. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelSwitchAutoTierRequest {
@@ -2436,9 +2366,7 @@ impl ModelSwitchAutoTierRequest {
     }
 }
 
-/// Immediate acknowledgement and Auto preference snapshot after a switch request. This result never implies that a pending preference committed.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Immediate acknowledgement and Auto preference snapshot after a switch request. This result never implies that a pending preference committed. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelSwitchAutoTierResult {
@@ -2461,9 +2389,7 @@ record!(ModelSwitchAutoTierResult {
     Field superseded_auto_tier "supersededAutoTier",
 });
 
-/// Whether the requested preference was already effective or was accepted for later transactional activation.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Whether the requested preference was already effective or was accepted for later transactional activation. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelSwitchAutoTierStatus {
@@ -2496,9 +2422,7 @@ record!(ModelSwitchConfirmation {
     Field target_limit "targetLimit",
 });
 
-/// Target model identifier and optional reasoning effort, summary, capability overrides, and context tier.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Target model identifier and optional reasoning effort, summary, capability overrides, and context tier. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelSwitchToRequest {
@@ -2719,9 +2643,7 @@ record!(ModelSwitchToResult {
     Field model_state "modelState",
 });
 
-/// The unit one model's published token prices are quoted in.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The unit one model's published token prices are quoted in. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelTokenPriceUnit {
@@ -2735,9 +2657,7 @@ record!(ModelTokenPriceUnit {
     Field unit "unit",
 });
 
-/// Price units for every catalog model that publishes token prices.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Price units for every catalog model that publishes token prices. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelTokenPriceUnitList {

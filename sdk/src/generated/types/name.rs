@@ -11,9 +11,7 @@ record!(NameGetResult {
     Nullable name "name",
 });
 
-/// Auto-generated session summary to apply as the session's name when no user-set name exists.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Auto-generated session summary to apply as the session's name when no user-set name exists. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct NameSetAutoRequest {
@@ -43,13 +41,11 @@ record!(NameSetAutoResult {
     Field applied "applied",
 });
 
-/// New friendly name to apply to the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// New friendly name to apply to the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct NameSetRequest {
-    /// New session name (1–100 characters, trimmed of leading/trailing whitespace)
+    /// New session name (1–100 characters, trimmed of leading/trailing whitespace). From 1 to 100 characters.
     pub name: String,
 }
 record!(NameSetRequest {

@@ -16,9 +16,7 @@ string_enum!(OmittedBinaryOmittedReason {
     AssetUnavailable "asset_unavailable",
 });
 
-/// A binary result whose data was omitted from persistence due to the inline size limit
-///
-/// Experimental: it may change in any version of the CLI.
+/// A binary result whose data was omitted from persistence due to the inline size limit. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct OmittedBinaryResult {
@@ -27,7 +25,7 @@ pub struct OmittedBinaryResult {
     pub kind: OmittedBinaryType,
     /// MIME type of the omitted binary data
     pub mime_type: String,
-    /// Decoded byte length of the omitted binary data
+    /// Decoded byte length of the omitted binary data. At least 0.
     pub byte_length: i64,
     /// Why the binary data is absent: it exceeded the inline size limit, or its asset was unavailable
     pub omitted_reason: OmittedBinaryOmittedReason,

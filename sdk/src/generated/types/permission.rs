@@ -238,26 +238,20 @@ record!(PermissionApprovedForSession ["kind" "approved-for-session"] {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionApprovedReadOnlyForSession {
-    /// Canonical directories covered by the session read-only grant
+    /// Canonical directories covered by the session read-only grant. At least 1 item.
     pub directories: Vec<String>,
 }
 record!(PermissionApprovedReadOnlyForSession ["kind" "approved-read-only-for-session"] {
     Field directories "directories",
 });
 
-/// Historical decode-only contextual-assent marker. Current runtimes do not project it into the conversation or permission flow.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Historical decode-only contextual-assent marker. Current runtimes do not project it into the conversation or permission flow. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionAssentDetectedData {
-    /// Permission request the likely assent may refer to. The runtime derives this from the preceding durable blocker; the human message and extraction model do not choose it.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Permission request the likely assent may refer to. The runtime derives this from the preceding durable blocker; the human message and extraction model do not choose it. *Experimental.*
     pub request_id: String,
-    /// Human turn whose text triggered the deterministic assent recognizer.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Human turn whose text triggered the deterministic assent recognizer. At least 0. *Experimental.*
     pub turn_index: i64,
 }
 record!(PermissionAssentDetectedData {
@@ -265,9 +259,7 @@ record!(PermissionAssentDetectedData {
     Field turn_index "turnIndex",
 });
 
-/// Assisted-approval judge information attached to a permission request. Present only in assisted mode; its absence means the judge did not evaluate the request. The `recommendation` conveys the judge's disposition for this request.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Assisted-approval judge information attached to a permission request. Present only in assisted mode; its absence means the judge did not evaluate the request. The `recommendation` conveys the judge's disposition for this request. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionAssistedApproval {
@@ -304,27 +296,17 @@ record!(PermissionCancelled ["kind" "cancelled"] {
     Field reason "reason",
 });
 
-/// Historical decode-only receipt from the retired Assisted Permissions authorization extractor. Current runtimes ignore it for permission decisions.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Historical decode-only receipt from the retired Assisted Permissions authorization extractor. Current runtimes ignore it for permission decisions. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionCarriedForwardData {
-    /// Authorization edge minted for this admission. Not a prompt id: no prompt was raised, so no client should expect a request with this id.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Authorization edge minted for this admission. Not a prompt id: no prompt was raised, so no client should expect a request with this id. *Experimental.*
     pub request_id: String,
-    /// Tool call this admission authorizes. Its execution receipts the prior grant, which is how a single-effect approval is spent rather than carried forward again.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Tool call this admission authorizes. Its execution receipts the prior grant, which is how a single-effect approval is spent rather than carried forward again. *Experimental.*
     pub tool_call_id: String,
-    /// Identity of the prior authorization record that contained the proposal.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Identity of the prior authorization record that contained the proposal. *Experimental.*
     pub record_id: String,
-    /// Always `authorization_carry_forward`. Stated explicitly so a consumer reading this event cannot mistake it for a human, host-policy, or assisted-approval decision.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Always `authorization_carry_forward`. Stated explicitly so a consumer reading this event cannot mistake it for a human, host-policy, or assisted-approval decision. *Experimental.*
     pub decision_source: PermissionDecisionSource,
 }
 record!(PermissionCarriedForwardData {
@@ -348,9 +330,7 @@ pub struct PermissionCompletedData {
     pub blocker: Option<TaskBlocker>,
     /// The result of the permission request
     pub result: PermissionResult,
-    /// Who decided this permission request. Absent on completions recorded before this field existed, which consumers must treat as "not a human decision" rather than assuming one. Authorization records are minted only for `human_response`; an assisted-approval verdict, a host policy, an unattended fallback, and a hook resolution all produce the same `result` a person does, so this is the only field that distinguishes them.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Who decided this permission request. Absent on completions recorded before this field existed, which consumers must treat as "not a human decision" rather than assuming one. Authorization records are minted only for `human_response`; an assisted-approval verdict, a host policy, an unattended fallback, and a hook resolution all produce the same `result` a person does, so this is the only field that distinguishes them. *Experimental.*
     pub decision_source: Option<PermissionDecisionSource>,
 }
 record!(PermissionCompletedData {
@@ -362,35 +342,21 @@ record!(PermissionCompletedData {
     Field decision_source "decisionSource",
 });
 
-/// Historical decode-only contextual authorization claim. Current runtimes preserve the payload but do not establish authority from it.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Historical decode-only contextual authorization claim. Current runtimes preserve the payload but do not establish authority from it. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionContextualAuthorizationData {
-    /// Deterministic identity of the contextual message grant.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Deterministic identity of the contextual message grant. *Experimental.*
     pub record_id: String,
-    /// Original blocked permission request selected by deterministic event ordering, never by the extraction model.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Original blocked permission request selected by deterministic event ordering, never by the extraction model. *Experimental.*
     pub request_id: String,
-    /// Human turn containing the contextual decision.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Human turn containing the contextual decision. At least 0. *Experimental.*
     pub turn_index: i64,
-    /// Whether the contextual human span granted or denied authority.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Whether the contextual human span granted or denied authority. *Experimental.*
     pub polarity: PermissionMessageAuthorizationPolarity,
-    /// Start byte offset of the contextual decision span within the turn.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Start byte offset of the contextual decision span within the turn. At least 0. *Experimental.*
     pub span_start: i64,
-    /// End byte offset of the contextual decision span within the turn.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// End byte offset of the contextual decision span within the turn. At least 0. *Experimental.*
     pub span_end: i64,
 }
 record!(PermissionContextualAuthorizationData {
@@ -581,7 +547,7 @@ impl PermissionDecisionApproveForLocationApprovalCustomTool {
 pub struct PermissionDecisionApproveForLocationApprovalExtensionEnvAccess {
     /// Extension name.
     pub extension_name: String,
-    /// Names of the sensitive environment variables this approval covers. Values are never persisted.
+    /// Names of the sensitive environment variables this approval covers. Values are never persisted. At least 1 item.
     pub environment_variables: Vec<String>,
 }
 record!(PermissionDecisionApproveForLocationApprovalExtensionEnvAccess ["kind" "extension-env-access"] {
@@ -851,7 +817,7 @@ impl PermissionDecisionApproveForSessionApprovalCustomTool {
 pub struct PermissionDecisionApproveForSessionApprovalExtensionEnvAccess {
     /// Extension name.
     pub extension_name: String,
-    /// Names of the sensitive environment variables this approval covers. Values are never persisted.
+    /// Names of the sensitive environment variables this approval covers. Values are never persisted. At least 1 item.
     pub environment_variables: Vec<String>,
 }
 record!(PermissionDecisionApproveForSessionApprovalExtensionEnvAccess ["kind" "extension-env-access"] {
@@ -1041,7 +1007,7 @@ impl PermissionDecisionApprovePermanently {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionDecisionApproveReadOnlyForSession {
-    /// Canonical directories covered by the read-only grant
+    /// Canonical directories covered by the read-only grant. At least 1 item.
     pub directories: Vec<String>,
 }
 record!(PermissionDecisionApproveReadOnlyForSession ["kind" "approve-read-only-for-session"] {
@@ -1332,9 +1298,7 @@ impl PermissionDecisionReject {
     }
 }
 
-/// Pending permission request ID and the decision to apply (approve/reject and scope).
-///
-/// Experimental: it may change in any version of the CLI.
+/// Pending permission request ID and the decision to apply (approve/reject and scope). *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionDecisionRequest {
@@ -1534,9 +1498,7 @@ tagged!(PermissionDetails "kind" {
     ExtensionEnvAccess "extension-env-access",
 });
 
-/// Location-scoped tool approval to persist.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Location-scoped tool approval to persist. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionLocationAddToolApprovalParams {
@@ -1564,9 +1526,7 @@ impl PermissionLocationAddToolApprovalParams {
     }
 }
 
-/// Working directory to load persisted location permissions for.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Working directory to load persisted location permissions for. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionLocationApplyParams {
@@ -1597,9 +1557,9 @@ pub struct PermissionLocationApplyResult {
     pub location_type: PermissionLocationType,
     /// Whether a different location was applied since the previous apply call
     pub changed: bool,
-    /// Number of location-scoped rules added to the live permission service
+    /// Number of location-scoped rules added to the live permission service. At least 0.
     pub applied_rule_count: i64,
-    /// Number of persisted allowed directories added to the live path manager
+    /// Number of persisted allowed directories added to the live path manager. At least 0.
     pub applied_directory_count: i64,
     /// Location-scoped rules applied to the live permission service
     pub applied_rules: Vec<PermissionRule>,
@@ -1613,9 +1573,7 @@ record!(PermissionLocationApplyResult {
     Field applied_rules "appliedRules",
 });
 
-/// Working directory to resolve into a location-permissions key.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Working directory to resolve into a location-permissions key. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionLocationResolveParams {
@@ -1666,47 +1624,27 @@ string_enum!(PermissionLocationType {
     Dir "dir",
 });
 
-/// Historical decode-only claim from the retired Assisted Permissions authorization extractor. Current runtimes preserve the payload but do not establish authority from it.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Historical decode-only claim from the retired Assisted Permissions authorization extractor. Current runtimes preserve the payload but do not establish authority from it. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionMessageAuthorizationData {
-    /// Deterministic identity of the record, derived from the turn and span offsets so re-extracting the same span mints nothing new.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Deterministic identity of the record, derived from the turn and span offsets so re-extracting the same span mints nothing new. *Experimental.*
     pub record_id: String,
-    /// The human turn the quoted span was read from.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// The human turn the quoted span was read from. At least 0. *Experimental.*
     pub turn_index: i64,
-    /// Whether the claim granted or denied authority.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Whether the claim granted or denied authority. *Experimental.*
     pub polarity: PermissionMessageAuthorizationPolarity,
-    /// The kind of effect authorized, as an action-class identifier.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// The kind of effect authorized, as an action-class identifier. *Experimental.*
     pub action_class: String,
-    /// Start byte offset of the authorizing span within the turn.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Start byte offset of the authorizing span within the turn. At least 0. *Experimental.*
     pub span_start: i64,
-    /// End byte offset of the authorizing span within the turn.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// End byte offset of the authorizing span within the turn. At least 0. *Experimental.*
     pub span_end: i64,
-    /// Concrete named targets that appear verbatim inside the span.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Concrete named targets that appear verbatim inside the span. Default: `[]`. *Experimental.*
     pub target_members: Option<Vec<String>>,
-    /// The task the permission is scoped to, when the human named one.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// The task the permission is scoped to, when the human named one. *Experimental.*
     pub task: Option<String>,
-    /// The trusted version discriminator, when one exists. Exact shell-command grants carry the byte-identical commands grounded in the human span; world-derived classes carry a file object, remote tip, or runner only when that state was captured safely. An opaque object mirroring the runtime's adjacently-tagged resolution.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// The trusted version discriminator, when one exists. Exact shell-command grants carry the byte-identical commands grounded in the human span; world-derived classes carry a file object, remote tip, or runner only when that state was captured safely. An opaque object mirroring the runtime's adjacently-tagged resolution. *Experimental.*
     pub world: Option<serde_json::Value>,
 }
 record!(PermissionMessageAuthorizationData {
@@ -1721,24 +1659,18 @@ record!(PermissionMessageAuthorizationData {
     Field world "world",
 });
 
-/// Historical decode-only degradation marker from the retired extractor. Current runtimes ignore it for permission decisions.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Historical decode-only degradation marker from the retired extractor. Current runtimes ignore it for permission decisions. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionMessageAuthorizationDegradedData {
-    /// The human turn that could not be represented safely.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// The human turn that could not be represented safely. At least 0. *Experimental.*
     pub turn_index: i64,
 }
 record!(PermissionMessageAuthorizationDegradedData {
     Field turn_index "turnIndex",
 });
 
-/// Direction stored in a historical extractor claim. Current runtimes do not apply it.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Direction stored in a historical extractor claim. Current runtimes do not apply it. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionMessageAuthorizationPolarity {
@@ -1754,19 +1686,13 @@ string_enum!(PermissionMessageAuthorizationPolarity {
     Denial "denial",
 });
 
-/// Historical decode-only extractor progress marker. Current runtimes do not run or resume extraction from it.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Historical decode-only extractor progress marker. Current runtimes do not run or resume extraction from it. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionMessageAuthorizationReadData {
-    /// The human turn that was read by the proposer.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// The human turn that was read by the proposer. At least 0. *Experimental.*
     pub turn_index: i64,
-    /// Whether this read activates ongoing message-backed extraction. False for a contextual-assent-only pass while auto-approval is off, so unrelated future messages remain outside extraction.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Whether this read activates ongoing message-backed extraction. False for a contextual-assent-only pass while auto-approval is off, so unrelated future messages remain outside extraction. *Experimental.*
     pub activates_extraction: Option<bool>,
 }
 record!(PermissionMessageAuthorizationReadData {
@@ -1774,9 +1700,7 @@ record!(PermissionMessageAuthorizationReadData {
     Field activates_extraction "activatesExtraction",
 });
 
-/// Current or requested permission mode.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Current or requested permission mode. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionMode {
@@ -1795,9 +1719,7 @@ string_enum!(PermissionMode {
     AllowAll "allow-all",
 });
 
-/// Optional source for permission-mode telemetry. `organization_targeting` is reserved for startup selection after the authenticated account matches an organization targeting policy; SDK callers default to `rpc` and cannot claim targeting provenance.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Optional source for permission-mode telemetry. `organization_targeting` is reserved for startup selection after the authenticated account matches an organization targeting policy; SDK callers default to `rpc` and cannot claim targeting provenance. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionModeSource {
@@ -1825,9 +1747,7 @@ string_enum!(PermissionModeSource {
     Rpc "rpc",
 });
 
-/// Directory path to add to the session's allowed directories.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Directory path to add to the session's allowed directories. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionPathsAddParams {
@@ -1846,9 +1766,7 @@ impl PermissionPathsAddParams {
     }
 }
 
-/// Path to evaluate against the session's allowed directories.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Path to evaluate against the session's allowed directories. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionPathsAllowedCheckParams {
@@ -1934,7 +1852,7 @@ impl PermissionPathsConfig {
 pub struct PermissionPathsList {
     /// All directories currently allowed for tool access on this session.
     pub directories: Vec<String>,
-    /// Exact paths approved for this session without recursively allowing their descendants.
+    /// Exact paths approved for this session without recursively allowing their descendants. Default: `[]`.
     pub session_approved_paths: Option<Vec<String>>,
     /// The primary working directory for this session.
     pub primary: String,
@@ -1945,9 +1863,7 @@ record!(PermissionPathsList {
     Field primary "primary",
 });
 
-/// Directory path to set as the session's new primary working directory.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Directory path to set as the session's new primary working directory. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionPathsUpdatePrimaryParams {
@@ -1966,9 +1882,7 @@ impl PermissionPathsUpdatePrimaryParams {
     }
 }
 
-/// Path to evaluate against the session's workspace (primary) directory.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Path to evaluate against the session's workspace (primary) directory. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionPathsWorkspaceCheckParams {
@@ -2063,9 +1977,7 @@ pub struct PermissionPromptRequestCommands {
     pub can_offer_session_approval: bool,
     /// Optional warning message about risks of running this command
     pub warning: Option<String>,
-    /// Assisted-approval judge information for this request; present only in assisted mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
@@ -2075,9 +1987,7 @@ pub struct PermissionPromptRequestCommands {
     pub request_sandbox_permissive: Option<bool>,
     /// Reason for the sandbox escalation request.
     pub request_sandbox_bypass_reason: Option<String>,
-    /// Sandbox policy edit that would let the command run inside the sandbox. Only present when requestSandboxBypass is true.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sandbox policy edit that would let the command run inside the sandbox. Only present when requestSandboxBypass is true. *Experimental.*
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(PermissionPromptRequestCommands ["kind" "commands"] {
@@ -2107,9 +2017,7 @@ pub struct PermissionPromptRequestCustomTool {
     pub tool_description: String,
     /// Arguments to pass to the custom tool
     pub args: Option<serde_json::Value>,
-    /// Assisted-approval judge information for this request; present only in assisted mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(PermissionPromptRequestCustomTool ["kind" "custom-tool"] {
@@ -2128,11 +2036,9 @@ pub struct PermissionPromptRequestExtensionEnvAccess {
     pub tool_call_id: Option<String>,
     /// Name of the extension requesting environment variable access
     pub extension_name: String,
-    /// Names of the sensitive environment variables the extension is requesting. Values never appear here.
+    /// Names of the sensitive environment variables the extension is requesting. Values never appear here. At least 1 item.
     pub environment_variables: Vec<String>,
-    /// Assisted-approval judge information for this request; present only in assisted mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(PermissionPromptRequestExtensionEnvAccess ["kind" "extension-env-access"] {
@@ -2152,9 +2058,7 @@ pub struct PermissionPromptRequestExtensionManagement {
     pub operation: String,
     /// Name of the extension being managed
     pub extension_name: Option<String>,
-    /// Assisted-approval judge information for this request; present only in assisted mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(PermissionPromptRequestExtensionManagement ["kind" "extension-management"] {
@@ -2174,9 +2078,7 @@ pub struct PermissionPromptRequestExtensionPermissionAccess {
     pub extension_name: String,
     /// Capabilities the extension is requesting
     pub capabilities: Vec<String>,
-    /// Assisted-approval judge information for this request; present only in assisted mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(PermissionPromptRequestExtensionPermissionAccess ["kind" "extension-permission-access"] {
@@ -2198,9 +2100,7 @@ pub struct PermissionPromptRequestHook {
     pub tool_args: Option<serde_json::Value>,
     /// Optional message from the hook explaining why confirmation is needed
     pub hook_message: Option<String>,
-    /// Assisted-approval judge information for this request; present only in assisted mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(PermissionPromptRequestHook ["kind" "hook"] {
@@ -2225,13 +2125,9 @@ pub struct PermissionPromptRequestMcp {
     pub tool_title: String,
     /// Arguments to pass to the MCP tool
     pub args: Option<serde_json::Value>,
-    /// Advisory runtime permission recommendation. The host remains responsible for deciding the request and may reject it.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Advisory runtime permission recommendation. The host remains responsible for deciding the request and may reject it. *Experimental.*
     pub permission_recommendation: Option<PermissionRecommendation>,
-    /// Assisted-approval judge information for this request; present only in assisted mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
     /// Whether the host may offer a server-wide "approve all tools from this server" blanket. Absent is treated as true; the runtime sends false when managed policy disables bypass-permissions mode, which forbids the server-wide escalation while still allowing per-tool approval.
     pub can_offer_server_wide_approval: Option<bool>,
@@ -2265,9 +2161,7 @@ pub struct PermissionPromptRequestMemory {
     pub direction: Option<PermissionRequestMemoryDirection>,
     /// Reason for the vote (vote only)
     pub reason: Option<String>,
-    /// Assisted-approval judge information for this request; present only in assisted mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(PermissionPromptRequestMemory ["kind" "memory"] {
@@ -2291,13 +2185,9 @@ pub struct PermissionPromptRequestPath {
     pub access_kind: PermissionPromptRequestPathAccessKind,
     /// File paths that require explicit approval
     pub paths: Vec<String>,
-    /// Canonical directory candidates that can be granted for file-tool read access in this logical session. Present only for read path prompts.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Canonical directory candidates that can be granted for file-tool read access in this logical session. Present only for read path prompts. *Experimental.*
     pub read_only_directories: Option<Vec<String>>,
-    /// Assisted-approval judge information for this request; present only in assisted mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(PermissionPromptRequestPath ["kind" "path"] {
@@ -2337,13 +2227,9 @@ pub struct PermissionPromptRequestRead {
     pub intention: String,
     /// Path of the file or directory being read
     pub path: String,
-    /// Runtime-resolved canonical path used for authorization identity checks. Internal and experimental; clients should continue to display path.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Runtime-resolved canonical path used for authorization identity checks. Internal and experimental; clients should continue to display path. *Experimental.*
     pub resolved_path: Option<String>,
-    /// Assisted-approval judge information for this request; present only in assisted mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
@@ -2373,9 +2259,7 @@ pub struct PermissionPromptRequestUrl {
     pub request_sandbox_bypass: Option<bool>,
     /// What the tool tells the user about the bypass on offer: which policy rule blocked the call, or why it cannot be sandboxed. Only meaningful when requestSandboxBypass is true.
     pub request_sandbox_bypass_reason: Option<String>,
-    /// Assisted-approval judge information for this request; present only in assisted mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
@@ -2405,17 +2289,17 @@ pub struct PermissionPromptRequestWorkflow {
     pub description: String,
     /// Declared workflow phases
     pub phases: Vec<WorkflowPermissionPhase>,
-    /// Effective concurrent-subagent limit; omitted means unlimited
+    /// Effective concurrent-subagent limit; omitted means unlimited. At least 0.
     pub max_concurrent_subagents: Option<i64>,
-    /// Effective total-subagent limit; omitted means unlimited
+    /// Effective total-subagent limit; omitted means unlimited. At least 0.
     pub max_total_subagents: Option<i64>,
     /// Effective active-time limit in seconds; omitted means unlimited
     pub timeout_seconds: Option<f64>,
     /// Effective AI-credit limit; omitted means unlimited
     pub max_ai_credits: Option<f64>,
-    /// Workflow-declared concurrent-subagent limit before any run/resume caller override is applied.
+    /// Workflow-declared concurrent-subagent limit before any run/resume caller override is applied. At least 0.
     pub declared_max_concurrent_subagents: Option<i64>,
-    /// Workflow-declared total-subagent limit before any run/resume caller override is applied.
+    /// Workflow-declared total-subagent limit before any run/resume caller override is applied. At least 0.
     pub declared_max_total_subagents: Option<i64>,
     /// Workflow-declared active-time limit in seconds before any run/resume caller override is applied.
     pub declared_timeout_seconds: Option<f64>,
@@ -2425,9 +2309,7 @@ pub struct PermissionPromptRequestWorkflow {
     pub approval_key: String,
     /// Whether this workflow is eligible for persistent approval
     pub can_persist_approval: bool,
-    /// Assisted-approval judge information for this request; present only in assisted mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
@@ -2462,21 +2344,17 @@ pub struct PermissionPromptRequestWrite {
     pub intention: String,
     /// Path of the file being written to
     pub file_name: String,
-    /// Runtime-resolved canonical path used for authorization identity checks. Internal and experimental; clients should continue to display fileName.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Runtime-resolved canonical path used for authorization identity checks. Internal and experimental; clients should continue to display fileName. *Experimental.*
     pub resolved_path: Option<String>,
     /// Unified diff showing the proposed changes
     pub diff: String,
     /// Complete new file contents for newly created files
     pub new_file_contents: Option<String>,
-    /// Complete before/after text previews captured while planning this request. Omitted when a complete preview is unavailable, including pre-read sandbox requests and non-UTF-8 files. Missing sides mean creation or deletion, not unavailable content.
+    /// Complete before/after text previews captured while planning this request. Omitted when a complete preview is unavailable, including pre-read sandbox requests and non-UTF-8 files. Missing sides mean creation or deletion, not unavailable content. At least 1 item.
     pub file_edits: Option<Vec<PermissionWriteFileEdit>>,
     /// Whether the UI can offer session-wide approval for file write operations
     pub can_offer_session_approval: bool,
-    /// Assisted-approval judge information for this request; present only in assisted mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
@@ -2494,9 +2372,7 @@ record!(PermissionPromptRequestWrite ["kind" "write"] {
     Field managed_approval_required "managedApprovalRequired",
 });
 
-/// Notification payload describing the permission prompt that the client just rendered.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Notification payload describing the permission prompt that the client just rendered. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionPromptShownNotification {
@@ -2515,9 +2391,7 @@ impl PermissionPromptShownNotification {
     }
 }
 
-/// Advisory recommendation the runtime attaches to a permission request whose origin it can vouch for by construction. Unlike the auto-approval judge this does not depend on auto mode and does not evaluate what the tool call does; its absence simply means the runtime has no opinion and the request follows the host's normal approval flow.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Advisory recommendation the runtime attaches to a permission request whose origin it can vouch for by construction. Unlike the auto-approval judge this does not depend on auto mode and does not evaluate what the tool call does; its absence simply means the runtime has no opinion and the request follows the host's normal approval flow. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionRecommendation {
@@ -2548,7 +2422,7 @@ pub struct PermissionRecoveryAttempt {
     pub disposition: PermissionRecoveryAttemptDisposition,
     /// Controlled reason for the attempt disposition
     pub reason: PermissionRecoveryAttemptReason,
-    /// One-based position of this attempt in the episode
+    /// One-based position of this attempt in the episode. At least 1.
     pub ordinal: i64,
 }
 record!(PermissionRecoveryAttempt {
@@ -2656,7 +2530,7 @@ pub struct PermissionRecoveryData {
     pub on_blocked: PermissionRecoveryOnBlocked,
     /// Controlled reason for the latest episode transition
     pub reason: PermissionRecoveryReason,
-    /// Maximum number of distinct autonomous permission attempts allowed before escalation
+    /// Maximum number of distinct autonomous permission attempts allowed before escalation. At least 1.
     pub max_attempts: i64,
     /// Ordered privacy-safe record of permission attempts and the successful alternative, when any
     pub attempts: Vec<PermissionRecoveryAttempt>,
@@ -2772,7 +2646,7 @@ pub struct PermissionRequestExtensionEnvAccess {
     pub tool_call_id: Option<String>,
     /// Name of the extension requesting environment variable access
     pub extension_name: String,
-    /// Names of the sensitive environment variables the extension is requesting. Values never appear here.
+    /// Names of the sensitive environment variables the extension is requesting. Values never appear here. At least 1 item.
     pub environment_variables: Vec<String>,
 }
 record!(PermissionRequestExtensionEnvAccess ["kind" "extension-env-access"] {
@@ -2937,9 +2811,7 @@ pub struct PermissionRequestMcp {
     pub args: Option<serde_json::Value>,
     /// Whether this MCP tool is read-only (no side effects)
     pub read_only: bool,
-    /// Advisory runtime permission recommendation. The SDK host remains responsible for deciding the request and may reject it.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Advisory runtime permission recommendation. The SDK host remains responsible for deciding the request and may reject it. *Experimental.*
     pub permission_recommendation: Option<PermissionRecommendation>,
 }
 record!(PermissionRequestMcp ["kind" "mcp"] {
@@ -2974,9 +2846,7 @@ pub struct PermissionRequestMemory {
     pub scope: Option<PermissionRequestMemoryScope>,
     /// Repository name with owner associated with the stored memory (store only)
     pub repo_nwo: Option<String>,
-    /// Assisted-approval judge information for this request; present only in assisted mode.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(PermissionRequestMemory ["kind" "memory"] {
@@ -3052,17 +2922,13 @@ pub struct PermissionRequestRead {
     pub intention: String,
     /// Path of the file or directory being read
     pub path: String,
-    /// Runtime-resolved canonical path used for authorization identity checks. Internal and experimental; clients should continue to display path.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Runtime-resolved canonical path used for authorization identity checks. Internal and experimental; clients should continue to display path. *Experimental.*
     pub resolved_path: Option<String>,
     /// True when the tool is asking to re-run this search outside the sandbox, after a sandboxed run looked blocked (host opted in via sandbox.allowBypass). The model cannot ask for this; only the tool raises it. This is a request, not a grant: the search runs unsandboxed only if the user approves this permission request. Hosts should highlight the elevated risk in the approval UI.
     pub request_sandbox_bypass: Option<bool>,
     /// What the tool tells the user about the bypass on offer: which policy rule blocked the call, or why it cannot be sandboxed. Only meaningful when requestSandboxBypass is true.
     pub request_sandbox_bypass_reason: Option<String>,
-    /// Sandbox policy edit that would let the read run inside the sandbox. Only present when requestSandboxBypass is true.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sandbox policy edit that would let the read run inside the sandbox. Only present when requestSandboxBypass is true. *Experimental.*
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(PermissionRequestRead ["kind" "read"] {
@@ -3105,13 +2971,9 @@ pub struct PermissionRequestShell {
     pub command_segments: Option<Vec<PermissionRequestShellCommandSegment>>,
     /// File paths that may be read or written by the command
     pub possible_paths: Vec<String>,
-    /// Runtime-resolved canonical working directory the command runs in, used for authorization identity checks. Internal and experimental; clients should not display it.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Runtime-resolved canonical working directory the command runs in, used for authorization identity checks. Internal and experimental; clients should not display it. *Experimental.*
     pub resolved_working_directory: Option<String>,
-    /// Runtime-resolved canonical object each possiblePaths entry names, keyed by the requested spelling, used for authorization identity checks. Internal and experimental; clients should continue to display possiblePaths.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Runtime-resolved canonical object each possiblePaths entry names, keyed by the requested spelling, used for authorization identity checks. Internal and experimental; clients should continue to display possiblePaths. *Experimental.*
     pub resolved_paths: Option<std::collections::BTreeMap<String, String>>,
     /// URLs that may be accessed by the command
     pub possible_urls: Vec<PermissionRequestShellPossibleUrl>,
@@ -3127,9 +2989,7 @@ pub struct PermissionRequestShell {
     pub request_sandbox_permissive: Option<bool>,
     /// What the tool tells the user about the bypass on offer: which policy rule blocked the call, or why it cannot be sandboxed. Only meaningful when requestSandboxBypass is true.
     pub request_sandbox_bypass_reason: Option<String>,
-    /// Sandbox policy edit that would let the command run inside the sandbox. Only present when requestSandboxBypass is true.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sandbox policy edit that would let the command run inside the sandbox. Only present when requestSandboxBypass is true. *Experimental.*
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(PermissionRequestShell ["kind" "shell"] {
@@ -3234,17 +3094,17 @@ pub struct PermissionRequestWorkflow {
     pub description: String,
     /// Declared workflow phases
     pub phases: Vec<WorkflowPermissionPhase>,
-    /// Effective concurrent-subagent limit; omitted means unlimited
+    /// Effective concurrent-subagent limit; omitted means unlimited. At least 0.
     pub max_concurrent_subagents: Option<i64>,
-    /// Effective total-subagent limit; omitted means unlimited
+    /// Effective total-subagent limit; omitted means unlimited. At least 0.
     pub max_total_subagents: Option<i64>,
     /// Effective active-time limit in seconds; omitted means unlimited
     pub timeout_seconds: Option<f64>,
     /// Effective AI-credit limit; omitted means unlimited
     pub max_ai_credits: Option<f64>,
-    /// Workflow-declared concurrent-subagent limit before any run/resume caller override is applied.
+    /// Workflow-declared concurrent-subagent limit before any run/resume caller override is applied. At least 0.
     pub declared_max_concurrent_subagents: Option<i64>,
-    /// Workflow-declared total-subagent limit before any run/resume caller override is applied.
+    /// Workflow-declared total-subagent limit before any run/resume caller override is applied. At least 0.
     pub declared_max_total_subagents: Option<i64>,
     /// Workflow-declared active-time limit in seconds before any run/resume caller override is applied.
     pub declared_timeout_seconds: Option<f64>,
@@ -3288,15 +3148,13 @@ pub struct PermissionRequestWrite {
     pub intention: String,
     /// Path of the file being written to
     pub file_name: String,
-    /// Runtime-resolved canonical path used for authorization identity checks. Internal and experimental; clients should continue to display fileName.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Runtime-resolved canonical path used for authorization identity checks. Internal and experimental; clients should continue to display fileName. *Experimental.*
     pub resolved_path: Option<String>,
     /// Unified diff showing the proposed changes
     pub diff: String,
     /// Complete new file contents for newly created files
     pub new_file_contents: Option<String>,
-    /// Complete before/after text previews captured while planning this request. Omitted when a complete preview is unavailable, including pre-read sandbox requests and non-UTF-8 files. Missing sides mean creation or deletion, not unavailable content.
+    /// Complete before/after text previews captured while planning this request. Omitted when a complete preview is unavailable, including pre-read sandbox requests and non-UTF-8 files. Missing sides mean creation or deletion, not unavailable content. At least 1 item.
     pub file_edits: Option<Vec<PermissionWriteFileEdit>>,
     /// Whether the UI can offer session-wide approval for file write operations
     pub can_offer_session_approval: bool,
@@ -3304,9 +3162,7 @@ pub struct PermissionRequestWrite {
     pub request_sandbox_bypass: Option<bool>,
     /// Justification for the sandbox-bypass request. Only meaningful when requestSandboxBypass is true.
     pub request_sandbox_bypass_reason: Option<String>,
-    /// Sandbox policy edit that would let the write run inside the sandbox. Only present when requestSandboxBypass is true.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Sandbox policy edit that would let the write run inside the sandbox. Only present when requestSandboxBypass is true. *Experimental.*
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(PermissionRequestWrite ["kind" "write"] {
@@ -3348,9 +3204,7 @@ pub struct PermissionRequestedData {
     pub resolved_by_hook: Option<bool>,
     /// Permission-recovery episode that authorized this request to surface for interactive attention
     pub recovery_episode_id: Option<String>,
-    /// Experimental HydraFusion attribution of the staged phase whose tool call raised this request. Absent outside a staged phase.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental HydraFusion attribution of the staged phase whose tool call raised this request. Absent outside a staged phase. *Experimental.*
     pub fusion: Option<FusionAttribution>,
 }
 record!(PermissionRequestedData {
@@ -3475,9 +3329,7 @@ impl PermissionRulesSet {
     }
 }
 
-/// A sandbox filesystem policy edit that would let a blocked operation run inside the sandbox instead of outside it. Offered only on a sandbox escalation request whose denial adding this path lifts, and only when managed policy permits the grant. A host accepts it with session.sandbox.grantPathForRequest, which adds the path to the session's sandbox policy and re-runs the operation sandboxed; a host that persists sandbox settings may also save the path there.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A sandbox filesystem policy edit that would let a blocked operation run inside the sandbox instead of outside it. Offered only on a sandbox escalation request whose denial adding this path lifts, and only when managed policy permits the grant. A host accepts it with session.sandbox.grantPathForRequest, which adds the path to the session's sandbox policy and re-runs the operation sandboxed; a host that persists sandbox settings may also save the path there. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionSandboxPathGrant {
@@ -3542,9 +3394,7 @@ impl PermissionUrlsConfig {
     }
 }
 
-/// Whether the URL-permission policy should run in unrestricted mode.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Whether the URL-permission policy should run in unrestricted mode. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionUrlsSetUnrestrictedModeParams {

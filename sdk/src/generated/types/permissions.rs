@@ -5,23 +5,15 @@ use super::{
     PermissionRulesSet, PermissionUrlsConfig,
 };
 
-/// Permission-mode transition details.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Permission-mode transition details. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsChangedData {
-    /// Permission mode before the change
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Permission mode before the change. *Experimental.*
     pub previous_mode: Option<PermissionMode>,
-    /// Permission mode after the change
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Permission mode after the change. *Experimental.*
     pub mode: Option<PermissionMode>,
-    /// Explicit LLM judge model override used by assisted mode; omitted when the provider default applies
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Explicit LLM judge model override used by assisted mode; omitted when the provider default applies. *Experimental.*
     pub assisted_approval_model: Option<String>,
 }
 record!(PermissionsChangedData {
@@ -159,9 +151,7 @@ string_enum!(PermissionsConfigureAdditionalContentExclusionPolicyScope {
     All "all",
 });
 
-/// Patch of permission policy fields to apply (omit a field to leave it unchanged).
-///
-/// Experimental: it may change in any version of the CLI.
+/// Patch of permission policy fields to apply (omit a field to leave it unchanged). *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionsConfigureParams {
@@ -270,9 +260,7 @@ record!(PermissionsConfigureResult {
     Field success "success",
 });
 
-/// The verbatim managed `permissions` slice to interpret.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The verbatim managed `permissions` slice to interpret. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionsEvaluateManagedPolicyParams {
@@ -320,17 +308,13 @@ record!(PermissionsFolderTrustAddTrustedResult {
     Field success "success",
 });
 
-/// No parameters.
-///
-/// Experimental: it may change in any version of the CLI.
+/// No parameters. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsGetModeRequest {}
 record!(PermissionsGetModeRequest {});
 
-/// Current permission mode.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Current permission mode. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsGetModeResult {
@@ -432,7 +416,7 @@ impl PermissionsLocationsAddToolApprovalDetailsCustomTool {
 pub struct PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess {
     /// Extension name.
     pub extension_name: String,
-    /// Names of the sensitive environment variables this approval covers. Values are never persisted.
+    /// Names of the sensitive environment variables this approval covers. Values are never persisted. At least 1 item.
     pub environment_variables: Vec<String>,
 }
 record!(PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess ["kind" "extension-env-access"] {
@@ -590,9 +574,7 @@ record!(PermissionsLocationsAddToolApprovalResult {
     Field success "success",
 });
 
-/// Scope and add/remove instructions for modifying session- or location-scoped permission rules.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Scope and add/remove instructions for modifying session- or location-scoped permission rules. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsModifyRulesParams {
@@ -692,9 +674,7 @@ record!(PermissionsPathsAddResult {
     Field success "success",
 });
 
-/// No parameters; returns the session's recursive directory grants and exact session-approved paths.
-///
-/// Experimental: it may change in any version of the CLI.
+/// No parameters; returns the session's recursive directory grants and exact session-approved paths. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsPathsListRequest {}
@@ -711,17 +691,13 @@ record!(PermissionsPathsUpdatePrimaryResult {
     Field success "success",
 });
 
-/// No parameters; returns currently-pending permission requests for the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// No parameters; returns currently-pending permission requests for the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsPendingRequestsRequest {}
 record!(PermissionsPendingRequestsRequest {});
 
-/// Clears session-scoped tool approvals and optionally clears location-scoped approvals and exact session-approved paths.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Clears session-scoped tool approvals and optionally clears location-scoped approvals and exact session-approved paths. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionsResetSessionApprovalsRequest {
@@ -752,9 +728,7 @@ record!(PermissionsResetSessionApprovalsResult {
     Field success "success",
 });
 
-/// Allow-all toggle for tool permission requests, with an optional telemetry source.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Allow-all toggle for tool permission requests, with an optional telemetry source. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsSetApproveAllRequest {
@@ -818,9 +792,7 @@ string_enum!(PermissionsSetApproveAllSource {
     Rpc "rpc",
 });
 
-/// Permission mode to apply for the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Permission mode to apply for the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsSetModeRequest {
@@ -864,9 +836,7 @@ impl PermissionsSetModeRequest {
     }
 }
 
-/// Indicates whether the requested permission mode was applied and reports the authoritative post-mutation mode.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Indicates whether the requested permission mode was applied and reports the authoritative post-mutation mode. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsSetModeResult {
@@ -880,9 +850,7 @@ record!(PermissionsSetModeResult {
     Field mode "mode",
 });
 
-/// Toggles whether permission prompts should be bridged into session events for this client.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Toggles whether permission prompts should be bridged into session events for this client. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsSetRequiredRequest {

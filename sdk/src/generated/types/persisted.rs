@@ -42,9 +42,7 @@ string_enum!(PersistedBinaryImageType {
     Resource "resource",
 });
 
-/// A model-facing binary result as persisted: full inline data, a size-omitted marker, or a deduplicated asset reference
-///
-/// Experimental: it may change in any version of the CLI.
+/// A model-facing binary result as persisted: full inline data, a size-omitted marker, or a deduplicated asset reference. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum PersistedBinaryResult {

@@ -26,9 +26,9 @@ impl PingRequest {
 pub struct PingResult {
     /// Echoed message (or default greeting)
     pub message: String,
-    /// ISO 8601 timestamp when the server handled the ping
+    /// ISO 8601 timestamp when the server handled the ping. A date and time as in RFC 3339.
     pub timestamp: String,
-    /// Server protocol version number
+    /// Server protocol version number. More than 0.
     pub protocol_version: i64,
 }
 record!(PingResult {

@@ -109,9 +109,7 @@ record!(PlanSqlTodosRow {
     Field created_at "createdAt",
 });
 
-/// Replacement contents to write to the session plan file.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Replacement contents to write to the session plan file. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PlanUpdateRequest {

@@ -245,7 +245,7 @@ string_enum!(PluginInstallationFailureReason {
 pub struct PluginInstallationFileReview {
     /// Relative file path within the plugin root.
     pub path: String,
-    /// Exact reviewed file size in bytes.
+    /// Exact reviewed file size in bytes. At least 0.
     pub size_bytes: i64,
     /// Declared media type for the file.
     pub media_type: String,
@@ -309,7 +309,7 @@ record!(PluginInstallationManagementOutcomeInstallPlanned ["kind" "install-plann
 pub struct PluginInstallationManagementOutcomeRefused {
     /// Bounded refusal reason.
     pub reason: PluginInstallationFailureReason,
-    /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited.
+    /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited. At least 0.
     pub retry_after_seconds: Option<i64>,
 }
 record!(PluginInstallationManagementOutcomeRefused ["kind" "refused"] {
@@ -451,7 +451,7 @@ pub struct PluginInstallationOutcomeRefused {
     pub reason: PluginInstallationFailureReason,
     /// Present once an operation has been allocated.
     pub operation_id: Option<String>,
-    /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited.
+    /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited. At least 0.
     pub retry_after_seconds: Option<i64>,
 }
 record!(PluginInstallationOutcomeRefused ["kind" "refused"] {
@@ -521,7 +521,7 @@ pub struct PluginInstallationReviewValue {
     pub installs_disabled: bool,
     /// Reviewed files and digests.
     pub files: Vec<PluginInstallationFileReview>,
-    /// Total reviewed payload size in bytes.
+    /// Total reviewed payload size in bytes. At least 0.
     pub total_bytes: i64,
     /// Relative path of the verified plugin manifest.
     pub manifest_path: String,

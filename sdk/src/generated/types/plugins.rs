@@ -4,7 +4,7 @@
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PluginsBuiltinSetRequest {
-    /// Complete replacement set of trusted built-in plugin directories. Every entry must be an absolute local filesystem path no longer than 4096 characters.
+    /// Complete replacement set of trusted built-in plugin directories. Every entry must be an absolute local filesystem path no longer than 4096 characters. At most 64 items.
     pub paths: Vec<String>,
 }
 record!(PluginsBuiltinSetRequest {
@@ -213,9 +213,7 @@ impl PluginsMarketplacesRemoveRequest {
     }
 }
 
-/// Optional flags controlling which side effects the reload performs.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Optional flags controlling which side effects the reload performs. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PluginsReloadRequest {

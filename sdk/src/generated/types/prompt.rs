@@ -8,85 +8,49 @@ pub struct PromptCacheBreakData {
     pub primary_reason: String,
     /// All reasons that contributed to the cache break, ordered by precedence
     pub contributing_reasons: Vec<String>,
-    /// Request state that established the prior cache frontier
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Request state that established the prior cache frontier. *Internal.*
     pub before_request: Option<serde_json::Value>,
-    /// Request state whose cached prefix fell short
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Request state whose cached prefix fell short. *Internal.*
     pub after_request: Option<serde_json::Value>,
-    /// Number of cached prefix tokens that survived
+    /// Number of cached prefix tokens that survived. At least 0.
     pub survived_tokens: i64,
-    /// Prior cached prompt frontier in tokens
+    /// Prior cached prompt frontier in tokens. At least 0.
     pub frontier_tokens: i64,
-    /// Cached prefix tokens lost since the prior call
+    /// Cached prefix tokens lost since the prior call. At least 0.
     pub shortfall_tokens: i64,
-    /// Fraction of the prior cache frontier that survived
+    /// Fraction of the prior cache frontier that survived. From 0.0 to 1.0.
     pub retention_ratio: f64,
-    /// Model that held the prior cache frontier, when the call changed models
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Model that held the prior cache frontier, when the call changed models. *Internal.*
     pub model_from: Option<String>,
-    /// Model this call targeted, when the call changed models
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Model this call targeted, when the call changed models. *Internal.*
     pub model_to: Option<String>,
-    /// Telemetry-safe names of tools added since the prior call
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Telemetry-safe names of tools added since the prior call. Default: `[]`. *Internal.*
     pub tools_added: Option<Vec<String>>,
-    /// Telemetry-safe names of tools removed since the prior call
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Telemetry-safe names of tools removed since the prior call. Default: `[]`. *Internal.*
     pub tools_removed: Option<Vec<String>>,
-    /// Telemetry-safe names of tools whose definition changed since the prior call
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Telemetry-safe names of tools whose definition changed since the prior call. Default: `[]`. *Internal.*
     pub tools_redefined: Option<Vec<String>>,
-    /// Raw names of tools added since the prior call, restricted because a tool name can be user-authored
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Raw names of tools added since the prior call, restricted because a tool name can be user-authored. Default: `[]`. *Internal.*
     pub tools_added_raw: Option<Vec<String>>,
-    /// Raw names of tools removed since the prior call, restricted because a tool name can be user-authored
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Raw names of tools removed since the prior call, restricted because a tool name can be user-authored. Default: `[]`. *Internal.*
     pub tools_removed_raw: Option<Vec<String>>,
-    /// Raw names of tools redefined since the prior call, restricted because a tool name can be user-authored
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Raw names of tools redefined since the prior call, restricted because a tool name can be user-authored. Default: `[]`. *Internal.*
     pub tools_redefined_raw: Option<Vec<String>>,
-    /// Changed definition parts of redefined tools, as `tool:part` entries; property-level parts only for telemetry-safe tools, whose other names are hashed
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Changed definition parts of redefined tools, as `tool:part` entries; property-level parts only for telemetry-safe tools, whose other names are hashed. Default: `[]`. *Internal.*
     pub tools_redefined_parts: Option<Vec<String>>,
-    /// Whether the tool list kept its members but changed their order
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Whether the tool list kept its members but changed their order. Default: `false`. *Internal.*
     pub tools_reordered: Option<bool>,
-    /// Names of the system-prompt segments whose content changed
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Names of the system-prompt segments whose content changed. Default: `[]`. *Internal.*
     pub system_segments_changed: Option<Vec<String>>,
-    /// Names of the cache-configuration fields that changed
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Names of the cache-configuration fields that changed. Default: `[]`. *Internal.*
     pub cache_config_changed_fields: Option<Vec<String>>,
-    /// Index of the first conversation message whose content changed
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Index of the first conversation message whose content changed. At least 0. *Internal.*
     pub rewrite_message_index: Option<i64>,
-    /// Shape of the history rewrite, for example whether the history grew or shrank
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Shape of the history rewrite, for example whether the history grew or shrank. *Internal.*
     pub rewrite_shape: Option<String>,
-    /// Subsystems that announced a history rewrite before this call, for example compaction or truncation
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Subsystems that announced a history rewrite before this call, for example compaction or truncation. Default: `[]`. *Internal.*
     pub rewrite_source: Option<Vec<String>>,
-    /// Name of the sub-agent whose conversation broke, stamped by the parent bridge
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Name of the sub-agent whose conversation broke, stamped by the parent bridge. *Internal.*
     pub agent_name: Option<String>,
 }
 record!(PromptCacheBreakData {

@@ -28,9 +28,7 @@ string_enum!(ProtocolCustomizeMode {
     Customize "customize",
 });
 
-/// Controls whether the runtime may defer loading an external tool definition.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Controls whether the runtime may defer loading an external tool definition. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ProtocolExternalToolDefer {
@@ -46,9 +44,7 @@ string_enum!(ProtocolExternalToolDefer {
     Never "never",
 });
 
-/// Serializable definition of a caller-implemented tool whose execution is handled over the SDK connection.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Serializable definition of a caller-implemented tool whose execution is handled over the SDK connection. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProtocolExternalToolDefinition {
@@ -162,9 +158,7 @@ impl ProtocolExternalToolDefinition {
     }
 }
 
-/// Namespace that groups related caller-implemented tools for model tool discovery.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Namespace that groups related caller-implemented tools for model tool discovery. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProtocolExternalToolNamespace {
@@ -205,9 +199,7 @@ pub struct ProtocolImageGenerationOptions {
     /// This option may change or be removed in a future release.
     /// Overrides the user's imageGenerationWatermark preference for this session;
     /// otherwise that preference applies, defaulting to false. Re-supply after a
-    /// cold resume. Does not enable image generation or enforce enterprise policy.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// cold resume. Does not enable image generation or enforce enterprise policy. *Experimental.*
     pub watermark: Option<bool>,
 }
 record!(ProtocolImageGenerationOptions {

@@ -5,9 +5,7 @@ use super::{
     ProtocolSystemMessageConfig,
 };
 
-/// BYOK providers and/or models to add to the session's registry at runtime. Both fields are optional; provide providers, models, or both.
-///
-/// Experimental: it may change in any version of the CLI.
+/// BYOK providers and/or models to add to the session's registry at runtime. Both fields are optional; provide providers, models, or both. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ProviderAddRequest {
@@ -36,9 +34,7 @@ impl ProviderAddRequest {
     }
 }
 
-/// The selectable model entries synthesized for the models added by this call.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The selectable model entries synthesized for the models added by this call. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderAddResult {
@@ -49,9 +45,7 @@ record!(ProviderAddResult {
     Field models "models",
 });
 
-/// Custom model-provider configuration (BYOK).
-///
-/// Experimental: it may change in any version of the CLI.
+/// Custom model-provider configuration (BYOK). *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderConfig {
@@ -354,9 +348,7 @@ string_enum!(ProviderConfigWireApi {
     Responses "responses",
 });
 
-/// A provider offered for interactive login.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A provider offered for interactive login. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderDescriptor {
@@ -454,9 +446,7 @@ string_enum!(ProviderEndpointWireApi {
     Responses "responses",
 });
 
-/// Optional model identifier to scope the endpoint snapshot to.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Optional model identifier to scope the endpoint snapshot to. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ProviderGetEndpointRequest {
@@ -597,9 +587,7 @@ impl ProviderModelConfig {
     }
 }
 
-/// An authoritative monthly usage reading for the observation's provider, account, and service.
-///
-/// Experimental: it may change in any version of the CLI.
+/// An authoritative monthly usage reading for the observation's provider, account, and service. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderMonthlyUsage {
@@ -782,9 +770,7 @@ string_enum!(ProviderQuotaCapacityState {
     Unavailable "unavailable",
 });
 
-/// A provider-owned quota observation, distinct from per-call usage and charge accounting.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A provider-owned quota observation, distinct from per-call usage and charge accounting. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderQuotaObservationData {
@@ -830,9 +816,7 @@ string_enum!(ProviderQuotaQuantityKind {
     None "none",
 });
 
-/// An account quota reading. Absence of a quantity is unknown, never zero.
-///
-/// Experimental: it may change in any version of the CLI.
+/// An account quota reading. Absence of a quantity is unknown, never zero. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderQuotaState {
@@ -932,7 +916,7 @@ pub struct ProviderSessionToken {
     pub header: String,
     /// The model the token is bound to, when applicable. When set, the token is only valid for requests against this model.
     pub model: Option<String>,
-    /// When the token expires, if known. Callers should refresh by calling `getEndpoint` again before this time, or reactively on any 401/403 response from `baseUrl`.
+    /// When the token expires, if known. Callers should refresh by calling `getEndpoint` again before this time, or reactively on any 401/403 response from `baseUrl`. A date and time as in RFC 3339.
     pub expires_at: Option<String>,
 }
 record!(ProviderSessionToken {
@@ -942,9 +926,7 @@ record!(ProviderSessionToken {
     Field expires_at "expiresAt",
 });
 
-/// Authoritative BYOK provider and model registry snapshot to apply atomically to the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Authoritative BYOK provider and model registry snapshot to apply atomically to the session. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ProviderSyncRequest {
@@ -973,9 +955,7 @@ impl ProviderSyncRequest {
     }
 }
 
-/// The selectable model entries and selection ids synthesized for the synchronized BYOK models.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The selectable model entries and selection ids synthesized for the synchronized BYOK models. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderSyncResult {
@@ -992,9 +972,7 @@ record!(ProviderSyncResult {
     Field model_deselected "modelDeselected",
 });
 
-/// Asks the SDK client to acquire a bearer token for a BYOK provider whose config set `hasBearerTokenProvider: true`. Issued by the runtime before each outbound model request; the runtime does no caching, so this is sent once per request.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Asks the SDK client to acquire a bearer token for a BYOK provider whose config set `hasBearerTokenProvider: true`. Issued by the runtime before each outbound model request; the runtime does no caching, so this is sent once per request. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderTokenAcquireRequest {
@@ -1024,9 +1002,7 @@ impl ProviderTokenAcquireResult {
     }
 }
 
-/// Host-managed model selection ids to withdraw from the session's BYOK registry.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Host-managed model selection ids to withdraw from the session's BYOK registry. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderWithdrawRequest {
@@ -1045,9 +1021,7 @@ impl ProviderWithdrawRequest {
     }
 }
 
-/// What the withdrawal actually removed from the registry.
-///
-/// Experimental: it may change in any version of the CLI.
+/// What the withdrawal actually removed from the registry. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderWithdrawResult {

@@ -156,9 +156,9 @@ impl PushAttachmentFile {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PushAttachmentFileLineRange {
-    /// Start line number (1-based)
+    /// Start line number (1-based). More than 0.
     pub start: i64,
-    /// End line number (1-based, inclusive)
+    /// End line number (1-based, inclusive). More than 0.
     pub end: i64,
 }
 record!(PushAttachmentFileLineRange {
@@ -180,7 +180,7 @@ impl PushAttachmentFileLineRange {
 pub struct PushAttachmentGitHubActionsJob {
     /// Repository the workflow run belongs to
     pub repo: PushGitHubRepoRef,
-    /// Job id within the workflow run
+    /// Job id within the workflow run. More than 0.
     pub job_id: i64,
     /// Display name of the job
     pub job_name: String,
@@ -383,7 +383,7 @@ impl PushAttachmentGitHubFileDiffSide {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PushAttachmentGitHubReference {
-    /// Issue, pull request, or discussion number
+    /// Issue, pull request, or discussion number. More than 0.
     pub number: i64,
     /// Title of the referenced item
     pub title: String,
@@ -713,9 +713,9 @@ impl PushAttachmentSelectionDetails {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PushAttachmentSelectionDetailsEnd {
-    /// End line number (0-based)
+    /// End line number (0-based). At least 0.
     pub line: i64,
-    /// End character offset within the line (0-based)
+    /// End character offset within the line (0-based). At least 0.
     pub character: i64,
 }
 record!(PushAttachmentSelectionDetailsEnd {
@@ -735,9 +735,9 @@ impl PushAttachmentSelectionDetailsEnd {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PushAttachmentSelectionDetailsStart {
-    /// Start line number (0-based)
+    /// Start line number (0-based). At least 0.
     pub line: i64,
-    /// Start character offset within the line (0-based)
+    /// Start character offset within the line (0-based). At least 0.
     pub character: i64,
 }
 record!(PushAttachmentSelectionDetailsStart {
@@ -757,7 +757,7 @@ impl PushAttachmentSelectionDetailsStart {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PushGitHubRepoRef {
-    /// Numeric GitHub repository id
+    /// Numeric GitHub repository id. More than 0.
     pub id: Option<i64>,
     /// Repository name (without owner)
     pub name: String,

@@ -2,9 +2,7 @@
 
 use super::{Attachment, SendAgentMode, SendMode};
 
-/// Append to one pending steering message without changing its identity or delivery position.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Append to one pending steering message without changing its identity or delivery position. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueAppendSteeringRequest {
@@ -52,9 +50,7 @@ impl QueueAppendSteeringRequest {
     }
 }
 
-/// Inputs for starting a deferred-idle drain.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Inputs for starting a deferred-idle drain. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueBeginDeferredIdleDrainRequest {
@@ -73,9 +69,7 @@ impl QueueBeginDeferredIdleDrainRequest {
     }
 }
 
-/// Whether a deferred-idle drain should run.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Whether a deferred-idle drain should run. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueBeginDeferredIdleDrainResult {
@@ -86,9 +80,7 @@ record!(QueueBeginDeferredIdleDrainResult {
     Field should_drain "shouldDrain",
 });
 
-/// Internal filter for consuming queued system notifications.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Internal filter for consuming queued system notifications. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueConsumeSystemNotificationsRequest {
@@ -107,9 +99,7 @@ impl QueueConsumeSystemNotificationsRequest {
     }
 }
 
-/// Inputs for marking session.idle deferred in native state.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Inputs for marking session.idle deferred in native state. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueDeferSessionIdleRequest {
@@ -128,9 +118,7 @@ impl QueueDeferSessionIdleRequest {
     }
 }
 
-/// Parameters for duplicating a queued item.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for duplicating a queued item. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueDuplicateAtRequest {
@@ -171,9 +159,7 @@ record!(QueueEnqueueResumePendingResult {
     Field queued "queued",
 });
 
-/// Inputs for completing a deferred-idle drain.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Inputs for completing a deferred-idle drain. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueFinishDeferredIdleDrainRequest {
@@ -198,9 +184,7 @@ impl QueueFinishDeferredIdleDrainRequest {
     }
 }
 
-/// Action selected by the native deferred-idle drain.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Action selected by the native deferred-idle drain. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueFinishDeferredIdleDrainResult {
@@ -225,9 +209,7 @@ record!(QueueHasPendingResult {
     Field has_pending "hasPending",
 });
 
-/// Parameters for inserting a queued message at a public visible position.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for inserting a queued message at a public visible position. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueInsertAtRequest {
@@ -394,9 +376,7 @@ impl QueueInsertMessage {
     }
 }
 
-/// Parameters for moving a queued item by stable id.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for moving a queued item by stable id. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueMoveItemRequest {
@@ -483,7 +463,7 @@ pub struct QueuePendingItemsResult {
     pub items: Vec<QueuePendingItems>,
     /// Display text for messages currently in the immediate steering queue (interjections sent during a running turn).
     pub steering_messages: Vec<String>,
-    /// How many leading entries of `steeringMessages` have already been folded into the running turn (and so have an emitted `user.message`), as opposed to still waiting for one. Absent for hosts that do not distinguish the two.
+    /// How many leading entries of `steeringMessages` have already been folded into the running turn (and so have an emitted `user.message`), as opposed to still waiting for one. Absent for hosts that do not distinguish the two. At least 0.
     pub in_flight_steering_count: Option<i64>,
     /// ID of the running turn's user message while the model has not answered it, so `withdrawMessage` can still take it back once nothing sent after it is pending. A message leaves `items` when its turn starts, before its `user.message` is recorded; this tells that message apart from one that was removed. Absent when no turn prompt can be taken back.
     pub withdrawable_turn_message_id: Option<String>,
@@ -495,9 +475,7 @@ record!(QueuePendingItemsResult {
     Field withdrawable_turn_message_id "withdrawableTurnMessageId",
 });
 
-/// Parameters for removing a queued item by stable id.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for removing a queued item by stable id. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueRemoveAtRequest {
@@ -538,9 +516,7 @@ record!(QueueRemoveMostRecentResult {
     Field removed "removed",
 });
 
-/// Parameters for steering a queued message into a live turn.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for steering a queued message into a live turn. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueSendNowRequest {
@@ -570,9 +546,7 @@ record!(QueueSendNowResult {
     Field steered "steered",
 });
 
-/// Parameters for acquiring or releasing the queued-lane drain pause. Acquisition is exclusive and non-idempotent: `paused: true` against an already-paused session fails with `queue_already_paused`. The pause is never released automatically — it is not tied to the caller's lifetime, so a client that exits without sending `paused: false` leaves the lane frozen. Release is unowned: `paused: false` clears the pause for any caller, including one that never acquired it.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for acquiring or releasing the queued-lane drain pause. Acquisition is exclusive and non-idempotent: `paused: true` against an already-paused session fails with `queue_already_paused`. The pause is never released automatically — it is not tied to the caller's lifetime, so a client that exits without sending `paused: false` leaves the lane frozen. Release is unowned: `paused: false` clears the pause for any caller, including one that never acquired it. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueSetDrainPausedRequest {
@@ -614,9 +588,7 @@ record!(QueueSnapshotResult {
     Field steering_message_orders "steeringMessageOrders",
 });
 
-/// Parameters for editing a single queued message.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for editing a single queued message. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueUpdateTextRequest {
@@ -662,9 +634,7 @@ record!(QueueUpdateTextResult {
     Field updated "updated",
 });
 
-/// Conditional withdrawal of a single user message, from its queue or from the running turn it started.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Conditional withdrawal of a single user message, from its queue or from the running turn it started. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueWithdrawMessageRequest {
@@ -692,9 +662,7 @@ impl QueueWithdrawMessageRequest {
     }
 }
 
-/// Result of withdrawing a user message.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Result of withdrawing a user message. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueWithdrawMessageResult {

@@ -115,13 +115,9 @@ pub struct RemoteControlStatusActive {
     pub frontend_url: Option<String>,
     /// Whether the MC session may steer this session.
     pub is_steerable: bool,
-    /// In-process prompt-manager handle (CLI-only optimization). Marked internal: this field is excluded from the public SDK surface. Retained as an optional compatibility field; native remote control does not populate or consume it.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// In-process prompt-manager handle (CLI-only optimization). Marked internal: this field is excluded from the public SDK surface. Retained as an optional compatibility field; native remote control does not populate or consume it. *Internal.*
     pub prompt_manager: Option<serde_json::Value>,
-    /// True while a read-only/session-sync export is deferred, awaiting the first `user.message` before its MC session exists. Marked internal: this field is excluded from the public SDK surface and is populated only on the CLI in-process path.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// True while a read-only/session-sync export is deferred, awaiting the first `user.message` before its MC session exists. Marked internal: this field is excluded from the public SDK surface and is populated only on the CLI in-process path. *Internal.*
     pub awaiting_first_message: Option<bool>,
 }
 record!(RemoteControlStatusActive ["state" "active"] {
@@ -202,9 +198,7 @@ record!(RemoteControlTransferResult {
     Field transferred "transferred",
 });
 
-/// Optional remote session mode ("off", "export", or "on"); defaults to enabling both export and remote steering.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Optional remote session mode ("off", "export", or "on"); defaults to enabling both export and remote steering. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct RemoteEnableRequest {
@@ -238,9 +232,7 @@ record!(RemoteEnableResult {
     Field remote_steerable "remoteSteerable",
 });
 
-/// New remote-steerability state to persist as a `session.remote_steerable_changed` event.
-///
-/// Experimental: it may change in any version of the CLI.
+/// New remote-steerability state to persist as a `session.remote_steerable_changed` event. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RemoteNotifySteerableChangedRequest {
@@ -370,7 +362,7 @@ pub struct RemoteSessionMetadataValue {
     pub repository: RemoteSessionMetadataRepository,
     /// Backing remote session IDs (most recent first).
     pub remote_session_ids: Vec<String>,
-    /// Pull request number associated with the session.
+    /// Pull request number associated with the session. More than 0.
     pub pull_request_number: Option<i64>,
     /// Original remote resource identifier (task ID or PR node ID).
     pub resource_id: Option<String>,

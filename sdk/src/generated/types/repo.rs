@@ -2,17 +2,15 @@
 
 use super::SettingsEditOperation;
 
-/// One atomic edit of an allowed top-level repository setting.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// One atomic edit of an allowed top-level repository setting. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RepoSettingsEditRequest {
-    /// Absolute path of the repository root.
+    /// Absolute path of the repository root. At least 1 character.
     pub repo_root: String,
     /// Shared or local repository settings file.
     pub scope: RepoSettingsEditScope,
-    /// One canonical top-level repository setting that the allowlist permits.
+    /// One canonical top-level repository setting that the allowlist permits. At least 1 character.
     pub key: String,
     /// Set a scalar, add or remove a string list item, or remove the setting. The handler rejects a missing or incompatible value.
     pub operation: SettingsEditOperation,
@@ -52,9 +50,7 @@ impl RepoSettingsEditRequest {
     }
 }
 
-/// Which repository settings file to edit.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Which repository settings file to edit. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum RepoSettingsEditScope {
@@ -70,9 +66,7 @@ string_enum!(RepoSettingsEditScope {
     Local "local",
 });
 
-/// Which repository settings file to read.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Which repository settings file to read. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RepoSettingsReadRawRequest {
@@ -97,9 +91,7 @@ impl RepoSettingsReadRawRequest {
     }
 }
 
-/// Parsed repository settings without normalization or layering.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Parsed repository settings without normalization or layering. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RepoSettingsReadRawResult {
@@ -113,9 +105,7 @@ record!(RepoSettingsReadRawResult {
     Field invalid "invalid",
 });
 
-/// The complete set of repository-overridable settings to store.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The complete set of repository-overridable settings to store. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RepoSettingsWriteAllRequest {
@@ -148,9 +138,7 @@ impl RepoSettingsWriteAllRequest {
     }
 }
 
-/// One key to write or remove in a repository settings file.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// One key to write or remove in a repository settings file. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RepoSettingsWriteKeyRequest {
@@ -162,7 +150,7 @@ pub struct RepoSettingsWriteKeyRequest {
     pub key: String,
     /// Value to validate and write. Required unless delete is true; a null value is validated, not treated as deletion.
     pub value: Option<serde_json::Value>,
-    /// True to remove the key instead of writing it.
+    /// True to remove the key instead of writing it. Default: `false`.
     pub delete: Option<bool>,
 }
 record!(RepoSettingsWriteKeyRequest {

@@ -2,9 +2,7 @@
 
 use super::ModelCallRequestBodyEncoding;
 
-/// Internal durable marker that the server rejected a compressed model request body, so the session sends uncompressed bodies from now on, including after resume.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Internal durable marker that the server rejected a compressed model request body, so the session sends uncompressed bodies from now on, including after resume. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RequestBodyCompressionDisabledData {

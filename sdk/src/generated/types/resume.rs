@@ -9,11 +9,11 @@ use super::{
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ResumeData {
-    /// ISO 8601 timestamp when the session was resumed
+    /// ISO 8601 timestamp when the session was resumed. A date and time as in RFC 3339.
     pub resume_time: String,
-    /// Total number of persisted events in the session at the time of resume
+    /// Total number of persisted events in the session at the time of resume. At least 0.
     pub event_count: i64,
-    /// On-disk byte size of the session's persisted events.jsonl file at resume time; omitted when the file does not exist or cannot be stat'd
+    /// On-disk byte size of the session's persisted events.jsonl file at resume time; omitted when the file does not exist or cannot be stat'd. At least 0.
     pub events_file_size_bytes: Option<i64>,
     /// Model currently selected at resume time
     pub selected_model: Option<String>,

@@ -81,9 +81,7 @@ string_enum!(SandboxBypassSource {
     PromptUnavailable "prompt_unavailable",
 });
 
-/// Resolved sandbox configuration.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Resolved sandbox configuration. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxConfig {
@@ -99,13 +97,9 @@ pub struct SandboxConfig {
     pub sandbox_lsp_servers: Option<bool>,
     /// Whether the agent may request that an individual command run outside the sandbox, which the host then approves or denies through the usual permission flow. A host capability flag rather than part of the policy: it is stripped from the effective spawn policy and only has an effect while `enabled` is true. Fail-closed, unlike the opt-out flags on this object: omitting it offers no bypass. Default: false (opt-in).
     pub allow_bypass: Option<bool>,
-    /// Set by the runtime when a managed policy forced `sandboxMcpServers` on and took the local opt-out away. Provenance rather than policy: it lets a sandbox startup failure point at the administrator instead of a setting the next managed merge would override, and it is ignored when comparing two configs for change. Only the managed merge may set it; a caller-supplied value is stripped.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Set by the runtime when a managed policy forced `sandboxMcpServers` on and took the local opt-out away. Provenance rather than policy: it lets a sandbox startup failure point at the administrator instead of a setting the next managed merge would override, and it is ignored when comparing two configs for change. Only the managed merge may set it; a caller-supplied value is stripped. *Internal.*
     pub managed_mcp_routing_locked: Option<bool>,
-    /// The `sandboxLspServers` counterpart of `managedMcpRoutingLocked`.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// The `sandboxLspServers` counterpart of `managedMcpRoutingLocked`. *Internal.*
     pub managed_lsp_routing_locked: Option<bool>,
     /// Credential-injection capability flags.
     pub auth: Option<SandboxConfigAuth>,
@@ -246,9 +240,7 @@ impl SandboxConfigAuth {
     }
 }
 
-/// Origin of the sandbox choice supplied by the host. This value describes preference or session intent; it does not authorize bypassing managed policy.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Origin of the sandbox choice supplied by the host. This value describes preference or session intent; it does not authorize bypassing managed policy. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxConfigSource {
@@ -567,9 +559,7 @@ string_enum!(SandboxControl {
     Platform "platform",
 });
 
-/// A possible secret-bearing environment variable and optional locally suggested HTTPS injection hosts. This is a draft for user review, not an active grant.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A possible secret-bearing environment variable and optional locally suggested HTTPS injection hosts. This is a draft for user review, not an active grant. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxCredentialSuggestion {
@@ -583,9 +573,7 @@ record!(SandboxCredentialSuggestion {
     Field suggested_inject_hosts "suggestedInjectHosts",
 });
 
-/// Possible unconfigured secrets in the sandbox shell environment, sorted by variable name, with no secret values.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Possible unconfigured secrets in the sandbox shell environment, sorted by variable name, with no secret values. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxCredentialSuggestionsResult {
@@ -897,11 +885,11 @@ pub struct SandboxDecisionDataPolicyResolved {
     pub policy_source: SandboxPolicySource,
     /// Runtime subsystem that applied the policy
     pub enforcement_point: SandboxEnforcementPoint,
-    /// Number of read-write path rules in the effective policy
+    /// Number of read-write path rules in the effective policy. At least 0.
     pub readwrite_paths_count: i64,
-    /// Number of read-only path rules in the effective policy
+    /// Number of read-only path rules in the effective policy. At least 0.
     pub readonly_paths_count: i64,
-    /// Number of denied path rules in the effective policy
+    /// Number of denied path rules in the effective policy. At least 0.
     pub denied_paths_count: i64,
     /// Whether the current working directory was granted automatically
     pub add_current_working_directory: bool,
@@ -963,7 +951,7 @@ pub struct SandboxDecisionDataSpawnCompleted {
     pub backend: SandboxBackend,
     /// Runtime subsystem that applied the policy
     pub enforcement_point: SandboxEnforcementPoint,
-    /// Wall-clock time spent spawning the sandboxed process, in milliseconds
+    /// Wall-clock time spent spawning the sandboxed process, in milliseconds. At least 0.
     pub duration_ms: f64,
     /// Why enforcement is weaker than configured, when it is
     pub degradation_reason: Option<SandboxDegradationReason>,
@@ -1066,9 +1054,7 @@ string_enum!(SandboxDenialConfidence {
     OutputClassified "output_classified",
 });
 
-/// Request to disable sandboxing for the current session while resolving an active sandbox-bypass permission prompt.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Request to disable sandboxing for the current session while resolving an active sandbox-bypass permission prompt. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxDisableForSessionRequest {
@@ -1127,9 +1113,7 @@ record!(SandboxDocsUrlResult {
     Field url "url",
 });
 
-/// A sandbox config and the per-feature routing flag to resolve it for.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// A sandbox config and the per-feature routing flag to resolve it for. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxEffectiveForOptionalParams {
@@ -1160,9 +1144,7 @@ impl SandboxEffectiveForOptionalParams {
     }
 }
 
-/// The sandbox a named feature actually launches under.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The sandbox a named feature actually launches under. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxEffectiveForOptionalResult {
@@ -1173,9 +1155,7 @@ record!(SandboxEffectiveForOptionalResult {
     Field sandbox_json "sandboxJson",
 });
 
-/// One slash command, as typed, to test against the enforcement-block allowlist.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// One slash command, as typed, to test against the enforcement-block allowlist. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxEnforcementCommandAllowedParams {
@@ -1262,9 +1242,7 @@ record!(SandboxFilesystemPolicyDetails {
     Field denied_paths "deniedPaths",
 });
 
-/// A batch of file-picker candidates to check against a prepared policy.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// A batch of file-picker candidates to check against a prepared policy. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxFilterPickerCandidatesParams {
@@ -1299,9 +1277,7 @@ impl SandboxFilterPickerCandidatesParams {
     }
 }
 
-/// Per-candidate allow decisions, positionally aligned with the request.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Per-candidate allow decisions, positionally aligned with the request. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxFilterPickerCandidatesResult {
@@ -1312,9 +1288,7 @@ record!(SandboxFilterPickerCandidatesResult {
     Field allowed "allowed",
 });
 
-/// Request to accept the sandbox path grant offered on an active sandbox escalation permission prompt.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Request to accept the sandbox path grant offered on an active sandbox escalation permission prompt. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxGrantPathForRequestRequest {
@@ -1348,9 +1322,7 @@ impl SandboxGrantPathForRequestRequest {
     }
 }
 
-/// Result of accepting a sandbox path grant.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Result of accepting a sandbox path grant. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxGrantPathForRequestResult {
@@ -1378,7 +1350,7 @@ record!(SandboxHostCapability {
     Field reason "reason",
 });
 
-/// Extensible identifier of a sandbox policy feature whose availability varies between hosts. A plain string, so an older client decodes a name added by a newer runtime; ignore names you do not recognize. Known values: `network` — sandboxed commands can reach the network (`network.allowOutbound`, on by default); on Linux this needs the tooling for Bubblewrap's private network namespace, such as slirp4netns. `network_filtering` — host rules and the sandbox proxy (`network.allowedHosts`, `network.blockedHosts`, `network.proxy`); on Linux this needs the same tooling as `network`; on Windows it needs Process Security Environment 1.1 host-loopback support or MXC's PSEC 1.0-only proxy-loopback compatibility capability, and a policy that uses it must also set `network.allowLocalNetwork`, because Windows reaches the local proxy only together with private-network access. Compatibility applies only to an explicit identity-less runtime proxy, not general host-loopback access, and other policy restrictions still apply. `denied_paths` — native enforcement of `filesystem.deniedPaths`; on Windows this needs a version whose sandbox contract reports denied-path support. `shell` — shell commands inside the sandbox: bash on macOS and Linux, PowerShell on Windows. `filesystem_enumeration` — enumerate-only filesystem grants, which PowerShell's drive roots use on Windows; this needs a version with Process Security Environment 1.1 filesystem enumeration support. Without it, sandboxed PowerShell still runs, but `Get-Location` may report the drive root, `Set-Location` may fail, and relative paths may resolve against the drive root; the session also receives a `session.warning` with `warningType` `sandbox`. Other platforms always report it.
+/// Extensible identifier of a sandbox policy feature whose availability varies between hosts. A plain string, so an older client decodes a name added by a newer runtime; ignore names you do not recognize. Known values: `network` — sandboxed commands can reach the network (`network.allowOutbound`, on by default); on Linux this needs the tooling for Bubblewrap's private network namespace, such as slirp4netns. `network_filtering` — host rules and the sandbox proxy (`network.allowedHosts`, `network.blockedHosts`, `network.proxy`); on Linux this needs the same tooling as `network`; on Windows it needs Process Security Environment 1.1 host-loopback support or MXC's PSEC 1.0-only proxy-loopback compatibility capability, and a policy that uses it must also set `network.allowLocalNetwork`, because Windows reaches the local proxy only together with private-network access. Compatibility applies only to an explicit identity-less runtime proxy, not general host-loopback access, and other policy restrictions still apply. `denied_paths` — native enforcement of `filesystem.deniedPaths`; on Windows this needs a version whose sandbox contract reports denied-path support. `shell` — shell commands inside the sandbox: bash on macOS and Linux, PowerShell on Windows. `filesystem_enumeration` — enumerate-only filesystem grants, which PowerShell's drive roots use on Windows; this needs a version with Process Security Environment 1.1 filesystem enumeration support. Without it, sandboxed PowerShell still runs, but `Get-Location` may report the drive root, `Set-Location` may fail, and relative paths may resolve against the drive root; the session also receives a `session.warning` with `warningType` `sandbox`. Other platforms always report it. From 1 to 64 characters, pattern `^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$`.
 pub type SandboxHostCapabilityName = String;
 
 /// Whether the host running this runtime can run the command sandbox. The runtime checks `supported` once per process. A capability answer can change while the process runs, for example after the user installs a missing package.
@@ -1473,9 +1445,7 @@ string_enum!(SandboxPermissiveSource {
     Policy "policy",
 });
 
-/// One file-picker suggestion offered up for the sandbox filesystem check.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// One file-picker suggestion offered up for the sandbox filesystem check. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxPickerCandidate {
@@ -1538,9 +1508,7 @@ string_enum!(SandboxPolicySource {
     UserPolicy "user_policy",
 });
 
-/// The working directory and sandbox settings to build a file-picker policy from.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The working directory and sandbox settings to build a file-picker policy from. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxPreparePickerPolicyParams {
@@ -1571,9 +1539,7 @@ impl SandboxPreparePickerPolicyParams {
     }
 }
 
-/// The prepared file-picker policy, or none when the sandbox is disabled.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The prepared file-picker policy, or none when the sandbox is disabled. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxPreparePickerPolicyResult {
@@ -1584,9 +1550,7 @@ record!(SandboxPreparePickerPolicyResult {
     Field sandbox_json "sandboxJson",
 });
 
-/// Result of creating the persistent certificate authority of the sandbox credential proxy.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Result of creating the persistent certificate authority of the sandbox credential proxy. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxProxyCaCreateResult {
@@ -1597,9 +1561,7 @@ record!(SandboxProxyCaCreateResult {
     Field certificate_path "certificatePath",
 });
 
-/// Identifies the credential hosts that the persistent certificate authority of the sandbox credential proxy must cover. The runtime always adds the hosts from the saved user settings.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Identifies the credential hosts that the persistent certificate authority of the sandbox credential proxy must cover. The runtime always adds the hosts from the saved user settings. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SandboxProxyCaRequest {
@@ -1619,9 +1581,7 @@ impl SandboxProxyCaRequest {
     }
 }
 
-/// State of the persistent certificate authority of the sandbox credential proxy.
-///
-/// Experimental: it may change in any version of the CLI.
+/// State of the persistent certificate authority of the sandbox credential proxy. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxProxyCaState {
@@ -1643,9 +1603,7 @@ string_enum!(SandboxProxyCaState {
     Error "error",
 });
 
-/// Status of the persistent certificate authority of the sandbox credential proxy.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Status of the persistent certificate authority of the sandbox credential proxy. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxProxyCaStatus {
@@ -1706,9 +1664,7 @@ record!(SandboxProxySecretLocation {
     Field secret_id "secretId",
 });
 
-/// The sandbox proxy password to store.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The sandbox proxy password to store. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxProxySecretSaveRequest {
@@ -1738,9 +1694,7 @@ record!(SandboxProxySecretSaveResult {
     Field stored_in_keychain "storedInKeychain",
 });
 
-/// The user's sandbox settings and the managed sandbox floor to raise them to.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The user's sandbox settings and the managed sandbox floor to raise them to. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SandboxResolveFlooredConfigParams {
@@ -1796,9 +1750,7 @@ string_enum!(SandboxSessionChange {
     Restored "restored",
 });
 
-/// The managed sandbox policy in force, which selects which remedy the notice offers.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The managed sandbox policy in force, which selects which remedy the notice offers. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SandboxUnsupportedStartupNoticeParams {
@@ -1830,9 +1782,7 @@ impl SandboxUnsupportedStartupNoticeParams {
     }
 }
 
-/// The startup warning, absent when the machine can run a sandbox.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The startup warning, absent when the machine can run a sandbox. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxUnsupportedStartupNoticeResult {

@@ -24,9 +24,7 @@ string_enum!(SendAgentMode {
     Shell "shell",
 });
 
-/// Parameters for session.extensions.sendAttachmentsToMessage.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for session.extensions.sendAttachmentsToMessage. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SendAttachmentsToMessageParams {
@@ -67,15 +65,11 @@ pub struct SendMessageItem {
     pub display_prompt: Option<String>,
     /// Optional attachments (files, directories, selections, blobs, GitHub references) to include with this message
     pub attachments: Option<Vec<Attachment>>,
-    /// If false, this message will not trigger a Premium Request Unit charge. User messages default to billable.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// If false, this message will not trigger a Premium Request Unit charge. User messages default to billable. *Internal.*
     pub billable: Option<bool>,
     /// If set, the request will fail if the named tool is not available when this message is among the user messages at the start of the current exchange
     pub required_tool: Option<String>,
-    /// Optional provenance tag copied to the resulting user.message event. Must be `user`, `system`, `command-<command-id>` for command-originated messages, `schedule-<numeric-id>` for scheduled prompts, or `agent-<agent-id>` for prompts sent by another agent.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Optional provenance tag copied to the resulting user.message event. Must be `user`, `system`, `command-<command-id>` for command-originated messages, `schedule-<numeric-id>` for scheduled prompts, or `agent-<agent-id>` for prompts sent by another agent. Pattern `^(user|system|command-.*|schedule-\d+|agent-.+)$`. *Internal.*
     pub source: Option<String>,
 }
 record!(SendMessageItem {
@@ -132,9 +126,7 @@ impl SendMessageItem {
     }
 }
 
-/// Parameters for sending zero or more user messages to the session in a single turn. Remote-backed (Mission Control) sessions do not support this method and will return an error.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for sending zero or more user messages to the session in a single turn. Remote-backed (Mission Control) sessions do not support this method and will return an error. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SendMessagesRequest {
@@ -265,9 +257,7 @@ string_enum!(SendMode {
     Immediate "immediate",
 });
 
-/// Parameters for sending a user message to the session
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for sending a user message to the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SendRequest {
@@ -285,9 +275,7 @@ pub struct SendRequest {
     pub billable: Option<bool>,
     /// If set, the request will fail if the named tool is not available when this message is among the user messages at the start of the current exchange
     pub required_tool: Option<String>,
-    /// Optional provenance tag copied to the resulting user.message event. Must be `user`, `system`, `command-<command-id>` for command-originated messages, `schedule-<numeric-id>` for scheduled prompts, or `agent-<agent-id>` for prompts sent by another agent.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Optional provenance tag copied to the resulting user.message event. Must be `user`, `system`, `command-<command-id>` for command-originated messages, `schedule-<numeric-id>` for scheduled prompts, or `agent-<agent-id>` for prompts sent by another agent. Pattern `^(user|system|command-.*|schedule-\d+|agent-.+)$`. *Internal.*
     pub source: Option<String>,
     /// The UI mode the agent was in when this message was sent. Defaults to the session's current mode.
     pub agent_mode: Option<SendAgentMode>,
@@ -434,9 +422,7 @@ record!(SendResult {
     Field message_id "messageId",
 });
 
-/// Internal request for sending a system notification.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Internal request for sending a system notification. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SendSystemNotificationRequest {

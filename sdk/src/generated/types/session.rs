@@ -40,9 +40,7 @@ record!(SessionActivity {
 /// Current authentication information, or null when no authentication is active.
 pub type SessionAuthInfoResult = Option<AuthIdentity>;
 
-/// Internal GitHub login parameters.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Internal GitHub login parameters. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionAuthLoginRequest {
@@ -85,9 +83,7 @@ impl SessionAuthLoginRequest {
     }
 }
 
-/// Parameters identifying a GitHub authentication to log out.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters identifying a GitHub authentication to log out. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionAuthLogoutUserRequest {
@@ -132,9 +128,7 @@ record!(SessionAuthStatus {
     Field copilot_plan "copilotPlan",
 });
 
-/// Parameters for switching the session's active authentication.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for switching the session's active authentication. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionAuthSwitchRequest {
@@ -166,7 +160,7 @@ impl SessionAuthSwitchRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionBulkDeleteResult {
-    /// Map of sessionId -> bytes freed by removing the session's workspace directory. Sessions whose deletion failed are omitted from this map (failures are logged on the server but not surfaced per-id; check the map for absent IDs to detect them).
+    /// Map of sessionId -> bytes freed by removing the session's workspace directory. Sessions whose deletion failed are omitted from this map (failures are logged on the server but not surfaced per-id; check the map for absent IDs to detect them). Each value: at least 0.
     pub freed_bytes: std::collections::BTreeMap<String, i64>,
 }
 record!(SessionBulkDeleteResult {
@@ -236,9 +230,9 @@ record!(SessionCapabilityFlags {
 pub struct SessionCompletionItem {
     /// Text spliced into the composer when the item is accepted.
     pub insert_text: String,
-    /// Start of the replacement range in `text`, in UTF-16 code units.
+    /// Start of the replacement range in `text`, in UTF-16 code units. At least 0.
     pub range_start: Option<i64>,
-    /// End (exclusive) of the replacement range in `text`, in UTF-16 code units.
+    /// End (exclusive) of the replacement range in `text`, in UTF-16 code units. At least 0.
     pub range_end: Option<i64>,
     /// Primary display label for the picker row. Falls back to `insertText` when absent.
     pub label: Option<String>,
@@ -1257,9 +1251,7 @@ impl SessionConfig {
     }
 }
 
-/// The IDE a host is connected to, as reported to the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// The IDE a host is connected to, as reported to the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionConnectedIdeInfo {
@@ -1355,7 +1347,7 @@ pub type SessionContextAttribution = Option<SessionContextAttributionValue>;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionContextAttributionValue {
-    /// Total token count of the current context window the entries are measured against (system message + conversation messages + tool definitions — the same total reported by /context). Divide an entry's `tokens` by this to derive its share.
+    /// Total token count of the current context window the entries are measured against (system message + conversation messages + tool definitions — the same total reported by /context). Divide an entry's `tokens` by this to derive its share. At least 0.
     pub total_tokens: i64,
     /// The concrete model id the entire breakdown was tokenized against (feeds the per-model token multiplier). Under `Auto` (Free/Student) this is the resolved model, not the literal `auto` sentinel, so totals are not undercounted. A single-model approximation of a potentially multi-model Auto session.
     ///
@@ -1365,19 +1357,19 @@ pub struct SessionContextAttributionValue {
     ///
     /// CLI 1.0.78 and older ones may omit it.
     pub model_source: Option<String>,
-    /// Effective input budget after reserving requested output against the combined context ceiling. Mirrors `SessionContextInfo.promptTokenLimit`.
+    /// Effective input budget after reserving requested output against the combined context ceiling. Mirrors `SessionContextInfo.promptTokenLimit`. At least 0.
     ///
     /// CLI 1.0.78 and older ones may omit it.
     pub prompt_token_limit: Option<i64>,
-    /// Advertised prompt allowance for the selected context tier: the denominator for context-usage displays and capacity for `categories.freeSpace` and `categories.buffer`. Mirrors `SessionContextInfo.limit`.
+    /// Advertised prompt allowance for the selected context tier: the denominator for context-usage displays and capacity for `categories.freeSpace` and `categories.buffer`. Mirrors `SessionContextInfo.limit`. At least 0.
     ///
     /// CLI 1.0.78 and older ones may omit it.
     pub limit: Option<i64>,
-    /// Output reservation overlapping the displayed prompt allowance plus the tokens past the effective input budget's buffer-exhaustion blocking threshold. Mirrors `SessionContextInfo.bufferTokens`.
+    /// Output reservation overlapping the displayed prompt allowance plus the tokens past the effective input budget's buffer-exhaustion blocking threshold. Mirrors `SessionContextInfo.bufferTokens`. At least 0.
     ///
     /// CLI 1.0.78 and older ones may omit it.
     pub buffer_tokens: Option<i64>,
-    /// Token count at which background compaction starts. Mirrors `SessionContextInfo.compactionThreshold`.
+    /// Token count at which background compaction starts. Mirrors `SessionContextInfo.compactionThreshold`. At least 0.
     ///
     /// CLI 1.0.78 and older ones may omit it.
     pub compaction_threshold: Option<i64>,
@@ -1407,19 +1399,19 @@ record!(SessionContextAttributionValue {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionContextAttributionValueCategories {
-    /// System prompt tokens, excluding custom instructions.
+    /// System prompt tokens, excluding custom instructions. At least 0.
     pub system_prompt: i64,
-    /// Custom-instructions tokens (0 when none are configured).
+    /// Custom-instructions tokens (0 when none are configured). At least 0.
     pub custom_instructions: i64,
-    /// Non-MCP tool-definition tokens.
+    /// Non-MCP tool-definition tokens. At least 0.
     pub system_tools: i64,
-    /// MCP tool-definition tokens.
+    /// MCP tool-definition tokens. At least 0.
     pub mcp_tools: i64,
-    /// Conversation (user/assistant/tool) message tokens.
+    /// Conversation (user/assistant/tool) message tokens. At least 0.
     pub messages: i64,
-    /// Remaining unused window capacity (clamped at 0).
+    /// Remaining unused window capacity (clamped at 0). At least 0.
     pub free_space: i64,
-    /// Overlapping output reservation plus post-blocking-threshold buffer.
+    /// Overlapping output reservation plus post-blocking-threshold buffer. At least 0.
     pub buffer: i64,
 }
 record!(SessionContextAttributionValueCategories {
@@ -1436,7 +1428,7 @@ record!(SessionContextAttributionValueCategories {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionContextAttributionValueCompactions {
-    /// Number of successful compactions in this session.
+    /// Number of successful compactions in this session. At least 0.
     pub count: i64,
 }
 record!(SessionContextAttributionValueCompactions {
@@ -1453,7 +1445,7 @@ pub struct SessionContextAttributionValueEntriesItem {
     pub id: String,
     /// Human-readable display label, e.g. `bash` or `skill: tmux`. Presentation-only; may be localized/reformatted without notice — do not key off it.
     pub label: String,
-    /// Token count currently in context attributable to this entry.
+    /// Token count currently in context attributable to this entry. At least 0.
     pub tokens: i64,
     /// Optional `id` of the parent entry: e.g. a `plugin` entry parenting its `skill`/`mcpServer` entries, or the `system` entry parenting `toolDefinition` entries. Omitted for top-level entries.
     pub parent_id: Option<String>,
@@ -1498,23 +1490,23 @@ pub struct SessionContextInfoValue {
     pub provider: Option<ModelProviderRef>,
     /// Provider-owned model display label, or the Auto routing label. Presentation only; modelName remains the tokenization identity.
     pub display_model_name: Option<String>,
-    /// Tokens consumed by the system prompt
+    /// Tokens consumed by the system prompt. At least 0.
     pub system_tokens: i64,
-    /// Tokens consumed by user/assistant/tool messages
+    /// Tokens consumed by user/assistant/tool messages. At least 0.
     pub conversation_tokens: i64,
-    /// Tokens consumed by tool definitions sent to the model (excludes deferred tools)
+    /// Tokens consumed by tool definitions sent to the model (excludes deferred tools). At least 0.
     pub tool_definitions_tokens: i64,
-    /// Tokens consumed by MCP tool definitions (subset of toolDefinitionsTokens, excludes deferred tools)
+    /// Tokens consumed by MCP tool definitions (subset of toolDefinitionsTokens, excludes deferred tools). At least 0.
     pub mcp_tools_tokens: i64,
-    /// Sum of system, conversation and tool-definition tokens
+    /// Sum of system, conversation and tool-definition tokens. At least 0.
     pub total_tokens: i64,
-    /// Effective input budget: the selected tier's prompt allowance bounded by the combined context ceiling minus the requested output allowance. Uses DEFAULT_TOKEN_LIMIT when limits are unspecified.
+    /// Effective input budget: the selected tier's prompt allowance bounded by the combined context ceiling minus the requested output allowance. Uses DEFAULT_TOKEN_LIMIT when limits are unspecified. At least 0.
     pub prompt_token_limit: i64,
-    /// Token count at which background compaction starts (configurable percentage of promptTokenLimit)
+    /// Token count at which background compaction starts (configurable percentage of promptTokenLimit). At least 0.
     pub compaction_threshold: i64,
-    /// Advertised prompt allowance for the selected context tier, without adding output tokens. The denominator for context-usage displays.
+    /// Advertised prompt allowance for the selected context tier, without adding output tokens. The denominator for context-usage displays. At least 0.
     pub limit: i64,
-    /// Output reservation overlapping the displayed prompt allowance plus tokens after the effective input budget's buffer-exhaustion blocking threshold (default 95%).
+    /// Output reservation overlapping the displayed prompt allowance plus tokens after the effective input budget's buffer-exhaustion blocking threshold (default 95%). At least 0.
     pub buffer_tokens: i64,
 }
 record!(SessionContextInfoValue {
@@ -1542,7 +1534,7 @@ pub struct SessionCreateResult {
     pub native_session_id: Option<String>,
     /// Workspace directory of the session. Absent when infinite sessions are disabled.
     pub workspace_path: Option<String>,
-    /// Time of creation as an ISO 8601 string. Sent from 1.0.81.
+    /// Time of creation as an ISO 8601 string. Sent from 1.0.81. A date and time as in RFC 3339.
     pub start_time: Option<String>,
     /// Whether the session runs elsewhere. Sent from 1.0.81.
     pub is_remote: Option<bool>,
@@ -1794,9 +1786,7 @@ impl SessionExtensionInfo {
     }
 }
 
-/// File path, content to append, and optional mode for the client-provided session filesystem. Implementations create parent directories as needed.
-///
-/// Experimental: it may change in any version of the CLI.
+/// File path, content to append, and optional mode for the client-provided session filesystem. Implementations create parent directories as needed. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsAppendFileRequest {
@@ -1804,7 +1794,7 @@ pub struct SessionFsAppendFileRequest {
     pub path: String,
     /// Content to append
     pub content: String,
-    /// Optional POSIX-style mode for newly created files
+    /// Optional POSIX-style mode for newly created files. At least 0.
     pub mode: Option<i64>,
 }
 record!(SessionFsAppendFileRequest {
@@ -1870,9 +1860,7 @@ string_enum!(SessionFsErrorCode {
     Unknown "UNKNOWN",
 });
 
-/// Path to test for existence in the client-provided session filesystem.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Path to test for existence in the client-provided session filesystem. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsExistsRequest {
@@ -1902,9 +1890,7 @@ impl SessionFsExistsResult {
     }
 }
 
-/// Directory path to create in the client-provided session filesystem, with options for recursive creation and POSIX mode.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Directory path to create in the client-provided session filesystem, with options for recursive creation and POSIX mode. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsMkdirRequest {
@@ -1912,7 +1898,7 @@ pub struct SessionFsMkdirRequest {
     pub path: String,
     /// Create parent directories as needed
     pub recursive: Option<bool>,
-    /// Optional POSIX-style mode for newly created directories
+    /// Optional POSIX-style mode for newly created directories. At least 0.
     pub mode: Option<i64>,
 }
 record!(SessionFsMkdirRequest {
@@ -1921,9 +1907,7 @@ record!(SessionFsMkdirRequest {
     Field mode "mode",
 });
 
-/// Path of the binary file to read from the client-provided session filesystem.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Path of the binary file to read from the client-provided session filesystem. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsReadFileBytesRequest {
@@ -1965,9 +1949,7 @@ impl SessionFsReadFileBytesResult {
     }
 }
 
-/// Path of the file to read from the client-provided session filesystem.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Path of the file to read from the client-provided session filesystem. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsReadFileRequest {
@@ -2009,9 +1991,7 @@ impl SessionFsReadFileResult {
     }
 }
 
-/// Directory path whose entries should be listed from the client-provided session filesystem.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Directory path whose entries should be listed from the client-provided session filesystem. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsReaddirRequest {
@@ -2092,9 +2072,7 @@ string_enum!(SessionFsReaddirWithTypesEntryType {
     Directory "directory",
 });
 
-/// Directory path whose entries (with type information) should be listed from the client-provided session filesystem.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Directory path whose entries (with type information) should be listed from the client-provided session filesystem. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsReaddirWithTypesRequest {
@@ -2133,9 +2111,7 @@ impl SessionFsReaddirWithTypesResult {
     }
 }
 
-/// Source and destination paths for renaming or moving an entry in the client-provided session filesystem.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Source and destination paths for renaming or moving an entry in the client-provided session filesystem. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsRenameRequest {
@@ -2149,9 +2125,7 @@ record!(SessionFsRenameRequest {
     Field dest "dest",
 });
 
-/// Path to remove from the client-provided session filesystem, with options for recursive removal and force.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Path to remove from the client-provided session filesystem, with options for recursive removal and force. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsRmRequest {
@@ -2289,9 +2263,7 @@ impl SessionFsSqliteExistsResult {
     }
 }
 
-/// SQL query, query type, and optional bind parameters for executing a SQLite query against the per-session database. The provider applies its SQLite busy timeout for every call.
-///
-/// Experimental: it may change in any version of the CLI.
+/// SQL query, query type, and optional bind parameters for executing a SQLite query against the per-session database. The provider applies its SQLite busy timeout for every call. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsSqliteQueryRequest {
@@ -2316,7 +2288,7 @@ pub struct SessionFsSqliteQueryResult {
     pub rows: Vec<std::collections::BTreeMap<String, serde_json::Value>>,
     /// Column names from the result set
     pub columns: Vec<String>,
-    /// Number of rows affected (for INSERT/UPDATE/DELETE)
+    /// Number of rows affected (for INSERT/UPDATE/DELETE). At least 0.
     pub rows_affected: i64,
     /// SQLite last_insert_rowid() value for INSERT.
     pub last_insert_rowid: Option<i64>,
@@ -2380,9 +2352,7 @@ string_enum!(SessionFsSqliteQueryType {
     Run "run",
 });
 
-/// Classified SQLite transaction failure. busyOrLocked guarantees rollback; postCommitAmbiguous must never be retried.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Classified SQLite transaction failure. busyOrLocked guarantees rollback; postCommitAmbiguous must never be retried. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsSqliteTransactionError {
@@ -2429,9 +2399,7 @@ string_enum!(SessionFsSqliteTransactionErrorClass {
     PostCommitAmbiguous "postCommitAmbiguous",
 });
 
-/// Statements to execute atomically. Providers apply busy handling for every call.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Statements to execute atomically. Providers apply busy handling for every call. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsSqliteTransactionRequest {
@@ -2442,9 +2410,7 @@ record!(SessionFsSqliteTransactionRequest {
     Field statements "statements",
 });
 
-/// Per-statement results, or a classified transaction error.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Per-statement results, or a classified transaction error. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsSqliteTransactionResult {
@@ -2472,9 +2438,7 @@ impl SessionFsSqliteTransactionResult {
     }
 }
 
-/// One statement in an atomic SQLite transaction.
-///
-/// Experimental: it may change in any version of the CLI.
+/// One statement in an atomic SQLite transaction. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsSqliteTransactionStatement {
@@ -2491,9 +2455,7 @@ record!(SessionFsSqliteTransactionStatement {
     Field params "params",
 });
 
-/// Path whose metadata should be returned from the client-provided session filesystem.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Path whose metadata should be returned from the client-provided session filesystem. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsStatRequest {
@@ -2512,11 +2474,11 @@ pub struct SessionFsStatResult {
     pub is_file: bool,
     /// Whether the path is a directory
     pub is_directory: bool,
-    /// File size in bytes
+    /// File size in bytes. At least 0.
     pub size: i64,
-    /// ISO 8601 timestamp of last modification
+    /// ISO 8601 timestamp of last modification. A date and time as in RFC 3339.
     pub mtime: String,
-    /// ISO 8601 timestamp of creation
+    /// ISO 8601 timestamp of creation. A date and time as in RFC 3339.
     pub birthtime: String,
     /// Describes a filesystem error.
     pub error: Option<SessionFsError>,
@@ -2557,9 +2519,7 @@ impl SessionFsStatResult {
     }
 }
 
-/// File path, standard-base64-encoded bytes to write, and optional mode for the client-provided session filesystem.
-///
-/// Experimental: it may change in any version of the CLI.
+/// File path, standard-base64-encoded bytes to write, and optional mode for the client-provided session filesystem. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsWriteFileBytesRequest {
@@ -2567,7 +2527,7 @@ pub struct SessionFsWriteFileBytesRequest {
     pub path: String,
     /// Exact file bytes encoded as standard base64
     pub content: String,
-    /// Optional POSIX-style mode for newly created files
+    /// Optional POSIX-style mode for newly created files. At least 0.
     pub mode: Option<i64>,
 }
 record!(SessionFsWriteFileBytesRequest {
@@ -2576,9 +2536,7 @@ record!(SessionFsWriteFileBytesRequest {
     Field mode "mode",
 });
 
-/// File path, content to write, and optional mode for the client-provided session filesystem.
-///
-/// Experimental: it may change in any version of the CLI.
+/// File path, content to write, and optional mode for the client-provided session filesystem. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsWriteFileRequest {
@@ -2586,7 +2544,7 @@ pub struct SessionFsWriteFileRequest {
     pub path: String,
     /// Content to write
     pub content: String,
-    /// Optional POSIX-style mode for newly created files
+    /// Optional POSIX-style mode for newly created files. At least 0.
     pub mode: Option<i64>,
 }
 record!(SessionFsWriteFileRequest {
@@ -2807,9 +2765,7 @@ impl SessionInstalledPlugin {
     }
 }
 
-/// Source descriptor for direct repo installs (when marketplace is empty)
-///
-/// Experimental: it may change in any version of the CLI.
+/// Source descriptor for direct repo installs (when marketplace is empty). *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionInstalledPluginSource {
@@ -2835,12 +2791,12 @@ untagged!(SessionInstalledPluginSource {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionInstalledPluginSourceGitHub {
-    /// GitHub repository in `owner/repo` form.
+    /// GitHub repository in `owner/repo` form. Pattern `^[^/]+\/[^/]+$`.
     pub repo: String,
     /// Optional Git ref to resolve.
     #[doc(alias = "ref")]
     pub git_ref: Option<String>,
-    /// Optional full 40-character hexadecimal commit SHA.
+    /// Optional full 40-character hexadecimal commit SHA. Pattern `^[0-9a-fA-F]{40}$`.
     pub sha: Option<String>,
     /// Optional repository-relative path to the plugin.
     pub path: Option<String>,
@@ -2911,7 +2867,7 @@ pub struct SessionInstalledPluginSourceUrl {
     /// Optional Git ref to resolve.
     #[doc(alias = "ref")]
     pub git_ref: Option<String>,
-    /// Optional full 40-character hexadecimal commit SHA.
+    /// Optional full 40-character hexadecimal commit SHA. Pattern `^[0-9a-fA-F]{40}$`.
     pub sha: Option<String>,
     /// Optional source-relative path to the plugin.
     pub path: Option<String>,
@@ -2958,9 +2914,9 @@ impl SessionInstalledPluginSourceUrl {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionLifecycleMetadata {
-    /// Time of creation as an ISO 8601 string.
+    /// Time of creation as an ISO 8601 string. A date and time as in RFC 3339.
     pub start_time: String,
-    /// Time of the last change as an ISO 8601 string.
+    /// Time of the last change as an ISO 8601 string. A date and time as in RFC 3339.
     pub modified_time: String,
     /// Short text on the session, when there is one.
     pub summary: Option<String>,
@@ -3079,9 +3035,7 @@ record!(SessionLimitPredictionDetails {
     Field recommended_cap "recommendedCap",
 });
 
-/// Parameters for predicting an AI-credit session limit. Omitting `modelId` uses the session's currently selected model.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for predicting an AI-credit session limit. Omitting `modelId` uses the session's currently selected model. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SessionLimitPredictionRequest {
@@ -3234,7 +3188,7 @@ record!(SessionLimitsChangedData {
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SessionLimitsConfig {
-    /// Maximum AI Credits allowed across the session's current accounting window.
+    /// Maximum AI Credits allowed across the session's current accounting window. More than 0.
     pub max_ai_credits: Option<f64>,
 }
 record!(SessionLimitsConfig {
@@ -3270,9 +3224,9 @@ record!(SessionLimitsExhaustedCompletedData {
 pub struct SessionLimitsExhaustedRequestedData {
     /// Unique identifier for this request; used to respond via session.ui.handlePendingSessionLimitsExhausted().
     pub request_id: String,
-    /// AI Credits already consumed in the current accounting window.
+    /// AI Credits already consumed in the current accounting window. At least 0.
     pub used_ai_credits: f64,
-    /// Configured max AI Credits for the current accounting window.
+    /// Configured max AI Credits for the current accounting window. More than 0.
     pub max_ai_credits: f64,
 }
 record!(SessionLimitsExhaustedRequestedData {
@@ -3287,9 +3241,9 @@ record!(SessionLimitsExhaustedRequestedData {
 pub struct SessionLimitsExhaustedResponse {
     /// Action selected by the user.
     pub action: SessionLimitsExhaustedResponseAction,
-    /// AI Credits to add to the current max when action is 'add'.
+    /// AI Credits to add to the current max when action is 'add'. More than 0.
     pub additional_ai_credits: Option<f64>,
-    /// New absolute max AI Credits when action is 'set'.
+    /// New absolute max AI Credits when action is 'set'. More than 0.
     pub max_ai_credits: Option<f64>,
 }
 record!(SessionLimitsExhaustedResponse {
@@ -3431,7 +3385,7 @@ record!(SessionListResult {
 pub struct SessionLoadDeferredRepoHooksResult {
     /// Repo-level startup prompts queued from repo hook configs. Empty on resume, when no repo configs were pending, or when disableAllHooks is set.
     pub startup_prompts: Vec<String>,
-    /// Total hook command count (user + plugin + repo) loaded for the session by this call. Captured atomically with startupPrompts so callers don't need to read a separate counter.
+    /// Total hook command count (user + plugin + repo) loaded for the session by this call. Captured atomically with startupPrompts so callers don't need to read a separate counter. At least 0.
     pub hook_count: i64,
 }
 record!(SessionLoadDeferredRepoHooksResult {
@@ -3551,9 +3505,7 @@ impl SessionManagedSettings {
     }
 }
 
-/// Targets only the original prepared/applying owned login on this exact session requester.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Targets only the original prepared/applying owned login on this exact session requester. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionMcpOauthCancelLoginParams {
@@ -3581,9 +3533,7 @@ impl SessionMcpOauthCancelLoginParams {
     }
 }
 
-/// Effect-free preparation bound to the existing local session, requester and installation, with frozen options.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Effect-free preparation bound to the existing local session, requester and installation, with frozen options. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionMcpOauthPrepareLoginParams {
@@ -3593,9 +3543,9 @@ pub struct SessionMcpOauthPrepareLoginParams {
     pub expected_installation_id: String,
     /// Request a new authorisation rather than accepting a usable cached grant.
     pub force_reauth: Option<bool>,
-    /// Display name used by the incumbent OAuth client-registration flow.
+    /// Display name used by the incumbent OAuth client-registration flow. At most 2048 characters.
     pub client_name: Option<String>,
-    /// Text shown on the loopback callback page after successful authorisation.
+    /// Text shown on the loopback callback page after successful authorisation. At most 2048 characters.
     pub callback_success_message: Option<String>,
 }
 record!(SessionMcpOauthPrepareLoginParams {
@@ -3644,9 +3594,7 @@ impl SessionMcpOauthPrepareLoginParams {
     }
 }
 
-/// Records which IDE the host is connected to, or clears it.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Records which IDE the host is connected to, or clears it. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SessionMcpSetConnectedIdeInfoParams {
@@ -3672,9 +3620,9 @@ impl SessionMcpSetConnectedIdeInfoParams {
 pub struct SessionMetadata {
     /// Identifier of the session.
     pub session_id: String,
-    /// Time of creation as an ISO 8601 string.
+    /// Time of creation as an ISO 8601 string. A date and time as in RFC 3339.
     pub start_time: String,
-    /// Time of the last change as an ISO 8601 string.
+    /// Time of the last change as an ISO 8601 string. A date and time as in RFC 3339.
     pub modified_time: String,
     /// Short text on the session, when there is one.
     pub summary: Option<String>,
@@ -3710,9 +3658,9 @@ record!(SessionMetadata {
 pub struct SessionMetadataSnapshot {
     /// The unique identifier of the session
     pub session_id: String,
-    /// ISO 8601 timestamp of when the session started
+    /// ISO 8601 timestamp of when the session started. A date and time as in RFC 3339.
     pub start_time: String,
-    /// ISO 8601 timestamp of when the session's persisted state was last modified on disk. For new sessions, equals startTime. For resumed sessions, reflects the previous modification time at construction.
+    /// ISO 8601 timestamp of when the session's persisted state was last modified on disk. For new sessions, equals startTime. For resumed sessions, reflects the previous modification time at construction. A date and time as in RFC 3339.
     pub modified_time: String,
     /// Whether this is a remote session (i.e., one whose runtime executes elsewhere and is steered through this process)
     pub is_remote: bool,
@@ -3779,9 +3727,7 @@ string_enum!(SessionMode {
     Autopilot "autopilot",
 });
 
-/// `session.model.clearStartupSeed: params` of the protocol.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// `session.model.clearStartupSeed: params` of the protocol. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionModelClearStartupSeedParams {
@@ -3878,9 +3824,7 @@ pub struct SessionOpenOptions {
     pub lsp_client_name: Option<String>,
     /// Stable integration identifier for analytics.
     pub integration_id: Option<String>,
-    /// ExP assignment ('flight') data injected by an SDK integrator, in the same JSON shape the Copilot CLI fetches from the experimentation service (CopilotExpAssignmentResponse). When supplied this is fed into the FeatureFlagService exactly like CLI-fetched assignments and ExP-backed flags wait for it. When absent the session does not block on ExP.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// ExP assignment ('flight') data injected by an SDK integrator, in the same JSON shape the Copilot CLI fetches from the experimentation service (CopilotExpAssignmentResponse). When supplied this is fed into the FeatureFlagService exactly like CLI-fetched assignments and ExP-backed flags wait for it. When absent the session does not block on ExP. *Internal.*
     pub exp_assignments: Option<serde_json::Value>,
     /// Opt-in: self-fetch and enforce enterprise managed settings, including managed hook policies, at session bootstrap.
     pub enable_managed_settings: Option<bool>,
@@ -3902,17 +3846,11 @@ pub struct SessionOpenOptions {
     pub provider: Option<ProviderConfig>,
     /// Options scoped to the built-in CAPI (Copilot API) provider.
     pub capi: Option<CapiSessionOptions>,
-    /// Whether a CLI host explicitly requested the initial Auto preference. False preserves a settings-derived preference without validating availability during creation; execution still validates it. Defaults to true and is ignored for non-CLI callers.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Whether a CLI host explicitly requested the initial Auto preference. False preserves a settings-derived preference without validating availability during creation; execution still validates it. Defaults to true and is ignored for non-CLI callers. *Internal.*
     pub auto_tier_is_explicit: Option<bool>,
-    /// Named BYOK provider connections, additive to CAPI auth. Combining with `provider` is rejected.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Named BYOK provider connections, additive to CAPI auth. Combining with `provider` is rejected. *Experimental.*
     pub providers: Option<Vec<NamedProviderConfig>>,
-    /// BYOK model definitions added to the selectable model list, each referencing a provider name.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// BYOK model definitions added to the selectable model list, each referencing a provider name. *Experimental.*
     pub models: Option<Vec<ProviderModelConfig>>,
     /// Working directory to anchor the session.
     pub working_directory: Option<String>,
@@ -3949,9 +3887,7 @@ pub struct SessionOpenOptions {
     pub shell_process_flags: Option<Vec<String>>,
     /// Resolved sandbox configuration.
     pub sandbox_config: Option<SandboxConfig>,
-    /// Origin of the sandbox choice. Settings-derived origins (never_configured, user_enabled, user_disabled, repository_policy) let managed policy floor a host preference; explicit below-floor changes remain policy conflicts unless a session opt-out is authorized. Also used for telemetry provenance.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Origin of the sandbox choice. Settings-derived origins (never_configured, user_enabled, user_disabled, repository_policy) let managed policy floor a host preference; explicit below-floor changes remain policy conflicts unless a session opt-out is authorized. Also used for telemetry provenance. *Experimental.*
     pub sandbox_config_source: Option<SandboxConfigSource>,
     /// Whether interactive shell sessions are logged.
     pub log_interactive_shells: Option<bool>,
@@ -3959,9 +3895,7 @@ pub struct SessionOpenOptions {
     pub env_value_mode: Option<SessionOpenOptionsEnvValueMode>,
     /// MCP server names disabled for this session. Disabled servers are not started or authenticated on create or cold resume.
     pub disabled_mcp_servers: Option<Vec<String>>,
-    /// Non-secret host-managed HTTP MCP servers keyed by stable managed identity. Managed provenance is runtime-established from this separate field and credentials are supplied through dynamic-header refresh.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Non-secret host-managed HTTP MCP servers keyed by stable managed identity. Managed provenance is runtime-established from this separate field and credentials are supplied through dynamic-header refresh. *Experimental.*
     pub managed_mcp_servers: Option<
         std::collections::BTreeMap<String, ManagedMcpServerConfig>,
     >,
@@ -3979,9 +3913,7 @@ pub struct SessionOpenOptions {
     pub ignored_skills_locations: Option<Vec<String>>,
     /// Whether skill loading is enabled. When omitted, explicit SDK skill roots or an SDK skill provider enable skills independently of enableConfigDiscovery.
     pub enable_skills: Option<bool>,
-    /// Whether the requesting SDK session has a skill provider. The provider remains ephemeral and is never persisted in session options or history. When enableSkills is false, it remains bound but dormant and receives no callbacks. Cloud, relay, handoff, and raw sessions.open flows reject it because they cannot safely pre-register the callback handler.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Whether the requesting SDK session has a skill provider. The provider remains ephemeral and is never persisted in session options or history. When enableSkills is false, it remains bound but dormant and receives no callbacks. Cloud, relay, handoff, and raw sessions.open flows reject it because they cannot safely pre-register the callback handler. *Internal.*
     pub has_skill_provider: Option<bool>,
     /// Built-in skill names to include in this session. When specified, only these runtime-bundled skills are available. Skills from other sources with the same name remain available.
     pub included_builtin_skills: Option<Vec<String>>,
@@ -4003,9 +3935,7 @@ pub struct SessionOpenOptions {
     pub trajectory_file: Option<String>,
     /// Whether model responses stream as delta events.
     pub enable_streaming: Option<bool>,
-    /// Experimental: enable native model citations for supported Anthropic and OpenAI models, normalized onto the `assistant.message` event. Off by default; may change or be removed while the citations surface is experimental.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental: enable native model citations for supported Anthropic and OpenAI models, normalized onto the `assistant.message` event. Off by default; may change or be removed while the citations surface is experimental. *Experimental.*
     pub enable_citations: Option<bool>,
     /// Override URL for the Copilot API endpoint.
     pub copilot_url: Option<String>,
@@ -4017,7 +3947,7 @@ pub struct SessionOpenOptions {
     pub running_in_interactive_mode: Option<bool>,
     /// Whether on-demand custom instruction discovery is enabled.
     pub enable_on_demand_instruction_discovery: Option<bool>,
-    /// Maximum decoded byte size of a single inline model-facing binary tool result persisted in session events (default 10 MB).
+    /// Maximum decoded byte size of a single inline model-facing binary tool result persisted in session events (default 10 MB). At least 0.
     pub max_inline_binary_bytes: Option<i64>,
     /// Initial model capability overrides.
     pub model_capabilities_overrides: Option<ModelCapabilitiesOverride>,
@@ -4033,9 +3963,7 @@ pub struct SessionOpenOptions {
     pub events_log_includes_subagents: Option<bool>,
     /// Override Copilot configuration directory.
     pub config_dir: Option<String>,
-    /// Additional content-exclusion policies to merge into the session policy set.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Additional content-exclusion policies to merge into the session policy set. *Experimental.*
     pub additional_content_exclusion_policies: Option<
         Vec<SessionOpenOptionsAdditionalContentExclusionPolicy>,
     >,
@@ -4927,9 +4855,7 @@ pub struct SessionOpenResult {
     pub status: SessionsOpenStatus,
     /// Opened session ID. Omitted when status is `not_found`.
     pub session_id: Option<String>,
-    /// In-process SessionClientApi handle for the opened session, returned to CLI callers as a transitional shortcut. Marked internal so the public SDK surface does not expose it; SDK consumers should construct per-session clients from `sessionId` instead.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// In-process SessionClientApi handle for the opened session, returned to CLI callers as a transitional shortcut. Marked internal so the public SDK surface does not expose it; SDK consumers should construct per-session clients from `sessionId` instead. *Internal.*
     pub session_api: Option<serde_json::Value>,
     /// Startup prompts queued by user-level hook configs at session creation. Only populated when status is `created`; resumed sessions return an empty array.
     pub startup_prompts: Option<Vec<String>>,
@@ -4950,9 +4876,7 @@ record!(SessionOpenResult {
     Field progress "progress",
 });
 
-/// Plugin names (or specs) to disable in the session's authoritative working directory.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Plugin names (or specs) to disable in the session's authoritative working directory. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionPluginsDisableRequest {
@@ -4971,9 +4895,7 @@ impl SessionPluginsDisableRequest {
     }
 }
 
-/// Plugin names (or specs) to enable in the session's authoritative working directory.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Plugin names (or specs) to enable in the session's authoritative working directory. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionPluginsEnableRequest {
@@ -4992,9 +4914,7 @@ impl SessionPluginsEnableRequest {
     }
 }
 
-/// Plugin source resolved relative to the session's authoritative working directory.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Plugin source resolved relative to the session's authoritative working directory. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionPluginsInstallRequest {
@@ -5013,9 +4933,7 @@ impl SessionPluginsInstallRequest {
     }
 }
 
-/// Plugins required by the session's managed settings to install or update again.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Plugins required by the session's managed settings to install or update again. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SessionPluginsRetryManagedRequest {
@@ -5035,9 +4953,7 @@ impl SessionPluginsRetryManagedRequest {
     }
 }
 
-/// Per-plugin outcomes of retrying the plugins required by the session's managed settings.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Per-plugin outcomes of retrying the plugins required by the session's managed settings. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionPluginsRetryManagedResult {
@@ -5058,7 +4974,7 @@ pub struct SessionPruneResult {
     pub candidates: Vec<String>,
     /// Session IDs that were skipped (e.g., named sessions)
     pub skipped: Vec<String>,
-    /// Total bytes freed (actual when not dry-run, projected when dry-run)
+    /// Total bytes freed (actual when not dry-run, projected when dry-run). At least 0.
     pub freed_bytes: i64,
     /// True when no deletions were actually performed
     pub dry_run: bool,
@@ -5220,7 +5136,7 @@ pub struct SessionResumeResult {
     pub native_session_id: Option<String>,
     /// Workspace directory of the session. Absent when infinite sessions are disabled.
     pub workspace_path: Option<String>,
-    /// Time of creation as an ISO 8601 string. Sent from 1.0.81.
+    /// Time of creation as an ISO 8601 string. Sent from 1.0.81. A date and time as in RFC 3339.
     pub start_time: Option<String>,
     /// Whether the session runs elsewhere. Sent from 1.0.81.
     pub is_remote: Option<bool>,
@@ -5254,9 +5170,7 @@ record!(SessionResumeResult {
     Field transcript_recovery "transcriptRecovery",
 });
 
-/// New auth credentials to install on the session. Omit to leave credentials unchanged.
-///
-/// Experimental: it may change in any version of the CLI.
+/// New auth credentials to install on the session. Omit to leave credentials unchanged. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SessionSetCredentialsParams {
@@ -5339,9 +5253,7 @@ record!(SessionSettingsBuiltInToolAvailabilitySnapshot {
     Field create_pull_request "createPullRequest",
 });
 
-/// Named Rust-owned settings predicate to evaluate for this session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Named Rust-owned settings predicate to evaluate for this session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionSettingsEvaluatePredicateRequest {
@@ -5618,7 +5530,7 @@ record!(SessionSettingsValidationSnapshot {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionSizes {
-    /// Map of sessionId -> on-disk size in bytes for the session's workspace directory
+    /// Map of sessionId -> on-disk size in bytes for the session's workspace directory. Each value: at least 0.
     pub sizes: std::collections::BTreeMap<String, i64>,
 }
 record!(SessionSizes {
@@ -5738,9 +5650,7 @@ record!(SessionTelemetryEngagement {
     Field engagement_id "engagementId",
 });
 
-/// Patch of mutable session options to apply to the running session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Patch of mutable session options to apply to the running session. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SessionUpdateOptionsParams {
@@ -5794,9 +5704,7 @@ pub struct SessionUpdateOptionsParams {
     pub shell_process_flags: Option<Vec<String>>,
     /// Resolved sandbox configuration.
     pub sandbox_config: Option<SandboxConfig>,
-    /// Origin of the sandbox choice. Settings-derived origins (never_configured, user_enabled, user_disabled, repository_policy) let managed policy floor a host preference; explicit below-floor changes remain policy conflicts unless a session opt-out is authorized. Also used for telemetry provenance.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Origin of the sandbox choice. Settings-derived origins (never_configured, user_enabled, user_disabled, repository_policy) let managed policy floor a host preference; explicit below-floor changes remain policy conflicts unless a session opt-out is authorized. Also used for telemetry provenance. *Experimental.*
     pub sandbox_config_source: Option<SandboxConfigSource>,
     /// Whether interactive shell sessions are logged.
     pub log_interactive_shells: Option<bool>,
@@ -5820,7 +5728,7 @@ pub struct SessionUpdateOptionsParams {
     pub disabled_skills: Option<Vec<String>>,
     /// Whether to discover custom instructions on demand after successful file views (AGENTS.md / CLAUDE.md / .github/copilot-instructions.md surfacing). Combined with `skipCustomInstructions`.
     pub enable_on_demand_instruction_discovery: Option<bool>,
-    /// Maximum decoded byte size of a single model-facing binary tool result (e.g. an image) persisted inline in session events and re-presented to the model on later turns / resume. Larger results are persisted as a metadata-only marker and shown to the model as a short text note. Defaults to 10 MB.
+    /// Maximum decoded byte size of a single model-facing binary tool result (e.g. an image) persisted inline in session events and re-presented to the model on later turns / resume. Larger results are persisted as a metadata-only marker and shown to the model as a short text note. Defaults to 10 MB. At least 0.
     pub max_inline_binary_bytes: Option<i64>,
     /// Full set of installed plugins for the session. Replaces the existing list; the runtime invalidates the skills cache only when the list materially changes.
     pub installed_plugins: Option<Vec<SessionInstalledPlugin>>,
@@ -5854,9 +5762,7 @@ pub struct SessionUpdateOptionsParams {
     pub events_log_directory: Option<String>,
     /// Whether subagent callback events should be forwarded into the session event log sink.
     pub events_log_includes_subagents: Option<bool>,
-    /// Additional content-exclusion policies to merge into the session's policy set.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Additional content-exclusion policies to merge into the session's policy set. *Experimental.*
     pub additional_content_exclusion_policies: Option<
         Vec<OptionsUpdateAdditionalContentExclusionPolicy>,
     >,
@@ -6433,7 +6339,7 @@ impl SessionUpdateOptionsParams {
 pub struct SessionUpdateOptionsResult {
     /// Whether the operation succeeded
     pub success: bool,
-    /// Number of hooks loaded from installed plugins, returned when installedPlugins is updated
+    /// Number of hooks loaded from installed plugins, returned when installedPlugins is updated. At least 0.
     pub plugin_hook_count: Option<i64>,
 }
 record!(SessionUpdateOptionsResult {
@@ -6441,9 +6347,7 @@ record!(SessionUpdateOptionsResult {
     Field plugin_hook_count "pluginHookCount",
 });
 
-/// Internal absolute code-change totals reported by the owning host.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Internal absolute code-change totals reported by the owning host. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionUsageSetCodeChangesParams {

@@ -426,7 +426,7 @@ impl SessionsGetBoardEntryCountRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsGetBoardEntryCountResult {
-    /// Board entry count, when available.
+    /// Board entry count, when available. At least 0.
     pub count: Option<i64>,
 }
 record!(SessionsGetBoardEntryCountResult {
@@ -437,9 +437,9 @@ record!(SessionsGetBoardEntryCountResult {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsGetClientMetadataRequest {
-    /// Session IDs to inspect. Results preserve this order.
+    /// Session IDs to inspect. Results preserve this order. At most 1000 items.
     pub session_ids: Vec<String>,
-    /// Case-sensitive keys to project from each valid bag. Each key must be non-empty, at most 256 UTF-8 bytes, and outside the reserved `copilot/` and `github/` namespaces. Omit to return every entry.
+    /// Case-sensitive keys to project from each valid bag. Each key must be non-empty, at most 256 UTF-8 bytes, and outside the reserved `copilot/` and `github/` namespaces. Omit to return every entry. At most 128 items.
     pub keys: Option<Vec<String>>,
 }
 record!(SessionsGetClientMetadataRequest {
@@ -628,7 +628,7 @@ record!(SessionsListNonEmptySessionIdsResult {
 pub struct SessionsListRequest {
     /// Which session sources to include. Defaults to `local` for backward compatibility.
     pub source: Option<SessionSource>,
-    /// When provided, only the first N local sessions (sorted by modification time, newest first) load full metadata; remaining sessions return basic info only. Use 0 to return only basic info for every local session. Has no effect on remote entries (which always carry their full shape).
+    /// When provided, only the first N local sessions (sorted by modification time, newest first) load full metadata; remaining sessions return basic info only. Use 0 to return only basic info for every local session. Has no effect on remote entries (which always carry their full shape). At least 0.
     pub metadata_limit: Option<i64>,
     /// Optional filter applied to the returned sessions
     pub filter: Option<SessionListFilter>,
@@ -766,9 +766,7 @@ pub struct SessionsOpenCloud {
     pub owner: Option<String>,
     /// Session options for cloud session creation.
     pub options: Option<SessionOpenOptions>,
-    /// In-process callback invoked when the cloud task is created, before connection. Internal because function references cannot cross the JSON-RPC boundary.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// In-process callback invoked when the cloud task is created, before connection. Internal because function references cannot cross the JSON-RPC boundary. *Internal.*
     pub on_task_created: Option<serde_json::Value>,
 }
 record!(SessionsOpenCloud ["kind" "cloud"] {
@@ -844,13 +842,9 @@ pub struct SessionsOpenHandoff {
     pub options: Option<SessionOpenOptions>,
     /// Task type determines the handoff strategy (CCA fetches events; CLI prepares a transient session).
     pub task_type: Option<SessionsOpenHandoffTaskType>,
-    /// In-process progress callback `(update) => void` invoked for each handoff step. Marked internal because a function reference cannot cross the JSON-RPC boundary. The host-side `handoffSession` is already declared as `AsyncGenerator<HandoffProgress, HandoffResult>`; the schema layer flattens it because it does not yet support streaming methods. The wire-clean replacement is to expose the AsyncGenerator directly (or use vscode-jsonrpc `$/progress` notifications) once the schema/transport layer supports it.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// In-process progress callback `(update) => void` invoked for each handoff step. Marked internal because a function reference cannot cross the JSON-RPC boundary. The host-side `handoffSession` is already declared as `AsyncGenerator<HandoffProgress, HandoffResult>`; the schema layer flattens it because it does not yet support streaming methods. The wire-clean replacement is to expose the AsyncGenerator directly (or use vscode-jsonrpc `$/progress` notifications) once the schema/transport layer supports it. *Internal.*
     pub on_progress: Option<serde_json::Value>,
-    /// In-process confirmation callback `(request) => boolean | Promise<boolean>` invoked when the handoff needs the caller to confirm a non-fatal blocker (e.g. a repository mismatch between the current working directory and the remote session). Returning `true` proceeds with the handoff; returning `false` (or omitting the callback) aborts it. Marked internal because a function reference cannot cross the JSON-RPC boundary, for the same reasons as `onProgress`.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// In-process confirmation callback `(request) => boolean | Promise<boolean>` invoked when the handoff needs the caller to confirm a non-fatal blocker (e.g. a repository mismatch between the current working directory and the remote session). Returning `true` proceeds with the handoff; returning `false` (or omitting the callback) aborts it. Marked internal because a function reference cannot cross the JSON-RPC boundary, for the same reasons as `onProgress`. *Internal.*
     pub on_confirm: Option<serde_json::Value>,
 }
 record!(SessionsOpenHandoff ["kind" "handoff"] {
@@ -1145,7 +1139,7 @@ string_enum!(SessionsOpenStatus {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsPruneOldRequest {
-    /// Delete sessions whose modifiedTime is at least this many days old
+    /// Delete sessions whose modifiedTime is at least this many days old. At least 0.
     pub older_than_days: i64,
     /// When true, only report what would be deleted without performing any deletion
     pub dry_run: Option<bool>,
@@ -1200,7 +1194,7 @@ pub struct SessionsReadPersistedEventsRequest {
     pub session_id: String,
     /// Opaque, process-local, single-use cursor returned by the previous persisted-event read. Omit on the first call and issue continuations sequentially; reusing the same cursor returns an expired terminal page.
     pub cursor: Option<String>,
-    /// Maximum number of events to return in this batch (1–1000, default 200). Pages may contain fewer events to keep the serialized event array within a soft 1 MiB budget including resolved binary assets; one oversized event is returned alone to guarantee progress.
+    /// Maximum number of events to return in this batch (1–1000, default 200). Pages may contain fewer events to keep the serialized event array within a soft 1 MiB budget including resolved binary assets; one oversized event is returned alone to guarantee progress. More than 0, at most 1000.
     pub max: Option<i64>,
     /// Direction to page through persisted history. Forward starts at the beginning; backward starts with the newest events. Events in each page remain chronological. This selects the initial read only; a continuation always uses the direction bound into its cursor.
     pub direction: Option<EventsReadDirection>,

@@ -10,9 +10,9 @@ pub struct ShutdownAgentMetric {
     pub agent_name: Option<String>,
     /// Human-readable label for this subagent invocation, copied from the originating `subagent.started` event. For task-tool subagents this is the invocation's task description rather than the agent's configured display name, so group by `agentName` for stable per-agent labels.
     pub agent_display_name: Option<String>,
-    /// Time spent in model API calls by this agent, in milliseconds
+    /// Time spent in model API calls by this agent, in milliseconds. At least 0.
     pub total_api_duration_ms: i64,
-    /// Accumulated nano-AI units cost for this agent
+    /// Accumulated nano-AI units cost for this agent. At least 0.
     pub total_nano_aiu: f64,
     /// Per-model usage for this agent, keyed by model identifier
     pub model_metrics: std::collections::BTreeMap<String, ShutdownModelMetric>,
@@ -29,9 +29,9 @@ record!(ShutdownAgentMetric {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ShutdownCodeChanges {
-    /// Total number of lines added during the session
+    /// Total number of lines added during the session. At least 0.
     pub lines_added: i64,
-    /// Total number of lines removed during the session
+    /// Total number of lines removed during the session. At least 0.
     pub lines_removed: i64,
     /// List of file paths that were modified during the session
     pub files_modified: Vec<String>,
@@ -46,37 +46,29 @@ record!(ShutdownCodeChanges {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ShutdownData {
-    /// Runtime tool-operation identities already included in the final accounting snapshot.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Runtime tool-operation identities already included in the final accounting snapshot. *Internal.*
     pub tool_usage_request_ids: Option<Vec<String>>,
-    /// Complete accounting state captured atomically with receipt watermarks.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Complete accounting state captured atomically with receipt watermarks. *Internal.*
     pub accounting_snapshot: Option<UsageGetMetricsResult>,
     /// Provider/model accounting preserved for replay without consulting current provider selection.
     pub provider_model_metrics: Option<Vec<UsageMetricsProviderModelMetric>>,
-    /// Per-source accounting sequence watermarks subsuming preceding usage receipts.
+    /// Per-source accounting sequence watermarks subsuming preceding usage receipts. Each value: at least 0.
     pub usage_accounting_watermarks: Option<std::collections::BTreeMap<String, i64>>,
     /// Whether the session ended normally ("routine") or due to a crash/fatal error ("error")
     pub shutdown_type: ShutdownType,
     /// Error description when shutdownType is "error"
     pub error_reason: Option<String>,
-    /// Total number of premium API requests used during the session
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Total number of premium API requests used during the session. At least 0. *Internal.*
     pub total_premium_requests: Option<f64>,
-    /// Session-wide accumulated nano-AI units cost
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Session-wide accumulated nano-AI units cost. At least 0. *Experimental.*
     pub total_nano_aiu: Option<f64>,
     /// Session-wide per-token-type accumulated token counts
     pub token_details: Option<std::collections::BTreeMap<String, ShutdownTokenDetail>>,
-    /// Cumulative time spent in API calls during the session, in milliseconds
+    /// Cumulative time spent in API calls during the session, in milliseconds. At least 0.
     pub total_api_duration_ms: i64,
-    /// Unix timestamp (milliseconds) when the session started
+    /// Unix timestamp (milliseconds) when the session started. At least 0.
     pub session_start_time: i64,
-    /// On-disk byte size of the session's persisted events.jsonl file at shutdown time; omitted when the file does not exist or cannot be stat'd
+    /// On-disk byte size of the session's persisted events.jsonl file at shutdown time; omitted when the file does not exist or cannot be stat'd. At least 0.
     pub events_file_size_bytes: Option<i64>,
     /// Aggregate code change metrics for the session
     pub code_changes: ShutdownCodeChanges,
@@ -86,13 +78,13 @@ pub struct ShutdownData {
     pub agent_metrics: Option<std::collections::BTreeMap<String, ShutdownAgentMetric>>,
     /// Model that was selected at the time of shutdown
     pub current_model: Option<String>,
-    /// Total tokens in context window at shutdown
+    /// Total tokens in context window at shutdown. At least 0.
     pub current_tokens: Option<i64>,
-    /// System message token count at shutdown
+    /// System message token count at shutdown. At least 0.
     pub system_tokens: Option<i64>,
-    /// Non-system message token count at shutdown
+    /// Non-system message token count at shutdown. At least 0.
     pub conversation_tokens: Option<i64>,
-    /// Tool definitions token count at shutdown
+    /// Tool definitions token count at shutdown. At least 0.
     pub tool_definitions_tokens: Option<i64>,
 }
 record!(ShutdownData {
@@ -126,9 +118,7 @@ pub struct ShutdownModelMetric {
     pub requests: ShutdownModelMetricRequests,
     /// Token usage breakdown
     pub usage: ShutdownModelMetricUsage,
-    /// Accumulated nano-AI units cost for this model
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Accumulated nano-AI units cost for this model. At least 0. *Experimental.*
     pub total_nano_aiu: Option<f64>,
     /// Token count details per type
     pub token_details: Option<
@@ -146,13 +136,9 @@ record!(ShutdownModelMetric {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ShutdownModelMetricRequests {
-    /// Total number of API requests made to this model
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Total number of API requests made to this model. At least 0. *Experimental.*
     pub count: Option<i64>,
-    /// Cumulative cost multiplier for requests to this model
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Cumulative cost multiplier for requests to this model. *Experimental.*
     pub cost: Option<f64>,
 }
 record!(ShutdownModelMetricRequests {
@@ -164,7 +150,7 @@ record!(ShutdownModelMetricRequests {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ShutdownModelMetricTokenDetail {
-    /// Accumulated token count for this token type
+    /// Accumulated token count for this token type. At least 0.
     pub token_count: i64,
 }
 record!(ShutdownModelMetricTokenDetail {
@@ -175,15 +161,15 @@ record!(ShutdownModelMetricTokenDetail {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ShutdownModelMetricUsage {
-    /// Total input tokens consumed across all requests to this model
+    /// Total input tokens consumed across all requests to this model. At least 0.
     pub input_tokens: i64,
-    /// Total output tokens produced across all requests to this model
+    /// Total output tokens produced across all requests to this model. At least 0.
     pub output_tokens: i64,
-    /// Total tokens read from prompt cache across all requests
+    /// Total tokens read from prompt cache across all requests. At least 0.
     pub cache_read_tokens: i64,
-    /// Total tokens written to prompt cache across all requests
+    /// Total tokens written to prompt cache across all requests. At least 0.
     pub cache_write_tokens: i64,
-    /// Total reasoning tokens produced across all requests to this model
+    /// Total reasoning tokens produced across all requests to this model. At least 0.
     pub reasoning_tokens: Option<i64>,
 }
 record!(ShutdownModelMetricUsage {
@@ -194,9 +180,7 @@ record!(ShutdownModelMetricUsage {
     Field reasoning_tokens "reasoningTokens",
 });
 
-/// Parameters for shutting down the session
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for shutting down the session. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ShutdownRequest {
@@ -239,7 +223,7 @@ impl ShutdownRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ShutdownTokenDetail {
-    /// Accumulated token count for this token type
+    /// Accumulated token count for this token type. At least 0.
     pub token_count: i64,
 }
 record!(ShutdownTokenDetail {

@@ -335,7 +335,7 @@ string_enum!(SkillInstallationFailureReason {
 pub struct SkillInstallationFileReview {
     /// Relative file path within the Skill root.
     pub path: String,
-    /// Exact reviewed file size in bytes.
+    /// Exact reviewed file size in bytes. At least 0.
     pub size_bytes: i64,
     /// Declared media type for the file.
     pub media_type: String,
@@ -479,7 +479,7 @@ record!(SkillInstallationManagementOutcomeRecoveryRequired ["kind" "recovery-req
 pub struct SkillInstallationManagementOutcomeRefused {
     /// Bounded refusal reason.
     pub reason: SkillInstallationFailureReason,
-    /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited.
+    /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited. At least 0.
     pub retry_after_seconds: Option<i64>,
 }
 record!(SkillInstallationManagementOutcomeRefused ["kind" "refused"] {
@@ -776,7 +776,7 @@ pub struct SkillInstallationOutcomeRefused {
     pub reason: SkillInstallationFailureReason,
     /// Present once an operation has been allocated.
     pub operation_id: Option<String>,
-    /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited.
+    /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited. At least 0.
     pub retry_after_seconds: Option<i64>,
 }
 record!(SkillInstallationOutcomeRefused ["kind" "refused"] {
@@ -904,7 +904,7 @@ pub struct SkillInstallationReviewInstall {
     pub installs_disabled: bool,
     /// Reviewed files and digests.
     pub files: Vec<SkillInstallationFileReview>,
-    /// Total reviewed payload size in bytes.
+    /// Total reviewed payload size in bytes. At least 0.
     pub total_bytes: i64,
     /// Relative path of the verified Skill entrypoint.
     pub entrypoint_path: String,
@@ -935,7 +935,7 @@ pub struct SkillInstallationReviewUninstall {
     pub files_modified: bool,
     /// Files recorded by the installation receipt.
     pub files: Vec<SkillInstallationFileReview>,
-    /// Total receipt-owned payload size in bytes.
+    /// Total receipt-owned payload size in bytes. At least 0.
     pub total_bytes: i64,
     /// Catalogue identity retained at install time.
     pub catalogue: InstallationCatalogueIdentity,
@@ -1087,7 +1087,7 @@ impl SkillInstallationsRequest {
 pub struct SkillInvokedData {
     /// Name of the invoked skill
     pub name: String,
-    /// Projected chat-message count when the skill was invoked. New writers persist this so replay does not need to reconstruct superseded history; readers derive it for legacy events when absent.
+    /// Projected chat-message count when the skill was invoked. New writers persist this so replay does not need to reconstruct superseded history; readers derive it for legacy events when absent. From 0 to 9007199254740991.
     pub invoked_at_turn: Option<i64>,
     /// Model identifier active when the skill was invoked, when known
     pub model: Option<String>,
@@ -1131,7 +1131,7 @@ record!(SkillInvokedData {
 pub struct SkillInvokedRefData {
     /// Name of the invoked skill
     pub name: String,
-    /// Projected chat-message count when the skill was invoked. Preserved from the inline event data when the authored body is deduplicated.
+    /// Projected chat-message count when the skill was invoked. Preserved from the inline event data when the authored body is deduplicated. From 0 to 9007199254740991.
     pub invoked_at_turn: Option<i64>,
     /// Model identifier active when the skill was invoked, when known
     pub model: Option<String>,
@@ -1139,7 +1139,7 @@ pub struct SkillInvokedRefData {
     pub path: String,
     /// Content identifier of an earlier inline skill event in this session, in the prefixed form `sha256:<lowercase hex digest>` over the UTF-8 bytes of that event's `content`
     pub content_id: String,
-    /// UTF-16 code unit length of the referenced skill content. Derived from the referenced body and validated against it when the reference is expanded; a reference whose length disagrees with the body it names is rejected instead of expanded
+    /// UTF-16 code unit length of the referenced skill content. Derived from the referenced body and validated against it when the reference is expanded; a reference whose length disagrees with the body it names is rejected instead of expanded. At least 0.
     pub content_length: i64,
     /// Tool names that should be auto-approved when this skill is active
     pub allowed_tools: Option<Vec<String>>,
@@ -1272,17 +1272,17 @@ impl SkillPlanUninstallRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SkillProviderDescriptor {
-    /// Invocation and display name.
+    /// Invocation and display name. Pattern `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`.
     pub name: String,
-    /// Description used in skill catalogs without fetching content.
+    /// Description used in skill catalogs without fetching content. At most 1024 characters.
     pub description: String,
     /// Whether users may invoke the skill directly. Defaults to true.
     pub user_invocable: Option<bool>,
     /// Whether model invocation is disabled. Defaults to false.
     pub disable_model_invocation: Option<bool>,
-    /// Optional freeform argument hint used by slash-command catalogs.
+    /// Optional freeform argument hint used by slash-command catalogs. At most 1024 characters.
     pub argument_hint: Option<String>,
-    /// Absolute path to the folder that holds the skill's supporting files (scripts, references, templates, assets), in the session's path conventions: the host OS for local disk, or the registered SessionFs conventions. When the skill is activated the runtime lists the folder's files for the model through the session's filesystem, with the same rules as a file-based skill's folder; it never reads or copies them. On local disk the folder becomes a read-only skill root, like a configured skill directory. It is not shown in skill catalogs.
+    /// Absolute path to the folder that holds the skill's supporting files (scripts, references, templates, assets), in the session's path conventions: the host OS for local disk, or the registered SessionFs conventions. When the skill is activated the runtime lists the folder's files for the model through the session's filesystem, with the same rules as a file-based skill's folder; it never reads or copies them. On local disk the folder becomes a read-only skill root, like a configured skill directory. It is not shown in skill catalogs. At most 4096 characters.
     pub directory: Option<String>,
 }
 record!(SkillProviderDescriptor {
@@ -1333,13 +1333,11 @@ impl SkillProviderDescriptor {
     }
 }
 
-/// Catalog metadata returned by an SDK session's skill provider. Catalogs are limited to 1024 descriptors and 1 MiB of aggregate metadata.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Catalog metadata returned by an SDK session's skill provider. Catalogs are limited to 1024 descriptors and 1 MiB of aggregate metadata. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SkillProviderListResult {
-    /// Skill descriptors in provider order. Invocation names must be unique under case-insensitive comparison.
+    /// Skill descriptors in provider order. Invocation names must be unique under case-insensitive comparison. At most 1024 items.
     pub skills: Vec<SkillProviderDescriptor>,
 }
 record!(SkillProviderListResult {
@@ -1354,22 +1352,18 @@ impl SkillProviderListResult {
     }
 }
 
-/// Identifies one SDK-provided skill by invocation name.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Identifies one SDK-provided skill by invocation name. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SkillProviderReadRequest {
-    /// Invocation name of the skill to read.
+    /// Invocation name of the skill to read. Pattern `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`.
     pub name: String,
 }
 record!(SkillProviderReadRequest {
     Field name "name",
 });
 
-/// SKILL.md content returned by an SDK session's skill provider. YAML frontmatter is optional: fields it omits come from the catalog descriptor, fields it declares must match the descriptor, and `allowed-tools` is read only from frontmatter. Supporting files come from the descriptor's `directory`.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// SKILL.md content returned by an SDK session's skill provider. YAML frontmatter is optional: fields it omits come from the catalog descriptor, fields it declares must match the descriptor, and `allowed-tools` is read only from frontmatter. Supporting files come from the descriptor's `directory`. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SkillProviderReadResult {

@@ -46,9 +46,7 @@ impl SkillsConfigSetSkillDisabledRequest {
     }
 }
 
-/// Name of the skill to disable for the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Name of the skill to disable for the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SkillsDisableRequest {
@@ -117,9 +115,7 @@ impl SkillsDiscoverRequest {
     }
 }
 
-/// Name of the skill to enable for the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Name of the skill to enable for the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SkillsEnableRequest {
@@ -213,7 +209,7 @@ pub struct SkillsInvokedSkill {
     pub allowed_tools: Option<Vec<String>>,
     /// Whether model invocation was disabled when this skill was invoked
     pub disable_model_invocation: Option<bool>,
-    /// Turn number when the skill was invoked
+    /// Turn number when the skill was invoked. At least 0.
     pub invoked_at_turn: i64,
 }
 record!(SkillsInvokedSkill {

@@ -6,7 +6,7 @@
 pub struct SnapshotRewindData {
     /// First removed event. Without `eventIds`, it and every event after it were removed
     pub up_to_event_id: String,
-    /// Number of events that were removed by the rewind
+    /// Number of events that were removed by the rewind. At least 0.
     pub events_removed: i64,
     /// The removed events, starting with `upToEventId`. Later events not listed were kept, such as a background agent's events that interleaved with a withdrawn turn
     pub event_ids: Option<Vec<String>>,

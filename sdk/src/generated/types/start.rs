@@ -11,13 +11,13 @@ use super::{
 pub struct StartData {
     /// Unique identifier for the session
     pub session_id: String,
-    /// Schema version number for the session event format
+    /// Schema version number for the session event format. More than 0.
     pub version: i64,
     /// Identifier of the software producing the events (e.g., "copilot-agent")
     pub producer: String,
     /// Version string of the Copilot application
     pub copilot_version: String,
-    /// ISO 8601 timestamp when the session was created
+    /// ISO 8601 timestamp when the session was created. A date and time as in RFC 3339.
     pub start_time: String,
     /// Model selected at session creation time, if any
     pub selected_model: Option<String>,

@@ -28,11 +28,11 @@ pub struct SubagentCompletedData {
     pub model_selection_source: Option<SubagentModelSelectionSource>,
     /// Whether the first model actually dispatched matched the user's configured preference
     pub configured_model_matches_actual: Option<bool>,
-    /// Total number of tool calls made by the sub-agent
+    /// Total number of tool calls made by the sub-agent. At least 0.
     pub total_tool_calls: Option<i64>,
-    /// Total tokens (input + output) consumed by the sub-agent
+    /// Total tokens (input + output) consumed by the sub-agent. At least 0.
     pub total_tokens: Option<i64>,
-    /// Wall-clock duration of the sub-agent execution in milliseconds
+    /// Wall-clock duration of the sub-agent execution in milliseconds. At least 0.
     pub duration_ms: Option<i64>,
     /// Whether the sub-agent was torn down by cancellation - its own abort, or an ancestor being killed - instead of finishing its work. Cancellation is not a failure, so the run still reports completion; this distinguishes a torn-down sub-agent from one that ran to the end.
     pub cancelled: Option<bool>,
@@ -109,11 +109,11 @@ pub struct SubagentFailedData {
     pub model_selection_source: Option<SubagentModelSelectionSource>,
     /// Whether the first model actually dispatched matched the user's configured preference
     pub configured_model_matches_actual: Option<bool>,
-    /// Total number of tool calls made before the sub-agent failed
+    /// Total number of tool calls made before the sub-agent failed. At least 0.
     pub total_tool_calls: Option<i64>,
-    /// Total tokens (input + output) consumed before the sub-agent failed
+    /// Total tokens (input + output) consumed before the sub-agent failed. At least 0.
     pub total_tokens: Option<i64>,
-    /// Wall-clock duration of the sub-agent execution in milliseconds
+    /// Wall-clock duration of the sub-agent execution in milliseconds. At least 0.
     pub duration_ms: Option<i64>,
 }
 record!(SubagentFailedData {
@@ -271,9 +271,9 @@ pub struct SubagentSettingsValue {
     pub agents: Option<std::collections::BTreeMap<String, SubagentSettingsEntry>>,
     /// Names of subagents the user has turned off; they cannot be dispatched
     pub disabled_subagents: Option<Vec<String>>,
-    /// Maximum number of subagents that can run concurrently; applies to usage-based billing users only
+    /// Maximum number of subagents that can run concurrently; applies to usage-based billing users only. From 1 to 128.
     pub max_concurrency: Option<i64>,
-    /// Maximum subagent nesting depth; applies to usage-based billing users only
+    /// Maximum subagent nesting depth; applies to usage-based billing users only. From 1 to 128.
     pub max_depth: Option<i64>,
 }
 record!(SubagentSettingsValue {

@@ -372,15 +372,15 @@ pub struct SystemNotificationWorkflowCompleted {
     pub workflow_name: String,
     /// Terminal status reached by this execution attempt.
     pub status: SystemNotificationWorkflowCompletedStatus,
-    /// Subagents consumed by the run across all attempts.
+    /// Subagents consumed by the run across all attempts. At least 0.
     pub consumed_subagents: i64,
-    /// Accumulated active execution time in milliseconds.
+    /// Accumulated active execution time in milliseconds. At least 0.
     pub elapsed_ms: i64,
-    /// Consumed AI usage in nano-AIU.
+    /// Consumed AI usage in nano-AIU. At least 0.
     pub consumed_nano_aiu: i64,
-    /// Execution attempt that reached this terminal state.
+    /// Execution attempt that reached this terminal state. At least 1.
     pub attempt: i64,
-    /// Bounded prompt-safe preview of the completed result.
+    /// Bounded prompt-safe preview of the completed result. At most 256 characters.
     pub result_preview: Option<String>,
     /// Machine-readable terminal failure details, when present.
     pub failure: Option<serde_json::Value>,

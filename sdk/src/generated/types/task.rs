@@ -16,13 +16,13 @@ pub struct TaskAgentInfo {
     pub description: String,
     /// Current lifecycle status of the task
     pub status: TaskStatus,
-    /// ISO 8601 timestamp when the task was started
+    /// ISO 8601 timestamp when the task was started. A date and time as in RFC 3339.
     pub started_at: String,
-    /// ISO 8601 timestamp when the task finished
+    /// ISO 8601 timestamp when the task finished. A date and time as in RFC 3339.
     pub completed_at: Option<String>,
-    /// Accumulated active execution time in milliseconds
+    /// Accumulated active execution time in milliseconds. At least 0.
     pub active_time_ms: Option<i64>,
-    /// ISO 8601 timestamp when the current active period began
+    /// ISO 8601 timestamp when the current active period began. A date and time as in RFC 3339.
     pub active_started_at: Option<String>,
     /// Error message when the task failed
     pub error: Option<String>,
@@ -42,7 +42,7 @@ pub struct TaskAgentInfo {
     pub can_promote_to_background: Option<bool>,
     /// Most recent response text from the agent
     pub latest_response: Option<String>,
-    /// ISO 8601 timestamp when the agent entered idle state
+    /// ISO 8601 timestamp when the agent entered idle state. A date and time as in RFC 3339.
     pub idle_since: Option<String>,
 }
 record!(TaskAgentInfo ["type" "agent"] {
@@ -81,9 +81,7 @@ record!(TaskAgentProgress ["type" "agent"] {
     Field latest_intent "latestIntent",
 });
 
-/// Structured reason that the task cannot continue without intervention
-///
-/// Experimental: it may change in any version of the CLI.
+/// Structured reason that the task cannot continue without intervention. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TaskBlocker {
@@ -161,27 +159,27 @@ pub struct TaskClientInfo {
     pub status: TaskClientStatus,
     /// Public attribution and presence for the task owner
     pub owner: TaskClientOwner,
-    /// ISO 8601 timestamp when the task started
+    /// ISO 8601 timestamp when the task started. A date and time as in RFC 3339.
     pub started_at: String,
-    /// ISO 8601 timestamp of the latest accepted lifecycle change
+    /// ISO 8601 timestamp of the latest accepted lifecycle change. A date and time as in RFC 3339.
     pub updated_at: String,
-    /// ISO 8601 timestamp when the task reached a terminal status
+    /// ISO 8601 timestamp when the task reached a terminal status. A date and time as in RFC 3339.
     pub completed_at: Option<String>,
-    /// Accumulated active execution time in milliseconds
+    /// Accumulated active execution time in milliseconds. At least 0.
     pub active_time_ms: i64,
-    /// ISO 8601 timestamp when the current active segment started
+    /// ISO 8601 timestamp when the current active segment started. A date and time as in RFC 3339.
     pub active_started_at: Option<String>,
-    /// ISO 8601 timestamp when the connected owner entered idle status
+    /// ISO 8601 timestamp when the connected owner entered idle status. A date and time as in RFC 3339.
     pub idle_since: Option<String>,
-    /// ISO 8601 timestamp of the most recent orphan transition
+    /// ISO 8601 timestamp of the most recent orphan transition. A date and time as in RFC 3339.
     pub orphaned_at: Option<String>,
-    /// ISO 8601 timestamp of the most recent successful reclaim
+    /// ISO 8601 timestamp of the most recent successful reclaim. A date and time as in RFC 3339.
     pub reclaimed_at: Option<String>,
     /// Execution mode, which is always background for client-owned tasks
     pub execution_mode: TaskClientExecutionMode,
     /// Whether the currently bound owner can receive a cancellation request
     pub can_cancel: bool,
-    /// Sequence number of the latest accepted owner update
+    /// Sequence number of the latest accepted owner update. At least 0.
     pub sequence: i64,
     /// Opaque successful terminal result supplied by the task owner
     pub result: Option<serde_json::Value>,
@@ -232,7 +230,7 @@ pub struct TaskClientOwner {
     pub source: Option<String>,
     /// Whether this task's bound join is currently connected
     pub presence: TaskClientOwnerPresence,
-    /// ISO 8601 timestamp when the bound join disconnected
+    /// ISO 8601 timestamp when the bound join disconnected. A date and time as in RFC 3339.
     pub disconnected_at: Option<String>,
 }
 record!(TaskClientOwner {
@@ -283,13 +281,13 @@ string_enum!(TaskClientOwnerPresence {
 pub struct TaskClientProgress {
     /// Current client task lifecycle status
     pub status: TaskClientStatus,
-    /// Sequence number of the latest accepted owner update
+    /// Sequence number of the latest accepted owner update. At least 0.
     pub sequence: i64,
-    /// ISO 8601 timestamp of the latest accepted lifecycle change
+    /// ISO 8601 timestamp of the latest accepted lifecycle change. A date and time as in RFC 3339.
     pub updated_at: String,
     /// Current owner-defined progress phase
     pub phase: Option<String>,
-    /// Current completion percentage from zero through one hundred
+    /// Current completion percentage from zero through one hundred. From 0 to 100.
     pub percentage: Option<f64>,
     /// Most recent nonempty progress message
     pub last_message: Option<String>,
@@ -519,7 +517,7 @@ impl TaskClientUpdateProgress {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TaskCompleteData {
-    /// Summary of the completed task, provided by the agent
+    /// Summary of the completed task, provided by the agent. Default: `""`.
     pub summary: Option<String>,
     /// Whether the task was accepted as complete. False when validation failed or completion was rejected or blocked by the reviewer
     pub success: Option<bool>,
@@ -726,7 +724,7 @@ pub type TaskProgress = Option<TaskProgressValue>;
 pub struct TaskProgressLine {
     /// Display message, e.g., "▸ bash", "✓ edit src/foo.ts"
     pub message: String,
-    /// ISO 8601 timestamp when this event occurred
+    /// ISO 8601 timestamp when this event occurred. A date and time as in RFC 3339.
     pub timestamp: String,
 }
 record!(TaskProgressLine {
@@ -763,9 +761,9 @@ pub struct TaskShellInfo {
     pub description: String,
     /// Current lifecycle status of the task
     pub status: TaskStatus,
-    /// ISO 8601 timestamp when the task was started
+    /// ISO 8601 timestamp when the task was started. A date and time as in RFC 3339.
     pub started_at: String,
-    /// ISO 8601 timestamp when the task finished
+    /// ISO 8601 timestamp when the task finished. A date and time as in RFC 3339.
     pub completed_at: Option<String>,
     /// Command being executed
     pub command: String,
@@ -777,7 +775,7 @@ pub struct TaskShellInfo {
     pub can_promote_to_background: Option<bool>,
     /// Path to the detached shell log, when available
     pub log_path: Option<String>,
-    /// Process ID when available
+    /// Process ID when available. More than 0, at most 4294967295.
     pub pid: Option<i64>,
 }
 record!(TaskShellInfo ["type" "shell"] {
@@ -810,9 +808,7 @@ string_enum!(TaskShellInfoAttachmentMode {
     Detached "detached",
 });
 
-/// How a shell task ended, reported with the read that reaches the end of its output.
-///
-/// Experimental: it may change in any version of the CLI.
+/// How a shell task ended, reported with the read that reaches the end of its output. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TaskShellOutputExit {
@@ -832,7 +828,7 @@ record!(TaskShellOutputExit {
 pub struct TaskShellProgress {
     /// Recent stdout/stderr lines from the running shell command
     pub recent_output: String,
-    /// Process ID when available
+    /// Process ID when available. More than 0, at most 4294967295.
     pub pid: Option<i64>,
 }
 record!(TaskShellProgress ["type" "shell"] {

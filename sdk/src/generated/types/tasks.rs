@@ -4,9 +4,7 @@ use super::{
     TaskClientInfo, TaskClientUpdate, TaskInfo, TaskProgress, TaskShellOutputExit,
 };
 
-/// Identifier of the background task to cancel.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Identifier of the background task to cancel. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksCancelRequest {
@@ -47,9 +45,7 @@ record!(TasksGetCurrentPromotableResult {
     Field task "task",
 });
 
-/// Identifier of the background task to fetch progress for.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Identifier of the background task to fetch progress for. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksGetProgressRequest {
@@ -90,9 +86,7 @@ record!(TasksPromoteCurrentToBackgroundResult {
     Field task "task",
 });
 
-/// Identifier of the task to promote to background mode.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Identifier of the task to promote to background mode. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksPromoteToBackgroundRequest {
@@ -122,9 +116,7 @@ record!(TasksPromoteToBackgroundResult {
     Field promoted "promoted",
 });
 
-/// Detached shell task to read output from, with an optional cursor and long-poll wait. waitMs defaults to zero (maximum 30000).
-///
-/// Experimental: it may change in any version of the CLI.
+/// Detached shell task to read output from, with an optional cursor and long-poll wait. waitMs defaults to zero (maximum 30000). *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksReadOutputRequest {
@@ -132,7 +124,7 @@ pub struct TasksReadOutputRequest {
     pub id: String,
     /// Opaque cursor returned by an earlier read of the same task. Omit to read from the beginning of the shell's output. If the output no longer reaches the cursor, for example because its log was removed, the request fails; read again without a cursor.
     pub cursor: Option<String>,
-    /// Milliseconds to wait for new output, or for the shell to finish, when the cursor is already at the end of the available output. 0 (default) returns immediately. Capped at 30000ms.
+    /// Milliseconds to wait for new output, or for the shell to finish, when the cursor is already at the end of the available output. 0 (default) returns immediately. Capped at 30000ms. From 0 to 30000.
     pub wait_ms: Option<i64>,
 }
 record!(TasksReadOutputRequest {
@@ -188,9 +180,7 @@ record!(TasksReadOutputResult {
 pub struct TasksRefreshResult {}
 record!(TasksRefreshResult {});
 
-/// Registers or reclaims a client-owned task.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Registers or reclaims a client-owned task. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksRegisterRequest {
@@ -202,7 +192,7 @@ pub struct TasksRegisterRequest {
     pub display_name: Option<String>,
     /// Whether the owner supports runtime cancellation requests
     pub cancellable: bool,
-    /// Expected current sequence for idempotent registration or orphan reclaim
+    /// Expected current sequence for idempotent registration or orphan reclaim. At least 0.
     pub expected_sequence: Option<i64>,
 }
 record!(TasksRegisterRequest ["type" "client"] {
@@ -260,9 +250,7 @@ record!(TasksRegisterResult {
     Field reclaimed "reclaimed",
 });
 
-/// Identifier of the completed or cancelled task to remove from tracking.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Identifier of the completed or cancelled task to remove from tracking. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksRemoveRequest {
@@ -292,9 +280,7 @@ record!(TasksRemoveResult {
     Field removed "removed",
 });
 
-/// Identifier of the target agent task, message content, and optional sender agent ID.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Identifier of the target agent task, message content, and optional sender agent ID. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksSendMessageRequest {
@@ -343,9 +329,7 @@ record!(TasksSendMessageResult {
     Field error "error",
 });
 
-/// Agent type, prompt, name, and optional description and model override for the new task.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Agent type, prompt, name, and optional description and model override for the new task. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksStartAgentRequest {
@@ -409,15 +393,13 @@ record!(TasksStartAgentResult {
     Field agent_id "agentId",
 });
 
-/// Updates a client-owned task.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Updates a client-owned task. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksUpdateRequest {
     /// Canonical runtime-generated task identifier
     pub id: String,
-    /// Owner update sequence to apply
+    /// Owner update sequence to apply. At least 0.
     pub sequence: i64,
     /// Progress or terminal update payload
     pub update: TaskClientUpdate,

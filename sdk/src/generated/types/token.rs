@@ -53,9 +53,7 @@ impl TokenAuthInfo {
     }
 }
 
-/// Unit the catalog publishes a model's token prices in. The numeric fields of ModelBillingTokenPrices carry no unit of their own, so a client that renders a price needs this to scale it.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Unit the catalog publishes a model's token prices in. The numeric fields of ModelBillingTokenPrices carry no unit of their own, so a client that renders a price needs this to scale it. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum TokenPriceUnit {

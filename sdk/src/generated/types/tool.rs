@@ -242,7 +242,7 @@ pub struct ToolExecutionCompleteContentResourceLink {
     pub description: Option<String>,
     /// MIME type of the resource content
     pub mime_type: Option<String>,
-    /// Size of the resource in bytes
+    /// Size of the resource in bytes. At least 0.
     pub size: Option<i64>,
 }
 record!(ToolExecutionCompleteContentResourceLink ["type" "resource_link"] {
@@ -356,13 +356,9 @@ pub struct ToolExecutionCompleteData {
     pub success: bool,
     /// Model identifier that generated this tool call
     pub model: Option<String>,
-    /// Provider-reported usage of a separately metered runtime-owned tool operation, independent of the conversation model. Present on success or failure when usage is known. Experimental.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Provider-reported usage of a separately metered runtime-owned tool operation, independent of the conversation model. Present on success or failure when usage is known. Experimental. *Experimental.*
     pub tool_usage: Option<ToolExecutionUsage>,
-    /// FIDES IFC label projected from tool ingress metadata (MCP `CallToolResult._meta` or synthesized built-in ingress labels). Persisted as `{ ifc: ... }` so the label survives session resume, including model-visible failure results. Experimental.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// FIDES IFC label projected from tool ingress metadata (MCP `CallToolResult._meta` or synthesized built-in ingress labels). Persisted as `{ ifc: ... }` so the label survives session resume, including model-visible failure results. Experimental. *Experimental.*
     pub mcp_meta: Option<serde_json::Value>,
     /// CAPI interaction ID for correlating this tool execution with upstream telemetry
     pub interaction_id: Option<String>,
@@ -382,20 +378,14 @@ pub struct ToolExecutionCompleteData {
     pub tool_description: Option<ToolExecutionCompleteToolDescription>,
     /// Whether this tool execution ran inside a sandbox container
     pub sandboxed: Option<bool>,
-    /// Experimental shell completion facts captured before the persisted result contents are stripped.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental shell completion facts captured before the persisted result contents are stripped. *Experimental.*
     pub shell_execution: Option<ToolExecutionCompleteShellExecution>,
-    /// Experimental. File mutations actually committed by a built-in file editing tool, in execution order. Present on successful edits and on partial failures when earlier mutations were committed. Paths are absolute in the session filesystem namespace.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental. File mutations actually committed by a built-in file editing tool, in execution order. Present on successful edits and on partial failures when earlier mutations were committed. Paths are absolute in the session filesystem namespace. *Experimental.*
     pub file_edits: Option<Vec<ToolExecutionCompleteFileEdit>>,
     /// Tool call ID of the parent tool invocation when this event originates from a sub-agent
     #[deprecated]
     pub parent_tool_call_id: Option<String>,
-    /// Experimental HydraFusion attribution for this tool completion.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental HydraFusion attribution for this tool completion. *Experimental.*
     pub fusion: Option<FusionAttribution>,
 }
 record!(ToolExecutionCompleteData {
@@ -436,9 +426,7 @@ record!(ToolExecutionCompleteError {
     Field remediation "remediation",
 });
 
-/// A file mutation that was actually committed by a built-in file editing tool.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A file mutation that was actually committed by a built-in file editing tool. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolExecutionCompleteFileEdit {
@@ -452,9 +440,7 @@ record!(ToolExecutionCompleteFileEdit {
     Field kind "kind",
 });
 
-/// Kind of file mutation committed by a built-in editing tool.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Kind of file mutation committed by a built-in editing tool. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ToolExecutionCompleteFileEditKind {
@@ -483,21 +469,15 @@ pub struct ToolExecutionCompleteResult {
     pub detailed_content: Option<String>,
     /// Structured content blocks (text, images, audio, resources) returned by the tool in their native format
     pub contents: Option<Vec<ToolExecutionCompleteContent>>,
-    /// Model-facing binary results (base64 inline or size-omitted markers) sent to the LLM for this tool call
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Model-facing binary results (base64 inline or size-omitted markers) sent to the LLM for this tool call. *Experimental.*
     pub binary_results_for_llm: Option<Vec<PersistedBinaryResult>>,
     /// MCP Apps UI resource content for rendering in a sandboxed iframe
     pub ui_resource: Option<ToolExecutionCompleteUiResource>,
     /// Structured content (arbitrary JSON) returned verbatim by the MCP tool
     pub structured_content: Option<serde_json::Value>,
-    /// Provider-neutral source material this tool makes available to the model as citable content. Persisted so it survives session resume. Experimental.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Provider-neutral source material this tool makes available to the model as citable content. Persisted so it survives session resume. Experimental. *Experimental.*
     pub citable_sources: Option<Vec<CitableSource>>,
-    /// FIDES IFC label projected from tool ingress metadata (MCP `CallToolResult._meta` or synthesized built-in ingress labels) — persisted as `{ ifc: ... }` (only the `ifc` key, not the whole `_meta`). Persisted so the FIDES IFC label survives session resume: the engine rehydrates accumulated taint by replaying these on load. Populated for ingress sources when FIDES IFC is on. Experimental.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// FIDES IFC label projected from tool ingress metadata (MCP `CallToolResult._meta` or synthesized built-in ingress labels) — persisted as `{ ifc: ... }` (only the `ifc` key, not the whole `_meta`). Persisted so the FIDES IFC label survives session resume: the engine rehydrates accumulated taint by replaying these on load. Populated for ingress sources when FIDES IFC is on. Experimental. *Experimental.*
     pub mcp_meta: Option<serde_json::Value>,
 }
 record!(ToolExecutionCompleteResult {
@@ -511,9 +491,7 @@ record!(ToolExecutionCompleteResult {
     Field mcp_meta "mcpMeta",
 });
 
-/// Experimental shell completion facts retained independently of the full tool result.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Experimental shell completion facts retained independently of the full tool result. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolExecutionCompleteShellExecution {
@@ -737,9 +715,7 @@ pub struct ToolExecutionProgressData {
     pub tool_call_id: String,
     /// Human-readable progress status message (e.g., from an MCP server)
     pub progress_message: String,
-    /// Client-only structured progress metadata. Not model-facing tool output.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Client-only structured progress metadata. Not model-facing tool output. *Experimental.*
     pub structured_content: Option<serde_json::Value>,
 }
 record!(ToolExecutionProgressData {
@@ -785,9 +761,7 @@ pub struct ToolExecutionStartData {
     /// Tool call ID of the parent tool invocation when this event originates from a sub-agent
     #[deprecated]
     pub parent_tool_call_id: Option<String>,
-    /// Experimental HydraFusion attribution for this tool execution.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental HydraFusion attribution for this tool execution. *Experimental.*
     pub fusion: Option<FusionAttribution>,
 }
 record!(ToolExecutionStartData {
@@ -818,9 +792,7 @@ pub struct ToolExecutionStartShellToolInfo {
     pub possible_paths: Vec<String>,
     /// Whether the command includes a file write redirection (e.g., > or >>).
     pub has_write_file_redirection: bool,
-    /// The command with a redundant leading `cd` into the working directory removed, present only when there was one to remove. Computed with the same routine the shell driver applies before spawning, so a surface that renders this shows the text that actually runs. Consumers that display it should keep the original tool arguments available on demand.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// The command with a redundant leading `cd` into the working directory removed, present only when there was one to remove. Computed with the same routine the shell driver applies before spawning, so a surface that renders this shows the text that actually runs. Consumers that display it should keep the original tool arguments available on demand. *Experimental.*
     pub display_command: Option<String>,
 }
 record!(ToolExecutionStartShellToolInfo {
@@ -887,9 +859,7 @@ string_enum!(ToolExecutionStartToolDescriptionMetaUiVisibility {
     App "app",
 });
 
-/// Authoritative usage reported by a separately metered runtime-owned tool operation. May be present on a failed tool when the service reported usage before local result processing failed. Missing token counts or billing mean unavailable, not zero.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Authoritative usage reported by a separately metered runtime-owned tool operation. May be present on a failed tool when the service reported usage before local result processing failed. Missing token counts or billing mean unavailable, not zero. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolExecutionUsage {
@@ -901,11 +871,11 @@ pub struct ToolExecutionUsage {
     pub provider: Option<ModelProviderRef>,
     /// Runtime-owned accounting order, preserved across session checkpoints and replay.
     pub accounting: Option<UsageAccountingIdentity>,
-    /// Total provider-reported input tokens across all modalities.
+    /// Total provider-reported input tokens across all modalities. At least 0.
     pub input_tokens: Option<i64>,
-    /// Total provider-reported output tokens across all modalities.
+    /// Total provider-reported output tokens across all modalities. At least 0.
     pub output_tokens: Option<i64>,
-    /// Provider-reported sum of input and output tokens.
+    /// Provider-reported sum of input and output tokens. At least 0.
     pub total_tokens: Option<i64>,
     /// Optional input modality breakdown; these counts are already included in inputTokens.
     pub input_tokens_details: Option<ToolExecutionUsageTokenDetails>,
@@ -913,9 +883,7 @@ pub struct ToolExecutionUsage {
     pub output_tokens_details: Option<ToolExecutionUsageTokenDetails>,
     /// Server-reported charge. Divide totalNanoAiu by 1,000,000,000 for AI credits; do not calculate customer cost from token prices.
     pub copilot_usage: Option<AssistantUsageCopilotUsage>,
-    /// Account quota snapshots, not per-operation cost deltas.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Account quota snapshots, not per-operation cost deltas. *Internal.*
     pub quota_snapshots: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(ToolExecutionUsage {
@@ -936,9 +904,9 @@ record!(ToolExecutionUsage {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolExecutionUsageTokenDetails {
-    /// Image tokens included in the corresponding input or output total.
+    /// Image tokens included in the corresponding input or output total. At least 0.
     pub image_tokens: i64,
-    /// Text tokens included in the corresponding input or output total.
+    /// Text tokens included in the corresponding input or output total. At least 0.
     pub text_tokens: i64,
 }
 record!(ToolExecutionUsageTokenDetails {
@@ -961,9 +929,7 @@ pub struct ToolInfo {
     pub parameters: Option<std::collections::BTreeMap<String, serde_json::Value>>,
     /// Optional instructions for how to use this tool effectively
     pub instructions: Option<String>,
-    /// Telemetry-safety policy for the tool name and input names, not input values. Treat omitted metadata as unsafe.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Telemetry-safety policy for the tool name and input names, not input values. Treat omitted metadata as unsafe. *Experimental.*
     pub safe_for_telemetry: Option<BuiltinToolSafeForTelemetry>,
 }
 record!(ToolInfo {
@@ -986,9 +952,7 @@ record!(ToolList {
     Field tools "tools",
 });
 
-/// Expanded canonical result returned by a session tool.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Expanded canonical result returned by a session tool. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolResultExpanded {
@@ -1188,9 +1152,7 @@ impl ToolResultExpanded {
     }
 }
 
-/// A message injected by a tool result.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A message injected by a tool result. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolResultNewMessage {
@@ -1215,9 +1177,7 @@ impl ToolResultNewMessage {
     }
 }
 
-/// Execution outcome classification.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Execution outcome classification. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ToolResultType {
@@ -1242,9 +1202,7 @@ string_enum!(ToolResultType {
     Denied "denied",
 });
 
-/// Canonical result returned by a session tool.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Canonical result returned by a session tool. *Experimental.*
 #[doc(alias = "ToolResult")]
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1310,15 +1268,13 @@ impl ToolSearchConfig {
 pub struct ToolShellOutputData {
     /// Tool call ID that owns this shell output
     pub tool_call_id: String,
-    /// Output source. Omission means stdout. Terminal output has no separate stdout/stderr attribution.
+    /// Output source. Omission means stdout. Terminal output has no separate stdout/stderr attribution. Default: `"stdout"`.
     pub stream: Option<ToolShellOutputStream>,
     /// New output to append, without synthetic shell-result markers or stream-switch separators
     pub text: String,
-    /// Zero-based publication sequence across all output streams for this tool call. Not a byte offset or an OS write-order guarantee.
+    /// Zero-based publication sequence across all output streams for this tool call. Not a byte offset or an OS write-order guarantee. At least 0.
     pub sequence: i64,
-    /// Experimental HydraFusion attribution of the staged phase whose tool call produced this output. Absent outside a staged phase.
-    ///
-    /// Experimental: it may change in any version of the CLI.
+    /// Experimental HydraFusion attribution of the staged phase whose tool call produced this output. Absent outside a staged phase. *Experimental.*
     pub fusion: Option<FusionAttribution>,
 }
 record!(ToolShellOutputData {

@@ -5,9 +5,7 @@ use super::{
     ToolResultExpanded,
 };
 
-/// A tool name and arguments to execute through the session's native invocation pipeline.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A tool name and arguments to execute through the session's native invocation pipeline. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsExecuteRequest {
@@ -42,9 +40,7 @@ impl ToolsExecuteRequest {
     }
 }
 
-/// Options controlling how Rust-owned built-in tool descriptors are materialized.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Options controlling how Rust-owned built-in tool descriptors are materialized. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ToolsGetBuiltinDescriptorsRequest {
@@ -128,9 +124,7 @@ impl ToolsGetBuiltinDescriptorsRequest {
     }
 }
 
-/// Rust-owned built-in tool descriptors for the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Rust-owned built-in tool descriptors for the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsGetBuiltinDescriptorsResult {
@@ -158,9 +152,7 @@ record!(ToolsGetCurrentMetadataResult {
 pub struct ToolsInitializeAndValidateResult {}
 record!(ToolsInitializeAndValidateResult {});
 
-/// No parameters; returns the external tool calls of the session and its sub-agents that are still waiting for a result.
-///
-/// Experimental: it may change in any version of the CLI.
+/// No parameters; returns the external tool calls of the session and its sub-agents that are still waiting for a result. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsListPendingRequestsRequest {}
@@ -186,9 +178,7 @@ impl ToolsListRequest {
     }
 }
 
-/// Complete externally implemented tool list for the calling connection. An empty list removes every tool previously supplied by that connection.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Complete externally implemented tool list for the calling connection. An empty list removes every tool previously supplied by that connection. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsSetRequest {
@@ -207,9 +197,7 @@ impl ToolsSetRequest {
     }
 }
 
-/// Empty result after replacing the calling connection's externally implemented tools.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Empty result after replacing the calling connection's externally implemented tools. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsSetResult {}
@@ -268,9 +256,7 @@ impl ToolsShellDescriptorConfig {
     }
 }
 
-/// Task-completion tool arguments and final result used to build a label-safe session event payload.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Task-completion tool arguments and final result used to build a label-safe session event payload. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsTaskCompleteEventDataRequest {

@@ -4,19 +4,19 @@
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TruncationData {
-    /// Maximum token count for the model's context window
+    /// Maximum token count for the model's context window. At least 0.
     pub token_limit: i64,
-    /// Total tokens in conversation messages before truncation
+    /// Total tokens in conversation messages before truncation. At least 0.
     pub pre_truncation_tokens_in_messages: i64,
-    /// Number of conversation messages before truncation
+    /// Number of conversation messages before truncation. At least 0.
     pub pre_truncation_messages_length: i64,
-    /// Total tokens in conversation messages after truncation
+    /// Total tokens in conversation messages after truncation. At least 0.
     pub post_truncation_tokens_in_messages: i64,
-    /// Number of conversation messages after truncation
+    /// Number of conversation messages after truncation. At least 0.
     pub post_truncation_messages_length: i64,
-    /// Number of tokens removed by truncation
+    /// Number of tokens removed by truncation. At least 0.
     pub tokens_removed_during_truncation: i64,
-    /// Number of messages removed by truncation
+    /// Number of messages removed by truncation. At least 0.
     pub messages_removed_during_truncation: i64,
     /// Identifier of the component that performed truncation (e.g., "BasicTruncator")
     pub performed_by: String,

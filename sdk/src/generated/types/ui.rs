@@ -29,9 +29,9 @@ pub struct UiElicitationArrayAnyOfField {
     pub title: Option<String>,
     /// Help text describing the field.
     pub description: Option<String>,
-    /// Minimum number of items the user must select.
+    /// Minimum number of items the user must select. At least 0.
     pub min_items: Option<i64>,
-    /// Maximum number of items the user may select.
+    /// Maximum number of items the user may select. At least 0.
     pub max_items: Option<i64>,
     /// Schema applied to each item in the array.
     pub items: UiElicitationArrayAnyOfFieldItems,
@@ -146,9 +146,9 @@ pub struct UiElicitationArrayEnumField {
     pub title: Option<String>,
     /// Help text describing the field.
     pub description: Option<String>,
-    /// Minimum number of items the user must select.
+    /// Minimum number of items the user must select. At least 0.
     pub min_items: Option<i64>,
-    /// Maximum number of items the user may select.
+    /// Maximum number of items the user may select. At least 0.
     pub max_items: Option<i64>,
     /// Schema applied to each item in the array.
     pub items: UiElicitationArrayEnumFieldItems,
@@ -252,9 +252,7 @@ untagged!(UiElicitationFieldValue {
     List is_array [],
 });
 
-/// Prompt message and JSON schema describing the form fields to elicit from the user.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Prompt message and JSON schema describing the form fields to elicit from the user. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiElicitationRequest {
@@ -610,9 +608,9 @@ pub struct UiElicitationSchemaPropertyString {
     pub title: Option<String>,
     /// Help text describing the field.
     pub description: Option<String>,
-    /// Minimum number of characters required.
+    /// Minimum number of characters required. At least 0.
     pub min_length: Option<i64>,
-    /// Maximum number of characters allowed.
+    /// Maximum number of characters allowed. At least 0.
     pub max_length: Option<i64>,
     /// Optional format hint that constrains the accepted input.
     pub format: Option<UiElicitationSchemaPropertyStringFormat>,
@@ -831,9 +829,7 @@ impl UiElicitationStringOneOfFieldOneOf {
     }
 }
 
-/// Ordered output and terminal state for a transient query that does not modify conversation history.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Ordered output and terminal state for a transient query that does not modify conversation history. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiEphemeralQueryData {
@@ -856,9 +852,7 @@ record!(UiEphemeralQueryData {
     Field error "error",
 });
 
-/// Lifecycle phase for a Rust-owned ephemeral query stream.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Lifecycle phase for a Rust-owned ephemeral query stream. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum UiEphemeralQueryPhase {
@@ -883,21 +877,15 @@ string_enum!(UiEphemeralQueryPhase {
     Aborted "aborted",
 });
 
-/// Transient question to answer without adding it to conversation history.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Transient question to answer without adding it to conversation history. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiEphemeralQueryRequest {
     /// Question to answer from the current conversation context.
     pub question: String,
-    /// In-process streaming callback `(text) => void` invoked with each token as the model emits it. Internal and excluded from the public SDK surface.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// In-process streaming callback `(text) => void` invoked with each token as the model emits it. Internal and excluded from the public SDK surface. *Internal.*
     pub on_chunk: Option<serde_json::Value>,
-    /// In-process `AbortSignal` forwarded to the model client to cancel an in-flight request. Internal and excluded from the public SDK surface.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// In-process `AbortSignal` forwarded to the model client to cancel an in-flight request. Internal and excluded from the public SDK surface. *Internal.*
     pub abort_signal: Option<serde_json::Value>,
 }
 record!(UiEphemeralQueryRequest {
@@ -1024,9 +1012,7 @@ impl UiExitPlanModeResponse {
     }
 }
 
-/// Request ID of a pending `auto_mode_switch.requested` event and the user's response.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Request ID of a pending `auto_mode_switch.requested` event and the user's response. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiHandlePendingAutoModeSwitchRequest {
@@ -1054,9 +1040,7 @@ impl UiHandlePendingAutoModeSwitchRequest {
     }
 }
 
-/// Pending elicitation request ID and the user's response (accept/decline/cancel + form values).
-///
-/// Experimental: it may change in any version of the CLI.
+/// Pending elicitation request ID and the user's response (accept/decline/cancel + form values). *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiHandlePendingElicitationRequest {
@@ -1081,9 +1065,7 @@ impl UiHandlePendingElicitationRequest {
     }
 }
 
-/// Request ID of a pending `exit_plan_mode.requested` event and the user's response.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Request ID of a pending `exit_plan_mode.requested` event and the user's response. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiHandlePendingExitPlanModeRequest {
@@ -1119,9 +1101,7 @@ record!(UiHandlePendingResult {
     Field success "success",
 });
 
-/// Request ID of a pending `sampling.requested` event and an optional sampling result payload (omit to reject).
-///
-/// Experimental: it may change in any version of the CLI.
+/// Request ID of a pending `sampling.requested` event and an optional sampling result payload (omit to reject). *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiHandlePendingSamplingRequest {
@@ -1161,9 +1141,7 @@ pub struct UiHandlePendingSamplingResponse {
 }
 record!(UiHandlePendingSamplingResponse {} rest);
 
-/// Request ID of a pending `session_limits_exhausted.requested` event and the user's selected limit action.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Request ID of a pending `session_limits_exhausted.requested` event and the user's selected limit action. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiHandlePendingSessionLimitsExhaustedRequest {
@@ -1191,9 +1169,7 @@ impl UiHandlePendingSessionLimitsExhaustedRequest {
     }
 }
 
-/// Request ID of a pending `user_input.requested` event and the user's response.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Request ID of a pending `user_input.requested` event and the user's response. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiHandlePendingUserInputRequest {
@@ -1235,9 +1211,9 @@ record!(UiRegisterDirectAutoModeSwitchHandlerResult {
 pub struct UiSessionLimitsExhaustedResponse {
     /// Action selected by the user.
     pub action: UiSessionLimitsExhaustedResponseAction,
-    /// AI Credits to add to the current max when action is 'add'.
+    /// AI Credits to add to the current max when action is 'add'. More than 0.
     pub additional_ai_credits: Option<f64>,
-    /// New absolute max AI Credits when action is 'set'.
+    /// New absolute max AI Credits when action is 'set'. More than 0.
     pub max_ai_credits: Option<f64>,
 }
 record!(UiSessionLimitsExhaustedResponse {
@@ -1292,22 +1268,18 @@ string_enum!(UiSessionLimitsExhaustedResponseAction {
     Cancel "cancel",
 });
 
-/// Identifies one runtime-owned native action for an in-process SDK UI dispatcher.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Identifies one runtime-owned native action for an in-process SDK UI dispatcher. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiThreadRunRequest {
-    /// Opaque, one-shot action identifier scoped to the receiving native connection. Execute only through the synchronous native UI-action entry point.
+    /// Opaque, one-shot action identifier scoped to the receiving native connection. Execute only through the synchronous native UI-action entry point. At least 0.
     pub action_id: i64,
 }
 record!(UiThreadRunRequest {
     Field action_id "actionId",
 });
 
-/// Opaque handle previously returned by `registerDirectAutoModeSwitchHandler` to release.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Opaque handle previously returned by `registerDirectAutoModeSwitchHandler` to release. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiUnregisterDirectAutoModeSwitchHandlerRequest {

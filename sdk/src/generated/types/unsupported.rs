@@ -4,7 +4,7 @@
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UnsupportedEnqueueCommandResult {
-    /// Legacy null queue ID accepted for compatibility with older runtimes.
+    /// Legacy null queue ID accepted for compatibility with older runtimes. Default: `null`.
     pub queue_id: Option<serde_json::Value>,
 }
 record!(UnsupportedEnqueueCommandResult ["queued" false] {

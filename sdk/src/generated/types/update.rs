@@ -2,9 +2,7 @@
 
 use super::SubagentSettings;
 
-/// Subagent settings to apply to the current session
-///
-/// Experimental: it may change in any version of the CLI.
+/// Subagent settings to apply to the current session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UpdateSubagentSettingsRequest {

@@ -8,7 +8,7 @@ use super::{AiCreditsStatus, AssistantUsageData, ModelProviderRef};
 pub struct UsageAccountingIdentity {
     /// Session that assigned this accounting sequence.
     pub source_session_id: String,
-    /// Monotonically increasing sequence within the source session.
+    /// Monotonically increasing sequence within the source session. From 1 to 9007199254740991.
     pub sequence: i64,
     /// Existing API call identifier, or a runtime-generated identity when none was supplied.
     pub usage_id: String,
@@ -19,9 +19,7 @@ record!(UsageAccountingIdentity {
     Field usage_id "usageId",
 });
 
-/// Internal durable accounting receipt; the live usage event shares its accounting identity.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Internal durable accounting receipt; the live usage event shares its accounting identity. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UsageAccountingRecordData {
@@ -36,31 +34,21 @@ record!(UsageAccountingRecordData {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UsageCheckpointData {
-    /// Runtime tool-operation identities already included in this checkpoint. Prevents duplicate charges when an operation is delivered again with a newer sequence.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Runtime tool-operation identities already included in this checkpoint. Prevents duplicate charges when an operation is delivered again with a newer sequence. *Internal.*
     pub tool_usage_request_ids: Option<Vec<String>>,
-    /// Session-wide accumulated nano-AI units cost at checkpoint time
+    /// Session-wide accumulated nano-AI units cost at checkpoint time. At least 0.
     pub total_nano_aiu: f64,
-    /// Complete accounting state captured atomically with the receipt watermarks.
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Complete accounting state captured atomically with the receipt watermarks. *Internal.*
     pub accounting_snapshot: Option<UsageGetMetricsResult>,
     /// Provider/model accounting snapshot that subsumes preceding usage receipts.
     pub provider_model_metrics: Option<Vec<UsageMetricsProviderModelMetric>>,
-    /// Highest accounted sequence per source session; no per-call deduplication history is retained.
+    /// Highest accounted sequence per source session; no per-call deduplication history is retained. Each value: at least 0.
     pub usage_accounting_watermarks: Option<std::collections::BTreeMap<String, i64>>,
-    /// Total number of premium API requests used at checkpoint time
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Total number of premium API requests used at checkpoint time. At least 0. *Internal.*
     pub total_premium_requests: Option<f64>,
-    /// Internal per-model prompt-cache state used to restore expiration tracking on resume
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Internal per-model prompt-cache state used to restore expiration tracking on resume. *Internal.*
     pub model_cache_state: Option<Vec<UsageCheckpointModelCacheState>>,
-    /// Internal per-conversation prompt-cache-break detector baselines restored on resume
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Internal per-conversation prompt-cache-break detector baselines restored on resume. *Internal.*
     pub prompt_cache_break_state: Option<Vec<serde_json::Value>>,
 }
 record!(UsageCheckpointData {
@@ -74,19 +62,15 @@ record!(UsageCheckpointData {
     Field prompt_cache_break_state "promptCacheBreakState",
 });
 
-/// Internal prompt-cache expiration state for one model
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Internal prompt-cache expiration state for one model. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UsageCheckpointModelCacheState {
     /// Model identifier associated with this cache state
     pub model_id: String,
-    /// Latest known prompt-cache expiration
+    /// Latest known prompt-cache expiration. A date and time as in RFC 3339.
     pub cache_expires_at: String,
-    /// Retained cache lifetime in seconds, used to refresh expiration after a cache read
-    ///
-    /// Internal to the CLI: it may change or go without notice.
+    /// Retained cache lifetime in seconds, used to refresh expiration after a cache read. At least 0. *Internal.*
     pub cache_ttl_seconds: i64,
 }
 record!(UsageCheckpointModelCacheState {
@@ -103,17 +87,17 @@ pub struct UsageGetMetricsResult {
     pub ai_credits_status: Option<AiCreditsStatus>,
     /// Total user-initiated premium request cost across all models (may be fractional due to multipliers)
     pub total_premium_request_cost: f64,
-    /// Raw count of user-initiated API requests
+    /// Raw count of user-initiated API requests. At least 0.
     pub total_user_requests: i64,
-    /// Session-wide accumulated nano-AI units cost
+    /// Session-wide accumulated nano-AI units cost. At least 0.
     pub total_nano_aiu: Option<f64>,
     /// Session-wide per-token-type accumulated token counts
     pub token_details: Option<
         std::collections::BTreeMap<String, UsageMetricsTokenDetail>,
     >,
-    /// Total time spent in model API calls (milliseconds)
+    /// Total time spent in model API calls (milliseconds). At least 0.
     pub total_api_duration_ms: i64,
-    /// ISO 8601 timestamp when the session started
+    /// ISO 8601 timestamp when the session started. A date and time as in RFC 3339.
     pub session_start_time: String,
     /// Aggregated code change metrics
     pub code_changes: UsageMetricsCodeChanges,
@@ -128,9 +112,9 @@ pub struct UsageGetMetricsResult {
     >,
     /// Currently active model identifier
     pub current_model: Option<String>,
-    /// Input tokens from the most recent main-agent API call
+    /// Input tokens from the most recent main-agent API call. At least 0.
     pub last_call_input_tokens: i64,
-    /// Output tokens from the most recent main-agent API call
+    /// Output tokens from the most recent main-agent API call. At least 0.
     pub last_call_output_tokens: i64,
 }
 record!(UsageGetMetricsResult {
@@ -154,17 +138,17 @@ record!(UsageGetMetricsResult {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UsageInfoData {
-    /// Maximum token count for the model's context window
+    /// Maximum token count for the model's context window. At least 0.
     pub token_limit: i64,
-    /// Current number of tokens in the context window
+    /// Current number of tokens in the context window. At least 0.
     pub current_tokens: i64,
-    /// Current number of messages in the conversation
+    /// Current number of messages in the conversation. At least 0.
     pub messages_length: i64,
-    /// Token count from system message(s)
+    /// Token count from system message(s). At least 0.
     pub system_tokens: Option<i64>,
-    /// Token count from non-system messages (user, assistant, tool)
+    /// Token count from non-system messages (user, assistant, tool). At least 0.
     pub conversation_tokens: Option<i64>,
-    /// Token count from tool definitions
+    /// Token count from tool definitions. At least 0.
     pub tool_definitions_tokens: Option<i64>,
     /// Whether this is the first usage_info event emitted in this session
     pub is_initial: Option<bool>,
@@ -187,9 +171,9 @@ pub struct UsageMetricsAgentMetric {
     pub agent_name: Option<String>,
     /// Human-readable label for this subagent invocation, copied from the originating `subagent.started` event. For task-tool subagents this is the invocation's task description rather than the agent's configured display name, so group by `agentName` for stable per-agent labels.
     pub agent_display_name: Option<String>,
-    /// Time spent in model API calls by this agent, in milliseconds
+    /// Time spent in model API calls by this agent, in milliseconds. At least 0.
     pub total_api_duration_ms: i64,
-    /// Accumulated nano-AI units cost for this agent
+    /// Accumulated nano-AI units cost for this agent. At least 0.
     pub total_nano_aiu: f64,
     /// Per-model usage for this agent, keyed by model identifier
     pub model_metrics: std::collections::BTreeMap<String, UsageMetricsModelMetric>,
@@ -206,11 +190,11 @@ record!(UsageMetricsAgentMetric {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UsageMetricsCodeChanges {
-    /// Total lines of code added
+    /// Total lines of code added. At least 0.
     pub lines_added: i64,
-    /// Total lines of code removed
+    /// Total lines of code removed. At least 0.
     pub lines_removed: i64,
-    /// Number of distinct files modified
+    /// Number of distinct files modified. At least 0.
     pub files_modified_count: i64,
     /// Distinct file paths modified during the session
     pub files_modified: Vec<String>,
@@ -232,9 +216,9 @@ pub struct UsageMetricsModelMetric {
     pub requests: UsageMetricsModelMetricRequests,
     /// Token usage metrics for this model
     pub usage: UsageMetricsModelMetricUsage,
-    /// Latest known prompt-cache expiration for this model. A timestamp in the past indicates that the observed cache has expired.
+    /// Latest known prompt-cache expiration for this model. A timestamp in the past indicates that the observed cache has expired. A date and time as in RFC 3339.
     pub cache_expires_at: Option<String>,
-    /// Accumulated nano-AI units cost for this model
+    /// Accumulated nano-AI units cost for this model. At least 0.
     pub total_nano_aiu: Option<f64>,
     /// Token count details per type
     pub token_details: Option<
@@ -254,7 +238,7 @@ record!(UsageMetricsModelMetric {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UsageMetricsModelMetricRequests {
-    /// Number of API requests made with this model
+    /// Number of API requests made with this model. At least 0.
     pub count: i64,
     /// User-initiated premium request cost (with multiplier applied)
     pub cost: f64,
@@ -268,7 +252,7 @@ record!(UsageMetricsModelMetricRequests {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UsageMetricsModelMetricTokenDetail {
-    /// Accumulated token count for this token type
+    /// Accumulated token count for this token type. At least 0.
     pub token_count: i64,
 }
 record!(UsageMetricsModelMetricTokenDetail {
@@ -279,15 +263,15 @@ record!(UsageMetricsModelMetricTokenDetail {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UsageMetricsModelMetricUsage {
-    /// Total input tokens consumed
+    /// Total input tokens consumed. At least 0.
     pub input_tokens: i64,
-    /// Total output tokens produced
+    /// Total output tokens produced. At least 0.
     pub output_tokens: i64,
-    /// Total tokens read from prompt cache
+    /// Total tokens read from prompt cache. At least 0.
     pub cache_read_tokens: i64,
-    /// Total tokens written to prompt cache
+    /// Total tokens written to prompt cache. At least 0.
     pub cache_write_tokens: i64,
-    /// Total output tokens used for reasoning
+    /// Total output tokens used for reasoning. At least 0.
     pub reasoning_tokens: Option<i64>,
 }
 record!(UsageMetricsModelMetricUsage {
@@ -322,16 +306,14 @@ record!(UsageMetricsProviderModelMetric {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UsageMetricsTokenDetail {
-    /// Accumulated token count for this token type
+    /// Accumulated token count for this token type. At least 0.
     pub token_count: i64,
 }
 record!(UsageMetricsTokenDetail {
     Field token_count "tokenCount",
 });
 
-/// Internal absolute code-change totals reported by the owning host.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Internal absolute code-change totals reported by the owning host. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UsageSetCodeChangesRequest {

@@ -433,9 +433,9 @@ pub struct UserSettingsApplyTopKeyRequest {
     pub top_key: String,
     /// Value to write for the whole top-level key. Omitted when `delete` is true. Explicit null is preserved and validated as null.
     pub value: Option<Option<serde_json::Value>>,
-    /// True to remove the top-level key instead of writing it.
+    /// True to remove the top-level key instead of writing it. Default: `false`.
     pub delete: Option<bool>,
-    /// Records that the user chose an update channel explicitly, so the one-time staff channel migration stops reapplying. Honored only for the `autoUpdatesChannel` key.
+    /// Records that the user chose an update channel explicitly, so the one-time staff channel migration stops reapplying. Honored only for the `autoUpdatesChannel` key. Default: `false`.
     pub complete_staff_update_channel_migration: Option<bool>,
 }
 record!(UserSettingsApplyTopKeyRequest {
@@ -500,9 +500,7 @@ record!(UserSettingsApplyTopKeyResult {
     Field error "error",
 });
 
-/// The overrides and host context to resolve effective runtime settings from.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The overrides and host context to resolve effective runtime settings from. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsBuildRuntimeRequest {
@@ -548,15 +546,13 @@ impl UserSettingsBuildRuntimeRequest {
     }
 }
 
-/// One atomic edit of a canonical setting in settings.json.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// One atomic edit of a canonical setting in settings.json. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsEditRequest {
     /// Configuration directory to edit. Omitted or empty resolves the server's own home, as in `user.settings.loadForConfigDir`.
     pub config_dir: Option<String>,
-    /// Nonempty canonical path segments of the setting to edit, starting with its top-level key.
+    /// Nonempty canonical path segments of the setting to edit, starting with its top-level key. At least 1 item.
     pub canonical_path: Vec<String>,
     /// Set a scalar, add or remove a string list item, or remove the setting. The handler rejects a missing or incompatible value.
     pub operation: SettingsEditOperation,
@@ -707,9 +703,7 @@ pub struct UserSettingsHostContextEnvironment {
 }
 record!(UserSettingsHostContextEnvironment {} rest);
 
-/// A repository to read settings from, and the user layer they are merged over.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// A repository to read settings from, and the user layer they are merged over. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsLoadAndMergeRepoRequest {
@@ -737,9 +731,7 @@ impl UserSettingsLoadAndMergeRepoRequest {
     }
 }
 
-/// The settings a consumer should act on inside a repository, together with any diagnostic raised while reading the repository layer.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The settings a consumer should act on inside a repository, together with any diagnostic raised while reading the repository layer. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsLoadAndMergeRepoResult {
@@ -753,9 +745,7 @@ record!(UserSettingsLoadAndMergeRepoResult {
     Field warning "warning",
 });
 
-/// Selects the configuration directory whose user settings to read.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Selects the configuration directory whose user settings to read. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct UserSettingsLoadForConfigDirRequest {
@@ -838,9 +828,7 @@ record!(UserSettingsLoadWithWarningResult {
     Field warning "warning",
 });
 
-/// The managed (enterprise policy) layer and the user layer to fold together. The field names carry the layer identity: nothing about a settings object identifies which layer produced it, so a generic base/override pair would let a caller transpose them and silently resolve the governance keys in the user's favour.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The managed (enterprise policy) layer and the user layer to fold together. The field names carry the layer identity: nothing about a settings object identifies which layer produced it, so a generic base/override pair would let a caller transpose them and silently resolve the governance keys in the user's favour. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct UserSettingsMergeManagedAndUserParams {
@@ -880,9 +868,7 @@ record!(UserSettingsMergeManagedAndUserResult {
     Field settings_json "settingsJson",
 });
 
-/// The user layer and the repository layer to fold together.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The user layer and the repository layer to fold together. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsMergeRepoValueParams {
@@ -921,9 +907,7 @@ record!(UserSettingsMergeRepoValueResult {
     Field settings_json "settingsJson",
 });
 
-/// Selects the configuration directory whose settings document to clean.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Selects the configuration directory whose settings document to clean. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct UserSettingsMigrateObsoleteOnDiskRequest {
@@ -943,9 +927,7 @@ impl UserSettingsMigrateObsoleteOnDiskRequest {
     }
 }
 
-/// The outcome of the one-time obsolete-settings cleanup.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The outcome of the one-time obsolete-settings cleanup. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsMigrateObsoleteOnDiskResult {
@@ -956,9 +938,7 @@ record!(UserSettingsMigrateObsoleteOnDiskResult {
     Field status "status",
 });
 
-/// What the one-time obsolete-settings cleanup did to the document.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// What the one-time obsolete-settings cleanup did to the document. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum UserSettingsMigrateObsoleteOnDiskStatus {
@@ -980,9 +960,7 @@ string_enum!(UserSettingsMigrateObsoleteOnDiskStatus {
     Changed "changed",
 });
 
-/// Selects the configuration directory to run the one-time staff log-level migration against, and supplies the caller's record of whether it has already run.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Selects the configuration directory to run the one-time staff log-level migration against, and supplies the caller's record of whether it has already run. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsMigrateStaffLogLevelOnceRequest {
@@ -1016,9 +994,7 @@ impl UserSettingsMigrateStaffLogLevelOnceRequest {
     }
 }
 
-/// The outcome of the one-time staff log-level migration.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The outcome of the one-time staff log-level migration. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsMigrateStaffLogLevelOnceResult {
@@ -1044,9 +1020,7 @@ pub struct UserSettingsMigrateStaffLogLevelOnceResultSettings {
 }
 record!(UserSettingsMigrateStaffLogLevelOnceResultSettings {} rest);
 
-/// The outcome of the one-time staff update-channel migration.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The outcome of the one-time staff update-channel migration. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsMigrateStaffUpdateChannelOnceResult {
@@ -1154,9 +1128,9 @@ pub struct UserSettingsProblemSource {
     pub label: String,
     /// Absolute path of the file backing this layer.
     pub file_path: String,
-    /// The layer's settings exactly as loaded, unnormalized. Empty when the file is missing or failed to parse.
+    /// The layer's settings exactly as loaded, unnormalized. Empty when the file is missing or failed to parse. Default: `{}`.
     pub config: Option<UserSettingsProblemSourceConfig>,
-    /// True when the file itself failed to parse, so its keys could not be read at all.
+    /// True when the file itself failed to parse, so its keys could not be read at all. Default: `false`.
     pub invalid: Option<bool>,
 }
 record!(UserSettingsProblemSource {
@@ -1210,7 +1184,7 @@ record!(UserSettingsProblemSourceConfig {} rest);
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct UserSettingsProblemsRequest {
-    /// Layers to diagnose, in the precedence order the caller applies them.
+    /// Layers to diagnose, in the precedence order the caller applies them. Default: `[]`.
     pub sources: Option<Vec<UserSettingsProblemSource>>,
 }
 record!(UserSettingsProblemsRequest {
@@ -1230,16 +1204,14 @@ impl UserSettingsProblemsRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsProblemsResult {
-    /// Each setting that will not take effect, and why. Empty when every layer is healthy.
+    /// Each setting that will not take effect, and why. Empty when every layer is healthy. Default: `[]`.
     pub problems: Option<Vec<UserSettingsProblem>>,
 }
 record!(UserSettingsProblemsResult {
     Field problems "problems",
 });
 
-/// Selects the configuration directory to run the one-time staff model-selection reset against, and supplies the caller's record of whether it has already run.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Selects the configuration directory to run the one-time staff model-selection reset against, and supplies the caller's record of whether it has already run. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsResetStaffModelSelectionOnceRequest {
@@ -1283,9 +1255,7 @@ impl UserSettingsResetStaffModelSelectionOnceRequest {
     }
 }
 
-/// The outcome of the one-time staff model-selection reset.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The outcome of the one-time staff model-selection reset. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsResetStaffModelSelectionOnceResult {
@@ -1314,15 +1284,13 @@ pub struct UserSettingsResetStaffModelSelectionOnceResultSettings {
 }
 record!(UserSettingsResetStaffModelSelectionOnceResultSettings {} rest);
 
-/// One hook to disable or re-enable.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// One hook to disable or re-enable. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsSetHookDisabledRequest {
-    /// Path of the settings.json to rewrite.
+    /// Path of the settings.json to rewrite. At least 1 character.
     pub settings_path: String,
-    /// Durable content-hash key of the hook, as `hooks.loadResources` reports it.
+    /// Durable content-hash key of the hook, as `hooks.loadResources` reports it. At least 1 character.
     pub disable_key: String,
     /// True adds the key to `disabledHooks`, false removes it.
     pub disabled: bool,
@@ -1349,9 +1317,7 @@ impl UserSettingsSetHookDisabledRequest {
     }
 }
 
-/// Outcome of rewriting the `disabledHooks` setting.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Outcome of rewriting the `disabledHooks` setting. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsSetHookDisabledResult {
@@ -1384,9 +1350,7 @@ impl UserSettingsSetRequest {
     }
 }
 
-/// Selects the configuration directory whose user settings document should be inspected for unrecognized top-level keys.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Selects the configuration directory whose user settings document should be inspected for unrecognized top-level keys. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsUnknownKeysWarningRequest {
@@ -1405,9 +1369,7 @@ impl UserSettingsUnknownKeysWarningRequest {
     }
 }
 
-/// The unrecognized top-level keys found in the user settings document, already phrased for display.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The unrecognized top-level keys found in the user settings document, already phrased for display. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsUnknownKeysWarningResult {
@@ -1418,9 +1380,7 @@ record!(UserSettingsUnknownKeysWarningResult {
     Field warning "warning",
 });
 
-/// Names the user setting to merge into, and the partial object to merge.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Names the user setting to merge into, and the partial object to merge. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsUpdateRequest {
@@ -1465,9 +1425,7 @@ impl UserSettingsUpdateRequest {
     }
 }
 
-/// The stored value of the user setting after the merge.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// The stored value of the user setting after the merge. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UserSettingsUpdateResult {
@@ -1486,7 +1444,7 @@ pub struct UserSettingsValidateRequest {
     pub top_key: String,
     /// Value to validate. Omitted when `delete` is true.
     pub value: Option<serde_json::Value>,
-    /// True to validate a removal of this key. The current settings file is not read.
+    /// True to validate a removal of this key. The current settings file is not read. Default: `false`.
     pub delete: Option<bool>,
 }
 record!(UserSettingsValidateRequest {
@@ -1652,7 +1610,7 @@ impl UserToolSessionApprovalCustomTool {
 pub struct UserToolSessionApprovalExtensionEnvAccess {
     /// Extension name
     pub extension_name: String,
-    /// Names of the sensitive environment variables this approval covers. Values are never persisted.
+    /// Names of the sensitive environment variables this approval covers. Values are never persisted. At least 1 item.
     pub environment_variables: Vec<String>,
 }
 record!(UserToolSessionApprovalExtensionEnvAccess ["kind" "extension-env-access"] {

@@ -19,9 +19,7 @@ record!(VisibilityGetResult {
     Field share_url "shareUrl",
 });
 
-/// Desired sharing status for the session.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Desired sharing status for the session. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct VisibilitySetRequest {

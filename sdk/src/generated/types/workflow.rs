@@ -2,9 +2,7 @@
 
 use super::ContextTier;
 
-/// Parameters for cooperatively aborting a workflow body.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for cooperatively aborting a workflow body. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowAbortRequest {
@@ -24,9 +22,7 @@ record!(WorkflowAbortRequest {
 pub struct WorkflowAckResult {}
 record!(WorkflowAckResult {});
 
-/// Options for one workflow-scoped subagent call.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Options for one workflow-scoped subagent call. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct WorkflowAgentOptions {
@@ -91,9 +87,7 @@ impl WorkflowAgentOptions {
     }
 }
 
-/// Parameters for one workflow-scoped subagent call.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for one workflow-scoped subagent call. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowAgentRequest {
@@ -142,9 +136,7 @@ record!(WorkflowAgentResult {
     Field result "result",
 });
 
-/// Prompt-safe durable identity and live status for a direct workflow agent.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Prompt-safe durable identity and live status for a direct workflow agent. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowAgentSummary {
@@ -194,9 +186,7 @@ record!(WorkflowAgentSummary {
     Field activity "activity",
 });
 
-/// Parameters for cancelling a workflow run.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for cancelling a workflow run. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowCancelRequest {
@@ -215,15 +205,13 @@ impl WorkflowCancelRequest {
     }
 }
 
-/// Current workflow phase identity.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Current workflow phase identity. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowCurrentPhase {
     /// Current phase identifier.
     pub id: String,
-    /// Zero-based declared phase ordinal, or null for an undeclared phase.
+    /// Zero-based declared phase ordinal, or null for an undeclared phase. At least 0.
     pub ordinal: Option<i64>,
 }
 record!(WorkflowCurrentPhase {
@@ -231,15 +219,13 @@ record!(WorkflowCurrentPhase {
     Nullable ordinal "ordinal",
 });
 
-/// Declared or approved workflow resource ceilings.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Declared or approved workflow resource ceilings. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowDeclaredLimits {
-    /// Maximum concurrently active subagents.
+    /// Maximum concurrently active subagents. At least 0.
     pub max_concurrent_subagents: Option<i64>,
-    /// Maximum total subagents spawned by the run.
+    /// Maximum total subagents spawned by the run. At least 0.
     pub max_total_subagents: Option<i64>,
     /// Maximum accumulated active execution time in seconds.
     pub timeout_seconds: Option<f64>,
@@ -296,9 +282,7 @@ string_enum!(WorkflowDurableOperation {
     RefreshLease "refreshLease",
 });
 
-/// Parameters sent to the owning extension to execute a workflow closure.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters sent to the owning extension to execute a workflow closure. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowExecuteRequest {
@@ -338,9 +322,7 @@ impl WorkflowExecuteResult {
     }
 }
 
-/// Parameters for paging workflow progress.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for paging workflow progress. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowGetRunProgressRequest {
@@ -352,7 +334,7 @@ pub struct WorkflowGetRunProgressRequest {
     pub after_seq: Option<i64>,
     /// Exclusive backward cursor.
     pub before_seq: Option<i64>,
-    /// Maximum records to return. Defaults to 200 and is capped at 500.
+    /// Maximum records to return. Defaults to 200 and is capped at 500. From 1 to 500.
     pub limit: Option<i64>,
 }
 record!(WorkflowGetRunProgressRequest {
@@ -401,9 +383,7 @@ impl WorkflowGetRunProgressRequest {
     }
 }
 
-/// Parameters for retrieving a workflow run.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for retrieving a workflow run. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowGetRunRequest {
@@ -422,9 +402,7 @@ impl WorkflowGetRunRequest {
     }
 }
 
-/// Parameters for reading a workflow journal entry.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for reading a workflow journal entry. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowJournalGetRequest {
@@ -471,9 +449,7 @@ record!(WorkflowJournalGetResult {
     Field result_json "resultJson",
 });
 
-/// Parameters for storing a workflow journal entry.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for storing a workflow journal entry. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowJournalPutRequest {
@@ -511,9 +487,7 @@ impl WorkflowJournalPutRequest {
     }
 }
 
-/// Parameters for paging workflow runs.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for paging workflow runs. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct WorkflowListRunsRequest {
@@ -521,7 +495,7 @@ pub struct WorkflowListRunsRequest {
     pub after_seq: Option<i64>,
     /// Exclusive backward cursor.
     pub before_seq: Option<i64>,
-    /// Maximum terminal runs to return. Defaults to 200 and is capped at 500.
+    /// Maximum terminal runs to return. Defaults to 200 and is capped at 500. From 1 to 500.
     pub limit: Option<i64>,
 }
 record!(WorkflowListRunsRequest {
@@ -551,9 +525,7 @@ impl WorkflowListRunsRequest {
     }
 }
 
-/// A page of workflow runs in durable creation order.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A page of workflow runs in durable creation order. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowListRunsResult {
@@ -565,7 +537,7 @@ pub struct WorkflowListRunsResult {
     pub newest_seq: Option<i64>,
     /// Whether terminal runs newer than this page exist.
     pub has_more_newer: Option<bool>,
-    /// Number of terminal runs older than this page.
+    /// Number of terminal runs older than this page. At least 0.
     pub omitted_older: Option<i64>,
 }
 record!(WorkflowListRunsResult {
@@ -576,13 +548,11 @@ record!(WorkflowListRunsResult {
     Field omitted_older "omittedOlder",
 });
 
-/// One ordered workflow progress line.
-///
-/// Experimental: it may change in any version of the CLI.
+/// One ordered workflow progress line. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowLogLine {
-    /// Monotonic sequence number within the workflow run.
+    /// Monotonic sequence number within the workflow run. At least 0.
     pub seq: i64,
     /// Progress line kind.
     pub kind: WorkflowLogLineKind,
@@ -623,9 +593,7 @@ string_enum!(WorkflowLogLineKind {
     Phase "phase",
 });
 
-/// Parameters for recording workflow progress.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for recording workflow progress. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowLogRequest {
@@ -674,9 +642,7 @@ string_enum!(WorkflowPauseCheckpointAction {
     Pause "pause",
 });
 
-/// Parameters for an owned durable pause checkpoint.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for an owned durable pause checkpoint. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowPauseCheckpointRequest {
@@ -758,9 +724,7 @@ pub struct WorkflowPauseInfoUser {
 }
 record!(WorkflowPauseInfoUser ["type" "user"] {} rest);
 
-/// Parameters for pausing a running workflow.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for pausing a running workflow. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowPauseRequest {
@@ -809,15 +773,13 @@ record!(WorkflowPermissionPhase {
     Field detail "detail",
 });
 
-/// Durable lifecycle and timing for one workflow phase.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Durable lifecycle and timing for one workflow phase. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowPhaseObservation {
     /// Phase identifier.
     pub id: String,
-    /// Zero-based declared phase ordinal, or null for an undeclared phase.
+    /// Zero-based declared phase ordinal, or null for an undeclared phase. At least 0.
     pub ordinal: Option<i64>,
     /// Human-readable phase title.
     pub title: String,
@@ -825,9 +787,9 @@ pub struct WorkflowPhaseObservation {
     pub detail: Option<String>,
     /// Derived lifecycle state of the phase.
     pub status: WorkflowPhaseStatus,
-    /// Most recent run attempt that entered this phase, or `0` if the phase has never been entered.
+    /// Most recent run attempt that entered this phase, or `0` if the phase has never been entered. At least 0.
     pub last_entered_run_attempt: i64,
-    /// Number of times execution entered this phase.
+    /// Number of times execution entered this phase. At least 0.
     pub entry_count: i64,
     /// Epoch milliseconds when this phase first started; for a skipped phase, the synthetic skip timestamp (equal to `completedAt`).
     pub started_at: Option<i64>,
@@ -837,9 +799,9 @@ pub struct WorkflowPhaseObservation {
     pub accumulated_active_ms: i64,
     /// Current live active time for this phase in milliseconds.
     pub current_active_ms: i64,
-    /// Total direct agents associated with this phase.
+    /// Total direct agents associated with this phase. At least 0.
     pub total_agent_count: i64,
-    /// Direct agents in this phase that are currently live.
+    /// Direct agents in this phase that are currently live. At least 0.
     pub live_agent_count: i64,
 }
 record!(WorkflowPhaseObservation {
@@ -858,9 +820,7 @@ record!(WorkflowPhaseObservation {
     Field live_agent_count "liveAgentCount",
 });
 
-/// Derived lifecycle state of a workflow phase.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Derived lifecycle state of a workflow phase. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkflowPhaseStatus {
@@ -882,15 +842,13 @@ string_enum!(WorkflowPhaseStatus {
     Skipped "skipped",
 });
 
-/// One durable workflow progress record.
-///
-/// Experimental: it may change in any version of the CLI.
+/// One durable workflow progress record. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowProgressLine {
-    /// Global monotonic sequence number within the run.
+    /// Global monotonic sequence number within the run. At least 1.
     pub seq: i64,
-    /// Resume attempt that emitted this record.
+    /// Resume attempt that emitted this record. At least 1.
     pub attempt: i64,
     /// Phase active when the record was emitted, or null before any phase.
     pub phase_id: Option<String>,
@@ -910,9 +868,7 @@ record!(WorkflowProgressLine {
     Field text "text",
 });
 
-/// A bidirectional page of workflow progress.
-///
-/// Experimental: it may change in any version of the CLI.
+/// A bidirectional page of workflow progress. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowProgressPage {
@@ -926,7 +882,7 @@ pub struct WorkflowProgressPage {
     pub has_more_older: bool,
     /// Whether progress records newer than this page exist.
     pub has_more_newer: bool,
-    /// Run revision reflected by this page.
+    /// Run revision reflected by this page. At least 0.
     pub revision: i64,
 }
 record!(WorkflowProgressPage {
@@ -938,9 +894,7 @@ record!(WorkflowProgressPage {
     Field revision "revision",
 });
 
-/// Parameters for resuming a workflow run from its persisted identity.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for resuming a workflow run from its persisted identity. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowResumeRequest {
@@ -1005,15 +959,13 @@ record!(WorkflowResumeResult {
     Field run "run",
 });
 
-/// Durable workflow resource consumption.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Durable workflow resource consumption. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunConsumed {
     /// Accumulated active execution time in milliseconds.
     pub active_ms: i64,
-    /// Total subagents spawned by the run.
+    /// Total subagents spawned by the run. At least 0.
     pub subagents: i64,
     /// AI usage consumed by the run in nano-AIU.
     pub nano_aiu: i64,
@@ -1024,9 +976,7 @@ record!(WorkflowRunConsumed {
     Field nano_aiu "nanoAiu",
 });
 
-/// Full workflow run observability detail.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Full workflow run observability detail. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunDetail {
@@ -1050,11 +1000,11 @@ pub struct WorkflowRunDetail {
     pub completed_at: Option<i64>,
     /// Current phase identity, or null before any phase is entered.
     pub current_phase: Option<WorkflowCurrentPhase>,
-    /// Number of phases declared by the workflow.
+    /// Number of phases declared by the workflow. At least 0.
     pub declared_phase_count: i64,
-    /// Number of direct workflow agents currently live.
+    /// Number of direct workflow agents currently live. At least 0.
     pub live_agent_count: i64,
-    /// Total direct workflow agents spawned across all attempts.
+    /// Total direct workflow agents spawned across all attempts. At least 0.
     pub total_spawned_agent_count: i64,
     /// Durable resource consumption.
     pub consumed: WorkflowRunConsumed,
@@ -1184,7 +1134,7 @@ record!(WorkflowRunFailureWorkflowDurableFailure ["type" "workflow_durable_failu
 pub struct WorkflowRunFailureWorkflowLimitReached {
     /// Resource ceiling that stopped the run.
     pub kind: WorkflowRunFailureKind,
-    /// Approved effective ceiling that was reached.
+    /// Approved effective ceiling that was reached. More than 0.
     pub value: f64,
     /// Suggested larger ceiling when the runtime can derive one safely.
     pub suggested_value: Option<f64>,
@@ -1223,19 +1173,17 @@ record!(WorkflowRunFailureWorkflowResumeDeclined ["type" "workflow_resume_declin
     Field reason "reason",
 });
 
-/// Wire-only per-invocation workflow resource ceiling overrides.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Wire-only per-invocation workflow resource ceiling overrides. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct WorkflowRunLimits {
-    /// Maximum number of workflow subagents that may run concurrently.
+    /// Maximum number of workflow subagents that may run concurrently. More than 0, at least 0.
     pub max_concurrent_subagents: Option<Option<i64>>,
-    /// Maximum total number of workflow subagents that may be admitted.
+    /// Maximum total number of workflow subagents that may be admitted. More than 0, at least 0.
     pub max_total_subagents: Option<Option<i64>>,
-    /// Maximum accumulated active-execution time in seconds. Active execution includes the entire extension body, subprocess waits, queued-agent waits, and sleeps; time between resumed attempts is not counted.
+    /// Maximum accumulated active-execution time in seconds. Active execution includes the entire extension body, subprocess waits, queued-agent waits, and sleeps; time between resumed attempts is not counted. More than 0, at most 2147483.647.
     pub timeout_seconds: Option<Option<f64>>,
-    /// Maximum AI credits consumed by workflow subagents and their descendants. The post-paid ceiling is soft: parallel turns can settle beyond it before the run stops.
+    /// Maximum AI credits consumed by workflow subagents and their descendants. The post-paid ceiling is soft: parallel turns can settle beyond it before the run stops. More than 0.
     pub max_ai_credits: Option<Option<f64>>,
 }
 record!(WorkflowRunLimits {
@@ -1275,9 +1223,7 @@ impl WorkflowRunLimits {
     }
 }
 
-/// Options controlling workflow invocation.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Options controlling workflow invocation. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct WorkflowRunOptions {
@@ -1324,9 +1270,7 @@ impl WorkflowRunOptions {
     }
 }
 
-/// Parameters for invoking a registered workflow.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for invoking a registered workflow. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunRequest {
@@ -1367,7 +1311,7 @@ impl WorkflowRunRequest {
 pub struct WorkflowRunResult {
     /// Workflow run identifier.
     pub run_id: String,
-    /// One-based execution attempt represented by this envelope. Absent before the first attempt starts or when returned by an older runtime.
+    /// One-based execution attempt represented by this envelope. Absent before the first attempt starts or when returned by an older runtime. From 1 to 4294967295.
     pub attempt: Option<i64>,
     /// Current or terminal workflow run status.
     pub status: WorkflowRunStatus,
@@ -1396,9 +1340,7 @@ record!(WorkflowRunResult {
     Field pause_info "pauseInfo",
 });
 
-/// Ephemeral signal that a workflow run reached a terminal status.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Ephemeral signal that a workflow run reached a terminal status. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunSettledData {
@@ -1406,11 +1348,11 @@ pub struct WorkflowRunSettledData {
     pub run_id: String,
     /// Terminal status the run committed.
     pub status: WorkflowRunSettledStatus,
-    /// Subagents this run consumed against its limits.
+    /// Subagents this run consumed against its limits. At least 0.
     pub consumed_subagents: i64,
-    /// AI credits this run consumed, in nano-AIU.
+    /// AI credits this run consumed, in nano-AIU. At least 0.
     pub consumed_nano_aiu: i64,
-    /// Active milliseconds accumulated across every attempt of this run.
+    /// Active milliseconds accumulated across every attempt of this run. At least 0.
     pub elapsed_ms: i64,
     /// Typed failure class recorded on the run, when it failed with one (e.g. `workflow_limit_reached`).
     pub failure_type: Option<String>,
@@ -1449,9 +1391,7 @@ string_enum!(WorkflowRunSettledStatus {
     Error "error",
 });
 
-/// Ephemeral signal that a workflow run attempt began executing.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Ephemeral signal that a workflow run attempt began executing. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunStartedData {
@@ -1459,7 +1399,7 @@ pub struct WorkflowRunStartedData {
     pub run_id: String,
     /// Name of the workflow this run executes. Low cardinality by construction.
     pub workflow_name: String,
-    /// Attempt number this start committed; a resumed run increments it.
+    /// Attempt number this start committed; a resumed run increments it. At least 1.
     pub attempt: i64,
 }
 record!(WorkflowRunStartedData {
@@ -1499,9 +1439,7 @@ string_enum!(WorkflowRunStatus {
     Error "error",
 });
 
-/// Durable workflow run summary with read-time live overlays.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Durable workflow run summary with read-time live overlays. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunSummary {
@@ -1525,11 +1463,11 @@ pub struct WorkflowRunSummary {
     pub completed_at: Option<i64>,
     /// Current phase identity, or null before any phase is entered.
     pub current_phase: Option<WorkflowCurrentPhase>,
-    /// Number of phases declared by the workflow.
+    /// Number of phases declared by the workflow. At least 0.
     pub declared_phase_count: i64,
-    /// Number of direct workflow agents currently live.
+    /// Number of direct workflow agents currently live. At least 0.
     pub live_agent_count: i64,
-    /// Total direct workflow agents spawned across all attempts.
+    /// Total direct workflow agents spawned across all attempts. At least 0.
     pub total_spawned_agent_count: i64,
     /// Durable resource consumption.
     pub consumed: WorkflowRunConsumed,
@@ -1569,9 +1507,7 @@ record!(WorkflowRunSummary {
     Field can_resume "canResume",
 });
 
-/// Prompt-safe terminal workflow outcome.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Prompt-safe terminal workflow outcome. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunTerminal {
@@ -1594,15 +1530,13 @@ record!(WorkflowRunTerminal {
     Nullable pause_info "pauseInfo",
 });
 
-/// Ephemeral invalidation signal for a changed workflow run.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Ephemeral invalidation signal for a changed workflow run. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunUpdatedData {
     /// Workflow run identifier.
     pub run_id: String,
-    /// Monotonic revision now available for the run.
+    /// Monotonic revision now available for the run. At least 1.
     pub revision: i64,
 }
 record!(WorkflowRunUpdatedData {
@@ -1610,9 +1544,7 @@ record!(WorkflowRunUpdatedData {
     Field revision "revision",
 });
 
-/// Internal parameters for resuming a workflow run from a tool.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Internal parameters for resuming a workflow run from a tool. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowToolResumeRequest {
@@ -1653,9 +1585,7 @@ impl WorkflowToolResumeRequest {
     }
 }
 
-/// Options for an internal tool-originated workflow invocation.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Options for an internal tool-originated workflow invocation. *Internal.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct WorkflowToolRunOptions {
@@ -1684,9 +1614,7 @@ impl WorkflowToolRunOptions {
     }
 }
 
-/// Internal parameters for invoking a registered workflow from a tool.
-///
-/// Internal to the CLI: it may change or go without notice.
+/// Internal parameters for invoking a registered workflow from a tool. *Internal.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowToolRunRequest {

@@ -162,7 +162,7 @@ string_enum!(WorkspaceSummaryHostType {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspaceSummaryValue {
-    /// Workspace identifier (1:1 with sessionId)
+    /// Workspace identifier (1:1 with sessionId). At least 1 character.
     pub id: String,
     /// Current working directory at session start
     pub cwd: Option<String>,
@@ -178,9 +178,9 @@ pub struct WorkspaceSummaryValue {
     pub name: Option<String>,
     /// Whether the display name was explicitly set by the user
     pub user_named: Option<bool>,
-    /// ISO 8601 timestamp when the workspace was created
+    /// ISO 8601 timestamp when the workspace was created. A date and time as in RFC 3339.
     pub created_at: Option<String>,
-    /// ISO 8601 timestamp when the workspace was last updated
+    /// ISO 8601 timestamp when the workspace was last updated. A date and time as in RFC 3339.
     pub updated_at: Option<String>,
 }
 record!(WorkspaceSummaryValue {

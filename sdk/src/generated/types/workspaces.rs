@@ -2,9 +2,7 @@
 
 use super::WorkspaceDiffMode;
 
-/// Compaction summary checkpoint to persist.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Compaction summary checkpoint to persist. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesAddSummaryRequest {
@@ -63,9 +61,7 @@ pub struct WorkspacesAddSummaryResultWorkspace {
 }
 record!(WorkspacesAddSummaryResultWorkspace {} rest);
 
-/// Whether the autopilot objective file exists.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Whether the autopilot objective file exists. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesAutopilotObjectiveExistsResult {
@@ -80,7 +76,7 @@ record!(WorkspacesAutopilotObjectiveExistsResult {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesCheckpoints {
-    /// Checkpoint number assigned by the workspace manager
+    /// Checkpoint number assigned by the workspace manager. At least 0.
     pub number: i64,
     /// Human-readable checkpoint title
     pub title: String,
@@ -93,9 +89,7 @@ record!(WorkspacesCheckpoints {
     Field filename "filename",
 });
 
-/// Directory to create within the session workspace files directory.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Directory to create within the session workspace files directory. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesCreateDirectoryRequest {
@@ -126,9 +120,7 @@ impl WorkspacesCreateDirectoryRequest {
     }
 }
 
-/// Relative path and UTF-8 content for the workspace file to create or overwrite.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Relative path and UTF-8 content for the workspace file to create or overwrite. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesCreateFileRequest {
@@ -153,9 +145,7 @@ impl WorkspacesCreateFileRequest {
     }
 }
 
-/// Result of deleting the autopilot objective file.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Result of deleting the autopilot objective file. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesDeleteAutopilotObjectiveResult {
@@ -166,9 +156,7 @@ record!(WorkspacesDeleteAutopilotObjectiveResult {
     Field deleted "deleted",
 });
 
-/// Parameters for computing a workspace diff.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Parameters for computing a workspace diff. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesDiffRequest {
@@ -209,9 +197,7 @@ impl WorkspacesDiffRequest {
     }
 }
 
-/// Optional session context used when creating a local workspace.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Optional session context used when creating a local workspace. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct WorkspacesEnsureRequest {
@@ -249,7 +235,7 @@ record!(WorkspacesGetWorkspaceResult {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesGetWorkspaceResultWorkspace {
-    /// Stable workspace identifier.
+    /// Stable workspace identifier. At least 1 character.
     pub id: String,
     /// Current working directory associated with the workspace.
     pub cwd: Option<String>,
@@ -267,11 +253,11 @@ pub struct WorkspacesGetWorkspaceResultWorkspace {
     pub client_name: Option<String>,
     /// Whether the workspace name was explicitly chosen by the user.
     pub user_named: Option<bool>,
-    /// Number of persisted summaries in the workspace.
+    /// Number of persisted summaries in the workspace. At least 0, default: `0`.
     pub summary_count: Option<i64>,
-    /// Timestamp when the workspace was created.
+    /// Timestamp when the workspace was created. A date and time as in RFC 3339.
     pub created_at: Option<String>,
-    /// Timestamp when the workspace was last updated.
+    /// Timestamp when the workspace was last updated. A date and time as in RFC 3339.
     pub updated_at: Option<String>,
     /// Whether the workspace session can be steered remotely.
     pub remote_steerable: Option<bool>,
@@ -326,9 +312,7 @@ record!(WorkspacesListFilesResult {
     Field files "files",
 });
 
-/// Autopilot objective file content, or null when missing.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Autopilot objective file content, or null when missing. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesReadAutopilotObjectiveResult {
@@ -339,13 +323,11 @@ record!(WorkspacesReadAutopilotObjectiveResult {
     Nullable content "content",
 });
 
-/// Checkpoint number to read.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Checkpoint number to read. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesReadCheckpointRequest {
-    /// Checkpoint number to read
+    /// Checkpoint number to read. At least 0.
     pub number: i64,
 }
 record!(WorkspacesReadCheckpointRequest {
@@ -371,9 +353,7 @@ record!(WorkspacesReadCheckpointResult {
     Nullable content "content",
 });
 
-/// Relative path of the workspace file to read.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Relative path of the workspace file to read. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesReadFileRequest {
@@ -403,9 +383,7 @@ record!(WorkspacesReadFileResult {
     Field content "content",
 });
 
-/// File or directory to remove from the session workspace files directory.
-///
-/// Experimental: it may change in any version of the CLI.
+/// File or directory to remove from the session workspace files directory. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesRemovePathRequest {
@@ -446,9 +424,7 @@ impl WorkspacesRemovePathRequest {
     }
 }
 
-/// Source and destination paths for a rename within the session workspace files directory.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Source and destination paths for a rename within the session workspace files directory. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesRenamePathRequest {
@@ -473,9 +449,7 @@ impl WorkspacesRenamePathRequest {
     }
 }
 
-/// Pasted content to save as a UTF-8 file in the session workspace.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Pasted content to save as a UTF-8 file in the session workspace. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesSaveLargePasteRequest {
@@ -513,7 +487,7 @@ pub struct WorkspacesSaveLargePasteResultSaved {
     pub file_path: String,
     /// Filename within the workspace files directory
     pub filename: String,
-    /// Size of the saved file in bytes
+    /// Size of the saved file in bytes. At least 0.
     pub size_bytes: i64,
 }
 record!(WorkspacesSaveLargePasteResultSaved {
@@ -522,9 +496,7 @@ record!(WorkspacesSaveLargePasteResultSaved {
     Field size_bytes "sizeBytes",
 });
 
-/// Relative path of the workspace file or directory to inspect.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Relative path of the workspace file or directory to inspect. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesStatFileRequest {
@@ -566,13 +538,11 @@ record!(WorkspacesStatFileResult {
     Field birthtime_ms "birthtimeMs",
 });
 
-/// Rollback point for local workspace summaries.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Rollback point for local workspace summaries. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesTruncateSummariesRequest {
-    /// Number of newest summaries to keep.
+    /// Number of newest summaries to keep. At least 0.
     pub keep_count: i64,
 }
 record!(WorkspacesTruncateSummariesRequest {
@@ -587,9 +557,7 @@ impl WorkspacesTruncateSummariesRequest {
     }
 }
 
-/// Workspace metadata fields to update.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Workspace metadata fields to update. *Experimental.*
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct WorkspacesUpdateMetadataRequest {
@@ -634,9 +602,7 @@ string_enum!(WorkspacesWorkspaceDetailsHostType {
     Ado "ado",
 });
 
-/// Autopilot objective file content to persist.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Autopilot objective file content to persist. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesWriteAutopilotObjectiveRequest {
@@ -655,9 +621,7 @@ impl WorkspacesWriteAutopilotObjectiveRequest {
     }
 }
 
-/// Result of writing the autopilot objective file.
-///
-/// Experimental: it may change in any version of the CLI.
+/// Result of writing the autopilot objective file. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesWriteAutopilotObjectiveResult {
