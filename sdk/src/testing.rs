@@ -72,6 +72,21 @@
 //! `fake.request::<HooksInvoke>(json!({"sessionId": id, "hookType": "preToolUse", "input": {…}}))`. As with the
 //! CLI, the response does not say why a handler failed; the log (`tracing`) does.
 //!
+//! A function that takes what the CLI sends needs no fake. With this feature the types that only the CLI makes have a
+//! `Default`, whose texts, lists and options are empty, numbers zero and enums `Unrecognized`:
+//!
+//! ```
+//! use copilot_session::types::AssistantMessageData;
+//!
+//! fn words(message: &AssistantMessageData) -> usize {
+//!     message.content.split_whitespace().count()
+//! }
+//!
+//! let mut message = AssistantMessageData::default();
+//! message.content = "Two words".to_owned();
+//! assert_eq!(words(&message), 2);
+//! ```
+//!
 //! Nothing waits forever. After three minutes the fake hangs up: calls of the client then fail with an
 //! error that says so and names the turns that were not ended. A wait of the fake itself panics after half
 //! of that time, and lists what was received. [`set_timeout`](FakeCli::set_timeout) changes the time, for

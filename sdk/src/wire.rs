@@ -203,8 +203,19 @@ macro_rules! common {
 }
 
 /// The codec of an object: its constants, then `Kind field "wireName"` for each field. An object with open
-/// keys ends with the field that holds them.
+/// keys ends with the field that holds them. `received` is an object that only the CLI makes.
 macro_rules! record {
+    (received $type:ident $($table:tt)*) => {
+        record!($type $($table)*);
+        /// A value to fill in a test: texts, lists and options are empty, numbers zero, and enums unrecognized.
+        #[cfg(feature = "testing")]
+        impl Default for $type {
+            #[inline]
+            fn default() -> Self {
+                $crate::wire::Wire::empty()
+            }
+        }
+    };
     (
         $type:ident $([$($key:literal $constant:literal),*])?
         { $($kind:ident $field:ident $name:literal,)* } $($rest:ident)?
@@ -243,6 +254,9 @@ macro_rules! record {
 macro_rules! string_enum {
     ($type:ident { $($variant:ident $value:literal,)* }) => {
         impl $type {
+            /// The values that this version of the crate knows, as on the wire.
+            pub const VALUES: &[&str] = &[$($value),*];
+
             /// The value on the wire.
             #[inline]
             pub fn as_str(&self) -> &str {
@@ -260,6 +274,30 @@ macro_rules! string_enum {
             }
         }
         impl Eq for $type {}
+        impl PartialEq<str> for $type {
+            #[inline]
+            fn eq(&self, other: &str) -> bool {
+                self.as_str() == other
+            }
+        }
+        impl PartialEq<&str> for $type {
+            #[inline]
+            fn eq(&self, other: &&str) -> bool {
+                self.as_str() == *other
+            }
+        }
+        impl AsRef<str> for $type {
+            #[inline]
+            fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        }
+        impl From<String> for $type {
+            #[inline]
+            fn from(value: String) -> Self {
+                Self::from(&*value)
+            }
+        }
         impl std::hash::Hash for $type {
             #[inline]
             fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
@@ -340,13 +378,27 @@ macro_rules! union {
     };
 }
 
-/// The codec of a union whose variants are identified by the string under one key.
+/// The conversions of the contents that only one variant of a union has.
+macro_rules! from_contents {
+    ($type:ident { $($variant:ident $(($content:ty))?)* }) => {
+        $($(impl From<$content> for $type {
+            #[inline]
+            fn from(content: $content) -> Self {
+                Self::$variant(content)
+            }
+        })?)*
+    };
+}
+
+/// The codec of a union whose variants are identified by the string under one key. A variant has its content
+/// in parentheses if no other has the same.
 macro_rules! tagged {
-    ($type:ident $tag:literal { $($variant:ident $($value:literal)|+,)* }) => {
+    ($type:ident $tag:literal { $($variant:ident $(($content:ty))? $($value:literal)|+,)* }) => {
         union!($type [$($variant)*] node match node.tag($tag)? {
             $($($value)|+ => Self::$variant($crate::wire::Wire::empty()),)*
             _ => Self::empty(),
         });
+        from_contents!($type { $($variant $(($content))?)* });
     };
 }
 
@@ -354,7 +406,7 @@ macro_rules! tagged {
 /// constants. The keys after `or_none` may be missing. The first variant whose test holds is chosen.
 macro_rules! untagged {
     ($type:ident {
-        $($variant:ident $test:ident [$($key:literal $(= $($value:literal)|+)?),*]
+        $($variant:ident $(($content:ty))? $test:ident [$($key:literal $(= $($value:literal)|+)?),*]
             $(or_none [$($optional:literal = $($one:literal)|+),*])?,)*
     }) => {
         union!($type [$($variant)*] node match () {
@@ -366,6 +418,7 @@ macro_rules! untagged {
             })*
             _ => Self::empty(),
         });
+        from_contents!($type { $($variant $(($content))?)* });
     };
 }
 

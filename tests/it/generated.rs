@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::LazyLock;
 
 use copilot_session::round_trip::TABLE;
-use copilot_session::types::{Attachment, AttachmentFile, EnqueueCommandResult, SendMode, SendRequest};
+use copilot_session::types::{
+    AbortData, AbortReason, Attachment, AttachmentFile, EnqueueCommandResult, SendMode, SendRequest,
+};
 use copilot_session::wire::{self, DecodeError};
 use copilot_session::{SessionEvent, SessionEventData};
 use copilot_session_tests::sample::{Sample, Schemas, Spot, Step, What, step_into};
@@ -279,4 +281,26 @@ fn string_enums() {
     assert_eq!(format!("{:>8}", SendMode::Enqueue), " enqueue");
     let modes = HashSet::from([SendMode::Enqueue, SendMode::Immediate]);
     assert!(modes.contains(&SendMode::Unrecognized("enqueue".to_owned())), "the same on the wire");
+}
+
+/// A string enum lists its values and compares with text.
+#[test]
+fn string_enums_and_text() {
+    assert_eq!(SendMode::VALUES, ["enqueue", "immediate"]);
+    for value in SendMode::VALUES {
+        assert!(!matches!(SendMode::from(*value), SendMode::Unrecognized(_)), "{value} is known");
+    }
+    let mode = SendMode::from(UNHEARD.to_owned());
+    assert_eq!(mode, UNHEARD);
+    assert!(mode == *UNHEARD && mode != SendMode::Enqueue.as_ref());
+}
+
+/// A union is made of the content of a variant, and what only the CLI makes of nothing.
+#[test]
+fn conversions() {
+    assert_eq!(Attachment::from(AttachmentFile::new("/a")), Attachment::File(AttachmentFile::new("/a")));
+    let mut data = AbortData::default();
+    assert_eq!(data.reason, "");
+    data.reason = AbortReason::UserInitiated;
+    assert_eq!(wire::to_json(&data), r#"{"reason":"user_initiated"}"#);
 }

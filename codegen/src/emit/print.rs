@@ -98,7 +98,8 @@ fn line(tokens: TokenStream) -> String {
             }
             other => other.to_string(),
         };
-        if !joined && !matches!(part.as_str(), "," | ":" | "<" | ">") {
+        let opens = matches!(&token, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis);
+        if !joined && !opens && !matches!(part.as_str(), "," | ":" | "<" | ">") {
             text.push(' ');
         }
         joined = match &token {

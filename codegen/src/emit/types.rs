@@ -59,7 +59,7 @@ fn item(model: &Model, name: &str, ty: &Type) -> TokenStream {
     match &ty.shape {
         Shape::Record(shape) => record(model, name, ty, shape),
         Shape::Strings(variants) => strings(name, ty, variants),
-        Shape::Union(shape) => union(name, ty, shape),
+        Shape::Union(shape) => union(model, name, ty, shape),
         Shape::Alias(target) => {
             let (docs, name, target) = (docs(name, ty), ident(name), super::ty(target));
             quote!(#docs pub type #name = #target;)
@@ -116,12 +116,13 @@ fn record(model: &Model, name: &str, ty: &Type, shape: &Record) -> TokenStream {
     let rest_entry = shape.rest.as_ref().map(|_| quote!(rest));
     let constructor = if ty.sent { constructor(&ident_name, ty, shape) } else { TokenStream::new() };
     let default = (ty.sent && required(shape).next().is_none()).then(|| quote!(, Default));
+    let received = (!ty.sent).then(|| ident("received"));
     quote! {
         #docs
         #[derive(Clone #default)]
         #[non_exhaustive]
         pub struct #ident_name { #(#fields)* #rest }
-        record!(#ident_name #constants { #(#table),* } #rest_entry);
+        record!(#received #ident_name #constants { #(#table),* } #rest_entry);
         #constructor
     }
 }
@@ -232,14 +233,15 @@ fn strings(name: &str, ty: &Type, variants: &[StringVariant]) -> TokenStream {
     }
 }
 
-fn union(name: &str, ty: &Type, shape: &Union) -> TokenStream {
+fn union(model: &Model, name: &str, ty: &Type, shape: &Union) -> TokenStream {
     let (docs, name) = (docs(name, ty), ident(name));
     let variants = shape.variants.iter().map(|variant| {
         let docs = text_doc(&variant.doc, &format!("{}.", variant.name));
         let (variant, ty) = (ident(&variant.name), super::ty(&variant.ty));
         quote!(#docs #variant(#ty),)
     });
-    let arms = shape.variants.iter().map(arm);
+    let contents = contents(model, &name, shape);
+    let arms = shape.variants.iter().zip(contents).map(|(variant, content)| arm(variant, content));
     let codec = match &shape.tag {
         Some(tag) => quote!(tagged!(#name #tag { #(#arms),* });),
         None => quote!(untagged!(#name { #(#arms),* });),
@@ -257,11 +259,21 @@ fn union(name: &str, ty: &Type, shape: &Union) -> TokenStream {
     }
 }
 
-/// The row of a variant in the table of its union: the values of its tag, or its test.
-fn arm(variant: &Variant) -> TokenStream {
+/// The contents of a union's variants, of which the union can be made: those that no other variant has.
+fn contents(model: &Model, name: &proc_macro2::Ident, shape: &Union) -> Vec<Option<TokenStream>> {
+    let types: Vec<&Ty> = shape.variants.iter().map(|variant| model.resolve(&variant.ty)).collect();
+    let is_own = |ty: &Ty| matches!(ty, Ty::Json | Ty::Unit) || ty.named().is_some_and(|own| name == own);
+    let only = |ty: &&Ty| types.iter().filter(|other| *other == ty).count() == 1 && !is_own(ty);
+    let variants = shape.variants.iter().zip(&types);
+    variants.map(|(variant, ty)| only(ty).then(|| super::ty(&variant.ty))).collect()
+}
+
+/// The row of a variant in the table of its union: its content, and the values of its tag or its test.
+fn arm(variant: &Variant, content: Option<TokenStream>) -> TokenStream {
     let name = ident(&variant.name);
+    let content = content.map(|content| quote!((#content)));
     match &variant.discriminator {
-        Discriminator::Tag(values) => quote!(#name #(#values)|*),
+        Discriminator::Tag(values) => quote!(#name #content #(#values)|*),
         Discriminator::Test(test) => {
             let kind = ident(match test.kind {
                 JsonKind::Bool => "is_bool",
@@ -276,7 +288,7 @@ fn arm(variant: &Variant) -> TokenStream {
             });
             let optional = test.optional.iter().map(|(key, values)| quote!(#key = #(#values)|*));
             let optional = (!test.optional.is_empty()).then(|| quote!(or_none [#(#optional),*]));
-            quote!(#name #kind [#(#keys),*] #optional)
+            quote!(#name #content #kind [#(#keys),*] #optional)
         }
     }
 }

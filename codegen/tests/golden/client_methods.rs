@@ -279,7 +279,7 @@ pub struct LogParams {
     /// `line` on the wire.
     pub line: String,
 }
-record!(LogParams {
+record!(received LogParams {
     Field line "line",
 });
 // --- types/read.rs
@@ -294,7 +294,7 @@ pub struct ReadRequest {
     /// `path` on the wire.
     pub path: String,
 }
-record!(ReadRequest {
+record!(received ReadRequest {
     Field session_id "sessionId",
     Field path "path",
 });
@@ -329,7 +329,7 @@ pub struct ShellOutputParams {
     /// `data` on the wire.
     pub data: String,
 }
-record!(ShellOutputParams {
+record!(received ShellOutputParams {
     Field process_id "processId",
     Field data "data",
 });

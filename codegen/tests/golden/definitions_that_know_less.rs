@@ -112,7 +112,7 @@ pub struct Shared {
     /// `more` on the wire.
     pub more: Option<String>,
 }
-record!(Shared {
+record!(received Shared {
     Field a "a",
     Field only "only",
     Field more "more",

@@ -139,7 +139,7 @@ pub struct Neither {
     /// `reset` on the wire.
     pub reset: Option<String>,
 }
-record!(Neither {
+record!(received Neither {
     Field reset "reset",
 });
 // --- types/received.rs
@@ -156,7 +156,7 @@ pub struct Received {
     /// `both` on the wire.
     pub both: Option<Both>,
 }
-record!(Received {
+record!(received Received {
     Field reset "reset",
     Field both "both",
 });

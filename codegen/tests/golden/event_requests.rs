@@ -297,7 +297,7 @@ pub struct CommandCompleted {
     /// `requestId` on the wire.
     pub request_id: Option<String>,
 }
-record!(CommandCompleted {
+record!(received CommandCompleted {
     Field request_id "requestId",
 });
 
@@ -308,7 +308,7 @@ pub struct CommandExecute {
     /// `requestId` on the wire.
     pub request_id: Option<String>,
 }
-record!(CommandExecute {
+record!(received CommandExecute {
     Field request_id "requestId",
 });
 // --- types/form.rs
@@ -340,7 +340,7 @@ pub struct FormCompleted {
     /// `requestId` on the wire.
     pub request_id: Option<String>,
 }
-record!(FormCompleted {
+record!(received FormCompleted {
     Field request_id "requestId",
 });
 
@@ -351,7 +351,7 @@ pub struct FormRequested {
     /// `requestId` on the wire.
     pub request_id: Option<String>,
 }
-record!(FormRequested {
+record!(received FormRequested {
     Field request_id "requestId",
 });
 // --- types/session.rs

@@ -136,7 +136,7 @@ pub struct IdleEvent {
     /// `aborted` on the wire.
     pub aborted: Option<bool>,
 }
-record!(IdleEvent {
+record!(received IdleEvent {
     Field aborted "aborted",
 });
 // --- types/message.rs
@@ -153,7 +153,7 @@ pub struct MessageData {
     /// `before` on the wire.
     pub before: Option<SessionEvent>,
 }
-record!(MessageData {
+record!(received MessageData {
     Field content "content",
     Field before "before",
 });

@@ -109,7 +109,7 @@ pub struct EndHookInput {
     /// `cwd` on the wire.
     pub cwd: Option<String>,
 }
-record!(EndHookInput {
+record!(received EndHookInput {
     Field cwd "cwd",
 });
 
@@ -146,7 +146,7 @@ pub struct PrePrDescriptionHookInput {
     /// `cwd` on the wire.
     pub cwd: Option<String>,
 }
-record!(PrePrDescriptionHookInput {
+record!(received PrePrDescriptionHookInput {
     Field cwd "cwd",
 });
 
@@ -165,7 +165,7 @@ pub struct StartHookInput {
     /// `cwd` on the wire.
     pub cwd: String,
 }
-record!(StartHookInput {
+record!(received StartHookInput {
     Field cwd "cwd",
 });
 

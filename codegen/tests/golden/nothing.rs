@@ -374,7 +374,7 @@ pub struct AgentGetCurrentResult {
     /// `agent` on the wire.
     pub agent: Option<String>,
 }
-record!(AgentGetCurrentResult {
+record!(received AgentGetCurrentResult {
     Nullable agent "agent",
 });
 // --- types/api.rs
@@ -387,7 +387,7 @@ pub struct ApiKeyAuthInfo {
     /// `apiKey` on the wire.
     pub api_key: Option<String>,
 }
-record!(ApiKeyAuthInfo {
+record!(received ApiKeyAuthInfo {
     Field api_key "apiKey",
 });
 // --- types/attachment.rs
@@ -400,7 +400,7 @@ pub struct AttachmentDirectory {
     /// `displayName` on the wire.
     pub display_name: Option<String>,
 }
-record!(AttachmentDirectory {
+record!(received AttachmentDirectory {
     Field display_name "displayName",
 });
 
@@ -413,7 +413,7 @@ pub struct AttachmentFile {
     /// `path` on the wire.
     pub path: String,
 }
-record!(AttachmentFile {
+record!(received AttachmentFile {
     Field display_name "displayName",
     Field path "path",
 });
@@ -425,7 +425,7 @@ pub struct AttachmentSelection {
     /// `displayName` on the wire.
     pub display_name: Option<String>,
 }
-record!(AttachmentSelection {
+record!(received AttachmentSelection {
     Field display_name "displayName",
 });
 // --- types/builtin.rs
@@ -438,7 +438,7 @@ pub struct BuiltinToolDescriptor {
     /// `hasSummariseIntention` on the wire.
     pub has_summarise_intention: Option<bool>,
 }
-record!(BuiltinToolDescriptor {
+record!(received BuiltinToolDescriptor {
     Nullable has_summarise_intention "hasSummariseIntention",
 });
 
@@ -450,7 +450,7 @@ pub struct BuiltinToolInputSchema {
     #[doc(alias = "type")]
     pub kind: Option<String>,
 }
-record!(BuiltinToolInputSchema {
+record!(received BuiltinToolInputSchema {
     Field kind "type",
 });
 // --- types/env.rs
@@ -463,7 +463,7 @@ pub struct EnvAuthInfo {
     /// `token` on the wire.
     pub token: Option<String>,
 }
-record!(EnvAuthInfo {
+record!(received EnvAuthInfo {
     Field token "token",
 });
 // --- types/gh.rs
@@ -476,7 +476,7 @@ pub struct GhCliAuthInfo {
     /// `token` on the wire.
     pub token: Option<String>,
 }
-record!(GhCliAuthInfo {
+record!(received GhCliAuthInfo {
     Field token "token",
 });
 // --- types/github.rs
@@ -489,7 +489,7 @@ pub struct GitHubTelemetryClientInfo {
     /// `cli_version` on the wire.
     pub cli_version: Option<String>,
 }
-record!(GitHubTelemetryClientInfo {
+record!(received GitHubTelemetryClientInfo {
     Field cli_version "cli_version",
 });
 // --- types/hmac.rs
@@ -502,7 +502,7 @@ pub struct HmacAuthInfo {
     /// `hmac` on the wire.
     pub hmac: Option<String>,
 }
-record!(HmacAuthInfo {
+record!(received HmacAuthInfo {
     Field hmac "hmac",
 });
 // --- types/sampling.rs
@@ -517,7 +517,7 @@ pub struct SamplingRequestedData {
     /// The server's request to the model: the params of its `sampling/createMessage`.
     pub request: Option<serde_json::Value>,
 }
-record!(SamplingRequestedData {
+record!(received SamplingRequestedData {
     Field request_id "requestId",
     Field request "request",
 });
@@ -531,6 +531,6 @@ pub struct TokenAuthInfo {
     /// `token` on the wire.
     pub token: Option<String>,
 }
-record!(TokenAuthInfo {
+record!(received TokenAuthInfo {
     Field token "token",
 });

@@ -88,7 +88,7 @@ pub struct Empty {
     /// `optional` on the wire.
     pub optional: Option<String>,
 }
-record!(Empty {
+record!(received Empty {
     Field optional "optional",
 });
 // --- types/id.rs
@@ -132,7 +132,7 @@ pub struct Nullable {
     /// `any` on the wire.
     pub any: Option<serde_json::Value>,
 }
-record!(Nullable {
+record!(received Nullable {
     Nullable by_type "byType",
     Field by_branch "byBranch",
     Field inline "inline",
@@ -148,7 +148,7 @@ pub struct NullableInline {
     /// `x` on the wire.
     pub x: Option<i64>,
 }
-record!(NullableInline {
+record!(received NullableInline {
     Field x "x",
 });
 
@@ -164,6 +164,6 @@ pub enum NullableUnion {
     Unrecognized(serde_json::Value),
 }
 untagged!(NullableUnion {
-    Text is_string [],
-    Number is_number [],
+    Text(String) is_string [],
+    Number(i64) is_number [],
 });

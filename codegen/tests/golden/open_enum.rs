@@ -137,7 +137,7 @@ pub struct Palette {
     /// An enum of its own.
     pub finish: PaletteFinish,
 }
-record!(Palette {
+record!(received Palette {
     Field main "main",
     Field finish "finish",
 });

@@ -116,7 +116,7 @@ pub struct Counters {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, i64>,
 }
-record!(Counters {
+record!(received Counters {
     Field total "total",
 } rest);
 // --- types/settings.rs

@@ -277,7 +277,7 @@ pub struct Door {
     /// `value` on the wire.
     pub value: Option<String>,
 }
-record!(Door {
+record!(received Door {
     Field value "value",
 });
 // --- types/house.rs
@@ -294,7 +294,7 @@ pub struct House {
     /// `envVars` on the wire.
     pub env_vars: Option<Vec<String>>,
 }
-record!(House {
+record!(received House {
     Field vaults "vaults",
     Field env_vars "envVars",
 });
@@ -318,7 +318,7 @@ pub struct VaultContents {
     /// `apiKeys` on the wire.
     pub api_keys: Option<Vec<String>>,
 }
-record!(VaultContents {
+record!(received VaultContents {
     Secret value "value",
     Field note "note",
     Secret handle "handle",

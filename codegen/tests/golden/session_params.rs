@@ -286,6 +286,6 @@ pub struct SessionHistoryReadResult {
     /// `lines` on the wire.
     pub lines: Vec<String>,
 }
-record!(SessionHistoryReadResult {
+record!(received SessionHistoryReadResult {
     Field lines "lines",
 });

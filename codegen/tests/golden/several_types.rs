@@ -68,7 +68,7 @@ pub struct Request {
     /// Whichever the server likes.
     pub id: Option<RequestId>,
 }
-record!(Request {
+record!(received Request {
     Nullable id "id",
 });
 
@@ -84,6 +84,6 @@ pub enum RequestId {
     Unrecognized(serde_json::Value),
 }
 untagged!(RequestId {
-    Text is_string [],
-    Number is_number [],
+    Text(String) is_string [],
+    Number(f64) is_number [],
 });

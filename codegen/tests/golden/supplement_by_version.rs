@@ -151,7 +151,7 @@ pub struct Config {
     /// `betweenAndThere` on the wire.
     pub between_and_there: Option<Here>,
 }
-record!(Config {
+record!(received Config {
     Field always "always",
     Field since "since",
     Field between_and_there "betweenAndThere",

@@ -85,8 +85,8 @@ pub enum ByFlag {
     Unrecognized(serde_json::Value),
 }
 untagged!(ByFlag {
-    Ok is_object ["ok" = "true", "value"],
-    NotOk is_object ["ok" = "false"],
+    Ok(ByFlagOk) is_object ["ok" = "true", "value"],
+    NotOk(ByFlagNotOk) is_object ["ok" = "false"],
 });
 
 /// `ByFlag: NotOk` of the protocol.
@@ -96,7 +96,7 @@ pub struct ByFlagNotOk {
     /// `error` on the wire.
     pub error: Option<String>,
 }
-record!(ByFlagNotOk ["ok" false] {
+record!(received ByFlagNotOk ["ok" false] {
     Field error "error",
 });
 
@@ -107,7 +107,7 @@ pub struct ByFlagOk {
     /// `value` on the wire.
     pub value: serde_json::Value,
 }
-record!(ByFlagOk ["ok" true] {
+record!(received ByFlagOk ["ok" true] {
     Field value "value",
 });
 
@@ -125,9 +125,9 @@ pub enum ByKeys {
     Unrecognized(serde_json::Value),
 }
 untagged!(ByKeys {
-    IdPath is_object ["path"],
-    IdUrl is_object ["url"],
-    Id is_object [],
+    IdPath(ByKeysIdPath) is_object ["path"],
+    IdUrl(ByKeysIdUrl) is_object ["url"],
+    Id(ByKeysId) is_object [],
 });
 
 /// `ByKeys: Id` of the protocol.
@@ -137,7 +137,7 @@ pub struct ByKeysId {
     /// `id` on the wire.
     pub id: String,
 }
-record!(ByKeysId {
+record!(received ByKeysId {
     Field id "id",
 });
 
@@ -150,7 +150,7 @@ pub struct ByKeysIdPath {
     /// `path` on the wire.
     pub path: String,
 }
-record!(ByKeysIdPath {
+record!(received ByKeysIdPath {
     Field id "id",
     Field path "path",
 });
@@ -164,7 +164,7 @@ pub struct ByKeysIdUrl {
     /// `url` on the wire.
     pub url: String,
 }
-record!(ByKeysIdUrl {
+record!(received ByKeysIdUrl {
     Field id "id",
     Field url "url",
 });
@@ -181,8 +181,8 @@ pub enum ByNestedKeys {
     Unrecognized(serde_json::Value),
 }
 untagged!(ByNestedKeys {
-    SourceFromDisk is_object ["source/path"],
-    SourceFromNetwork is_object ["source/url"],
+    SourceFromDisk(ByNestedKeysSourceFromDisk) is_object ["source/path"],
+    SourceFromNetwork(ByNestedKeysSourceFromNetwork) is_object ["source/url"],
 });
 
 /// `ByNestedKeys: SourceFromDisk` of the protocol.
@@ -192,7 +192,7 @@ pub struct ByNestedKeysSourceFromDisk {
     /// `source` on the wire.
     pub source: FromDisk,
 }
-record!(ByNestedKeysSourceFromDisk {
+record!(received ByNestedKeysSourceFromDisk {
     Field source "source",
 });
 
@@ -203,7 +203,7 @@ pub struct ByNestedKeysSourceFromNetwork {
     /// `source` on the wire.
     pub source: FromNetwork,
 }
-record!(ByNestedKeysSourceFromNetwork {
+record!(received ByNestedKeysSourceFromNetwork {
     Field source "source",
 });
 // --- types/from.rs
@@ -216,7 +216,7 @@ pub struct FromDisk {
     /// `path` on the wire.
     pub path: String,
 }
-record!(FromDisk {
+record!(received FromDisk {
     Field path "path",
 });
 
@@ -227,7 +227,7 @@ pub struct FromNetwork {
     /// `url` on the wire.
     pub url: String,
 }
-record!(FromNetwork {
+record!(received FromNetwork {
     Field url "url",
 });
 // --- types/setting.rs
@@ -251,11 +251,11 @@ pub enum Setting {
     Unrecognized(serde_json::Value),
 }
 untagged!(Setting {
-    Flag is_bool [],
-    Number is_number [],
-    Text is_string [],
-    List is_array [],
-    Table is_object [],
+    Flag(bool) is_bool [],
+    Number(f64) is_number [],
+    Text(String) is_string [],
+    List(Vec<String>) is_array [],
+    Table(SettingTable) is_object [],
 });
 
 /// `SettingTable` of the protocol.

@@ -218,7 +218,7 @@ pub struct SendRequest {
     /// `wait` on the wire.
     pub wait: Option<bool>,
 }
-record!(SendRequest {
+record!(received SendRequest {
     Field session_id "sessionId",
     Field prompt "prompt",
     Field wait "wait",

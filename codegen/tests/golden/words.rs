@@ -135,7 +135,7 @@ pub struct BothNames {
     /// `kind` on the wire.
     pub kind: String,
 }
-record!(BothNames {
+record!(received BothNames {
     Field type_ "type",
     Field kind "kind",
 });

@@ -7,7 +7,7 @@ pub struct AbortData {
     /// Finite reason code describing why the current turn was aborted
     pub reason: AbortReason,
 }
-record!(AbortData {
+record!(received AbortData {
     Field reason "reason",
 });
 
@@ -62,7 +62,7 @@ pub struct AbortResult {
     /// Error message if the abort failed
     pub error: Option<String>,
 }
-record!(AbortResult {
+record!(received AbortResult {
     Field success "success",
     Field error "error",
 });

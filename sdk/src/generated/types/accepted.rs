@@ -9,6 +9,6 @@ pub struct AcceptedEnqueueCommandResult {
     /// CLI 1.0.87 and older ones may omit it.
     pub queue_id: Option<String>,
 }
-record!(AcceptedEnqueueCommandResult ["queued" true] {
+record!(received AcceptedEnqueueCommandResult ["queued" true] {
     Field queue_id "queueId",
 });

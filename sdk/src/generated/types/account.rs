@@ -13,7 +13,7 @@ pub struct AccountAllUsers {
     /// Associated token, if available
     pub token: Option<String>,
 }
-record!(AccountAllUsers {
+record!(received AccountAllUsers {
     Field auth_info "authInfo",
     Field selection_id "selectionId",
     Field token "token",
@@ -72,7 +72,7 @@ pub struct AccountDescribeAuthInfoResult {
     /// One-line description of the identity, suitable after a verb such as "Switched to".
     pub description: String,
 }
-record!(AccountDescribeAuthInfoResult {
+record!(received AccountDescribeAuthInfoResult {
     Field message "message",
     Field description "description",
 });
@@ -86,7 +86,7 @@ pub struct AccountGetCurrentAuthResult {
     /// Authentication errors from the last auth attempt, if any
     pub auth_errors: Option<Vec<String>>,
 }
-record!(AccountGetCurrentAuthResult {
+record!(received AccountGetCurrentAuthResult {
     Field auth_info "authInfo",
     Field auth_errors "authErrors",
 });
@@ -121,7 +121,7 @@ pub struct AccountGetGistSupportResult {
     /// Human-readable explanation to show where the gist action would have been.
     pub reason: Option<String>,
 }
-record!(AccountGetGistSupportResult {
+record!(received AccountGetGistSupportResult {
     Field supported "supported",
     Field kind "kind",
     Field reason "reason",
@@ -163,7 +163,7 @@ pub struct AccountGetQuotaResult {
     /// Quota snapshots keyed by type (e.g., chat, completions, premium_interactions)
     pub quota_snapshots: std::collections::BTreeMap<String, AccountQuotaSnapshot>,
 }
-record!(AccountGetQuotaResult {
+record!(received AccountGetQuotaResult {
     Field quota_snapshots "quotaSnapshots",
 });
 
@@ -174,7 +174,7 @@ pub struct AccountGetTokenEnvVarResult {
     /// Variable name, for example `GH_TOKEN`. Absent when no classic token is present in the environment.
     pub name: Option<String>,
 }
-record!(AccountGetTokenEnvVarResult {
+record!(received AccountGetTokenEnvVarResult {
     Field name "name",
 });
 
@@ -216,7 +216,7 @@ pub struct AccountGetWebUrlResult {
     /// Absolute URL for the requested path.
     pub url: String,
 }
-record!(AccountGetWebUrlResult {
+record!(received AccountGetWebUrlResult {
     Field url "url",
 });
 
@@ -287,7 +287,7 @@ pub struct AccountLoginResult {
     /// Whether the credential was persisted to a secure store (system keychain, or the config file when plaintext storage is enabled). False when no secure store was available and the token was not saved, so the consumer can decide how to proceed.
     pub stored_in_vault: bool,
 }
-record!(AccountLoginResult {
+record!(received AccountLoginResult {
     Field stored_in_vault "storedInVault",
 });
 
@@ -327,7 +327,7 @@ pub struct AccountLogoutResult {
     /// Whether other authenticated users remain after logout
     pub has_more_users: bool,
 }
-record!(AccountLogoutResult {
+record!(received AccountLogoutResult {
     Field has_more_users "hasMoreUsers",
 });
 
@@ -352,7 +352,7 @@ pub struct AccountQuotaSnapshot {
     /// Date when the quota resets (ISO 8601 string). A date and time as in RFC 3339.
     pub reset_date: Option<String>,
 }
-record!(AccountQuotaSnapshot {
+record!(received AccountQuotaSnapshot {
     Field is_unlimited_entitlement "isUnlimitedEntitlement",
     Field entitlement_requests "entitlementRequests",
     Field used_requests "usedRequests",
@@ -382,7 +382,7 @@ pub struct AccountStatus {
     /// Opaque selection id used to switch to, or log out, this account.
     pub selection_id: String,
 }
-record!(AccountStatus {
+record!(received AccountStatus {
     Field host "host",
     Field login "login",
     Field kind "kind",

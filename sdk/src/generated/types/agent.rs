@@ -15,7 +15,7 @@ pub struct AgentDiscoveryPath {
     /// The input project path this directory was derived from (only for project scope)
     pub project_path: Option<String>,
 }
-record!(AgentDiscoveryPath {
+record!(received AgentDiscoveryPath {
     Field path "path",
     Field scope "scope",
     Field preferred_for_creation "preferredForCreation",
@@ -29,7 +29,7 @@ pub struct AgentDiscoveryPathList {
     /// Canonical agent create/discovery directories, in priority order
     pub paths: Vec<AgentDiscoveryPath>,
 }
-record!(AgentDiscoveryPathList {
+record!(received AgentDiscoveryPathList {
     Field paths "paths",
 });
 
@@ -56,7 +56,7 @@ pub struct AgentGetCurrentResult {
     /// Currently selected custom agent, or null if using the default agent
     pub agent: Option<AgentInfo>,
 }
-record!(AgentGetCurrentResult {
+record!(received AgentGetCurrentResult {
     Nullable agent "agent",
 });
 
@@ -99,7 +99,7 @@ pub struct AgentInfo {
     /// Declarative hook actions keyed by event name, executed only while this agent is active.
     pub hooks: Option<std::collections::BTreeMap<String, Vec<serde_json::Value>>>,
 }
-record!(AgentInfo {
+record!(received AgentInfo {
     Field name "name",
     Field display_name "displayName",
     Field description "description",
@@ -216,7 +216,7 @@ pub struct AgentInterruptedData {
     /// For an interrupted background-agent batch: how many background sub-agents the stop swept. Counts accepted cancellations, so an agent cancelled as a cascade of its interrupted parent is covered by that parent rather than counted again. At least 1.
     pub interrupted_agent_count: Option<i64>,
 }
-record!(AgentInterruptedData {
+record!(received AgentInterruptedData {
     Field activity "activity",
     Field elapsed_ms "elapsedMs",
     Field turn "turn",
@@ -239,7 +239,7 @@ pub struct AgentList {
     /// Available agents
     pub agents: Vec<AgentInfo>,
 }
-record!(AgentList {
+record!(received AgentList {
     Field agents "agents",
 });
 
@@ -329,7 +329,7 @@ pub struct AgentRegistryLiveTargetEntry {
     /// Connection token (null when the target is unauthenticated). *Internal.*
     pub token: Option<String>,
 }
-record!(AgentRegistryLiveTargetEntry {
+record!(received AgentRegistryLiveTargetEntry {
     Field schema_version "schemaVersion",
     Field kind "kind",
     Field pid "pid",
@@ -442,7 +442,7 @@ pub struct AgentRegistryLogCapture {
     /// Categorized reason no canonical process log could be opened (set only when enabled is false)
     pub open_error_reason: Option<AgentRegistryLogCaptureOpenErrorReason>,
 }
-record!(AgentRegistryLogCapture {
+record!(received AgentRegistryLogCapture {
     Field enabled "enabled",
     Field path "path",
     Field open_error "openError",
@@ -477,7 +477,7 @@ pub struct AgentRegistrySpawnError {
     /// Underlying errno code (e.g. ENOENT, EACCES) when available
     pub code: Option<String>,
 }
-record!(AgentRegistrySpawnError ["kind" "spawn-error"] {
+record!(received AgentRegistrySpawnError ["kind" "spawn-error"] {
     Field message "message",
     Field code "code",
 });
@@ -507,7 +507,7 @@ pub struct AgentRegistrySpawnRegistryTimeout {
     /// Per-spawn log-capture outcome; populated from spawnLiveTarget.
     pub log_capture: Option<AgentRegistryLogCapture>,
 }
-record!(AgentRegistrySpawnRegistryTimeout ["kind" "registry-timeout"] {
+record!(received AgentRegistrySpawnRegistryTimeout ["kind" "registry-timeout"] {
     Field child_pid "childPid",
     Field log_capture "logCapture",
 });
@@ -602,10 +602,10 @@ pub enum AgentRegistrySpawnResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(AgentRegistrySpawnResult "kind" {
-    Spawned "spawned",
-    SpawnError "spawn-error",
-    RegistryTimeout "registry-timeout",
-    ValidationError "validation-error",
+    Spawned(AgentRegistrySpawnSpawned) "spawned",
+    SpawnError(AgentRegistrySpawnError) "spawn-error",
+    RegistryTimeout(AgentRegistrySpawnRegistryTimeout) "registry-timeout",
+    ValidationError(AgentRegistrySpawnValidationError) "validation-error",
 });
 
 /// Managed-server child was spawned and registered successfully.
@@ -621,7 +621,7 @@ pub struct AgentRegistrySpawnSpawned {
     /// Per-spawn log-capture outcome; populated from spawnLiveTarget.
     pub log_capture: Option<AgentRegistryLogCapture>,
 }
-record!(AgentRegistrySpawnSpawned ["kind" "spawned"] {
+record!(received AgentRegistrySpawnSpawned ["kind" "spawned"] {
     Field entry "entry",
     Field initial_prompt_sent "initialPromptSent",
     Field initial_prompt_error "initialPromptError",
@@ -639,7 +639,7 @@ pub struct AgentRegistrySpawnValidationError {
     /// Human-readable explanation; safe to surface in the UI banner. Never logged to unrestricted telemetry.
     pub message: String,
 }
-record!(AgentRegistrySpawnValidationError ["kind" "validation-error"] {
+record!(received AgentRegistrySpawnValidationError ["kind" "validation-error"] {
     Field reason "reason",
     Field field "field",
     Field message "message",
@@ -705,7 +705,7 @@ pub struct AgentReloadResult {
     /// Reloaded custom agents
     pub agents: Vec<AgentInfo>,
 }
-record!(AgentReloadResult {
+record!(received AgentReloadResult {
     Field agents "agents",
 });
 
@@ -735,7 +735,7 @@ pub struct AgentSelectResult {
     /// The newly selected custom agent
     pub agent: AgentInfo,
 }
-record!(AgentSelectResult {
+record!(received AgentSelectResult {
     Field agent "agent",
 });
 
@@ -787,7 +787,7 @@ pub struct AgentStopHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(AgentStopHookInput {
+record!(received AgentStopHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",

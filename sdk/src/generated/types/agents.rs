@@ -41,7 +41,7 @@ pub struct AgentsCustomAgentInitialModelDecisionResult {
     /// What to tell the user about an unmet preference. Absent when the preference was met. A warning with no `targetModel` means the agent's models are all unavailable.
     pub warning: Option<String>,
 }
-record!(AgentsCustomAgentInitialModelDecisionResult {
+record!(received AgentsCustomAgentInitialModelDecisionResult {
     Field target_model "targetModel",
     Field reasoning_effort "reasoningEffort",
     Field warning "warning",
@@ -154,7 +154,7 @@ pub struct AgentsGetAvailableBuiltinsResult {
     /// Available shipped agents, in the runtime's own order.
     pub agents: Vec<BuiltinAgentSummary>,
 }
-record!(AgentsGetAvailableBuiltinsResult {
+record!(received AgentsGetAvailableBuiltinsResult {
     Field agents "agents",
 });
 
@@ -184,7 +184,7 @@ pub struct AgentsGetBuiltinDefinitionResult {
     /// The agent's definition, serialized as JSON. It carries the authored keys plus the runtime's projected `__nativeCustomAgent` view of the same agent. It is a string rather than an object because the runtime parses it with the agent schema's tolerant shape, which accepts keys this contract does not name.
     pub definition_json: String,
 }
-record!(AgentsGetBuiltinDefinitionResult {
+record!(received AgentsGetBuiltinDefinitionResult {
     Field definition_json "definitionJson",
 });
 
@@ -214,7 +214,7 @@ pub struct AgentsGetBuiltinListingDefinitionResult {
     /// The agent projected as a custom agent, serialized as JSON. It is a string rather than an object for the same reason as `getBuiltinDefinition`: the runtime parses the underlying definition with the agent schema's tolerant shape, which accepts keys this contract does not name.
     pub definition_json: String,
 }
-record!(AgentsGetBuiltinListingDefinitionResult {
+record!(received AgentsGetBuiltinListingDefinitionResult {
     Field definition_json "definitionJson",
 });
 
@@ -229,7 +229,7 @@ pub struct AgentsGetBuiltinsResult {
     /// The subset of `names` defined by a shipped YAML definition. The remainder are special-cased in code and have no definition to load.
     pub yaml_based_names: Vec<String>,
 }
-record!(AgentsGetBuiltinsResult {
+record!(received AgentsGetBuiltinsResult {
     Field names "names",
     Field disableable_names "disableableNames",
     Field yaml_based_names "yamlBasedNames",

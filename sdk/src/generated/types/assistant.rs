@@ -14,7 +14,7 @@ pub struct AssistantIdleData {
     /// True when the preceding agentic loop was cancelled via abort signal
     pub aborted: Option<bool>,
 }
-record!(AssistantIdleData {
+record!(received AssistantIdleData {
     Field aborted "aborted",
 });
 
@@ -25,7 +25,7 @@ pub struct AssistantIntentData {
     /// Short description of what the agent is currently doing or planning to do
     pub intent: String,
 }
-record!(AssistantIntentData {
+record!(received AssistantIntentData {
     Field intent "intent",
 });
 
@@ -87,7 +87,7 @@ pub struct AssistantMessageData {
     /// Experimental HydraFusion source attribution for this ordinary authoritative assistant message. *Experimental.*
     pub fusion: Option<FusionAttribution>,
 }
-record!(AssistantMessageData {
+record!(received AssistantMessageData {
     Field message_id "messageId",
     Field originating_message_id "originatingMessageId",
     Field model "model",
@@ -128,7 +128,7 @@ pub struct AssistantMessageDeltaData {
     #[deprecated]
     pub parent_tool_call_id: Option<String>,
 }
-record!(AssistantMessageDeltaData {
+record!(received AssistantMessageDeltaData {
     Field message_id "messageId",
     Field delta_content "deltaContent",
     Field parent_tool_call_id "parentToolCallId",
@@ -145,7 +145,7 @@ pub struct AssistantMessageReasoningBlocks {
     /// Anthropic Messages assistant block ordering preserved when the legacy reasoning-only representation cannot reproduce it exactly. Thinking and text blocks remain verbatim; tool-use entries retain identity and a payload fingerprint when later signed reasoning depends on them, and are hydrated from the message's tool requests during replay.
     pub ordered_blocks: Option<Vec<serde_json::Value>>,
 }
-record!(AssistantMessageReasoningBlocks {
+record!(received AssistantMessageReasoningBlocks {
     Field provider "provider",
     Field blocks "blocks",
     Field ordered_blocks "orderedBlocks",
@@ -166,7 +166,7 @@ pub struct AssistantMessageServerTools {
     /// Advisor model identifier associated with the server-tool payload.
     pub advisor_model: Option<String>,
 }
-record!(AssistantMessageServerTools {
+record!(received AssistantMessageServerTools {
     Field provider "provider",
     Field items "items",
     Field function_call_namespaces "functionCallNamespaces",
@@ -183,7 +183,7 @@ pub struct AssistantMessageStartData {
     /// Generation phase this message belongs to for phased-output models
     pub phase: Option<String>,
 }
-record!(AssistantMessageStartData {
+record!(received AssistantMessageStartData {
     Field message_id "messageId",
     Field phase "phase",
 });
@@ -212,7 +212,7 @@ pub struct AssistantMessageToolRequest {
     /// Hosted program that requested this client tool call
     pub caller: Option<AssistantMessageToolRequestCaller>,
 }
-record!(AssistantMessageToolRequest {
+record!(received AssistantMessageToolRequest {
     Field tool_call_id "toolCallId",
     Field name "name",
     Field arguments "arguments",
@@ -234,7 +234,7 @@ pub struct AssistantMessageToolRequestCaller {
     /// Provider-assigned identifier for the hosted caller.
     pub caller_id: String,
 }
-record!(AssistantMessageToolRequestCaller {
+record!(received AssistantMessageToolRequestCaller {
     Field kind "type",
     Field caller_id "callerId",
 });
@@ -279,7 +279,7 @@ pub struct AssistantReasoningData {
     /// Per-request treatment/eligibility signal returned by the Copilot API in the `X-GitHub-Copilot-Request-TE` response header for the associated model call; `false` when the header was absent or unparseable.
     pub rte: Option<bool>,
 }
-record!(AssistantReasoningData {
+record!(received AssistantReasoningData {
     Field reasoning_id "reasoningId",
     Field content "content",
     Field rte "rte",
@@ -294,7 +294,7 @@ pub struct AssistantReasoningDeltaData {
     /// Incremental text chunk to append to the reasoning content
     pub delta_content: String,
 }
-record!(AssistantReasoningDeltaData {
+record!(received AssistantReasoningDeltaData {
     Field reasoning_id "reasoningId",
     Field delta_content "deltaContent",
 });
@@ -310,7 +310,7 @@ pub struct AssistantServerToolProgressData {
     /// Lifecycle status of the hosted call: `in_progress`, `searching`, or `completed`.
     pub status: String,
 }
-record!(AssistantServerToolProgressData {
+record!(received AssistantServerToolProgressData {
     Field output_index "outputIndex",
     Field kind "kind",
     Field status "status",
@@ -323,7 +323,7 @@ pub struct AssistantStreamingDeltaData {
     /// Cumulative total bytes received from the streaming response so far. At least 0.
     pub total_response_size_bytes: i64,
 }
-record!(AssistantStreamingDeltaData {
+record!(received AssistantStreamingDeltaData {
     Field total_response_size_bytes "totalResponseSizeBytes",
 });
 
@@ -340,7 +340,7 @@ pub struct AssistantToolCallDeltaData {
     /// Raw provider tool input fragment to append for this tool call. Function/tool-use providers stream serialized JSON argument text (so newlines inside JSON string values may appear as escaped `\n` until the accumulated JSON is parsed); custom tool calls stream raw custom input.
     pub input_delta: String,
 }
-record!(AssistantToolCallDeltaData {
+record!(received AssistantToolCallDeltaData {
     Field tool_call_id "toolCallId",
     Field tool_name "toolName",
     Field tool_type "toolType",
@@ -358,7 +358,7 @@ pub struct AssistantTurnEndData {
     /// Parent task tool call ID when this turn belongs to a sub-agent
     pub parent_tool_call_id: Option<String>,
 }
-record!(AssistantTurnEndData {
+record!(received AssistantTurnEndData {
     Field turn_id "turnId",
     Field model "model",
     Field parent_tool_call_id "parentToolCallId",
@@ -375,7 +375,7 @@ pub struct AssistantTurnRetryData {
     /// Provider or runtime classification that caused the retry, when known
     pub reason: Option<String>,
 }
-record!(AssistantTurnRetryData {
+record!(received AssistantTurnRetryData {
     Field turn_id "turnId",
     Field model "model",
     Field reason "reason",
@@ -394,7 +394,7 @@ pub struct AssistantTurnStartData {
     /// Parent task tool call ID when this turn belongs to a sub-agent
     pub parent_tool_call_id: Option<String>,
 }
-record!(AssistantTurnStartData {
+record!(received AssistantTurnStartData {
     Field turn_id "turnId",
     Field model "model",
     Field interaction_id "interactionId",
@@ -434,7 +434,7 @@ pub struct AssistantUsageCopilotUsage {
     /// Total cost in nano-AI units for this request. At least 0.
     pub total_nano_aiu: f64,
 }
-record!(AssistantUsageCopilotUsage {
+record!(received AssistantUsageCopilotUsage {
     Field model "model",
     Field token_details "tokenDetails",
     Field total_nano_aiu "totalNanoAiu",
@@ -455,7 +455,7 @@ pub struct AssistantUsageCopilotUsageTokenDetail {
     /// Token category (e.g., "input", "output")
     pub token_type: String,
 }
-record!(AssistantUsageCopilotUsageTokenDetail {
+record!(received AssistantUsageCopilotUsageTokenDetail {
     Field batch_size "batchSize",
     Field cost_per_batch "costPerBatch",
     Field model "model",
@@ -605,7 +605,7 @@ pub struct AssistantUsageData {
     /// Experimental HydraFusion attribution for this concrete model call's usage. *Experimental.*
     pub fusion: Option<FusionAttribution>,
 }
-record!(AssistantUsageData {
+record!(received AssistantUsageData {
     Field ai_credits_status "aiCreditsStatus",
     Field model "model",
     Field provider "provider",
@@ -701,7 +701,7 @@ pub struct AssistantUsageQuotaSnapshot {
     /// Pay-as-you-go additional-usage budget cap in AI credits (1 credit = $0.01); present only when CAPI emits a finite value. At least 0. *Internal.*
     pub overage_entitlement: Option<f64>,
 }
-record!(AssistantUsageQuotaSnapshot {
+record!(received AssistantUsageQuotaSnapshot {
     Field is_unlimited_entitlement "isUnlimitedEntitlement",
     Field entitlement_requests "entitlementRequests",
     Field used_requests "usedRequests",

@@ -20,9 +20,9 @@ pub enum AuthEnumerateQuery {
     Unrecognized(serde_json::Value),
 }
 tagged!(AuthEnumerateQuery "kind" {
-    Accounts "accounts",
-    Providers "providers",
-    LoginAccounts "loginAccounts",
+    Accounts(AuthEnumerateQueryAccounts) "accounts",
+    Providers(AuthEnumerateQueryProviders) "providers",
+    LoginAccounts(AuthEnumerateQueryLoginAccounts) "loginAccounts",
 });
 
 /// `AuthEnumerateQuery: Accounts` of the protocol.
@@ -94,9 +94,9 @@ pub enum AuthEnumerateValue {
     Unrecognized(serde_json::Value),
 }
 tagged!(AuthEnumerateValue "kind" {
-    Accounts "accounts",
-    Providers "providers",
-    LoginAccounts "loginAccounts",
+    Accounts(AuthEnumerateValueAccounts) "accounts",
+    Providers(AuthEnumerateValueProviders) "providers",
+    LoginAccounts(AuthEnumerateValueLoginAccounts) "loginAccounts",
 });
 
 /// `AuthEnumerateValue: Accounts` of the protocol.
@@ -108,7 +108,7 @@ pub struct AuthEnumerateValueAccounts {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthEnumerateValueAccounts ["kind" "accounts"] {
+record!(received AuthEnumerateValueAccounts ["kind" "accounts"] {
     Field items "items",
 } rest);
 
@@ -121,7 +121,7 @@ pub struct AuthEnumerateValueLoginAccounts {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthEnumerateValueLoginAccounts ["kind" "loginAccounts"] {
+record!(received AuthEnumerateValueLoginAccounts ["kind" "loginAccounts"] {
     Field items "items",
 } rest);
 
@@ -134,7 +134,7 @@ pub struct AuthEnumerateValueProviders {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthEnumerateValueProviders ["kind" "providers"] {
+record!(received AuthEnumerateValueProviders ["kind" "providers"] {
     Field items "items",
 } rest);
 
@@ -216,7 +216,7 @@ pub struct AuthIdentityMetadata {
     /// User login.
     pub login: String,
 }
-record!(AuthIdentityMetadata {
+record!(received AuthIdentityMetadata {
     Field kind "type",
     Field host "host",
     Field login "login",
@@ -248,15 +248,15 @@ pub enum AuthInfo {
     Unrecognized(serde_json::Value),
 }
 tagged!(AuthInfo "type" {
-    Hmac "hmac",
-    Env "env",
-    Token "token",
-    TokenProvider "token-provider",
-    CopilotApiToken "copilot-api-token",
-    User "user",
-    Account "account",
-    GhCli "gh-cli",
-    ApiKey "api-key",
+    Hmac(HmacAuthInfo) "hmac",
+    Env(EnvAuthInfo) "env",
+    Token(TokenAuthInfo) "token",
+    TokenProvider(TokenProviderAuthInfo) "token-provider",
+    CopilotApiToken(CopilotApiTokenAuthInfo) "copilot-api-token",
+    User(UserAuthInfo) "user",
+    Account(AccountAuthInfo) "account",
+    GhCli(GhCliAuthInfo) "gh-cli",
+    ApiKey(ApiKeyAuthInfo) "api-key",
 });
 
 /// Authentication type
@@ -309,7 +309,7 @@ pub struct AuthLoginAccount {
     /// Provider kind that owns this account choice.
     pub kind: AccountKind,
 }
-record!(AuthLoginAccount {
+record!(received AuthLoginAccount {
     Field selection_id "selectionId",
     Field host "host",
     Field login "login",
@@ -397,7 +397,7 @@ pub struct AuthLoginBegun {
     /// The first step of the flow.
     pub step: AuthLoginStep,
 }
-record!(AuthLoginBegun {
+record!(received AuthLoginBegun {
     Field flow_id "flowId",
     Field step "step",
 });
@@ -432,7 +432,7 @@ pub struct AuthLoginIdentity {
     /// Whether this base identity owns the session's active derived account.
     pub active: bool,
 }
-record!(AuthLoginIdentity {
+record!(received AuthLoginIdentity {
     Field account_id "accountId",
     Field label "label",
     Field active "active",
@@ -467,7 +467,7 @@ pub struct AuthLoginResultDto {
     /// Available accounts when sign-in is awaiting account selection, ordered with Microsoft 365 first.
     pub accounts: Option<Vec<AuthLoginAccount>>,
 }
-record!(AuthLoginResultDto {
+record!(received AuthLoginResultDto {
     Field status "status",
     Field host "host",
     Field login "login",
@@ -516,12 +516,12 @@ pub enum AuthLoginStep {
     Unrecognized(serde_json::Value),
 }
 tagged!(AuthLoginStep "kind" {
-    OpenUrl "open-url",
-    InputRequired "input-required",
-    Awaiting "awaiting",
-    NeedsInteraction "needs-interaction",
-    Completed "completed",
-    Error "error",
+    OpenUrl(AuthLoginStepOpenUrl) "open-url",
+    InputRequired(AuthLoginStepInputRequired) "input-required",
+    Awaiting(AuthLoginStepAwaiting) "awaiting",
+    NeedsInteraction(AuthLoginStepNeedsInteraction) "needs-interaction",
+    Completed(AuthLoginStepCompleted) "completed",
+    Error(AuthLoginStepError) "error",
 });
 
 /// `AuthLoginStep: Awaiting` of the protocol. *Experimental.*
@@ -531,7 +531,7 @@ pub struct AuthLoginStepAwaiting {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthLoginStepAwaiting ["kind" "awaiting"] {} rest);
+record!(received AuthLoginStepAwaiting ["kind" "awaiting"] {} rest);
 
 /// `AuthLoginStep: Completed` of the protocol. *Experimental.*
 #[derive(Clone)]
@@ -542,7 +542,7 @@ pub struct AuthLoginStepCompleted {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthLoginStepCompleted ["kind" "completed"] {
+record!(received AuthLoginStepCompleted ["kind" "completed"] {
     Field result "result",
 } rest);
 
@@ -555,7 +555,7 @@ pub struct AuthLoginStepError {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthLoginStepError ["kind" "error"] {
+record!(received AuthLoginStepError ["kind" "error"] {
     Field message "message",
 } rest);
 
@@ -568,7 +568,7 @@ pub struct AuthLoginStepInputRequired {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthLoginStepInputRequired ["kind" "input-required"] {
+record!(received AuthLoginStepInputRequired ["kind" "input-required"] {
     Field prompt "prompt",
 } rest);
 
@@ -579,7 +579,7 @@ pub struct AuthLoginStepNeedsInteraction {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthLoginStepNeedsInteraction ["kind" "needs-interaction"] {} rest);
+record!(received AuthLoginStepNeedsInteraction ["kind" "needs-interaction"] {} rest);
 
 /// `AuthLoginStep: OpenUrl` of the protocol. *Experimental.*
 #[derive(Clone)]
@@ -590,7 +590,7 @@ pub struct AuthLoginStepOpenUrl {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthLoginStepOpenUrl ["kind" "open-url"] {
+record!(received AuthLoginStepOpenUrl ["kind" "open-url"] {
     Field url "url",
 } rest);
 
@@ -608,9 +608,9 @@ pub enum AuthReadQuery {
     Unrecognized(serde_json::Value),
 }
 tagged!(AuthReadQuery "kind" {
-    ActiveAccount "activeAccount",
-    Status "status",
-    LastErrors "lastErrors",
+    ActiveAccount(AuthReadQueryActiveAccount) "activeAccount",
+    Status(AuthReadQueryStatus) "status",
+    LastErrors(AuthReadQueryLastErrors) "lastErrors",
 });
 
 /// `AuthReadQuery: ActiveAccount` of the protocol.
@@ -654,9 +654,9 @@ pub enum AuthReadValue {
     Unrecognized(serde_json::Value),
 }
 tagged!(AuthReadValue "kind" {
-    ActiveAccount "activeAccount",
-    Status "status",
-    LastErrors "lastErrors",
+    ActiveAccount(AuthReadValueActiveAccount) "activeAccount",
+    Status(AuthReadValueStatus) "status",
+    LastErrors(AuthReadValueLastErrors) "lastErrors",
 });
 
 /// `AuthReadValue: ActiveAccount` of the protocol. *Experimental.*
@@ -670,7 +670,7 @@ pub struct AuthReadValueActiveAccount {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthReadValueActiveAccount ["kind" "activeAccount"] {
+record!(received AuthReadValueActiveAccount ["kind" "activeAccount"] {
     Field account "account",
     Field auth_info "authInfo",
 } rest);
@@ -684,7 +684,7 @@ pub struct AuthReadValueLastErrors {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthReadValueLastErrors ["kind" "lastErrors"] {
+record!(received AuthReadValueLastErrors ["kind" "lastErrors"] {
     Field errors "errors",
 } rest);
 
@@ -697,7 +697,7 @@ pub struct AuthReadValueStatus {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthReadValueStatus ["kind" "status"] {
+record!(received AuthReadValueStatus ["kind" "status"] {
     Field status "status",
 } rest);
 
@@ -716,7 +716,7 @@ pub struct AuthStatusDto {
     /// Number of signed-in accounts in the roster. At least 0.
     pub account_count: i64,
 }
-record!(AuthStatusDto {
+record!(received AuthStatusDto {
     Field is_authenticated "isAuthenticated",
     Field active_login "activeLogin",
     Field active_host "activeHost",
@@ -733,7 +733,7 @@ pub struct AuthValidationError {
     /// Optional message returned by GitHub
     pub github_message: Option<String>,
 }
-record!(AuthValidationError {
+record!(received AuthValidationError {
     Field message "message",
     Field github_message "githubMessage",
 });
@@ -755,9 +755,9 @@ pub enum AuthWrite {
     Unrecognized(serde_json::Value),
 }
 tagged!(AuthWrite "kind" {
-    SwitchActive "switchActive",
-    Logout "logout",
-    SetCredentials "setCredentials",
+    SwitchActive(AuthWriteSwitchActive) "switchActive",
+    Logout(AuthWriteLogout) "logout",
+    SetCredentials(AuthWriteSetCredentials) "setCredentials",
 });
 
 /// `AuthWrite: Logout` of the protocol.
@@ -791,7 +791,7 @@ pub struct AuthWriteResult {
     /// For a logout, whether other signed-in accounts remain.
     pub more_users: Option<bool>,
 }
-record!(AuthWriteResult {
+record!(received AuthWriteResult {
     Field ok "ok",
     Field more_users "moreUsers",
 });

@@ -39,7 +39,7 @@ pub struct AutoModeResolvedData {
     /// Whether the routed prompt contained an image
     pub has_image: Option<bool>,
 }
-record!(AutoModeResolvedData {
+record!(received AutoModeResolvedData {
     Field chosen_model "chosenModel",
     Field reasoning_bucket "reasoningBucket",
     Field category_scores "categoryScores",
@@ -86,7 +86,7 @@ pub struct AutoModeSwitchCompletedData {
     /// The user's auto-mode-switch choice
     pub response: AutoModeSwitchResponse,
 }
-record!(AutoModeSwitchCompletedData {
+record!(received AutoModeSwitchCompletedData {
     Field request_id "requestId",
     Field response "response",
 });
@@ -100,7 +100,7 @@ pub struct AutoModeSwitchRequestParams {
     /// Seconds until the limit is lifted. Absent when unknown.
     pub retry_after_seconds: Option<f64>,
 }
-record!(AutoModeSwitchRequestParams {
+record!(received AutoModeSwitchRequestParams {
     Field error_code "errorCode",
     Field retry_after_seconds "retryAfterSeconds",
 });
@@ -116,7 +116,7 @@ pub struct AutoModeSwitchRequestedData {
     /// Seconds until the rate limit resets, when known. Lets clients render a humanized reset time alongside the prompt. At least 0.
     pub retry_after_seconds: Option<i64>,
 }
-record!(AutoModeSwitchRequestedData {
+record!(received AutoModeSwitchRequestedData {
     Field request_id "requestId",
     Field error_code "errorCode",
     Field retry_after_seconds "retryAfterSeconds",
@@ -189,7 +189,7 @@ pub struct AutoTierBilling {
     /// Promotion the service attached to this preference, if any.
     pub promo: Option<AutoTierBillingPromo>,
 }
-record!(AutoTierBilling {
+record!(received AutoTierBilling {
     Field promo "promo",
 });
 
@@ -210,7 +210,7 @@ pub struct AutoTierBillingPromo {
     /// Whether the service asked hosts to give this promotion a prominent surface, such as a banner. Absent means the service expressed no preference, so hosts should apply their own default rather than read it as `false`.
     pub show_banner: Option<bool>,
 }
-record!(AutoTierBillingPromo {
+record!(received AutoTierBillingPromo {
     Field id "id",
     Field discount_percent "discountPercent",
     Field starts_at "startsAt",
@@ -241,7 +241,7 @@ pub struct AutoTierDescriptor {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AutoTierDescriptor {
+record!(received AutoTierDescriptor {
     Field id "id",
     Field display_name "displayName",
     Field description "description",
@@ -264,7 +264,7 @@ pub struct AutoTierMetadata {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AutoTierMetadata {
+record!(received AutoTierMetadata {
     Field default_tier "defaultTier",
     Field tiers "tiers",
     Field provider_id "providerId",
@@ -277,7 +277,7 @@ pub struct AutoTierRecommendationData {
     /// Recommended Auto preference.
     pub recommended_auto_tier: RecommendedAutoTier,
 }
-record!(AutoTierRecommendationData {
+record!(received AutoTierRecommendationData {
     Field recommended_auto_tier "recommendedAutoTier",
 });
 
@@ -296,7 +296,7 @@ pub struct AutoTierStatus {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AutoTierStatus {
+record!(received AutoTierStatus {
     Field enabled "enabled",
     Field picker_visible "pickerVisible",
     Field reason "reason",
@@ -314,7 +314,7 @@ pub struct AutoTierSwitchFailedData {
     /// Low-cardinality failure outcome reported by Auto resolution.
     pub reason: AutoTierSwitchFailureReason,
 }
-record!(AutoTierSwitchFailedData {
+record!(received AutoTierSwitchFailedData {
     Field effective_auto_tier "effectiveAutoTier",
     Nullable requested_auto_tier "requestedAutoTier",
     Field reason "reason",

@@ -11,7 +11,7 @@ pub struct AutopilotObjectiveChangedData {
     /// Current autopilot objective status, if one exists
     pub status: Option<AutopilotObjectiveChangedStatus>,
 }
-record!(AutopilotObjectiveChangedData {
+record!(received AutopilotObjectiveChangedData {
     Field operation "operation",
     Field id "id",
     Field status "status",
@@ -69,7 +69,7 @@ pub struct AutopilotObjectiveCreditLimit {
     /// Exact window consumption in non-negative integer nano-AIU, encoded as a decimal string. Pattern `^[0-9]+$`.
     pub credits_used_nano_aiu: String,
 }
-record!(AutopilotObjectiveCreditLimit {
+record!(received AutopilotObjectiveCreditLimit {
     Field credits "credits",
     Field credits_used "creditsUsed",
     Field credits_used_nano_aiu "creditsUsedNanoAiu",
@@ -82,7 +82,7 @@ pub struct AutopilotObjectiveGetStateResult {
     /// Current objective state, or `null` when the session has no objective.
     pub state: Option<AutopilotObjectiveState>,
 }
-record!(AutopilotObjectiveGetStateResult {
+record!(received AutopilotObjectiveGetStateResult {
     Nullable state "state",
 });
 
@@ -107,7 +107,7 @@ pub struct AutopilotObjectiveState {
     /// Current per-window consumption and optional cap, when a credit-tracking window is present.
     pub credit_limit: Option<AutopilotObjectiveCreditLimit>,
 }
-record!(AutopilotObjectiveState {
+record!(received AutopilotObjectiveState {
     Field id "id",
     Field objective "objective",
     Field status "status",
@@ -175,7 +175,7 @@ pub struct AutopilotStoppedData {
     /// Original root user message ID for this request, absent when no root request is available.
     pub request_id: Option<String>,
 }
-record!(AutopilotStoppedData {
+record!(received AutopilotStoppedData {
     Field reason "reason",
     Field request_id "requestId",
 });

@@ -45,7 +45,7 @@ pub struct AzureMlCatalogResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AzureMlCatalogResult {
+record!(received AzureMlCatalogResult {
     Field models "models",
     Field warnings "warnings",
 } rest);
@@ -81,7 +81,7 @@ pub struct AzureMlCatalogWarning {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AzureMlCatalogWarning {
+record!(received AzureMlCatalogWarning {
     Field registry "registry",
     Field model_name "modelName",
     Field version "version",
@@ -220,7 +220,7 @@ pub struct AzureMlDownloadResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AzureMlDownloadResult {
+record!(received AzureMlDownloadResult {
     Field primary_path "primaryPath",
     Field manifest_path "manifestPath",
     Field total_bytes "totalBytes",
@@ -254,7 +254,7 @@ pub struct AzureMlDownloadStatus {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AzureMlDownloadStatus {
+record!(received AzureMlDownloadStatus {
     Field phase "phase",
     Field completed_bytes "completedBytes",
     Field total_bytes "totalBytes",
@@ -273,7 +273,7 @@ pub struct AzureMlFamilyLeaseResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AzureMlFamilyLeaseResult {
+record!(received AzureMlFamilyLeaseResult {
     Field lease_id "leaseId",
 } rest);
 
@@ -369,7 +369,7 @@ pub struct AzureMlLicense {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AzureMlLicense {
+record!(received AzureMlLicense {
     Field name "name",
 } rest);
 
@@ -390,7 +390,7 @@ pub struct AzureMlModel {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AzureMlModel {
+record!(received AzureMlModel {
     Field registry "registry",
     Field name "name",
     Field version "version",
@@ -425,7 +425,7 @@ pub struct AzureMlProfile {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AzureMlProfile {
+record!(received AzureMlProfile {
     Field display_name "displayName",
     Field download_bytes "downloadBytes",
     Field peak_disk_bytes "peakDiskBytes",
@@ -504,7 +504,7 @@ pub struct AzureMlResolveResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AzureMlResolveResult {
+record!(received AzureMlResolveResult {
     Field total_bytes "totalBytes",
     Field primary_path "primaryPath",
     Field extra_files "extraFiles",

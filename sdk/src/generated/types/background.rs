@@ -4,4 +4,4 @@
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct BackgroundTasksChangedData {}
-record!(BackgroundTasksChangedData {});
+record!(received BackgroundTasksChangedData {});

@@ -20,7 +20,7 @@ pub struct BinaryAssetData {
     /// Optional metadata from the producing tool.
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(BinaryAssetData {
+record!(received BinaryAssetData {
     Field asset_id "assetId",
     Field kind "type",
     Field mime_type "mimeType",
@@ -48,7 +48,7 @@ pub struct BinaryAssetReference {
     /// Optional metadata from the producing tool.
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(BinaryAssetReference {
+record!(received BinaryAssetReference {
     Field kind "type",
     Field asset_id "assetId",
     Field mime_type "mimeType",

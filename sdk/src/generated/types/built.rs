@@ -7,7 +7,7 @@ pub struct BuiltInModelCatalog {
     /// Built-in model entries.
     pub models: Vec<BuiltInModelCatalogEntry>,
 }
-record!(BuiltInModelCatalog {
+record!(received BuiltInModelCatalog {
     Field models "models",
 });
 
@@ -18,6 +18,6 @@ pub struct BuiltInModelCatalogEntry {
     /// Well-known runtime model ID suitable for provider or provider-model metadata. This is not necessarily the provider-facing deployment or model name and does not indicate CAPI entitlement or provider availability.
     pub id: String,
 }
-record!(BuiltInModelCatalogEntry {
+record!(received BuiltInModelCatalogEntry {
     Field id "id",
 });

@@ -9,7 +9,7 @@ pub struct BuiltinAgentSummary {
     /// One-line description of what the agent does.
     pub description: String,
 }
-record!(BuiltinAgentSummary {
+record!(received BuiltinAgentSummary {
     Field name "name",
     Field description "description",
 });
@@ -40,7 +40,7 @@ pub struct BuiltinToolDescriptor {
     /// Whether the tool provides a specialized intention summary.
     pub has_summarise_intention: Option<bool>,
 }
-record!(BuiltinToolDescriptor {
+record!(received BuiltinToolDescriptor {
     Field name "name",
     Nullable title "title",
     Field description "description",
@@ -65,7 +65,7 @@ pub struct BuiltinToolFormat {
     /// Grammar definition accepted by the tool.
     pub definition: String,
 }
-record!(BuiltinToolFormat {
+record!(received BuiltinToolFormat {
     Field kind "type",
     Field syntax "syntax",
     Field definition "definition",
@@ -94,7 +94,7 @@ pub struct BuiltinToolInputSchema {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(BuiltinToolInputSchema {
+record!(received BuiltinToolInputSchema {
     Field kind "type",
 } rest);
 
@@ -123,8 +123,8 @@ pub enum BuiltinToolSafeForTelemetry {
     Unrecognized(serde_json::Value),
 }
 untagged!(BuiltinToolSafeForTelemetry {
-    Flag is_bool [],
-    TelemetryFields is_object [],
+    Flag(bool) is_bool [],
+    TelemetryFields(BuiltinToolSafeTelemetryFields) is_object [],
 });
 
 /// Per-field telemetry-safety policy for a built-in tool. *Experimental.*
@@ -136,7 +136,7 @@ pub struct BuiltinToolSafeTelemetryFields {
     /// Whether tool input names may be included in telemetry without obfuscation.
     pub inputs_names: Option<bool>,
 }
-record!(BuiltinToolSafeTelemetryFields {
+record!(received BuiltinToolSafeTelemetryFields {
     Field name "name",
     Field inputs_names "inputsNames",
 });

@@ -7,6 +7,6 @@ pub struct CancelUserRequestedShellCommandResult {
     /// Whether an in-flight execution was found and signalled to cancel
     pub cancelled: bool,
 }
-record!(CancelUserRequestedShellCommandResult {
+record!(received CancelUserRequestedShellCommandResult {
     Field cancelled "cancelled",
 });

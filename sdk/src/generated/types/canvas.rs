@@ -85,7 +85,7 @@ pub struct CanvasActionInvokeResult {
     /// Provider-supplied action result
     pub result: Option<serde_json::Value>,
 }
-record!(CanvasActionInvokeResult {
+record!(received CanvasActionInvokeResult {
     Field result "result",
 });
 
@@ -121,7 +121,7 @@ pub struct CanvasClosedData {
     /// Provider-local canvas identifier
     pub canvas_id: String,
 }
-record!(CanvasClosedData {
+record!(received CanvasClosedData {
     Field instance_id "instanceId",
     Field extension_id "extensionId",
     Field canvas_id "canvasId",
@@ -187,7 +187,7 @@ pub struct CanvasHostContext {
     /// Host capabilities
     pub capabilities: Option<CanvasHostContextCapabilities>,
 }
-record!(CanvasHostContext {
+record!(received CanvasHostContext {
     Field capabilities "capabilities",
 });
 
@@ -198,7 +198,7 @@ pub struct CanvasHostContextCapabilities {
     /// Whether canvas rendering is supported
     pub canvases: Option<bool>,
 }
-record!(CanvasHostContextCapabilities {
+record!(received CanvasHostContextCapabilities {
     Field canvases "canvases",
 });
 
@@ -212,7 +212,7 @@ pub struct CanvasList {
     /// Declared canvases available in this session
     pub canvases: Vec<DiscoveredCanvas>,
 }
-record!(CanvasList {
+record!(received CanvasList {
     Field canvases "canvases",
 });
 
@@ -223,7 +223,7 @@ pub struct CanvasListOpenResult {
     /// Currently open canvas instances
     pub open_canvases: Vec<OpenCanvasInstance>,
 }
-record!(CanvasListOpenResult {
+record!(received CanvasListOpenResult {
     Field open_canvases "openCanvases",
 });
 
@@ -295,7 +295,7 @@ pub struct CanvasOpenedData {
     /// Input supplied when the instance was opened
     pub input: Option<serde_json::Value>,
 }
-record!(CanvasOpenedData {
+record!(received CanvasOpenedData {
     Field instance_id "instanceId",
     Field extension_id "extensionId",
     Field extension_name "extensionName",
@@ -322,7 +322,7 @@ pub struct CanvasProviderCloseRequest {
     /// Session context supplied by the runtime.
     pub session: Option<CanvasSessionContext>,
 }
-record!(CanvasProviderCloseRequest {
+record!(received CanvasProviderCloseRequest {
     Field extension_id "extensionId",
     Field canvas_id "canvasId",
     Field instance_id "instanceId",
@@ -377,7 +377,7 @@ pub struct CanvasProviderInvokeActionRequest {
     /// Session context supplied by the runtime.
     pub session: Option<CanvasSessionContext>,
 }
-record!(CanvasProviderInvokeActionRequest {
+record!(received CanvasProviderInvokeActionRequest {
     Field extension_id "extensionId",
     Field canvas_id "canvasId",
     Field instance_id "instanceId",
@@ -404,7 +404,7 @@ pub struct CanvasProviderOpenRequest {
     /// Session context supplied by the runtime.
     pub session: Option<CanvasSessionContext>,
 }
-record!(CanvasProviderOpenRequest {
+record!(received CanvasProviderOpenRequest {
     Field extension_id "extensionId",
     Field canvas_id "canvasId",
     Field instance_id "instanceId",
@@ -520,7 +520,7 @@ pub struct CanvasRecordedData {
     /// Input supplied when the instance was opened
     pub input: Option<serde_json::Value>,
 }
-record!(CanvasRecordedData {
+record!(received CanvasRecordedData {
     Field instance_id "instanceId",
     Field extension_id "extensionId",
     Field canvas_id "canvasId",
@@ -549,7 +549,7 @@ pub struct CanvasRegistryChangedCanvas {
     /// Actions the agent or host may invoke
     pub actions: Option<Vec<CanvasRegistryChangedCanvasAction>>,
 }
-record!(CanvasRegistryChangedCanvas {
+record!(received CanvasRegistryChangedCanvas {
     Field extension_id "extensionId",
     Field extension_name "extensionName",
     Field canvas_id "canvasId",
@@ -571,7 +571,7 @@ pub struct CanvasRegistryChangedCanvasAction {
     /// JSON Schema for action input
     pub input_schema: Option<serde_json::Value>,
 }
-record!(CanvasRegistryChangedCanvasAction {
+record!(received CanvasRegistryChangedCanvasAction {
     Field name "name",
     Field description "description",
     Field input_schema "inputSchema",
@@ -584,7 +584,7 @@ pub struct CanvasRegistryChangedData {
     /// Canvas declarations currently available
     pub canvases: Vec<CanvasRegistryChangedCanvas>,
 }
-record!(CanvasRegistryChangedData {
+record!(received CanvasRegistryChangedData {
     Field canvases "canvases",
 });
 
@@ -599,7 +599,7 @@ pub struct CanvasRemovedData {
     /// Provider-local canvas identifier
     pub canvas_id: String,
 }
-record!(CanvasRemovedData {
+record!(received CanvasRemovedData {
     Field instance_id "instanceId",
     Field extension_id "extensionId",
     Field canvas_id "canvasId",
@@ -612,7 +612,7 @@ pub struct CanvasSessionContext {
     /// Active session working directory, when known.
     pub working_directory: Option<String>,
 }
-record!(CanvasSessionContext {
+record!(received CanvasSessionContext {
     Field working_directory "workingDirectory",
 });
 
@@ -627,7 +627,7 @@ pub struct CanvasUnavailableData {
     /// Provider-local canvas identifier
     pub canvas_id: String,
 }
-record!(CanvasUnavailableData {
+record!(received CanvasUnavailableData {
     Field instance_id "instanceId",
     Field extension_id "extensionId",
     Field canvas_id "canvasId",

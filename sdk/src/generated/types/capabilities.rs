@@ -7,7 +7,7 @@ pub struct CapabilitiesChangedData {
     /// UI capability changes
     pub ui: Option<CapabilitiesChangedUi>,
 }
-record!(CapabilitiesChangedData {
+record!(received CapabilitiesChangedData {
     Field ui "ui",
 });
 
@@ -22,7 +22,7 @@ pub struct CapabilitiesChangedUi {
     /// Whether canvas rendering is now supported
     pub canvases: Option<bool>,
 }
-record!(CapabilitiesChangedUi {
+record!(received CapabilitiesChangedUi {
     Field elicitation "elicitation",
     Field mcp_apps "mcpApps",
     Field canvases "canvases",

@@ -7,7 +7,7 @@ pub struct CardDigest {
     /// SHA-256 digest of the RFC 8785 canonical UTF-8 bytes, encoded as exactly 64 lowercase hexadecimal characters. Exactly 64 characters, pattern `^[0-9a-f]{64}$`.
     pub value: CardDigestValue,
 }
-record!(CardDigest ["algorithm" "sha256-rfc8785"] {
+record!(received CardDigest ["algorithm" "sha256-rfc8785"] {
     Field value "value",
 });
 

@@ -45,7 +45,7 @@ pub struct CatalogAgentPluginCandidate {
     /// Versioned trust metadata observed from the catalog authority. Optional for protocol-3 compatibility and emitted only when the caller also requires the trust-snapshot capability.
     pub trust: Option<CatalogTrustSnapshot>,
 }
-record!(CatalogAgentPluginCandidate ["kind" "plugin"] {
+record!(received CatalogAgentPluginCandidate ["kind" "plugin"] {
     Field media_type "mediaType",
     Field identity "identity",
     Field version "version",
@@ -90,7 +90,7 @@ pub struct CatalogAgentPluginCandidateProvenance {
     /// Media type naming the plugin's format.
     pub media_type: CatalogAgentPluginMediaType,
 }
-record!(CatalogAgentPluginCandidateProvenance {
+record!(received CatalogAgentPluginCandidateProvenance {
     Field authority "authority",
     Field observed_at "observedAt",
     Field media_type "mediaType",
@@ -172,7 +172,7 @@ pub struct CatalogAgentPluginInstallPlan {
     /// Connectors the plugin depends on. No item twice.
     pub connector_dependencies: Vec<String>,
 }
-record!(CatalogAgentPluginInstallPlan {
+record!(received CatalogAgentPluginInstallPlan {
     Field sources "sources",
     Field plugin_name "pluginName",
     Field version "version",
@@ -198,9 +198,9 @@ pub enum CatalogAgentPluginInstallSource {
     Unrecognized(serde_json::Value),
 }
 tagged!(CatalogAgentPluginInstallSource "kind" {
-    Materialization "materialization",
-    Marketplace "marketplace",
-    Repository "repository",
+    Materialization(CatalogAgentPluginMaterializationSource) "materialization",
+    Marketplace(CatalogAgentPluginMarketplaceSource) "marketplace",
+    Repository(CatalogAgentPluginRepositorySource) "repository",
 });
 
 /// Typed installability state for an Agent Plugin candidate
@@ -234,7 +234,7 @@ pub struct CatalogAgentPluginMarketplaceSource {
     /// Canonical lowercase GitHub owner/repository hosting the marketplace. From 3 to 256 characters, pattern `^[a-z0-9_.-]+/[a-z0-9_.-]+$`.
     pub repository: String,
 }
-record!(CatalogAgentPluginMarketplaceSource ["kind" "marketplace"] {
+record!(received CatalogAgentPluginMarketplaceSource ["kind" "marketplace"] {
     Field name "name",
     Field repository "repository",
 });
@@ -256,7 +256,7 @@ string_enum!(CatalogAgentPluginMarketplaceSourceKind {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogAgentPluginMaterializationSource {}
-record!(CatalogAgentPluginMaterializationSource ["kind" "materialization"] {});
+record!(received CatalogAgentPluginMaterializationSource ["kind" "materialization"] {});
 
 /// Discriminator for a materialisation install source
 #[derive(Clone)]
@@ -299,7 +299,7 @@ pub struct CatalogAgentPluginRepositorySource {
     /// Relative POSIX path of the plugin directory in the repository. Omitted when the plugin is at the repository root. From 1 to 256 characters.
     pub path: Option<String>,
 }
-record!(CatalogAgentPluginRepositorySource ["kind" "repository"] {
+record!(received CatalogAgentPluginRepositorySource ["kind" "repository"] {
     Field repository "repository",
     Field path "path",
 });
@@ -348,7 +348,7 @@ pub struct CatalogAiSkillCandidate {
     /// Versioned trust metadata observed from the catalog authority. Optional for protocol-3 compatibility with runtimes that predate trust snapshots. A trust-capable runtime emits an explicit snapshot even when the authority omitted or malformed its trust field.
     pub trust: Option<CatalogTrustSnapshot>,
 }
-record!(CatalogAiSkillCandidate ["kind" "ai-skill", "mediaType" "application/ai-skill"] {
+record!(received CatalogAiSkillCandidate ["kind" "ai-skill", "mediaType" "application/ai-skill"] {
     Secret handle "handle",
     Field handle_expires_at "handleExpiresAt",
     Field installability "installability",
@@ -386,7 +386,7 @@ pub struct CatalogAiSkillCandidateProvenance {
     /// ISO 8601 timestamp at which the runtime observed the catalog reference. This is not a retrieval or validation timestamp.
     pub observed_at: String,
 }
-record!(CatalogAiSkillCandidateProvenance ["mediaType" "application/ai-skill"] {
+record!(received CatalogAiSkillCandidateProvenance ["mediaType" "application/ai-skill"] {
     Field authority "authority",
     Field observed_at "observedAt",
 });
@@ -438,7 +438,7 @@ pub struct CatalogAuthenticationRequiredError {
     /// Human-readable explanation, safe to surface. Never contains a credential or token, nor a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogAuthenticationRequiredError ["kind" "authentication-required"] {
+record!(received CatalogAuthenticationRequiredError ["kind" "authentication-required"] {
     Field reason "reason",
     Field message "message",
 });
@@ -476,9 +476,9 @@ pub enum CatalogCandidate {
     Unrecognized(serde_json::Value),
 }
 tagged!(CatalogCandidate "kind" {
-    McpServer "mcp-server",
-    AiSkill "ai-skill",
-    Plugin "plugin",
+    McpServer(CatalogMcpServerCandidate) "mcp-server",
+    AiSkill(CatalogAiSkillCandidate) "ai-skill",
+    Plugin(CatalogAgentPluginCandidate) "plugin",
 });
 
 /// What kind of resource a catalog candidate describes
@@ -512,15 +512,15 @@ pub enum CatalogCandidateSource {
     Unrecognized(serde_json::Value),
 }
 tagged!(CatalogCandidateSource "kind" {
-    Url "url",
-    Embedded "embedded",
+    Url(CatalogCandidateSourceUrl) "url",
+    Embedded(CatalogCandidateSourceEmbedded) "embedded",
 });
 
 /// Candidate whose card reference arrived inline. The document and its content-derived properties stay behind the runtime boundary.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogCandidateSourceEmbedded {}
-record!(CatalogCandidateSourceEmbedded ["kind" "embedded"] {});
+record!(received CatalogCandidateSourceEmbedded ["kind" "embedded"] {});
 
 /// Candidate whose card is retrieved from a URL through the runtime's hardened fetch boundary.
 #[derive(Clone)]
@@ -529,7 +529,7 @@ pub struct CatalogCandidateSourceUrl {
     /// Card URL as advertised. Inert untrusted data: the runtime retrieves it only through its own hardened boundary, and it is never logged. At least 1 character.
     pub url: String,
 }
-record!(CatalogCandidateSourceUrl ["kind" "url"] {
+record!(received CatalogCandidateSourceUrl ["kind" "url"] {
     Secret url "url",
 });
 
@@ -640,7 +640,7 @@ pub struct CatalogContractViolationError {
     /// Human-readable explanation, safe to surface. Never echoes response content, nor a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogContractViolationError ["kind" "contract-violation"] {
+record!(received CatalogContractViolationError ["kind" "contract-violation"] {
     Field reason "reason",
     Field message "message",
 });
@@ -676,7 +676,7 @@ pub struct CatalogFeedAvailableEntry {
     /// The entry's resource, with the same projection, installability, handle and display metadata as a catalog.search candidate.
     pub candidate: CatalogCandidate,
 }
-record!(CatalogFeedAvailableEntry ["status" "available"] {
+record!(received CatalogFeedAvailableEntry ["status" "available"] {
     Field identifier "identifier",
     Field candidate "candidate",
 });
@@ -708,9 +708,9 @@ pub enum CatalogFeedEntry {
     Unrecognized(serde_json::Value),
 }
 tagged!(CatalogFeedEntry "status" {
-    Available "available",
-    Unavailable "unavailable",
-    Filtered "filtered",
+    Available(CatalogFeedAvailableEntry) "available",
+    Unavailable(CatalogFeedUnavailableEntry) "unavailable",
+    Filtered(CatalogFeedFilteredEntry) "filtered",
 });
 
 /// An entry whose resource resolves but is not in one of the requested trust tiers.
@@ -720,7 +720,7 @@ pub struct CatalogFeedFilteredEntry {
     /// The entry's resource identifier as saved in the feed. From 1 to 1000 characters.
     pub identifier: String,
 }
-record!(CatalogFeedFilteredEntry ["status" "filtered"] {
+record!(received CatalogFeedFilteredEntry ["status" "filtered"] {
     Field identifier "identifier",
 });
 
@@ -746,7 +746,7 @@ pub struct CatalogFeedUnavailableEntry {
     /// Why the entry cannot be presented.
     pub reason: CatalogFeedUnavailableReason,
 }
-record!(CatalogFeedUnavailableEntry ["status" "unavailable"] {
+record!(received CatalogFeedUnavailableEntry ["status" "unavailable"] {
     Field identifier "identifier",
     Field reason "reason",
 });
@@ -794,7 +794,7 @@ pub struct CatalogGeneratedFeedDescription {
     /// When the feed was computed, as reported by the authority. Omitted when the authority reports no valid timestamp. At most 64 characters.
     pub generated_at: Option<String>,
 }
-record!(CatalogGeneratedFeedDescription {
+record!(received CatalogGeneratedFeedDescription {
     Field strategy "strategy",
     Field key "key",
     Field generated_at "generatedAt",
@@ -869,7 +869,7 @@ pub struct CatalogGetGeneratedFeedSucceeded {
     /// Protocol version and capabilities the runtime honoured.
     pub negotiated: CatalogNegotiatedContract,
 }
-record!(CatalogGetGeneratedFeedSucceeded ["kind" "succeeded"] {
+record!(received CatalogGetGeneratedFeedSucceeded ["kind" "succeeded"] {
     Field search_id "searchId",
     Field feed "feed",
     Field entries "entries",
@@ -937,7 +937,7 @@ pub struct CatalogGetSavedFeedSucceeded {
     /// Protocol version and capabilities the runtime honoured.
     pub negotiated: CatalogNegotiatedContract,
 }
-record!(CatalogGetSavedFeedSucceeded ["kind" "succeeded"] {
+record!(received CatalogGetSavedFeedSucceeded ["kind" "succeeded"] {
     Field search_id "searchId",
     Field feed "feed",
     Field entries "entries",
@@ -955,7 +955,7 @@ pub struct CatalogHandleRejectedError {
     /// Human-readable explanation, safe to surface. Never contains the handle itself, nor a query, URL, or secret. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogHandleRejectedError ["kind" "handle-rejected"] {
+record!(received CatalogHandleRejectedError ["kind" "handle-rejected"] {
     Field handle_type "handleType",
     Field reason "reason",
     Field message "message",
@@ -1017,7 +1017,7 @@ pub struct CatalogInvalidRequestError {
     /// Human-readable explanation, safe to surface. Never echoes the offending value, nor a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogInvalidRequestError ["kind" "invalid-request"] {
+record!(received CatalogInvalidRequestError ["kind" "invalid-request"] {
     Field field "field",
     Field message "message",
 });
@@ -1088,7 +1088,7 @@ pub struct CatalogMalformedCardError {
     /// Human-readable explanation, safe to surface. Never echoes card content, nor a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogMalformedCardError ["kind" "malformed-card"] {
+record!(received CatalogMalformedCardError ["kind" "malformed-card"] {
     Field reason "reason",
     Field media_type "mediaType",
     Field message "message",
@@ -1199,7 +1199,7 @@ pub struct CatalogMcpServerCandidate {
     /// Versioned trust metadata observed from the catalog authority. Optional for protocol-3 compatibility with runtimes that predate trust snapshots. A trust-capable runtime emits an explicit snapshot even when the authority omitted or malformed its trust field.
     pub trust: Option<CatalogTrustSnapshot>,
 }
-record!(CatalogMcpServerCandidate ["kind" "mcp-server"] {
+record!(received CatalogMcpServerCandidate ["kind" "mcp-server"] {
     Secret handle "handle",
     Field handle_expires_at "handleExpiresAt",
     Field media_type "mediaType",
@@ -1240,7 +1240,7 @@ pub struct CatalogMcpServerCandidateProvenance {
     /// JSON MCP media type advertised for the referenced card.
     pub media_type: McpServerCardMediaType,
 }
-record!(CatalogMcpServerCandidateProvenance {
+record!(received CatalogMcpServerCandidateProvenance {
     Field authority "authority",
     Field observed_at "observedAt",
     Field media_type "mediaType",
@@ -1299,7 +1299,7 @@ pub struct CatalogNegotiatedContract {
     /// Wire features the runtime understood for this operation. Includes the five original catalog capabilities and only explicitly requested supported additions, in supported order without duplicates. Capabilities that introduce new success-union variants or operations are therefore included only when explicitly required, preserving older protocol-v3 clients. Always a superset of the caller's required features, because any shortfall is a refusal instead. Operation availability remains a separate typed result.
     pub granted_capabilities: Vec<CatalogCapability>,
 }
-record!(CatalogNegotiatedContract {
+record!(received CatalogNegotiatedContract {
     Field runtime_protocol_version "runtimeProtocolVersion",
     Field granted_capabilities "grantedCapabilities",
 });
@@ -1321,7 +1321,7 @@ pub struct CatalogNegotiationRefusedError {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogNegotiationRefusedError ["kind" "negotiation-refused"] {
+record!(received CatalogNegotiationRefusedError ["kind" "negotiation-refused"] {
     Field reason "reason",
     Field runtime_protocol_version "runtimeProtocolVersion",
     Field minimum_supported_protocol_version "minimumSupportedProtocolVersion",
@@ -1359,7 +1359,7 @@ pub struct CatalogNetworkFailureError {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogNetworkFailureError ["kind" "network-failure"] {
+record!(received CatalogNetworkFailureError ["kind" "network-failure"] {
     Field reason "reason",
     Field status_code "statusCode",
     Field retry_after_seconds "retryAfterSeconds",
@@ -1418,7 +1418,7 @@ pub struct CatalogNotInstallableError {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogNotInstallableError ["kind" "not-installable"] {
+record!(received CatalogNotInstallableError ["kind" "not-installable"] {
     Field reason "reason",
     Field message "message",
 });
@@ -1484,7 +1484,7 @@ pub struct CatalogPluginRepositorySource {
     /// Case-preserving safe relative POSIX path derived from metadata.repoPath. Absent when the catalog declared sourceSet without repoPath, meaning the plugin is at the repository root; only callers that require agent-plugin-confirmed-installation receive such a source. From 1 to 256 characters.
     pub path: Option<String>,
 }
-record!(CatalogPluginRepositorySource {
+record!(received CatalogPluginRepositorySource {
     Field repository "repository",
     Field path "path",
 });
@@ -1498,7 +1498,7 @@ pub struct CatalogPolicyRejectedError {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogPolicyRejectedError ["kind" "policy-rejected"] {
+record!(received CatalogPolicyRejectedError ["kind" "policy-rejected"] {
     Field source "source",
     Field message "message",
 });
@@ -1596,9 +1596,9 @@ pub enum CatalogReferenceInstallationOutcome {
     Unrecognized(serde_json::Value),
 }
 tagged!(CatalogReferenceInstallationOutcome "kind" {
-    SkillInstallPlanned "skill-install-planned",
-    PluginInstallPlanned "plugin-install-planned",
-    Refused "refused",
+    SkillInstallPlanned(CatalogReferenceInstallationOutcomeSkillInstallPlanned) "skill-install-planned",
+    PluginInstallPlanned(CatalogReferenceInstallationOutcomePluginInstallPlanned) "plugin-install-planned",
+    Refused(CatalogReferenceInstallationOutcomeRefused) "refused",
 });
 
 /// The reference pins an Agent Plugin. Apply the plan with plugins.applyInstall.
@@ -1608,7 +1608,7 @@ pub struct CatalogReferenceInstallationOutcomePluginInstallPlanned {
     /// Prepared Agent Plugin install plan.
     pub plan: PluginInstallPlan,
 }
-record!(CatalogReferenceInstallationOutcomePluginInstallPlanned ["kind" "plugin-install-planned"] {
+record!(received CatalogReferenceInstallationOutcomePluginInstallPlanned ["kind" "plugin-install-planned"] {
     Field plan "plan",
 });
 
@@ -1621,7 +1621,7 @@ pub struct CatalogReferenceInstallationOutcomeRefused {
     /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited. At least 0.
     pub retry_after_seconds: Option<i64>,
 }
-record!(CatalogReferenceInstallationOutcomeRefused ["kind" "refused"] {
+record!(received CatalogReferenceInstallationOutcomeRefused ["kind" "refused"] {
     Field reason "reason",
     Field retry_after_seconds "retryAfterSeconds",
 });
@@ -1633,7 +1633,7 @@ pub struct CatalogReferenceInstallationOutcomeSkillInstallPlanned {
     /// Prepared Skill install plan.
     pub plan: SkillInstallPlan,
 }
-record!(CatalogReferenceInstallationOutcomeSkillInstallPlanned ["kind" "skill-install-planned"] {
+record!(received CatalogReferenceInstallationOutcomeSkillInstallPlanned ["kind" "skill-install-planned"] {
     Field plan "plan",
 });
 
@@ -1653,10 +1653,10 @@ pub enum CatalogReferenceInstallationResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(CatalogReferenceInstallationResult "kind" {
-    Outcome "outcome",
-    NegotiationRefused "negotiation-refused",
-    InvalidRequest "invalid-request",
-    NetworkFailure "network-failure",
+    Outcome(CatalogReferenceInstallationResultOutcome) "outcome",
+    NegotiationRefused(CatalogNegotiationRefusedError) "negotiation-refused",
+    InvalidRequest(CatalogInvalidRequestError) "invalid-request",
+    NetworkFailure(CatalogNetworkFailureError) "network-failure",
 });
 
 /// `CatalogReferenceInstallationResult: Outcome` of the protocol.
@@ -1670,7 +1670,7 @@ pub struct CatalogReferenceInstallationResultOutcome {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(CatalogReferenceInstallationResultOutcome ["kind" "outcome"] {
+record!(received CatalogReferenceInstallationResultOutcome ["kind" "outcome"] {
     Field outcome "outcome",
     Field negotiated "negotiated",
 } rest);
@@ -1701,15 +1701,15 @@ pub enum CatalogResourceGeneratedFeedResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(CatalogResourceGeneratedFeedResult "kind" {
-    Succeeded "succeeded",
-    NegotiationRefused "negotiation-refused",
-    InvalidRequest "invalid-request",
-    AuthenticationRequired "authentication-required",
-    PolicyRejected "policy-rejected",
-    NetworkFailure "network-failure",
-    UnsafeRetrieval "unsafe-retrieval",
-    MalformedCard "malformed-card",
-    Unavailable "unavailable",
+    Succeeded(CatalogGetGeneratedFeedSucceeded) "succeeded",
+    NegotiationRefused(CatalogNegotiationRefusedError) "negotiation-refused",
+    InvalidRequest(CatalogInvalidRequestError) "invalid-request",
+    AuthenticationRequired(CatalogAuthenticationRequiredError) "authentication-required",
+    PolicyRejected(CatalogPolicyRejectedError) "policy-rejected",
+    NetworkFailure(CatalogNetworkFailureError) "network-failure",
+    UnsafeRetrieval(CatalogUnsafeRetrievalError) "unsafe-retrieval",
+    MalformedCard(CatalogMalformedCardError) "malformed-card",
+    Unavailable(CatalogUnavailableError) "unavailable",
 });
 
 /// Canonical catalogue resource identity. The runtime rewrites accepted urn:ai and urn:air identifiers to urn:air, lowercases the authority, and preserves the remaining resource components. From 1 to 1000 characters, pattern `^urn:air:[a-z0-9.-]+:[A-Za-z0-9._-]+:[A-Za-z0-9._-]+(?::[A-Za-z0-9._-]+)*$`.
@@ -1741,15 +1741,15 @@ pub enum CatalogResourceSavedFeedResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(CatalogResourceSavedFeedResult "kind" {
-    Succeeded "succeeded",
-    NegotiationRefused "negotiation-refused",
-    InvalidRequest "invalid-request",
-    AuthenticationRequired "authentication-required",
-    PolicyRejected "policy-rejected",
-    NetworkFailure "network-failure",
-    UnsafeRetrieval "unsafe-retrieval",
-    MalformedCard "malformed-card",
-    Unavailable "unavailable",
+    Succeeded(CatalogGetSavedFeedSucceeded) "succeeded",
+    NegotiationRefused(CatalogNegotiationRefusedError) "negotiation-refused",
+    InvalidRequest(CatalogInvalidRequestError) "invalid-request",
+    AuthenticationRequired(CatalogAuthenticationRequiredError) "authentication-required",
+    PolicyRejected(CatalogPolicyRejectedError) "policy-rejected",
+    NetworkFailure(CatalogNetworkFailureError) "network-failure",
+    UnsafeRetrieval(CatalogUnsafeRetrievalError) "unsafe-retrieval",
+    MalformedCard(CatalogMalformedCardError) "malformed-card",
+    Unavailable(CatalogUnavailableError) "unavailable",
 });
 
 /// Bounded source-declared resource version, preserved exactly after validation and never inferred. From 1 to 256 characters.
@@ -1766,7 +1766,7 @@ pub struct CatalogSavedFeedDescription {
     /// Version of the saved feed definition. From 1 to 9007199254740991.
     pub version: i64,
 }
-record!(CatalogSavedFeedDescription {
+record!(received CatalogSavedFeedDescription {
     Field id "id",
     Field name "name",
     Field version "version",
@@ -1818,7 +1818,7 @@ pub struct CatalogSearchPagination {
     /// Whether the authority token advertises a valid next target within the navigation window. Not inferred from token presence, truncated, or currentPage being less than pageCount.
     pub has_next_page: bool,
 }
-record!(CatalogSearchPagination {
+record!(received CatalogSearchPagination {
     Field token "token",
     Field current_page "currentPage",
     Field page_size "pageSize",
@@ -1937,17 +1937,17 @@ pub enum CatalogSearchResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(CatalogSearchResult "kind" {
-    Succeeded "succeeded",
-    NegotiationRefused "negotiation-refused",
-    UnsupportedKind "unsupported-kind",
-    InvalidRequest "invalid-request",
-    AuthenticationRequired "authentication-required",
-    PolicyRejected "policy-rejected",
-    NetworkFailure "network-failure",
-    UnsafeRetrieval "unsafe-retrieval",
-    MalformedCard "malformed-card",
-    ContractViolation "contract-violation",
-    Unavailable "unavailable",
+    Succeeded(CatalogSearchSucceeded) "succeeded",
+    NegotiationRefused(CatalogNegotiationRefusedError) "negotiation-refused",
+    UnsupportedKind(CatalogUnsupportedKindError) "unsupported-kind",
+    InvalidRequest(CatalogInvalidRequestError) "invalid-request",
+    AuthenticationRequired(CatalogAuthenticationRequiredError) "authentication-required",
+    PolicyRejected(CatalogPolicyRejectedError) "policy-rejected",
+    NetworkFailure(CatalogNetworkFailureError) "network-failure",
+    UnsafeRetrieval(CatalogUnsafeRetrievalError) "unsafe-retrieval",
+    MalformedCard(CatalogMalformedCardError) "malformed-card",
+    ContractViolation(CatalogContractViolationError) "contract-violation",
+    Unavailable(CatalogUnavailableError) "unavailable",
 });
 
 /// A completed catalog search containing inert candidate summaries. MCP server and AI skill variants carry a single-use handle; the Agent Plugin variant is handleless.
@@ -1965,7 +1965,7 @@ pub struct CatalogSearchSucceeded {
     /// Navigation metadata for callers explicitly requiring catalog-search-pagination. Omitted when the authority returns no token, including tokenless first-page and continuation responses. Counts are never substituted from candidates.length.
     pub pagination: Option<CatalogSearchPagination>,
 }
-record!(CatalogSearchSucceeded ["kind" "succeeded"] {
+record!(received CatalogSearchSucceeded ["kind" "succeeded"] {
     Field search_id "searchId",
     Field candidates "candidates",
     Field truncated "truncated",
@@ -1993,7 +1993,7 @@ pub struct CatalogSelectionCancelled {
     /// The search identifier privately bound to the released selection group. From 1 to 64 characters.
     pub search_id: String,
 }
-record!(CatalogSelectionCancelled ["kind" "cancelled"] {
+record!(received CatalogSelectionCancelled ["kind" "cancelled"] {
     Field search_id "searchId",
 });
 
@@ -2026,7 +2026,7 @@ pub struct CatalogSelectionDeclined {
     /// The search identifier privately bound to the released selection group. From 1 to 64 characters.
     pub search_id: String,
 }
-record!(CatalogSelectionDeclined ["kind" "declined"] {
+record!(received CatalogSelectionDeclined ["kind" "declined"] {
     Field search_id "searchId",
 });
 
@@ -2037,7 +2037,7 @@ pub struct CatalogSelectionForeign {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogSelectionForeign ["kind" "foreign"] {
+record!(received CatalogSelectionForeign ["kind" "foreign"] {
     Field message "message",
 });
 
@@ -2048,7 +2048,7 @@ pub struct CatalogSelectionInvalid {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogSelectionInvalid ["kind" "invalid"] {
+record!(received CatalogSelectionInvalid ["kind" "invalid"] {
     Field message "message",
 });
 
@@ -2059,7 +2059,7 @@ pub struct CatalogSelectionReplayed {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogSelectionReplayed ["kind" "replayed"] {
+record!(received CatalogSelectionReplayed ["kind" "replayed"] {
     Field message "message",
 });
 
@@ -2133,18 +2133,18 @@ pub enum CatalogSelectionResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(CatalogSelectionResult "kind" {
-    Selected "selected",
-    Declined "declined",
-    Cancelled "cancelled",
-    TimedOut "timed-out",
-    Invalid "invalid",
-    Stale "stale",
-    Replayed "replayed",
-    Foreign "foreign",
-    WrongKind "wrong-kind",
-    NegotiationRefused "negotiation-refused",
-    InvalidRequest "invalid-request",
-    Unavailable "unavailable",
+    Selected(CatalogSelectionSelected) "selected",
+    Declined(CatalogSelectionDeclined) "declined",
+    Cancelled(CatalogSelectionCancelled) "cancelled",
+    TimedOut(CatalogSelectionTimedOut) "timed-out",
+    Invalid(CatalogSelectionInvalid) "invalid",
+    Stale(CatalogSelectionStale) "stale",
+    Replayed(CatalogSelectionReplayed) "replayed",
+    Foreign(CatalogSelectionForeign) "foreign",
+    WrongKind(CatalogSelectionWrongKind) "wrong-kind",
+    NegotiationRefused(CatalogNegotiationRefusedError) "negotiation-refused",
+    InvalidRequest(CatalogInvalidRequestError) "invalid-request",
+    Unavailable(CatalogUnavailableError) "unavailable",
 });
 
 /// The chosen candidate was transferred into a fresh bounded single-use handle for a later explicit planning request.
@@ -2156,7 +2156,7 @@ pub struct CatalogSelectionSelected {
     /// The exact search identifier privately bound to the selected candidate. From 1 to 64 characters.
     pub search_id: String,
 }
-record!(CatalogSelectionSelected ["kind" "selected"] {
+record!(received CatalogSelectionSelected ["kind" "selected"] {
     Field candidate_handle "candidateHandle",
     Field search_id "searchId",
 });
@@ -2168,7 +2168,7 @@ pub struct CatalogSelectionStale {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogSelectionStale ["kind" "stale"] {
+record!(received CatalogSelectionStale ["kind" "stale"] {
     Field message "message",
 });
 
@@ -2179,7 +2179,7 @@ pub struct CatalogSelectionTimedOut {
     /// The search identifier privately bound to the released selection group. From 1 to 64 characters.
     pub search_id: String,
 }
-record!(CatalogSelectionTimedOut ["kind" "timed-out"] {
+record!(received CatalogSelectionTimedOut ["kind" "timed-out"] {
     Field search_id "searchId",
 });
 
@@ -2190,7 +2190,7 @@ pub struct CatalogSelectionWrongKind {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogSelectionWrongKind ["kind" "wrong-kind"] {
+record!(received CatalogSelectionWrongKind ["kind" "wrong-kind"] {
     Field message "message",
 });
 
@@ -2225,7 +2225,7 @@ pub struct CatalogTrustProvenance {
     /// ISO 8601 timestamp with a timezone offset at which the runtime observed the search result carrying this trust field. A date and time as in RFC 3339, from 20 to 64 characters.
     pub observed_at: String,
 }
-record!(CatalogTrustProvenance {
+record!(received CatalogTrustProvenance {
     Field source "source",
     Field observed_at "observedAt",
 });
@@ -2252,13 +2252,13 @@ pub enum CatalogTrustSnapshot {
     Unrecognized(serde_json::Value),
 }
 tagged!(CatalogTrustSnapshot "status" {
-    Current "current",
-    Absent "absent",
-    Stale "stale",
-    Downgraded "downgraded",
-    Revoked "revoked",
-    Unsupported "unsupported",
-    Malformed "malformed",
+    Current(CatalogTrustSnapshotCurrent) "current",
+    Absent(CatalogTrustSnapshotAbsent) "absent",
+    Stale(CatalogTrustSnapshotStale) "stale",
+    Downgraded(CatalogTrustSnapshotDowngraded) "downgraded",
+    Revoked(CatalogTrustSnapshotRevoked) "revoked",
+    Unsupported(CatalogTrustSnapshotUnsupported) "unsupported",
+    Malformed(CatalogTrustSnapshotMalformed) "malformed",
 });
 
 /// Discriminator: the authority omitted trust metadata.
@@ -2272,7 +2272,7 @@ pub struct CatalogTrustSnapshotAbsent {
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
-record!(CatalogTrustSnapshotAbsent ["status" "absent"] {
+record!(received CatalogTrustSnapshotAbsent ["status" "absent"] {
     Field schema_version "schemaVersion",
     Field eligibility "eligibility",
     Field provenance "provenance",
@@ -2304,7 +2304,7 @@ pub struct CatalogTrustSnapshotCurrent {
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
-record!(CatalogTrustSnapshotCurrent ["status" "current"] {
+record!(received CatalogTrustSnapshotCurrent ["status" "current"] {
     Field schema_version "schemaVersion",
     Field tier "tier",
     Field eligibility "eligibility",
@@ -2335,7 +2335,7 @@ pub struct CatalogTrustSnapshotDowngraded {
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
-record!(CatalogTrustSnapshotDowngraded ["status" "downgraded"] {
+record!(received CatalogTrustSnapshotDowngraded ["status" "downgraded"] {
     Field schema_version "schemaVersion",
     Field eligibility "eligibility",
     Field provenance "provenance",
@@ -2365,7 +2365,7 @@ pub struct CatalogTrustSnapshotMalformed {
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
-record!(CatalogTrustSnapshotMalformed ["status" "malformed"] {
+record!(received CatalogTrustSnapshotMalformed ["status" "malformed"] {
     Field schema_version "schemaVersion",
     Field eligibility "eligibility",
     Field provenance "provenance",
@@ -2395,7 +2395,7 @@ pub struct CatalogTrustSnapshotRevoked {
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
-record!(CatalogTrustSnapshotRevoked ["status" "revoked"] {
+record!(received CatalogTrustSnapshotRevoked ["status" "revoked"] {
     Field schema_version "schemaVersion",
     Field eligibility "eligibility",
     Field provenance "provenance",
@@ -2438,7 +2438,7 @@ pub struct CatalogTrustSnapshotStale {
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
-record!(CatalogTrustSnapshotStale ["status" "stale"] {
+record!(received CatalogTrustSnapshotStale ["status" "stale"] {
     Field schema_version "schemaVersion",
     Field eligibility "eligibility",
     Field provenance "provenance",
@@ -2468,7 +2468,7 @@ pub struct CatalogTrustSnapshotUnsupported {
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
-record!(CatalogTrustSnapshotUnsupported ["status" "unsupported"] {
+record!(received CatalogTrustSnapshotUnsupported ["status" "unsupported"] {
     Field schema_version "schemaVersion",
     Field eligibility "eligibility",
     Field provenance "provenance",
@@ -2525,7 +2525,7 @@ pub struct CatalogUnavailableError {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogUnavailableError ["kind" "unavailable"] {
+record!(received CatalogUnavailableError ["kind" "unavailable"] {
     Field reason "reason",
     Field message "message",
 });
@@ -2567,7 +2567,7 @@ pub struct CatalogUnavailableTransportError {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogUnavailableTransportError ["kind" "unavailable-transport"] {
+record!(received CatalogUnavailableTransportError ["kind" "unavailable-transport"] {
     Field reason "reason",
     Field message "message",
 });
@@ -2600,7 +2600,7 @@ pub struct CatalogUnsafeRetrievalError {
     /// Human-readable explanation, safe to surface. Never contains the refused URL, nor a query, handle, or secret. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogUnsafeRetrievalError ["kind" "unsafe-retrieval"] {
+record!(received CatalogUnsafeRetrievalError ["kind" "unsafe-retrieval"] {
     Field reason "reason",
     Field message "message",
 });
@@ -2644,7 +2644,7 @@ pub struct CatalogUnsupportedKindError {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub message: String,
 }
-record!(CatalogUnsupportedKindError ["kind" "unsupported-kind"] {
+record!(received CatalogUnsupportedKindError ["kind" "unsupported-kind"] {
     Field requested_kinds "requestedKinds",
     Field supported_kinds "supportedKinds",
     Field message "message",

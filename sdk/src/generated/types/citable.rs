@@ -15,7 +15,7 @@ pub struct CitableSource {
     /// File path relative to the agent's workspace root, when the source is a file.
     pub path: Option<String>,
 }
-record!(CitableSource {
+record!(received CitableSource {
     Field id "id",
     Field title "title",
     Field content "content",

@@ -14,9 +14,9 @@ pub enum CitationLocation {
     Unrecognized(serde_json::Value),
 }
 tagged!(CitationLocation "type" {
-    Char "char",
-    Page "page",
-    Block "block",
+    Char(CitationLocationChar) "char",
+    Page(CitationLocationPage) "page",
+    Block(CitationLocationBlock) "block",
 });
 
 /// A content-block range within a structured source document. *Experimental.*
@@ -28,7 +28,7 @@ pub struct CitationLocationBlock {
     /// Index of the last content block of the cited range (zero-based, exclusive). At least 0.
     pub end_block: i64,
 }
-record!(CitationLocationBlock ["type" "block"] {
+record!(received CitationLocationBlock ["type" "block"] {
     Field start_block "startBlock",
     Field end_block "endBlock",
 });
@@ -42,7 +42,7 @@ pub struct CitationLocationChar {
     /// End character offset within the source text (zero-based, exclusive). At least 0.
     pub end_index: i64,
 }
-record!(CitationLocationChar ["type" "char"] {
+record!(received CitationLocationChar ["type" "char"] {
     Field start_index "startIndex",
     Field end_index "endIndex",
 });
@@ -56,7 +56,7 @@ pub struct CitationLocationPage {
     /// Last page number of the cited range (inclusive). At least 0.
     pub end_page: i64,
 }
-record!(CitationLocationPage ["type" "page"] {
+record!(received CitationLocationPage ["type" "page"] {
     Field start_page "startPage",
     Field end_page "endPage",
 });
@@ -93,7 +93,7 @@ pub struct CitationReference {
     /// Provider-native citation correlation data (e.g. Anthropic search_result_index / document_index), passed through opaquely for debugging and forward compatibility.
     pub provider_metadata: Option<serde_json::Value>,
 }
-record!(CitationReference {
+record!(received CitationReference {
     Field source_id "sourceId",
     Field cited_text "citedText",
     Field location "location",
@@ -115,7 +115,7 @@ pub struct CitationSource {
     /// File path relative to the agent's workspace root, when the source is a file.
     pub path: Option<String>,
 }
-record!(CitationSource {
+record!(received CitationSource {
     Field id "id",
     Field provider "provider",
     Field title "title",
@@ -134,7 +134,7 @@ pub struct CitationSpan {
     /// The sources that support this span of generated text.
     pub references: Vec<CitationReference>,
 }
-record!(CitationSpan {
+record!(received CitationSpan {
     Field start_index "startIndex",
     Field end_index "endIndex",
     Field references "references",

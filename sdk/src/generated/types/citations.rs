@@ -11,7 +11,7 @@ pub struct Citations {
     /// Spans of generated text annotated with the sources that support them.
     pub spans: Vec<CitationSpan>,
 }
-record!(Citations {
+record!(received Citations {
     Field sources "sources",
     Field spans "spans",
 });

@@ -34,7 +34,7 @@ pub struct ClientTaskCancelRequest {
     /// Reason the runtime requests cancellation
     pub reason: ClientTaskCancelReason,
 }
-record!(ClientTaskCancelRequest {
+record!(received ClientTaskCancelRequest {
     Field session_id "sessionId",
     Field id "id",
     Field client_task_id "clientTaskId",

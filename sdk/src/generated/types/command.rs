@@ -9,7 +9,7 @@ pub struct CommandCompletedData {
     /// Request ID of the resolved command request; clients should dismiss any UI for this request
     pub request_id: String,
 }
-record!(CommandCompletedData {
+record!(received CommandCompletedData {
     Field request_id "requestId",
 });
 
@@ -51,7 +51,7 @@ pub struct CommandExecuteData {
     /// Raw argument string after the command name
     pub args: String,
 }
-record!(CommandExecuteData {
+record!(received CommandExecuteData {
     Field request_id "requestId",
     Field command "command",
     Field command_name "commandName",
@@ -65,7 +65,7 @@ pub struct CommandList {
     /// Commands available in this session
     pub commands: Vec<SlashCommandInfo>,
 }
-record!(CommandList {
+record!(received CommandList {
     Field commands "commands",
 });
 
@@ -78,7 +78,7 @@ pub struct CommandQueuedData {
     /// The slash command text to be executed (e.g., /help, /clear)
     pub command: String,
 }
-record!(CommandQueuedData {
+record!(received CommandQueuedData {
     Field request_id "requestId",
     Field command "command",
 });

@@ -11,7 +11,7 @@ pub struct CommandsChangedCommand {
     /// Optional human-readable command description.
     pub description: Option<String>,
 }
-record!(CommandsChangedCommand {
+record!(received CommandsChangedCommand {
     Field name "name",
     Field description "description",
 });
@@ -23,7 +23,7 @@ pub struct CommandsChangedData {
     /// Current list of registered SDK commands
     pub commands: Vec<CommandsChangedCommand>,
 }
-record!(CommandsChangedData {
+record!(received CommandsChangedData {
     Field commands "commands",
 });
 
@@ -70,7 +70,7 @@ pub struct CommandsFinalizeInvocationEffectResult {
     /// Failure reason when the invocation effect could not be finalized.
     pub error: Option<String>,
 }
-record!(CommandsFinalizeInvocationEffectResult {
+record!(received CommandsFinalizeInvocationEffectResult {
     Field success "success",
     Field error "error",
 });
@@ -113,7 +113,7 @@ pub struct CommandsHandlePendingCommandResult {
     /// Whether the command was handled successfully
     pub success: bool,
 }
-record!(CommandsHandlePendingCommandResult {
+record!(received CommandsHandlePendingCommandResult {
     Field success "success",
 });
 
@@ -257,6 +257,6 @@ pub struct CommandsRespondToQueuedCommandResult {
     /// Whether a pending queued command with the given request ID was found and resolved. False when the request was already resolved, cancelled, or unknown.
     pub success: bool,
 }
-record!(CommandsRespondToQueuedCommandResult {
+record!(received CommandsRespondToQueuedCommandResult {
     Field success "success",
 });

@@ -29,7 +29,7 @@ pub struct CompactionCompleteCompactionTokensUsed {
     /// Model identifier used for the compaction LLM call
     pub model: Option<String>,
 }
-record!(CompactionCompleteCompactionTokensUsed {
+record!(received CompactionCompleteCompactionTokensUsed {
     Field request_count "requestCount",
     Field ai_credits_status "aiCreditsStatus",
     Field provider "provider",
@@ -56,7 +56,7 @@ pub struct CompactionCompleteCompactionTokensUsedCopilotUsage {
     /// Total cost in nano-AI units for this request. At least 0.
     pub total_nano_aiu: f64,
 }
-record!(CompactionCompleteCompactionTokensUsedCopilotUsage {
+record!(received CompactionCompleteCompactionTokensUsedCopilotUsage {
     Field model "model",
     Field token_details "tokenDetails",
     Field total_nano_aiu "totalNanoAiu",
@@ -77,7 +77,7 @@ pub struct CompactionCompleteCompactionTokensUsedCopilotUsageTokenDetail {
     /// Token category (e.g., "input", "output")
     pub token_type: String,
 }
-record!(CompactionCompleteCompactionTokensUsedCopilotUsageTokenDetail {
+record!(received CompactionCompleteCompactionTokensUsedCopilotUsageTokenDetail {
     Field batch_size "batchSize",
     Field cost_per_batch "costPerBatch",
     Field model "model",
@@ -154,7 +154,7 @@ pub struct CompactionCompleteData {
     /// What initiated this compaction, when known
     pub trigger: Option<CompactionTrigger>,
 }
-record!(CompactionCompleteData {
+record!(received CompactionCompleteData {
     Field success "success",
     Field outcome "outcome",
     Field outcome_reason "outcomeReason",
@@ -214,7 +214,7 @@ pub struct CompactionStartData {
     /// What initiated this compaction, when known
     pub trigger: Option<CompactionTrigger>,
 }
-record!(CompactionStartData {
+record!(received CompactionStartData {
     Field compaction_attempt_id "compactionAttemptId",
     Field model "model",
     Field system_tokens "systemTokens",

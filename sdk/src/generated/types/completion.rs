@@ -21,7 +21,7 @@ pub struct CompletionReceiptData {
     /// Number of failed structured tool completions in the covered range. At least 0.
     pub failed_tool_count: i64,
 }
-record!(CompletionReceiptData {
+record!(received CompletionReceiptData {
     Field schema_version "schemaVersion",
     Field attempt "attempt",
     Field source_event_id "sourceEventId",
@@ -41,7 +41,7 @@ pub struct CompletionReceiptEventRange {
     /// Identifier of the assistant turn-end event that ends the covered exchange. Always equals the receipt's sourceEventId, so either field is a valid join key.
     pub end_event_id: String,
 }
-record!(CompletionReceiptEventRange {
+record!(received CompletionReceiptEventRange {
     Field start_event_id "startEventId",
     Field end_event_id "endEventId",
 });
@@ -59,7 +59,7 @@ pub struct CompletionReceiptFinalTool {
     /// Process exit code from a structured shell result, when available.
     pub exit_code: Option<i64>,
 }
-record!(CompletionReceiptFinalTool {
+record!(received CompletionReceiptFinalTool {
     Field tool_call_id "toolCallId",
     Field tool_name "toolName",
     Field status "status",

@@ -9,7 +9,7 @@ pub struct CompletionsGetTriggerCharactersResult {
     /// Trigger characters advertised by the host (e.g. `["@", "#"]`). Empty disables host-driven completions for the session.
     pub trigger_characters: Vec<String>,
 }
-record!(CompletionsGetTriggerCharactersResult {
+record!(received CompletionsGetTriggerCharactersResult {
     Field trigger_characters "triggerCharacters",
 });
 
@@ -42,6 +42,6 @@ pub struct CompletionsRequestResult {
     /// Completion items in host-ranked order.
     pub items: Vec<SessionCompletionItem>,
 }
-record!(CompletionsRequestResult {
+record!(received CompletionsRequestResult {
     Field items "items",
 });

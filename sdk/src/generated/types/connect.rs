@@ -133,7 +133,7 @@ pub struct ConnectResult {
     /// Task kinds the server may return to this connection.
     pub task_kinds: Option<Vec<TaskKind>>,
 }
-record!(ConnectResult ["ok" true] {
+record!(received ConnectResult ["ok" true] {
     Field protocol_version "protocolVersion",
     Field version "version",
     Field task_kinds "taskKinds",

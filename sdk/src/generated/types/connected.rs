@@ -27,7 +27,7 @@ pub struct ConnectedRemoteSessionMetadata {
     /// Remote session state returned by the backing service.
     pub state: Option<String>,
 }
-record!(ConnectedRemoteSessionMetadata {
+record!(received ConnectedRemoteSessionMetadata {
     Field session_id "sessionId",
     Field name "name",
     Field summary "summary",
@@ -68,7 +68,7 @@ pub struct ConnectedRemoteSessionMetadataRepository {
     /// Branch associated with the remote session.
     pub branch: String,
 }
-record!(ConnectedRemoteSessionMetadataRepository {
+record!(received ConnectedRemoteSessionMetadataRepository {
     Field owner "owner",
     Field name "name",
     Field branch "branch",

@@ -32,7 +32,7 @@ pub struct ConnectorAuthorizationRequirement {
     /// Stable OAuth scope the selected account must grant.
     pub scope: ConnectorAuthorizationScope,
 }
-record!(ConnectorAuthorizationRequirement {
+record!(received ConnectorAuthorizationRequirement {
     Field account_id "accountId",
     Field scope "scope",
 });
@@ -92,7 +92,7 @@ pub struct ConnectorCapabilities {
     /// Maximum accepted wall-clock deadline in milliseconds for one continuation call. At least 0.
     pub max_deadline_ms: i64,
 }
-record!(ConnectorCapabilities {
+record!(received ConnectorCapabilities {
     Field api_version "apiVersion",
     Field availability "availability",
     Field consent_continuation "consentContinuation",
@@ -125,7 +125,7 @@ pub struct ConnectorCatalogEntry {
     /// Opaque stable runtime IDs currently projected into the session for this Connector.
     pub runtime_server_ids: Vec<String>,
 }
-record!(ConnectorCatalogEntry {
+record!(received ConnectorCatalogEntry {
     Field name "name",
     Field display_name "displayName",
     Field description "description",
@@ -147,7 +147,7 @@ pub struct ConnectorCatalogResult {
     /// Validated catalog entries in service order.
     pub connectors: Vec<ConnectorCatalogEntry>,
 }
-record!(ConnectorCatalogResult {
+record!(received ConnectorCatalogResult {
     Field revision "revision",
     Field refreshed_at_ms "refreshedAtMs",
     Field connectors "connectors",
@@ -220,9 +220,9 @@ pub enum ConnectorConnectResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(ConnectorConnectResult "kind" {
-    Connected "connected",
-    ConsentRequired "consent_required",
-    Pending "pending",
+    Connected(ConnectorConnectResultConnected) "connected",
+    ConsentRequired(ConnectorConnectResultConsentRequired) "consent_required",
+    Pending(ConnectorConnectResultPending) "pending",
 });
 
 /// The service is connected and the session MCP graph was reconciled. *Experimental.*
@@ -232,7 +232,7 @@ pub struct ConnectorConnectResultConnected {
     /// Fresh authoritative Connector state after MCP reconciliation.
     pub status: ConnectorStatus,
 }
-record!(ConnectorConnectResultConnected ["kind" "connected"] {
+record!(received ConnectorConnectResultConnected ["kind" "connected"] {
     Field status "status",
 });
 
@@ -245,7 +245,7 @@ pub struct ConnectorConnectResultConsentRequired {
     /// Opaque ID accepted by continueConnection.
     pub continuation_id: String,
 }
-record!(ConnectorConnectResultConsentRequired ["kind" "consent_required"] {
+record!(received ConnectorConnectResultConsentRequired ["kind" "consent_required"] {
     Field consent_url "consentUrl",
     Field continuation_id "continuationId",
 });
@@ -257,7 +257,7 @@ pub struct ConnectorConnectResultPending {
     /// Opaque ID accepted by continueConnection.
     pub continuation_id: String,
 }
-record!(ConnectorConnectResultPending ["kind" "pending"] {
+record!(received ConnectorConnectResultPending ["kind" "pending"] {
     Field continuation_id "continuationId",
 });
 
@@ -308,7 +308,7 @@ pub struct ConnectorDisconnectResult {
     /// Fresh authoritative session state after removing Connector-owned MCP servers.
     pub status: ConnectorStatus,
 }
-record!(ConnectorDisconnectResult {
+record!(received ConnectorDisconnectResult {
     Field disconnected "disconnected",
     Field status "status",
 });
@@ -322,7 +322,7 @@ pub struct ConnectorDiscoveryAccount {
     /// Account metadata.
     pub auth_info: ConnectorDiscoveryAuthInfo,
 }
-record!(ConnectorDiscoveryAccount {
+record!(received ConnectorDiscoveryAccount {
     Field account_id "accountId",
     Field auth_info "authInfo",
 });
@@ -336,7 +336,7 @@ pub struct ConnectorDiscoveryAccountList {
     /// Eligible accounts.
     pub accounts: Vec<ConnectorDiscoveryAccount>,
 }
-record!(ConnectorDiscoveryAccountList {
+record!(received ConnectorDiscoveryAccountList {
     Field availability "availability",
     Field accounts "accounts",
 });
@@ -374,7 +374,7 @@ pub struct ConnectorDiscoveryAuthInfo {
     /// Login.
     pub login: String,
 }
-record!(ConnectorDiscoveryAuthInfo {
+record!(received ConnectorDiscoveryAuthInfo {
     Field kind "type",
     Field host "host",
     Field login "login",
@@ -412,7 +412,7 @@ pub struct ConnectorDiscoveryCapabilities {
     /// Whether results are cached.
     pub conditional_cache: bool,
 }
-record!(ConnectorDiscoveryCapabilities {
+record!(received ConnectorDiscoveryCapabilities {
     Field api_version "apiVersion",
     Field availability "availability",
     Field opaque_account_selection "opaqueAccountSelection",
@@ -438,7 +438,7 @@ pub struct ConnectorDiscoveryCatalogEntry {
     /// Status.
     pub status: ConnectorCatalogStatus,
 }
-record!(ConnectorDiscoveryCatalogEntry {
+record!(received ConnectorDiscoveryCatalogEntry {
     Field name "name",
     Field display_name "displayName",
     Field description "description",
@@ -461,7 +461,7 @@ pub struct ConnectorDiscoveryCatalogResult {
     /// Entries.
     pub connectors: Vec<ConnectorDiscoveryCatalogEntry>,
 }
-record!(ConnectorDiscoveryCatalogResult {
+record!(received ConnectorDiscoveryCatalogResult {
     Field account_id "accountId",
     Field revision "revision",
     Field refreshed_at_ms "refreshedAtMs",
@@ -554,7 +554,7 @@ pub struct ConnectorRuntimeStatus {
     /// Current live MCP host status.
     pub status: ConnectorMcpStatus,
 }
-record!(ConnectorRuntimeStatus {
+record!(received ConnectorRuntimeStatus {
     Field runtime_server_id "runtimeServerId",
     Field connector_name "connectorName",
     Field status "status",
@@ -569,7 +569,7 @@ pub struct ConnectorSessionAccount {
     /// Credential-free identity metadata.
     pub auth_info: AuthIdentityMetadata,
 }
-record!(ConnectorSessionAccount {
+record!(received ConnectorSessionAccount {
     Field account_id "accountId",
     Field auth_info "authInfo",
 });
@@ -596,7 +596,7 @@ pub struct ConnectorStatus {
     /// Number of active opaque connection continuations. At least 0.
     pub pending_connections: i64,
 }
-record!(ConnectorStatus {
+record!(received ConnectorStatus {
     Field api_version "apiVersion",
     Field availability "availability",
     Field account_id "accountId",

@@ -28,7 +28,7 @@ pub struct ContentExclusionCheckPathsResult {
     /// Per-path decisions in request order. Empty when available is false.
     pub checks: Vec<ContentExclusionPathCheck>,
 }
-record!(ContentExclusionCheckPathsResult {
+record!(received ContentExclusionCheckPathsResult {
     Field available "available",
     Field checks "checks",
 });
@@ -42,7 +42,7 @@ pub struct ContentExclusionPathCheck {
     /// Whether the session's complete content-exclusion policy excludes the path.
     pub excluded: bool,
 }
-record!(ContentExclusionPathCheck {
+record!(received ContentExclusionPathCheck {
     Field path "path",
     Field excluded "excluded",
 });
@@ -75,7 +75,7 @@ pub struct ContentExclusionValidatePoliciesResult {
     /// Validated policy objects in input order. Raw JSON preserves every field returned by the runtime's policy parser.
     pub policies: Vec<serde_json::Value>,
 }
-record!(ContentExclusionValidatePoliciesResult {
+record!(received ContentExclusionValidatePoliciesResult {
     Field policies "policies",
 });
 

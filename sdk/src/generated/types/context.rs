@@ -9,7 +9,7 @@ pub struct ContextClearedData {
     /// Number of conversation messages that were cleared. At least 0.
     pub messages_cleared: i64,
 }
-record!(ContextClearedData {
+record!(received ContextClearedData {
     Field initial_message "initialMessage",
     Field messages_cleared "messagesCleared",
 });
@@ -27,7 +27,7 @@ pub struct ContextHeaviestMessage {
     /// Token count currently in context for this individual message. At least 0.
     pub tokens: i64,
 }
-record!(ContextHeaviestMessage {
+record!(received ContextHeaviestMessage {
     Field id "id",
     Field label "label",
     Field role "role",

@@ -25,7 +25,7 @@ pub struct CurrentModel {
     /// Auto preference currently claimed by an in-progress activation. Null means the activation is returning to provider-default routing.
     pub activating_auto_tier: Option<AutoTier>,
 }
-record!(CurrentModel {
+record!(received CurrentModel {
     Field model_id "modelId",
     Field provider_id "providerId",
     Field plan_base_model_id "planBaseModelId",
@@ -56,7 +56,7 @@ pub struct CurrentToolMetadata {
     /// Whether the tool is loaded on demand via tool search
     pub defer_loading: Option<bool>,
 }
-record!(CurrentToolMetadata {
+record!(received CurrentToolMetadata {
     Field name "name",
     Field namespaced_name "namespacedName",
     Field mcp_server_name "mcpServerName",

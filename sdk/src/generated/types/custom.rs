@@ -170,7 +170,7 @@ pub struct CustomAgentsUpdatedAgent {
     /// Whether authored models are preferences or required constraints
     pub model_policy: Option<AgentModelPolicy>,
 }
-record!(CustomAgentsUpdatedAgent {
+record!(received CustomAgentsUpdatedAgent {
     Field id "id",
     Field name "name",
     Field display_name "displayName",
@@ -195,7 +195,7 @@ pub struct CustomAgentsUpdatedData {
     /// Fatal errors from agent loading
     pub errors: Vec<String>,
 }
-record!(CustomAgentsUpdatedData {
+record!(received CustomAgentsUpdatedData {
     Field agents "agents",
     Field warnings "warnings",
     Field errors "errors",
@@ -216,7 +216,7 @@ pub struct CustomNotificationData {
     /// Source-defined JSON payload for the custom notification
     pub payload: CustomNotificationPayload,
 }
-record!(CustomNotificationData {
+record!(received CustomNotificationData {
     Field source "source",
     Field name "name",
     Field version "version",

@@ -11,7 +11,7 @@ pub struct CustomizationReloadOutcome {
     /// Reason for a skipped component or description of a failure, when available
     pub detail: Option<String>,
 }
-record!(CustomizationReloadOutcome {
+record!(received CustomizationReloadOutcome {
     Field subsystem "subsystem",
     Field status "status",
     Field detail "detail",

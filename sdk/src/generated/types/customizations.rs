@@ -15,7 +15,7 @@ pub struct CustomizationsReloadResult {
     /// CLI 1.0.89 and older ones may omit it.
     pub outcomes: Option<Vec<CustomizationReloadOutcome>>,
 }
-record!(CustomizationsReloadResult {
+record!(received CustomizationsReloadResult {
     Field warnings "warnings",
     Field errors "errors",
     Field outcomes "outcomes",

@@ -11,7 +11,7 @@ pub struct DebugCollectLogsCollectedEntry {
     /// Redacted output size in bytes. At least 0.
     pub size_bytes: i64,
 }
-record!(DebugCollectLogsCollectedEntry {
+record!(received DebugCollectLogsCollectedEntry {
     Field bundle_path "bundlePath",
     Field source "source",
     Field size_bytes "sizeBytes",
@@ -29,8 +29,8 @@ pub enum DebugCollectLogsDestination {
     Unrecognized(serde_json::Value),
 }
 tagged!(DebugCollectLogsDestination "kind" {
-    Archive "archive",
-    Directory "directory",
+    Archive(DebugCollectLogsDestinationArchive) "archive",
+    Directory(DebugCollectLogsDestinationDirectory) "directory",
 });
 
 /// `DebugCollectLogsDestination: Archive` of the protocol.
@@ -313,7 +313,7 @@ pub struct DebugCollectLogsResult {
     /// Optional files or directories that could not be included.
     pub skipped_entries: Option<Vec<DebugCollectLogsSkippedEntry>>,
 }
-record!(DebugCollectLogsResult {
+record!(received DebugCollectLogsResult {
     Field kind "kind",
     Field path "path",
     Field entries "entries",
@@ -347,7 +347,7 @@ pub struct DebugCollectLogsSkippedEntry {
     /// Reason the entry was skipped.
     pub reason: String,
 }
-record!(DebugCollectLogsSkippedEntry {
+record!(received DebugCollectLogsSkippedEntry {
     Field bundle_path "bundlePath",
     Field path "path",
     Field reason "reason",

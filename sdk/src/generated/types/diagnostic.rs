@@ -40,7 +40,7 @@ pub struct DiagnosticEntryValue {
     /// Typed MCP diagnostic detail.
     pub details: McpDiagnosticDetails,
 }
-record!(DiagnosticEntryValue ["source" "mcp"] {
+record!(received DiagnosticEntryValue ["source" "mcp"] {
     Field timestamp "timestamp",
     Field level "level",
     Field agent_id "agentId",

@@ -109,7 +109,7 @@ pub struct DiagnosticsReadResult {
     /// Whether additional retained records follow this page.
     pub has_more: bool,
 }
-record!(DiagnosticsReadResult {
+record!(received DiagnosticsReadResult {
     Field entries "entries",
     Field cursor "cursor",
     Field cursor_status "cursorStatus",

@@ -27,7 +27,7 @@ pub struct DiscoveredCanvas {
     /// Provider-local canvas identifier
     pub canvas_id: String,
 }
-record!(DiscoveredCanvas {
+record!(received DiscoveredCanvas {
     Field display_name "displayName",
     Field description "description",
     Field icon "icon",
@@ -55,7 +55,7 @@ pub struct DiscoveredExtension {
     /// Containing plugin metadata for plugin-contributed extensions
     pub plugin: Option<DiscoveredExtensionPlugin>,
 }
-record!(DiscoveredExtension {
+record!(received DiscoveredExtension {
     Field id "id",
     Field name "name",
     Field path "path",
@@ -90,7 +90,7 @@ pub struct DiscoveredExtensionPlugin {
     /// Installed plugin name
     pub name: String,
 }
-record!(DiscoveredExtensionPlugin {
+record!(received DiscoveredExtensionPlugin {
     Field name "name",
 });
 
@@ -119,7 +119,7 @@ pub struct DiscoveredExtensions {
     /// Effective extension loading mode. Defaults to load_and_augment when unset.
     pub mode: DiscoveredExtensionMode,
 }
-record!(DiscoveredExtensions {
+record!(received DiscoveredExtensions {
     Field extensions "extensions",
     Field mode "mode",
 });
@@ -181,7 +181,7 @@ pub struct DiscoveredHook {
     /// Durable content hash used by hook enablement. Identical actions may intentionally share this key. Omitted when changing the user's disabled-hooks setting cannot change the action's current server-discovered state, including managed-policy hooks, session-start prompt actions, actions suppressed by disable-all settings, and projectless plugin actions that require project-directory expansion.
     pub disable_key: Option<String>,
 }
-record!(DiscoveredHook {
+record!(received DiscoveredHook {
     Field id "id",
     Field hook_type "hookType",
     Field origin "origin",
@@ -211,7 +211,7 @@ pub struct DiscoveredMcpServer {
     /// Whether the server is enabled (not in the disabled list)
     pub enabled: bool,
 }
-record!(DiscoveredMcpServer {
+record!(received DiscoveredMcpServer {
     Field name "name",
     Field kind "type",
     Field source "source",
@@ -335,7 +335,7 @@ pub struct DiscoveredModelList {
     /// Provider-native models in provider order.
     pub models: Vec<DiscoveredModel>,
 }
-record!(DiscoveredModelList {
+record!(received DiscoveredModelList {
     Field outcome "outcome",
     Field models "models",
 });

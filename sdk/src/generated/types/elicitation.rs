@@ -33,7 +33,7 @@ pub struct ElicitationCompletedData {
     /// The submitted form data when action is 'accept'; keys match the requested schema fields
     pub content: Option<std::collections::BTreeMap<String, ElicitationCompletedContent>>,
 }
-record!(ElicitationCompletedData {
+record!(received ElicitationCompletedData {
     Field request_id "requestId",
     Field action "action",
     Field content "content",
@@ -60,7 +60,7 @@ pub struct ElicitationRequestedData {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(ElicitationRequestedData {
+record!(received ElicitationRequestedData {
     Field request_id "requestId",
     Field tool_call_id "toolCallId",
     Field elicitation_source "elicitationSource",
@@ -95,7 +95,7 @@ pub struct ElicitationRequestedSchema {
     /// List of required field names
     pub required: Option<Vec<String>>,
 }
-record!(ElicitationRequestedSchema ["type" "object"] {
+record!(received ElicitationRequestedSchema ["type" "object"] {
     Field properties "properties",
     Field required "required",
 });

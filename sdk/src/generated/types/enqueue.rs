@@ -45,6 +45,6 @@ pub enum EnqueueCommandResult {
     Unrecognized(serde_json::Value),
 }
 untagged!(EnqueueCommandResult {
-    Accepted is_object ["queued" = "true"],
-    Unsupported is_object ["queued" = "false"],
+    Accepted(AcceptedEnqueueCommandResult) is_object ["queued" = "true"],
+    Unsupported(UnsupportedEnqueueCommandResult) is_object ["queued" = "false"],
 });

@@ -15,7 +15,7 @@ pub struct EnvironmentCapabilities {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(EnvironmentCapabilities {
+record!(received EnvironmentCapabilities {
     Field ahp_version "ahpVersion",
     Field features "features",
     Field max_sessions "maxSessions",

@@ -27,7 +27,7 @@ impl EnvironmentsDeleteRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EnvironmentsDeleteResult {}
-record!(EnvironmentsDeleteResult {});
+record!(received EnvironmentsDeleteResult {});
 
 /// Identify a Mission Control environment to retrieve. *Experimental.*
 #[derive(Clone)]
@@ -59,7 +59,7 @@ pub struct EnvironmentsGetResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(EnvironmentsGetResult {
+record!(received EnvironmentsGetResult {
     Field environment "environment",
 } rest);
 
@@ -103,7 +103,7 @@ pub struct EnvironmentsListResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(EnvironmentsListResult {
+record!(received EnvironmentsListResult {
     Field environments "environments",
     Field retry_after_ms "retryAfterMs",
 } rest);

@@ -33,7 +33,7 @@ pub struct ErrorData {
     /// Optional URL associated with this error that the user can open in a browser
     pub url: Option<String>,
 }
-record!(ErrorData {
+record!(received ErrorData {
     Field originating_message_id "originatingMessageId",
     Field error_type "errorType",
     Field error_code "errorCode",
@@ -83,8 +83,8 @@ pub enum ErrorOccurredHookError {
     Unrecognized(serde_json::Value),
 }
 untagged!(ErrorOccurredHookError {
-    Text is_string [],
-    HookErrorInfo is_object [],
+    Text(String) is_string [],
+    HookErrorInfo(HookErrorInfo) is_object [],
 });
 
 /// What an errorOccurred hook asks for.
@@ -129,7 +129,7 @@ pub struct ErrorOccurredHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(ErrorOccurredHookInput {
+record!(received ErrorOccurredHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",

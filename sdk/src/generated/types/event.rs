@@ -92,7 +92,7 @@ pub struct EventLogReleaseInterestResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(EventLogReleaseInterestResult {
+record!(received EventLogReleaseInterestResult {
     Field success "success",
 });
 
@@ -103,7 +103,7 @@ pub struct EventLogTailResult {
     /// Opaque cursor pointing at the current tail of the session's persisted-events history. Pass back to `read` to receive only events that arrive AFTER this snapshot. When the session has no events, this returns the same sentinel as an unset cursor (i.e. equivalent to omitting the cursor on a first read).
     pub cursor: String,
 }
-record!(EventLogTailResult {
+record!(received EventLogTailResult {
     Field cursor "cursor",
 });
 
@@ -119,6 +119,6 @@ pub enum EventLogTypes {
     Unrecognized(serde_json::Value),
 }
 untagged!(EventLogTypes {
-    Text is_string [],
-    List is_array [],
+    Text(String) is_string [],
+    List(Vec<String>) is_array [],
 });

@@ -32,6 +32,6 @@ pub struct ExecuteCommandResult {
     /// Error message produced while executing the command, if any. Omitted when the handler succeeded.
     pub error: Option<String>,
 }
-record!(ExecuteCommandResult {
+record!(received ExecuteCommandResult {
     Field error "error",
 });

@@ -39,7 +39,7 @@ pub struct ExitPlanModeCompletedData {
     /// Free-form feedback from the user if they requested changes to the plan
     pub feedback: Option<String>,
 }
-record!(ExitPlanModeCompletedData {
+record!(received ExitPlanModeCompletedData {
     Field request_id "requestId",
     Field approved "approved",
     Field selected_action "selectedAction",
@@ -60,7 +60,7 @@ pub struct ExitPlanModeRequestParams {
     /// The way the CLI suggests.
     pub recommended_action: UiExitPlanModeAction,
 }
-record!(ExitPlanModeRequestParams {
+record!(received ExitPlanModeRequestParams {
     Field summary "summary",
     Field plan_content "planContent",
     Field actions "actions",
@@ -84,7 +84,7 @@ pub struct ExitPlanModeRequestedData {
     /// Model the session had selected when the plan was authored, when one is known
     pub model: Option<String>,
 }
-record!(ExitPlanModeRequestedData {
+record!(received ExitPlanModeRequestedData {
     Field request_id "requestId",
     Field summary "summary",
     Field plan_content "planContent",

@@ -15,7 +15,7 @@ pub struct Extension {
     /// Process ID if the extension is running. More than 0, at most 4294967295.
     pub pid: Option<i64>,
 }
-record!(Extension {
+record!(received Extension {
     Field id "id",
     Field name "name",
     Field source "source",
@@ -94,7 +94,7 @@ pub struct ExtensionLaunchProviderResolveRequest {
     /// Discovery source for the extension entrypoint.
     pub source: ExtensionSource,
 }
-record!(ExtensionLaunchProviderResolveRequest {
+record!(received ExtensionLaunchProviderResolveRequest {
     Field id "id",
     Field name "name",
     Field module_path "modulePath",
@@ -128,7 +128,7 @@ pub struct ExtensionList {
     /// Discovered extensions and their current status
     pub extensions: Vec<Extension>,
 }
-record!(ExtensionList {
+record!(received ExtensionList {
     Field extensions "extensions",
 });
 

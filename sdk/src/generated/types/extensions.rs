@@ -9,7 +9,7 @@ pub struct ExtensionsAttachmentsPushedData {
     /// Attachments contributed by an extension; the host should surface these as composer pills and forward them via the next session.send call.
     pub attachments: Vec<Attachment>,
 }
-record!(ExtensionsAttachmentsPushedData {
+record!(received ExtensionsAttachmentsPushedData {
     Field attachments "attachments",
 });
 
@@ -58,7 +58,7 @@ pub struct ExtensionsLoadedData {
     /// Array of discovered extensions and their status
     pub extensions: Vec<ExtensionsLoadedExtension>,
 }
-record!(ExtensionsLoadedData {
+record!(received ExtensionsLoadedData {
     Field extensions "extensions",
 });
 
@@ -75,7 +75,7 @@ pub struct ExtensionsLoadedExtension {
     /// Current status: running, disabled, failed, or starting
     pub status: ExtensionsLoadedExtensionStatus,
 }
-record!(ExtensionsLoadedExtension {
+record!(received ExtensionsLoadedExtension {
     Field id "id",
     Field name "name",
     Field source "source",

@@ -9,7 +9,7 @@ pub struct ExternalToolCompletedData {
     /// Request ID of the resolved external tool request; clients should dismiss any UI for this request
     pub request_id: String,
 }
-record!(ExternalToolCompletedData {
+record!(received ExternalToolCompletedData {
     Field request_id "requestId",
 });
 
@@ -36,7 +36,7 @@ pub struct ExternalToolRequestedData {
     /// W3C Trace Context tracestate header for the execute_tool span
     pub tracestate: Option<String>,
 }
-record!(ExternalToolRequestedData {
+record!(received ExternalToolRequestedData {
     Field request_id "requestId",
     Field session_id "sessionId",
     Field tool_call_id "toolCallId",
@@ -60,8 +60,8 @@ pub enum ExternalToolResult {
     Unrecognized(serde_json::Value),
 }
 untagged!(ExternalToolResult {
-    Text is_string [],
-    TextResultForLlm is_object [],
+    Text(String) is_string [],
+    TextResultForLlm(ExternalToolTextResultForLlm) is_object [],
 });
 
 /// Expanded external tool result payload
@@ -264,13 +264,13 @@ pub enum ExternalToolTextResultForLlmContent {
     Unrecognized(serde_json::Value),
 }
 tagged!(ExternalToolTextResultForLlmContent "type" {
-    Text "text",
-    Terminal "terminal",
-    ShellExit "shell_exit",
-    Image "image",
-    Audio "audio",
-    ResourceLink "resource_link",
-    Resource "resource",
+    Text(ExternalToolTextResultForLlmContentText) "text",
+    Terminal(ExternalToolTextResultForLlmContentTerminal) "terminal",
+    ShellExit(ExternalToolTextResultForLlmContentShellExit) "shell_exit",
+    Image(ExternalToolTextResultForLlmContentImage) "image",
+    Audio(ExternalToolTextResultForLlmContentAudio) "audio",
+    ResourceLink(ExternalToolTextResultForLlmContentResourceLink) "resource_link",
+    Resource(ExternalToolTextResultForLlmContentResource) "resource",
 });
 
 /// Audio content block with base64-encoded data
@@ -354,8 +354,8 @@ pub enum ExternalToolTextResultForLlmContentResourceDetails {
     Unrecognized(serde_json::Value),
 }
 untagged!(ExternalToolTextResultForLlmContentResourceDetails {
-    EmbeddedTextResourceContents is_object ["text"],
-    EmbeddedBlobResourceContents is_object ["blob"],
+    EmbeddedTextResourceContents(EmbeddedTextResourceContents) is_object ["text"],
+    EmbeddedBlobResourceContents(EmbeddedBlobResourceContents) is_object ["blob"],
 });
 
 /// Resource link content block referencing an external resource

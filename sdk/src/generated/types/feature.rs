@@ -54,7 +54,7 @@ pub struct FeatureFlagMetadata {
     /// Environment variable that overrides this flag's experiment assignment locally in the experiment service, not in `featureFlags.resolve`. Present exactly when `expFlag` is, and derived from it, so a caller reads a local override without reproducing the naming rule.
     pub exp_flag_env_var: Option<String>,
 }
-record!(FeatureFlagMetadata {
+record!(received FeatureFlagMetadata {
     Field name "name",
     Field availability "availability",
     Field capi_sanity "capiSanity",
@@ -70,7 +70,7 @@ pub struct FeatureFlagsMetadataResult {
     /// Declared feature flags keyed by flag name.
     pub flags: std::collections::BTreeMap<String, FeatureFlagMetadata>,
 }
-record!(FeatureFlagsMetadataResult {
+record!(received FeatureFlagsMetadataResult {
     Field flags "flags",
 });
 

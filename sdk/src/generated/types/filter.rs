@@ -14,6 +14,6 @@ pub enum FilterMapping {
     Unrecognized(serde_json::Value),
 }
 untagged!(FilterMapping {
-    Object is_object [],
-    ContentFilterMode is_string [],
+    Object(std::collections::BTreeMap<String, ContentFilterMode>) is_object [],
+    ContentFilterMode(ContentFilterMode) is_string [],
 });

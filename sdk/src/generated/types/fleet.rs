@@ -56,6 +56,6 @@ pub struct FleetStartResult {
     /// Whether fleet mode was successfully activated
     pub started: bool,
 }
-record!(FleetStartResult {
+record!(received FleetStartResult {
     Field started "started",
 });

@@ -45,7 +45,7 @@ pub struct FolderTrustCheckResult {
     /// Whether the folder is trusted
     pub trusted: bool,
 }
-record!(FolderTrustCheckResult {
+record!(received FolderTrustCheckResult {
     Field trusted "trusted",
 });
 

@@ -19,7 +19,7 @@ pub struct ForceLoginOrgsDecision {
     /// Error-level detail from managed-policy discovery — which file failed to load, which field failed validation. Carried on the decision rather than left to the log because a refusal can exit the process before a log sink exists, which would discard the only actionable diagnostic a misconfigured managed device produces.
     pub policy_diagnostics: Vec<String>,
 }
-record!(ForceLoginOrgsDecision {
+record!(received ForceLoginOrgsDecision {
     Field allowed "allowed",
     Field enforced "enforced",
     Field required_orgs "requiredOrgs",

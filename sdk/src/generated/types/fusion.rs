@@ -31,7 +31,7 @@ pub struct FusionAttribution {
     /// Phase whose output supplied the authoritative content, when different from the executing phase.
     pub source_phase_id: Option<String>,
 }
-record!(FusionAttribution {
+record!(received FusionAttribution {
     Field has_user_steering "hasUserSteering",
     Field fusion_id "fusionId",
     Field commit_id "commitId",
@@ -53,7 +53,7 @@ pub struct FusionChangeCheckpointData {
     /// `codeChanges` on the wire.
     pub code_changes: ShutdownCodeChanges,
 }
-record!(FusionChangeCheckpointData {
+record!(received FusionChangeCheckpointData {
     Field code_changes "codeChanges",
 });
 
@@ -90,7 +90,7 @@ pub struct FusionCommitStartedData {
     /// `toolCallId` on the wire.
     pub tool_call_id: Option<String>,
 }
-record!(FusionCommitStartedData {
+record!(received FusionCommitStartedData {
     Field fusion_id "fusionId",
     Field commit_id "commitId",
     Field source_phase_id "sourcePhaseId",
@@ -142,7 +142,7 @@ pub struct FusionCompletedData {
     /// True when the committed first pass ended with background work outstanding, so that work's completion notifications continue the conversation; absent otherwise. *Experimental.*
     pub awaiting_background_work: Option<bool>,
 }
-record!(FusionCompletedData {
+record!(received FusionCompletedData {
     Field fusion_id "fusionId",
     Field commit_id "commitId",
     Field turn_id "turnId",
@@ -191,7 +191,7 @@ pub struct FusionCritic {
     /// Explicit reasoning effort selected for this critic, if supplied. *Experimental.*
     pub reasoning_effort: Option<String>,
 }
-record!(FusionCritic {
+record!(received FusionCritic {
     Field phase_id "phaseId",
     Field model "model",
     Field reasoning_effort "reasoningEffort",
@@ -222,7 +222,7 @@ pub struct FusionFollowUpRecommendation {
     /// Recommended routing action for the next compaction turn.
     pub compaction_turn: FusionFollowUpAction,
 }
-record!(FusionFollowUpRecommendation {
+record!(received FusionFollowUpRecommendation {
     Field user_turn "userTurn",
     Field compaction_turn "compactionTurn",
 });
@@ -242,7 +242,7 @@ pub struct FusionHandoffData {
     /// `message` on the wire.
     pub message: serde_json::Value,
 }
-record!(FusionHandoffData {
+record!(received FusionHandoffData {
     Field fusion_id "fusionId",
     Field source_phase_id "sourcePhaseId",
     Field target_phase_id "targetPhaseId",
@@ -292,7 +292,7 @@ pub struct FusionPhaseActivityData {
     /// Opaque hashed correlation token for matching tool-started and tool-completed activity within this Fusion activity stream. It is not the tool call identifier exposed by tool lifecycle events.
     pub tool_call_id: Option<String>,
 }
-record!(FusionPhaseActivityData {
+record!(received FusionPhaseActivityData {
     Field fusion_id "fusionId",
     Field phase_id "phaseId",
     Field phase_kind "phaseKind",
@@ -360,7 +360,7 @@ pub struct FusionPhaseCompletedData {
     /// True when a first pass (Cascade primary or Critique draft) ended with background work outstanding, whether or not the turn then committed it without review; absent otherwise. *Experimental.*
     pub ended_with_background_work: Option<bool>,
 }
-record!(FusionPhaseCompletedData {
+record!(received FusionPhaseCompletedData {
     Field fusion_id "fusionId",
     Field phase_id "phaseId",
     Field phase_kind "phaseKind",
@@ -410,7 +410,7 @@ pub struct FusionPhaseFailedData {
     /// Identifier of the fallback phase used to continue the turn after degradation.
     pub degraded_to_phase_id: Option<String>,
 }
-record!(FusionPhaseFailedData {
+record!(received FusionPhaseFailedData {
     Field fusion_id "fusionId",
     Field phase_id "phaseId",
     Field phase_kind "phaseKind",
@@ -470,7 +470,7 @@ pub struct FusionPhasePlanStep {
     /// Whether the phase executes only when an earlier phase requests it.
     pub conditional: bool,
 }
-record!(FusionPhasePlanStep {
+record!(received FusionPhasePlanStep {
     Field kind "kind",
     Field role "role",
     Field scope "scope",
@@ -498,7 +498,7 @@ pub struct FusionPhaseStartedData {
     /// Explicit reasoning effort selected for this phase, if supplied. *Experimental.*
     pub reasoning_effort: Option<String>,
 }
-record!(FusionPhaseStartedData {
+record!(received FusionPhaseStartedData {
     Field fusion_id "fusionId",
     Field phase_id "phaseId",
     Field phase_kind "phaseKind",
@@ -545,7 +545,7 @@ pub struct FusionPhaseUsage {
     /// Total normalized AI-unit cost reported for the phase, in nano-AIU. At least 0.
     pub total_nano_aiu: f64,
 }
-record!(FusionPhaseUsage {
+record!(received FusionPhaseUsage {
     Field request_count "requestCount",
     Field input_tokens "inputTokens",
     Field output_tokens "outputTokens",
@@ -630,7 +630,7 @@ pub struct FusionResolvedData {
     /// Elapsed time in milliseconds required to resolve and validate the route. At least 0.
     pub routing_latency_ms: Option<f64>,
 }
-record!(FusionResolvedData {
+record!(received FusionResolvedData {
     Field fusion_id "fusionId",
     Field turn_id "turnId",
     Field contract_version "contractVersion",
@@ -678,7 +678,7 @@ pub struct FusionRouteFailedData {
     /// Elapsed routing time in milliseconds before the failure. At least 0.
     pub routing_latency_ms: Option<f64>,
 }
-record!(FusionRouteFailedData {
+record!(received FusionRouteFailedData {
     Field attempt_id "attemptId",
     Field synthetic_model "syntheticModel",
     Field policy "policy",
@@ -701,7 +701,7 @@ pub struct FusionRouteStartedData {
     /// HydraFusion routing policy requested for the turn.
     pub policy: Option<String>,
 }
-record!(FusionRouteStartedData {
+record!(received FusionRouteStartedData {
     Field attempt_id "attemptId",
     Field turn_kind "turnKind",
     Field synthetic_model "syntheticModel",
@@ -721,7 +721,7 @@ pub struct FusionScores {
     /// Tool-use capability score returned by the authenticated router. From 0 to 1.
     pub tool_use: f64,
 }
-record!(FusionScores {
+record!(received FusionScores {
     Field reasoning "reasoning",
     Field code_gen "codeGen",
     Field debugging "debugging",
@@ -743,7 +743,7 @@ pub struct FusionStagedTerminal {
     /// `phaseId` on the wire.
     pub phase_id: String,
 }
-record!(FusionStagedTerminal {
+record!(received FusionStagedTerminal {
     Field assistant_message "assistantMessage",
     Field tool_name "toolName",
     Field tool_call_id "toolCallId",

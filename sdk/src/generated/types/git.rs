@@ -7,7 +7,7 @@ pub struct GitCurrentBranchRemoteResult {
     /// Name of the tracked remote. Reports `origin` whenever the working tree has no tracking configuration to read, including on a detached HEAD, so this is never null and never empty. At least 1 character.
     pub remote: String,
 }
-record!(GitCurrentBranchRemoteResult {
+record!(received GitCurrentBranchRemoteResult {
     Field remote "remote",
 });
 
@@ -43,7 +43,7 @@ pub struct GitRemoteRepository {
     /// Name of the first remote that produced this distinct repository entry, such as `origin` or `upstream`.
     pub remote_name: String,
 }
-record!(GitRemoteRepository {
+record!(received GitRemoteRepository {
     Field owner "owner",
     Field name "name",
     Field host "host",
@@ -76,6 +76,6 @@ pub struct GitReposFromRemotesResult {
     /// One entry per distinct GitHub repository, in the order git reports the first remote for each repository. Empty when no remote points at a GitHub host, which a caller should read as `not connected to GitHub`. Failing to read the remotes is an error, not an empty list.
     pub repositories: Vec<GitRemoteRepository>,
 }
-record!(GitReposFromRemotesResult {
+record!(received GitReposFromRemotesResult {
     Field repositories "repositories",
 });

@@ -29,7 +29,7 @@ pub struct GitHubEnvironment {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(GitHubEnvironment {
+record!(received GitHubEnvironment {
     Field id "id",
     Field name "name",
     Field kind "kind",
@@ -55,7 +55,7 @@ pub struct GitHubMcpToolConfig {
     /// Whether to request the GitHub MCP insiders build
     pub enable_insiders_mode: Option<bool>,
 }
-record!(GitHubMcpToolConfig {
+record!(received GitHubMcpToolConfig {
     Field enable_all_tools "enableAllTools",
     Field additional_toolsets "additionalToolsets",
     Field additional_tools "additionalTools",
@@ -72,7 +72,7 @@ pub struct GitHubOwnerOption {
     #[doc(alias = "type")]
     pub kind: String,
 }
-record!(GitHubOwnerOption {
+record!(received GitHubOwnerOption {
     Field login "login",
     Field kind "type",
 });
@@ -103,7 +103,7 @@ pub struct GitHubOwnersCancelResult {
     /// True when a listing with the id was running and the cancel stopped it. False when the id was never registered, was registered but unused, was released after being abandoned, or its listing had ended. An unused id is released and cannot start a later listing.
     pub canceled: bool,
 }
-record!(GitHubOwnersCancelResult {
+record!(received GitHubOwnersCancelResult {
     Field canceled "canceled",
 });
 
@@ -142,7 +142,7 @@ pub struct GitHubOwnersListResult {
     /// A malformed request or an unreadable credential, which the caller raises instead of rendering. Kept a field rather than a dispatch error so it stays distinct from `message`, which the caller renders.
     pub throw_error: Option<String>,
 }
-record!(GitHubOwnersListResult {
+record!(received GitHubOwnersListResult {
     Field owners "owners",
     Field message "message",
     Field warning "warning",
@@ -156,7 +156,7 @@ pub struct GitHubOwnersRequestIdResult {
     /// Request id to pass to `gitHubOwners.list` and, to abandon it, `gitHubOwners.cancel`. At least 0.
     pub request_id: i64,
 }
-record!(GitHubOwnersRequestIdResult {
+record!(received GitHubOwnersRequestIdResult {
     Field request_id "requestId",
 });
 
@@ -221,7 +221,7 @@ pub struct GitHubRepositoryAtPathResult {
     /// Resolved repository identity, or null when the selected remote resolves to no GitHub host. Default: `null`.
     pub repository: Option<GitHubRepositoryIdentity>,
 }
-record!(GitHubRepositoryAtPathResult {
+record!(received GitHubRepositoryAtPathResult {
     Field repository "repository",
 });
 
@@ -236,7 +236,7 @@ pub struct GitHubRepositoryIdentity {
     /// Host the remote points at, for example `github.com` or a GitHub Enterprise hostname.
     pub host: String,
 }
-record!(GitHubRepositoryIdentity {
+record!(received GitHubRepositoryIdentity {
     Field owner "owner",
     Field name "name",
     Field host "host",
@@ -271,7 +271,7 @@ pub struct GitHubTelemetryClientInfo {
     /// Number of logical CPU cores on the host. At least 0.
     pub cpu_count: Option<i64>,
 }
-record!(GitHubTelemetryClientInfo {
+record!(received GitHubTelemetryClientInfo {
     Field cli_version "cli_version",
     Field os_platform "os_platform",
     Field os_version "os_version",
@@ -311,7 +311,7 @@ pub struct GitHubTelemetryEvent {
     /// Client environment metadata.
     pub client: Option<GitHubTelemetryClientInfo>,
 }
-record!(GitHubTelemetryEvent {
+record!(received GitHubTelemetryEvent {
     Field kind "kind",
     Field created_at "created_at",
     Field model_call_id "model_call_id",
@@ -335,7 +335,7 @@ pub struct GitHubTelemetryNotification {
     /// The telemetry event, in the runtime's native GitHub-shaped telemetry format.
     pub event: GitHubTelemetryEvent,
 }
-record!(GitHubTelemetryNotification {
+record!(received GitHubTelemetryNotification {
     Field session_id "sessionId",
     Field restricted "restricted",
     Field event "event",
@@ -370,7 +370,7 @@ pub struct GitHubTokenAcquireRequest {
     /// Why the runtime is requesting a GitHub credential.
     pub reason: GitHubTokenAcquireReason,
 }
-record!(GitHubTokenAcquireRequest {
+record!(received GitHubTokenAcquireRequest {
     Field registration_id "registrationId",
     Field host "host",
     Field session_id "sessionId",
@@ -389,8 +389,8 @@ pub enum GitHubTokenAcquireResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(GitHubTokenAcquireResult "kind" {
-    Token "token",
-    Cancelled "cancelled",
+    Token(GitHubTokenAcquireResultToken) "token",
+    Cancelled(GitHubTokenAcquireResultCancelled) "cancelled",
 });
 
 /// `GitHubTokenAcquireResult: Cancelled` of the protocol.

@@ -67,7 +67,7 @@ pub struct GlobalStateLoadResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(GlobalStateLoadResult {
+record!(received GlobalStateLoadResult {
     Field installed_plugins "installedPlugins",
     Field recent_model_ids "recentModelIds",
     Field first_launch_at "firstLaunchAt",

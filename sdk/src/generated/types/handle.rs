@@ -50,6 +50,6 @@ pub struct HandlePendingToolCallResult {
     /// Whether the tool call result was handled successfully
     pub success: bool,
 }
-record!(HandlePendingToolCallResult {
+record!(received HandlePendingToolCallResult {
     Field success "success",
 });

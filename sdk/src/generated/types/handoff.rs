@@ -19,7 +19,7 @@ pub struct HandoffData {
     /// GitHub host URL for the source session (e.g., https://github.com or https://tenant.ghe.com)
     pub host: Option<String>,
 }
-record!(HandoffData {
+record!(received HandoffData {
     Field handoff_time "handoffTime",
     Field source_type "sourceType",
     Field repository "repository",
@@ -40,7 +40,7 @@ pub struct HandoffRepository {
     /// Git branch name, if applicable
     pub branch: Option<String>,
 }
-record!(HandoffRepository {
+record!(received HandoffRepository {
     Field owner "owner",
     Field name "name",
     Field branch "branch",

@@ -9,7 +9,7 @@ pub struct HeaderEntry {
     /// HTTP response header value as observed by the runtime.
     pub value: String,
 }
-record!(HeaderEntry {
+record!(received HeaderEntry {
     Field name "name",
     Field value "value",
 });

@@ -7,7 +7,7 @@ pub struct HistoryAbortManualCompactionResult {
     /// Whether an in-progress manual compaction was aborted. False when no manual compaction was running, when its abort controller was already aborted, or when the session is remote.
     pub aborted: bool,
 }
-record!(HistoryAbortManualCompactionResult {
+record!(received HistoryAbortManualCompactionResult {
     Field aborted "aborted",
 });
 
@@ -18,7 +18,7 @@ pub struct HistoryCancelBackgroundCompactionResult {
     /// Whether an in-progress background compaction was cancelled. False when no compaction was running, when the session is remote, or when the underlying processor was unavailable.
     pub cancelled: bool,
 }
-record!(HistoryCancelBackgroundCompactionResult {
+record!(received HistoryCancelBackgroundCompactionResult {
     Field cancelled "cancelled",
 });
 
@@ -48,7 +48,7 @@ pub struct HistoryClearContextResult {
     /// Number of non-system, non-developer messages that were removed from the conversation. Zero only when the window already held no conversation. At least 0.
     pub messages_cleared: i64,
 }
-record!(HistoryClearContextResult {
+record!(received HistoryClearContextResult {
     Field messages_cleared "messagesCleared",
 });
 
@@ -69,7 +69,7 @@ pub struct HistoryCompactContextWindow {
     /// Token count from tool definitions. At least 0.
     pub tool_definitions_tokens: Option<i64>,
 }
-record!(HistoryCompactContextWindow {
+record!(received HistoryCompactContextWindow {
     Field token_limit "tokenLimit",
     Field current_tokens "currentTokens",
     Field messages_length "messagesLength",
@@ -150,7 +150,7 @@ pub struct HistoryCompactResult {
     /// Post-compaction context window usage breakdown
     pub context_window: Option<HistoryCompactContextWindow>,
 }
-record!(HistoryCompactResult {
+record!(received HistoryCompactResult {
     Field success "success",
     Field tokens_removed "tokensRemoved",
     Field messages_removed "messagesRemoved",
@@ -185,7 +185,7 @@ pub struct HistoryListRewindPointsResult {
     /// Root user turns in chronological order. Empty when `unavailableReason` is set.
     pub points: Vec<HistoryRewindPoint>,
 }
-record!(HistoryListRewindPointsResult {
+record!(received HistoryListRewindPointsResult {
     Field file_change_tracking_enabled "fileChangeTrackingEnabled",
     Field unavailable_reason "unavailableReason",
     Field points "points",
@@ -223,7 +223,7 @@ pub struct HistoryPreviewRewindResult {
     /// Files ordered by path.
     pub files: Vec<HistoryRewindFilePreview>,
 }
-record!(HistoryPreviewRewindResult {
+record!(received HistoryPreviewRewindResult {
     Field available "available",
     Field reason "reason",
     Field file_count "fileCount",
@@ -262,7 +262,7 @@ pub struct HistoryRewindFilePreview {
     /// Lines removed across the discarded turns. At least 0.
     pub lines_removed: i64,
 }
-record!(HistoryRewindFilePreview {
+record!(received HistoryRewindFilePreview {
     Field path "path",
     Field change_type "changeType",
     Field lines_added "linesAdded",
@@ -345,7 +345,7 @@ pub struct HistoryRewindPoint {
     /// Whether this turn was an automatically injected autopilot continuation.
     pub is_autopilot_continuation: bool,
 }
-record!(HistoryRewindPoint {
+record!(received HistoryRewindPoint {
     Field event_id "eventId",
     Field user_message "userMessage",
     Field timestamp "timestamp",
@@ -397,7 +397,7 @@ pub struct HistoryRewindResult {
     /// Failure detail. Set only for the failure and partial-failure outcomes (`files-rolled-back`, `rollback-incomplete`, `truncation-failed`, `checkpoint-cleanup-failed`, `snapshot-prune-failed`); omitted for `success` and for the unavailable outcomes (`session-busy`, `file-change-tracking-disabled`, `unsupported-remote-session`).
     pub error: Option<String>,
 }
-record!(HistoryRewindResult {
+record!(received HistoryRewindResult {
     Field outcome "outcome",
     Field events_removed "eventsRemoved",
     Field restored_files "restoredFiles",
@@ -433,7 +433,7 @@ pub struct HistorySkippedFileRestore {
     /// Reason the file was not restored.
     pub reason: HistoryFileRestoreSkipReason,
 }
-record!(HistorySkippedFileRestore {
+record!(received HistorySkippedFileRestore {
     Field path "path",
     Field reason "reason",
 });
@@ -445,7 +445,7 @@ pub struct HistorySummarizeForHandoffResult {
     /// Markdown summary of the conversation context produced by an LLM. Empty string when there are no messages or when the session does not support local summarization.
     pub summary: String,
 }
-record!(HistorySummarizeForHandoffResult {
+record!(received HistorySummarizeForHandoffResult {
     Field summary "summary",
 });
 
@@ -479,7 +479,7 @@ pub struct HistoryTruncateResult {
     /// Failure detail when checkpointCleanupFailed is true.
     pub checkpoint_cleanup_error: Option<String>,
 }
-record!(HistoryTruncateResult {
+record!(received HistoryTruncateResult {
     Field events_removed "eventsRemoved",
     Field checkpoint_cleanup_failed "checkpointCleanupFailed",
     Field checkpoint_cleanup_error "checkpointCleanupError",

@@ -17,7 +17,7 @@ pub struct HookEndData {
     /// Tool call ID of the parent tool invocation when this event originates from a sub-agent
     pub parent_tool_call_id: Option<String>,
 }
-record!(HookEndData {
+record!(received HookEndData {
     Field hook_invocation_id "hookInvocationId",
     Field hook_type "hookType",
     Field output "output",
@@ -37,7 +37,7 @@ pub struct HookEndError {
     /// Source label of the hook that errored (e.g. the plugin it was loaded from), when known
     pub source: Option<String>,
 }
-record!(HookEndError {
+record!(received HookEndError {
     Field message "message",
     Field stack "stack",
     Field source "source",
@@ -54,7 +54,7 @@ pub struct HookErrorInfo {
     /// Stack trace. Absent when there is none.
     pub stack: Option<String>,
 }
-record!(HookErrorInfo {
+record!(received HookErrorInfo {
     Field name "name",
     Field message "message",
     Field stack "stack",
@@ -71,7 +71,7 @@ pub struct HookInvokeRequest {
     /// `input` on the wire.
     pub input: serde_json::Value,
 }
-record!(HookInvokeRequest {
+record!(received HookInvokeRequest {
     Field session_id "sessionId",
     Field hook_type "hookType",
     Field input "input",
@@ -128,7 +128,7 @@ pub struct HookProgressData {
     /// When true, this status message replaces the previous temporary one instead of accumulating
     pub temporary: Option<bool>,
 }
-record!(HookProgressData {
+record!(received HookProgressData {
     Field message "message",
     Field temporary "temporary",
 });
@@ -146,7 +146,7 @@ pub struct HookStartData {
     /// Tool call ID of the parent tool invocation when this event originates from a sub-agent
     pub parent_tool_call_id: Option<String>,
 }
-record!(HookStartData {
+record!(received HookStartData {
     Field hook_invocation_id "hookInvocationId",
     Field hook_type "hookType",
     Field input "input",

@@ -51,7 +51,7 @@ pub struct HooksDiscoverResult {
     /// Errors for hook sources or actions that could not be loaded, making the result partially incomplete. Other valid actions are still returned. Project-resolution and repository-settings errors are prefixed with their project path.
     pub errors: Vec<String>,
 }
-record!(HooksDiscoverResult {
+record!(received HooksDiscoverResult {
     Field hooks "hooks",
     Field warnings "warnings",
     Field errors "errors",

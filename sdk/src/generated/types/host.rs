@@ -15,7 +15,7 @@ pub struct HostConfiguration {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HostConfiguration {
+record!(received HostConfiguration {
     Field local_server "localServer",
     Field github_environment "githubEnvironment",
     Field session_factory "sessionFactory",
@@ -65,7 +65,7 @@ pub struct HostEnvironmentCredentials {
     /// Mission Control API origin for environment registration and management.
     pub mission_control_url: String,
 }
-record!(HostEnvironmentCredentials {
+record!(received HostEnvironmentCredentials {
     Field token "token",
     Field github_host "githubHost",
     Field github_api_url "githubApiUrl",
@@ -83,7 +83,7 @@ pub struct HostEventNotification {
     /// Content, which depends on the kind. For `task_transition` it is a HostTaskTransition.
     pub payload: Option<serde_json::Value>,
 }
-record!(HostEventNotification {
+record!(received HostEventNotification {
     Field scope "scope",
     Field kind "kind",
     Field payload "payload",
@@ -99,7 +99,7 @@ pub struct HostEventScope {
     /// Session of the event, when the scope is a session.
     pub session_id: Option<String>,
 }
-record!(HostEventScope {
+record!(received HostEventScope {
     Field kind "type",
     Field session_id "sessionId",
 });
@@ -141,7 +141,7 @@ pub struct HostExitedNotification {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HostExitedNotification {
+record!(received HostExitedNotification {
     Field host_id "hostId",
     Field reason "reason",
     Field exit_code "exitCode",
@@ -214,7 +214,7 @@ pub struct HostListSessionsResult {
     /// Complete advertised session summaries, in the host's catalog order.
     pub sessions: Vec<HostSessionSummary>,
 }
-record!(HostListSessionsResult {
+record!(received HostListSessionsResult {
     Field sessions "sessions",
 });
 
@@ -233,7 +233,7 @@ pub struct HostLocalServerConfiguration {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HostLocalServerConfiguration {
+record!(received HostLocalServerConfiguration {
     Field hostname "hostname",
     Field port "port",
     Field token "token",
@@ -392,7 +392,7 @@ pub struct HostRegisterSessionRequest {
     /// Last session modification time in milliseconds since the Unix epoch, when available. At least 0.
     pub modified_at_unix_ms: Option<i64>,
 }
-record!(HostRegisterSessionRequest {
+record!(received HostRegisterSessionRequest {
     Field session_id "sessionId",
     Field working_directory "workingDirectory",
     Field additional_directories "additionalDirectories",
@@ -416,7 +416,7 @@ pub struct HostSessionCreateCallback {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HostSessionCreateCallback {
+record!(received HostSessionCreateCallback {
     Field host_id "hostId",
     Field handoff_id "handoffId",
     Field resume "resume",
@@ -430,7 +430,7 @@ pub struct HostSessionCreateCallbackConfig {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HostSessionCreateCallbackConfig {} rest);
+record!(received HostSessionCreateCallbackConfig {} rest);
 
 /// One application-owned session handoff, requested by the supervised hosting participant. *Experimental.*
 #[derive(Clone)]
@@ -545,7 +545,7 @@ pub struct HostSessionReleasedNotification {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HostSessionReleasedNotification {
+record!(received HostSessionReleasedNotification {
     Field host_id "hostId",
     Field handoff_id "handoffId",
 } rest);
@@ -569,7 +569,7 @@ pub struct HostSessionSummary {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HostSessionSummary {
+record!(received HostSessionSummary {
     Field resource "resource",
     Field title "title",
     Field created_at "createdAt",
@@ -669,7 +669,7 @@ pub struct HostStartResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HostStartResult {
+record!(received HostStartResult {
     Field host_id "hostId",
     Field url "url",
     Field token "token",
@@ -690,7 +690,7 @@ pub struct HostTaskTransition {
     /// The reaction as JSON text, or null.
     pub reaction_json: Option<String>,
 }
-record!(HostTaskTransition {
+record!(received HostTaskTransition {
     Field subscription_id "subscriptionId",
     Field kind "kind",
     Field task_json "taskJson",
@@ -748,6 +748,6 @@ pub struct HostUnregisterSessionRequest {
     /// Canonical ID of the application publication to withdraw.
     pub session_id: String,
 }
-record!(HostUnregisterSessionRequest {
+record!(received HostUnregisterSessionRequest {
     Field session_id "sessionId",
 });

@@ -34,7 +34,7 @@ pub struct HumanResponseRecordedData {
     /// Typed request and response payload.
     pub response: HumanResponseRecordedResponse,
 }
-record!(HumanResponseRecordedData {
+record!(received HumanResponseRecordedData {
     Field request_id "requestId",
     Field tool_call_id "toolCallId",
     Field actor "actor",
@@ -55,9 +55,9 @@ pub enum HumanResponseRecordedResponse {
     Unrecognized(serde_json::Value),
 }
 tagged!(HumanResponseRecordedResponse "responseKind" {
-    AskUser "ask_user",
-    UserInput "user_input",
-    ExitPlanMode "exit_plan_mode",
+    AskUser(HumanResponseRecordedResponseAskUser) "ask_user",
+    UserInput(HumanResponseRecordedResponseUserInput) "user_input",
+    ExitPlanMode(HumanResponseRecordedResponseExitPlanMode) "exit_plan_mode",
 });
 
 /// `HumanResponseRecordedResponse: AskUser` of the protocol.
@@ -73,7 +73,7 @@ pub struct HumanResponseRecordedResponseAskUser {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HumanResponseRecordedResponseAskUser ["responseKind" "ask_user"] {
+record!(received HumanResponseRecordedResponseAskUser ["responseKind" "ask_user"] {
     Field content "content",
     Field message "message",
     Field requested_schema "requestedSchema",
@@ -102,7 +102,7 @@ pub struct HumanResponseRecordedResponseExitPlanMode {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HumanResponseRecordedResponseExitPlanMode ["responseKind" "exit_plan_mode"] {
+record!(received HumanResponseRecordedResponseExitPlanMode ["responseKind" "exit_plan_mode"] {
     Field summary "summary",
     Field plan_content "planContent",
     Field actions "actions",
@@ -130,7 +130,7 @@ pub struct HumanResponseRecordedResponseUserInput {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HumanResponseRecordedResponseUserInput ["responseKind" "user_input"] {
+record!(received HumanResponseRecordedResponseUserInput ["responseKind" "user_input"] {
     Field question "question",
     Field choices "choices",
     Field allow_freeform "allowFreeform",

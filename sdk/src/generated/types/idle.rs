@@ -11,7 +11,7 @@ pub struct IdleData {
     /// The session mode the agent was operating in when it went idle, when the mode is known. Lets turn-scoped consumers distinguish an autopilot continuation boundary (where the agent keeps working after this idle) from a genuine turn completion.
     pub mode: Option<SessionMode>,
 }
-record!(IdleData {
+record!(received IdleData {
     Field aborted "aborted",
     Field mode "mode",
 });

@@ -17,7 +17,7 @@ pub struct ImageToolModel {
     /// Catalog-reported token prices. Absent means prices were not reported.
     pub pricing: Option<ImageToolModelPricing>,
 }
-record!(ImageToolModel {
+record!(received ImageToolModel {
     Field id "id",
     Field name "name",
     Field supported_operations "supportedOperations",
@@ -73,7 +73,7 @@ pub struct ImageToolModelPricing {
     /// Distinct AI credits per batch of image-output tokens, when reported, including zero. At least 0.
     pub image_output_price: Option<f64>,
 }
-record!(ImageToolModelPricing {
+record!(received ImageToolModelPricing {
     Field batch_size "batchSize",
     Field text_input_price "textInputPrice",
     Field text_output_price "textOutputPrice",

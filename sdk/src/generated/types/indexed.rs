@@ -16,10 +16,10 @@ pub enum IndexedSearchData {
     Unrecognized(serde_json::Value),
 }
 tagged!(IndexedSearchData "kind" {
-    Status "status",
-    Startup "startup",
-    ServerError "server_error",
-    Incremental "incremental",
+    Status(IndexedSearchDataStatus) "status",
+    Startup(IndexedSearchDataStartup) "startup",
+    ServerError(IndexedSearchDataServerError) "server_error",
+    Incremental(IndexedSearchDataIncremental) "incremental",
 });
 
 /// `IndexedSearchData: Incremental` of the protocol.
@@ -43,7 +43,7 @@ pub struct IndexedSearchDataIncremental {
     /// Total incremental indexing duration in milliseconds. At least 0.
     pub total_duration_ms: Option<f64>,
 }
-record!(IndexedSearchDataIncremental ["kind" "incremental"] {
+record!(received IndexedSearchDataIncremental ["kind" "incremental"] {
     Field phase "phase",
     Field changed_file_count "changedFileCount",
     Field added_file_count "addedFileCount",
@@ -65,7 +65,7 @@ pub struct IndexedSearchDataServerError {
     /// Server failure details. May contain sensitive user data; restricted telemetry only.
     pub error_message: Option<String>,
 }
-record!(IndexedSearchDataServerError ["kind" "server_error"] {
+record!(received IndexedSearchDataServerError ["kind" "server_error"] {
     Field error_type "errorType",
     Field exit_code "exitCode",
     Field error_message "errorMessage",
@@ -92,7 +92,7 @@ pub struct IndexedSearchDataStartup {
     /// Whether the repository meets the automatic indexing file-count threshold, when known.
     pub eligible: Option<bool>,
 }
-record!(IndexedSearchDataStartup ["kind" "startup"] {
+record!(received IndexedSearchDataStartup ["kind" "startup"] {
     Field outcome "outcome",
     Field file_count "fileCount",
     Field startup_duration_ms "startupDurationMs",
@@ -110,7 +110,7 @@ pub struct IndexedSearchDataStatus {
     /// Current indexed-search state for this session activation.
     pub state: IndexedSearchState,
 }
-record!(IndexedSearchDataStatus ["kind" "status"] {
+record!(received IndexedSearchDataStatus ["kind" "status"] {
     Field state "state",
 });
 

@@ -13,7 +13,7 @@ pub struct InfoData {
     /// Optional actionable tip displayed with this message
     pub tip: Option<String>,
 }
-record!(InfoData {
+record!(received InfoData {
     Field info_type "infoType",
     Field message "message",
     Field url "url",

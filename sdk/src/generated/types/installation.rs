@@ -32,7 +32,7 @@ pub struct InstallationCatalogueIdentity {
     /// At most 2048 characters.
     pub icon_url: Option<String>,
 }
-record!(InstallationCatalogueIdentity {
+record!(received InstallationCatalogueIdentity {
     Field resource_id "resourceId",
     Field item_url "itemUrl",
     Field display_name "displayName",
@@ -62,7 +62,7 @@ pub struct InstallationConfirmationRequest {
     /// Resource-specific review to present before collecting the user's decision.
     pub review: InstallationReview,
 }
-record!(InstallationConfirmationRequest {
+record!(received InstallationConfirmationRequest {
     Field policy_session_id "policySessionId",
     Secret confirmation_id "confirmationId",
     Field operation_id "operationId",
@@ -137,9 +137,9 @@ pub enum InstallationReview {
     Unrecognized(serde_json::Value),
 }
 tagged!(InstallationReview "resource" {
-    Mcp "mcp",
-    Skill "skill",
-    Plugin "plugin",
+    Mcp(InstallationReviewMcp) "mcp",
+    Skill(InstallationReviewSkill) "skill",
+    Plugin(InstallationReviewPlugin) "plugin",
 });
 
 /// `InstallationReview: Mcp` of the protocol.
@@ -149,7 +149,7 @@ pub struct InstallationReviewMcp {
     /// The exact MCP action and its reviewed changes.
     pub review: McpInstallationReview,
 }
-record!(InstallationReviewMcp ["resource" "mcp"] {
+record!(received InstallationReviewMcp ["resource" "mcp"] {
     Field review "review",
 });
 
@@ -160,7 +160,7 @@ pub struct InstallationReviewPlugin {
     /// The exact verified Agent Plugin action and its reviewed files.
     pub review: PluginInstallationReview,
 }
-record!(InstallationReviewPlugin ["resource" "plugin"] {
+record!(received InstallationReviewPlugin ["resource" "plugin"] {
     Field review "review",
 });
 
@@ -171,6 +171,6 @@ pub struct InstallationReviewSkill {
     /// The exact verified Skill action and its reviewed files.
     pub review: SkillInstallationReview,
 }
-record!(InstallationReviewSkill ["resource" "skill"] {
+record!(received InstallationReviewSkill ["resource" "skill"] {
     Field review "review",
 });

@@ -119,7 +119,7 @@ pub struct InstalledPluginInfo {
     /// HTTPS URL of the plugin's icon on raw.githubusercontent.com, retained from the catalogue entry it was installed from. Untrusted external content: load it without credentials. Present only for a direct install pinned to one GitHub commit whose catalogue entry had an icon. At most 2048 characters.
     pub icon_url: Option<String>,
 }
-record!(InstalledPluginInfo {
+record!(received InstalledPluginInfo {
     Field name "name",
     Field marketplace "marketplace",
     Field direct_source_id "directSourceId",
@@ -151,10 +151,10 @@ pub enum InstalledPluginSource {
     Unrecognized(serde_json::Value),
 }
 untagged!(InstalledPluginSource {
-    GitHub is_object ["source" = "github", "repo"],
-    Url is_object ["source" = "url", "url"],
-    Local is_object ["source" = "local", "path"],
-    Text is_string [],
+    GitHub(InstalledPluginSourceGitHub) is_object ["source" = "github", "repo"],
+    Url(InstalledPluginSourceUrl) is_object ["source" = "url", "url"],
+    Local(InstalledPluginSourceLocal) is_object ["source" = "local", "path"],
+    Text(String) is_string [],
 });
 
 /// Source descriptor for a direct GitHub plugin install, with `owner/repo`, optional ref or full commit SHA, and optional subpath.
@@ -289,7 +289,7 @@ pub struct InstalledPluginVerifiedSource {
     /// Full 40-character hexadecimal commit SHA the plugin is pinned to.
     pub revision: String,
 }
-record!(InstalledPluginVerifiedSource {
+record!(received InstalledPluginVerifiedSource {
     Field repository "repository",
     Field revision "revision",
 });

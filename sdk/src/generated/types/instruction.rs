@@ -15,7 +15,7 @@ pub struct InstructionDiscoveryPath {
     /// The input project path this target was derived from (only for repository targets)
     pub project_path: Option<String>,
 }
-record!(InstructionDiscoveryPath {
+record!(received InstructionDiscoveryPath {
     Field path "path",
     Field location "location",
     Field kind "kind",
@@ -46,7 +46,7 @@ pub struct InstructionDiscoveryPathList {
     /// Canonical instruction create/discovery files and directories, in priority order
     pub paths: Vec<InstructionDiscoveryPath>,
 }
-record!(InstructionDiscoveryPathList {
+record!(received InstructionDiscoveryPathList {
     Field paths "paths",
 });
 
@@ -98,7 +98,7 @@ pub struct InstructionSource {
     /// The project path this source was discovered from. Only set by sessionless discovery for repository, working-directory, and project-scoped plugin sources, where it disambiguates sources across multiple workspace roots. The session-scoped getSources leaves it unset.
     pub project_path: Option<String>,
 }
-record!(InstructionSource {
+record!(received InstructionSource {
     Field id "id",
     Field label "label",
     Field source_path "sourcePath",

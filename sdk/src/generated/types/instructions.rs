@@ -162,7 +162,7 @@ pub struct InstructionsGetSourcesResult {
     /// Instruction sources for the session
     pub sources: Vec<InstructionSource>,
 }
-record!(InstructionsGetSourcesResult {
+record!(received InstructionsGetSourcesResult {
     Field sources "sources",
 });
 
@@ -173,6 +173,6 @@ pub struct InstructionsInitPromptResult {
     /// Prompt text authoring repository instructions.
     pub prompt: String,
 }
-record!(InstructionsInitPromptResult {
+record!(received InstructionsInitPromptResult {
     Field prompt "prompt",
 });

@@ -27,6 +27,6 @@ pub struct InterruptMainTurnResult {
     /// Whether an in-flight main agent turn was interrupted. False when the main loop was not processing.
     pub interrupted: bool,
 }
-record!(InterruptMainTurnResult {
+record!(received InterruptMainTurnResult {
     Field interrupted "interrupted",
 });

@@ -22,7 +22,7 @@ pub struct LlmInferenceHttpRequestChunkRequest {
     /// Identity of the agent invocation (one agentic loop) this body chunk belongs to, matching the `agentInvocationId` semantics on httpRequestStart. Carried per chunk so a persistent transport can attribute successive turns correctly: when a WebSocket connection is reused across turns, the httpRequestStart identity reflects only the turn that opened the connection, so each later turn stamps its own invocation id here. Absent when the runtime has no invocation context for the request, or on the plain-HTTP transport where every request has its own httpRequestStart.
     pub agent_invocation_id: Option<String>,
 }
-record!(LlmInferenceHttpRequestChunkRequest {
+record!(received LlmInferenceHttpRequestChunkRequest {
     Field request_id "requestId",
     Field data "data",
     Field binary "binary",
@@ -63,7 +63,7 @@ pub struct LlmInferenceHttpRequestStartRequest {
     /// Coarse classification of the interaction that produced this request. Open string for forward-compatibility; known values include `conversation-agent`, `conversation-subagent`, `conversation-sampling`, `conversation-background`, `conversation-compaction`, and `conversation-user`. Absent when the runtime did not classify the request. Comes from the runtime's per-request agent context independently of transport; on the CAPI transport the runtime derives the upstream `X-Interaction-Type` header from this same context.
     pub interaction_type: Option<String>,
 }
-record!(LlmInferenceHttpRequestStartRequest {
+record!(received LlmInferenceHttpRequestStartRequest {
     Field request_id "requestId",
     Field session_id "sessionId",
     Field method "method",
@@ -191,7 +191,7 @@ pub struct LlmInferenceHttpResponseChunkResult {
     /// True when the chunk was matched to a pending request; false when unknown.
     pub accepted: bool,
 }
-record!(LlmInferenceHttpResponseChunkResult {
+record!(received LlmInferenceHttpResponseChunkResult {
     Field accepted "accepted",
 });
 
@@ -245,7 +245,7 @@ pub struct LlmInferenceHttpResponseStartResult {
     /// True when the response start was matched to a pending request; false when unknown.
     pub accepted: bool,
 }
-record!(LlmInferenceHttpResponseStartResult {
+record!(received LlmInferenceHttpResponseStartResult {
     Field accepted "accepted",
 });
 
@@ -256,6 +256,6 @@ pub struct LlmInferenceSetProviderResult {
     /// Whether the provider was set successfully
     pub success: bool,
 }
-record!(LlmInferenceSetProviderResult {
+record!(received LlmInferenceSetProviderResult {
     Field success "success",
 });

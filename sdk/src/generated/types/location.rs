@@ -7,6 +7,6 @@ pub struct LocationPermissionsCleanupResult {
     /// Location keys whose grants were removed. Empty when every stored location still exists.
     pub removed_location_keys: Vec<String>,
 }
-record!(LocationPermissionsCleanupResult {
+record!(received LocationPermissionsCleanupResult {
     Field removed_location_keys "removedLocationKeys",
 });

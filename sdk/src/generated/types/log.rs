@@ -81,6 +81,6 @@ pub struct LogResult {
     /// The unique identifier of the emitted session event. A UUID.
     pub event_id: String,
 }
-record!(LogResult {
+record!(received LogResult {
     Field event_id "eventId",
 });

@@ -13,7 +13,7 @@ pub struct LoggedInUser {
     /// Source account this account was derived from, when one was recorded.
     pub derived_from: Option<String>,
 }
-record!(LoggedInUser {
+record!(received LoggedInUser {
     Field host "host",
     Field login "login",
     Field kind "kind",

@@ -88,7 +88,7 @@ pub struct ManagedPermissionEvaluation {
     /// Managed-policy decision only; never bypasses user permissions or other security controls.
     pub verdict: ManagedPermissionVerdict,
 }
-record!(ManagedPermissionEvaluation {
+record!(received ManagedPermissionEvaluation {
     Field operation "operation",
     Field verdict "verdict",
 });
@@ -202,7 +202,7 @@ pub struct ManagedPermissionsEvaluateResult {
     /// Managed permission policy could not be determined; every operation is denied.
     pub fail_closed: bool,
 }
-record!(ManagedPermissionsEvaluateResult {
+record!(received ManagedPermissionsEvaluateResult {
     Field results "results",
     Field fail_closed "failClosed",
 });
@@ -216,7 +216,7 @@ pub struct ManagedPluginProgressData {
     /// Ordered plugin install specs affected by this phase. Empty while managed settings initialize and when preparation completes.
     pub plugin_specs: Vec<String>,
 }
-record!(ManagedPluginProgressData {
+record!(received ManagedPluginProgressData {
     Field phase "phase",
     Field plugin_specs "pluginSpecs",
 });
@@ -254,7 +254,7 @@ pub struct ManagedPluginRetryEntry {
     /// Why the plugin was not prepared. Present when `status` is `failed` or `deferred`.
     pub error: Option<String>,
 }
-record!(ManagedPluginRetryEntry {
+record!(received ManagedPluginRetryEntry {
     Field spec "spec",
     Field status "status",
     Field error "error",
@@ -299,7 +299,7 @@ pub struct ManagedSettingMeta {
     /// Original managed value when the runtime adjusted it to a supported effective value. Omitted when no adjustment was needed.
     pub requested: Option<String>,
 }
-record!(ManagedSettingMeta {
+record!(received ManagedSettingMeta {
     Field overridable "overridable",
     Field source "source",
     Field requested "requested",
@@ -340,7 +340,7 @@ pub struct ManagedSettingsApplyControlsResult {
     /// The resulting settings document.
     pub settings_json: serde_json::Value,
 }
-record!(ManagedSettingsApplyControlsResult {
+record!(received ManagedSettingsApplyControlsResult {
     Field settings_json "settingsJson",
 });
 
@@ -463,7 +463,7 @@ pub struct ManagedSettingsComposeResult {
     /// Warnings about ignored content, with paths prefixed by the channel name.
     pub diagnostics: Vec<ManagedSettingsDiagnostic>,
 }
-record!(ManagedSettingsComposeResult {
+record!(received ManagedSettingsComposeResult {
     Field resolved "resolved",
     Field values "values",
     Field meta "meta",
@@ -482,7 +482,7 @@ pub struct ManagedSettingsDiagnostic {
     /// Human-readable description of the finding.
     pub message: String,
 }
-record!(ManagedSettingsDiagnostic {
+record!(received ManagedSettingsDiagnostic {
     Field path "path",
     Field severity "severity",
     Field message "message",
@@ -532,7 +532,7 @@ pub struct ManagedSettingsEnforcedData {
     /// A human-readable explanation of why the action was governed, suitable for surfacing to the user.
     pub message: String,
 }
-record!(ManagedSettingsEnforcedData {
+record!(received ManagedSettingsEnforcedData {
     Field action "action",
     Field escalation "escalation",
     Field setting "setting",
@@ -784,7 +784,7 @@ pub struct ManagedSettingsIngestResult {
     /// Diagnostics emitted while resolving the layers, in the order they occurred.
     pub log_messages: Vec<ManagedSettingsLogMessage>,
 }
-record!(ManagedSettingsIngestResult {
+record!(received ManagedSettingsIngestResult {
     Field settings "settings",
     Field permissions "permissions",
     Field server_fetch_failed "serverFetchFailed",
@@ -822,7 +822,7 @@ pub struct ManagedSettingsLayer {
     /// Validated managed-settings document this channel delivered. Absent when the channel delivered none.
     pub settings: Option<serde_json::Value>,
 }
-record!(ManagedSettingsLayer {
+record!(received ManagedSettingsLayer {
     Field source "source",
     Field settings "settings",
 });
@@ -945,7 +945,7 @@ pub struct ManagedSettingsLoadRemoteControlResult {
     /// The account's `remoteControl` policy document. Absent when no managed policy governs remote control for this account. Reported as an explicit disabled policy, rather than as absence, when the service refused to deliver a policy this client is too old to enforce.
     pub remote_control: Option<serde_json::Value>,
 }
-record!(ManagedSettingsLoadRemoteControlResult {
+record!(received ManagedSettingsLoadRemoteControlResult {
     Field remote_control "remoteControl",
 });
 
@@ -980,7 +980,7 @@ pub struct ManagedSettingsLogMessage {
     /// Human-readable diagnostic text.
     pub message: String,
 }
-record!(ManagedSettingsLogMessage {
+record!(received ManagedSettingsLogMessage {
     Field level "level",
     Field message "message",
 });
@@ -1000,7 +1000,7 @@ pub struct ManagedSettingsMeta {
     /// Lock state and provenance of `values.contextTier`.
     pub context_tier: Option<ManagedSettingMeta>,
 }
-record!(ManagedSettingsMeta {
+record!(received ManagedSettingsMeta {
     Field model "model",
     Field auto_tier "autoTier",
     Field fusion_tier "fusionTier",
@@ -1035,7 +1035,7 @@ pub struct ManagedSettingsParseClientValueResult {
     /// The normalized settings. Omitted when the client supplied none. An accepted document that sets nothing comes back as an empty object, which is distinct from omission.
     pub settings_json: Option<serde_json::Value>,
 }
-record!(ManagedSettingsParseClientValueResult {
+record!(received ManagedSettingsParseClientValueResult {
     Field settings_json "settingsJson",
 });
 
@@ -1085,7 +1085,7 @@ pub struct ManagedSettingsReadDeviceResult {
     /// Whether discovery or validation failed. A host must treat this as "policy unknown" rather than "no policy": absent settings with this set false mean the device genuinely has none.
     pub load_failed: bool,
 }
-record!(ManagedSettingsReadDeviceResult {
+record!(received ManagedSettingsReadDeviceResult {
     Field settings "settings",
     Field sandbox_floor "sandboxFloor",
     Field load_failed "loadFailed",
@@ -1100,7 +1100,7 @@ pub struct ManagedSettingsReadResult {
     /// Discovery or validation error text when managed settings could not be read safely.
     pub error_message: Option<String>,
 }
-record!(ManagedSettingsReadResult {
+record!(received ManagedSettingsReadResult {
     Field settings_json "settingsJson",
     Field error_message "errorMessage",
 });
@@ -1172,7 +1172,7 @@ pub struct ManagedSettingsResolveBypassDisableTransitionResult {
     /// Whether a bypass-permissions session already running must be turned off. True only when this resolution newly disables bypass mode, so a host that is already compliant is not interrupted.
     pub suppress_runtime_allow_all: bool,
 }
-record!(ManagedSettingsResolveBypassDisableTransitionResult {
+record!(received ManagedSettingsResolveBypassDisableTransitionResult {
     Field source "source",
     Field managed_identity "managedIdentity",
     Field set_disabled_state "setDisabledState",
@@ -1267,7 +1267,7 @@ pub struct ManagedSettingsResolveEffectiveValueResult {
     /// The composed effective managed settings. Omitted when no layer sets anything, so an unmanaged host locks nothing. Carries `sandboxAdvisoryFloorDeclined: true` when an advisory server force-on was dropped because this host cannot run the sandbox.
     pub settings_json: Option<serde_json::Value>,
 }
-record!(ManagedSettingsResolveEffectiveValueResult {
+record!(received ManagedSettingsResolveEffectiveValueResult {
     Field settings_json "settingsJson",
 });
 
@@ -1337,7 +1337,7 @@ pub struct ManagedSettingsResolveResult {
     /// Warnings about unavailable policy sources or a failed refresh served from cache. A cached response is not proof of a successful live fetch; `resolved.failClosed` separately describes enforcement.
     pub diagnostics: Vec<ManagedSettingsDiagnostic>,
 }
-record!(ManagedSettingsResolveResult {
+record!(received ManagedSettingsResolveResult {
     Field permissions_context "permissionsContext",
     Field account "account",
     Field resolved "resolved",
@@ -1552,7 +1552,7 @@ pub struct ManagedSettingsResolveStartupPolicyResult {
     /// Warnings raised while resolving, in the order they occurred.
     pub warnings: Vec<String>,
 }
-record!(ManagedSettingsResolveStartupPolicyResult {
+record!(received ManagedSettingsResolveStartupPolicyResult {
     Field server_resolution "serverResolution",
     Field client_update_requested "clientUpdateRequested",
     Field server_response "serverResponse",
@@ -1602,7 +1602,7 @@ pub struct ManagedSettingsResolvedData {
     /// The effective (resolved) managed settings values, so clients can render exactly what is enforced. Absent when no managed policy is in force.
     pub settings: Option<serde_json::Value>,
 }
-record!(ManagedSettingsResolvedData {
+record!(received ManagedSettingsResolvedData {
     Field permissions_context "permissionsContext",
     Field source "source",
     Field server_managed "serverManaged",
@@ -1786,7 +1786,7 @@ pub struct ManagedSettingsSchemaResult {
     /// Version of the runtime that owns this schema.
     pub runtime_version: String,
 }
-record!(ManagedSettingsSchemaResult {
+record!(received ManagedSettingsSchemaResult {
     Field schema "schema",
     Field runtime_version "runtimeVersion",
 });
@@ -1883,7 +1883,7 @@ pub struct ManagedSettingsValidateResult {
     /// Errors that reject the document and warnings about content the runtime ignores.
     pub diagnostics: Vec<ManagedSettingsDiagnostic>,
 }
-record!(ManagedSettingsValidateResult {
+record!(received ManagedSettingsValidateResult {
     Field valid "valid",
     Field settings "settings",
     Field diagnostics "diagnostics",
@@ -1904,7 +1904,7 @@ pub struct ManagedSettingsValues {
     /// Managed context-tier default for the managed concrete model.
     pub context_tier: Option<ContextTier>,
 }
-record!(ManagedSettingsValues {
+record!(received ManagedSettingsValues {
     Field model "model",
     Field auto_tier "autoTier",
     Field fusion_tier "fusionTier",

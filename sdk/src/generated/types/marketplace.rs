@@ -7,7 +7,7 @@ pub struct MarketplaceAddResult {
     /// Final name of the marketplace as resolved from its manifest
     pub name: String,
 }
-record!(MarketplaceAddResult {
+record!(received MarketplaceAddResult {
     Field name "name",
 });
 
@@ -18,7 +18,7 @@ pub struct MarketplaceBrowseResult {
     /// Plugins advertised by the marketplace
     pub plugins: Vec<MarketplacePluginInfo>,
 }
-record!(MarketplaceBrowseResult {
+record!(received MarketplaceBrowseResult {
     Field plugins "plugins",
 });
 
@@ -37,7 +37,7 @@ pub struct MarketplaceInfo {
     /// Whether the managed marketplace currently resolved into the runtime marketplace registry. Set to false when the desired managed entry is retained for governance visibility after loading or reconciliation failed.
     pub available: Option<bool>,
 }
-record!(MarketplaceInfo {
+record!(received MarketplaceInfo {
     Field name "name",
     Field source "source",
     Field is_default "isDefault",
@@ -52,7 +52,7 @@ pub struct MarketplaceListResult {
     /// Registered marketplaces
     pub marketplaces: Vec<MarketplaceInfo>,
 }
-record!(MarketplaceListResult {
+record!(received MarketplaceListResult {
     Field marketplaces "marketplaces",
 });
 
@@ -65,7 +65,7 @@ pub struct MarketplacePluginInfo {
     /// Short description from the marketplace catalog, when present
     pub description: Option<String>,
 }
-record!(MarketplacePluginInfo {
+record!(received MarketplacePluginInfo {
     Field name "name",
     Field description "description",
 });
@@ -81,7 +81,7 @@ pub struct MarketplaceRefreshEntry {
     /// Error message (failure only)
     pub error: Option<String>,
 }
-record!(MarketplaceRefreshEntry {
+record!(received MarketplaceRefreshEntry {
     Field name "name",
     Field success "success",
     Field error "error",
@@ -94,7 +94,7 @@ pub struct MarketplaceRefreshResult {
     /// Per-marketplace refresh results in deterministic order.
     pub results: Vec<MarketplaceRefreshEntry>,
 }
-record!(MarketplaceRefreshResult {
+record!(received MarketplaceRefreshResult {
     Field results "results",
 });
 
@@ -107,7 +107,7 @@ pub struct MarketplaceRemoveResult {
     /// Names of installed plugins that prevented removal. Populated only when `removed=false`.
     pub dependent_plugins: Option<Vec<String>>,
 }
-record!(MarketplaceRemoveResult {
+record!(received MarketplaceRemoveResult {
     Field removed "removed",
     Field dependent_plugins "dependentPlugins",
 });

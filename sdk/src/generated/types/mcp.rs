@@ -20,7 +20,7 @@ pub struct McpAllowedServer {
     /// PII-free note explaining why the server was allowed
     pub redacted_note: Option<String>,
 }
-record!(McpAllowedServer {
+record!(received McpAllowedServer {
     Field name "name",
     Field redacted_note "redactedNote",
 });
@@ -46,7 +46,7 @@ pub struct McpAppToolCallCompleteData {
     /// The tool's `_meta.ui` block at the time of the call, so consumers can decide whether to forward the result to the model without re-listing tools.
     pub tool_meta: Option<McpAppToolCallCompleteToolMeta>,
 }
-record!(McpAppToolCallCompleteData {
+record!(received McpAppToolCallCompleteData {
     Field server_name "serverName",
     Field tool_name "toolName",
     Field arguments "arguments",
@@ -64,7 +64,7 @@ pub struct McpAppToolCallCompleteError {
     /// Human-readable error message
     pub message: String,
 }
-record!(McpAppToolCallCompleteError {
+record!(received McpAppToolCallCompleteError {
     Field message "message",
 });
 
@@ -77,7 +77,7 @@ pub struct McpAppToolCallCompleteToolMeta {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpAppToolCallCompleteToolMeta {
+record!(received McpAppToolCallCompleteToolMeta {
     Field ui "ui",
 } rest);
 
@@ -92,7 +92,7 @@ pub struct McpAppToolCallCompleteToolMetaUi {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpAppToolCallCompleteToolMetaUi {
+record!(received McpAppToolCallCompleteToolMetaUi {
     Field resource_uri "resourceUri",
     Field visibility "visibility",
 } rest);
@@ -220,7 +220,7 @@ pub struct McpAppsDiagnoseCapability {
     /// Whether the runtime advertises `extensions.io.modelcontextprotocol/ui` to MCP servers
     pub advertised: bool,
 }
-record!(McpAppsDiagnoseCapability {
+record!(received McpAppsDiagnoseCapability {
     Field session_has_mcp_apps "sessionHasMcpApps",
     Field feature_flag_enabled "featureFlagEnabled",
     Field advertised "advertised",
@@ -256,7 +256,7 @@ pub struct McpAppsDiagnoseResult {
     /// What the server returned for this session
     pub server: McpAppsDiagnoseServer,
 }
-record!(McpAppsDiagnoseResult {
+record!(received McpAppsDiagnoseResult {
     Field capability "capability",
     Field server "server",
 });
@@ -274,7 +274,7 @@ pub struct McpAppsDiagnoseServer {
     /// Up to 5 tool names with `_meta.ui` for quick inspection
     pub sample_tool_names: Vec<String>,
 }
-record!(McpAppsDiagnoseServer {
+record!(received McpAppsDiagnoseServer {
     Field connected "connected",
     Field tool_count "toolCount",
     Field tools_with_ui_meta "toolsWithUiMeta",
@@ -288,7 +288,7 @@ pub struct McpAppsHostContext {
     /// Current host context
     pub context: McpAppsHostContextDetails,
 }
-record!(McpAppsHostContext {
+record!(received McpAppsHostContext {
     Field context "context",
 });
 
@@ -315,7 +315,7 @@ pub struct McpAppsHostContextDetails {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpAppsHostContextDetails {
+record!(received McpAppsHostContextDetails {
     Field theme "theme",
     Field locale "locale",
     Field time_zone "timeZone",
@@ -433,7 +433,7 @@ pub struct McpAppsListToolsResult {
     /// App-callable tools from the server
     pub tools: Vec<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(McpAppsListToolsResult {
+record!(received McpAppsListToolsResult {
     Field tools "tools",
 });
 
@@ -469,7 +469,7 @@ pub struct McpAppsReadResourceResult {
     /// Resource contents returned by the server
     pub contents: Vec<McpAppsResourceContent>,
 }
-record!(McpAppsReadResourceResult {
+record!(received McpAppsReadResourceResult {
     Field contents "contents",
 });
 
@@ -488,7 +488,7 @@ pub struct McpAppsResourceContent {
     /// Resource-level metadata (CSP, permissions, etc.)
     pub meta: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(McpAppsResourceContent {
+record!(received McpAppsResourceContent {
     Field uri "uri",
     Field mime_type "mimeType",
     Field text "text",
@@ -700,7 +700,7 @@ pub struct McpCancelSamplingExecutionResult {
     /// True if an in-flight execution with the given requestId was found and signalled to cancel. False when no such execution is in flight (already completed, never started, or cancelled by another caller).
     pub cancelled: bool,
 }
-record!(McpCancelSamplingExecutionResult {
+record!(received McpCancelSamplingExecutionResult {
     Field cancelled "cancelled",
 });
 
@@ -771,7 +771,7 @@ pub struct McpConfigList {
     /// All MCP servers from user config, keyed by name
     pub servers: std::collections::BTreeMap<String, McpSerializableServerConfig>,
 }
-record!(McpConfigList {
+record!(received McpConfigList {
     Field servers "servers",
 });
 
@@ -857,7 +857,7 @@ pub struct McpConfigureGitHubResult {
     /// Whether GitHub MCP configuration changed.
     pub changed: bool,
 }
-record!(McpConfigureGitHubResult {
+record!(received McpConfigureGitHubResult {
     Field changed "changed",
 });
 
@@ -882,7 +882,7 @@ pub struct McpConfiguredServer {
     /// CLI 1.0.92 and older ones may omit it.
     pub live: Option<McpConfiguredServerState>,
 }
-record!(McpConfiguredServer {
+record!(received McpConfiguredServer {
     Field name "name",
     Field enabled "enabled",
     Field source "source",
@@ -899,7 +899,7 @@ pub struct McpConfiguredServerList {
     /// Effective configured MCP servers.
     pub servers: Vec<McpConfiguredServer>,
 }
-record!(McpConfiguredServerList {
+record!(received McpConfiguredServerList {
     Field servers "servers",
 });
 
@@ -914,7 +914,7 @@ pub struct McpConfiguredServerState {
     /// Whether the server's current connection has loaded its tool list (from tools/list or a cached snapshot). A connected server without loaded tools is still loading them; the change is signalled by session.mcp_server_tools_loaded. Absent when the runtime does not report it.
     pub tools_loaded: Option<bool>,
 }
-record!(McpConfiguredServerState {
+record!(received McpConfiguredServerState {
     Field status "status",
     Field error "error",
     Field tools_loaded "toolsLoaded",
@@ -935,7 +935,7 @@ pub struct McpDiagnosticDetails {
     /// Serialized diagnostic detail. Protocol and HTTP records use JSON when detail is present.
     pub data: Option<String>,
 }
-record!(McpDiagnosticDetails {
+record!(received McpDiagnosticDetails {
     Field kind "kind",
     Field server_name "serverName",
     Field connection_id "connectionId",
@@ -1070,7 +1070,7 @@ pub struct McpDiscoverResult {
     /// MCP servers discovered from all sources
     pub servers: Vec<DiscoveredMcpServer>,
 }
-record!(McpDiscoverResult {
+record!(received McpDiscoverResult {
     Field servers "servers",
 });
 
@@ -1175,7 +1175,7 @@ pub struct McpExecuteSamplingResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpExecuteSamplingResult {} rest);
+record!(received McpExecuteSamplingResult {} rest);
 
 /// MCP server whose connection attempt failed.
 #[derive(Clone)]
@@ -1186,7 +1186,7 @@ pub struct McpFailedServer {
     /// The captured connection failure detail.
     pub error: Option<String>,
 }
-record!(McpFailedServer {
+record!(received McpFailedServer {
     Field name "name",
     Field error "error",
 });
@@ -1205,7 +1205,7 @@ pub struct McpFilteredServer {
     #[deprecated]
     pub enterprise_name: Option<String>,
 }
-record!(McpFilteredServer {
+record!(received McpFilteredServer {
     Field name "name",
     Field reason "reason",
     Field redacted_reason "redactedReason",
@@ -1226,9 +1226,9 @@ pub enum McpHeadersHandlePendingHeadersRefreshRequest {
     Unrecognized(serde_json::Value),
 }
 tagged!(McpHeadersHandlePendingHeadersRefreshRequest "kind" {
-    Headers "headers",
-    None "none",
-    Error "error",
+    Headers(McpHeadersHandlePendingHeadersRefreshRequestHeaders) "headers",
+    None(McpHeadersHandlePendingHeadersRefreshRequestNone) "none",
+    Error(McpHeadersHandlePendingHeadersRefreshRequestError) "error",
 });
 
 /// `McpHeadersHandlePendingHeadersRefreshRequest: Error` of the protocol.
@@ -1333,7 +1333,7 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestResult {
     /// Whether the response was accepted. False if the request was unknown, timed out, or already resolved.
     pub success: bool,
 }
-record!(McpHeadersHandlePendingHeadersRefreshRequestResult {
+record!(received McpHeadersHandlePendingHeadersRefreshRequestResult {
     Field success "success",
 });
 
@@ -1346,7 +1346,7 @@ pub struct McpHeadersRefreshCompletedData {
     /// How the pending MCP headers refresh request resolved.
     pub outcome: McpHeadersRefreshCompletedOutcome,
 }
-record!(McpHeadersRefreshCompletedData {
+record!(received McpHeadersRefreshCompletedData {
     Field request_id "requestId",
     Field outcome "outcome",
 });
@@ -1386,7 +1386,7 @@ pub struct McpHeadersRefreshRequiredData {
     /// Why dynamic headers are being requested.
     pub reason: McpHeadersRefreshRequiredReason,
 }
-record!(McpHeadersRefreshRequiredData {
+record!(received McpHeadersRefreshRequiredData {
     Field request_id "requestId",
     Field server_name "serverName",
     Field server_url "serverUrl",
@@ -1431,7 +1431,7 @@ pub struct McpHostState {
     /// Map of server name to recorded pending-auth state.
     pub needs_auth_servers: std::collections::BTreeMap<String, McpServerNeedsAuthInfo>,
 }
-record!(McpHostState {
+record!(received McpHostState {
     Field mcp3p_enabled "mcp3pEnabled",
     Field disabled_servers "disabledServers",
     Field filtered_servers "filteredServers",
@@ -1468,7 +1468,7 @@ pub struct McpInstallPlan {
     /// True only when every eligible transport choice needs additional values or secrets. False means at least one choice needs no additional configuration, not that every choice is ready. A later apply operation must validate the selected choice's own inputs, secrets and policy after explicit confirmation.
     pub requires_interactive_configuration: bool,
 }
-record!(McpInstallPlan {
+record!(received McpInstallPlan {
     Secret plan_handle "planHandle",
     Field plan_handle_expires_at "planHandleExpiresAt",
     Field identity "identity",
@@ -1616,13 +1616,13 @@ pub enum McpInstallationManagementOutcome {
     Unrecognized(serde_json::Value),
 }
 tagged!(McpInstallationManagementOutcome "kind" {
-    RecoveryRequired "recovery-required",
-    InstallPrepared "install-prepared",
-    Listed "listed",
-    Recovered "recovered",
-    UninstallPlanned "uninstall-planned",
-    Operation "operation",
-    Refused "refused",
+    RecoveryRequired(McpInstallationManagementOutcomeRecoveryRequired) "recovery-required",
+    InstallPrepared(McpInstallationManagementOutcomeInstallPrepared) "install-prepared",
+    Listed(McpInstallationManagementOutcomeListed) "listed",
+    Recovered(McpInstallationManagementOutcomeRecovered) "recovered",
+    UninstallPlanned(McpInstallationManagementOutcomeUninstallPlanned) "uninstall-planned",
+    Operation(McpInstallationManagementOutcomeOperation) "operation",
+    Refused(McpInstallationManagementOutcomeRefused) "refused",
 });
 
 /// `McpInstallationManagementOutcome: InstallPrepared` of the protocol.
@@ -1632,7 +1632,7 @@ pub struct McpInstallationManagementOutcomeInstallPrepared {
     /// Known original operation identity, returned before callback or effects.
     pub operation: McpPreparedInstall,
 }
-record!(McpInstallationManagementOutcomeInstallPrepared ["kind" "install-prepared"] {
+record!(received McpInstallationManagementOutcomeInstallPrepared ["kind" "install-prepared"] {
     Field operation "operation",
 });
 
@@ -1643,7 +1643,7 @@ pub struct McpInstallationManagementOutcomeListed {
     /// Owned receipts visible to the selected account and host.
     pub installations: Vec<McpInstallationSummary>,
 }
-record!(McpInstallationManagementOutcomeListed ["kind" "listed"] {
+record!(received McpInstallationManagementOutcomeListed ["kind" "listed"] {
     Field installations "installations",
 });
 
@@ -1654,7 +1654,7 @@ pub struct McpInstallationManagementOutcomeOperation {
     /// Original-connection operation snapshot.
     pub operation: McpInstallationOperationStatus,
 }
-record!(McpInstallationManagementOutcomeOperation ["kind" "operation"] {
+record!(received McpInstallationManagementOutcomeOperation ["kind" "operation"] {
     Field operation "operation",
 });
 
@@ -1665,7 +1665,7 @@ pub struct McpInstallationManagementOutcomeRecovered {
     /// Freshly inspected receipts after successful durable reconciliation.
     pub installations: Vec<McpInstallationSummary>,
 }
-record!(McpInstallationManagementOutcomeRecovered ["kind" "recovered"] {
+record!(received McpInstallationManagementOutcomeRecovered ["kind" "recovered"] {
     Field installations "installations",
 });
 
@@ -1673,7 +1673,7 @@ record!(McpInstallationManagementOutcomeRecovered ["kind" "recovered"] {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpInstallationManagementOutcomeRecoveryRequired {}
-record!(McpInstallationManagementOutcomeRecoveryRequired ["kind" "recovery-required"] {});
+record!(received McpInstallationManagementOutcomeRecoveryRequired ["kind" "recovery-required"] {});
 
 /// `McpInstallationManagementOutcome: Refused` of the protocol.
 #[derive(Clone)]
@@ -1682,7 +1682,7 @@ pub struct McpInstallationManagementOutcomeRefused {
     /// Specific bounded refusal.
     pub reason: McpInstallationFailureReason,
 }
-record!(McpInstallationManagementOutcomeRefused ["kind" "refused"] {
+record!(received McpInstallationManagementOutcomeRefused ["kind" "refused"] {
     Field reason "reason",
 });
 
@@ -1693,7 +1693,7 @@ pub struct McpInstallationManagementOutcomeUninstallPlanned {
     /// Original owned removal plan and operation.
     pub plan: McpUninstallPlan,
 }
-record!(McpInstallationManagementOutcomeUninstallPlanned ["kind" "uninstall-planned"] {
+record!(received McpInstallationManagementOutcomeUninstallPlanned ["kind" "uninstall-planned"] {
     Field plan "plan",
 });
 
@@ -1711,9 +1711,9 @@ pub enum McpInstallationManagementResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(McpInstallationManagementResult "kind" {
-    Outcome "outcome",
-    NegotiationRefused "negotiation-refused",
-    InvalidRequest "invalid-request",
+    Outcome(McpInstallationManagementResultOutcome) "outcome",
+    NegotiationRefused(CatalogNegotiationRefusedError) "negotiation-refused",
+    InvalidRequest(CatalogInvalidRequestError) "invalid-request",
 });
 
 /// `McpInstallationManagementResult: Outcome` of the protocol.
@@ -1727,7 +1727,7 @@ pub struct McpInstallationManagementResultOutcome {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpInstallationManagementResultOutcome ["kind" "outcome"] {
+record!(received McpInstallationManagementResultOutcome ["kind" "outcome"] {
     Field outcome "outcome",
     Field negotiated "negotiated",
 } rest);
@@ -1780,12 +1780,12 @@ pub enum McpInstallationOperationStatus {
     Unrecognized(serde_json::Value),
 }
 tagged!(McpInstallationOperationStatus "phase" {
-    Preparing "preparing",
-    Prepared "prepared",
-    AwaitingConfirmation "awaiting-confirmation",
-    Revalidating "revalidating",
-    Applying "applying",
-    Completed "completed",
+    Preparing(McpInstallationOperationStatusPreparing) "preparing",
+    Prepared(McpInstallationOperationStatusPrepared) "prepared",
+    AwaitingConfirmation(McpInstallationOperationStatusAwaitingConfirmation) "awaiting-confirmation",
+    Revalidating(McpInstallationOperationStatusRevalidating) "revalidating",
+    Applying(McpInstallationOperationStatusApplying) "applying",
+    Completed(McpInstallationOperationStatusCompleted) "completed",
 });
 
 /// `McpInstallationOperationStatus: Applying` of the protocol.
@@ -1797,7 +1797,7 @@ pub struct McpInstallationOperationStatusApplying {
     /// Whether applying was asked to cancel; already-started effects retain their lease.
     pub cancellation_requested: bool,
 }
-record!(McpInstallationOperationStatusApplying ["phase" "applying"] {
+record!(received McpInstallationOperationStatusApplying ["phase" "applying"] {
     Field operation_id "operationId",
     Field cancellation_requested "cancellationRequested",
 });
@@ -1811,7 +1811,7 @@ pub struct McpInstallationOperationStatusAwaitingConfirmation {
     /// Whether the pending human callback was asked to cancel.
     pub cancellation_requested: bool,
 }
-record!(McpInstallationOperationStatusAwaitingConfirmation ["phase" "awaiting-confirmation"] {
+record!(received McpInstallationOperationStatusAwaitingConfirmation ["phase" "awaiting-confirmation"] {
     Field operation_id "operationId",
     Field cancellation_requested "cancellationRequested",
 });
@@ -1827,7 +1827,7 @@ pub struct McpInstallationOperationStatusCompleted {
     /// Immutable terminal receipt.
     pub outcome: McpInstallationOutcome,
 }
-record!(McpInstallationOperationStatusCompleted ["phase" "completed"] {
+record!(received McpInstallationOperationStatusCompleted ["phase" "completed"] {
     Field operation_id "operationId",
     Field cancellation_requested "cancellationRequested",
     Field outcome "outcome",
@@ -1842,7 +1842,7 @@ pub struct McpInstallationOperationStatusPrepared {
     /// Whether the inert prepared operation was asked to cancel.
     pub cancellation_requested: bool,
 }
-record!(McpInstallationOperationStatusPrepared ["phase" "prepared"] {
+record!(received McpInstallationOperationStatusPrepared ["phase" "prepared"] {
     Field operation_id "operationId",
     Field cancellation_requested "cancellationRequested",
 });
@@ -1856,7 +1856,7 @@ pub struct McpInstallationOperationStatusPreparing {
     /// Whether cancellation has been requested, not proof that a write was undone.
     pub cancellation_requested: bool,
 }
-record!(McpInstallationOperationStatusPreparing ["phase" "preparing"] {
+record!(received McpInstallationOperationStatusPreparing ["phase" "preparing"] {
     Field operation_id "operationId",
     Field cancellation_requested "cancellationRequested",
 });
@@ -1870,7 +1870,7 @@ pub struct McpInstallationOperationStatusRevalidating {
     /// Whether source or authority revalidation was asked to cancel.
     pub cancellation_requested: bool,
 }
-record!(McpInstallationOperationStatusRevalidating ["phase" "revalidating"] {
+record!(received McpInstallationOperationStatusRevalidating ["phase" "revalidating"] {
     Field operation_id "operationId",
     Field cancellation_requested "cancellationRequested",
 });
@@ -1897,13 +1897,13 @@ pub enum McpInstallationOutcome {
     Unrecognized(serde_json::Value),
 }
 tagged!(McpInstallationOutcome "kind" {
-    Installed "installed",
-    Uninstalled "uninstalled",
-    RolledBack "rolled-back",
-    RecoveryRequired "recovery-required",
-    Declined "declined",
-    Cancelled "cancelled",
-    Refused "refused",
+    Installed(McpInstallationOutcomeInstalled) "installed",
+    Uninstalled(McpInstallationOutcomeUninstalled) "uninstalled",
+    RolledBack(McpInstallationOutcomeRolledBack) "rolled-back",
+    RecoveryRequired(McpInstallationOutcomeRecoveryRequired) "recovery-required",
+    Declined(McpInstallationOutcomeDeclined) "declined",
+    Cancelled(McpInstallationOutcomeCancelled) "cancelled",
+    Refused(McpInstallationOutcomeRefused) "refused",
 });
 
 /// `McpInstallationOutcome: Cancelled` of the protocol.
@@ -1913,7 +1913,7 @@ pub struct McpInstallationOutcomeCancelled {
     /// Original operation cancelled before a terminal application result.
     pub operation_id: String,
 }
-record!(McpInstallationOutcomeCancelled ["kind" "cancelled"] {
+record!(received McpInstallationOutcomeCancelled ["kind" "cancelled"] {
     Field operation_id "operationId",
 });
 
@@ -1924,7 +1924,7 @@ pub struct McpInstallationOutcomeDeclined {
     /// Original operation explicitly declined by the user.
     pub operation_id: String,
 }
-record!(McpInstallationOutcomeDeclined ["kind" "declined"] {
+record!(received McpInstallationOutcomeDeclined ["kind" "declined"] {
     Field operation_id "operationId",
 });
 
@@ -1937,7 +1937,7 @@ pub struct McpInstallationOutcomeInstalled {
     /// Durable installation succeeded but final transaction cleanup remains.
     pub cleanup_pending: bool,
 }
-record!(McpInstallationOutcomeInstalled ["kind" "installed"] {
+record!(received McpInstallationOutcomeInstalled ["kind" "installed"] {
     Field installation "installation",
     Field cleanup_pending "cleanupPending",
 });
@@ -1949,7 +1949,7 @@ pub struct McpInstallationOutcomeRecoveryRequired {
     /// Operation whose durable result must be recovered and inspected.
     pub operation_id: String,
 }
-record!(McpInstallationOutcomeRecoveryRequired ["kind" "recovery-required"] {
+record!(received McpInstallationOutcomeRecoveryRequired ["kind" "recovery-required"] {
     Field operation_id "operationId",
 });
 
@@ -1962,7 +1962,7 @@ pub struct McpInstallationOutcomeRefused {
     /// Present once an operation has been allocated; never a plan handle.
     pub operation_id: Option<String>,
 }
-record!(McpInstallationOutcomeRefused ["kind" "refused"] {
+record!(received McpInstallationOutcomeRefused ["kind" "refused"] {
     Field reason "reason",
     Field operation_id "operationId",
 });
@@ -1976,7 +1976,7 @@ pub struct McpInstallationOutcomeRolledBack {
     /// Original connection-owned operation.
     pub operation_id: String,
 }
-record!(McpInstallationOutcomeRolledBack ["kind" "rolled-back"] {
+record!(received McpInstallationOutcomeRolledBack ["kind" "rolled-back"] {
     Field reason "reason",
     Field operation_id "operationId",
 });
@@ -1998,7 +1998,7 @@ pub struct McpInstallationOutcomeUninstalled {
     /// Any grants in the incumbent shared OAuth store remain unowned and retained.
     pub preserved_shared_authentication: bool,
 }
-record!(McpInstallationOutcomeUninstalled ["kind" "uninstalled"] {
+record!(received McpInstallationOutcomeUninstalled ["kind" "uninstalled"] {
     Field installation_id "installationId",
     Field operation_id "operationId",
     Field cleanup_pending "cleanupPending",
@@ -2024,7 +2024,7 @@ pub struct McpInstallationRemoteConfiguration {
     /// Configured tool selection, not permission to invoke those tools.
     pub tools: Vec<String>,
 }
-record!(McpInstallationRemoteConfiguration {
+record!(received McpInstallationRemoteConfiguration {
     Field transport "transport",
     Field url "url",
     Field headers "headers",
@@ -2045,9 +2045,9 @@ pub enum McpInstallationResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(McpInstallationResult "kind" {
-    Outcome "outcome",
-    NegotiationRefused "negotiation-refused",
-    InvalidRequest "invalid-request",
+    Outcome(McpInstallationResultOutcome) "outcome",
+    NegotiationRefused(CatalogNegotiationRefusedError) "negotiation-refused",
+    InvalidRequest(CatalogInvalidRequestError) "invalid-request",
 });
 
 /// `McpInstallationResult: Outcome` of the protocol.
@@ -2061,7 +2061,7 @@ pub struct McpInstallationResultOutcome {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpInstallationResultOutcome ["kind" "outcome"] {
+record!(received McpInstallationResultOutcome ["kind" "outcome"] {
     Field outcome "outcome",
     Field negotiated "negotiated",
 } rest);
@@ -2078,8 +2078,8 @@ pub enum McpInstallationReview {
     Unrecognized(serde_json::Value),
 }
 tagged!(McpInstallationReview "action" {
-    Install "install",
-    Uninstall "uninstall",
+    Install(McpInstallationReviewInstall) "install",
+    Uninstall(McpInstallationReviewUninstall) "uninstall",
 });
 
 /// `McpInstallationReview: Install` of the protocol.
@@ -2113,7 +2113,7 @@ pub struct McpInstallationReviewInstall {
     /// The owned remote resource requires it before issuing confirmation.
     pub effective_configuration: Option<McpInstallationRemoteConfiguration>,
 }
-record!(McpInstallationReviewInstall ["action" "install"] {
+record!(received McpInstallationReviewInstall ["action" "install"] {
     Field identity "identity",
     Field provenance "provenance",
     Field catalogue_trust "catalogueTrust",
@@ -2149,7 +2149,7 @@ pub struct McpInstallationReviewUninstall {
     /// Shared profile authentication is deliberately retained, not pending cleanup.
     pub preserves_shared_authentication: bool,
 }
-record!(McpInstallationReviewUninstall ["action" "uninstall"] {
+record!(received McpInstallationReviewUninstall ["action" "uninstall"] {
     Field installation_id "installationId",
     Field identity "identity",
     Field provenance "provenance",
@@ -2248,7 +2248,7 @@ pub struct McpInstallationSummary {
     /// ISO 8601 wall-clock installation time when available.
     pub installed_at: Option<String>,
 }
-record!(McpInstallationSummary {
+record!(received McpInstallationSummary {
     Field installation_id "installationId",
     Field operation_id "operationId",
     Field identity "identity",
@@ -2314,7 +2314,7 @@ pub struct McpIsServerRunningResult {
     /// True if the server has an active client and transport.
     pub running: bool,
 }
-record!(McpIsServerRunningResult {
+record!(received McpIsServerRunningResult {
     Field running "running",
 });
 
@@ -2325,7 +2325,7 @@ pub struct McpListBuiltinServerNamesResult {
     /// Every built-in server name. A host disabling the built-ins wholesale suppresses exactly this set.
     pub names: Vec<String>,
 }
-record!(McpListBuiltinServerNamesResult {
+record!(received McpListBuiltinServerNamesResult {
     Field names "names",
 });
 
@@ -2336,7 +2336,7 @@ pub struct McpListChangedData {
     /// Name of the MCP server whose list changed
     pub server_name: String,
 }
-record!(McpListChangedData {
+record!(received McpListChangedData {
     Field server_name "serverName",
 });
 
@@ -2368,7 +2368,7 @@ pub struct McpListToolsResult {
     /// Tools exposed by the server.
     pub tools: Vec<McpTools>,
 }
-record!(McpListToolsResult {
+record!(received McpListToolsResult {
     Field tools "tools",
 });
 
@@ -2410,7 +2410,7 @@ pub struct McpOauthCancelLoginRequest {
     /// Runtime-issued login handle known before the effectful login request begins.
     pub login_id: String,
 }
-record!(McpOauthCancelLoginRequest {
+record!(received McpOauthCancelLoginRequest {
     Field expected_installation_id "expectedInstallationId",
     Field login_id "loginId",
 });
@@ -2422,7 +2422,7 @@ pub struct McpOauthCancelLoginResult {
     /// True after cancellation settles, false when the original login already connected successfully.
     pub cancelled: bool,
 }
-record!(McpOauthCancelLoginResult {
+record!(received McpOauthCancelLoginResult {
     Field cancelled "cancelled",
 });
 
@@ -2489,7 +2489,7 @@ pub struct McpOauthCheckDcrSupportResult {
     /// Authorization server the metadata pointed at. Absent when none could be discovered.
     pub authorization_server_url: Option<String>,
 }
-record!(McpOauthCheckDcrSupportResult {
+record!(received McpOauthCheckDcrSupportResult {
     Field supports_dcr "supportsDcr",
     Field authorization_server_url "authorizationServerUrl",
 });
@@ -2531,7 +2531,7 @@ pub struct McpOauthCompletedData {
     /// How the pending OAuth request was completed. An accepted runtimeRefresh handoff completes once at its authorization terminal: token when recovery succeeded, cancelled when it was cancelled or failed; see mcp.oauth_recovery_completed for the exact outcome.
     pub outcome: McpOauthCompletionOutcome,
 }
-record!(McpOauthCompletedData {
+record!(received McpOauthCompletedData {
     Field request_id "requestId",
     Field outcome "outcome",
 });
@@ -2633,7 +2633,7 @@ pub struct McpOauthFetchProtectedResourceMetadataResult {
     /// Metadata document exactly as the server returned it, unparsed. Absent when no document could be read from the explicit metadata URL or, when omitted, the conventional metadata endpoints.
     pub metadata_text: Option<String>,
 }
-record!(McpOauthFetchProtectedResourceMetadataResult {
+record!(received McpOauthFetchProtectedResourceMetadataResult {
     Field metadata_text "metadataText",
 });
 
@@ -2672,7 +2672,7 @@ pub struct McpOauthHandlePendingResult {
     /// Whether the response was accepted. False if the request was unknown, timed out, or already resolved.
     pub success: bool,
 }
-record!(McpOauthHandlePendingResult {
+record!(received McpOauthHandlePendingResult {
     Field success "success",
 });
 
@@ -2687,7 +2687,7 @@ pub struct McpOauthHttpResponse {
     /// Complete UTF-8 response body for host-specific challenge handling, including an empty string for an empty body. Omitted when the complete body is not valid UTF-8; body read failures fail the HTTP operation rather than exposing a partial response.
     pub body: Option<String>,
 }
-record!(McpOauthHttpResponse {
+record!(received McpOauthHttpResponse {
     Field status_code "statusCode",
     Field headers "headers",
     Field body "body",
@@ -2721,7 +2721,7 @@ pub struct McpOauthIsMicrosoftAuthorizationServerResult {
     /// Whether the host is one Microsoft Entra ID serves authorization from.
     pub is_microsoft_authorization_server: bool,
 }
-record!(McpOauthIsMicrosoftAuthorizationServerResult {
+record!(received McpOauthIsMicrosoftAuthorizationServerResult {
     Field is_microsoft_authorization_server "isMicrosoftAuthorizationServer",
 });
 
@@ -2882,7 +2882,7 @@ pub struct McpOauthLoginResult {
     /// Opaque authorization identifier returned only for a host-managed redirect URI. The runtime also sends it as the OAuth state value, so the callback endpoint can read state and pass it with the full callback URL to session.mcp.oauth.complete.
     pub authorization_id: Option<String>,
 }
-record!(McpOauthLoginResult {
+record!(received McpOauthLoginResult {
     Field login_id "loginId",
     Field status "status",
     Field authorization_url "authorizationUrl",
@@ -2904,9 +2904,9 @@ pub enum McpOauthPendingRequestResponse {
     Unrecognized(serde_json::Value),
 }
 tagged!(McpOauthPendingRequestResponse "kind" {
-    Token "token",
-    Cancelled "cancelled",
-    RuntimeRefresh "runtimeRefresh",
+    Token(McpOauthPendingRequestResponseToken) "token",
+    Cancelled(McpOauthPendingRequestResponseCancelled) "cancelled",
+    RuntimeRefresh(McpOauthPendingRequestResponseRuntimeRefresh) "runtimeRefresh",
 });
 
 /// `McpOauthPendingRequestResponse: Cancelled` of the protocol.
@@ -2987,7 +2987,7 @@ pub struct McpOauthPrepareLoginRequest {
     /// Text shown on the loopback callback page after successful authorisation. At most 2048 characters.
     pub callback_success_message: Option<String>,
 }
-record!(McpOauthPrepareLoginRequest {
+record!(received McpOauthPrepareLoginRequest {
     Field server_name "serverName",
     Field expected_installation_id "expectedInstallationId",
     Field force_reauth "forceReauth",
@@ -3004,7 +3004,7 @@ pub struct McpOauthPrepareLoginResult {
     /// Original expiry, not extended by consumption, retries or cancellation. A date and time as in RFC 3339.
     pub expires_at: String,
 }
-record!(McpOauthPrepareLoginResult {
+record!(received McpOauthPrepareLoginResult {
     Field login_id "loginId",
     Field expires_at "expiresAt",
 });
@@ -3078,10 +3078,10 @@ pub enum McpOauthProbeResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(McpOauthProbeResult "status" {
-    NoAuthRequired "no-auth-required",
-    Authenticated "authenticated",
-    NeedsAuth "needs-auth",
-    Failed "failed",
+    NoAuthRequired(McpOauthProbeResultNoAuthRequired) "no-auth-required",
+    Authenticated(McpOauthProbeResultAuthenticated) "authenticated",
+    NeedsAuth(McpOauthProbeResultNeedsAuth) "needs-auth",
+    Failed(McpOauthProbeResultFailed) "failed",
 });
 
 /// `McpOauthProbeResult: Authenticated` of the protocol.
@@ -3093,7 +3093,7 @@ pub struct McpOauthProbeResultAuthenticated {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpOauthProbeResultAuthenticated ["status" "authenticated"] {
+record!(received McpOauthProbeResultAuthenticated ["status" "authenticated"] {
     Field http_response "httpResponse",
 } rest);
 
@@ -3108,7 +3108,7 @@ pub struct McpOauthProbeResultFailed {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpOauthProbeResultFailed ["status" "failed"] {
+record!(received McpOauthProbeResultFailed ["status" "failed"] {
     Field error "error",
     Field http_response "httpResponse",
 } rest);
@@ -3126,7 +3126,7 @@ pub struct McpOauthProbeResultNeedsAuth {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpOauthProbeResultNeedsAuth ["status" "needs-auth"] {
+record!(received McpOauthProbeResultNeedsAuth ["status" "needs-auth"] {
     Field http_response "httpResponse",
     Field reason "reason",
     Field www_authenticate_params "wwwAuthenticateParams",
@@ -3141,7 +3141,7 @@ pub struct McpOauthProbeResultNoAuthRequired {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpOauthProbeResultNoAuthRequired ["status" "no-auth-required"] {
+record!(received McpOauthProbeResultNoAuthRequired ["status" "no-auth-required"] {
     Field http_response "httpResponse",
 } rest);
 
@@ -3156,7 +3156,7 @@ pub struct McpOauthRecoveryCompletedData {
     /// Terminal outcome of the original authorization reservation, including reconnect
     pub outcome: McpOauthRecoveryCompletedOutcome,
 }
-record!(McpOauthRecoveryCompletedData {
+record!(received McpOauthRecoveryCompletedData {
     Field request_id "requestId",
     Field server_name "serverName",
     Field outcome "outcome",
@@ -3228,7 +3228,7 @@ pub struct McpOauthRequiredData {
     /// Whether this Refresh request accepts kind runtimeRefresh to continue noninteractive grant renewal within its original authorization reservation. Missing or false means unsupported; the host must retain its legacy response behavior.
     pub runtime_refresh_supported: Option<bool>,
 }
-record!(McpOauthRequiredData {
+record!(received McpOauthRequiredData {
     Field request_id "requestId",
     Field server_name "serverName",
     Field server_url "serverUrl",
@@ -3255,7 +3255,7 @@ pub struct McpOauthRequiredStaticClientConfig {
     /// Configured OAuth scope string used when the server challenge omits scope or provides an empty scope
     pub scope: Option<String>,
 }
-record!(McpOauthRequiredStaticClientConfig {
+record!(received McpOauthRequiredStaticClientConfig {
     Field client_id "clientId",
     Field client_secret "clientSecret",
     Field public_client "publicClient",
@@ -3293,7 +3293,7 @@ pub struct McpOauthRespondResult {
     /// CLI 1.0.69-0 and older ones may omit it.
     pub success: Option<bool>,
 }
-record!(McpOauthRespondResult {
+record!(received McpOauthRespondResult {
     Field success "success",
 });
 
@@ -3310,7 +3310,7 @@ pub struct McpOauthStaticClientConfig {
     /// Configured OAuth scopes joined into one space-delimited scope value. Absent when the configuration specifies no scopes.
     pub scope: Option<String>,
 }
-record!(McpOauthStaticClientConfig {
+record!(received McpOauthStaticClientConfig {
     Field client_id "clientId",
     Field public_client "publicClient",
     Field grant_type "grantType",
@@ -3343,7 +3343,7 @@ pub struct McpOauthStaticClientConfigResult {
     /// The pinned client. Absent when the configuration pins no non-empty client id, so the flow should register one dynamically.
     pub client_config: Option<McpOauthStaticClientConfig>,
 }
-record!(McpOauthStaticClientConfigResult {
+record!(received McpOauthStaticClientConfigResult {
     Field client_config "clientConfig",
 });
 
@@ -3358,7 +3358,7 @@ pub struct McpOauthWwwAuthenticateParams {
     /// OAuth error from the WWW-Authenticate error parameter, if present
     pub error: Option<String>,
 }
-record!(McpOauthWwwAuthenticateParams {
+record!(received McpOauthWwwAuthenticateParams {
     Field resource_metadata_url "resourceMetadataUrl",
     Field scope "scope",
     Field error "error",
@@ -3395,7 +3395,7 @@ pub struct McpPlanConfigurationChange {
     /// Secret placeholders the written configuration would reference. The constrained placeholder type cannot carry a literal secret value.
     pub secret_references: Vec<McpPlanSecretReference>,
 }
-record!(McpPlanConfigurationChange {
+record!(received McpPlanConfigurationChange {
     Field operation "operation",
     Field scope "scope",
     Field config_key "configKey",
@@ -3441,7 +3441,7 @@ pub struct McpPlanInstallPlanned {
     /// Protocol version and capabilities the runtime honoured.
     pub negotiated: CatalogNegotiatedContract,
 }
-record!(McpPlanInstallPlanned ["kind" "planned"] {
+record!(received McpPlanInstallPlanned ["kind" "planned"] {
     Field plan "plan",
     Field negotiated "negotiated",
 });
@@ -3525,19 +3525,19 @@ pub enum McpPlanInstallResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(McpPlanInstallResult "kind" {
-    Planned "planned",
-    NegotiationRefused "negotiation-refused",
-    HandleRejected "handle-rejected",
-    InvalidRequest "invalid-request",
-    AuthenticationRequired "authentication-required",
-    PolicyRejected "policy-rejected",
-    NetworkFailure "network-failure",
-    UnsafeRetrieval "unsafe-retrieval",
-    MalformedCard "malformed-card",
-    ContractViolation "contract-violation",
-    UnavailableTransport "unavailable-transport",
-    NotInstallable "not-installable",
-    Unavailable "unavailable",
+    Planned(McpPlanInstallPlanned) "planned",
+    NegotiationRefused(CatalogNegotiationRefusedError) "negotiation-refused",
+    HandleRejected(CatalogHandleRejectedError) "handle-rejected",
+    InvalidRequest(CatalogInvalidRequestError) "invalid-request",
+    AuthenticationRequired(CatalogAuthenticationRequiredError) "authentication-required",
+    PolicyRejected(CatalogPolicyRejectedError) "policy-rejected",
+    NetworkFailure(CatalogNetworkFailureError) "network-failure",
+    UnsafeRetrieval(CatalogUnsafeRetrievalError) "unsafe-retrieval",
+    MalformedCard(CatalogMalformedCardError) "malformed-card",
+    ContractViolation(CatalogContractViolationError) "contract-violation",
+    UnavailableTransport(CatalogUnavailableTransportError) "unavailable-transport",
+    NotInstallable(CatalogNotInstallableError) "not-installable",
+    Unavailable(CatalogUnavailableError) "unavailable",
 });
 
 /// What an install plan is computed from: a candidate handle from a previous search, or a card supplied directly.
@@ -3552,8 +3552,8 @@ pub enum McpPlanInstallSource {
     Unrecognized(serde_json::Value),
 }
 tagged!(McpPlanInstallSource "kind" {
-    Candidate "candidate",
-    Card "card",
+    Candidate(McpPlanInstallSourceCandidate) "candidate",
+    Card(McpPlanInstallSourceCard) "card",
 });
 
 /// Plan from a candidate returned by a previous catalog search.
@@ -3685,7 +3685,7 @@ pub struct McpPlanPolicyResult {
     /// Human-readable explanation, safe to surface. Never contains a query, URL, handle, or secret. At most 1000 characters.
     pub reason: Option<String>,
 }
-record!(McpPlanPolicyResult {
+record!(received McpPlanPolicyResult {
     Field decision "decision",
     Field source "source",
     Field reason "reason",
@@ -3726,7 +3726,7 @@ pub struct McpPlanProvenance {
     /// JSON MCP media type the validated card was interpreted as.
     pub media_type: McpServerCardMediaType,
 }
-record!(McpPlanProvenance {
+record!(received McpPlanProvenance {
     Field authority "authority",
     Field validated_at "validatedAt",
     Field card_digest "cardDigest",
@@ -3777,8 +3777,8 @@ pub enum McpPlanRequiredValue {
     Unrecognized(serde_json::Value),
 }
 tagged!(McpPlanRequiredValue "kind" {
-    Scalar "scalar",
-    Enum "enum",
+    Scalar(McpPlanRequiredValueScalar) "scalar",
+    Enum(McpPlanRequiredValueEnum) "enum",
 });
 
 /// One enumerated non-secret value a transport choice needs before it can be applied. The permitted values are structurally required.
@@ -3802,7 +3802,7 @@ pub struct McpPlanRequiredValueEnum {
     /// Whether the value may be supplied more than once.
     pub is_repeated: bool,
 }
-record!(McpPlanRequiredValueEnum ["kind" "enum", "valueType" "enum"] {
+record!(received McpPlanRequiredValueEnum ["kind" "enum", "valueType" "enum"] {
     Field key "key",
     Field category "category",
     Field required "required",
@@ -3847,7 +3847,7 @@ pub struct McpPlanRequiredValueScalar {
     /// Whether the value may be supplied more than once.
     pub is_repeated: bool,
 }
-record!(McpPlanRequiredValueScalar ["kind" "scalar"] {
+record!(received McpPlanRequiredValueScalar ["kind" "scalar"] {
     Field key "key",
     Field category "category",
     Field value_type "valueType",
@@ -3884,7 +3884,7 @@ pub struct McpPlanResourceIdentity {
     /// Registry identifier of the server, when it came from a registry.
     pub registry_id: Option<String>,
 }
-record!(McpPlanResourceIdentity {
+record!(received McpPlanResourceIdentity {
     Field canonical_name "canonicalName",
     Field server_name "serverName",
     Field version "version",
@@ -3937,7 +3937,7 @@ pub struct McpPlanSecretPlaceholder {
     /// Human-readable label from the card. Inert untrusted text. At most 200 characters.
     pub title: Option<String>,
 }
-record!(McpPlanSecretPlaceholder {
+record!(received McpPlanSecretPlaceholder {
     Field key "key",
     Field placeholder "placeholder",
     Field title "title",
@@ -3955,7 +3955,7 @@ pub struct McpPlanTarget {
     /// Configuration key the server would be recorded under within that scope. At least 1 character.
     pub config_key: String,
 }
-record!(McpPlanTarget {
+record!(received McpPlanTarget {
     Field scope "scope",
     Field config_key "configKey",
 });
@@ -3972,8 +3972,8 @@ pub enum McpPlanTransportChoice {
     Unrecognized(serde_json::Value),
 }
 tagged!(McpPlanTransportChoice "transport" {
-    Stdio "stdio",
-    Remote "http" | "streamable-http" | "sse",
+    Stdio(McpPlanTransportChoicePackage) "stdio",
+    Remote(McpPlanTransportChoiceRemote) "http" | "streamable-http" | "sse",
 });
 
 /// An eligible local-package transport choice. Package identity is required and a remote endpoint cannot be represented.
@@ -3991,7 +3991,7 @@ pub struct McpPlanTransportChoicePackage {
     /// Secrets this choice requires, referenced by placeholder only.
     pub secret_placeholders: Vec<McpPlanSecretPlaceholder>,
 }
-record!(McpPlanTransportChoicePackage ["transport" "stdio", "installMethod" "package"] {
+record!(received McpPlanTransportChoicePackage ["transport" "stdio", "installMethod" "package"] {
     Field choice_id "choiceId",
     Field package_type "packageType",
     Field package_identifier "packageIdentifier",
@@ -4014,7 +4014,7 @@ pub struct McpPlanTransportChoiceRemote {
     /// Secrets this choice requires, referenced by placeholder only.
     pub secret_placeholders: Vec<McpPlanSecretPlaceholder>,
 }
-record!(McpPlanTransportChoiceRemote ["installMethod" "remote"] {
+record!(received McpPlanTransportChoiceRemote ["installMethod" "remote"] {
     Field choice_id "choiceId",
     Field transport "transport",
     Field endpoint "endpoint",
@@ -4149,7 +4149,7 @@ pub struct McpPreparedInstall {
     /// Original plan expiry in Unix epoch milliseconds; preparation does not extend it. At least 0.
     pub expires_at_epoch_ms: i64,
 }
-record!(McpPreparedInstall {
+record!(received McpPreparedInstall {
     Field operation_id "operationId",
     Field expires_at_epoch_ms "expiresAtEpochMs",
 });
@@ -4175,7 +4175,7 @@ pub struct McpPrompt {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(McpPrompt {
+record!(received McpPrompt {
     Field name "name",
     Field title "title",
     Field description "description",
@@ -4202,7 +4202,7 @@ pub struct McpPromptArgument {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(McpPromptArgument {
+record!(received McpPromptArgument {
     Field name "name",
     Field description "description",
     Field required "required",
@@ -4227,7 +4227,7 @@ pub struct McpPromptIcon {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(McpPromptIcon {
+record!(received McpPromptIcon {
     Field src "src",
     Field mime_type "mimeType",
     Field sizes "sizes",
@@ -4250,7 +4250,7 @@ pub struct McpPromptMessage {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(McpPromptMessage {
+record!(received McpPromptMessage {
     Field role "role",
     Field content "content",
     Field meta "_meta",
@@ -4326,7 +4326,7 @@ pub struct McpPromptsGetResult {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(McpPromptsGetResult {
+record!(received McpPromptsGetResult {
     Field description "description",
     Field messages "messages",
     Field meta "_meta",
@@ -4379,7 +4379,7 @@ pub struct McpPromptsListResult {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(McpPromptsListResult {
+record!(received McpPromptsListResult {
     Field prompts "prompts",
     Field next_cursor "nextCursor",
     Field meta "_meta",
@@ -4450,7 +4450,7 @@ pub struct McpRegistryCancelResult {
     /// True when the cancel stopped a running search. False for unknown or reclaimed IDs, completed or canceled searches, and unused reservations. The cancel releases an unused reservation.
     pub canceled: bool,
 }
-record!(McpRegistryCancelResult {
+record!(received McpRegistryCancelResult {
     Field canceled "canceled",
 });
 
@@ -4461,7 +4461,7 @@ pub struct McpRegistryRequestIdResult {
     /// Request ID for `mcp.registry.search` and `mcp.registry.cancel`. It serves one search. Allocation can reclaim unused IDs at the 1,024-ID reservation limit. At least 0.
     pub request_id: i64,
 }
-record!(McpRegistryRequestIdResult {
+record!(received McpRegistryRequestIdResult {
     Field request_id "requestId",
 });
 
@@ -4521,7 +4521,7 @@ pub struct McpRegistrySearchResult {
     /// The server objects, carried opaquely. The runtime follows pages, keeps the newest entry per server name, cuts the list to `limit`, and sorts an empty-query result by GitHub stars. Each server object remains unchanged because the registry owns that shape.
     pub servers: serde_json::Value,
 }
-record!(McpRegistrySearchResult {
+record!(received McpRegistrySearchResult {
     Field servers "servers",
 });
 
@@ -4558,7 +4558,7 @@ pub struct McpReloadConfig {
     /// `forceRestart` on the wire.
     pub force_restart: Option<bool>,
 }
-record!(McpReloadConfig {
+record!(received McpReloadConfig {
     Field mcp_servers "mcpServers",
     Field disabled_servers "disabledServers",
     Field enabled_servers "enabledServers",
@@ -4601,7 +4601,7 @@ pub struct McpRemoveGitHubResult {
     /// True when the auto-managed `github` MCP server was removed; false when no removal happened (e.g. user has explicitly configured a `github` server, or the server was not registered).
     pub removed: bool,
 }
-record!(McpRemoveGitHubResult {
+record!(received McpRemoveGitHubResult {
     Field removed "removed",
 });
 
@@ -4632,7 +4632,7 @@ pub struct McpResource {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(McpResource {
+record!(received McpResource {
     Field uri "uri",
     Field name "name",
     Field title "title",
@@ -4660,7 +4660,7 @@ pub struct McpResourceAnnotations {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(McpResourceAnnotations {
+record!(received McpResourceAnnotations {
     Field audience "audience",
     Field priority "priority",
     Field last_modified "lastModified",
@@ -4682,7 +4682,7 @@ pub struct McpResourceContent {
     /// Resource-level metadata (CSP, permissions, etc.)
     pub meta: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(McpResourceContent {
+record!(received McpResourceContent {
     Field uri "uri",
     Field mime_type "mimeType",
     Field text "text",
@@ -4707,7 +4707,7 @@ pub struct McpResourceIcon {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(McpResourceIcon {
+record!(received McpResourceIcon {
     Field src "src",
     Field mime_type "mimeType",
     Field sizes "sizes",
@@ -4740,7 +4740,7 @@ pub struct McpResourceTemplate {
         std::collections::BTreeMap<String, serde_json::Value>,
     >,
 }
-record!(McpResourceTemplate {
+record!(received McpResourceTemplate {
     Field uri_template "uriTemplate",
     Field name "name",
     Field title "title",
@@ -4792,7 +4792,7 @@ pub struct McpResourcesListResult {
     /// Opaque cursor for the next page, if the server has more resources
     pub next_cursor: Option<String>,
 }
-record!(McpResourcesListResult {
+record!(received McpResourcesListResult {
     Field resources "resources",
     Field next_cursor "nextCursor",
 });
@@ -4837,7 +4837,7 @@ pub struct McpResourcesListTemplatesResult {
     /// Opaque cursor for the next page, if the server has more resource templates
     pub next_cursor: Option<String>,
 }
-record!(McpResourcesListTemplatesResult {
+record!(received McpResourcesListTemplatesResult {
     Field resource_templates "resourceTemplates",
     Field next_cursor "nextCursor",
 });
@@ -4874,7 +4874,7 @@ pub struct McpResourcesReadResult {
     /// Resource contents returned by the server
     pub contents: Vec<McpResourceContent>,
 }
-record!(McpResourcesReadResult {
+record!(received McpResourcesReadResult {
     Field contents "contents",
 });
 
@@ -4934,8 +4934,8 @@ pub enum McpSafeForTelemetry {
     Unrecognized(serde_json::Value),
 }
 untagged!(McpSafeForTelemetry {
-    Flag is_bool [],
-    Fields is_object [],
+    Flag(bool) is_bool [],
+    Fields(McpSafeForTelemetryFields) is_object [],
 });
 
 /// Per-field MCP telemetry-obfuscation policy.
@@ -4990,7 +4990,7 @@ pub struct McpSamplingExecutionResult {
     /// Error description, present when action='failure'.
     pub error: Option<String>,
 }
-record!(McpSamplingExecutionResult {
+record!(received McpSamplingExecutionResult {
     Field action "action",
     Field result "result",
     Field error "error",
@@ -5008,8 +5008,8 @@ pub enum McpSerializableServerConfig {
     Unrecognized(serde_json::Value),
 }
 untagged!(McpSerializableServerConfig {
-    ServerConfigStdio is_object ["command"],
-    ServerConfigHttp is_object ["url"],
+    ServerConfigStdio(McpServerConfigStdio) is_object ["command"],
+    ServerConfigHttp(McpServerConfigHttp) is_object ["url"],
 });
 
 /// MCP server status entry, including config source/plugin source and any connection error.
@@ -5037,7 +5037,7 @@ pub struct McpServer {
     /// Owned installation this entry's live configuration came from. Absent for manual, workspace, plugin, builtin and same-name servers, and on runtimes without owned installations.
     pub owned: Option<McpServerOwnership>,
 }
-record!(McpServer {
+record!(received McpServer {
     Field name "name",
     Field status "status",
     Field source "source",
@@ -5062,8 +5062,8 @@ pub enum McpServerAuthConfig {
     Unrecognized(serde_json::Value),
 }
 untagged!(McpServerAuthConfig {
-    Flag is_bool [],
-    RedirectPort is_object [],
+    Flag(bool) is_bool [],
+    RedirectPort(McpServerAuthConfigRedirectPort) is_object [],
 });
 
 /// Authentication settings with optional redirect port configuration.
@@ -5154,8 +5154,8 @@ pub enum McpServerCardReference {
     Unrecognized(serde_json::Value),
 }
 tagged!(McpServerCardReference "kind" {
-    Url "url",
-    Embedded "embedded",
+    Url(McpServerCardUrl) "url",
+    Embedded(McpServerCardEmbedded) "embedded",
 });
 
 /// An MCP server card to be retrieved from a URL through the runtime's hardened fetch boundary.
@@ -5210,9 +5210,9 @@ pub enum McpServerConfig {
     Unrecognized(serde_json::Value),
 }
 untagged!(McpServerConfig {
-    Memory is_object ["type" = "memory", "serverInstance"],
-    Stdio is_object ["command"] or_none ["type" = "local" | "stdio"],
-    Http is_object ["url"] or_none ["type" = "http" | "sse"],
+    Memory(McpServerConfigMemory) is_object ["type" = "memory", "serverInstance"],
+    Stdio(McpServerConfigStdio) is_object ["command"] or_none ["type" = "local" | "stdio"],
+    Http(McpServerConfigHttp) is_object ["url"] or_none ["type" = "http" | "sse"],
 });
 
 /// Controls if tools provided by this server can be loaded on demand via tool search (auto) or always included in the initial tool list (never)
@@ -6129,7 +6129,7 @@ pub struct McpServerFailureInfo {
     /// epoch-ms timestamp at which the failure was recorded. At least 0.
     pub timestamp: i64,
 }
-record!(McpServerFailureInfo {
+record!(received McpServerFailureInfo {
     Field message "message",
     Field timestamp "timestamp",
 });
@@ -6143,7 +6143,7 @@ pub struct McpServerList {
     /// Host-level state, omitted when no MCP host is initialized.
     pub host: Option<McpHostState>,
 }
-record!(McpServerList {
+record!(received McpServerList {
     Field servers "servers",
     Field host "host",
 });
@@ -6155,7 +6155,7 @@ pub struct McpServerMetadata {
     /// Non-empty natural-language guidance for using the server, or null when the server omitted instructions or advertised an empty string.
     pub instructions: Option<String>,
 }
-record!(McpServerMetadata {
+record!(received McpServerMetadata {
     Nullable instructions "instructions",
 });
 
@@ -6166,7 +6166,7 @@ pub struct McpServerNeedsAuthInfo {
     /// epoch-ms timestamp at which the server signalled it needs authentication. At least 0.
     pub timestamp: i64,
 }
-record!(McpServerNeedsAuthInfo {
+record!(received McpServerNeedsAuthInfo {
     Field timestamp "timestamp",
 });
 
@@ -6177,7 +6177,7 @@ pub struct McpServerNeedsReconnectData {
     /// Name of the MCP server that needs to reconnect
     pub server_name: String,
 }
-record!(McpServerNeedsReconnectData {
+record!(received McpServerNeedsReconnectData {
     Field server_name "serverName",
 });
 
@@ -6188,7 +6188,7 @@ pub struct McpServerOwnership {
     /// Stable installation identifier from the owned installation receipt.
     pub installation_id: String,
 }
-record!(McpServerOwnership {
+record!(received McpServerOwnership {
     Field installation_id "installationId",
 });
 
@@ -6199,7 +6199,7 @@ pub struct McpServerRemovedData {
     /// Name of the MCP server that was removed from the graph
     pub server_name: String,
 }
-record!(McpServerRemovedData {
+record!(received McpServerRemovedData {
     Field server_name "serverName",
 });
 
@@ -6277,7 +6277,7 @@ pub struct McpServerStatusChangedData {
     /// Runtime configuration provenance for a connected or failed server, or unknown when unavailable. Additional string values may be introduced.
     pub config_source: Option<String>,
 }
-record!(McpServerStatusChangedData {
+record!(received McpServerStatusChangedData {
     Field server_name "serverName",
     Field status "status",
     Field error "error",
@@ -6294,7 +6294,7 @@ pub struct McpServerToolsLoadedData {
     /// Number of tools the server listed
     pub tool_count: i64,
 }
-record!(McpServerToolsLoadedData {
+record!(received McpServerToolsLoadedData {
     Field server_name "serverName",
     Field tool_count "toolCount",
 });
@@ -6328,7 +6328,7 @@ pub struct McpServersLoadedData {
     /// Array of MCP server status summaries
     pub servers: Vec<McpServersLoadedServer>,
 }
-record!(McpServersLoadedData {
+record!(received McpServersLoadedData {
     Field servers "servers",
 });
 
@@ -6355,7 +6355,7 @@ pub struct McpServersLoadedServer {
     /// Version of the plugin that supplied the effective MCP server config, only when source is plugin
     pub plugin_version: Option<String>,
 }
-record!(McpServersLoadedServer {
+record!(received McpServersLoadedServer {
     Field name "name",
     Field status "status",
     Field source "source",
@@ -6409,7 +6409,7 @@ pub struct McpSetEnvValueModeResult {
     /// Mode recorded on the session after the update
     pub mode: McpSetEnvValueModeDetails,
 }
-record!(McpSetEnvValueModeResult {
+record!(received McpSetEnvValueModeResult {
     Field mode "mode",
 });
 
@@ -6461,7 +6461,7 @@ pub struct McpShouldExcludeGitHubToolsResult {
     /// True only when both halves hold: the session's filters still reach the platform shell tool, and the host actually has the `gh` those tools would be replaced by. Feed it straight back as the `excludeGhReplaceableTools` build option.
     pub exclude_gh_replaceable_tools: bool,
 }
-record!(McpShouldExcludeGitHubToolsResult {
+record!(received McpShouldExcludeGitHubToolsResult {
     Field exclude_gh_replaceable_tools "excludeGhReplaceableTools",
 });
 
@@ -6474,7 +6474,7 @@ pub struct McpSourceFile {
     /// RFC 6901 JSON Pointer to the server declaration, when known
     pub json_pointer: Option<String>,
 }
-record!(McpSourceFile {
+record!(received McpSourceFile {
     Field uri "uri",
     Field json_pointer "jsonPointer",
 });
@@ -6490,7 +6490,7 @@ pub struct McpSourcePlugin {
     /// Plugin version, when available. At least 1 character.
     pub version: Option<String>,
 }
-record!(McpSourcePlugin {
+record!(received McpSourcePlugin {
     Field id "id",
     Field name "name",
     Field version "version",
@@ -6511,7 +6511,7 @@ pub struct McpSourceRef {
     /// Plugin identity, when the declaration is plugin-provided.
     pub plugin: Option<McpSourcePlugin>,
 }
-record!(McpSourceRef {
+record!(received McpSourceRef {
     Field kind "kind",
     Field id "id",
     Field editability "editability",
@@ -6574,7 +6574,7 @@ pub struct McpStartServersResult {
     /// Servers whose connection attempt failed.
     pub failed_servers: Option<Vec<McpFailedServer>>,
 }
-record!(McpStartServersResult {
+record!(received McpStartServersResult {
     Field filtered_servers "filteredServers",
     Field allowed_servers "allowedServers",
     Field failed_servers "failedServers",
@@ -6645,7 +6645,7 @@ pub struct McpToolUi {
     /// Tool visibility advertised by the server. When absent, MCP Apps defaults apply.
     pub visibility: Option<Vec<McpToolUiVisibility>>,
 }
-record!(McpToolUi {
+record!(received McpToolUi {
     Field resource_uri "resourceUri",
     Field visibility "visibility",
 });
@@ -6677,7 +6677,7 @@ pub struct McpTools {
     /// Normalized MCP Apps discovery metadata. An empty object indicates that a valid `_meta.ui` block was present without recognized fields.
     pub ui: Option<McpToolUi>,
 }
-record!(McpTools {
+record!(received McpTools {
     Field name "name",
     Field description "description",
     Field ui "ui",
@@ -6702,7 +6702,7 @@ pub struct McpUninstallPlan {
     /// Shared authentication is deliberately retained; revocation is a separate action.
     pub preserves_shared_authentication: bool,
 }
-record!(McpUninstallPlan {
+record!(received McpUninstallPlan {
     Field plan_handle "planHandle",
     Field operation_id "operationId",
     Field expires_at_epoch_ms "expiresAtEpochMs",

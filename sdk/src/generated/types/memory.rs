@@ -4,7 +4,7 @@
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MemoryChangedData {}
-record!(MemoryChangedData {});
+record!(received MemoryChangedData {});
 
 /// Memory configuration for this session.
 #[derive(Clone)]

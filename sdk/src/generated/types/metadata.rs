@@ -12,7 +12,7 @@ pub struct MetadataContextAttributionResult {
     /// Per-source context-window attribution, or null if the session has not yet been initialized (no system prompt or tool metadata cached).
     pub context_attribution: SessionContextAttribution,
 }
-record!(MetadataContextAttributionResult {
+record!(received MetadataContextAttributionResult {
     Nullable context_attribution "contextAttribution",
 });
 
@@ -45,7 +45,7 @@ pub struct MetadataContextHeaviestMessagesResult {
     /// Heaviest messages, most-expensive first.
     pub messages: Vec<ContextHeaviestMessage>,
 }
-record!(MetadataContextHeaviestMessagesResult {
+record!(received MetadataContextHeaviestMessagesResult {
     Field total_tokens "totalTokens",
     Field messages "messages",
 });
@@ -102,7 +102,7 @@ pub struct MetadataContextInfoResult {
     /// Token breakdown for the current context window, or null if the session has not yet been initialized (no system prompt or tool metadata cached).
     pub context_info: SessionContextInfo,
 }
-record!(MetadataContextInfoResult {
+record!(received MetadataContextInfoResult {
     Nullable context_info "contextInfo",
 });
 
@@ -113,7 +113,7 @@ pub struct MetadataIsProcessingResult {
     /// Whether the session is currently processing user/agent messages. False for non-local sessions (which don't run a local agentic loop). Reflects an in-flight turn or background continuation.
     pub processing: bool,
 }
-record!(MetadataIsProcessingResult {
+record!(received MetadataIsProcessingResult {
     Field processing "processing",
 });
 
@@ -147,7 +147,7 @@ pub struct MetadataRecomputeContextTokensResult {
     /// Tokens contributed by system/developer prompt snapshots. At least 0.
     pub system_token_count: i64,
 }
-record!(MetadataRecomputeContextTokensResult {
+record!(received MetadataRecomputeContextTokensResult {
     Field total_tokens "totalTokens",
     Field messages_token_count "messagesTokenCount",
     Field system_token_count "systemTokenCount",
@@ -176,7 +176,7 @@ impl MetadataRecordContextChangeRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MetadataRecordContextChangeResult {}
-record!(MetadataRecordContextChangeResult {});
+record!(received MetadataRecordContextChangeResult {});
 
 /// Absolute path to set as the session's new working directory. For local sessions the path must be absolute and exist on disk: it is validated before any session state changes, and a failing validation rejects the call with nothing mutated, persisted, or emitted. Remote sessions record the path as-is. *Experimental.*
 #[derive(Clone)]
@@ -206,7 +206,7 @@ pub struct MetadataSetWorkingDirectoryResult {
     /// Working directory after the update
     pub working_directory: String,
 }
-record!(MetadataSetWorkingDirectoryResult {
+record!(received MetadataSetWorkingDirectoryResult {
     Field working_directory "workingDirectory",
 });
 
@@ -242,7 +242,7 @@ pub struct MetadataSnapshotRemoteMetadata {
     /// Whether the remote task originated from Copilot Coding Agent (cca) or a CLI `--remote` invocation.
     pub task_type: Option<MetadataSnapshotRemoteMetadataTaskType>,
 }
-record!(MetadataSnapshotRemoteMetadata {
+record!(received MetadataSnapshotRemoteMetadata {
     Field resource_id "resourceId",
     Field repository "repository",
     Field pull_request_number "pullRequestNumber",
@@ -260,7 +260,7 @@ pub struct MetadataSnapshotRemoteMetadataRepository {
     /// The branch the remote session is operating on.
     pub branch: String,
 }
-record!(MetadataSnapshotRemoteMetadataRepository {
+record!(received MetadataSnapshotRemoteMetadataRepository {
     Field owner "owner",
     Field name "name",
     Field branch "branch",

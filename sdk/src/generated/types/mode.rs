@@ -11,7 +11,7 @@ pub struct ModeChangedData {
     /// The session mode the agent is operating in
     pub new_mode: SessionMode,
 }
-record!(ModeChangedData {
+record!(received ModeChangedData {
     Field previous_mode "previousMode",
     Field new_mode "newMode",
 });
@@ -25,7 +25,7 @@ pub struct ModeNoticeDeliveredData {
     /// Model-visible transition notice persisted for a mid-turn delivery
     pub content: Option<String>,
 }
-record!(ModeNoticeDeliveredData {
+record!(received ModeNoticeDeliveredData {
     Field mode "mode",
     Field content "content",
 });
@@ -211,7 +211,7 @@ pub struct ModeSetResult {
     /// Whether the host should arm an interactive continuation after the mode change.
     pub arm_interactive_continuation: Option<bool>,
 }
-record!(ModeSetResult {
+record!(received ModeSetResult {
     Field status "status",
     Field model_changed "modelChanged",
     Field mode_applied "modeApplied",

@@ -45,7 +45,7 @@ pub struct Model {
     /// The model provider that produced this model, as a neutral reference (opaque id, human-readable label, and provider kind). Present on models returned by `session.model.list`, which resolves provider attribution from the session's account roster; absent on the flat `server.models.list`, which does not resolve a session roster. The model picker groups by this reference.
     pub provider: Option<ModelProviderRef>,
 }
-record!(Model {
+record!(received Model {
     Field id "id",
     Field name "name",
     Field capabilities "capabilities",
@@ -300,7 +300,7 @@ pub struct ModelBilling {
     /// Active server-driven promotion for this model, if any. Present when the model is being promoted with a discount, which may be time-boxed or open-ended.
     pub promo: Option<ModelBillingPromo>,
 }
-record!(ModelBilling {
+record!(received ModelBilling {
     Field multiplier "multiplier",
     Field token_prices "tokenPrices",
     Field discount_percent "discountPercent",
@@ -322,7 +322,7 @@ pub struct ModelBillingPromo {
     /// Whether the service asked hosts to give this promotion a prominent surface, such as a dedicated banner, in addition to listing it with the model. `true` requests that surface and `false` asks for the model list only. Absent means the service expressed no preference — for example a response that predates the field — so hosts should apply their own default rather than read it as `false`.
     pub show_banner: Option<bool>,
 }
-record!(ModelBillingPromo {
+record!(received ModelBillingPromo {
     Field id "id",
     Field discount_percent "discountPercent",
     Field ends_at "endsAt",
@@ -357,7 +357,7 @@ pub struct ModelBillingTokenPrices {
     /// Long context tier pricing (available for models with extended context windows)
     pub long_context: Option<ModelBillingTokenPricesLongContext>,
 }
-record!(ModelBillingTokenPrices {
+record!(received ModelBillingTokenPrices {
     Field input_price "inputPrice",
     Field output_price "outputPrice",
     Field cache_price "cachePrice",
@@ -393,7 +393,7 @@ pub struct ModelBillingTokenPricesLongContext {
     /// Prompt token budget for the long context tier. The total context window is this value plus the model's max_output_tokens.
     pub max_prompt_tokens: Option<i64>,
 }
-record!(ModelBillingTokenPricesLongContext {
+record!(received ModelBillingTokenPricesLongContext {
     Field input_price "inputPrice",
     Field output_price "outputPrice",
     Field cache_price "cachePrice",
@@ -515,7 +515,7 @@ pub struct ModelCallFailureData {
     /// Experimental HydraFusion attribution for this failed concrete model call. *Experimental.*
     pub fusion: Option<FusionAttribution>,
 }
-record!(ModelCallFailureData {
+record!(received ModelCallFailureData {
     Field model "model",
     Field parent_tool_call_id "parentToolCallId",
     Field initiator "initiator",
@@ -608,7 +608,7 @@ pub struct ModelCallFailureRequestFingerprint {
     /// Role of the final message in the request
     pub last_message_role: Option<String>,
 }
-record!(ModelCallFailureRequestFingerprint {
+record!(received ModelCallFailureRequestFingerprint {
     Field message_count "messageCount",
     Field tool_result_message_count "toolResultMessageCount",
     Field tool_call_count "toolCallCount",
@@ -704,7 +704,7 @@ pub struct ModelCallFinalResultData {
     /// Bounded result of the final attempt
     pub result: ModelCallFinalResult,
 }
-record!(ModelCallFinalResultData {
+record!(received ModelCallFinalResultData {
     Field model "model",
     Field is_byok "isByok",
     Field result "result",
@@ -727,7 +727,7 @@ pub struct ModelCallFinishedData {
     /// Version of the built-in file-edit semantic classifier used for this event. At least 1.
     pub edit_classifier_version: i64,
 }
-record!(ModelCallFinishedData {
+record!(received ModelCallFinishedData {
     Field turn_id "turnId",
     Field interaction_id "interactionId",
     Field dispatch_duration_ms "dispatchDurationMs",
@@ -808,7 +808,7 @@ pub struct ModelCallStartData {
     /// Parent task tool call ID when this model call belongs to a sub-agent
     pub parent_tool_call_id: Option<String>,
 }
-record!(ModelCallStartData {
+record!(received ModelCallStartData {
     Field turn_id "turnId",
     Field model "model",
     Field previous_response_id "previousResponseId",
@@ -1262,7 +1262,7 @@ pub struct ModelChangeData {
     /// True when autoTier is a managed-policy default. Omitted for user-authored and legacy values.
     pub auto_tier_managed: Option<bool>,
 }
-record!(ModelChangeData {
+record!(received ModelChangeData {
     Field previous_model "previousModel",
     Field new_model "newModel",
     Field provider_id "providerId",
@@ -1342,7 +1342,7 @@ pub struct ModelClearStartupSeedRequest {
     /// Provider captured with the startup seed; omission matches only an unqualified seed.
     pub expected_provider_id: Option<String>,
 }
-record!(ModelClearStartupSeedRequest {
+record!(received ModelClearStartupSeedRequest {
     Field expected_model "expectedModel",
     Field expected_provider_id "expectedProviderId",
 });
@@ -1354,7 +1354,7 @@ pub struct ModelClearStartupSeedResult {
     /// `cleared` on the wire.
     pub cleared: bool,
 }
-record!(ModelClearStartupSeedResult {
+record!(received ModelClearStartupSeedResult {
     Field cleared "cleared",
 });
 
@@ -1367,7 +1367,7 @@ pub struct ModelDeselectedData {
     /// Low-cardinality reason the selection was cleared.
     pub reason: ModelDeselectedReason,
 }
-record!(ModelDeselectedData {
+record!(received ModelDeselectedData {
     Field previous_model "previousModel",
     Field reason "reason",
 });
@@ -1435,7 +1435,7 @@ pub struct ModelGetReasoningSummariesResult {
     /// Whether the supplied `persistedShowReasoning` setting only restates the model default. This reports a redundancy, not a standing instruction to delete the setting: it stays true for as long as the setting and the model default agree, including for a user who later chose that value deliberately. It exists for a one-time migration of a legacy setting written before the model default made it redundant, so a host that acts on it owns the cleanup and must gate it behind its own persisted `done` marker, delete only a setting whose value still matches the one it read, and never repeat the deletion on a later launch. Under an off-by-default reasoning-summaries experiment an explicit `showReasoning: true` opt-in also reads as redundant on a summary-producing model, so an ungated host would keep deleting that opt-in and hide summaries again on every launch.
     pub clear_redundant_setting: bool,
 }
-record!(ModelGetReasoningSummariesResult {
+record!(received ModelGetReasoningSummariesResult {
     Field ready "ready",
     Field experiment_settled "experimentSettled",
     Field session_shows_summaries "sessionShowsSummaries",
@@ -1459,7 +1459,7 @@ pub struct ModelList {
     /// The runtime's default image model, separate from conversation models, with its availability for the resolved account. The default is reported even when unavailable; clients choose whether to display it. These entries must not be selected as chat models. Absent on runtimes that do not expose this catalog.
     pub image_models: Option<Vec<ImageToolModel>>,
 }
-record!(ModelList {
+record!(received ModelList {
     Field models "models",
     Field auto "auto",
     Field image_models "imageModels",
@@ -1494,7 +1494,7 @@ pub struct ModelMessage {
     /// Human-readable message text intended for display to the user.
     pub message: String,
 }
-record!(ModelMessage {
+record!(received ModelMessage {
     Field code "code",
     Field message "message",
 });
@@ -1637,7 +1637,7 @@ pub struct ModelPolicy {
     /// Usage terms or conditions for this model
     pub terms: Option<String>,
 }
-record!(ModelPolicy {
+record!(received ModelPolicy {
     Field state "state",
     Field terms "terms",
 });
@@ -1668,7 +1668,7 @@ pub struct ModelProviderAdapterCatalog {
     /// Available provider adapters ordered by adapterId.
     pub providers: Vec<ModelProviderAdapterDescriptor>,
 }
-record!(ModelProviderAdapterCatalog {
+record!(received ModelProviderAdapterCatalog {
     Field providers "providers",
 });
 
@@ -1689,7 +1689,7 @@ pub struct ModelProviderAdapterDescriptor {
     /// Operations supported by this provider adapter.
     pub operations: Vec<ModelProviderAdapterOperationDescriptor>,
 }
-record!(ModelProviderAdapterDescriptor {
+record!(received ModelProviderAdapterDescriptor {
     Field adapter_id "adapterId",
     Field provider_kind "providerKind",
     Field display_name "displayName",
@@ -1707,7 +1707,7 @@ pub struct ModelProviderAdapterOperationDescriptor {
     /// Optional self-contained JSON Schema Draft 7 for non-null discovery input. Only supported on discover. No external references are resolved. Omitted or null input selects defaults when requiresInput is false. Without a schema, the adapter validates supplied input.
     pub input_schema: Option<serde_json::Value>,
 }
-record!(ModelProviderAdapterOperationDescriptor {
+record!(received ModelProviderAdapterOperationDescriptor {
     Field name "name",
     Field input_schema "inputSchema",
 });
@@ -1723,7 +1723,7 @@ pub struct ModelProviderAttribution {
     /// Human-readable contributor name, not the adapter display name.
     pub owner_display_name: Option<String>,
 }
-record!(ModelProviderAttribution {
+record!(received ModelProviderAttribution {
     Field source "source",
     Field owner_id "ownerId",
     Field owner_display_name "ownerDisplayName",
@@ -1761,7 +1761,7 @@ pub struct ModelProviderAutomaticDiscoveryPolicy {
     /// True when the adapter must be enabled by a trusted owner, such as a trusted extension, before automatic discovery may run.
     pub requires_trust: bool,
 }
-record!(ModelProviderAutomaticDiscoveryPolicy {
+record!(received ModelProviderAutomaticDiscoveryPolicy {
     Field mode "mode",
     Field network_scope "networkScope",
     Field requires_input "requiresInput",
@@ -1801,7 +1801,7 @@ pub struct ModelProviderConfigurationPlan {
     /// Non-fatal warnings carried over from the discovered model, such as capabilities the provider did not report.
     pub warnings: Vec<ModelProviderWarning>,
 }
-record!(ModelProviderConfigurationPlan {
+record!(received ModelProviderConfigurationPlan {
     Field provider "provider",
     Field model "model",
     Field selection_id "selectionId",
@@ -1823,7 +1823,7 @@ pub struct ModelProviderDescriptor {
     /// Stable ordering key for presenting providers in a deterministic sequence. At least 0.
     pub ordering: i64,
 }
-record!(ModelProviderDescriptor {
+record!(received ModelProviderDescriptor {
     Field kind "kind",
     Field id "id",
     Field label "label",
@@ -1870,7 +1870,7 @@ pub struct ModelProviderDiscoverResult {
     /// Discovered provider instances. Empty when passive default discovery finds no reachable provider.
     pub instances: Vec<ModelProviderInstance>,
 }
-record!(ModelProviderDiscoverResult {
+record!(received ModelProviderDiscoverResult {
     Field outcome "outcome",
     Field instances "instances",
 });
@@ -2080,7 +2080,7 @@ pub struct ModelProviderOperationOutcome {
     /// Human-readable detail for non-success outcomes.
     pub message: Option<String>,
 }
-record!(ModelProviderOperationOutcome {
+record!(received ModelProviderOperationOutcome {
     Field code "code",
     Field message "message",
 });
@@ -2215,7 +2215,7 @@ pub struct ModelProviderRef {
     /// The provider kind.
     pub kind: ModelProviderKind,
 }
-record!(ModelProviderRef {
+record!(received ModelProviderRef {
     Field id "id",
     Field label "label",
     Field kind "kind",
@@ -2234,7 +2234,7 @@ pub struct ModelProviderStatus {
     /// Provider-reported version.
     pub version: Option<String>,
 }
-record!(ModelProviderStatus {
+record!(received ModelProviderStatus {
     Field outcome "outcome",
     Field instance "instance",
     Field status "status",
@@ -2299,7 +2299,7 @@ pub struct ModelSetAllowedModelsResult {
     /// Selected session model after reconciling a now-disallowed concrete selection.
     pub model_id: Option<String>,
 }
-record!(ModelSetAllowedModelsResult {
+record!(received ModelSetAllowedModelsResult {
     Field allowed_models "allowedModels",
     Field effective_allowed_models "effectiveAllowedModels",
     Field fallback_model "fallbackModel",
@@ -2334,7 +2334,7 @@ pub struct ModelSetReasoningEffortResult {
     /// Reasoning effort level recorded on the session after the update
     pub reasoning_effort: String,
 }
-record!(ModelSetReasoningEffortResult {
+record!(received ModelSetReasoningEffortResult {
     Field reasoning_effort "reasoningEffort",
 });
 
@@ -2381,7 +2381,7 @@ pub struct ModelSwitchAutoTierResult {
     /// Earlier unclaimed preference replaced by this request. This can be present with either status, including when selecting the effective preference cancels pending work.
     pub superseded_auto_tier: Option<AutoTier>,
 }
-record!(ModelSwitchAutoTierResult {
+record!(received ModelSwitchAutoTierResult {
     Field status "status",
     Field effective_auto_tier "effectiveAutoTier",
     Field pending_auto_tier "pendingAutoTier",
@@ -2416,7 +2416,7 @@ pub struct ModelSwitchConfirmation {
     /// Target model token limit used by the compaction preflight.
     pub target_limit: f64,
 }
-record!(ModelSwitchConfirmation {
+record!(received ModelSwitchConfirmation {
     Field target_model_display_name "targetModelDisplayName",
     Field current_tokens "currentTokens",
     Field target_limit "targetLimit",
@@ -2630,7 +2630,7 @@ pub struct ModelSwitchToResult {
     /// Authoritative model and Auto preference state after an immediate switch. For deferred switches this remains the current state until the queued change drains.
     pub model_state: Option<CurrentModel>,
 }
-record!(ModelSwitchToResult {
+record!(received ModelSwitchToResult {
     Field queue_id "queueId",
     Field model_id "modelId",
     Field deferred "deferred",
@@ -2652,7 +2652,7 @@ pub struct ModelTokenPriceUnit {
     /// Unit this model's token prices are quoted in.
     pub unit: TokenPriceUnit,
 }
-record!(ModelTokenPriceUnit {
+record!(received ModelTokenPriceUnit {
     Field model_id "modelId",
     Field unit "unit",
 });
@@ -2664,7 +2664,7 @@ pub struct ModelTokenPriceUnitList {
     /// One entry per model that publishes token prices, in catalog order. A model with no published prices is omitted.
     pub units: Vec<ModelTokenPriceUnit>,
 }
-record!(ModelTokenPriceUnitList {
+record!(received ModelTokenPriceUnitList {
     Field units "units",
 });
 
@@ -2675,6 +2675,6 @@ pub struct ModelWarningText {
     /// Data-retention warning for the model. The text may contain Markdown links and should be rendered as Markdown when supported.
     pub data_retention: Option<String>,
 }
-record!(ModelWarningText {
+record!(received ModelWarningText {
     Field data_retention "dataRetention",
 });

@@ -7,6 +7,6 @@ pub struct MoveMcpLoadingToBackgroundResult {
     /// Whether an in-flight MCP load was moved to the background, releasing turns that were waiting on it. False when no MCP load was in flight or the waiting turns had already been released.
     pub moved_to_background: bool,
 }
-record!(MoveMcpLoadingToBackgroundResult {
+record!(received MoveMcpLoadingToBackgroundResult {
     Field moved_to_background "movedToBackground",
 });

@@ -7,7 +7,7 @@ pub struct NameGetResult {
     /// The session name (user-set or auto-generated), or null if not yet set
     pub name: Option<String>,
 }
-record!(NameGetResult {
+record!(received NameGetResult {
     Nullable name "name",
 });
 
@@ -37,7 +37,7 @@ pub struct NameSetAutoResult {
     /// Whether the auto-generated summary was persisted. False if the session already has a user-set name, the summary normalized to empty, or the session does not have a workspace.
     pub applied: bool,
 }
-record!(NameSetAutoResult {
+record!(received NameSetAutoResult {
     Field applied "applied",
 });
 

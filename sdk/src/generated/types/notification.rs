@@ -25,7 +25,7 @@ pub struct NotificationHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(NotificationHookInput {
+record!(received NotificationHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",

@@ -34,7 +34,7 @@ pub struct OmittedBinaryResult {
     /// Optional metadata from the producing tool.
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(OmittedBinaryResult {
+record!(received OmittedBinaryResult {
     Field kind "type",
     Field mime_type "mimeType",
     Field byte_length "byteLength",

@@ -19,7 +19,7 @@ pub struct PendingExternalToolRequest {
     /// Sub-agent instance identifier (the envelope agentId of its events) of the agent that issued the call; absent for calls issued by the root agent
     pub agent_id: Option<String>,
 }
-record!(PendingExternalToolRequest {
+record!(received PendingExternalToolRequest {
     Field request_id "requestId",
     Field tool_call_id "toolCallId",
     Field tool_name "toolName",
@@ -35,7 +35,7 @@ pub struct PendingExternalToolRequestList {
     /// External tool calls of the session and its sub-agents that session.tools.handlePendingToolCall would still accept, in the order they were requested. Includes calls that were pending when the session was last suspended and resumed with pending work continued, so a host that did not observe the original external_tool.requested event can answer them.
     pub items: Vec<PendingExternalToolRequest>,
 }
-record!(PendingExternalToolRequestList {
+record!(received PendingExternalToolRequestList {
     Field items "items",
 });
 
@@ -43,7 +43,7 @@ record!(PendingExternalToolRequestList {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PendingMessagesModifiedData {}
-record!(PendingMessagesModifiedData {});
+record!(received PendingMessagesModifiedData {});
 
 /// Pending permission prompt reconstructed from event history, with request ID and user-facing prompt details.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ pub struct PendingPermissionRequest {
     /// Permission-recovery episode that authorized this request to surface for interactive attention
     pub recovery_episode_id: Option<String>,
 }
-record!(PendingPermissionRequest {
+record!(received PendingPermissionRequest {
     Field request_id "requestId",
     Field request "request",
     Field recovery_episode_id "recoveryEpisodeId",
@@ -69,6 +69,6 @@ pub struct PendingPermissionRequestList {
     /// Pending permission prompts reconstructed from the session's event history. Equivalent to the set of `permission.requested` events that have not yet been followed by a matching `permission.completed` event. Used by clients (e.g. the CLI) to hydrate UI for prompts that were emitted before the client attached to the session.
     pub items: Vec<PendingPermissionRequest>,
 }
-record!(PendingPermissionRequestList {
+record!(received PendingPermissionRequestList {
     Field items "items",
 });

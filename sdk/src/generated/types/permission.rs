@@ -20,7 +20,7 @@ pub struct PermissionApprovalEvaluation {
     /// Whether the request invoked the judge interface. A cached recommendation retains the original attempt fact. Omitted means unknown, including inherited outcomes.
     pub judge_attempted: Option<bool>,
 }
-record!(PermissionApprovalEvaluation {
+record!(received PermissionApprovalEvaluation {
     Field reason_code "reasonCode",
     Field judge_status "judgeStatus",
     Field evaluation_stage "evaluationStage",
@@ -199,7 +199,7 @@ pub struct PermissionApproved {
     /// Whether a managed approval policy already handled this request
     pub managed_approval_handled: Option<bool>,
 }
-record!(PermissionApproved ["kind" "approved"] {
+record!(received PermissionApproved ["kind" "approved"] {
     Field managed_approval_handled "managedApprovalHandled",
 });
 
@@ -214,7 +214,7 @@ pub struct PermissionApprovedForLocation {
     /// Whether a managed approval policy already handled this request
     pub managed_approval_handled: Option<bool>,
 }
-record!(PermissionApprovedForLocation ["kind" "approved-for-location"] {
+record!(received PermissionApprovedForLocation ["kind" "approved-for-location"] {
     Field approval "approval",
     Field location_key "locationKey",
     Field managed_approval_handled "managedApprovalHandled",
@@ -229,7 +229,7 @@ pub struct PermissionApprovedForSession {
     /// Whether a managed approval policy already handled this request
     pub managed_approval_handled: Option<bool>,
 }
-record!(PermissionApprovedForSession ["kind" "approved-for-session"] {
+record!(received PermissionApprovedForSession ["kind" "approved-for-session"] {
     Field approval "approval",
     Field managed_approval_handled "managedApprovalHandled",
 });
@@ -241,7 +241,7 @@ pub struct PermissionApprovedReadOnlyForSession {
     /// Canonical directories covered by the session read-only grant. At least 1 item.
     pub directories: Vec<String>,
 }
-record!(PermissionApprovedReadOnlyForSession ["kind" "approved-read-only-for-session"] {
+record!(received PermissionApprovedReadOnlyForSession ["kind" "approved-read-only-for-session"] {
     Field directories "directories",
 });
 
@@ -254,7 +254,7 @@ pub struct PermissionAssentDetectedData {
     /// Human turn whose text triggered the deterministic assent recognizer. At least 0. *Experimental.*
     pub turn_index: i64,
 }
-record!(PermissionAssentDetectedData {
+record!(received PermissionAssentDetectedData {
     Field request_id "requestId",
     Field turn_index "turnIndex",
 });
@@ -276,7 +276,7 @@ pub struct PermissionAssistedApproval {
     /// Classified cause of an `error` recommendation. Absent for every other recommendation.
     pub failure_reason: Option<AssistedApprovalJudgeFailureReason>,
 }
-record!(PermissionAssistedApproval {
+record!(received PermissionAssistedApproval {
     Field evaluation_id "evaluationId",
     Field evaluation "evaluation",
     Field recommendation "recommendation",
@@ -292,7 +292,7 @@ pub struct PermissionCancelled {
     /// Optional explanation of why the request was cancelled
     pub reason: Option<String>,
 }
-record!(PermissionCancelled ["kind" "cancelled"] {
+record!(received PermissionCancelled ["kind" "cancelled"] {
     Field reason "reason",
 });
 
@@ -309,7 +309,7 @@ pub struct PermissionCarriedForwardData {
     /// Always `authorization_carry_forward`. Stated explicitly so a consumer reading this event cannot mistake it for a human, host-policy, or assisted-approval decision. *Experimental.*
     pub decision_source: PermissionDecisionSource,
 }
-record!(PermissionCarriedForwardData {
+record!(received PermissionCarriedForwardData {
     Field request_id "requestId",
     Field tool_call_id "toolCallId",
     Field record_id "recordId",
@@ -333,7 +333,7 @@ pub struct PermissionCompletedData {
     /// Who decided this permission request. Absent on completions recorded before this field existed, which consumers must treat as "not a human decision" rather than assuming one. Authorization records are minted only for `human_response`; an assisted-approval verdict, a host policy, an unattended fallback, and a hook resolution all produce the same `result` a person does, so this is the only field that distinguishes them. *Experimental.*
     pub decision_source: Option<PermissionDecisionSource>,
 }
-record!(PermissionCompletedData {
+record!(received PermissionCompletedData {
     Field request_id "requestId",
     Field tool_call_id "toolCallId",
     Field recovery_episode_id "recoveryEpisodeId",
@@ -359,7 +359,7 @@ pub struct PermissionContextualAuthorizationData {
     /// End byte offset of the contextual decision span within the turn. At least 0. *Experimental.*
     pub span_end: i64,
 }
-record!(PermissionContextualAuthorizationData {
+record!(received PermissionContextualAuthorizationData {
     Field record_id "recordId",
     Field request_id "requestId",
     Field turn_index "turnIndex",
@@ -410,22 +410,22 @@ pub enum PermissionDecision {
     Unrecognized(serde_json::Value),
 }
 tagged!(PermissionDecision "kind" {
-    ApproveOnce "approve-once",
-    ApproveForSession "approve-for-session",
-    ApproveReadOnlyForSession "approve-read-only-for-session",
-    ApproveForLocation "approve-for-location",
-    ApprovePermanently "approve-permanently",
-    Reject "reject",
-    UserNotAvailable "user-not-available",
-    Approved "approved",
-    ApprovedForSession "approved-for-session",
-    ApprovedForLocation "approved-for-location",
-    Cancelled "cancelled",
-    DeniedByRules "denied-by-rules",
-    DeniedNoApprovalRuleAndCouldNotRequestFromUser "denied-no-approval-rule-and-could-not-request-from-user",
-    DeniedInteractivelyByUser "denied-interactively-by-user",
-    DeniedByContentExclusionPolicy "denied-by-content-exclusion-policy",
-    DeniedByPermissionRequestHook "denied-by-permission-request-hook",
+    ApproveOnce(PermissionDecisionApproveOnce) "approve-once",
+    ApproveForSession(PermissionDecisionApproveForSession) "approve-for-session",
+    ApproveReadOnlyForSession(PermissionDecisionApproveReadOnlyForSession) "approve-read-only-for-session",
+    ApproveForLocation(PermissionDecisionApproveForLocation) "approve-for-location",
+    ApprovePermanently(PermissionDecisionApprovePermanently) "approve-permanently",
+    Reject(PermissionDecisionReject) "reject",
+    UserNotAvailable(PermissionDecisionUserNotAvailable) "user-not-available",
+    Approved(PermissionDecisionApproved) "approved",
+    ApprovedForSession(PermissionDecisionApprovedForSession) "approved-for-session",
+    ApprovedForLocation(PermissionDecisionApprovedForLocation) "approved-for-location",
+    Cancelled(PermissionDecisionCancelled) "cancelled",
+    DeniedByRules(PermissionDecisionDeniedByRules) "denied-by-rules",
+    DeniedNoApprovalRuleAndCouldNotRequestFromUser(PermissionDecisionDeniedNoApprovalRuleAndCouldNotRequestFromUser) "denied-no-approval-rule-and-could-not-request-from-user",
+    DeniedInteractivelyByUser(PermissionDecisionDeniedInteractivelyByUser) "denied-interactively-by-user",
+    DeniedByContentExclusionPolicy(PermissionDecisionDeniedByContentExclusionPolicy) "denied-by-content-exclusion-policy",
+    DeniedByPermissionRequestHook(PermissionDecisionDeniedByPermissionRequestHook) "denied-by-permission-request-hook",
 });
 
 /// Permission-decision request variant to approve and persist a permission for a project location, with approval details and location key.
@@ -488,17 +488,17 @@ pub enum PermissionDecisionApproveForLocationApproval {
     Unrecognized(serde_json::Value),
 }
 tagged!(PermissionDecisionApproveForLocationApproval "kind" {
-    Commands "commands",
-    Read "read",
-    Write "write",
-    Mcp "mcp",
-    McpSampling "mcp-sampling",
-    Memory "memory",
-    CustomTool "custom-tool",
-    ExtensionManagement "extension-management",
-    Workflow "workflow",
-    ExtensionPermissionAccess "extension-permission-access",
-    ExtensionEnvAccess "extension-env-access",
+    Commands(PermissionDecisionApproveForLocationApprovalCommands) "commands",
+    Read(PermissionDecisionApproveForLocationApprovalRead) "read",
+    Write(PermissionDecisionApproveForLocationApprovalWrite) "write",
+    Mcp(PermissionDecisionApproveForLocationApprovalMcp) "mcp",
+    McpSampling(PermissionDecisionApproveForLocationApprovalMcpSampling) "mcp-sampling",
+    Memory(PermissionDecisionApproveForLocationApprovalMemory) "memory",
+    CustomTool(PermissionDecisionApproveForLocationApprovalCustomTool) "custom-tool",
+    ExtensionManagement(PermissionDecisionApproveForLocationApprovalExtensionManagement) "extension-management",
+    Workflow(PermissionDecisionApproveForLocationApprovalWorkflow) "workflow",
+    ExtensionPermissionAccess(PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess) "extension-permission-access",
+    ExtensionEnvAccess(PermissionDecisionApproveForLocationApprovalExtensionEnvAccess) "extension-env-access",
 });
 
 /// Location-scoped approval details for specific command identifiers.
@@ -758,17 +758,17 @@ pub enum PermissionDecisionApproveForSessionApproval {
     Unrecognized(serde_json::Value),
 }
 tagged!(PermissionDecisionApproveForSessionApproval "kind" {
-    Commands "commands",
-    Read "read",
-    Write "write",
-    Mcp "mcp",
-    McpSampling "mcp-sampling",
-    Memory "memory",
-    CustomTool "custom-tool",
-    ExtensionManagement "extension-management",
-    Workflow "workflow",
-    ExtensionPermissionAccess "extension-permission-access",
-    ExtensionEnvAccess "extension-env-access",
+    Commands(PermissionDecisionApproveForSessionApprovalCommands) "commands",
+    Read(PermissionDecisionApproveForSessionApprovalRead) "read",
+    Write(PermissionDecisionApproveForSessionApprovalWrite) "write",
+    Mcp(PermissionDecisionApproveForSessionApprovalMcp) "mcp",
+    McpSampling(PermissionDecisionApproveForSessionApprovalMcpSampling) "mcp-sampling",
+    Memory(PermissionDecisionApproveForSessionApprovalMemory) "memory",
+    CustomTool(PermissionDecisionApproveForSessionApprovalCustomTool) "custom-tool",
+    ExtensionManagement(PermissionDecisionApproveForSessionApprovalExtensionManagement) "extension-management",
+    Workflow(PermissionDecisionApproveForSessionApprovalWorkflow) "workflow",
+    ExtensionPermissionAccess(PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess) "extension-permission-access",
+    ExtensionEnvAccess(PermissionDecisionApproveForSessionApprovalExtensionEnvAccess) "extension-env-access",
 });
 
 /// Session-scoped approval details for specific command identifiers.
@@ -1401,7 +1401,7 @@ pub struct PermissionDeniedByContentExclusionPolicy {
     /// Human-readable explanation of why the path was excluded
     pub message: String,
 }
-record!(PermissionDeniedByContentExclusionPolicy ["kind" "denied-by-content-exclusion-policy"] {
+record!(received PermissionDeniedByContentExclusionPolicy ["kind" "denied-by-content-exclusion-policy"] {
     Field path "path",
     Field message "message",
 });
@@ -1415,7 +1415,7 @@ pub struct PermissionDeniedByPermissionRequestHook {
     /// Whether to interrupt the current agent turn
     pub interrupt: Option<bool>,
 }
-record!(PermissionDeniedByPermissionRequestHook ["kind" "denied-by-permission-request-hook"] {
+record!(received PermissionDeniedByPermissionRequestHook ["kind" "denied-by-permission-request-hook"] {
     Field message "message",
     Field interrupt "interrupt",
 });
@@ -1427,7 +1427,7 @@ pub struct PermissionDeniedByRules {
     /// Rules that denied the request
     pub rules: Vec<PermissionRule>,
 }
-record!(PermissionDeniedByRules ["kind" "denied-by-rules"] {
+record!(received PermissionDeniedByRules ["kind" "denied-by-rules"] {
     Field rules "rules",
 });
 
@@ -1440,7 +1440,7 @@ pub struct PermissionDeniedInteractivelyByUser {
     /// Whether to force-reject the current agent turn
     pub force_reject: Option<bool>,
 }
-record!(PermissionDeniedInteractivelyByUser ["kind" "denied-interactively-by-user"] {
+record!(received PermissionDeniedInteractivelyByUser ["kind" "denied-interactively-by-user"] {
     Field feedback "feedback",
     Field force_reject "forceReject",
 });
@@ -1449,7 +1449,7 @@ record!(PermissionDeniedInteractivelyByUser ["kind" "denied-interactively-by-use
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionDeniedNoApprovalRuleAndCouldNotRequestFromUser {}
-record!(PermissionDeniedNoApprovalRuleAndCouldNotRequestFromUser ["kind" "denied-no-approval-rule-and-could-not-request-from-user"] {});
+record!(received PermissionDeniedNoApprovalRuleAndCouldNotRequestFromUser ["kind" "denied-no-approval-rule-and-could-not-request-from-user"] {});
 
 /// Details of the permission being requested
 #[doc(alias = "PermissionRequest")]
@@ -1484,18 +1484,18 @@ pub enum PermissionDetails {
     Unrecognized(serde_json::Value),
 }
 tagged!(PermissionDetails "kind" {
-    Shell "shell",
-    Write "write",
-    Read "read",
-    Mcp "mcp",
-    Url "url",
-    Memory "memory",
-    CustomTool "custom-tool",
-    Hook "hook",
-    ExtensionManagement "extension-management",
-    Workflow "workflow",
-    ExtensionPermissionAccess "extension-permission-access",
-    ExtensionEnvAccess "extension-env-access",
+    Shell(PermissionRequestShell) "shell",
+    Write(PermissionRequestWrite) "write",
+    Read(PermissionRequestRead) "read",
+    Mcp(PermissionRequestMcp) "mcp",
+    Url(PermissionRequestUrl) "url",
+    Memory(PermissionRequestMemory) "memory",
+    CustomTool(PermissionRequestCustomTool) "custom-tool",
+    Hook(PermissionRequestHook) "hook",
+    ExtensionManagement(PermissionRequestExtensionManagement) "extension-management",
+    Workflow(PermissionRequestWorkflow) "workflow",
+    ExtensionPermissionAccess(PermissionRequestExtensionPermissionAccess) "extension-permission-access",
+    ExtensionEnvAccess(PermissionRequestExtensionEnvAccess) "extension-env-access",
 });
 
 /// Location-scoped tool approval to persist. *Experimental.*
@@ -1564,7 +1564,7 @@ pub struct PermissionLocationApplyResult {
     /// Location-scoped rules applied to the live permission service
     pub applied_rules: Vec<PermissionRule>,
 }
-record!(PermissionLocationApplyResult {
+record!(received PermissionLocationApplyResult {
     Field location_key "locationKey",
     Field location_type "locationType",
     Field changed "changed",
@@ -1603,7 +1603,7 @@ pub struct PermissionLocationResolveResult {
     /// Whether the location is a git repo or directory
     pub location_type: PermissionLocationType,
 }
-record!(PermissionLocationResolveResult {
+record!(received PermissionLocationResolveResult {
     Field location_key "locationKey",
     Field location_type "locationType",
 });
@@ -1647,7 +1647,7 @@ pub struct PermissionMessageAuthorizationData {
     /// The trusted version discriminator, when one exists. Exact shell-command grants carry the byte-identical commands grounded in the human span; world-derived classes carry a file object, remote tip, or runner only when that state was captured safely. An opaque object mirroring the runtime's adjacently-tagged resolution. *Experimental.*
     pub world: Option<serde_json::Value>,
 }
-record!(PermissionMessageAuthorizationData {
+record!(received PermissionMessageAuthorizationData {
     Field record_id "recordId",
     Field turn_index "turnIndex",
     Field polarity "polarity",
@@ -1666,7 +1666,7 @@ pub struct PermissionMessageAuthorizationDegradedData {
     /// The human turn that could not be represented safely. At least 0. *Experimental.*
     pub turn_index: i64,
 }
-record!(PermissionMessageAuthorizationDegradedData {
+record!(received PermissionMessageAuthorizationDegradedData {
     Field turn_index "turnIndex",
 });
 
@@ -1695,7 +1695,7 @@ pub struct PermissionMessageAuthorizationReadData {
     /// Whether this read activates ongoing message-backed extraction. False for a contextual-assent-only pass while auto-approval is off, so unrelated future messages remain outside extraction. *Experimental.*
     pub activates_extraction: Option<bool>,
 }
-record!(PermissionMessageAuthorizationReadData {
+record!(received PermissionMessageAuthorizationReadData {
     Field turn_index "turnIndex",
     Field activates_extraction "activatesExtraction",
 });
@@ -1792,7 +1792,7 @@ pub struct PermissionPathsAllowedCheckResult {
     /// Whether the path is within the session's allowed directories
     pub allowed: bool,
 }
-record!(PermissionPathsAllowedCheckResult {
+record!(received PermissionPathsAllowedCheckResult {
     Field allowed "allowed",
 });
 
@@ -1857,7 +1857,7 @@ pub struct PermissionPathsList {
     /// The primary working directory for this session.
     pub primary: String,
 }
-record!(PermissionPathsList {
+record!(received PermissionPathsList {
     Field directories "directories",
     Field session_approved_paths "sessionApprovedPaths",
     Field primary "primary",
@@ -1908,7 +1908,7 @@ pub struct PermissionPathsWorkspaceCheckResult {
     /// Whether the path is within the session workspace directory
     pub allowed: bool,
 }
-record!(PermissionPathsWorkspaceCheckResult {
+record!(received PermissionPathsWorkspaceCheckResult {
     Field allowed "allowed",
 });
 
@@ -1946,19 +1946,19 @@ pub enum PermissionPromptRequest {
     Unrecognized(serde_json::Value),
 }
 tagged!(PermissionPromptRequest "kind" {
-    Commands "commands",
-    Write "write",
-    Read "read",
-    Mcp "mcp",
-    Url "url",
-    Memory "memory",
-    CustomTool "custom-tool",
-    Path "path",
-    Hook "hook",
-    ExtensionManagement "extension-management",
-    Workflow "workflow",
-    ExtensionPermissionAccess "extension-permission-access",
-    ExtensionEnvAccess "extension-env-access",
+    Commands(PermissionPromptRequestCommands) "commands",
+    Write(PermissionPromptRequestWrite) "write",
+    Read(PermissionPromptRequestRead) "read",
+    Mcp(PermissionPromptRequestMcp) "mcp",
+    Url(PermissionPromptRequestUrl) "url",
+    Memory(PermissionPromptRequestMemory) "memory",
+    CustomTool(PermissionPromptRequestCustomTool) "custom-tool",
+    Path(PermissionPromptRequestPath) "path",
+    Hook(PermissionPromptRequestHook) "hook",
+    ExtensionManagement(PermissionPromptRequestExtensionManagement) "extension-management",
+    Workflow(PermissionPromptRequestWorkflow) "workflow",
+    ExtensionPermissionAccess(PermissionPromptRequestExtensionPermissionAccess) "extension-permission-access",
+    ExtensionEnvAccess(PermissionPromptRequestExtensionEnvAccess) "extension-env-access",
 });
 
 /// Shell command permission prompt
@@ -1990,7 +1990,7 @@ pub struct PermissionPromptRequestCommands {
     /// Sandbox policy edit that would let the command run inside the sandbox. Only present when requestSandboxBypass is true. *Experimental.*
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
-record!(PermissionPromptRequestCommands ["kind" "commands"] {
+record!(received PermissionPromptRequestCommands ["kind" "commands"] {
     Field tool_call_id "toolCallId",
     Field full_command_text "fullCommandText",
     Field intention "intention",
@@ -2020,7 +2020,7 @@ pub struct PermissionPromptRequestCustomTool {
     /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(PermissionPromptRequestCustomTool ["kind" "custom-tool"] {
+record!(received PermissionPromptRequestCustomTool ["kind" "custom-tool"] {
     Field tool_call_id "toolCallId",
     Field tool_name "toolName",
     Field tool_description "toolDescription",
@@ -2041,7 +2041,7 @@ pub struct PermissionPromptRequestExtensionEnvAccess {
     /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(PermissionPromptRequestExtensionEnvAccess ["kind" "extension-env-access"] {
+record!(received PermissionPromptRequestExtensionEnvAccess ["kind" "extension-env-access"] {
     Field tool_call_id "toolCallId",
     Field extension_name "extensionName",
     Field environment_variables "environmentVariables",
@@ -2061,7 +2061,7 @@ pub struct PermissionPromptRequestExtensionManagement {
     /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(PermissionPromptRequestExtensionManagement ["kind" "extension-management"] {
+record!(received PermissionPromptRequestExtensionManagement ["kind" "extension-management"] {
     Field tool_call_id "toolCallId",
     Field operation "operation",
     Field extension_name "extensionName",
@@ -2081,7 +2081,7 @@ pub struct PermissionPromptRequestExtensionPermissionAccess {
     /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(PermissionPromptRequestExtensionPermissionAccess ["kind" "extension-permission-access"] {
+record!(received PermissionPromptRequestExtensionPermissionAccess ["kind" "extension-permission-access"] {
     Field tool_call_id "toolCallId",
     Field extension_name "extensionName",
     Field capabilities "capabilities",
@@ -2103,7 +2103,7 @@ pub struct PermissionPromptRequestHook {
     /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(PermissionPromptRequestHook ["kind" "hook"] {
+record!(received PermissionPromptRequestHook ["kind" "hook"] {
     Field tool_call_id "toolCallId",
     Field tool_name "toolName",
     Field tool_args "toolArgs",
@@ -2132,7 +2132,7 @@ pub struct PermissionPromptRequestMcp {
     /// Whether the host may offer a server-wide "approve all tools from this server" blanket. Absent is treated as true; the runtime sends false when managed policy disables bypass-permissions mode, which forbids the server-wide escalation while still allowing per-tool approval.
     pub can_offer_server_wide_approval: Option<bool>,
 }
-record!(PermissionPromptRequestMcp ["kind" "mcp"] {
+record!(received PermissionPromptRequestMcp ["kind" "mcp"] {
     Field tool_call_id "toolCallId",
     Field server_name "serverName",
     Field tool_name "toolName",
@@ -2164,7 +2164,7 @@ pub struct PermissionPromptRequestMemory {
     /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(PermissionPromptRequestMemory ["kind" "memory"] {
+record!(received PermissionPromptRequestMemory ["kind" "memory"] {
     Field tool_call_id "toolCallId",
     Field action "action",
     Field subject "subject",
@@ -2190,7 +2190,7 @@ pub struct PermissionPromptRequestPath {
     /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(PermissionPromptRequestPath ["kind" "path"] {
+record!(received PermissionPromptRequestPath ["kind" "path"] {
     Field tool_call_id "toolCallId",
     Field access_kind "accessKind",
     Field paths "paths",
@@ -2234,7 +2234,7 @@ pub struct PermissionPromptRequestRead {
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
 }
-record!(PermissionPromptRequestRead ["kind" "read"] {
+record!(received PermissionPromptRequestRead ["kind" "read"] {
     Field tool_call_id "toolCallId",
     Field intention "intention",
     Field path "path",
@@ -2264,7 +2264,7 @@ pub struct PermissionPromptRequestUrl {
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
 }
-record!(PermissionPromptRequestUrl ["kind" "url"] {
+record!(received PermissionPromptRequestUrl ["kind" "url"] {
     Field tool_call_id "toolCallId",
     Field intention "intention",
     Field url "url",
@@ -2314,7 +2314,7 @@ pub struct PermissionPromptRequestWorkflow {
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
 }
-record!(PermissionPromptRequestWorkflow ["kind" "workflow"] {
+record!(received PermissionPromptRequestWorkflow ["kind" "workflow"] {
     Field tool_call_id "toolCallId",
     Field operation "operation",
     Field name "name",
@@ -2359,7 +2359,7 @@ pub struct PermissionPromptRequestWrite {
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
 }
-record!(PermissionPromptRequestWrite ["kind" "write"] {
+record!(received PermissionPromptRequestWrite ["kind" "write"] {
     Field tool_call_id "toolCallId",
     Field intention "intention",
     Field file_name "fileName",
@@ -2425,7 +2425,7 @@ pub struct PermissionRecoveryAttempt {
     /// One-based position of this attempt in the episode. At least 1.
     pub ordinal: i64,
 }
-record!(PermissionRecoveryAttempt {
+record!(received PermissionRecoveryAttempt {
     Field attempt_id "attemptId",
     Field tool_call_id "toolCallId",
     Field permission_kind "permissionKind",
@@ -2535,7 +2535,7 @@ pub struct PermissionRecoveryData {
     /// Ordered privacy-safe record of permission attempts and the successful alternative, when any
     pub attempts: Vec<PermissionRecoveryAttempt>,
 }
-record!(PermissionRecoveryData {
+record!(received PermissionRecoveryData {
     Field episode_id "episodeId",
     Field owner_session_id "ownerSessionId",
     Field owner_agent_id "ownerAgentId",
@@ -2630,7 +2630,7 @@ pub struct PermissionRequestCustomTool {
     /// Whether the tool declared that permission may be skipped unless a deny rule matches
     pub skip_permission: Option<bool>,
 }
-record!(PermissionRequestCustomTool ["kind" "custom-tool"] {
+record!(received PermissionRequestCustomTool ["kind" "custom-tool"] {
     Field tool_call_id "toolCallId",
     Field tool_name "toolName",
     Field tool_description "toolDescription",
@@ -2649,7 +2649,7 @@ pub struct PermissionRequestExtensionEnvAccess {
     /// Names of the sensitive environment variables the extension is requesting. Values never appear here. At least 1 item.
     pub environment_variables: Vec<String>,
 }
-record!(PermissionRequestExtensionEnvAccess ["kind" "extension-env-access"] {
+record!(received PermissionRequestExtensionEnvAccess ["kind" "extension-env-access"] {
     Field tool_call_id "toolCallId",
     Field extension_name "extensionName",
     Field environment_variables "environmentVariables",
@@ -2666,7 +2666,7 @@ pub struct PermissionRequestExtensionManagement {
     /// Name of the extension being managed
     pub extension_name: Option<String>,
 }
-record!(PermissionRequestExtensionManagement ["kind" "extension-management"] {
+record!(received PermissionRequestExtensionManagement ["kind" "extension-management"] {
     Field tool_call_id "toolCallId",
     Field operation "operation",
     Field extension_name "extensionName",
@@ -2683,7 +2683,7 @@ pub struct PermissionRequestExtensionPermissionAccess {
     /// Capabilities the extension is requesting
     pub capabilities: Vec<String>,
 }
-record!(PermissionRequestExtensionPermissionAccess ["kind" "extension-permission-access"] {
+record!(received PermissionRequestExtensionPermissionAccess ["kind" "extension-permission-access"] {
     Field tool_call_id "toolCallId",
     Field extension_name "extensionName",
     Field capabilities "capabilities",
@@ -2702,7 +2702,7 @@ pub struct PermissionRequestHook {
     /// Optional message from the hook explaining why confirmation is needed
     pub hook_message: Option<String>,
 }
-record!(PermissionRequestHook ["kind" "hook"] {
+record!(received PermissionRequestHook ["kind" "hook"] {
     Field tool_call_id "toolCallId",
     Field tool_name "toolName",
     Field tool_args "toolArgs",
@@ -2746,7 +2746,7 @@ pub struct PermissionRequestHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(PermissionRequestHookInput {
+record!(received PermissionRequestHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",
@@ -2814,7 +2814,7 @@ pub struct PermissionRequestMcp {
     /// Advisory runtime permission recommendation. The SDK host remains responsible for deciding the request and may reject it. *Experimental.*
     pub permission_recommendation: Option<PermissionRecommendation>,
 }
-record!(PermissionRequestMcp ["kind" "mcp"] {
+record!(received PermissionRequestMcp ["kind" "mcp"] {
     Field tool_call_id "toolCallId",
     Field server_name "serverName",
     Field tool_name "toolName",
@@ -2849,7 +2849,7 @@ pub struct PermissionRequestMemory {
     /// Assisted-approval judge information for this request; present only in assisted mode. *Experimental.*
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
-record!(PermissionRequestMemory ["kind" "memory"] {
+record!(received PermissionRequestMemory ["kind" "memory"] {
     Field tool_call_id "toolCallId",
     Field action "action",
     Field subject "subject",
@@ -2931,7 +2931,7 @@ pub struct PermissionRequestRead {
     /// Sandbox policy edit that would let the read run inside the sandbox. Only present when requestSandboxBypass is true. *Experimental.*
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
-record!(PermissionRequestRead ["kind" "read"] {
+record!(received PermissionRequestRead ["kind" "read"] {
     Field tool_call_id "toolCallId",
     Field managed_approval_required "managedApprovalRequired",
     Field intention "intention",
@@ -2949,7 +2949,7 @@ pub struct PermissionRequestResult {
     /// Whether the permission request was handled successfully
     pub success: bool,
 }
-record!(PermissionRequestResult {
+record!(received PermissionRequestResult {
     Field success "success",
 });
 
@@ -2992,7 +2992,7 @@ pub struct PermissionRequestShell {
     /// Sandbox policy edit that would let the command run inside the sandbox. Only present when requestSandboxBypass is true. *Experimental.*
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
-record!(PermissionRequestShell ["kind" "shell"] {
+record!(received PermissionRequestShell ["kind" "shell"] {
     Field tool_call_id "toolCallId",
     Field managed_approval_required "managedApprovalRequired",
     Field full_command_text "fullCommandText",
@@ -3021,7 +3021,7 @@ pub struct PermissionRequestShellCommand {
     /// Whether this command is read-only (no side effects)
     pub read_only: bool,
 }
-record!(PermissionRequestShellCommand {
+record!(received PermissionRequestShellCommand {
     Field identifier "identifier",
     Field read_only "readOnly",
 });
@@ -3035,7 +3035,7 @@ pub struct PermissionRequestShellCommandSegment {
     /// Full text of this command segment, including arguments
     pub full_command_text: String,
 }
-record!(PermissionRequestShellCommandSegment {
+record!(received PermissionRequestShellCommandSegment {
     Field identifier "identifier",
     Field full_command_text "fullCommandText",
 });
@@ -3047,7 +3047,7 @@ pub struct PermissionRequestShellPossibleUrl {
     /// URL that may be accessed by the command
     pub url: String,
 }
-record!(PermissionRequestShellPossibleUrl {
+record!(received PermissionRequestShellPossibleUrl {
     Field url "url",
 });
 
@@ -3070,7 +3070,7 @@ pub struct PermissionRequestUrl {
     /// What the tool tells the user about the bypass on offer: which policy rule blocked the call, or why it cannot be sandboxed. Only meaningful when requestSandboxBypass is true.
     pub request_sandbox_bypass_reason: Option<String>,
 }
-record!(PermissionRequestUrl ["kind" "url"] {
+record!(received PermissionRequestUrl ["kind" "url"] {
     Field tool_call_id "toolCallId",
     Field managed_approval_required "managedApprovalRequired",
     Field intention "intention",
@@ -3117,7 +3117,7 @@ pub struct PermissionRequestWorkflow {
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
 }
-record!(PermissionRequestWorkflow ["kind" "workflow"] {
+record!(received PermissionRequestWorkflow ["kind" "workflow"] {
     Field tool_call_id "toolCallId",
     Field operation "operation",
     Field name "name",
@@ -3165,7 +3165,7 @@ pub struct PermissionRequestWrite {
     /// Sandbox policy edit that would let the write run inside the sandbox. Only present when requestSandboxBypass is true. *Experimental.*
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
-record!(PermissionRequestWrite ["kind" "write"] {
+record!(received PermissionRequestWrite ["kind" "write"] {
     Field tool_call_id "toolCallId",
     Field managed_approval_required "managedApprovalRequired",
     Field intention "intention",
@@ -3207,7 +3207,7 @@ pub struct PermissionRequestedData {
     /// Experimental HydraFusion attribution of the staged phase whose tool call raised this request. Absent outside a staged phase. *Experimental.*
     pub fusion: Option<FusionAttribution>,
 }
-record!(PermissionRequestedData {
+record!(received PermissionRequestedData {
     Field request_id "requestId",
     Field permission_request "permissionRequest",
     Field prompt_request "promptRequest",
@@ -3270,16 +3270,16 @@ pub enum PermissionResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(PermissionResult "kind" {
-    Approved "approved",
-    ApprovedReadOnlyForSession "approved-read-only-for-session",
-    ApprovedForSession "approved-for-session",
-    ApprovedForLocation "approved-for-location",
-    Cancelled "cancelled",
-    DeniedByRules "denied-by-rules",
-    DeniedNoApprovalRuleAndCouldNotRequestFromUser "denied-no-approval-rule-and-could-not-request-from-user",
-    DeniedInteractivelyByUser "denied-interactively-by-user",
-    DeniedByContentExclusionPolicy "denied-by-content-exclusion-policy",
-    DeniedByPermissionRequestHook "denied-by-permission-request-hook",
+    Approved(PermissionApproved) "approved",
+    ApprovedReadOnlyForSession(PermissionApprovedReadOnlyForSession) "approved-read-only-for-session",
+    ApprovedForSession(PermissionApprovedForSession) "approved-for-session",
+    ApprovedForLocation(PermissionApprovedForLocation) "approved-for-location",
+    Cancelled(PermissionCancelled) "cancelled",
+    DeniedByRules(PermissionDeniedByRules) "denied-by-rules",
+    DeniedNoApprovalRuleAndCouldNotRequestFromUser(PermissionDeniedNoApprovalRuleAndCouldNotRequestFromUser) "denied-no-approval-rule-and-could-not-request-from-user",
+    DeniedInteractivelyByUser(PermissionDeniedInteractivelyByUser) "denied-interactively-by-user",
+    DeniedByContentExclusionPolicy(PermissionDeniedByContentExclusionPolicy) "denied-by-content-exclusion-policy",
+    DeniedByPermissionRequestHook(PermissionDeniedByPermissionRequestHook) "denied-by-permission-request-hook",
 });
 
 /// A permission approval or denial rule matched against a tool request, identified by a rule kind with an optional argument value.
@@ -3342,7 +3342,7 @@ pub struct PermissionSandboxPathGrant {
     /// readonlyPaths entries the grant removes, exactly as written in the policy, because a read-only entry for the same location would otherwise keep the path read-only. A host that persists the path must remove these entries from its stored readonlyPaths too.
     pub removed_readonly_paths: Option<Vec<String>>,
 }
-record!(PermissionSandboxPathGrant {
+record!(received PermissionSandboxPathGrant {
     Field path "path",
     Field denied_path "deniedPath",
     Field access "access",
@@ -3422,7 +3422,7 @@ pub struct PermissionWriteFileContent {
     /// Complete file contents, including an empty string for an empty file.
     pub content: String,
 }
-record!(PermissionWriteFileContent {
+record!(received PermissionWriteFileContent {
     Field path "path",
     Field content "content",
 });
@@ -3436,7 +3436,7 @@ pub struct PermissionWriteFileEdit {
     /// Complete file content the operation plans to write. Absent only when the file is being deleted.
     pub after: Option<PermissionWriteFileContent>,
 }
-record!(PermissionWriteFileEdit {
+record!(received PermissionWriteFileEdit {
     Field before "before",
     Field after "after",
 });

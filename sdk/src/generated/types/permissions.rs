@@ -16,7 +16,7 @@ pub struct PermissionsChangedData {
     /// Explicit LLM judge model override used by assisted mode; omitted when the provider default applies. *Experimental.*
     pub assisted_approval_model: Option<String>,
 }
-record!(PermissionsChangedData {
+record!(received PermissionsChangedData {
     Field previous_mode "previousMode",
     Field mode "mode",
     Field assisted_approval_model "assistedApprovalModel",
@@ -256,7 +256,7 @@ pub struct PermissionsConfigureResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsConfigureResult {
+record!(received PermissionsConfigureResult {
     Field success "success",
 });
 
@@ -291,7 +291,7 @@ pub struct PermissionsEvaluateManagedPolicyResult {
     /// True when the managed layer supplies permission rules that the session must enforce.
     pub permission_rules_active: bool,
 }
-record!(PermissionsEvaluateManagedPolicyResult {
+record!(received PermissionsEvaluateManagedPolicyResult {
     Field bypass_permissions_disabled "bypassPermissionsDisabled",
     Field policy_undetermined "policyUndetermined",
     Field permission_rules_active "permissionRulesActive",
@@ -304,7 +304,7 @@ pub struct PermissionsFolderTrustAddTrustedResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsFolderTrustAddTrustedResult {
+record!(received PermissionsFolderTrustAddTrustedResult {
     Field success "success",
 });
 
@@ -312,7 +312,7 @@ record!(PermissionsFolderTrustAddTrustedResult {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsGetModeRequest {}
-record!(PermissionsGetModeRequest {});
+record!(received PermissionsGetModeRequest {});
 
 /// Current permission mode. *Experimental.*
 #[derive(Clone)]
@@ -321,7 +321,7 @@ pub struct PermissionsGetModeResult {
     /// Current permission mode
     pub mode: PermissionMode,
 }
-record!(PermissionsGetModeResult {
+record!(received PermissionsGetModeResult {
     Field mode "mode",
 });
 
@@ -357,17 +357,17 @@ pub enum PermissionsLocationsAddToolApprovalDetails {
     Unrecognized(serde_json::Value),
 }
 tagged!(PermissionsLocationsAddToolApprovalDetails "kind" {
-    Commands "commands",
-    Read "read",
-    Write "write",
-    Mcp "mcp",
-    McpSampling "mcp-sampling",
-    Memory "memory",
-    CustomTool "custom-tool",
-    ExtensionManagement "extension-management",
-    Workflow "workflow",
-    ExtensionPermissionAccess "extension-permission-access",
-    ExtensionEnvAccess "extension-env-access",
+    Commands(PermissionsLocationsAddToolApprovalDetailsCommands) "commands",
+    Read(PermissionsLocationsAddToolApprovalDetailsRead) "read",
+    Write(PermissionsLocationsAddToolApprovalDetailsWrite) "write",
+    Mcp(PermissionsLocationsAddToolApprovalDetailsMcp) "mcp",
+    McpSampling(PermissionsLocationsAddToolApprovalDetailsMcpSampling) "mcp-sampling",
+    Memory(PermissionsLocationsAddToolApprovalDetailsMemory) "memory",
+    CustomTool(PermissionsLocationsAddToolApprovalDetailsCustomTool) "custom-tool",
+    ExtensionManagement(PermissionsLocationsAddToolApprovalDetailsExtensionManagement) "extension-management",
+    Workflow(PermissionsLocationsAddToolApprovalDetailsWorkflow) "workflow",
+    ExtensionPermissionAccess(PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess) "extension-permission-access",
+    ExtensionEnvAccess(PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess) "extension-env-access",
 });
 
 /// Location-persisted tool approval details for specific command identifiers.
@@ -570,7 +570,7 @@ pub struct PermissionsLocationsAddToolApprovalResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsLocationsAddToolApprovalResult {
+record!(received PermissionsLocationsAddToolApprovalResult {
     Field success "success",
 });
 
@@ -632,7 +632,7 @@ pub struct PermissionsModifyRulesResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsModifyRulesResult {
+record!(received PermissionsModifyRulesResult {
     Field success "success",
 });
 
@@ -659,7 +659,7 @@ pub struct PermissionsNotifyPromptShownResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsNotifyPromptShownResult {
+record!(received PermissionsNotifyPromptShownResult {
     Field success "success",
 });
 
@@ -670,7 +670,7 @@ pub struct PermissionsPathsAddResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsPathsAddResult {
+record!(received PermissionsPathsAddResult {
     Field success "success",
 });
 
@@ -678,7 +678,7 @@ record!(PermissionsPathsAddResult {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsPathsListRequest {}
-record!(PermissionsPathsListRequest {});
+record!(received PermissionsPathsListRequest {});
 
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
@@ -687,7 +687,7 @@ pub struct PermissionsPathsUpdatePrimaryResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsPathsUpdatePrimaryResult {
+record!(received PermissionsPathsUpdatePrimaryResult {
     Field success "success",
 });
 
@@ -695,7 +695,7 @@ record!(PermissionsPathsUpdatePrimaryResult {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsPendingRequestsRequest {}
-record!(PermissionsPendingRequestsRequest {});
+record!(received PermissionsPendingRequestsRequest {});
 
 /// Clears session-scoped tool approvals and optionally clears location-scoped approvals and exact session-approved paths. *Experimental.*
 #[derive(Clone, Default)]
@@ -724,7 +724,7 @@ pub struct PermissionsResetSessionApprovalsResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsResetSessionApprovalsResult {
+record!(received PermissionsResetSessionApprovalsResult {
     Field success "success",
 });
 
@@ -763,7 +763,7 @@ pub struct PermissionsSetApproveAllResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsSetApproveAllResult {
+record!(received PermissionsSetApproveAllResult {
     Field success "success",
 });
 
@@ -845,7 +845,7 @@ pub struct PermissionsSetModeResult {
     /// Authoritative permission mode after the mutation
     pub mode: PermissionMode,
 }
-record!(PermissionsSetModeResult {
+record!(received PermissionsSetModeResult {
     Field success "success",
     Field mode "mode",
 });
@@ -876,7 +876,7 @@ pub struct PermissionsSetRequiredResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsSetRequiredResult {
+record!(received PermissionsSetRequiredResult {
     Field success "success",
 });
 
@@ -887,6 +887,6 @@ pub struct PermissionsUrlsSetUnrestrictedModeResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsUrlsSetUnrestrictedModeResult {
+record!(received PermissionsUrlsSetUnrestrictedModeResult {
     Field success "success",
 });

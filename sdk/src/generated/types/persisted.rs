@@ -18,7 +18,7 @@ pub struct PersistedBinaryImage {
     /// Optional metadata from the producing tool.
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(PersistedBinaryImage {
+record!(received PersistedBinaryImage {
     Field kind "type",
     Field data "data",
     Field mime_type "mimeType",
@@ -56,7 +56,7 @@ pub enum PersistedBinaryResult {
     Unrecognized(serde_json::Value),
 }
 untagged!(PersistedBinaryResult {
-    Omitted is_object ["type" = "image" | "resource", "byteLength", "omittedReason" = "too_large" | "asset_unavailable"],
-    BinaryAssetReference is_object ["type" = "image" | "resource", "assetId", "byteLength"],
-    Image is_object ["type" = "image" | "resource", "data"],
+    Omitted(OmittedBinaryResult) is_object ["type" = "image" | "resource", "byteLength", "omittedReason" = "too_large" | "asset_unavailable"],
+    BinaryAssetReference(BinaryAssetReference) is_object ["type" = "image" | "resource", "assetId", "byteLength"],
+    Image(PersistedBinaryImage) is_object ["type" = "image" | "resource", "data"],
 });

@@ -44,7 +44,7 @@ pub struct PersistenceWriteRawJsonLockedResult {
     /// Why the write failed. Absent when `success` is true. A lock the runtime could not acquire in time reports here rather than raising.
     pub error: Option<String>,
 }
-record!(PersistenceWriteRawJsonLockedResult {
+record!(received PersistenceWriteRawJsonLockedResult {
     Field success "success",
     Field error "error",
 });

@@ -31,7 +31,7 @@ pub struct PingResult {
     /// Server protocol version number. More than 0.
     pub protocol_version: i64,
 }
-record!(PingResult {
+record!(received PingResult {
     Field message "message",
     Field timestamp "timestamp",
     Field protocol_version "protocolVersion",

@@ -7,7 +7,7 @@ pub struct PlanChangedData {
     /// The type of operation performed on the plan file
     pub operation: PlanChangedOperation,
 }
-record!(PlanChangedData {
+record!(received PlanChangedData {
     Field operation "operation",
 });
 
@@ -41,7 +41,7 @@ pub struct PlanReadResult {
     /// Absolute file path of the plan file, or null if workspace is not enabled
     pub path: Option<String>,
 }
-record!(PlanReadResult {
+record!(received PlanReadResult {
     Field exists "exists",
     Nullable content "content",
     Nullable path "path",
@@ -54,7 +54,7 @@ pub struct PlanReadSqlTodosResult {
     /// Rows from the session SQL todos table, ordered by creation time with insertion order used to break ties when available and id used for WITHOUT ROWID tables.
     pub rows: Vec<PlanSqlTodosRow>,
 }
-record!(PlanReadSqlTodosResult {
+record!(received PlanReadSqlTodosResult {
     Field rows "rows",
 });
 
@@ -67,7 +67,7 @@ pub struct PlanReadSqlTodosWithDependenciesResult {
     /// Edges from the session SQL todo_deps table. Empty when no database, no todo_deps table, or the SELECT failed. Read independently from `rows`, so a broken todo_deps table does not affect the rows result and vice versa.
     pub dependencies: Vec<PlanSqlTodoDependency>,
 }
-record!(PlanReadSqlTodosWithDependenciesResult {
+record!(received PlanReadSqlTodosWithDependenciesResult {
     Field rows "rows",
     Field dependencies "dependencies",
 });
@@ -81,7 +81,7 @@ pub struct PlanSqlTodoDependency {
     /// ID of the todo it depends on.
     pub depends_on: String,
 }
-record!(PlanSqlTodoDependency {
+record!(received PlanSqlTodoDependency {
     Field todo_id "todoId",
     Field depends_on "dependsOn",
 });
@@ -101,7 +101,7 @@ pub struct PlanSqlTodosRow {
     /// Todo creation time, as stored by the session SQL schema's `datetime('now')` default: `YYYY-MM-DD HH:MM:SS` in UTC. Lets clients attribute todos to the work item that created them (e.g. scoping a goal's progress to the todos it produced) rather than to the whole session.
     pub created_at: Option<String>,
 }
-record!(PlanSqlTodosRow {
+record!(received PlanSqlTodosRow {
     Field id "id",
     Field title "title",
     Field description "description",

@@ -31,7 +31,7 @@ pub struct Plugin {
     /// Whether this managed desired plugin has an installed or live record.
     pub installed: Option<bool>,
 }
-record!(Plugin {
+record!(received Plugin {
     Field name "name",
     Field marketplace "marketplace",
     Field version "version",
@@ -90,7 +90,7 @@ pub struct PluginInstallPlan {
     /// Safe review to present before applying the plan.
     pub review: PluginInstallationReview,
 }
-record!(PluginInstallPlan {
+record!(received PluginInstallPlan {
     Field plan_handle "planHandle",
     Field operation_id "operationId",
     Field expires_at "expiresAt",
@@ -112,7 +112,7 @@ pub struct PluginInstallResult {
     /// Set when the install path is deprecated (e.g. direct repo / URL / local installs). Callers should surface this to end users.
     pub deprecation_warning: Option<String>,
 }
-record!(PluginInstallResult {
+record!(received PluginInstallResult {
     Field plugin "plugin",
     Field skills_installed "skillsInstalled",
     Field staging_mode "stagingMode",
@@ -254,7 +254,7 @@ pub struct PluginInstallationFileReview {
     /// SHA-256 digest of the exact file bytes.
     pub digest: String,
 }
-record!(PluginInstallationFileReview {
+record!(received PluginInstallationFileReview {
     Field path "path",
     Field size_bytes "sizeBytes",
     Field media_type "mediaType",
@@ -271,7 +271,7 @@ pub struct PluginInstallationLocation {
     /// Safe display label, for example ~/.copilot/installed-plugins/_direct/owner--repo--plugins-work-hub.
     pub display_label: String,
 }
-record!(PluginInstallationLocation {
+record!(received PluginInstallationLocation {
     Field relative_path "relativePath",
     Field display_label "displayLabel",
 });
@@ -288,8 +288,8 @@ pub enum PluginInstallationManagementOutcome {
     Unrecognized(serde_json::Value),
 }
 tagged!(PluginInstallationManagementOutcome "kind" {
-    InstallPlanned "install-planned",
-    Refused "refused",
+    InstallPlanned(PluginInstallationManagementOutcomeInstallPlanned) "install-planned",
+    Refused(PluginInstallationManagementOutcomeRefused) "refused",
 });
 
 /// A verified Agent Plugin installation plan was prepared.
@@ -299,7 +299,7 @@ pub struct PluginInstallationManagementOutcomeInstallPlanned {
     /// Prepared install plan.
     pub plan: PluginInstallPlan,
 }
-record!(PluginInstallationManagementOutcomeInstallPlanned ["kind" "install-planned"] {
+record!(received PluginInstallationManagementOutcomeInstallPlanned ["kind" "install-planned"] {
     Field plan "plan",
 });
 
@@ -312,7 +312,7 @@ pub struct PluginInstallationManagementOutcomeRefused {
     /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited. At least 0.
     pub retry_after_seconds: Option<i64>,
 }
-record!(PluginInstallationManagementOutcomeRefused ["kind" "refused"] {
+record!(received PluginInstallationManagementOutcomeRefused ["kind" "refused"] {
     Field reason "reason",
     Field retry_after_seconds "retryAfterSeconds",
 });
@@ -333,10 +333,10 @@ pub enum PluginInstallationManagementResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(PluginInstallationManagementResult "kind" {
-    Outcome "outcome",
-    NegotiationRefused "negotiation-refused",
-    InvalidRequest "invalid-request",
-    NetworkFailure "network-failure",
+    Outcome(PluginInstallationManagementResultOutcome) "outcome",
+    NegotiationRefused(CatalogNegotiationRefusedError) "negotiation-refused",
+    InvalidRequest(CatalogInvalidRequestError) "invalid-request",
+    NetworkFailure(CatalogNetworkFailureError) "network-failure",
 });
 
 /// `PluginInstallationManagementResult: Outcome` of the protocol.
@@ -350,7 +350,7 @@ pub struct PluginInstallationManagementResultOutcome {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(PluginInstallationManagementResultOutcome ["kind" "outcome"] {
+record!(received PluginInstallationManagementResultOutcome ["kind" "outcome"] {
     Field outcome "outcome",
     Field negotiated "negotiated",
 } rest);
@@ -366,7 +366,7 @@ pub struct PluginInstallationMcpServerReview {
     /// Host of a remote server's URL.
     pub host: Option<String>,
 }
-record!(PluginInstallationMcpServerReview {
+record!(received PluginInstallationMcpServerReview {
     Field name "name",
     Field transport "transport",
     Field host "host",
@@ -404,10 +404,10 @@ pub enum PluginInstallationOutcome {
     Unrecognized(serde_json::Value),
 }
 tagged!(PluginInstallationOutcome "kind" {
-    Installed "installed",
-    Declined "declined",
-    Cancelled "cancelled",
-    Refused "refused",
+    Installed(PluginInstallationOutcomeInstalled) "installed",
+    Declined(PluginInstallationOutcomeDeclined) "declined",
+    Cancelled(PluginInstallationOutcomeCancelled) "cancelled",
+    Refused(PluginInstallationOutcomeRefused) "refused",
 });
 
 /// The confirmation was cancelled before any change.
@@ -417,7 +417,7 @@ pub struct PluginInstallationOutcomeCancelled {
     /// Original operation identity.
     pub operation_id: String,
 }
-record!(PluginInstallationOutcomeCancelled ["kind" "cancelled"] {
+record!(received PluginInstallationOutcomeCancelled ["kind" "cancelled"] {
     Field operation_id "operationId",
 });
 
@@ -428,7 +428,7 @@ pub struct PluginInstallationOutcomeDeclined {
     /// Original operation identity.
     pub operation_id: String,
 }
-record!(PluginInstallationOutcomeDeclined ["kind" "declined"] {
+record!(received PluginInstallationOutcomeDeclined ["kind" "declined"] {
     Field operation_id "operationId",
 });
 
@@ -439,7 +439,7 @@ pub struct PluginInstallationOutcomeInstalled {
     /// Installed plugin summary.
     pub installation: PluginInstallationSummary,
 }
-record!(PluginInstallationOutcomeInstalled ["kind" "installed"] {
+record!(received PluginInstallationOutcomeInstalled ["kind" "installed"] {
     Field installation "installation",
 });
 
@@ -454,7 +454,7 @@ pub struct PluginInstallationOutcomeRefused {
     /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited. At least 0.
     pub retry_after_seconds: Option<i64>,
 }
-record!(PluginInstallationOutcomeRefused ["kind" "refused"] {
+record!(received PluginInstallationOutcomeRefused ["kind" "refused"] {
     Field reason "reason",
     Field operation_id "operationId",
     Field retry_after_seconds "retryAfterSeconds",
@@ -476,10 +476,10 @@ pub enum PluginInstallationResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(PluginInstallationResult "kind" {
-    Outcome "outcome",
-    NegotiationRefused "negotiation-refused",
-    InvalidRequest "invalid-request",
-    NetworkFailure "network-failure",
+    Outcome(PluginInstallationResultOutcome) "outcome",
+    NegotiationRefused(CatalogNegotiationRefusedError) "negotiation-refused",
+    InvalidRequest(CatalogInvalidRequestError) "invalid-request",
+    NetworkFailure(CatalogNetworkFailureError) "network-failure",
 });
 
 /// `PluginInstallationResult: Outcome` of the protocol.
@@ -493,7 +493,7 @@ pub struct PluginInstallationResultOutcome {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(PluginInstallationResultOutcome ["kind" "outcome"] {
+record!(received PluginInstallationResultOutcome ["kind" "outcome"] {
     Field outcome "outcome",
     Field negotiated "negotiated",
 } rest);
@@ -532,7 +532,7 @@ pub struct PluginInstallationReviewValue {
     /// them. Omitted when the plugin declares none.
     pub mcp_servers: Option<Vec<PluginInstallationMcpServerReview>>,
 }
-record!(PluginInstallationReviewValue ["action" "install"] {
+record!(received PluginInstallationReviewValue ["action" "install"] {
     Field name "name",
     Field description "description",
     Field version "version",
@@ -568,7 +568,7 @@ pub struct PluginInstallationSource {
     /// Digest of the descriptor's bundle manifest.
     pub bundle_digest: String,
 }
-record!(PluginInstallationSource {
+record!(received PluginInstallationSource {
     Field resource_id "resourceId",
     Field catalog_revision_id "catalogRevisionId",
     Field repository_id "repositoryId",
@@ -598,7 +598,7 @@ pub struct PluginInstallationSummary {
     /// ISO 8601 wall-clock installation time.
     pub installed_at: String,
 }
-record!(PluginInstallationSummary {
+record!(received PluginInstallationSummary {
     Field name "name",
     Field operation_id "operationId",
     Field target "target",
@@ -615,7 +615,7 @@ pub struct PluginList {
     /// Installed plugins
     pub plugins: Vec<Plugin>,
 }
-record!(PluginList {
+record!(received PluginList {
     Field plugins "plugins",
 });
 
@@ -626,7 +626,7 @@ pub struct PluginListResult {
     /// Installed plugins
     pub plugins: Vec<InstalledPluginInfo>,
 }
-record!(PluginListResult {
+record!(received PluginListResult {
     Field plugins "plugins",
 });
 
@@ -682,7 +682,7 @@ pub struct PluginUpdateAllEntry {
     /// Error message (failure only)
     pub error: Option<String>,
 }
-record!(PluginUpdateAllEntry {
+record!(received PluginUpdateAllEntry {
     Field name "name",
     Field marketplace "marketplace",
     Field success "success",
@@ -699,7 +699,7 @@ pub struct PluginUpdateAllResult {
     /// Per-plugin update results in deterministic order.
     pub results: Vec<PluginUpdateAllEntry>,
 }
-record!(PluginUpdateAllResult {
+record!(received PluginUpdateAllResult {
     Field results "results",
 });
 
@@ -714,7 +714,7 @@ pub struct PluginUpdateResult {
     /// Number of skills discovered and installed after the update
     pub skills_installed: i64,
 }
-record!(PluginUpdateResult {
+record!(received PluginUpdateResult {
     Field previous_version "previousVersion",
     Field new_version "newVersion",
     Field skills_installed "skillsInstalled",

@@ -19,7 +19,7 @@ pub struct PostResultHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(PostResultHookInput {
+record!(received PostResultHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",
@@ -54,7 +54,7 @@ pub struct PostToolUseFailureHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(PostToolUseFailureHookInput {
+record!(received PostToolUseFailureHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",
@@ -109,7 +109,7 @@ pub struct PostToolUseHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(PostToolUseHookInput {
+record!(received PostToolUseHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",

@@ -23,7 +23,7 @@ pub struct PreCompactHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(PreCompactHookInput {
+record!(received PreCompactHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",
@@ -81,7 +81,7 @@ pub struct PreMcpToolCallHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(PreMcpToolCallHookInput {
+record!(received PreMcpToolCallHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",
@@ -132,7 +132,7 @@ pub struct PrePrDescriptionHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(PrePrDescriptionHookInput {
+record!(received PrePrDescriptionHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",
@@ -168,7 +168,7 @@ pub struct PreToolUseHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(PreToolUseHookInput {
+record!(received PreToolUseHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",

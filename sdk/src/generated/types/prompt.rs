@@ -53,7 +53,7 @@ pub struct PromptCacheBreakData {
     /// Name of the sub-agent whose conversation broke, stamped by the parent bridge. *Internal.*
     pub agent_name: Option<String>,
 }
-record!(PromptCacheBreakData {
+record!(received PromptCacheBreakData {
     Field primary_reason "primaryReason",
     Field contributing_reasons "contributingReasons",
     Field before_request "beforeRequest",

@@ -234,8 +234,8 @@ pub enum ProtocolMarkerSectionOverride {
     Unrecognized(serde_json::Value),
 }
 tagged!(ProtocolMarkerSectionOverride "action" {
-    Transform "transform",
-    Preserve "preserve",
+    Transform(ProtocolMarkerSectionOverrideTransform) "transform",
+    Preserve(ProtocolMarkerSectionOverridePreserve) "preserve",
 });
 
 /// `ProtocolMarkerSectionOverride: Preserve` of the protocol.
@@ -275,8 +275,8 @@ pub enum ProtocolSectionOverride {
     Unrecognized(serde_json::Value),
 }
 tagged!(ProtocolSectionOverride "action" {
-    Static "replace" | "remove" | "append" | "prepend",
-    Marker "transform" | "preserve",
+    Static(ProtocolStaticSectionOverride) "replace" | "remove" | "append" | "prepend",
+    Marker(ProtocolMarkerSectionOverride) "transform" | "preserve",
 });
 
 /// `ProtocolStaticSectionAction` of the protocol.
@@ -372,9 +372,9 @@ pub enum ProtocolSystemMessageConfig {
     Unrecognized(serde_json::Value),
 }
 untagged!(ProtocolSystemMessageConfig {
-    Replace is_object ["mode" = "replace", "content"],
-    Customize is_object ["mode" = "customize"],
-    Append is_object [] or_none ["mode" = "append"],
+    Replace(ProtocolSystemMessageReplaceConfig) is_object ["mode" = "replace", "content"],
+    Customize(ProtocolSystemMessageCustomizeConfig) is_object ["mode" = "customize"],
+    Append(ProtocolSystemMessageAppendConfig) is_object [] or_none ["mode" = "append"],
 });
 
 /// `ProtocolSystemMessageCustomizeConfig` of the protocol.

@@ -41,7 +41,7 @@ pub struct ProviderAddResult {
     /// Synthesized selectable model entries for the newly added BYOK models, each under its provider-qualified selection id (`provider/id`). Empty when only providers were added.
     pub models: Vec<serde_json::Value>,
 }
-record!(ProviderAddResult {
+record!(received ProviderAddResult {
     Field models "models",
 });
 
@@ -359,7 +359,7 @@ pub struct ProviderDescriptor {
     /// Whether this provider is currently available to sign in with.
     pub available: bool,
 }
-record!(ProviderDescriptor {
+record!(received ProviderDescriptor {
     Field kind "kind",
     Field label "label",
     Field available "available",
@@ -385,7 +385,7 @@ pub struct ProviderEndpoint {
     /// Short-lived, rotating credential the caller must send on every request, in addition to `apiKey` if one is present. Omitted when the endpoint does not require one.
     pub session_token: Option<ProviderSessionToken>,
 }
-record!(ProviderEndpoint {
+record!(received ProviderEndpoint {
     Field kind "type",
     Field wire_api "wireApi",
     Field transport "transport",
@@ -606,7 +606,7 @@ pub struct ProviderMonthlyUsage {
     /// End of the service-reported monthly billing cycle, in UTC RFC 3339.
     pub reset_on: Option<String>,
 }
-record!(ProviderMonthlyUsage {
+record!(received ProviderMonthlyUsage {
     Field state "state",
     Field unit "unit",
     Field scope "scope",
@@ -725,7 +725,7 @@ pub struct ProviderQuotaBudgetMetadata {
     /// Optional additional-usage budget cap.
     pub overage_limit: Option<f64>,
 }
-record!(ProviderQuotaBudgetMetadata {
+record!(received ProviderQuotaBudgetMetadata {
     Field unlimited "unlimited",
     Field entitlement "entitlement",
     Field consumed "consumed",
@@ -777,7 +777,7 @@ pub struct ProviderQuotaObservationData {
     /// The admitted provider's state observation. Admission balances and percentages remain absent; separate monthly usage may report its own amount and cycle.
     pub observation: ProviderQuotaState,
 }
-record!(ProviderQuotaObservationData {
+record!(received ProviderQuotaObservationData {
     Field observation "observation",
 });
 
@@ -861,7 +861,7 @@ pub struct ProviderQuotaState {
     /// Service name owning this reading.
     pub service: Option<String>,
 }
-record!(ProviderQuotaState {
+record!(received ProviderQuotaState {
     Field provider "provider",
     Field quota_id "quotaId",
     Field unit "unit",
@@ -919,7 +919,7 @@ pub struct ProviderSessionToken {
     /// When the token expires, if known. Callers should refresh by calling `getEndpoint` again before this time, or reactively on any 401/403 response from `baseUrl`. A date and time as in RFC 3339.
     pub expires_at: Option<String>,
 }
-record!(ProviderSessionToken {
+record!(received ProviderSessionToken {
     Field token "token",
     Field header "header",
     Field model "model",
@@ -966,7 +966,7 @@ pub struct ProviderSyncResult {
     /// True when synchronization withdrew the selected host-managed model, leaving the session with no explicit selection, so ordinary model resolution picks the session default. Synchronization never promotes a surviving host model in its place: publishing a model offers it, and the choice of which model to use stays with the user.
     pub model_deselected: Option<bool>,
 }
-record!(ProviderSyncResult {
+record!(received ProviderSyncResult {
     Field models "models",
     Field selection_ids "selectionIds",
     Field model_deselected "modelDeselected",
@@ -979,7 +979,7 @@ pub struct ProviderTokenAcquireRequest {
     /// Name of the BYOK provider needing a token. For the legacy whole-session provider this is the implicit provider name; for named providers it is the configured provider name.
     pub provider_name: String,
 }
-record!(ProviderTokenAcquireRequest {
+record!(received ProviderTokenAcquireRequest {
     Field provider_name "providerName",
 });
 
@@ -1032,7 +1032,7 @@ pub struct ProviderWithdrawResult {
     /// True when withdrawal removed the selected host-managed model, leaving the session with no explicit selection, so ordinary model resolution picks the session default. Withdrawal never promotes a surviving model in its place: the choice of which model to use stays with the user.
     pub model_deselected: Option<bool>,
 }
-record!(ProviderWithdrawResult {
+record!(received ProviderWithdrawResult {
     Field withdrawn "withdrawn",
     Field providers_removed "providersRemoved",
     Field model_deselected "modelDeselected",

@@ -76,7 +76,7 @@ pub struct QueueBeginDeferredIdleDrainResult {
     /// True when the host should run finishDeferredIdleDrain asynchronously.
     pub should_drain: bool,
 }
-record!(QueueBeginDeferredIdleDrainResult {
+record!(received QueueBeginDeferredIdleDrainResult {
     Field should_drain "shouldDrain",
 });
 
@@ -144,7 +144,7 @@ pub struct QueueDuplicateAtResult {
     /// Fresh stable opaque id assigned to the duplicate.
     pub id: String,
 }
-record!(QueueDuplicateAtResult {
+record!(received QueueDuplicateAtResult {
     Field id "id",
 });
 
@@ -155,7 +155,7 @@ pub struct QueueEnqueueResumePendingResult {
     /// True when a wake item was newly queued.
     pub queued: bool,
 }
-record!(QueueEnqueueResumePendingResult {
+record!(received QueueEnqueueResumePendingResult {
     Field queued "queued",
 });
 
@@ -193,7 +193,7 @@ pub struct QueueFinishDeferredIdleDrainResult {
     /// Whether the deferred idle was caused by an aborted foreground turn.
     pub aborted: bool,
 }
-record!(QueueFinishDeferredIdleDrainResult {
+record!(received QueueFinishDeferredIdleDrainResult {
     Field action "action",
     Field aborted "aborted",
 });
@@ -205,7 +205,7 @@ pub struct QueueHasPendingResult {
     /// True when queued or immediate native work is pending.
     pub has_pending: bool,
 }
-record!(QueueHasPendingResult {
+record!(received QueueHasPendingResult {
     Field has_pending "hasPending",
 });
 
@@ -238,7 +238,7 @@ pub struct QueueInsertAtResult {
     /// Fresh stable opaque id assigned to the inserted item.
     pub id: String,
 }
-record!(QueueInsertAtResult {
+record!(received QueueInsertAtResult {
     Field id "id",
 });
 
@@ -405,7 +405,7 @@ pub struct QueueMoveItemResult {
     /// True when the item changed position; false when it was already at the requested position.
     pub changed: bool,
 }
-record!(QueueMoveItemResult {
+record!(received QueueMoveItemResult {
     Field changed "changed",
 });
 
@@ -430,7 +430,7 @@ pub struct QueuePendingItems {
     /// Optional source tag associated with this pending queue entry. This is an open string, not authenticated authorship. In particular, `user` does not prove that a person typed the message. If the source is absent or unrecognized, consumers must not infer human or agent authorship and should handle the entry neutrally. Consumers should tolerate future source values.
     pub source: Option<String>,
 }
-record!(QueuePendingItems {
+record!(received QueuePendingItems {
     Field id "id",
     Field message_id "messageId",
     Field kind "kind",
@@ -468,7 +468,7 @@ pub struct QueuePendingItemsResult {
     /// ID of the running turn's user message while the model has not answered it, so `withdrawMessage` can still take it back once nothing sent after it is pending. A message leaves `items` when its turn starts, before its `user.message` is recorded; this tells that message apart from one that was removed. Absent when no turn prompt can be taken back.
     pub withdrawable_turn_message_id: Option<String>,
 }
-record!(QueuePendingItemsResult {
+record!(received QueuePendingItemsResult {
     Field items "items",
     Field steering_messages "steeringMessages",
     Field in_flight_steering_count "inFlightSteeringCount",
@@ -501,7 +501,7 @@ pub struct QueueRemoveAtResult {
     /// True when the addressed item was removed.
     pub removed: bool,
 }
-record!(QueueRemoveAtResult {
+record!(received QueueRemoveAtResult {
     Field removed "removed",
 });
 
@@ -512,7 +512,7 @@ pub struct QueueRemoveMostRecentResult {
     /// True if a user-facing pending item was removed (LIFO across both queues); false when no removable items remained.
     pub removed: bool,
 }
-record!(QueueRemoveMostRecentResult {
+record!(received QueueRemoveMostRecentResult {
     Field removed "removed",
 });
 
@@ -542,7 +542,7 @@ pub struct QueueSendNowResult {
     /// True when the item was accepted into the steering lane; false when no main turn was live.
     pub steered: bool,
 }
-record!(QueueSendNowResult {
+record!(received QueueSendNowResult {
     Field steered "steered",
 });
 
@@ -580,7 +580,7 @@ pub struct QueueSnapshotResult {
     /// Insertion orders for immediate steering messages, aligned with `steeringMessages`.
     pub steering_message_orders: Option<Vec<i64>>,
 }
-record!(QueueSnapshotResult {
+record!(received QueueSnapshotResult {
     Field in_flight_model_change_id "inFlightModelChangeId",
     Field items "items",
     Field steering_messages "steeringMessages",
@@ -630,7 +630,7 @@ pub struct QueueUpdateTextResult {
     /// True when the stored text changed.
     pub updated: bool,
 }
-record!(QueueUpdateTextResult {
+record!(received QueueUpdateTextResult {
     Field updated "updated",
 });
 
@@ -673,7 +673,7 @@ pub struct QueueWithdrawMessageResult {
     /// CLI 1.0.89-0 and older ones may omit it.
     pub interrupted: Option<bool>,
 }
-record!(QueueWithdrawMessageResult {
+record!(received QueueWithdrawMessageResult {
     Field removed "removed",
     Field interrupted "interrupted",
 });

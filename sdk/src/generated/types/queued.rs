@@ -38,6 +38,6 @@ pub enum QueuedCommandResult {
     Unrecognized(serde_json::Value),
 }
 untagged!(QueuedCommandResult {
-    Handled is_object ["handled" = "true"],
-    NotHandled is_object ["handled" = "false"],
+    Handled(QueuedCommandHandled) is_object ["handled" = "true"],
+    NotHandled(QueuedCommandNotHandled) is_object ["handled" = "false"],
 });

@@ -14,7 +14,7 @@ pub struct QuotaWarningProjection {
     /// Related account or upgrade link.
     pub url: Option<String>,
 }
-record!(QuotaWarningProjection {
+record!(received QuotaWarningProjection {
     Field warning_type "warningType",
     Field message "message",
     Field url "url",

@@ -28,6 +28,6 @@ pub struct RegisterEventInterestResult {
     /// Opaque handle for this registration. Pass to releaseInterest to release. Each call to registerInterest produces a fresh handle, even when the same eventType is registered multiple times.
     pub handle: String,
 }
-record!(RegisterEventInterestResult {
+record!(received RegisterEventInterestResult {
     Field handle "handle",
 });

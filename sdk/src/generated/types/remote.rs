@@ -99,10 +99,10 @@ pub enum RemoteControlStatus {
     Unrecognized(serde_json::Value),
 }
 tagged!(RemoteControlStatus "state" {
-    Off "off",
-    Connecting "connecting",
-    Active "active",
-    Error "error",
+    Off(RemoteControlStatusOff) "off",
+    Connecting(RemoteControlStatusConnecting) "connecting",
+    Active(RemoteControlStatusActive) "active",
+    Error(RemoteControlStatusError) "error",
 });
 
 /// Remote control is connected to a local session.
@@ -120,7 +120,7 @@ pub struct RemoteControlStatusActive {
     /// True while a read-only/session-sync export is deferred, awaiting the first `user.message` before its MC session exists. Marked internal: this field is excluded from the public SDK surface and is populated only on the CLI in-process path. *Internal.*
     pub awaiting_first_message: Option<bool>,
 }
-record!(RemoteControlStatusActive ["state" "active"] {
+record!(received RemoteControlStatusActive ["state" "active"] {
     Field attached_session_id "attachedSessionId",
     Field frontend_url "frontendUrl",
     Field is_steerable "isSteerable",
@@ -135,7 +135,7 @@ pub struct RemoteControlStatusConnecting {
     /// Session id the connection is attaching to.
     pub attached_session_id: String,
 }
-record!(RemoteControlStatusConnecting ["state" "connecting"] {
+record!(received RemoteControlStatusConnecting ["state" "connecting"] {
     Field attached_session_id "attachedSessionId",
 });
 
@@ -148,7 +148,7 @@ pub struct RemoteControlStatusError {
     /// Session id the failing setup attempt targeted, when known.
     pub attached_session_id: Option<String>,
 }
-record!(RemoteControlStatusError ["state" "error"] {
+record!(received RemoteControlStatusError ["state" "error"] {
     Field error "error",
     Field attached_session_id "attachedSessionId",
 });
@@ -157,7 +157,7 @@ record!(RemoteControlStatusError ["state" "error"] {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RemoteControlStatusOff {}
-record!(RemoteControlStatusOff ["state" "off"] {});
+record!(received RemoteControlStatusOff ["state" "off"] {});
 
 /// Wrapper for the singleton's current status.
 #[derive(Clone)]
@@ -166,7 +166,7 @@ pub struct RemoteControlStatusResult {
     /// State of the runtime-managed remote-control singleton.
     pub status: RemoteControlStatus,
 }
-record!(RemoteControlStatusResult {
+record!(received RemoteControlStatusResult {
     Field status "status",
 });
 
@@ -179,7 +179,7 @@ pub struct RemoteControlStopResult {
     /// Whether the singleton was actually torn down by this call.
     pub stopped: bool,
 }
-record!(RemoteControlStopResult {
+record!(received RemoteControlStopResult {
     Field status "status",
     Field stopped "stopped",
 });
@@ -193,7 +193,7 @@ pub struct RemoteControlTransferResult {
     /// Whether the rebinding actually happened.
     pub transferred: bool,
 }
-record!(RemoteControlTransferResult {
+record!(received RemoteControlTransferResult {
     Field status "status",
     Field transferred "transferred",
 });
@@ -227,7 +227,7 @@ pub struct RemoteEnableResult {
     /// Whether remote steering is enabled
     pub remote_steerable: bool,
 }
-record!(RemoteEnableResult {
+record!(received RemoteEnableResult {
     Field url "url",
     Field remote_steerable "remoteSteerable",
 });
@@ -255,7 +255,7 @@ impl RemoteNotifySteerableChangedRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RemoteNotifySteerableChangedResult {}
-record!(RemoteNotifySteerableChangedResult {});
+record!(received RemoteNotifySteerableChangedResult {});
 
 /// Remote session connection result.
 #[derive(Clone)]
@@ -266,7 +266,7 @@ pub struct RemoteSessionConnectionResult {
     /// Metadata for a connected remote session.
     pub metadata: ConnectedRemoteSessionMetadata,
 }
-record!(RemoteSessionConnectionResult {
+record!(received RemoteSessionConnectionResult {
     Field session_id "sessionId",
     Field metadata "metadata",
 });
@@ -546,6 +546,6 @@ pub struct RemoteSteerableChangedData {
     /// Whether this session now supports remote steering via GitHub
     pub remote_steerable: bool,
 }
-record!(RemoteSteerableChangedData {
+record!(received RemoteSteerableChangedData {
     Field remote_steerable "remoteSteerable",
 });

@@ -100,7 +100,7 @@ pub struct RepoSettingsReadRawResult {
     /// True when the file exists but did not parse, so `config` is empty for that reason rather than because nothing is set.
     pub invalid: bool,
 }
-record!(RepoSettingsReadRawResult {
+record!(received RepoSettingsReadRawResult {
     Field config "config",
     Field invalid "invalid",
 });

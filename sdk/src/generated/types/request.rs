@@ -9,6 +9,6 @@ pub struct RequestBodyCompressionDisabledData {
     /// Content-Encoding the rejected request asked for, when the call that observed the fallback reported it
     pub encoding: Option<ModelCallRequestBodyEncoding>,
 }
-record!(RequestBodyCompressionDisabledData {
+record!(received RequestBodyCompressionDisabledData {
     Field encoding "encoding",
 });

@@ -11,7 +11,7 @@ pub struct ResponsesReasoning {
     /// Effective effort selected before this message, independent of the response-level reasoning field
     pub effort: String,
 }
-record!(ResponsesReasoning {
+record!(received ResponsesReasoning {
     Field model "model",
     Field initial_effort "initialEffort",
     Field effort "effort",

@@ -50,7 +50,7 @@ pub struct ResumeData {
     /// When true, tool calls and permission requests left in flight by the previous session lifetime remain pending after resume and the agentic loop awaits their results. User sends are queued behind the pending work until all such requests reach a terminal state. When false or omitted, pending work is normally marked as interrupted unless the resume passively joined live work owned by another client; sessionWasActive distinguishes that case.
     pub continue_pending_work: Option<bool>,
 }
-record!(ResumeData {
+record!(received ResumeData {
     Field resume_time "resumeTime",
     Field event_count "eventCount",
     Field events_file_size_bytes "eventsFileSizeBytes",

@@ -7,7 +7,7 @@ pub struct SamplingCompletedData {
     /// Request ID of the resolved sampling request; clients should dismiss any UI for this request
     pub request_id: String,
 }
-record!(SamplingCompletedData {
+record!(received SamplingCompletedData {
     Field request_id "requestId",
 });
 
@@ -26,7 +26,7 @@ pub struct SamplingRequestedData {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(SamplingRequestedData {
+record!(received SamplingRequestedData {
     Field request_id "requestId",
     Field server_name "serverName",
     Field mcp_request_id "mcpRequestId",

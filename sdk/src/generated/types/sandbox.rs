@@ -568,7 +568,7 @@ pub struct SandboxCredentialSuggestion {
     /// HTTPS hostnames suggested by a local known-provider mapping. An empty list requires the user to supply injection hosts before adding a masking entry. These suggestions do not allow network access.
     pub suggested_inject_hosts: Vec<String>,
 }
-record!(SandboxCredentialSuggestion {
+record!(received SandboxCredentialSuggestion {
     Field name "name",
     Field suggested_inject_hosts "suggestedInjectHosts",
 });
@@ -580,7 +580,7 @@ pub struct SandboxCredentialSuggestionsResult {
     /// Candidates for user review. Empty when sandboxing is disabled or no unconfigured candidates are present.
     pub suggestions: Vec<SandboxCredentialSuggestion>,
 }
-record!(SandboxCredentialSuggestionsResult {
+record!(received SandboxCredentialSuggestionsResult {
     Field suggestions "suggestions",
 });
 
@@ -629,14 +629,14 @@ pub enum SandboxDecisionData {
     Unrecognized(serde_json::Value),
 }
 tagged!(SandboxDecisionData "kind" {
-    PolicyResolved "policy_resolved",
-    SpawnCompleted "spawn_completed",
-    EnforcementState "enforcement_state",
-    AccessDenied "access_denied",
-    AccessRecorded "access_recorded",
-    BypassDecided "bypass_decided",
-    PermissiveRetryDecided "permissive_retry_decided",
-    PermissiveRetryCompleted "permissive_retry_completed",
+    PolicyResolved(SandboxDecisionDataPolicyResolved) "policy_resolved",
+    SpawnCompleted(SandboxDecisionDataSpawnCompleted) "spawn_completed",
+    EnforcementState(SandboxDecisionDataEnforcementState) "enforcement_state",
+    AccessDenied(SandboxDecisionDataAccessDenied) "access_denied",
+    AccessRecorded(SandboxDecisionDataAccessRecorded) "access_recorded",
+    BypassDecided(SandboxDecisionDataBypassDecided) "bypass_decided",
+    PermissiveRetryDecided(SandboxDecisionDataPermissiveRetryDecided) "permissive_retry_decided",
+    PermissiveRetryCompleted(SandboxDecisionDataPermissiveRetryCompleted) "permissive_retry_completed",
 });
 
 /// An enforcement check refused a specific access. Emitted per refusal with no deduplication, including when policy permits the caller to bypass the denial. Carries no backend: the built-in checks that produce this run in-process against the effective policy.
@@ -666,7 +666,7 @@ pub struct SandboxDecisionDataAccessDenied {
     /// Executable image associated with the captured denial, normalized to a basename. Populated only when content capture is enabled.
     pub process_name: Option<String>,
 }
-record!(SandboxDecisionDataAccessDenied ["kind" "access_denied"] {
+record!(received SandboxDecisionDataAccessDenied ["kind" "access_denied"] {
     Field control "control",
     Field outcome "outcome",
     Field tool_call_id "toolCallId",
@@ -703,7 +703,7 @@ pub struct SandboxDecisionDataAccessRecorded {
     /// Command that made the access. Populated only when content capture is enabled.
     pub command: Option<String>,
 }
-record!(SandboxDecisionDataAccessRecorded ["kind" "access_recorded"] {
+record!(received SandboxDecisionDataAccessRecorded ["kind" "access_recorded"] {
     Field control "control",
     Field outcome "outcome",
     Field tool_call_id "toolCallId",
@@ -742,7 +742,7 @@ pub struct SandboxDecisionDataBypassDecided {
     /// Executable image associated with the denial that raised this escalation, normalized to a basename. Populated only when content capture is enabled.
     pub process_name: Option<String>,
 }
-record!(SandboxDecisionDataBypassDecided ["kind" "bypass_decided"] {
+record!(received SandboxDecisionDataBypassDecided ["kind" "bypass_decided"] {
     Field control "control",
     Field outcome "outcome",
     Field tool_call_id "toolCallId",
@@ -777,7 +777,7 @@ pub struct SandboxDecisionDataEnforcementState {
     /// Command the enforcement governed. Populated only when content capture is enabled, and only for shell commands; MCP, LSP, and search command lines are runtime plumbing.
     pub command: Option<String>,
 }
-record!(SandboxDecisionDataEnforcementState ["kind" "enforcement_state"] {
+record!(received SandboxDecisionDataEnforcementState ["kind" "enforcement_state"] {
     Field control "control",
     Field outcome "outcome",
     Field tool_call_id "toolCallId",
@@ -813,7 +813,7 @@ pub struct SandboxDecisionDataPermissiveRetryCompleted {
     /// Executable image associated with the denial that raised the retry, normalized to a basename. Populated only when content capture is enabled.
     pub process_name: Option<String>,
 }
-record!(SandboxDecisionDataPermissiveRetryCompleted ["kind" "permissive_retry_completed"] {
+record!(received SandboxDecisionDataPermissiveRetryCompleted ["kind" "permissive_retry_completed"] {
     Field control "control",
     Field outcome "outcome",
     Field tool_call_id "toolCallId",
@@ -853,7 +853,7 @@ pub struct SandboxDecisionDataPermissiveRetryDecided {
     /// Executable image associated with the denial that raised this escalation, normalized to a basename. Populated only when content capture is enabled.
     pub process_name: Option<String>,
 }
-record!(SandboxDecisionDataPermissiveRetryDecided ["kind" "permissive_retry_decided"] {
+record!(received SandboxDecisionDataPermissiveRetryDecided ["kind" "permissive_retry_decided"] {
     Field control "control",
     Field outcome "outcome",
     Field tool_call_id "toolCallId",
@@ -912,7 +912,7 @@ pub struct SandboxDecisionDataPolicyResolved {
     /// Why enforcement is weaker than configured, when it is
     pub degradation_reason: Option<SandboxDegradationReason>,
 }
-record!(SandboxDecisionDataPolicyResolved ["kind" "policy_resolved"] {
+record!(received SandboxDecisionDataPolicyResolved ["kind" "policy_resolved"] {
     Field control "control",
     Field outcome "outcome",
     Field tool_call_id "toolCallId",
@@ -956,7 +956,7 @@ pub struct SandboxDecisionDataSpawnCompleted {
     /// Why enforcement is weaker than configured, when it is
     pub degradation_reason: Option<SandboxDegradationReason>,
 }
-record!(SandboxDecisionDataSpawnCompleted ["kind" "spawn_completed"] {
+record!(received SandboxDecisionDataSpawnCompleted ["kind" "spawn_completed"] {
     Field control "control",
     Field outcome "outcome",
     Field tool_call_id "toolCallId",
@@ -1097,7 +1097,7 @@ pub struct SandboxDisableForSessionResult {
     /// The authoritative sandbox enabled state after the operation.
     pub enabled: bool,
 }
-record!(SandboxDisableForSessionResult {
+record!(received SandboxDisableForSessionResult {
     Field success "success",
     Field enabled "enabled",
 });
@@ -1109,7 +1109,7 @@ pub struct SandboxDocsUrlResult {
     /// Documentation URL describing the sandbox and the settings that control it.
     pub url: String,
 }
-record!(SandboxDocsUrlResult {
+record!(received SandboxDocsUrlResult {
     Field url "url",
 });
 
@@ -1151,7 +1151,7 @@ pub struct SandboxEffectiveForOptionalResult {
     /// The effective sandbox config for the requested feature, or a disabled sandbox when the feature is routed out of it.
     pub sandbox_json: serde_json::Value,
 }
-record!(SandboxEffectiveForOptionalResult {
+record!(received SandboxEffectiveForOptionalResult {
     Field sandbox_json "sandboxJson",
 });
 
@@ -1219,7 +1219,7 @@ pub struct SandboxEnforcementStatus {
     /// The first sandbox enforcement failure that blocked the session.
     pub reason: Option<String>,
 }
-record!(SandboxEnforcementStatus {
+record!(received SandboxEnforcementStatus {
     Field required "required",
     Field blocked "blocked",
     Field reason "reason",
@@ -1236,7 +1236,7 @@ pub struct SandboxFilesystemPolicyDetails {
     /// Paths the sandboxed process may not access at all
     pub denied_paths: Vec<String>,
 }
-record!(SandboxFilesystemPolicyDetails {
+record!(received SandboxFilesystemPolicyDetails {
     Field readwrite_paths "readwritePaths",
     Field readonly_paths "readonlyPaths",
     Field denied_paths "deniedPaths",
@@ -1284,7 +1284,7 @@ pub struct SandboxFilterPickerCandidatesResult {
     /// One decision per candidate, in the same order. Always the same length as the request's `candidates`.
     pub allowed: Vec<bool>,
 }
-record!(SandboxFilterPickerCandidatesResult {
+record!(received SandboxFilterPickerCandidatesResult {
     Field allowed "allowed",
 });
 
@@ -1329,7 +1329,7 @@ pub struct SandboxGrantPathForRequestResult {
     /// Whether this call resolved the pending request and added the path to the session's sandbox policy.
     pub success: bool,
 }
-record!(SandboxGrantPathForRequestResult {
+record!(received SandboxGrantPathForRequestResult {
     Field success "success",
 });
 
@@ -1344,7 +1344,7 @@ pub struct SandboxHostCapability {
     /// Human-readable reason and remedy when the feature is unsupported, such as a package to install or an OS update. Present only when `supported` is false.
     pub reason: Option<String>,
 }
-record!(SandboxHostCapability {
+record!(received SandboxHostCapability {
     Field name "name",
     Field supported "supported",
     Field reason "reason",
@@ -1364,7 +1364,7 @@ pub struct SandboxHostSupport {
     /// Sandbox policy features whose availability varies between hosts that can run the backend. Empty when `supported` is false, because no feature can run without a backend. Later runtimes can add entries; ignore an entry whose `name` you do not recognize.
     pub capabilities: Vec<SandboxHostCapability>,
 }
-record!(SandboxHostSupport {
+record!(received SandboxHostSupport {
     Field supported "supported",
     Field reason "reason",
     Field capabilities "capabilities",
@@ -1546,7 +1546,7 @@ pub struct SandboxPreparePickerPolicyResult {
     /// The prepared policy to pass back to `sandbox.filterPickerCandidates`. Absent when the sandbox is disabled or absent, in which case filtering keeps every candidate.
     pub sandbox_json: Option<serde_json::Value>,
 }
-record!(SandboxPreparePickerPolicyResult {
+record!(received SandboxPreparePickerPolicyResult {
     Field sandbox_json "sandboxJson",
 });
 
@@ -1557,7 +1557,7 @@ pub struct SandboxProxyCaCreateResult {
     /// Absolute path of the public certificate of the certificate authority, in PEM format.
     pub certificate_path: String,
 }
-record!(SandboxProxyCaCreateResult {
+record!(received SandboxProxyCaCreateResult {
     Field certificate_path "certificatePath",
 });
 
@@ -1614,7 +1614,7 @@ pub struct SandboxProxyCaStatus {
     /// Whether this process can add the certificate authority to OS trust without credentials from a different user. False where OS trust is unsupported, and on Windows when the process cannot elevate itself to write the machine trust store. When false, do not offer to set up the certificate authority.
     pub can_install: bool,
 }
-record!(SandboxProxyCaStatus {
+record!(received SandboxProxyCaStatus {
     Field state "state",
     Field detail "detail",
     Field can_install "canInstall",
@@ -1646,7 +1646,7 @@ pub struct SandboxProxySecretGetResult {
     /// The stored password. Absent when no entry exists in either the keychain or the on-disk fallback store.
     pub value: Option<String>,
 }
-record!(SandboxProxySecretGetResult {
+record!(received SandboxProxySecretGetResult {
     Secret value "value",
 });
 
@@ -1659,7 +1659,7 @@ pub struct SandboxProxySecretLocation {
     /// Identifier of the proxy password entry within that store. Derived from the configuration directory, so two Copilot homes on one machine never share an entry. Use it to recognize a `${secret:…}` reference in stored settings as this runtime's own proxy password.
     pub secret_id: String,
 }
-record!(SandboxProxySecretLocation {
+record!(received SandboxProxySecretLocation {
     Field config_dir "configDir",
     Field secret_id "secretId",
 });
@@ -1690,7 +1690,7 @@ pub struct SandboxProxySecretSaveResult {
     /// Whether the OS keychain accepted the value. False means it was written to the on-disk fallback store instead, which is still readable by `sandbox.proxySecret.get`.
     pub stored_in_keychain: bool,
 }
-record!(SandboxProxySecretSaveResult {
+record!(received SandboxProxySecretSaveResult {
     Field stored_in_keychain "storedInKeychain",
 });
 
@@ -1730,7 +1730,7 @@ pub struct SandboxResolveFlooredConfigResult {
     /// The floored sandbox config, normalized through the declared sandbox shape so only declared fields in a fixed order are present.
     pub sandbox_json: serde_json::Value,
 }
-record!(SandboxResolveFlooredConfigResult {
+record!(received SandboxResolveFlooredConfigResult {
     Field sandbox_json "sandboxJson",
 });
 
@@ -1789,6 +1789,6 @@ pub struct SandboxUnsupportedStartupNoticeResult {
     /// The user-facing warning, carrying the platform remedy and the recovery the policy in force actually allows. Absent when this machine supports a sandbox, so a host can call unconditionally and print only what it gets.
     pub notice: Option<String>,
 }
-record!(SandboxUnsupportedStartupNoticeResult {
+record!(received SandboxUnsupportedStartupNoticeResult {
     Field notice "notice",
 });

@@ -154,7 +154,7 @@ pub struct ScheduleAddResult {
     /// User-facing validation error, when registration failed.
     pub error: Option<String>,
 }
-record!(ScheduleAddResult {
+record!(received ScheduleAddResult {
     Field entry "entry",
     Field error "error",
 });
@@ -197,7 +197,7 @@ pub struct ScheduleCancelledData {
     /// Id of the scheduled prompt that was cancelled. More than 0.
     pub id: i64,
 }
-record!(ScheduleCancelledData {
+record!(received ScheduleCancelledData {
     Field id "id",
 });
 
@@ -226,7 +226,7 @@ pub struct ScheduleCreatedData {
     /// Who created the schedule (`user` or `model`). Persisted so a resumed session keeps gating non-user schedules from firing skills that opted out of model invocation. Absent on entries created before this field existed; a missing origin fails closed (treated the same as a non-user origin), so such a schedule may not resolve a `disable-model-invocation` skill.
     pub origin: Option<ScheduleOrigin>,
 }
-record!(ScheduleCreatedData {
+record!(received ScheduleCreatedData {
     Field id "id",
     Field interval_ms "intervalMs",
     Field cron "cron",
@@ -264,7 +264,7 @@ pub struct ScheduleEntry {
     /// ISO 8601 timestamp when the next tick is scheduled to fire. A date and time as in RFC 3339.
     pub next_run_at: String,
 }
-record!(ScheduleEntry {
+record!(received ScheduleEntry {
     Field id "id",
     Field interval_ms "intervalMs",
     Field cron "cron",
@@ -284,7 +284,7 @@ pub struct ScheduleHasSelfPacedResult {
     /// True when at least one active schedule is self-paced.
     pub has_self_paced: bool,
 }
-record!(ScheduleHasSelfPacedResult {
+record!(received ScheduleHasSelfPacedResult {
     Field has_self_paced "hasSelfPaced",
 });
 
@@ -295,7 +295,7 @@ pub struct ScheduleList {
     /// Active scheduled prompts, ordered by id.
     pub entries: Vec<ScheduleEntry>,
 }
-record!(ScheduleList {
+record!(received ScheduleList {
     Field entries "entries",
 });
 
@@ -346,7 +346,7 @@ pub struct ScheduleRearmedData {
     /// Absolute time (epoch milliseconds) the model armed the next run to fire. More than 0.
     pub next_run_at: i64,
 }
-record!(ScheduleRearmedData {
+record!(received ScheduleRearmedData {
     Field id "id",
     Field next_run_at "nextRunAt",
 });
@@ -377,6 +377,6 @@ pub struct ScheduleStopResult {
     /// The removed entry, or omitted if no entry matched.
     pub entry: Option<ScheduleEntry>,
 }
-record!(ScheduleStopResult {
+record!(received ScheduleStopResult {
     Field entry "entry",
 });

@@ -23,4 +23,4 @@ impl SecretsAddFilterValuesRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SecretsAddFilterValuesResult {}
-record!(SecretsAddFilterValuesResult ["ok" true] {});
+record!(received SecretsAddFilterValuesResult ["ok" true] {});

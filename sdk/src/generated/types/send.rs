@@ -237,7 +237,7 @@ pub struct SendMessagesResult {
     /// Unique identifiers assigned to the messages, one per provided message in order. For a batch that starts a run, assistant messages use the final ID as originatingMessageId throughout that run, including tool iterations and stop-hook corrections. Immediate steering does not replace the active run's origin. Empty when no messages were provided; that run has no originatingMessageId.
     pub message_ids: Vec<String>,
 }
-record!(SendMessagesResult {
+record!(received SendMessagesResult {
     Field message_ids "messageIds",
 });
 
@@ -418,7 +418,7 @@ pub struct SendResult {
     /// Unique identifier assigned to the message
     pub message_id: String,
 }
-record!(SendResult {
+record!(received SendResult {
     Field message_id "messageId",
 });
 

@@ -9,7 +9,7 @@ pub struct ServerAgentList {
     /// All discovered agents across all sources
     pub agents: Vec<AgentInfo>,
 }
-record!(ServerAgentList {
+record!(received ServerAgentList {
     Field agents "agents",
 });
 
@@ -20,7 +20,7 @@ pub struct ServerInstructionSourceList {
     /// All discovered instruction sources
     pub sources: Vec<InstructionSource>,
 }
-record!(ServerInstructionSourceList {
+record!(received ServerInstructionSourceList {
     Field sources "sources",
 });
 
@@ -47,7 +47,7 @@ pub struct ServerSkill {
     /// Optional freeform hint describing the skill's expected arguments, from the `argument-hint` frontmatter field
     pub argument_hint: Option<String>,
 }
-record!(ServerSkill {
+record!(received ServerSkill {
     Field name "name",
     Field command_name "commandName",
     Field description "description",
@@ -68,7 +68,7 @@ pub struct ServerSkillList {
     /// Messages for skills that failed to load (e.g. malformed SKILL.md). Empty when host skills are excluded so host-local paths are not disclosed to multitenant callers.
     pub errors: Option<Vec<String>>,
 }
-record!(ServerSkillList {
+record!(received ServerSkillList {
     Field skills "skills",
     Field errors "errors",
 });

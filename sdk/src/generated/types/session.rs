@@ -32,7 +32,7 @@ pub struct SessionActivity {
     /// Whether the session currently has active work, including running turns or tasks.
     pub has_active_work: bool,
 }
-record!(SessionActivity {
+record!(received SessionActivity {
     Field abortable "abortable",
     Field has_active_work "hasActiveWork",
 });
@@ -119,7 +119,7 @@ pub struct SessionAuthStatus {
     /// Copilot plan tier (e.g., individual_pro, business)
     pub copilot_plan: Option<String>,
 }
-record!(SessionAuthStatus {
+record!(received SessionAuthStatus {
     Field is_authenticated "isAuthenticated",
     Field auth_type "authType",
     Field host "host",
@@ -163,7 +163,7 @@ pub struct SessionBulkDeleteResult {
     /// Map of sessionId -> bytes freed by removing the session's workspace directory. Sessions whose deletion failed are omitted from this map (failures are logged on the server but not surfaced per-id; check the map for absent IDs to detect them). Each value: at least 0.
     pub freed_bytes: std::collections::BTreeMap<String, i64>,
 }
-record!(SessionBulkDeleteResult {
+record!(received SessionBulkDeleteResult {
     Field freed_bytes "freedBytes",
 });
 
@@ -219,7 +219,7 @@ pub struct SessionCapabilityFlags {
     /// Whether extensions are wired to the session. Absent before 1.0.81.
     pub extensions: Option<bool>,
 }
-record!(SessionCapabilityFlags {
+record!(received SessionCapabilityFlags {
     Field ui "ui",
     Field extensions "extensions",
 });
@@ -239,7 +239,7 @@ pub struct SessionCompletionItem {
     /// Render-kind hint for the picker row (e.g. `"document"`, `"directory"`), derived from the host's display kind.
     pub kind: Option<String>,
 }
-record!(SessionCompletionItem {
+record!(received SessionCompletionItem {
     Field insert_text "insertText",
     Field range_start "rangeStart",
     Field range_end "rangeEnd",
@@ -1382,7 +1382,7 @@ pub struct SessionContextAttributionValue {
     /// Successful compaction history for the session.
     pub compactions: SessionContextAttributionValueCompactions,
 }
-record!(SessionContextAttributionValue {
+record!(received SessionContextAttributionValue {
     Field total_tokens "totalTokens",
     Field model_id "modelId",
     Field model_source "modelSource",
@@ -1414,7 +1414,7 @@ pub struct SessionContextAttributionValueCategories {
     /// Overlapping output reservation plus post-blocking-threshold buffer. At least 0.
     pub buffer: i64,
 }
-record!(SessionContextAttributionValueCategories {
+record!(received SessionContextAttributionValueCategories {
     Field system_prompt "systemPrompt",
     Field custom_instructions "customInstructions",
     Field system_tools "systemTools",
@@ -1431,7 +1431,7 @@ pub struct SessionContextAttributionValueCompactions {
     /// Number of successful compactions in this session. At least 0.
     pub count: i64,
 }
-record!(SessionContextAttributionValueCompactions {
+record!(received SessionContextAttributionValueCompactions {
     Field count "count",
 });
 
@@ -1452,7 +1452,7 @@ pub struct SessionContextAttributionValueEntriesItem {
     /// Supplementary per-entry metadata (e.g. `messageCount`, `role`, `evictable`, `pluginSource`). Values are stringified; parse as needed and ignore unrecognized keys.
     pub attributes: Option<std::collections::BTreeMap<String, String>>,
 }
-record!(SessionContextAttributionValueEntriesItem {
+record!(received SessionContextAttributionValueEntriesItem {
     Field kind "kind",
     Field id "id",
     Field label "label",
@@ -1509,7 +1509,7 @@ pub struct SessionContextInfoValue {
     /// Output reservation overlapping the displayed prompt allowance plus tokens after the effective input budget's buffer-exhaustion blocking threshold (default 95%). At least 0.
     pub buffer_tokens: i64,
 }
-record!(SessionContextInfoValue {
+record!(received SessionContextInfoValue {
     Field model_name "modelName",
     Field provider "provider",
     Field display_model_name "displayModelName",
@@ -1547,7 +1547,7 @@ pub struct SessionCreateResult {
     /// Web address of a remote session. Some versions may spell the key `remote_url`.
     pub remote_url: Option<String>,
 }
-record!(SessionCreateResult {
+record!(received SessionCreateResult {
     Field session_id "sessionId",
     Field native_session_id "nativeSessionId",
     Field workspace_path "workspacePath",
@@ -1605,7 +1605,7 @@ pub struct SessionDeleteResult {
     /// Why it failed. Absent on success.
     pub error: Option<String>,
 }
-record!(SessionDeleteResult {
+record!(received SessionDeleteResult {
     Field success "success",
     Field error "error",
 });
@@ -1619,7 +1619,7 @@ pub struct SessionDestroyResult {
     /// Why it failed. Absent on success.
     pub error: Option<String>,
 }
-record!(SessionDestroyResult {
+record!(received SessionDestroyResult {
     Field success "success",
     Field error "error",
 });
@@ -1633,7 +1633,7 @@ pub struct SessionDetachResult {
     /// Why it failed. Absent on success.
     pub error: Option<String>,
 }
-record!(SessionDetachResult {
+record!(received SessionDetachResult {
     Field success "success",
     Field error "error",
 });
@@ -1661,7 +1661,7 @@ pub struct SessionEndHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(SessionEndHookInput {
+record!(received SessionEndHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",
@@ -1743,7 +1743,7 @@ pub struct SessionEnrichMetadataResult {
     /// Enriched records, with summary and context backfilled. Sessions confirmed empty and unnamed may be omitted.
     pub sessions: Vec<LocalSessionMetadataValue>,
 }
-record!(SessionEnrichMetadataResult {
+record!(received SessionEnrichMetadataResult {
     Field sessions "sessions",
 });
 
@@ -1756,7 +1756,7 @@ pub struct SessionEventNotification {
     /// The event: type, data, id, timestamp, parentId, and possibly ephemeral and agentId.
     pub event: serde_json::Value,
 }
-record!(SessionEventNotification {
+record!(received SessionEventNotification {
     Field session_id "sessionId",
     Field event "event",
 });
@@ -1797,7 +1797,7 @@ pub struct SessionFsAppendFileRequest {
     /// Optional POSIX-style mode for newly created files. At least 0.
     pub mode: Option<i64>,
 }
-record!(SessionFsAppendFileRequest {
+record!(received SessionFsAppendFileRequest {
     Field path "path",
     Field content "content",
     Field mode "mode",
@@ -1867,7 +1867,7 @@ pub struct SessionFsExistsRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsExistsRequest {
+record!(received SessionFsExistsRequest {
     Field path "path",
 });
 
@@ -1901,7 +1901,7 @@ pub struct SessionFsMkdirRequest {
     /// Optional POSIX-style mode for newly created directories. At least 0.
     pub mode: Option<i64>,
 }
-record!(SessionFsMkdirRequest {
+record!(received SessionFsMkdirRequest {
     Field path "path",
     Field recursive "recursive",
     Field mode "mode",
@@ -1914,7 +1914,7 @@ pub struct SessionFsReadFileBytesRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsReadFileBytesRequest {
+record!(received SessionFsReadFileBytesRequest {
     Field path "path",
 });
 
@@ -1956,7 +1956,7 @@ pub struct SessionFsReadFileRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsReadFileRequest {
+record!(received SessionFsReadFileRequest {
     Field path "path",
 });
 
@@ -1998,7 +1998,7 @@ pub struct SessionFsReaddirRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsReaddirRequest {
+record!(received SessionFsReaddirRequest {
     Field path "path",
 });
 
@@ -2079,7 +2079,7 @@ pub struct SessionFsReaddirWithTypesRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsReaddirWithTypesRequest {
+record!(received SessionFsReaddirWithTypesRequest {
     Field path "path",
 });
 
@@ -2120,7 +2120,7 @@ pub struct SessionFsRenameRequest {
     /// Destination path using SessionFs conventions
     pub dest: String,
 }
-record!(SessionFsRenameRequest {
+record!(received SessionFsRenameRequest {
     Field src "src",
     Field dest "dest",
 });
@@ -2136,7 +2136,7 @@ pub struct SessionFsRmRequest {
     /// Ignore errors if the path does not exist
     pub force: Option<bool>,
 }
-record!(SessionFsRmRequest {
+record!(received SessionFsRmRequest {
     Field path "path",
     Field recursive "recursive",
     Field force "force",
@@ -2240,7 +2240,7 @@ pub struct SessionFsSetProviderResult {
     /// Whether the provider was set successfully
     pub success: bool,
 }
-record!(SessionFsSetProviderResult {
+record!(received SessionFsSetProviderResult {
     Field success "success",
 });
 
@@ -2274,7 +2274,7 @@ pub struct SessionFsSqliteQueryRequest {
     /// Optional named bind parameters
     pub params: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(SessionFsSqliteQueryRequest {
+record!(received SessionFsSqliteQueryRequest {
     Field query "query",
     Field query_type "queryType",
     Field params "params",
@@ -2406,7 +2406,7 @@ pub struct SessionFsSqliteTransactionRequest {
     /// Ordered SQL statements to execute in one transaction.
     pub statements: Vec<SessionFsSqliteTransactionStatement>,
 }
-record!(SessionFsSqliteTransactionRequest {
+record!(received SessionFsSqliteTransactionRequest {
     Field statements "statements",
 });
 
@@ -2449,7 +2449,7 @@ pub struct SessionFsSqliteTransactionStatement {
     /// Optional named bind parameters.
     pub params: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(SessionFsSqliteTransactionStatement {
+record!(received SessionFsSqliteTransactionStatement {
     Field query "query",
     Field query_type "queryType",
     Field params "params",
@@ -2462,7 +2462,7 @@ pub struct SessionFsStatRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsStatRequest {
+record!(received SessionFsStatRequest {
     Field path "path",
 });
 
@@ -2530,7 +2530,7 @@ pub struct SessionFsWriteFileBytesRequest {
     /// Optional POSIX-style mode for newly created files. At least 0.
     pub mode: Option<i64>,
 }
-record!(SessionFsWriteFileBytesRequest {
+record!(received SessionFsWriteFileBytesRequest {
     Field path "path",
     Field content "content",
     Field mode "mode",
@@ -2547,7 +2547,7 @@ pub struct SessionFsWriteFileRequest {
     /// Optional POSIX-style mode for newly created files. At least 0.
     pub mode: Option<i64>,
 }
-record!(SessionFsWriteFileRequest {
+record!(received SessionFsWriteFileRequest {
     Field path "path",
     Field content "content",
     Field mode "mode",
@@ -2562,7 +2562,7 @@ pub struct SessionGetForegroundResult {
     /// Workspace directory of that session.
     pub workspace_path: Option<String>,
 }
-record!(SessionGetForegroundResult {
+record!(received SessionGetForegroundResult {
     Field session_id "sessionId",
     Field workspace_path "workspacePath",
 });
@@ -2574,7 +2574,7 @@ pub struct SessionGetLastIdResult {
     /// Identifier of the session used last. Absent when there is none.
     pub session_id: Option<String>,
 }
-record!(SessionGetLastIdResult {
+record!(received SessionGetLastIdResult {
     Field session_id "sessionId",
 });
 
@@ -2585,7 +2585,7 @@ pub struct SessionGetMessagesResult {
     /// Events of the session in order, in the form of `session.event`. Versions from 1.0.40 return stored events only; 1.0.10 also returns ephemeral ones.
     pub events: Vec<serde_json::Value>,
 }
-record!(SessionGetMessagesResult {
+record!(received SessionGetMessagesResult {
     Field events "events",
 });
 
@@ -2617,7 +2617,7 @@ pub struct SessionGetMetadataResult {
     /// The session. Absent when it is unknown.
     pub session: Option<SessionMetadata>,
 }
-record!(SessionGetMetadataResult {
+record!(received SessionGetMetadataResult {
     Field session "session",
 });
 
@@ -2781,10 +2781,10 @@ pub enum SessionInstalledPluginSource {
     Unrecognized(serde_json::Value),
 }
 untagged!(SessionInstalledPluginSource {
-    GitHub is_object ["source" = "github", "repo"],
-    Url is_object ["source" = "url", "url"],
-    Local is_object ["source" = "local", "path"],
-    Text is_string [],
+    GitHub(SessionInstalledPluginSourceGitHub) is_object ["source" = "github", "repo"],
+    Url(SessionInstalledPluginSourceUrl) is_object ["source" = "url", "url"],
+    Local(SessionInstalledPluginSourceLocal) is_object ["source" = "local", "path"],
+    Text(String) is_string [],
 });
 
 /// Source descriptor for a direct GitHub plugin install, with `owner/repo`, optional ref or full commit SHA, and optional subpath.
@@ -2921,7 +2921,7 @@ pub struct SessionLifecycleMetadata {
     /// Short text on the session, when there is one.
     pub summary: Option<String>,
 }
-record!(SessionLifecycleMetadata {
+record!(received SessionLifecycleMetadata {
     Field start_time "startTime",
     Field modified_time "modifiedTime",
     Field summary "summary",
@@ -2939,7 +2939,7 @@ pub struct SessionLifecycleNotification {
     /// Metadata of the session. Absent for deleted sessions.
     pub metadata: Option<SessionLifecycleMetadata>,
 }
-record!(SessionLifecycleNotification {
+record!(received SessionLifecycleNotification {
     Field kind "type",
     Field session_id "sessionId",
     Field metadata "metadata",
@@ -2979,7 +2979,7 @@ pub struct SessionLimitPredictionBaselineData {
     /// End of the baseline data slice.
     pub window_end: String,
 }
-record!(SessionLimitPredictionBaselineData {
+record!(received SessionLimitPredictionBaselineData {
     Field window_start "windowStart",
     Field window_end "windowEnd",
 });
@@ -3023,7 +3023,7 @@ pub struct SessionLimitPredictionDetails {
     /// Recommended maximum AI credits for this session.
     pub recommended_cap: f64,
 }
-record!(SessionLimitPredictionDetails {
+record!(received SessionLimitPredictionDetails {
     Field client_type "clientType",
     Field model_id "modelId",
     Field source "source",
@@ -3076,8 +3076,8 @@ pub enum SessionLimitPredictionResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(SessionLimitPredictionResult "kind" {
-    Available "available",
-    Unavailable "unavailable",
+    Available(SessionLimitPredictionResultAvailable) "available",
+    Unavailable(SessionLimitPredictionResultUnavailable) "unavailable",
 });
 
 /// `SessionLimitPredictionResult: Available` of the protocol.
@@ -3087,7 +3087,7 @@ pub struct SessionLimitPredictionResultAvailable {
     /// Predicted session limit details.
     pub prediction: SessionLimitPredictionDetails,
 }
-record!(SessionLimitPredictionResultAvailable ["kind" "available"] {
+record!(received SessionLimitPredictionResultAvailable ["kind" "available"] {
     Field prediction "prediction",
 });
 
@@ -3098,7 +3098,7 @@ pub struct SessionLimitPredictionResultUnavailable {
     /// Reason no prediction is available.
     pub reason: SessionLimitPredictionUnavailableReason,
 }
-record!(SessionLimitPredictionResultUnavailable ["kind" "unavailable"] {
+record!(received SessionLimitPredictionResultUnavailable ["kind" "unavailable"] {
     Field reason "reason",
 });
 
@@ -3152,7 +3152,7 @@ pub struct SessionLimitPredictionTierOption {
     /// AI-credit cap for this tier.
     pub cap: f64,
 }
-record!(SessionLimitPredictionTierOption {
+record!(received SessionLimitPredictionTierOption {
     Field tier "tier",
     Field cap "cap",
 });
@@ -3180,7 +3180,7 @@ pub struct SessionLimitsChangedData {
     /// Current session limits, or null when no limits are active
     pub session_limits: Option<SessionLimitsConfig>,
 }
-record!(SessionLimitsChangedData {
+record!(received SessionLimitsChangedData {
     Nullable session_limits "sessionLimits",
 });
 
@@ -3213,7 +3213,7 @@ pub struct SessionLimitsExhaustedCompletedData {
     /// The user's selected session-limit action.
     pub response: SessionLimitsExhaustedResponse,
 }
-record!(SessionLimitsExhaustedCompletedData {
+record!(received SessionLimitsExhaustedCompletedData {
     Field request_id "requestId",
     Field response "response",
 });
@@ -3229,7 +3229,7 @@ pub struct SessionLimitsExhaustedRequestedData {
     /// Configured max AI Credits for the current accounting window. More than 0.
     pub max_ai_credits: f64,
 }
-record!(SessionLimitsExhaustedRequestedData {
+record!(received SessionLimitsExhaustedRequestedData {
     Field request_id "requestId",
     Field used_ai_credits "usedAiCredits",
     Field max_ai_credits "maxAiCredits",
@@ -3246,7 +3246,7 @@ pub struct SessionLimitsExhaustedResponse {
     /// New absolute max AI Credits when action is 'set'. More than 0.
     pub max_ai_credits: Option<f64>,
 }
-record!(SessionLimitsExhaustedResponse {
+record!(received SessionLimitsExhaustedResponse {
     Field action "action",
     Field additional_ai_credits "additionalAiCredits",
     Field max_ai_credits "maxAiCredits",
@@ -3281,7 +3281,7 @@ pub struct SessionList {
     /// Sessions ordered most-recently-modified first. Discriminated by `isRemote`.
     pub sessions: Vec<SessionListEntry>,
 }
-record!(SessionList {
+record!(received SessionList {
     Field sessions "sessions",
 });
 
@@ -3297,8 +3297,8 @@ pub enum SessionListEntry {
     Unrecognized(serde_json::Value),
 }
 untagged!(SessionListEntry {
-    RemoteSessionMetadataValue is_object ["isRemote" = "true", "repository", "remoteSessionIds"],
-    LocalSessionMetadataValue is_object ["isRemote" = "false"],
+    RemoteSessionMetadataValue(RemoteSessionMetadataValue) is_object ["isRemote" = "true", "repository", "remoteSessionIds"],
+    LocalSessionMetadataValue(LocalSessionMetadataValue) is_object ["isRemote" = "false"],
 });
 
 /// Optional filter applied to the returned sessions
@@ -3375,7 +3375,7 @@ pub struct SessionListResult {
     /// The sessions. One without a user message is not stored and not listed.
     pub sessions: Vec<SessionMetadata>,
 }
-record!(SessionListResult {
+record!(received SessionListResult {
     Field sessions "sessions",
 });
 
@@ -3388,7 +3388,7 @@ pub struct SessionLoadDeferredRepoHooksResult {
     /// Total hook command count (user + plugin + repo) loaded for the session by this call. Captured atomically with startupPrompts so callers don't need to read a separate counter. At least 0.
     pub hook_count: i64,
 }
-record!(SessionLoadDeferredRepoHooksResult {
+record!(received SessionLoadDeferredRepoHooksResult {
     Field startup_prompts "startupPrompts",
     Field hook_count "hookCount",
 });
@@ -3639,7 +3639,7 @@ pub struct SessionMetadata {
     /// GitHub task of a local session that is exported.
     pub mc_task_id: Option<String>,
 }
-record!(SessionMetadata {
+record!(received SessionMetadata {
     Field session_id "sessionId",
     Field start_time "startTime",
     Field modified_time "modifiedTime",
@@ -3689,7 +3689,7 @@ pub struct SessionMetadataSnapshot {
     /// Public-facing workspace metadata for this session, or null if the session has no associated workspace. Excludes runtime-internal fields (GitHub IDs, summary count, internal flags).
     pub workspace: WorkspaceSummary,
 }
-record!(SessionMetadataSnapshot {
+record!(received SessionMetadataSnapshot {
     Field session_id "sessionId",
     Field start_time "startTime",
     Field modified_time "modifiedTime",
@@ -3776,7 +3776,7 @@ pub struct SessionModelList {
     /// Ordered Auto routing preferences discovered for this session's account.
     pub auto: Option<AutoTierMetadata>,
 }
-record!(SessionModelList {
+record!(received SessionModelList {
     Field list "list",
     Field providers "providers",
     Field model_price_categories "modelPriceCategories",
@@ -3793,7 +3793,7 @@ pub struct SessionModelPriceCategory {
     /// Cost category assigned to the model.
     pub price_category: ModelPickerPriceCategory,
 }
-record!(SessionModelPriceCategory {
+record!(received SessionModelPriceCategory {
     Field id "id",
     Field price_category "priceCategory",
 });
@@ -4838,13 +4838,13 @@ pub enum SessionOpenParams {
     Unrecognized(serde_json::Value),
 }
 tagged!(SessionOpenParams "kind" {
-    Create "create",
-    Resume "resume",
-    ResumeLast "resumeLast",
-    Attach "attach",
-    Remote "remote",
-    Cloud "cloud",
-    Handoff "handoff",
+    Create(SessionsOpenCreate) "create",
+    Resume(SessionsOpenResume) "resume",
+    ResumeLast(SessionsOpenResumeLast) "resumeLast",
+    Attach(SessionsOpenAttach) "attach",
+    Remote(SessionsOpenRemote) "remote",
+    Cloud(SessionsOpenCloud) "cloud",
+    Handoff(SessionsOpenHandoff) "handoff",
 });
 
 /// Result of opening a session.
@@ -4866,7 +4866,7 @@ pub struct SessionOpenResult {
     /// Handoff progress steps, present when status is `handed_off`.
     pub progress: Option<Vec<SessionsOpenProgress>>,
 }
-record!(SessionOpenResult {
+record!(received SessionOpenResult {
     Field status "status",
     Field session_id "sessionId",
     Field session_api "sessionApi",
@@ -4960,7 +4960,7 @@ pub struct SessionPluginsRetryManagedResult {
     /// One entry per requested plugin, in request order. When no plugins were requested, one entry per plugin the managed settings require.
     pub plugins: Vec<ManagedPluginRetryEntry>,
 }
-record!(SessionPluginsRetryManagedResult {
+record!(received SessionPluginsRetryManagedResult {
     Field plugins "plugins",
 });
 
@@ -4979,7 +4979,7 @@ pub struct SessionPruneResult {
     /// True when no deletions were actually performed
     pub dry_run: bool,
 }
-record!(SessionPruneResult {
+record!(received SessionPruneResult {
     Field deleted "deleted",
     Field candidates "candidates",
     Field skipped "skipped",
@@ -4996,7 +4996,7 @@ pub struct SessionQuotaDelegateWarning {
     /// Link to upgrade the account.
     pub url: String,
 }
-record!(SessionQuotaDelegateWarning {
+record!(received SessionQuotaDelegateWarning {
     Field text "text",
     Field url "url",
 });
@@ -5066,7 +5066,7 @@ pub struct SessionQuotaProjection {
     /// Existing delegation warning for a free account.
     pub delegate_warning: Option<SessionQuotaDelegateWarning>,
 }
-record!(SessionQuotaProjection {
+record!(received SessionQuotaProjection {
     Field snapshots "snapshots",
     Field provider_quotas "providerQuotas",
     Field is_free_user "isFreeUser",
@@ -5111,7 +5111,7 @@ pub struct SessionQuotaSnapshot {
     /// Additional-usage budget cap, when provided.
     pub overage_entitlement: Option<f64>,
 }
-record!(SessionQuotaSnapshot {
+record!(received SessionQuotaSnapshot {
     Field is_unlimited_entitlement "isUnlimitedEntitlement",
     Field entitlement_requests "entitlementRequests",
     Field used_requests "usedRequests",
@@ -5155,7 +5155,7 @@ pub struct SessionResumeResult {
     /// Repair of the transcript, when one was made.
     pub transcript_recovery: Option<TranscriptRecovery>,
 }
-record!(SessionResumeResult {
+record!(received SessionResumeResult {
     Field session_id "sessionId",
     Field native_session_id "nativeSessionId",
     Field workspace_path "workspacePath",
@@ -5199,7 +5199,7 @@ pub struct SessionSetCredentialsResult {
     /// Whether the session ended up with a populated `copilotUser` for the installed credentials. `true` when the supplied credential already carried `copilotUser` or it was successfully re-resolved server-side. `false` when the credential is installed without `copilotUser` — either re-resolution failed, or the variant cannot be re-resolved from the credential alone (only the raw-token variants `token`, `env`, and `gh-cli` can). In both `false` cases the token swap still applied, but plan/quota/billing metadata is degraded. Present whenever a credential was supplied; omitted only when no credential was supplied (no-op call).
     pub copilot_user_resolved: Option<bool>,
 }
-record!(SessionSetCredentialsResult {
+record!(received SessionSetCredentialsResult {
     Field success "success",
     Field copilot_user_resolved "copilotUserResolved",
 });
@@ -5234,7 +5234,7 @@ pub struct SessionSetForegroundResult {
     /// Why it failed. Absent on success.
     pub error: Option<String>,
 }
-record!(SessionSetForegroundResult {
+record!(received SessionSetForegroundResult {
     Field success "success",
     Field error "error",
 });
@@ -5248,7 +5248,7 @@ pub struct SessionSettingsBuiltInToolAvailabilitySnapshot {
     /// Whether the create-pull-request tool is available.
     pub create_pull_request: Option<bool>,
 }
-record!(SessionSettingsBuiltInToolAvailabilitySnapshot {
+record!(received SessionSettingsBuiltInToolAvailabilitySnapshot {
     Field report_progress "reportProgress",
     Field create_pull_request "createPullRequest",
 });
@@ -5288,7 +5288,7 @@ pub struct SessionSettingsEvaluatePredicateResult {
     /// Whether the named settings predicate evaluated to enabled.
     pub enabled: bool,
 }
-record!(SessionSettingsEvaluatePredicateResult {
+record!(received SessionSettingsEvaluatePredicateResult {
     Field enabled "enabled",
 });
 
@@ -5305,7 +5305,7 @@ pub struct SessionSettingsJobSnapshot {
         SessionSettingsBuiltInToolAvailabilitySnapshot,
     >,
 }
-record!(SessionSettingsJobSnapshot {
+record!(received SessionSettingsJobSnapshot {
     Field event_type "eventType",
     Field is_trigger_job "isTriggerJob",
     Field built_in_tool_availability "builtInToolAvailability",
@@ -5324,7 +5324,7 @@ pub struct SessionSettingsModelSnapshot {
     /// Agent service callback URL for job and progress updates.
     pub callback_url: Option<String>,
 }
-record!(SessionSettingsModelSnapshot {
+record!(received SessionSettingsModelSnapshot {
     Field model "model",
     Field default_reasoning_effort "defaultReasoningEffort",
     Field instance_id "instanceId",
@@ -5340,7 +5340,7 @@ pub struct SessionSettingsOnlineEvaluationSnapshot {
     /// Whether online-evaluation output-file generation is enabled.
     pub enable_online_evaluation_output_file: Option<bool>,
 }
-record!(SessionSettingsOnlineEvaluationSnapshot {
+record!(received SessionSettingsOnlineEvaluationSnapshot {
     Field disable_online_evaluation "disableOnlineEvaluation",
     Field enable_online_evaluation_output_file "enableOnlineEvaluationOutputFile",
 });
@@ -5441,7 +5441,7 @@ pub struct SessionSettingsRepoSnapshot {
     /// Number of commits in the pull request.
     pub pr_commit_count: Option<f64>,
 }
-record!(SessionSettingsRepoSnapshot {
+record!(received SessionSettingsRepoSnapshot {
     Field name "name",
     Field id "id",
     Field branch "branch",
@@ -5479,7 +5479,7 @@ pub struct SessionSettingsSnapshot {
     /// Online-evaluation settings safe for SDK consumers.
     pub online_evaluation: SessionSettingsOnlineEvaluationSnapshot,
 }
-record!(SessionSettingsSnapshot {
+record!(received SessionSettingsSnapshot {
     Field version "version",
     Field client_name "clientName",
     Field timeout_ms "timeoutMs",
@@ -5514,7 +5514,7 @@ pub struct SessionSettingsValidationSnapshot {
     /// Whether the memory-vote tool is enabled.
     pub memory_vote_enabled: Option<bool>,
 }
-record!(SessionSettingsValidationSnapshot {
+record!(received SessionSettingsValidationSnapshot {
     Field timeout "timeout",
     Field dependabot_timeout "dependabotTimeout",
     Field codeql_enabled "codeqlEnabled",
@@ -5533,7 +5533,7 @@ pub struct SessionSizes {
     /// Map of sessionId -> on-disk size in bytes for the session's workspace directory. Each value: at least 0.
     pub sizes: std::collections::BTreeMap<String, i64>,
 }
-record!(SessionSizes {
+record!(received SessionSizes {
     Field sizes "sizes",
 });
 
@@ -5577,7 +5577,7 @@ pub struct SessionStartHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(SessionStartHookInput {
+record!(received SessionStartHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",
@@ -5646,7 +5646,7 @@ pub struct SessionTelemetryEngagement {
     /// Current telemetry engagement ID, when available.
     pub engagement_id: Option<String>,
 }
-record!(SessionTelemetryEngagement {
+record!(received SessionTelemetryEngagement {
     Field engagement_id "engagementId",
 });
 
@@ -6342,7 +6342,7 @@ pub struct SessionUpdateOptionsResult {
     /// Number of hooks loaded from installed plugins, returned when installedPlugins is updated. At least 0.
     pub plugin_hook_count: Option<i64>,
 }
-record!(SessionUpdateOptionsResult {
+record!(received SessionUpdateOptionsResult {
     Field success "success",
     Field plugin_hook_count "pluginHookCount",
 });

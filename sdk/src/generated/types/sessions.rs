@@ -52,7 +52,7 @@ pub struct SessionsCheckInUseResult {
     /// Session IDs from the input set that are currently held by another running process via an alive lock file
     pub in_use: Vec<String>,
 }
-record!(SessionsCheckInUseResult {
+record!(received SessionsCheckInUseResult {
     Field in_use "inUse",
 });
 
@@ -74,11 +74,11 @@ pub enum SessionsClientMetadataEntry {
     Unrecognized(serde_json::Value),
 }
 tagged!(SessionsClientMetadataEntry "status" {
-    Ok "ok",
-    NotFound "notFound",
-    Corrupt "corrupt",
-    UnsupportedVersion "unsupportedVersion",
-    Unavailable "unavailable",
+    Ok(SessionsClientMetadataEntryOk) "ok",
+    NotFound(SessionsClientMetadataEntryNotFound) "notFound",
+    Corrupt(SessionsClientMetadataEntryCorrupt) "corrupt",
+    UnsupportedVersion(SessionsClientMetadataEntryUnsupportedVersion) "unsupportedVersion",
+    Unavailable(SessionsClientMetadataEntryUnavailable) "unavailable",
 });
 
 /// `SessionsClientMetadataEntry: Corrupt` of the protocol.
@@ -88,7 +88,7 @@ pub struct SessionsClientMetadataEntryCorrupt {
     /// Requested session ID.
     pub session_id: String,
 }
-record!(SessionsClientMetadataEntryCorrupt ["status" "corrupt"] {
+record!(received SessionsClientMetadataEntryCorrupt ["status" "corrupt"] {
     Field session_id "sessionId",
 });
 
@@ -99,7 +99,7 @@ pub struct SessionsClientMetadataEntryNotFound {
     /// Requested session ID.
     pub session_id: String,
 }
-record!(SessionsClientMetadataEntryNotFound ["status" "notFound"] {
+record!(received SessionsClientMetadataEntryNotFound ["status" "notFound"] {
     Field session_id "sessionId",
 });
 
@@ -112,7 +112,7 @@ pub struct SessionsClientMetadataEntryOk {
     /// Validated client metadata, possibly empty or projected to requested keys.
     pub metadata: ClientMetadata,
 }
-record!(SessionsClientMetadataEntryOk ["status" "ok"] {
+record!(received SessionsClientMetadataEntryOk ["status" "ok"] {
     Field session_id "sessionId",
     Field metadata "metadata",
 });
@@ -128,7 +128,7 @@ pub struct SessionsClientMetadataEntryUnavailable {
     /// Human-readable diagnostic message. Not stable for programmatic matching.
     pub message: String,
 }
-record!(SessionsClientMetadataEntryUnavailable ["status" "unavailable"] {
+record!(received SessionsClientMetadataEntryUnavailable ["status" "unavailable"] {
     Field session_id "sessionId",
     Field code "code",
     Field message "message",
@@ -141,7 +141,7 @@ pub struct SessionsClientMetadataEntryUnsupportedVersion {
     /// Requested session ID.
     pub session_id: String,
 }
-record!(SessionsClientMetadataEntryUnsupportedVersion ["status" "unsupportedVersion"] {
+record!(received SessionsClientMetadataEntryUnsupportedVersion ["status" "unsupportedVersion"] {
     Field session_id "sessionId",
 });
 
@@ -170,7 +170,7 @@ impl SessionsCloseRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsCloseResult {}
-record!(SessionsCloseResult {});
+record!(received SessionsCloseResult {});
 
 /// Identity, state location and starting context for a workspace record.
 #[derive(Clone)]
@@ -232,7 +232,7 @@ pub struct SessionsCreateWorkspaceResult {
     /// The created workspace record, as JSON
     pub workspace_json: String,
 }
-record!(SessionsCreateWorkspaceResult {
+record!(received SessionsCreateWorkspaceResult {
     Field workspace_json "workspaceJson",
 });
 
@@ -312,7 +312,7 @@ pub struct SessionsFindByPrefixResult {
     /// Omitted when no unique session matches the prefix (no match or ambiguous)
     pub session_id: Option<String>,
 }
-record!(SessionsFindByPrefixResult {
+record!(received SessionsFindByPrefixResult {
     Field session_id "sessionId",
 });
 
@@ -342,7 +342,7 @@ pub struct SessionsFindByTaskIdResult {
     /// Omitted when no local session is bound to that GitHub task
     pub session_id: Option<String>,
 }
-record!(SessionsFindByTaskIdResult {
+record!(received SessionsFindByTaskIdResult {
     Field session_id "sessionId",
 });
 
@@ -396,7 +396,7 @@ pub struct SessionsForkResult {
     /// Friendly name assigned to the forked session, if any.
     pub name: Option<String>,
 }
-record!(SessionsForkResult {
+record!(received SessionsForkResult {
     Field session_id "sessionId",
     Field name "name",
 });
@@ -429,7 +429,7 @@ pub struct SessionsGetBoardEntryCountResult {
     /// Board entry count, when available. At least 0.
     pub count: Option<i64>,
 }
-record!(SessionsGetBoardEntryCountResult {
+record!(received SessionsGetBoardEntryCountResult {
     Field count "count",
 });
 
@@ -492,7 +492,7 @@ pub struct SessionsGetEventFilePathResult {
     /// Absolute path to the session's events.jsonl file
     pub file_path: String,
 }
-record!(SessionsGetEventFilePathResult {
+record!(received SessionsGetEventFilePathResult {
     Field file_path "filePath",
 });
 
@@ -523,7 +523,7 @@ pub struct SessionsGetLastForContextResult {
     /// Most-relevant session ID for the supplied context, or omitted when no sessions exist
     pub session_id: Option<String>,
 }
-record!(SessionsGetLastForContextResult {
+record!(received SessionsGetLastForContextResult {
     Field session_id "sessionId",
 });
 
@@ -555,7 +555,7 @@ pub struct SessionsGetMetadataResult {
     /// Local session metadata, omitted when the session does not exist.
     pub session: Option<LocalSessionMetadataValue>,
 }
-record!(SessionsGetMetadataResult {
+record!(received SessionsGetMetadataResult {
     Field session "session",
 });
 
@@ -587,7 +587,7 @@ pub struct SessionsGetPersistedRemoteSteerableResult {
     /// The session's persisted remote-steerable flag if recorded; omitted when no value has been persisted
     pub remote_steerable: Option<bool>,
 }
-record!(SessionsGetPersistedRemoteSteerableResult {
+record!(received SessionsGetPersistedRemoteSteerableResult {
     Field remote_steerable "remoteSteerable",
 });
 
@@ -618,7 +618,7 @@ pub struct SessionsListNonEmptySessionIdsResult {
     /// Session IDs ordered newest-first.
     pub session_ids: Vec<String>,
 }
-record!(SessionsListNonEmptySessionIdsResult {
+record!(received SessionsListNonEmptySessionIdsResult {
     Field session_ids "sessionIds",
 });
 
@@ -731,7 +731,7 @@ pub struct SessionsLoadWorkspaceResult {
     /// The workspace record, as JSON. Omitted when the record does not exist.
     pub workspace_json: Option<String>,
 }
-record!(SessionsLoadWorkspaceResult {
+record!(received SessionsLoadWorkspaceResult {
     Field workspace_json "workspaceJson",
 });
 
@@ -920,7 +920,7 @@ pub struct SessionsOpenProgress {
     /// Optional step message.
     pub message: Option<String>,
 }
-record!(SessionsOpenProgress {
+record!(received SessionsOpenProgress {
     Field step "step",
     Field status "status",
     Field message "message",
@@ -1262,7 +1262,7 @@ impl SessionsReleaseLockRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsReleaseLockResult {}
-record!(SessionsReleaseLockResult {});
+record!(received SessionsReleaseLockResult {});
 
 /// Active session ID and an optional flag for deferring repo-level hooks until folder trust.
 #[derive(Clone)]
@@ -1299,7 +1299,7 @@ impl SessionsReloadPluginHooksRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsReloadPluginHooksResult {}
-record!(SessionsReloadPluginHooksResult {});
+record!(received SessionsReloadPluginHooksResult {});
 
 /// Session ID whose pending events should be flushed to disk.
 #[derive(Clone)]
@@ -1326,7 +1326,7 @@ impl SessionsSaveRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsSaveResult {}
-record!(SessionsSaveResult {});
+record!(received SessionsSaveResult {});
 
 /// Manager-wide additional plugins to register; replaces any previously-configured set.
 #[derive(Clone)]
@@ -1351,7 +1351,7 @@ impl SessionsSetAdditionalPluginsRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsSetAdditionalPluginsResult {}
-record!(SessionsSetAdditionalPluginsResult {});
+record!(received SessionsSetAdditionalPluginsResult {});
 
 /// Patch for the singleton's steering state.
 #[derive(Clone)]
@@ -1500,4 +1500,4 @@ impl SessionsUpdateWorkspaceFieldsRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsUpdateWorkspaceFieldsResult {}
-record!(SessionsUpdateWorkspaceFieldsResult {});
+record!(received SessionsUpdateWorkspaceFieldsResult {});

@@ -29,14 +29,14 @@ pub enum SettableAuthInfo {
     Unrecognized(serde_json::Value),
 }
 tagged!(SettableAuthInfo "type" {
-    Hmac "hmac",
-    Env "env",
-    Token "token",
-    CopilotApiToken "copilot-api-token",
-    User "user",
-    Account "account",
-    GhCli "gh-cli",
-    ApiKey "api-key",
+    Hmac(HmacAuthInfo) "hmac",
+    Env(EnvAuthInfo) "env",
+    Token(SettableTokenAuthInfo) "token",
+    CopilotApiToken(CopilotApiTokenAuthInfo) "copilot-api-token",
+    User(UserAuthInfo) "user",
+    Account(AccountAuthInfo) "account",
+    GhCli(GhCliAuthInfo) "gh-cli",
+    ApiKey(ApiKeyAuthInfo) "api-key",
 });
 
 /// Token authentication accepted by session.gitHubAuth.setCredentials.

@@ -29,7 +29,7 @@ pub struct SettingsEditResult {
     /// Changed, unchanged or invalid existing file. Rejected input, validation failures and I/O errors remain RPC errors.
     pub status: SettingsEditStatus,
 }
-record!(SettingsEditResult {
+record!(received SettingsEditResult {
     Field status "status",
 });
 

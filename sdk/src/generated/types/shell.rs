@@ -126,7 +126,7 @@ pub struct ShellExecResult {
     /// Identifier usable with shell.kill while the process is running
     pub process_id: String,
 }
-record!(ShellExecResult {
+record!(received ShellExecResult {
     Field process_id "processId",
 });
 
@@ -164,7 +164,7 @@ pub struct ShellExitNotification {
     /// Exit code of the command; 1 when it was killed or timed out.
     pub exit_code: i64,
 }
-record!(ShellExitNotification {
+record!(received ShellExitNotification {
     Field process_id "processId",
     Field exit_code "exitCode",
 });
@@ -261,7 +261,7 @@ pub struct ShellKillResult {
     /// Whether the signal was sent successfully
     pub killed: bool,
 }
-record!(ShellKillResult {
+record!(received ShellKillResult {
     Field killed "killed",
 });
 
@@ -352,7 +352,7 @@ pub struct ShellOutputNotification {
     /// The text, with invalid UTF-8 replaced.
     pub data: String,
 }
-record!(ShellOutputNotification {
+record!(received ShellOutputNotification {
     Field process_id "processId",
     Field stream "stream",
     Field data "data",

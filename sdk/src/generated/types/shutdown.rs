@@ -17,7 +17,7 @@ pub struct ShutdownAgentMetric {
     /// Per-model usage for this agent, keyed by model identifier
     pub model_metrics: std::collections::BTreeMap<String, ShutdownModelMetric>,
 }
-record!(ShutdownAgentMetric {
+record!(received ShutdownAgentMetric {
     Field agent_name "agentName",
     Field agent_display_name "agentDisplayName",
     Field total_api_duration_ms "totalApiDurationMs",
@@ -36,7 +36,7 @@ pub struct ShutdownCodeChanges {
     /// List of file paths that were modified during the session
     pub files_modified: Vec<String>,
 }
-record!(ShutdownCodeChanges {
+record!(received ShutdownCodeChanges {
     Field lines_added "linesAdded",
     Field lines_removed "linesRemoved",
     Field files_modified "filesModified",
@@ -87,7 +87,7 @@ pub struct ShutdownData {
     /// Tool definitions token count at shutdown. At least 0.
     pub tool_definitions_tokens: Option<i64>,
 }
-record!(ShutdownData {
+record!(received ShutdownData {
     Field tool_usage_request_ids "toolUsageRequestIds",
     Field accounting_snapshot "accountingSnapshot",
     Field provider_model_metrics "providerModelMetrics",
@@ -125,7 +125,7 @@ pub struct ShutdownModelMetric {
         std::collections::BTreeMap<String, ShutdownModelMetricTokenDetail>,
     >,
 }
-record!(ShutdownModelMetric {
+record!(received ShutdownModelMetric {
     Field requests "requests",
     Field usage "usage",
     Field total_nano_aiu "totalNanoAiu",
@@ -141,7 +141,7 @@ pub struct ShutdownModelMetricRequests {
     /// Cumulative cost multiplier for requests to this model. *Experimental.*
     pub cost: Option<f64>,
 }
-record!(ShutdownModelMetricRequests {
+record!(received ShutdownModelMetricRequests {
     Field count "count",
     Field cost "cost",
 });
@@ -153,7 +153,7 @@ pub struct ShutdownModelMetricTokenDetail {
     /// Accumulated token count for this token type. At least 0.
     pub token_count: i64,
 }
-record!(ShutdownModelMetricTokenDetail {
+record!(received ShutdownModelMetricTokenDetail {
     Field token_count "tokenCount",
 });
 
@@ -172,7 +172,7 @@ pub struct ShutdownModelMetricUsage {
     /// Total reasoning tokens produced across all requests to this model. At least 0.
     pub reasoning_tokens: Option<i64>,
 }
-record!(ShutdownModelMetricUsage {
+record!(received ShutdownModelMetricUsage {
     Field input_tokens "inputTokens",
     Field output_tokens "outputTokens",
     Field cache_read_tokens "cacheReadTokens",
@@ -226,7 +226,7 @@ pub struct ShutdownTokenDetail {
     /// Accumulated token count for this token type. At least 0.
     pub token_count: i64,
 }
-record!(ShutdownTokenDetail {
+record!(received ShutdownTokenDetail {
     Field token_count "tokenCount",
 });
 

@@ -29,7 +29,7 @@ pub struct Skill {
     /// Optional freeform hint describing the skill's expected arguments, from the `argument-hint` frontmatter field
     pub argument_hint: Option<String>,
 }
-record!(Skill {
+record!(received Skill {
     Field name "name",
     Field command_name "commandName",
     Field description "description",
@@ -118,7 +118,7 @@ pub struct SkillContextDeliveredData {
     /// Interaction that delivered this context, when known
     pub interaction_id: Option<String>,
 }
-record!(SkillContextDeliveredData {
+record!(received SkillContextDeliveredData {
     Field content "content",
     Field source "source",
     Field interaction_id "interactionId",
@@ -139,7 +139,7 @@ pub struct SkillContextDeliveredRefData {
     /// Interaction that delivered this context, when known
     pub interaction_id: Option<String>,
 }
-record!(SkillContextDeliveredRefData {
+record!(received SkillContextDeliveredRefData {
     Field content_id "contentId",
     Field prefix "prefix",
     Field suffix "suffix",
@@ -160,7 +160,7 @@ pub struct SkillDiscoveryPath {
     /// The input project path this directory was derived from (only for project scope)
     pub project_path: Option<String>,
 }
-record!(SkillDiscoveryPath {
+record!(received SkillDiscoveryPath {
     Field path "path",
     Field scope "scope",
     Field preferred_for_creation "preferredForCreation",
@@ -174,7 +174,7 @@ pub struct SkillDiscoveryPathList {
     /// Canonical skill create/discovery directories, in priority order
     pub paths: Vec<SkillDiscoveryPath>,
 }
-record!(SkillDiscoveryPathList {
+record!(received SkillDiscoveryPathList {
     Field paths "paths",
 });
 
@@ -213,7 +213,7 @@ pub struct SkillInstallPlan {
     /// Safe review to present before applying the plan.
     pub review: SkillInstallationReview,
 }
-record!(SkillInstallPlan {
+record!(received SkillInstallPlan {
     Field plan_handle "planHandle",
     Field operation_id "operationId",
     Field expires_at "expiresAt",
@@ -344,7 +344,7 @@ pub struct SkillInstallationFileReview {
     /// SHA-256 digest of the exact file bytes.
     pub digest: String,
 }
-record!(SkillInstallationFileReview {
+record!(received SkillInstallationFileReview {
     Field path "path",
     Field size_bytes "sizeBytes",
     Field media_type "mediaType",
@@ -365,7 +365,7 @@ pub struct SkillInstallationLocation {
     /// Diagnostics-only absolute host path. Hosts must not display it by default.
     pub diagnostics_absolute_path: Option<String>,
 }
-record!(SkillInstallationLocation {
+record!(received SkillInstallationLocation {
     Field scope "scope",
     Field relative_path "relativePath",
     Field display_label "displayLabel",
@@ -398,15 +398,15 @@ pub enum SkillInstallationManagementOutcome {
     Unrecognized(serde_json::Value),
 }
 tagged!(SkillInstallationManagementOutcome "kind" {
-    RecoveryRequired "recovery-required",
-    InstallPlanned "install-planned",
-    Listed "listed",
-    Recovered "recovered",
-    RolledBack "rolled-back",
-    UninstallPlanned "uninstall-planned",
-    Operation "operation",
-    EnabledChanged "enabled-changed",
-    Refused "refused",
+    RecoveryRequired(SkillInstallationManagementOutcomeRecoveryRequired) "recovery-required",
+    InstallPlanned(SkillInstallationManagementOutcomeInstallPlanned) "install-planned",
+    Listed(SkillInstallationManagementOutcomeListed) "listed",
+    Recovered(SkillInstallationManagementOutcomeRecovered) "recovered",
+    RolledBack(SkillInstallationManagementOutcomeRolledBack) "rolled-back",
+    UninstallPlanned(SkillInstallationManagementOutcomeUninstallPlanned) "uninstall-planned",
+    Operation(SkillInstallationManagementOutcomeOperation) "operation",
+    EnabledChanged(SkillInstallationManagementOutcomeEnabledChanged) "enabled-changed",
+    Refused(SkillInstallationManagementOutcomeRefused) "refused",
 });
 
 /// Enablement changed and the selected session was reconciled.
@@ -418,7 +418,7 @@ pub struct SkillInstallationManagementOutcomeEnabledChanged {
     /// Safe reload or reconciliation diagnostics.
     pub diagnostics: Vec<String>,
 }
-record!(SkillInstallationManagementOutcomeEnabledChanged ["kind" "enabled-changed"] {
+record!(received SkillInstallationManagementOutcomeEnabledChanged ["kind" "enabled-changed"] {
     Field installation "installation",
     Field diagnostics "diagnostics",
 });
@@ -430,7 +430,7 @@ pub struct SkillInstallationManagementOutcomeInstallPlanned {
     /// Prepared install plan.
     pub plan: SkillInstallPlan,
 }
-record!(SkillInstallationManagementOutcomeInstallPlanned ["kind" "install-planned"] {
+record!(received SkillInstallationManagementOutcomeInstallPlanned ["kind" "install-planned"] {
     Field plan "plan",
 });
 
@@ -441,7 +441,7 @@ pub struct SkillInstallationManagementOutcomeListed {
     /// Owned Skill installation summaries.
     pub installations: Vec<SkillInstallationSummary>,
 }
-record!(SkillInstallationManagementOutcomeListed ["kind" "listed"] {
+record!(received SkillInstallationManagementOutcomeListed ["kind" "listed"] {
     Field installations "installations",
 });
 
@@ -452,7 +452,7 @@ pub struct SkillInstallationManagementOutcomeOperation {
     /// Operation status.
     pub operation: SkillInstallationOperationStatus,
 }
-record!(SkillInstallationManagementOutcomeOperation ["kind" "operation"] {
+record!(received SkillInstallationManagementOutcomeOperation ["kind" "operation"] {
     Field operation "operation",
 });
 
@@ -463,7 +463,7 @@ pub struct SkillInstallationManagementOutcomeRecovered {
     /// Owned Skill installation summaries after recovery.
     pub installations: Vec<SkillInstallationSummary>,
 }
-record!(SkillInstallationManagementOutcomeRecovered ["kind" "recovered"] {
+record!(received SkillInstallationManagementOutcomeRecovered ["kind" "recovered"] {
     Field installations "installations",
 });
 
@@ -471,7 +471,7 @@ record!(SkillInstallationManagementOutcomeRecovered ["kind" "recovered"] {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SkillInstallationManagementOutcomeRecoveryRequired {}
-record!(SkillInstallationManagementOutcomeRecoveryRequired ["kind" "recovery-required"] {});
+record!(received SkillInstallationManagementOutcomeRecoveryRequired ["kind" "recovery-required"] {});
 
 /// The management request was refused.
 #[derive(Clone)]
@@ -482,7 +482,7 @@ pub struct SkillInstallationManagementOutcomeRefused {
     /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited. At least 0.
     pub retry_after_seconds: Option<i64>,
 }
-record!(SkillInstallationManagementOutcomeRefused ["kind" "refused"] {
+record!(received SkillInstallationManagementOutcomeRefused ["kind" "refused"] {
     Field reason "reason",
     Field retry_after_seconds "retryAfterSeconds",
 });
@@ -496,7 +496,7 @@ pub struct SkillInstallationManagementOutcomeRolledBack {
     /// Original operation identity.
     pub operation_id: String,
 }
-record!(SkillInstallationManagementOutcomeRolledBack ["kind" "rolled-back"] {
+record!(received SkillInstallationManagementOutcomeRolledBack ["kind" "rolled-back"] {
     Field reason "reason",
     Field operation_id "operation_id",
 });
@@ -508,7 +508,7 @@ pub struct SkillInstallationManagementOutcomeUninstallPlanned {
     /// Prepared uninstall plan.
     pub plan: SkillUninstallPlan,
 }
-record!(SkillInstallationManagementOutcomeUninstallPlanned ["kind" "uninstall-planned"] {
+record!(received SkillInstallationManagementOutcomeUninstallPlanned ["kind" "uninstall-planned"] {
     Field plan "plan",
 });
 
@@ -528,10 +528,10 @@ pub enum SkillInstallationManagementResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(SkillInstallationManagementResult "kind" {
-    Outcome "outcome",
-    NegotiationRefused "negotiation-refused",
-    InvalidRequest "invalid-request",
-    NetworkFailure "network-failure",
+    Outcome(SkillInstallationManagementResultOutcome) "outcome",
+    NegotiationRefused(CatalogNegotiationRefusedError) "negotiation-refused",
+    InvalidRequest(CatalogInvalidRequestError) "invalid-request",
+    NetworkFailure(CatalogNetworkFailureError) "network-failure",
 });
 
 /// `SkillInstallationManagementResult: Outcome` of the protocol.
@@ -545,7 +545,7 @@ pub struct SkillInstallationManagementResultOutcome {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(SkillInstallationManagementResultOutcome ["kind" "outcome"] {
+record!(received SkillInstallationManagementResultOutcome ["kind" "outcome"] {
     Field outcome "outcome",
     Field negotiated "negotiated",
 } rest);
@@ -598,12 +598,12 @@ pub enum SkillInstallationOperationStatus {
     Unrecognized(serde_json::Value),
 }
 tagged!(SkillInstallationOperationStatus "phase" {
-    Preparing "preparing",
-    Prepared "prepared",
-    AwaitingConfirmation "awaiting-confirmation",
-    Revalidating "revalidating",
-    Applying "applying",
-    Completed "completed",
+    Preparing(SkillInstallationOperationStatusPreparing) "preparing",
+    Prepared(SkillInstallationOperationStatusPrepared) "prepared",
+    AwaitingConfirmation(SkillInstallationOperationStatusAwaitingConfirmation) "awaiting-confirmation",
+    Revalidating(SkillInstallationOperationStatusRevalidating) "revalidating",
+    Applying(SkillInstallationOperationStatusApplying) "applying",
+    Completed(SkillInstallationOperationStatusCompleted) "completed",
 });
 
 /// Original operation progress discriminator.
@@ -615,7 +615,7 @@ pub struct SkillInstallationOperationStatusApplying {
     /// Whether cancellation has been requested; already-started effects require recovery.
     pub cancellation_requested: bool,
 }
-record!(SkillInstallationOperationStatusApplying ["phase" "applying"] {
+record!(received SkillInstallationOperationStatusApplying ["phase" "applying"] {
     Field operation_id "operationId",
     Field cancellation_requested "cancellationRequested",
 });
@@ -629,7 +629,7 @@ pub struct SkillInstallationOperationStatusAwaitingConfirmation {
     /// Whether cancellation has been requested.
     pub cancellation_requested: bool,
 }
-record!(SkillInstallationOperationStatusAwaitingConfirmation ["phase" "awaiting-confirmation"] {
+record!(received SkillInstallationOperationStatusAwaitingConfirmation ["phase" "awaiting-confirmation"] {
     Field operation_id "operationId",
     Field cancellation_requested "cancellationRequested",
 });
@@ -645,7 +645,7 @@ pub struct SkillInstallationOperationStatusCompleted {
     /// Immutable terminal receipt.
     pub outcome: SkillInstallationOutcome,
 }
-record!(SkillInstallationOperationStatusCompleted ["phase" "completed"] {
+record!(received SkillInstallationOperationStatusCompleted ["phase" "completed"] {
     Field operation_id "operationId",
     Field cancellation_requested "cancellationRequested",
     Field outcome "outcome",
@@ -660,7 +660,7 @@ pub struct SkillInstallationOperationStatusPrepared {
     /// Whether cancellation has been requested.
     pub cancellation_requested: bool,
 }
-record!(SkillInstallationOperationStatusPrepared ["phase" "prepared"] {
+record!(received SkillInstallationOperationStatusPrepared ["phase" "prepared"] {
     Field operation_id "operationId",
     Field cancellation_requested "cancellationRequested",
 });
@@ -674,7 +674,7 @@ pub struct SkillInstallationOperationStatusPreparing {
     /// Whether cancellation has been requested.
     pub cancellation_requested: bool,
 }
-record!(SkillInstallationOperationStatusPreparing ["phase" "preparing"] {
+record!(received SkillInstallationOperationStatusPreparing ["phase" "preparing"] {
     Field operation_id "operationId",
     Field cancellation_requested "cancellationRequested",
 });
@@ -688,7 +688,7 @@ pub struct SkillInstallationOperationStatusRevalidating {
     /// Whether cancellation has been requested.
     pub cancellation_requested: bool,
 }
-record!(SkillInstallationOperationStatusRevalidating ["phase" "revalidating"] {
+record!(received SkillInstallationOperationStatusRevalidating ["phase" "revalidating"] {
     Field operation_id "operationId",
     Field cancellation_requested "cancellationRequested",
 });
@@ -715,13 +715,13 @@ pub enum SkillInstallationOutcome {
     Unrecognized(serde_json::Value),
 }
 tagged!(SkillInstallationOutcome "kind" {
-    Installed "installed",
-    Uninstalled "uninstalled",
-    RolledBack "rolled-back",
-    RecoveryRequired "recovery-required",
-    Declined "declined",
-    Cancelled "cancelled",
-    Refused "refused",
+    Installed(SkillInstallationOutcomeInstalled) "installed",
+    Uninstalled(SkillInstallationOutcomeUninstalled) "uninstalled",
+    RolledBack(SkillInstallationOutcomeRolledBack) "rolled-back",
+    RecoveryRequired(SkillInstallationOutcomeRecoveryRequired) "recovery-required",
+    Declined(SkillInstallationOutcomeDeclined) "declined",
+    Cancelled(SkillInstallationOutcomeCancelled) "cancelled",
+    Refused(SkillInstallationOutcomeRefused) "refused",
 });
 
 /// The operation was cancelled before a terminal mutation.
@@ -731,7 +731,7 @@ pub struct SkillInstallationOutcomeCancelled {
     /// Original operation identity.
     pub operation_id: String,
 }
-record!(SkillInstallationOutcomeCancelled ["kind" "cancelled"] {
+record!(received SkillInstallationOutcomeCancelled ["kind" "cancelled"] {
     Field operation_id "operationId",
 });
 
@@ -742,7 +742,7 @@ pub struct SkillInstallationOutcomeDeclined {
     /// Original operation identity.
     pub operation_id: String,
 }
-record!(SkillInstallationOutcomeDeclined ["kind" "declined"] {
+record!(received SkillInstallationOutcomeDeclined ["kind" "declined"] {
     Field operation_id "operationId",
 });
 
@@ -753,7 +753,7 @@ pub struct SkillInstallationOutcomeInstalled {
     /// Durable installed Skill summary.
     pub installation: SkillInstallationSummary,
 }
-record!(SkillInstallationOutcomeInstalled ["kind" "installed"] {
+record!(received SkillInstallationOutcomeInstalled ["kind" "installed"] {
     Field installation "installation",
 });
 
@@ -764,7 +764,7 @@ pub struct SkillInstallationOutcomeRecoveryRequired {
     /// Operation whose durable result must be recovered and inspected.
     pub operation_id: String,
 }
-record!(SkillInstallationOutcomeRecoveryRequired ["kind" "recovery-required"] {
+record!(received SkillInstallationOutcomeRecoveryRequired ["kind" "recovery-required"] {
     Field operation_id "operationId",
 });
 
@@ -779,7 +779,7 @@ pub struct SkillInstallationOutcomeRefused {
     /// Whole seconds GitHub asked the caller to wait, present only with source-rate-limited. At least 0.
     pub retry_after_seconds: Option<i64>,
 }
-record!(SkillInstallationOutcomeRefused ["kind" "refused"] {
+record!(received SkillInstallationOutcomeRefused ["kind" "refused"] {
     Field reason "reason",
     Field operation_id "operationId",
     Field retry_after_seconds "retryAfterSeconds",
@@ -794,7 +794,7 @@ pub struct SkillInstallationOutcomeRolledBack {
     /// Original operation identity.
     pub operation_id: String,
 }
-record!(SkillInstallationOutcomeRolledBack ["kind" "rolled-back"] {
+record!(received SkillInstallationOutcomeRolledBack ["kind" "rolled-back"] {
     Field reason "reason",
     Field operation_id "operationId",
 });
@@ -808,7 +808,7 @@ pub struct SkillInstallationOutcomeUninstalled {
     /// Original removal operation identity.
     pub operation_id: String,
 }
-record!(SkillInstallationOutcomeUninstalled ["kind" "uninstalled"] {
+record!(received SkillInstallationOutcomeUninstalled ["kind" "uninstalled"] {
     Field installation_id "installationId",
     Field operation_id "operationId",
 });
@@ -848,10 +848,10 @@ pub enum SkillInstallationResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(SkillInstallationResult "kind" {
-    Outcome "outcome",
-    NegotiationRefused "negotiation-refused",
-    InvalidRequest "invalid-request",
-    NetworkFailure "network-failure",
+    Outcome(SkillInstallationResultOutcome) "outcome",
+    NegotiationRefused(CatalogNegotiationRefusedError) "negotiation-refused",
+    InvalidRequest(CatalogInvalidRequestError) "invalid-request",
+    NetworkFailure(CatalogNetworkFailureError) "network-failure",
 });
 
 /// `SkillInstallationResult: Outcome` of the protocol.
@@ -865,7 +865,7 @@ pub struct SkillInstallationResultOutcome {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(SkillInstallationResultOutcome ["kind" "outcome"] {
+record!(received SkillInstallationResultOutcome ["kind" "outcome"] {
     Field outcome "outcome",
     Field negotiated "negotiated",
 } rest);
@@ -882,8 +882,8 @@ pub enum SkillInstallationReview {
     Unrecognized(serde_json::Value),
 }
 tagged!(SkillInstallationReview "action" {
-    Install "install",
-    Uninstall "uninstall",
+    Install(SkillInstallationReviewInstall) "install",
+    Uninstall(SkillInstallationReviewUninstall) "uninstall",
 });
 
 /// Review for installing a verified Skill.
@@ -912,7 +912,7 @@ pub struct SkillInstallationReviewInstall {
     /// when this exceeds 262144 UTF-8 bytes; it is never truncated.
     pub entrypoint_content: String,
 }
-record!(SkillInstallationReviewInstall ["action" "install"] {
+record!(received SkillInstallationReviewInstall ["action" "install"] {
     Field name "name",
     Field description "description",
     Field catalogue "catalogue",
@@ -940,7 +940,7 @@ pub struct SkillInstallationReviewUninstall {
     /// Catalogue identity retained at install time.
     pub catalogue: InstallationCatalogueIdentity,
 }
-record!(SkillInstallationReviewUninstall ["action" "uninstall"] {
+record!(received SkillInstallationReviewUninstall ["action" "uninstall"] {
     Field installation "installation",
     Field files_modified "filesModified",
     Field files "files",
@@ -1004,7 +1004,7 @@ pub struct SkillInstallationSource {
     /// Digest of the descriptor's bundle manifest.
     pub bundle_digest: String,
 }
-record!(SkillInstallationSource {
+record!(received SkillInstallationSource {
     Field resource_id "resourceId",
     Field catalog_revision_id "catalogRevisionId",
     Field repository_id "repositoryId",
@@ -1040,7 +1040,7 @@ pub struct SkillInstallationSummary {
     /// Ownership state observed from files and receipts.
     pub ownership_state: SkillInstallationOwnershipState,
 }
-record!(SkillInstallationSummary {
+record!(received SkillInstallationSummary {
     Field installation_id "installationId",
     Field operation_id "operationId",
     Field name "name",
@@ -1110,7 +1110,7 @@ pub struct SkillInvokedData {
     /// What triggered the skill invocation: `user-invoked` (explicit user action, such as via a slash command or UI affordance), `agent-invoked` (agent requested the skill), or `context-load` (loaded as part of another context, such as preloading skills configured on a custom agent or subagent)
     pub trigger: Option<SkillInvokedTrigger>,
 }
-record!(SkillInvokedData {
+record!(received SkillInvokedData {
     Field name "name",
     Field invoked_at_turn "invokedAtTurn",
     Field model "model",
@@ -1156,7 +1156,7 @@ pub struct SkillInvokedRefData {
     /// What triggered the skill invocation
     pub trigger: Option<SkillInvokedTrigger>,
 }
-record!(SkillInvokedRefData {
+record!(received SkillInvokedRefData {
     Field name "name",
     Field invoked_at_turn "invokedAtTurn",
     Field model "model",
@@ -1198,7 +1198,7 @@ pub struct SkillList {
     /// Available skills
     pub skills: Vec<Skill>,
 }
-record!(SkillList {
+record!(received SkillList {
     Field skills "skills",
 });
 
@@ -1359,7 +1359,7 @@ pub struct SkillProviderReadRequest {
     /// Invocation name of the skill to read. Pattern `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`.
     pub name: String,
 }
-record!(SkillProviderReadRequest {
+record!(received SkillProviderReadRequest {
     Field name "name",
 });
 
@@ -1469,7 +1469,7 @@ pub struct SkillUninstallPlan {
     /// Safe review to present before applying removal.
     pub review: SkillInstallationReview,
 }
-record!(SkillUninstallPlan {
+record!(received SkillUninstallPlan {
     Field plan_handle "planHandle",
     Field operation_id "operationId",
     Field expires_at "expiresAt",

@@ -191,7 +191,7 @@ pub struct SkillsGetInvokedResult {
     /// Skills invoked during this session, ordered by invocation time (most recent last)
     pub skills: Vec<SkillsInvokedSkill>,
 }
-record!(SkillsGetInvokedResult {
+record!(received SkillsGetInvokedResult {
     Field skills "skills",
 });
 
@@ -212,7 +212,7 @@ pub struct SkillsInvokedSkill {
     /// Turn number when the skill was invoked. At least 0.
     pub invoked_at_turn: i64,
 }
-record!(SkillsInvokedSkill {
+record!(received SkillsInvokedSkill {
     Field name "name",
     Field path "path",
     Field content "content",
@@ -230,7 +230,7 @@ pub struct SkillsLoadDiagnostics {
     /// Errors emitted while loading skills (e.g. skills that failed to load entirely)
     pub errors: Vec<String>,
 }
-record!(SkillsLoadDiagnostics {
+record!(received SkillsLoadDiagnostics {
     Field warnings "warnings",
     Field errors "errors",
 });
@@ -242,7 +242,7 @@ pub struct SkillsLoadedData {
     /// Array of resolved skill metadata
     pub skills: Vec<SkillsLoadedSkill>,
 }
-record!(SkillsLoadedData {
+record!(received SkillsLoadedData {
     Field skills "skills",
 });
 
@@ -267,7 +267,7 @@ pub struct SkillsLoadedSkill {
     /// Optional freeform hint describing the skill's expected arguments, from the `argument-hint` frontmatter field
     pub argument_hint: Option<String>,
 }
-record!(SkillsLoadedSkill {
+record!(received SkillsLoadedSkill {
     Field name "name",
     Field command_name "commandName",
     Field description "description",

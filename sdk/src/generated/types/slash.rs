@@ -13,7 +13,7 @@ pub struct SlashCommandAddTimelineEntryResult {
     /// Whether command execution changed persisted runtime settings.
     pub runtime_settings_changed: Option<bool>,
 }
-record!(SlashCommandAddTimelineEntryResult ["kind" "add-timeline-entry"] {
+record!(received SlashCommandAddTimelineEntryResult ["kind" "add-timeline-entry"] {
     Field entry "entry",
     Field prefill_input "prefillInput",
     Field runtime_settings_changed "runtimeSettingsChanged",
@@ -36,7 +36,7 @@ pub struct SlashCommandAgentPromptResult {
     /// Opaque token used to finalize this invocation's objective prompt reservation
     pub reservation_token: Option<String>,
 }
-record!(SlashCommandAgentPromptResult ["kind" "agent-prompt"] {
+record!(received SlashCommandAgentPromptResult ["kind" "agent-prompt"] {
     Field prompt "prompt",
     Field display_prompt "displayPrompt",
     Field mode "mode",
@@ -56,7 +56,7 @@ pub struct SlashCommandCompletedResult {
     /// True when the invocation mutated user runtime settings; consumers caching settings should refresh
     pub runtime_settings_changed: Option<bool>,
 }
-record!(SlashCommandCompletedResult ["kind" "completed"] {
+record!(received SlashCommandCompletedResult ["kind" "completed"] {
     Field message "message",
     Field mode "mode",
     Field runtime_settings_changed "runtimeSettingsChanged",
@@ -83,7 +83,7 @@ pub struct SlashCommandInfo {
     /// Whether the command may be the target of `/every` / `/after` schedules. Resolution happens at every tick, so only set this when the command is safe to re-invoke and produces an agent prompt.
     pub schedulable: Option<bool>,
 }
-record!(SlashCommandInfo {
+record!(received SlashCommandInfo {
     Field name "name",
     Field aliases "aliases",
     Field description "description",
@@ -109,7 +109,7 @@ pub struct SlashCommandInput {
     /// When true, clients should pass the full text after the command name as a single argument rather than splitting on whitespace
     pub preserve_multiline_input: Option<bool>,
 }
-record!(SlashCommandInput {
+record!(received SlashCommandInput {
     Field hint "hint",
     Field choices "choices",
     Field required "required",
@@ -126,7 +126,7 @@ pub struct SlashCommandInputChoice {
     /// Human-readable description shown alongside the choice
     pub description: String,
 }
-record!(SlashCommandInputChoice {
+record!(received SlashCommandInputChoice {
     Field name "name",
     Field description "description",
 });
@@ -168,14 +168,14 @@ pub enum SlashCommandInvocationResult {
     Unrecognized(serde_json::Value),
 }
 tagged!(SlashCommandInvocationResult "kind" {
-    Text "text",
-    AgentPrompt "agent-prompt",
-    Completed "completed",
-    SelectSubcommand "select-subcommand",
-    AddTimelineEntry "add-timeline-entry",
-    ShowDialog "show-dialog",
-    SetModel "set-model",
-    SetPlanModel "set-plan-model",
+    Text(SlashCommandTextResult) "text",
+    AgentPrompt(SlashCommandAgentPromptResult) "agent-prompt",
+    Completed(SlashCommandCompletedResult) "completed",
+    SelectSubcommand(SlashCommandSelectSubcommandResult) "select-subcommand",
+    AddTimelineEntry(SlashCommandAddTimelineEntryResult) "add-timeline-entry",
+    ShowDialog(SlashCommandShowDialogResult) "show-dialog",
+    SetModel(SlashCommandSetModelResult) "set-model",
+    SetPlanModel(SlashCommandSetPlanModelResult) "set-plan-model",
 });
 
 /// Coarse command category for grouping and behavior: runtime built-in, skill-backed command, or SDK/client-owned command
@@ -208,7 +208,7 @@ pub struct SlashCommandModelPickerDialog {
     /// Model-selection target represented by the picker.
     pub target: Option<String>,
 }
-record!(SlashCommandModelPickerDialog ["kind" "model-picker"] {
+record!(received SlashCommandModelPickerDialog ["kind" "model-picker"] {
     Field model_to_enable "modelToEnable",
     Field scope "scope",
     Field target "target",
@@ -225,7 +225,7 @@ pub struct SlashCommandSelectSubcommandOption {
     /// Optional group label for organizing options
     pub group: Option<String>,
 }
-record!(SlashCommandSelectSubcommandOption {
+record!(received SlashCommandSelectSubcommandOption {
     Field name "name",
     Field description "description",
     Field group "group",
@@ -244,7 +244,7 @@ pub struct SlashCommandSelectSubcommandResult {
     /// True when the invocation mutated user runtime settings; consumers caching settings should refresh
     pub runtime_settings_changed: Option<bool>,
 }
-record!(SlashCommandSelectSubcommandResult ["kind" "select-subcommand"] {
+record!(received SlashCommandSelectSubcommandResult ["kind" "select-subcommand"] {
     Field command "command",
     Field title "title",
     Field options "options",
@@ -272,7 +272,7 @@ pub struct SlashCommandSetModelResult {
     /// Whether command execution changed persisted runtime settings.
     pub runtime_settings_changed: Option<bool>,
 }
-record!(SlashCommandSetModelResult ["kind" "set-model"] {
+record!(received SlashCommandSetModelResult ["kind" "set-model"] {
     Field model "model",
     Field auto_tier "autoTier",
     Field scope "scope",
@@ -290,7 +290,7 @@ pub struct SlashCommandSetModelResultRevertOnCancel {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(SlashCommandSetModelResultRevertOnCancel {} rest);
+record!(received SlashCommandSetModelResultRevertOnCancel {} rest);
 
 /// `SlashCommandSetPlanModelResult` of the protocol.
 #[derive(Clone)]
@@ -303,7 +303,7 @@ pub struct SlashCommandSetPlanModelResult {
     /// Whether command execution changed persisted runtime settings.
     pub runtime_settings_changed: Option<bool>,
 }
-record!(SlashCommandSetPlanModelResult ["kind" "set-plan-model"] {
+record!(received SlashCommandSetPlanModelResult ["kind" "set-plan-model"] {
     Field plan_model "planModel",
     Field message "message",
     Field runtime_settings_changed "runtimeSettingsChanged",
@@ -318,7 +318,7 @@ pub struct SlashCommandShowDialogResult {
     /// Whether command execution changed persisted runtime settings.
     pub runtime_settings_changed: Option<bool>,
 }
-record!(SlashCommandShowDialogResult ["kind" "show-dialog"] {
+record!(received SlashCommandShowDialogResult ["kind" "show-dialog"] {
     Field dialog "dialog",
     Field runtime_settings_changed "runtimeSettingsChanged",
 });
@@ -338,7 +338,7 @@ pub struct SlashCommandTextResult {
     /// Present when the invocation changed the sandbox for this session only. Nothing was persisted, so consumers must mirror the change onto the live session rather than reloading settings, and must not treat it as a settings change.
     pub sandbox_session_change: Option<SandboxSessionChange>,
 }
-record!(SlashCommandTextResult ["kind" "text"] {
+record!(received SlashCommandTextResult ["kind" "text"] {
     Field text "text",
     Field markdown "markdown",
     Field preserve_ansi "preserveAnsi",
@@ -360,7 +360,7 @@ pub struct SlashCommandTimelineEntry {
     /// What the user must do to recover, when the entry reports a failure the runtime knows an action for. The `text` never names a client affordance, so a client that offers one renders it from this value.
     pub remediation: Option<RemediationAction>,
 }
-record!(SlashCommandTimelineEntry {
+record!(received SlashCommandTimelineEntry {
     Field kind "type",
     Field text "text",
     Field url "url",

@@ -11,7 +11,7 @@ pub struct SnapshotRewindData {
     /// The removed events, starting with `upToEventId`. Later events not listed were kept, such as a background agent's events that interleaved with a withdrawn turn
     pub event_ids: Option<Vec<String>>,
 }
-record!(SnapshotRewindData {
+record!(received SnapshotRewindData {
     Field up_to_event_id "upToEventId",
     Field events_removed "eventsRemoved",
     Field event_ids "eventIds",

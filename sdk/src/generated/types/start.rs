@@ -54,7 +54,7 @@ pub struct StartData {
     /// When set, identifies a parent session whose context this session continues — e.g., a detached headless rem-agent run launched on the parent's interactive shutdown. Telemetry from this session is reported under the parent's session_id.
     pub detached_from_spawning_parent_session_id: Option<String>,
 }
-record!(StartData {
+record!(received StartData {
     Field session_id "sessionId",
     Field version "version",
     Field producer "producer",

@@ -9,7 +9,7 @@ pub struct StatusGetResult {
     /// Version of the protocol; 3 from 0.0.423 on.
     pub protocol_version: i64,
 }
-record!(StatusGetResult {
+record!(received StatusGetResult {
     Field version "version",
     Field protocol_version "protocolVersion",
 });

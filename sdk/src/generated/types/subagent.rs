@@ -37,7 +37,7 @@ pub struct SubagentCompletedData {
     /// Whether the sub-agent was torn down by cancellation - its own abort, or an ancestor being killed - instead of finishing its work. Cancellation is not a failure, so the run still reports completion; this distinguishes a torn-down sub-agent from one that ran to the end.
     pub cancelled: Option<bool>,
 }
-record!(SubagentCompletedData {
+record!(received SubagentCompletedData {
     Field tool_call_id "toolCallId",
     Field agent_name "agentName",
     Field agent_display_name "agentDisplayName",
@@ -68,7 +68,7 @@ pub struct SubagentConfiguredData {
     /// Whether the sub-agent accepts follow-up turns
     pub multi_turn: bool,
 }
-record!(SubagentConfiguredData {
+record!(received SubagentConfiguredData {
     Field model "model",
     Field reasoning_effort "reasoningEffort",
     Field context_tier "contextTier",
@@ -79,7 +79,7 @@ record!(SubagentConfiguredData {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SubagentDeselectedData {}
-record!(SubagentDeselectedData {});
+record!(received SubagentDeselectedData {});
 
 /// Sub-agent failure details including error message and agent information
 #[derive(Clone)]
@@ -116,7 +116,7 @@ pub struct SubagentFailedData {
     /// Wall-clock duration of the sub-agent execution in milliseconds. At least 0.
     pub duration_ms: Option<i64>,
 }
-record!(SubagentFailedData {
+record!(received SubagentFailedData {
     Field tool_call_id "toolCallId",
     Field agent_name "agentName",
     Field agent_display_name "agentDisplayName",
@@ -176,7 +176,7 @@ pub struct SubagentSelectedData {
     /// List of tool names available to this agent, or null for all tools
     pub tools: Option<Vec<String>>,
 }
-record!(SubagentSelectedData {
+record!(received SubagentSelectedData {
     Field agent_name "agentName",
     Field agent_display_name "agentDisplayName",
     Nullable tools "tools",
@@ -338,7 +338,7 @@ pub struct SubagentStartHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(SubagentStartHookInput {
+record!(received SubagentStartHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",
@@ -400,7 +400,7 @@ pub struct SubagentStartedData {
     /// Whether the sub-agent runs synchronously or in the background.
     pub execution_mode: Option<String>,
 }
-record!(SubagentStartedData {
+record!(received SubagentStartedData {
     Field tool_call_id "toolCallId",
     Field agent_name "agentName",
     Field agent_display_name "agentDisplayName",
@@ -444,7 +444,7 @@ pub struct SubagentStopHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(SubagentStopHookInput {
+record!(received SubagentStopHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",

@@ -54,7 +54,7 @@ pub struct SystemMessageContentBlock {
     /// Explicit prompt-cache intent. True places a breakpoint after this block, false suppresses one, and absence preserves the provider's legacy default.
     pub cache_breakpoint: Option<bool>,
 }
-record!(SystemMessageContentBlock {
+record!(received SystemMessageContentBlock {
     Field content "content",
     Field is_static "isStatic",
     Field cache_breakpoint "cacheBreakpoint",
@@ -77,7 +77,7 @@ pub struct SystemMessageData {
     /// Metadata about the prompt template and its construction
     pub metadata: Option<SystemMessageMetadata>,
 }
-record!(SystemMessageData {
+record!(received SystemMessageData {
     Field content "content",
     Field content_blocks "contentBlocks",
     Field interaction_id "interactionId",
@@ -95,7 +95,7 @@ pub struct SystemMessageMetadata {
     /// Template variables used when constructing the prompt
     pub variables: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(SystemMessageMetadata {
+record!(received SystemMessageMetadata {
     Field prompt_version "promptVersion",
     Field variables "variables",
 });
@@ -142,7 +142,7 @@ pub struct SystemMessageTransformParams {
     /// Current texts by section id.
     pub sections: std::collections::BTreeMap<String, SystemMessageSectionContent>,
 }
-record!(SystemMessageTransformParams {
+record!(received SystemMessageTransformParams {
     Field sections "sections",
 });
 
@@ -191,14 +191,14 @@ pub enum SystemNotification {
     Unrecognized(serde_json::Value),
 }
 tagged!(SystemNotification "type" {
-    AgentCompleted "agent_completed",
-    AgentIdle "agent_idle",
-    NewInboxMessage "new_inbox_message",
-    ShellCompleted "shell_completed",
-    ShellDetachedCompleted "shell_detached_completed",
-    InstructionDiscovered "instruction_discovered",
-    WorkflowCompleted "workflow_completed",
-    Unclassified "unclassified",
+    AgentCompleted(SystemNotificationAgentCompleted) "agent_completed",
+    AgentIdle(SystemNotificationAgentIdle) "agent_idle",
+    NewInboxMessage(SystemNotificationNewInboxMessage) "new_inbox_message",
+    ShellCompleted(SystemNotificationShellCompleted) "shell_completed",
+    ShellDetachedCompleted(SystemNotificationShellDetachedCompleted) "shell_detached_completed",
+    InstructionDiscovered(SystemNotificationInstructionDiscovered) "instruction_discovered",
+    WorkflowCompleted(SystemNotificationWorkflowCompleted) "workflow_completed",
+    Unclassified(SystemNotificationUnclassified) "unclassified",
 });
 
 /// System notification metadata for a background agent that completed or failed, including agent ID, type, status, description, and prompt.
@@ -218,7 +218,7 @@ pub struct SystemNotificationAgentCompleted {
     /// The full prompt given to the background agent
     pub prompt: Option<String>,
 }
-record!(SystemNotificationAgentCompleted ["type" "agent_completed"] {
+record!(received SystemNotificationAgentCompleted ["type" "agent_completed"] {
     Field agent_id "agentId",
     Field display_name "displayName",
     Field agent_type "agentType",
@@ -256,7 +256,7 @@ pub struct SystemNotificationAgentIdle {
     /// Human-readable description of the agent task
     pub description: Option<String>,
 }
-record!(SystemNotificationAgentIdle ["type" "agent_idle"] {
+record!(received SystemNotificationAgentIdle ["type" "agent_idle"] {
     Field agent_id "agentId",
     Field display_name "displayName",
     Field agent_type "agentType",
@@ -274,7 +274,7 @@ pub struct SystemNotificationData {
     /// Provider reasoning settings anchored before this model-facing message for cache-stable replay; the historical responsesReasoning name is retained for compatibility
     pub responses_reasoning: Option<ResponsesReasoning>,
 }
-record!(SystemNotificationData {
+record!(received SystemNotificationData {
     Field content "content",
     Field kind "kind",
     Field responses_reasoning "responsesReasoning",
@@ -293,7 +293,7 @@ pub struct SystemNotificationInstructionDiscovered {
     /// Human-readable label for the timeline (e.g., 'AGENTS.md from packages/billing/')
     pub description: Option<String>,
 }
-record!(SystemNotificationInstructionDiscovered ["type" "instruction_discovered"] {
+record!(received SystemNotificationInstructionDiscovered ["type" "instruction_discovered"] {
     Field source_path "sourcePath",
     Field trigger_file "triggerFile",
     Field trigger_tool "triggerTool",
@@ -313,7 +313,7 @@ pub struct SystemNotificationNewInboxMessage {
     /// Short summary shown before the agent decides whether to read the inbox
     pub summary: String,
 }
-record!(SystemNotificationNewInboxMessage ["type" "new_inbox_message"] {
+record!(received SystemNotificationNewInboxMessage ["type" "new_inbox_message"] {
     Field entry_id "entryId",
     Field sender_name "senderName",
     Field sender_type "senderType",
@@ -331,7 +331,7 @@ pub struct SystemNotificationShellCompleted {
     /// Human-readable description of the command
     pub description: Option<String>,
 }
-record!(SystemNotificationShellCompleted ["type" "shell_completed"] {
+record!(received SystemNotificationShellCompleted ["type" "shell_completed"] {
     Field shell_id "shellId",
     Field exit_code "exitCode",
     Field description "description",
@@ -346,7 +346,7 @@ pub struct SystemNotificationShellDetachedCompleted {
     /// Human-readable description of the command
     pub description: Option<String>,
 }
-record!(SystemNotificationShellDetachedCompleted ["type" "shell_detached_completed"] {
+record!(received SystemNotificationShellDetachedCompleted ["type" "shell_detached_completed"] {
     Field shell_id "shellId",
     Field description "description",
 });
@@ -358,7 +358,7 @@ pub struct SystemNotificationUnclassified {
     /// Opaque metadata supplied by the external host, when present.
     pub metadata: Option<serde_json::Value>,
 }
-record!(SystemNotificationUnclassified ["type" "unclassified"] {
+record!(received SystemNotificationUnclassified ["type" "unclassified"] {
     Field metadata "metadata",
 });
 
@@ -389,7 +389,7 @@ pub struct SystemNotificationWorkflowCompleted {
     /// Pause initiator metadata when this attempt settled as paused.
     pub pause_info: Option<SystemNotificationWorkflowPauseInfo>,
 }
-record!(SystemNotificationWorkflowCompleted ["type" "workflow_completed"] {
+record!(received SystemNotificationWorkflowCompleted ["type" "workflow_completed"] {
     Field run_id "runId",
     Field workflow_name "workflowName",
     Field status "status",
@@ -440,8 +440,8 @@ pub enum SystemNotificationWorkflowPauseInfo {
     Unrecognized(serde_json::Value),
 }
 tagged!(SystemNotificationWorkflowPauseInfo "type" {
-    User "user",
-    Checkpoint "checkpoint",
+    User(SystemNotificationWorkflowPauseInfoUser) "user",
+    Checkpoint(SystemNotificationWorkflowPauseInfoCheckpoint) "checkpoint",
 });
 
 /// `SystemNotificationWorkflowPauseInfo: Checkpoint` of the protocol.
@@ -453,7 +453,7 @@ pub struct SystemNotificationWorkflowPauseInfoCheckpoint {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(SystemNotificationWorkflowPauseInfoCheckpoint ["type" "checkpoint"] {
+record!(received SystemNotificationWorkflowPauseInfoCheckpoint ["type" "checkpoint"] {
     Field key "key",
 } rest);
 
@@ -464,4 +464,4 @@ pub struct SystemNotificationWorkflowPauseInfoUser {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(SystemNotificationWorkflowPauseInfoUser ["type" "user"] {} rest);
+record!(received SystemNotificationWorkflowPauseInfoUser ["type" "user"] {} rest);

@@ -45,7 +45,7 @@ pub struct TaskAgentInfo {
     /// ISO 8601 timestamp when the agent entered idle state. A date and time as in RFC 3339.
     pub idle_since: Option<String>,
 }
-record!(TaskAgentInfo ["type" "agent"] {
+record!(received TaskAgentInfo ["type" "agent"] {
     Field id "id",
     Field tool_call_id "toolCallId",
     Field display_name "displayName",
@@ -76,7 +76,7 @@ pub struct TaskAgentProgress {
     /// The most recent intent reported by the agent
     pub latest_intent: Option<String>,
 }
-record!(TaskAgentProgress ["type" "agent"] {
+record!(received TaskAgentProgress ["type" "agent"] {
     Field recent_activity "recentActivity",
     Field latest_intent "latestIntent",
 });
@@ -94,7 +94,7 @@ pub struct TaskBlocker {
     /// Permission-recovery episode that produced this blocker
     pub permission_recovery: PermissionRecoveryData,
 }
-record!(TaskBlocker {
+record!(received TaskBlocker {
     Field kind "kind",
     Field reason "reason",
     Field resumable "resumable",
@@ -190,7 +190,7 @@ pub struct TaskClientInfo {
     /// Human-readable reason for terminal cancellation
     pub cancellation_reason: Option<String>,
 }
-record!(TaskClientInfo ["type" "client"] {
+record!(received TaskClientInfo ["type" "client"] {
     Field id "id",
     Field client_task_id "clientTaskId",
     Field display_name "displayName",
@@ -233,7 +233,7 @@ pub struct TaskClientOwner {
     /// ISO 8601 timestamp when the bound join disconnected. A date and time as in RFC 3339.
     pub disconnected_at: Option<String>,
 }
-record!(TaskClientOwner {
+record!(received TaskClientOwner {
     Field participant_id "participantId",
     Field join_id "joinId",
     Field kind "kind",
@@ -294,7 +294,7 @@ pub struct TaskClientProgress {
     /// Recent server-timestamped progress messages
     pub recent_activity: Vec<TaskProgressLine>,
 }
-record!(TaskClientProgress ["type" "client"] {
+record!(received TaskClientProgress ["type" "client"] {
     Field status "status",
     Field sequence "sequence",
     Field updated_at "updatedAt",
@@ -361,10 +361,10 @@ pub enum TaskClientUpdate {
     Unrecognized(serde_json::Value),
 }
 tagged!(TaskClientUpdate "kind" {
-    Progress "progress",
-    Completed "completed",
-    Failed "failed",
-    Cancelled "cancelled",
+    Progress(TaskClientUpdateProgress) "progress",
+    Completed(TaskClientUpdateCompleted) "completed",
+    Failed(TaskClientUpdateFailed) "failed",
+    Cancelled(TaskClientUpdateCancelled) "cancelled",
 });
 
 /// Reports terminal cancellation after external work stopped.
@@ -530,7 +530,7 @@ pub struct TaskCompleteData {
     /// Structured blocker details when outcome is blocked
     pub blocker: Option<TaskBlocker>,
 }
-record!(TaskCompleteData {
+record!(received TaskCompleteData {
     Field summary "summary",
     Field success "success",
     Field outcome "outcome",
@@ -680,9 +680,9 @@ pub enum TaskInfo {
     Unrecognized(serde_json::Value),
 }
 tagged!(TaskInfo "type" {
-    Agent "agent",
-    Client "client",
-    Shell "shell",
+    Agent(TaskAgentInfo) "agent",
+    Client(TaskClientInfo) "client",
+    Shell(TaskShellInfo) "shell",
 });
 
 /// Closed set of public task kinds a connection can negotiate.
@@ -711,7 +711,7 @@ pub struct TaskList {
     /// Currently tracked tasks
     pub tasks: Vec<TaskInfo>,
 }
-record!(TaskList {
+record!(received TaskList {
     Field tasks "tasks",
 });
 
@@ -727,7 +727,7 @@ pub struct TaskProgressLine {
     /// ISO 8601 timestamp when this event occurred. A date and time as in RFC 3339.
     pub timestamp: String,
 }
-record!(TaskProgressLine {
+record!(received TaskProgressLine {
     Field message "message",
     Field timestamp "timestamp",
 });
@@ -746,9 +746,9 @@ pub enum TaskProgressValue {
     Unrecognized(serde_json::Value),
 }
 tagged!(TaskProgressValue "type" {
-    Agent "agent",
-    Client "client",
-    Shell "shell",
+    Agent(TaskAgentProgress) "agent",
+    Client(TaskClientProgress) "client",
+    Shell(TaskShellProgress) "shell",
 });
 
 /// Tracked shell task metadata, including ID, command, status, timing, attachment/execution mode, log path, and PID.
@@ -778,7 +778,7 @@ pub struct TaskShellInfo {
     /// Process ID when available. More than 0, at most 4294967295.
     pub pid: Option<i64>,
 }
-record!(TaskShellInfo ["type" "shell"] {
+record!(received TaskShellInfo ["type" "shell"] {
     Field id "id",
     Field description "description",
     Field status "status",
@@ -817,7 +817,7 @@ pub struct TaskShellOutputExit {
     /// Process exit code, when the runtime recorded one. Absent when the shell was stopped before reporting an exit code.
     pub exit_code: Option<i64>,
 }
-record!(TaskShellOutputExit {
+record!(received TaskShellOutputExit {
     Field status "status",
     Field exit_code "exitCode",
 });
@@ -831,7 +831,7 @@ pub struct TaskShellProgress {
     /// Process ID when available. More than 0, at most 4294967295.
     pub pid: Option<i64>,
 }
-record!(TaskShellProgress ["type" "shell"] {
+record!(received TaskShellProgress ["type" "shell"] {
     Field recent_output "recentOutput",
     Field pid "pid",
 });

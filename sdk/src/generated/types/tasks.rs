@@ -30,7 +30,7 @@ pub struct TasksCancelResult {
     /// Whether the task was successfully cancelled
     pub cancelled: bool,
 }
-record!(TasksCancelResult {
+record!(received TasksCancelResult {
     Field cancelled "cancelled",
 });
 
@@ -41,7 +41,7 @@ pub struct TasksGetCurrentPromotableResult {
     /// The first sync-waiting task (agent first, then shell) that can currently be promoted to background mode. Omitted if no such task exists. The returned task is guaranteed to have executionMode='sync' and canPromoteToBackground=true at the time of the call.
     pub task: Option<TaskInfo>,
 }
-record!(TasksGetCurrentPromotableResult {
+record!(received TasksGetCurrentPromotableResult {
     Field task "task",
 });
 
@@ -71,7 +71,7 @@ pub struct TasksGetProgressResult {
     /// Progress information for the task, discriminated by type. Returns null when no task with this ID is currently tracked.
     pub progress: TaskProgress,
 }
-record!(TasksGetProgressResult {
+record!(received TasksGetProgressResult {
     Nullable progress "progress",
 });
 
@@ -82,7 +82,7 @@ pub struct TasksPromoteCurrentToBackgroundResult {
     /// The promoted task as it now exists in background mode, omitted if no promotable task was waiting. Atomic operation: avoids the race window of getCurrentPromotable + promoteToBackground.
     pub task: Option<TaskInfo>,
 }
-record!(TasksPromoteCurrentToBackgroundResult {
+record!(received TasksPromoteCurrentToBackgroundResult {
     Field task "task",
 });
 
@@ -112,7 +112,7 @@ pub struct TasksPromoteToBackgroundResult {
     /// Whether the task was successfully promoted to background mode
     pub promoted: bool,
 }
-record!(TasksPromoteToBackgroundResult {
+record!(received TasksPromoteToBackgroundResult {
     Field promoted "promoted",
 });
 
@@ -168,7 +168,7 @@ pub struct TasksReadOutputResult {
     /// Present once the shell has finished and this read reaches the end of its output. Later reads with the returned cursor return no new text and the same exit details.
     pub exit: Option<TaskShellOutputExit>,
 }
-record!(TasksReadOutputResult {
+record!(received TasksReadOutputResult {
     Field text "text",
     Field cursor "cursor",
     Field exit "exit",
@@ -178,7 +178,7 @@ record!(TasksReadOutputResult {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksRefreshResult {}
-record!(TasksRefreshResult {});
+record!(received TasksRefreshResult {});
 
 /// Registers or reclaims a client-owned task. *Experimental.*
 #[derive(Clone)]
@@ -244,7 +244,7 @@ pub struct TasksRegisterResult {
     /// True only when this invocation reclaimed an orphaned task
     pub reclaimed: bool,
 }
-record!(TasksRegisterResult {
+record!(received TasksRegisterResult {
     Field task "task",
     Field created "created",
     Field reclaimed "reclaimed",
@@ -276,7 +276,7 @@ pub struct TasksRemoveResult {
     /// Whether the task was removed. Returns false if the task does not exist or is still running/idle (cancel it first).
     pub removed: bool,
 }
-record!(TasksRemoveResult {
+record!(received TasksRemoveResult {
     Field removed "removed",
 });
 
@@ -324,7 +324,7 @@ pub struct TasksSendMessageResult {
     /// Error message if delivery failed
     pub error: Option<String>,
 }
-record!(TasksSendMessageResult {
+record!(received TasksSendMessageResult {
     Field sent "sent",
     Field error "error",
 });
@@ -389,7 +389,7 @@ pub struct TasksStartAgentResult {
     /// Generated agent ID for the background task
     pub agent_id: String,
 }
-record!(TasksStartAgentResult {
+record!(received TasksStartAgentResult {
     Field agent_id "agentId",
 });
 
@@ -433,7 +433,7 @@ pub struct TasksUpdateResult {
     /// Whether this invocation repeated the latest accepted update
     pub duplicate: bool,
 }
-record!(TasksUpdateResult {
+record!(received TasksUpdateResult {
     Field task "task",
     Field applied "applied",
     Field duplicate "duplicate",
@@ -443,4 +443,4 @@ record!(TasksUpdateResult {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksWaitForPendingResult {}
-record!(TasksWaitForPendingResult {});
+record!(received TasksWaitForPendingResult {});

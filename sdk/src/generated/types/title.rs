@@ -7,6 +7,6 @@ pub struct TitleChangedData {
     /// The new display title for the session
     pub title: String,
 }
-record!(TitleChangedData {
+record!(received TitleChangedData {
     Field title "title",
 });

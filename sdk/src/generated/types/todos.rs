@@ -4,4 +4,4 @@
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TodosChangedData {}
-record!(TodosChangedData {});
+record!(received TodosChangedData {});

@@ -162,13 +162,13 @@ pub enum ToolExecutionCompleteContent {
     Unrecognized(serde_json::Value),
 }
 tagged!(ToolExecutionCompleteContent "type" {
-    Text "text",
-    Terminal "terminal",
-    ShellExit "shell_exit",
-    Image "image",
-    Audio "audio",
-    ResourceLink "resource_link",
-    Resource "resource",
+    Text(ToolExecutionCompleteContentText) "text",
+    Terminal(ToolExecutionCompleteContentTerminal) "terminal",
+    ShellExit(ToolExecutionCompleteContentShellExit) "shell_exit",
+    Image(ToolExecutionCompleteContentImage) "image",
+    Audio(ToolExecutionCompleteContentAudio) "audio",
+    ResourceLink(ToolExecutionCompleteContentResourceLink) "resource_link",
+    Resource(ToolExecutionCompleteContentResource) "resource",
 });
 
 /// Audio content block with base64-encoded data
@@ -180,7 +180,7 @@ pub struct ToolExecutionCompleteContentAudio {
     /// MIME type of the audio (e.g., audio/wav, audio/mpeg)
     pub mime_type: String,
 }
-record!(ToolExecutionCompleteContentAudio ["type" "audio"] {
+record!(received ToolExecutionCompleteContentAudio ["type" "audio"] {
     Field data "data",
     Field mime_type "mimeType",
 });
@@ -194,7 +194,7 @@ pub struct ToolExecutionCompleteContentImage {
     /// MIME type of the image (e.g., image/png, image/jpeg)
     pub mime_type: String,
 }
-record!(ToolExecutionCompleteContentImage ["type" "image"] {
+record!(received ToolExecutionCompleteContentImage ["type" "image"] {
     Field data "data",
     Field mime_type "mimeType",
 });
@@ -206,7 +206,7 @@ pub struct ToolExecutionCompleteContentResource {
     /// The embedded resource contents, either text or base64-encoded binary
     pub resource: ToolExecutionCompleteContentResourceDetails,
 }
-record!(ToolExecutionCompleteContentResource ["type" "resource"] {
+record!(received ToolExecutionCompleteContentResource ["type" "resource"] {
     Field resource "resource",
 });
 
@@ -222,8 +222,8 @@ pub enum ToolExecutionCompleteContentResourceDetails {
     Unrecognized(serde_json::Value),
 }
 untagged!(ToolExecutionCompleteContentResourceDetails {
-    EmbeddedTextResourceContents is_object ["text"],
-    EmbeddedBlobResourceContents is_object ["blob"],
+    EmbeddedTextResourceContents(EmbeddedTextResourceContents) is_object ["text"],
+    EmbeddedBlobResourceContents(EmbeddedBlobResourceContents) is_object ["blob"],
 });
 
 /// Resource link content block referencing an external resource
@@ -245,7 +245,7 @@ pub struct ToolExecutionCompleteContentResourceLink {
     /// Size of the resource in bytes. At least 0.
     pub size: Option<i64>,
 }
-record!(ToolExecutionCompleteContentResourceLink ["type" "resource_link"] {
+record!(received ToolExecutionCompleteContentResourceLink ["type" "resource_link"] {
     Field icons "icons",
     Field name "name",
     Field title "title",
@@ -268,7 +268,7 @@ pub struct ToolExecutionCompleteContentResourceLinkIcon {
     /// Theme variant this icon is intended for
     pub theme: Option<ToolExecutionCompleteContentResourceLinkIconTheme>,
 }
-record!(ToolExecutionCompleteContentResourceLinkIcon {
+record!(received ToolExecutionCompleteContentResourceLinkIcon {
     Field src "src",
     Field mime_type "mimeType",
     Field sizes "sizes",
@@ -308,7 +308,7 @@ pub struct ToolExecutionCompleteContentShellExit {
     /// Path reported in the shell session's filesystem namespace when shell output exceeded the configured large-output threshold.
     pub output_file_path: Option<String>,
 }
-record!(ToolExecutionCompleteContentShellExit ["type" "shell_exit"] {
+record!(received ToolExecutionCompleteContentShellExit ["type" "shell_exit"] {
     Field shell_id "shellId",
     Field exit_code "exitCode",
     Field cwd "cwd",
@@ -329,7 +329,7 @@ pub struct ToolExecutionCompleteContentTerminal {
     /// Working directory where the command was executed
     pub cwd: Option<String>,
 }
-record!(ToolExecutionCompleteContentTerminal ["type" "terminal"] {
+record!(received ToolExecutionCompleteContentTerminal ["type" "terminal"] {
     Field text "text",
     Field exit_code "exitCode",
     Field cwd "cwd",
@@ -342,7 +342,7 @@ pub struct ToolExecutionCompleteContentText {
     /// The text content
     pub text: String,
 }
-record!(ToolExecutionCompleteContentText ["type" "text"] {
+record!(received ToolExecutionCompleteContentText ["type" "text"] {
     Field text "text",
 });
 
@@ -388,7 +388,7 @@ pub struct ToolExecutionCompleteData {
     /// Experimental HydraFusion attribution for this tool completion. *Experimental.*
     pub fusion: Option<FusionAttribution>,
 }
-record!(ToolExecutionCompleteData {
+record!(received ToolExecutionCompleteData {
     Field tool_call_id "toolCallId",
     Field success "success",
     Field model "model",
@@ -420,7 +420,7 @@ pub struct ToolExecutionCompleteError {
     /// What the user must do to recover, when the runtime knows of an action. Set on sandbox policy denials, where `message` names the rule that blocked the call but never the client affordance that relaxes it.
     pub remediation: Option<RemediationAction>,
 }
-record!(ToolExecutionCompleteError {
+record!(received ToolExecutionCompleteError {
     Field message "message",
     Field code "code",
     Field remediation "remediation",
@@ -435,7 +435,7 @@ pub struct ToolExecutionCompleteFileEdit {
     /// Kind of mutation committed at this path.
     pub kind: ToolExecutionCompleteFileEditKind,
 }
-record!(ToolExecutionCompleteFileEdit {
+record!(received ToolExecutionCompleteFileEdit {
     Field path "path",
     Field kind "kind",
 });
@@ -480,7 +480,7 @@ pub struct ToolExecutionCompleteResult {
     /// FIDES IFC label projected from tool ingress metadata (MCP `CallToolResult._meta` or synthesized built-in ingress labels) — persisted as `{ ifc: ... }` (only the `ifc` key, not the whole `_meta`). Persisted so the FIDES IFC label survives session resume: the engine rehydrates accumulated taint by replaying these on load. Populated for ingress sources when FIDES IFC is on. Experimental. *Experimental.*
     pub mcp_meta: Option<serde_json::Value>,
 }
-record!(ToolExecutionCompleteResult {
+record!(received ToolExecutionCompleteResult {
     Field content "content",
     Field detailed_content "detailedContent",
     Field contents "contents",
@@ -498,7 +498,7 @@ pub struct ToolExecutionCompleteShellExecution {
     /// Process exit code reported by the shell driver.
     pub exit_code: i64,
 }
-record!(ToolExecutionCompleteShellExecution {
+record!(received ToolExecutionCompleteShellExecution {
     Field exit_code "exitCode",
 });
 
@@ -513,7 +513,7 @@ pub struct ToolExecutionCompleteToolDescription {
     /// MCP Apps metadata for UI resource association
     pub meta: Option<ToolExecutionCompleteToolDescriptionMeta>,
 }
-record!(ToolExecutionCompleteToolDescription {
+record!(received ToolExecutionCompleteToolDescription {
     Field name "name",
     Field description "description",
     Field meta "_meta",
@@ -526,7 +526,7 @@ pub struct ToolExecutionCompleteToolDescriptionMeta {
     /// MCP Apps tool `_meta.ui` resource URI and visibility captured on `tool.execution_complete`.
     pub ui: Option<ToolExecutionCompleteToolDescriptionMetaUi>,
 }
-record!(ToolExecutionCompleteToolDescriptionMeta {
+record!(received ToolExecutionCompleteToolDescriptionMeta {
     Field ui "ui",
 });
 
@@ -539,7 +539,7 @@ pub struct ToolExecutionCompleteToolDescriptionMetaUi {
     /// Who can access this tool
     pub visibility: Option<Vec<ToolExecutionCompleteToolDescriptionMetaUiVisibility>>,
 }
-record!(ToolExecutionCompleteToolDescriptionMetaUi {
+record!(received ToolExecutionCompleteToolDescriptionMetaUi {
     Field resource_uri "resourceUri",
     Field visibility "visibility",
 });
@@ -575,7 +575,7 @@ pub struct ToolExecutionCompleteUiResource {
     /// Resource-level UI metadata (CSP, permissions, visual preferences)
     pub meta: Option<ToolExecutionCompleteUiResourceMeta>,
 }
-record!(ToolExecutionCompleteUiResource {
+record!(received ToolExecutionCompleteUiResource {
     Field uri "uri",
     Field mime_type "mimeType",
     Field text "text",
@@ -590,7 +590,7 @@ pub struct ToolExecutionCompleteUiResourceMeta {
     /// MCP Apps UI resource metadata for a completed tool result, including CSP, permissions, domain, and border preference.
     pub ui: Option<ToolExecutionCompleteUiResourceMetaUi>,
 }
-record!(ToolExecutionCompleteUiResourceMeta {
+record!(received ToolExecutionCompleteUiResourceMeta {
     Field ui "ui",
 });
 
@@ -607,7 +607,7 @@ pub struct ToolExecutionCompleteUiResourceMetaUi {
     /// Whether the host should render a border around the MCP Apps UI resource.
     pub prefers_border: Option<bool>,
 }
-record!(ToolExecutionCompleteUiResourceMetaUi {
+record!(received ToolExecutionCompleteUiResourceMetaUi {
     Field csp "csp",
     Field permissions "permissions",
     Field domain "domain",
@@ -627,7 +627,7 @@ pub struct ToolExecutionCompleteUiResourceMetaUiCsp {
     /// Domains the UI resource may use as document base URIs.
     pub base_uri_domains: Option<Vec<String>>,
 }
-record!(ToolExecutionCompleteUiResourceMetaUiCsp {
+record!(received ToolExecutionCompleteUiResourceMetaUiCsp {
     Field connect_domains "connectDomains",
     Field resource_domains "resourceDomains",
     Field frame_domains "frameDomains",
@@ -649,7 +649,7 @@ pub struct ToolExecutionCompleteUiResourceMetaUiPermissions {
         ToolExecutionCompleteUiResourceMetaUiPermissionsClipboardWrite,
     >,
 }
-record!(ToolExecutionCompleteUiResourceMetaUiPermissions {
+record!(received ToolExecutionCompleteUiResourceMetaUiPermissions {
     Field camera "camera",
     Field microphone "microphone",
     Field geolocation "geolocation",
@@ -663,7 +663,7 @@ pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsCamera {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(ToolExecutionCompleteUiResourceMetaUiPermissionsCamera {} rest);
+record!(received ToolExecutionCompleteUiResourceMetaUiPermissionsCamera {} rest);
 
 /// Marker object for clipboard-write permission on an MCP Apps UI resource.
 #[derive(Clone)]
@@ -672,7 +672,7 @@ pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsClipboardWrite {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(ToolExecutionCompleteUiResourceMetaUiPermissionsClipboardWrite {} rest);
+record!(received ToolExecutionCompleteUiResourceMetaUiPermissionsClipboardWrite {} rest);
 
 /// Marker object for geolocation permission on an MCP Apps UI resource.
 #[derive(Clone)]
@@ -681,7 +681,7 @@ pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsGeolocation {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(ToolExecutionCompleteUiResourceMetaUiPermissionsGeolocation {} rest);
+record!(received ToolExecutionCompleteUiResourceMetaUiPermissionsGeolocation {} rest);
 
 /// Marker object for microphone permission on an MCP Apps UI resource.
 #[derive(Clone)]
@@ -690,7 +690,7 @@ pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsMicrophone {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(ToolExecutionCompleteUiResourceMetaUiPermissionsMicrophone {} rest);
+record!(received ToolExecutionCompleteUiResourceMetaUiPermissionsMicrophone {} rest);
 
 /// Deprecated merged replacement snapshot of shell output. Use tool.shell_output for append-only, stream-tagged output instead.
 #[deprecated]
@@ -702,7 +702,7 @@ pub struct ToolExecutionPartialData {
     /// Merged replacement snapshot from the running shell, not an append-only chunk
     pub partial_output: String,
 }
-record!(ToolExecutionPartialData {
+record!(received ToolExecutionPartialData {
     Field tool_call_id "toolCallId",
     Field partial_output "partialOutput",
 });
@@ -718,7 +718,7 @@ pub struct ToolExecutionProgressData {
     /// Client-only structured progress metadata. Not model-facing tool output. *Experimental.*
     pub structured_content: Option<serde_json::Value>,
 }
-record!(ToolExecutionProgressData {
+record!(received ToolExecutionProgressData {
     Field tool_call_id "toolCallId",
     Field progress_message "progressMessage",
     Field structured_content "structuredContent",
@@ -764,7 +764,7 @@ pub struct ToolExecutionStartData {
     /// Experimental HydraFusion attribution for this tool execution. *Experimental.*
     pub fusion: Option<FusionAttribution>,
 }
-record!(ToolExecutionStartData {
+record!(received ToolExecutionStartData {
     Field tool_call_id "toolCallId",
     Field tool_name "toolName",
     Field tool_title "toolTitle",
@@ -795,7 +795,7 @@ pub struct ToolExecutionStartShellToolInfo {
     /// The command with a redundant leading `cd` into the working directory removed, present only when there was one to remove. Computed with the same routine the shell driver applies before spawning, so a surface that renders this shows the text that actually runs. Consumers that display it should keep the original tool arguments available on demand. *Experimental.*
     pub display_command: Option<String>,
 }
-record!(ToolExecutionStartShellToolInfo {
+record!(received ToolExecutionStartShellToolInfo {
     Field possible_paths "possiblePaths",
     Field has_write_file_redirection "hasWriteFileRedirection",
     Field display_command "displayCommand",
@@ -812,7 +812,7 @@ pub struct ToolExecutionStartToolDescription {
     /// MCP Apps metadata for UI resource association
     pub meta: Option<ToolExecutionStartToolDescriptionMeta>,
 }
-record!(ToolExecutionStartToolDescription {
+record!(received ToolExecutionStartToolDescription {
     Field name "name",
     Field description "description",
     Field meta "_meta",
@@ -825,7 +825,7 @@ pub struct ToolExecutionStartToolDescriptionMeta {
     /// MCP Apps tool `_meta.ui` resource URI and visibility captured on `tool.execution_start`.
     pub ui: Option<ToolExecutionStartToolDescriptionMetaUi>,
 }
-record!(ToolExecutionStartToolDescriptionMeta {
+record!(received ToolExecutionStartToolDescriptionMeta {
     Field ui "ui",
 });
 
@@ -838,7 +838,7 @@ pub struct ToolExecutionStartToolDescriptionMetaUi {
     /// Who can access this tool
     pub visibility: Option<Vec<ToolExecutionStartToolDescriptionMetaUiVisibility>>,
 }
-record!(ToolExecutionStartToolDescriptionMetaUi {
+record!(received ToolExecutionStartToolDescriptionMetaUi {
     Field resource_uri "resourceUri",
     Field visibility "visibility",
 });
@@ -886,7 +886,7 @@ pub struct ToolExecutionUsage {
     /// Account quota snapshots, not per-operation cost deltas. *Internal.*
     pub quota_snapshots: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(ToolExecutionUsage {
+record!(received ToolExecutionUsage {
     Field request_id "requestId",
     Field model "model",
     Field provider "provider",
@@ -909,7 +909,7 @@ pub struct ToolExecutionUsageTokenDetails {
     /// Text tokens included in the corresponding input or output total. At least 0.
     pub text_tokens: i64,
 }
-record!(ToolExecutionUsageTokenDetails {
+record!(received ToolExecutionUsageTokenDetails {
     Field image_tokens "imageTokens",
     Field text_tokens "textTokens",
 });
@@ -932,7 +932,7 @@ pub struct ToolInfo {
     /// Telemetry-safety policy for the tool name and input names, not input values. Treat omitted metadata as unsafe. *Experimental.*
     pub safe_for_telemetry: Option<BuiltinToolSafeForTelemetry>,
 }
-record!(ToolInfo {
+record!(received ToolInfo {
     Field name "name",
     Field namespaced_name "namespacedName",
     Field description "description",
@@ -948,7 +948,7 @@ pub struct ToolList {
     /// List of available built-in tools with metadata
     pub tools: Vec<ToolInfo>,
 }
-record!(ToolList {
+record!(received ToolList {
     Field tools "tools",
 });
 
@@ -1215,8 +1215,8 @@ pub enum ToolResultValue {
     Unrecognized(serde_json::Value),
 }
 untagged!(ToolResultValue {
-    Expanded is_object ["resultType" = "success" | "failure" | "timeout" | "rejected" | "denied"],
-    Text is_string [],
+    Expanded(ToolResultExpanded) is_object ["resultType" = "success" | "failure" | "timeout" | "rejected" | "denied"],
+    Text(String) is_string [],
 });
 
 /// Persisted generic client-side tool activations restored when a session resumes.
@@ -1228,7 +1228,7 @@ pub struct ToolSearchActivatedData {
     /// Names of tool definitions activated by this search invocation.
     pub tool_names: Vec<String>,
 }
-record!(ToolSearchActivatedData {
+record!(received ToolSearchActivatedData {
     Field strategy "strategy",
     Field tool_names "toolNames",
 });
@@ -1277,7 +1277,7 @@ pub struct ToolShellOutputData {
     /// Experimental HydraFusion attribution of the staged phase whose tool call produced this output. Absent outside a staged phase. *Experimental.*
     pub fusion: Option<FusionAttribution>,
 }
-record!(ToolShellOutputData {
+record!(received ToolShellOutputData {
     Field tool_call_id "toolCallId",
     Field stream "stream",
     Field text "text",
@@ -1315,7 +1315,7 @@ pub struct ToolUserRequestedData {
     /// Arguments for the tool invocation
     pub arguments: Option<serde_json::Value>,
 }
-record!(ToolUserRequestedData {
+record!(received ToolUserRequestedData {
     Field tool_call_id "toolCallId",
     Field tool_name "toolName",
     Field arguments "arguments",

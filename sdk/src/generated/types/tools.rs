@@ -131,7 +131,7 @@ pub struct ToolsGetBuiltinDescriptorsResult {
     /// Built-in tool descriptors materialized for the session.
     pub tools: Vec<BuiltinToolDescriptor>,
 }
-record!(ToolsGetBuiltinDescriptorsResult {
+record!(received ToolsGetBuiltinDescriptorsResult {
     Field tools "tools",
 });
 
@@ -142,7 +142,7 @@ pub struct ToolsGetCurrentMetadataResult {
     /// Current tool metadata, or null when tools have not been initialized yet
     pub tools: Option<Vec<CurrentToolMetadata>>,
 }
-record!(ToolsGetCurrentMetadataResult {
+record!(received ToolsGetCurrentMetadataResult {
     Nullable tools "tools",
 });
 
@@ -150,13 +150,13 @@ record!(ToolsGetCurrentMetadataResult {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsInitializeAndValidateResult {}
-record!(ToolsInitializeAndValidateResult {});
+record!(received ToolsInitializeAndValidateResult {});
 
 /// No parameters; returns the external tool calls of the session and its sub-agents that are still waiting for a result. *Experimental.*
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsListPendingRequestsRequest {}
-record!(ToolsListPendingRequestsRequest {});
+record!(received ToolsListPendingRequestsRequest {});
 
 /// Optional model identifier whose tool overrides should be applied to the listing.
 #[derive(Clone, Default)]
@@ -201,7 +201,7 @@ impl ToolsSetRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsSetResult {}
-record!(ToolsSetResult {});
+record!(received ToolsSetResult {});
 
 /// Shell-specific names and description lines used to materialize built-in shell tool descriptors.
 #[derive(Clone)]
@@ -282,7 +282,7 @@ impl ToolsTaskCompleteEventDataRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsUpdateSubagentSettingsResult {}
-record!(ToolsUpdateSubagentSettingsResult {});
+record!(received ToolsUpdateSubagentSettingsResult {});
 
 /// Payload of `session.tools_updated` identifying the model whose resolved tools were updated.
 #[derive(Clone)]
@@ -291,6 +291,6 @@ pub struct ToolsUpdatedData {
     /// Identifier of the model the resolved tools apply to.
     pub model: String,
 }
-record!(ToolsUpdatedData {
+record!(received ToolsUpdatedData {
     Field model "model",
 });

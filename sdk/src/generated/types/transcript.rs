@@ -11,7 +11,7 @@ pub struct TranscriptRecovery {
     /// Whether the `session.start` event was moved to the front.
     pub session_start_moved: bool,
 }
-record!(TranscriptRecovery {
+record!(received TranscriptRecovery {
     Field planned_backup_path "plannedBackupPath",
     Field invalid_line_numbers "invalidLineNumbers",
     Field session_start_moved "sessionStartMoved",

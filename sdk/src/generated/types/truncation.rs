@@ -21,7 +21,7 @@ pub struct TruncationData {
     /// Identifier of the component that performed truncation (e.g., "BasicTruncator")
     pub performed_by: String,
 }
-record!(TruncationData {
+record!(received TruncationData {
     Field token_limit "tokenLimit",
     Field pre_truncation_tokens_in_messages "preTruncationTokensInMessages",
     Field pre_truncation_messages_length "preTruncationMessagesLength",

@@ -246,10 +246,10 @@ pub enum UiElicitationFieldValue {
     Unrecognized(serde_json::Value),
 }
 untagged!(UiElicitationFieldValue {
-    Text is_string [],
-    Number is_number [],
-    Flag is_bool [],
-    List is_array [],
+    Text(String) is_string [],
+    Number(f64) is_number [],
+    Flag(bool) is_bool [],
+    List(Vec<String>) is_array [],
 });
 
 /// Prompt message and JSON schema describing the form fields to elicit from the user. *Experimental.*
@@ -407,7 +407,7 @@ pub struct UiElicitationResult {
     /// Whether the response was accepted. False if the request was already resolved by another client.
     pub success: bool,
 }
-record!(UiElicitationResult {
+record!(received UiElicitationResult {
     Field success "success",
 });
 
@@ -463,13 +463,13 @@ pub enum UiElicitationSchemaProperty {
     Unrecognized(serde_json::Value),
 }
 untagged!(UiElicitationSchemaProperty {
-    ArrayEnumField is_object ["type" = "array", "items/type" = "string", "items/enum", "items"],
-    ArrayAnyOfField is_object ["type" = "array", "items/anyOf", "items"],
-    StringEnumField is_object ["type" = "string", "enum"],
-    StringOneOfField is_object ["type" = "string", "oneOf"],
-    Boolean is_object ["type" = "boolean"],
-    String is_object ["type" = "string"],
-    Number is_object ["type" = "number" | "integer"],
+    ArrayEnumField(UiElicitationArrayEnumField) is_object ["type" = "array", "items/type" = "string", "items/enum", "items"],
+    ArrayAnyOfField(UiElicitationArrayAnyOfField) is_object ["type" = "array", "items/anyOf", "items"],
+    StringEnumField(UiElicitationStringEnumField) is_object ["type" = "string", "enum"],
+    StringOneOfField(UiElicitationStringOneOfField) is_object ["type" = "string", "oneOf"],
+    Boolean(UiElicitationSchemaPropertyBoolean) is_object ["type" = "boolean"],
+    String(UiElicitationSchemaPropertyString) is_object ["type" = "string"],
+    Number(UiElicitationSchemaPropertyNumber) is_object ["type" = "number" | "integer"],
 });
 
 /// Boolean field rendered as a yes/no toggle.
@@ -844,7 +844,7 @@ pub struct UiEphemeralQueryData {
     /// Model or transport failure message, present for the `failed` phase.
     pub error: Option<String>,
 }
-record!(UiEphemeralQueryData {
+record!(received UiEphemeralQueryData {
     Field request_id "requestId",
     Field phase "phase",
     Field chunk "chunk",
@@ -925,7 +925,7 @@ pub struct UiEphemeralQueryResult {
     /// Answer returned by the model
     pub answer: String,
 }
-record!(UiEphemeralQueryResult {
+record!(received UiEphemeralQueryResult {
     Field answer "answer",
 });
 
@@ -1097,7 +1097,7 @@ pub struct UiHandlePendingResult {
     /// True if the request was still pending and was resolved by this call. False if the request ID was unknown, already resolved by another client (e.g. GitHub), expired, or otherwise no longer pending.
     pub success: bool,
 }
-record!(UiHandlePendingResult {
+record!(received UiHandlePendingResult {
     Field success "success",
 });
 
@@ -1201,7 +1201,7 @@ pub struct UiRegisterDirectAutoModeSwitchHandlerResult {
     /// Opaque handle representing the registration. Pass this same handle to `unregisterDirectAutoModeSwitchHandler` when the in-process handler is no longer active. Multiple registrations are reference-counted; the server bridge will only dispatch auto-mode-switch requests when no handles are active.
     pub handle: String,
 }
-record!(UiRegisterDirectAutoModeSwitchHandlerResult {
+record!(received UiRegisterDirectAutoModeSwitchHandlerResult {
     Field handle "handle",
 });
 
@@ -1275,7 +1275,7 @@ pub struct UiThreadRunRequest {
     /// Opaque, one-shot action identifier scoped to the receiving native connection. Execute only through the synchronous native UI-action entry point. At least 0.
     pub action_id: i64,
 }
-record!(UiThreadRunRequest {
+record!(received UiThreadRunRequest {
     Field action_id "actionId",
 });
 
@@ -1305,7 +1305,7 @@ pub struct UiUnregisterDirectAutoModeSwitchHandlerResult {
     /// True if the handle was active and decremented the counter; false if the handle was unknown.
     pub unregistered: bool,
 }
-record!(UiUnregisterDirectAutoModeSwitchHandlerResult {
+record!(received UiUnregisterDirectAutoModeSwitchHandlerResult {
     Field unregistered "unregistered",
 });
 

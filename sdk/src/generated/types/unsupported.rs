@@ -7,6 +7,6 @@ pub struct UnsupportedEnqueueCommandResult {
     /// Legacy null queue ID accepted for compatibility with older runtimes. Default: `null`.
     pub queue_id: Option<serde_json::Value>,
 }
-record!(UnsupportedEnqueueCommandResult ["queued" false] {
+record!(received UnsupportedEnqueueCommandResult ["queued" false] {
     Field queue_id "queueId",
 });

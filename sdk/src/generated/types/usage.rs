@@ -13,7 +13,7 @@ pub struct UsageAccountingIdentity {
     /// Existing API call identifier, or a runtime-generated identity when none was supplied.
     pub usage_id: String,
 }
-record!(UsageAccountingIdentity {
+record!(received UsageAccountingIdentity {
     Field source_session_id "sourceSessionId",
     Field sequence "sequence",
     Field usage_id "usageId",
@@ -26,7 +26,7 @@ pub struct UsageAccountingRecordData {
     /// Normalized call usage with its captured provider and accounting identity.
     pub usage: AssistantUsageData,
 }
-record!(UsageAccountingRecordData {
+record!(received UsageAccountingRecordData {
     Field usage "usage",
 });
 
@@ -51,7 +51,7 @@ pub struct UsageCheckpointData {
     /// Internal per-conversation prompt-cache-break detector baselines restored on resume. *Internal.*
     pub prompt_cache_break_state: Option<Vec<serde_json::Value>>,
 }
-record!(UsageCheckpointData {
+record!(received UsageCheckpointData {
     Field tool_usage_request_ids "toolUsageRequestIds",
     Field total_nano_aiu "totalNanoAiu",
     Field accounting_snapshot "accountingSnapshot",
@@ -73,7 +73,7 @@ pub struct UsageCheckpointModelCacheState {
     /// Retained cache lifetime in seconds, used to refresh expiration after a cache read. At least 0. *Internal.*
     pub cache_ttl_seconds: i64,
 }
-record!(UsageCheckpointModelCacheState {
+record!(received UsageCheckpointModelCacheState {
     Field model_id "modelId",
     Field cache_expires_at "cacheExpiresAt",
     Field cache_ttl_seconds "cacheTtlSeconds",
@@ -117,7 +117,7 @@ pub struct UsageGetMetricsResult {
     /// Output tokens from the most recent main-agent API call. At least 0.
     pub last_call_output_tokens: i64,
 }
-record!(UsageGetMetricsResult {
+record!(received UsageGetMetricsResult {
     Field ai_credits_status "aiCreditsStatus",
     Field total_premium_request_cost "totalPremiumRequestCost",
     Field total_user_requests "totalUserRequests",
@@ -153,7 +153,7 @@ pub struct UsageInfoData {
     /// Whether this is the first usage_info event emitted in this session
     pub is_initial: Option<bool>,
 }
-record!(UsageInfoData {
+record!(received UsageInfoData {
     Field token_limit "tokenLimit",
     Field current_tokens "currentTokens",
     Field messages_length "messagesLength",
@@ -178,7 +178,7 @@ pub struct UsageMetricsAgentMetric {
     /// Per-model usage for this agent, keyed by model identifier
     pub model_metrics: std::collections::BTreeMap<String, UsageMetricsModelMetric>,
 }
-record!(UsageMetricsAgentMetric {
+record!(received UsageMetricsAgentMetric {
     Field agent_name "agentName",
     Field agent_display_name "agentDisplayName",
     Field total_api_duration_ms "totalApiDurationMs",
@@ -199,7 +199,7 @@ pub struct UsageMetricsCodeChanges {
     /// Distinct file paths modified during the session
     pub files_modified: Vec<String>,
 }
-record!(UsageMetricsCodeChanges {
+record!(received UsageMetricsCodeChanges {
     Field lines_added "linesAdded",
     Field lines_removed "linesRemoved",
     Field files_modified_count "filesModifiedCount",
@@ -225,7 +225,7 @@ pub struct UsageMetricsModelMetric {
         std::collections::BTreeMap<String, UsageMetricsModelMetricTokenDetail>,
     >,
 }
-record!(UsageMetricsModelMetric {
+record!(received UsageMetricsModelMetric {
     Field ai_credits_status "aiCreditsStatus",
     Field requests "requests",
     Field usage "usage",
@@ -243,7 +243,7 @@ pub struct UsageMetricsModelMetricRequests {
     /// User-initiated premium request cost (with multiplier applied)
     pub cost: f64,
 }
-record!(UsageMetricsModelMetricRequests {
+record!(received UsageMetricsModelMetricRequests {
     Field count "count",
     Field cost "cost",
 });
@@ -255,7 +255,7 @@ pub struct UsageMetricsModelMetricTokenDetail {
     /// Accumulated token count for this token type. At least 0.
     pub token_count: i64,
 }
-record!(UsageMetricsModelMetricTokenDetail {
+record!(received UsageMetricsModelMetricTokenDetail {
     Field token_count "tokenCount",
 });
 
@@ -274,7 +274,7 @@ pub struct UsageMetricsModelMetricUsage {
     /// Total output tokens used for reasoning. At least 0.
     pub reasoning_tokens: Option<i64>,
 }
-record!(UsageMetricsModelMetricUsage {
+record!(received UsageMetricsModelMetricUsage {
     Field input_tokens "inputTokens",
     Field output_tokens "outputTokens",
     Field cache_read_tokens "cacheReadTokens",
@@ -295,7 +295,7 @@ pub struct UsageMetricsProviderModelMetric {
     /// Request, token, and cost totals for this provider/model.
     pub metrics: UsageMetricsModelMetric,
 }
-record!(UsageMetricsProviderModelMetric {
+record!(received UsageMetricsProviderModelMetric {
     Nullable provider "provider",
     Nullable model_id "modelId",
     Field model_display_name "modelDisplayName",
@@ -309,7 +309,7 @@ pub struct UsageMetricsTokenDetail {
     /// Accumulated token count for this token type. At least 0.
     pub token_count: i64,
 }
-record!(UsageMetricsTokenDetail {
+record!(received UsageMetricsTokenDetail {
     Field token_count "tokenCount",
 });
 
@@ -324,7 +324,7 @@ pub struct UsageSetCodeChangesRequest {
     /// Absolute changed-file count; omission preserves the previous count.
     pub files_count: Option<f64>,
 }
-record!(UsageSetCodeChangesRequest {
+record!(received UsageSetCodeChangesRequest {
     Field lines_added "linesAdded",
     Field lines_removed "linesRemoved",
     Field files_count "filesCount",

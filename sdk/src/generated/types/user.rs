@@ -51,7 +51,7 @@ pub struct UserInputCompletedData {
     /// Whether the answer was typed as free-form text rather than selected from choices
     pub was_freeform: Option<bool>,
 }
-record!(UserInputCompletedData {
+record!(received UserInputCompletedData {
     Field request_id "requestId",
     Field answer "answer",
     Field was_freeform "wasFreeform",
@@ -70,7 +70,7 @@ pub struct UserInputRequestParams {
     /// Request of the matching `user_input.requested` event. Not sent by the recorded versions.
     pub request_id: Option<String>,
 }
-record!(UserInputRequestParams {
+record!(received UserInputRequestParams {
     Field question "question",
     Field choices "choices",
     Field allow_freeform "allowFreeform",
@@ -92,7 +92,7 @@ pub struct UserInputRequestedData {
     /// The LLM-assigned tool call ID that triggered this request; used by remote UIs to correlate responses
     pub tool_call_id: Option<String>,
 }
-record!(UserInputRequestedData {
+record!(received UserInputRequestedData {
     Field request_id "requestId",
     Field question "question",
     Field choices "choices",
@@ -193,7 +193,7 @@ pub struct UserMessageData {
     /// Parent agent task ID for background telemetry correlated to this user turn
     pub parent_agent_task_id: Option<String>,
 }
-record!(UserMessageData {
+record!(received UserMessageData {
     Field content "content",
     Field responses_reasoning "responsesReasoning",
     Field message_id "messageId",
@@ -261,7 +261,7 @@ pub struct UserPromptSubmittedHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(UserPromptSubmittedHookInput {
+record!(received UserPromptSubmittedHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",
@@ -348,7 +348,7 @@ pub struct UserPromptTransformedHookInput {
     /// Identifier of the agent that started the sub-agent, when known.
     pub parent_agent_id: Option<String>,
 }
-record!(UserPromptTransformedHookInput {
+record!(received UserPromptTransformedHookInput {
     Field session_id "sessionId",
     Field timestamp "timestamp",
     Field cwd "cwd",
@@ -397,7 +397,7 @@ pub struct UserRequestedShellCommandResult {
     /// Error output when the execution failed
     pub error: Option<String>,
 }
-record!(UserRequestedShellCommandResult {
+record!(received UserRequestedShellCommandResult {
     Field tool_call_id "toolCallId",
     Field success "success",
     Field output "output",
@@ -417,7 +417,7 @@ pub struct UserSettingMetadata {
     /// True when the user has not set an explicit value for this setting (i.e. it is left at its default). Reflects whether the user has overridden the key, not whether the effective value happens to equal the default — a key explicitly set to a value identical to the default still reports false.
     pub is_default: bool,
 }
-record!(UserSettingMetadata {
+record!(received UserSettingMetadata {
     Field value "value",
     Field default_value "default",
     Field is_default "isDefault",
@@ -494,7 +494,7 @@ pub struct UserSettingsApplyTopKeyResult {
     /// Why the write failed, present only when `status` is `write-error`.
     pub error: Option<String>,
 }
-record!(UserSettingsApplyTopKeyResult {
+record!(received UserSettingsApplyTopKeyResult {
     Field status "status",
     Field issues "issues",
     Field error "error",
@@ -622,7 +622,7 @@ pub struct UserSettingsGetPathsResult {
     /// The repository's local, untracked settings file, or null when no repository root was supplied.
     pub repo_local_settings: Option<String>,
 }
-record!(UserSettingsGetPathsResult {
+record!(received UserSettingsGetPathsResult {
     Field user_settings "userSettings",
     Field repo_settings "repoSettings",
     Field repo_local_settings "repoLocalSettings",
@@ -635,7 +635,7 @@ pub struct UserSettingsGetResult {
     /// Every known user setting keyed by setting name, each with its effective value, default, and whether it is at the default.
     pub settings: std::collections::BTreeMap<String, UserSettingMetadata>,
 }
-record!(UserSettingsGetResult {
+record!(received UserSettingsGetResult {
     Field settings "settings",
 });
 
@@ -650,7 +650,7 @@ pub struct UserSettingsGovernanceKeysResult {
     /// Top-level keys an enterprise policy may fix through managed settings.
     pub managed: Vec<String>,
 }
-record!(UserSettingsGovernanceKeysResult {
+record!(received UserSettingsGovernanceKeysResult {
     Field repo "repo",
     Field claude_repo "claudeRepo",
     Field managed "managed",
@@ -740,7 +740,7 @@ pub struct UserSettingsLoadAndMergeRepoResult {
     /// Why part of the repository document was ignored, as a single human-readable string joining every diagnostic with `; `. Null when it loaded cleanly. The settings that did load are still merged, so a consumer should surface this and continue rather than treat it as a failure.
     pub warning: Option<String>,
 }
-record!(UserSettingsLoadAndMergeRepoResult {
+record!(received UserSettingsLoadAndMergeRepoResult {
     Field settings "settings",
     Field warning "warning",
 });
@@ -774,7 +774,7 @@ pub struct UserSettingsLoadForEditResult {
     /// Parsed contents, present only when `status` is `ok`.
     pub settings: Option<serde_json::Value>,
 }
-record!(UserSettingsLoadForEditResult {
+record!(received UserSettingsLoadForEditResult {
     Field status "status",
     Field settings "settings",
 });
@@ -809,7 +809,7 @@ pub struct UserSettingsLoadRepoResult {
     /// Why part of the document was ignored, as a single human-readable string joining every diagnostic with `; `. Null when the document loaded cleanly. The settings that did load are still reported, so a consumer should surface this and continue rather than treat it as a failure.
     pub warning: Option<String>,
 }
-record!(UserSettingsLoadRepoResult {
+record!(received UserSettingsLoadRepoResult {
     Field settings "settings",
     Field warning "warning",
 });
@@ -823,7 +823,7 @@ pub struct UserSettingsLoadWithWarningResult {
     /// Why part of the document was ignored, phrased for display to the user. Null when the document loaded cleanly. The settings that did load are still reported, so a consumer may surface this and continue rather than treat it as a failure.
     pub warning: Option<String>,
 }
-record!(UserSettingsLoadWithWarningResult {
+record!(received UserSettingsLoadWithWarningResult {
     Field settings "settings",
     Field warning "warning",
 });
@@ -864,7 +864,7 @@ pub struct UserSettingsMergeManagedAndUserResult {
     /// The merged settings. An empty object when neither layer was supplied, so an unmanaged host with no user settings governs nothing.
     pub settings_json: serde_json::Value,
 }
-record!(UserSettingsMergeManagedAndUserResult {
+record!(received UserSettingsMergeManagedAndUserResult {
     Field settings_json "settingsJson",
 });
 
@@ -903,7 +903,7 @@ pub struct UserSettingsMergeRepoValueResult {
     /// The merged settings, with the per-entry managed control maps re-stamped from the runtime's ambient managed policy.
     pub settings_json: serde_json::Value,
 }
-record!(UserSettingsMergeRepoValueResult {
+record!(received UserSettingsMergeRepoValueResult {
     Field settings_json "settingsJson",
 });
 
@@ -934,7 +934,7 @@ pub struct UserSettingsMigrateObsoleteOnDiskResult {
     /// What the cleanup did. Only `changed` rewrote the document. The cleaned settings are not returned here: the document is written before this replies, so `user.settings.load` reads it authoritatively.
     pub status: UserSettingsMigrateObsoleteOnDiskStatus,
 }
-record!(UserSettingsMigrateObsoleteOnDiskResult {
+record!(received UserSettingsMigrateObsoleteOnDiskResult {
     Field status "status",
 });
 
@@ -1005,7 +1005,7 @@ pub struct UserSettingsMigrateStaffLogLevelOnceResult {
     /// The settings document as it stands after the migration, keyed by setting name. Present only for `refreshed`, and only when the document could be re-read cleanly.
     pub settings: Option<UserSettingsMigrateStaffLogLevelOnceResultSettings>,
 }
-record!(UserSettingsMigrateStaffLogLevelOnceResult {
+record!(received UserSettingsMigrateStaffLogLevelOnceResult {
     Field status "status",
     Field completed_at "completedAt",
     Field settings "settings",
@@ -1018,7 +1018,7 @@ pub struct UserSettingsMigrateStaffLogLevelOnceResultSettings {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(UserSettingsMigrateStaffLogLevelOnceResultSettings {} rest);
+record!(received UserSettingsMigrateStaffLogLevelOnceResultSettings {} rest);
 
 /// The outcome of the one-time staff update-channel migration. *Internal.*
 #[derive(Clone)]
@@ -1029,7 +1029,7 @@ pub struct UserSettingsMigrateStaffUpdateChannelOnceResult {
     /// When the migration was recorded as done, as an ISO-8601 timestamp. Absent only for `ineligible`, which records nothing.
     pub completed_at: Option<String>,
 }
-record!(UserSettingsMigrateStaffUpdateChannelOnceResult {
+record!(received UserSettingsMigrateStaffUpdateChannelOnceResult {
     Field status "status",
     Field completed_at "completedAt",
 });
@@ -1060,7 +1060,7 @@ pub struct UserSettingsNormalizeResult {
     /// The same settings with every legacy or snake_case key renamed to its canonical spelling.
     pub settings: serde_json::Value,
 }
-record!(UserSettingsNormalizeResult {
+record!(received UserSettingsNormalizeResult {
     Field settings "settings",
 });
 
@@ -1071,7 +1071,7 @@ pub struct UserSettingsPathResult {
     /// Absolute path to the settings file this runtime reads and writes. Normally `settings.json` under the Copilot configuration directory; an extensionless legacy `settings` file is reported instead when it exists and `settings.json` does not.
     pub path: String,
 }
-record!(UserSettingsPathResult {
+record!(received UserSettingsPathResult {
     Field path "path",
 });
 
@@ -1092,7 +1092,7 @@ pub struct UserSettingsProblem {
     /// Why the setting will not take effect. Never contains the setting's value, which may be a token or another secret.
     pub explanation: String,
 }
-record!(UserSettingsProblem {
+record!(received UserSettingsProblem {
     Field id "id",
     Field kind "kind",
     Field category "category",
@@ -1112,7 +1112,7 @@ pub struct UserSettingsProblemLocation {
     /// Absolute path of the file backing this layer.
     pub file_path: String,
 }
-record!(UserSettingsProblemLocation {
+record!(received UserSettingsProblemLocation {
     Field kind "kind",
     Field label "label",
     Field file_path "filePath",
@@ -1207,7 +1207,7 @@ pub struct UserSettingsProblemsResult {
     /// Each setting that will not take effect, and why. Empty when every layer is healthy. Default: `[]`.
     pub problems: Option<Vec<UserSettingsProblem>>,
 }
-record!(UserSettingsProblemsResult {
+record!(received UserSettingsProblemsResult {
     Field problems "problems",
 });
 
@@ -1268,7 +1268,7 @@ pub struct UserSettingsResetStaffModelSelectionOnceResult {
     /// The settings document as it stands after the reset, keyed by setting name. Present only when `didReset` is true.
     pub settings: Option<UserSettingsResetStaffModelSelectionOnceResultSettings>,
 }
-record!(UserSettingsResetStaffModelSelectionOnceResult {
+record!(received UserSettingsResetStaffModelSelectionOnceResult {
     Field did_reset "didReset",
     Field reset_at "resetAt",
     Field cutoff "cutoff",
@@ -1282,7 +1282,7 @@ pub struct UserSettingsResetStaffModelSelectionOnceResultSettings {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(UserSettingsResetStaffModelSelectionOnceResultSettings {} rest);
+record!(received UserSettingsResetStaffModelSelectionOnceResultSettings {} rest);
 
 /// One hook to disable or re-enable. *Internal.*
 #[derive(Clone)]
@@ -1326,7 +1326,7 @@ pub struct UserSettingsSetHookDisabledResult {
     /// Why the write failed. Absent when the status is `ok`.
     pub error_message: Option<String>,
 }
-record!(UserSettingsSetHookDisabledResult {
+record!(received UserSettingsSetHookDisabledResult {
     Field status "status",
     Field error_message "errorMessage",
 });
@@ -1376,7 +1376,7 @@ pub struct UserSettingsUnknownKeysWarningResult {
     /// The warning to show the user, naming the unrecognized keys and the file they were found in. Absent when every top-level key is recognized, and also when the document is missing or could not be read, because an unknown-key list taken from a document the runtime could not load would name keys that may not be there.
     pub warning: Option<String>,
 }
-record!(UserSettingsUnknownKeysWarningResult {
+record!(received UserSettingsUnknownKeysWarningResult {
     Field warning "warning",
 });
 
@@ -1432,7 +1432,7 @@ pub struct UserSettingsUpdateResult {
     /// The key's stored value after the write: the merged object when both the stored value and the supplied value are objects, otherwise the supplied value.
     pub value: serde_json::Value,
 }
-record!(UserSettingsUpdateResult {
+record!(received UserSettingsUpdateResult {
     Field value "value",
 });
 
@@ -1486,7 +1486,7 @@ pub struct UserSettingsValidateResult {
     /// Problems found, empty when `ok` is true.
     pub issues: Option<Vec<UserSettingsValidationIssue>>,
 }
-record!(UserSettingsValidateResult {
+record!(received UserSettingsValidateResult {
     Field ok "ok",
     Field issues "issues",
 });
@@ -1500,7 +1500,7 @@ pub struct UserSettingsValidationIssue {
     /// Human-readable description of the problem.
     pub message: String,
 }
-record!(UserSettingsValidationIssue {
+record!(received UserSettingsValidationIssue {
     Field path "path",
     Field message "message",
 });
@@ -1552,16 +1552,16 @@ pub enum UserToolSessionApproval {
     Unrecognized(serde_json::Value),
 }
 tagged!(UserToolSessionApproval "kind" {
-    Commands "commands",
-    Read "read",
-    Write "write",
-    Mcp "mcp",
-    Memory "memory",
-    CustomTool "custom-tool",
-    ExtensionManagement "extension-management",
-    Workflow "workflow",
-    ExtensionPermissionAccess "extension-permission-access",
-    ExtensionEnvAccess "extension-env-access",
+    Commands(UserToolSessionApprovalCommands) "commands",
+    Read(UserToolSessionApprovalRead) "read",
+    Write(UserToolSessionApprovalWrite) "write",
+    Mcp(UserToolSessionApprovalMcp) "mcp",
+    Memory(UserToolSessionApprovalMemory) "memory",
+    CustomTool(UserToolSessionApprovalCustomTool) "custom-tool",
+    ExtensionManagement(UserToolSessionApprovalExtensionManagement) "extension-management",
+    Workflow(UserToolSessionApprovalWorkflow) "workflow",
+    ExtensionPermissionAccess(UserToolSessionApprovalExtensionPermissionAccess) "extension-permission-access",
+    ExtensionEnvAccess(UserToolSessionApprovalExtensionEnvAccess) "extension-env-access",
 });
 
 /// Session-scoped tool-approval rule for specific shell command identifiers.

@@ -13,7 +13,7 @@ pub struct VisibilityGetResult {
     /// Shareable GitHub URL for the session. Present when the session is synced and the URL can be resolved.
     pub share_url: Option<String>,
 }
-record!(VisibilityGetResult {
+record!(received VisibilityGetResult {
     Field synced "synced",
     Field status "status",
     Field share_url "shareUrl",
@@ -49,7 +49,7 @@ pub struct VisibilitySetResult {
     /// Shareable GitHub URL for the session. Present when the session is synced and the URL can be resolved.
     pub share_url: Option<String>,
 }
-record!(VisibilitySetResult {
+record!(received VisibilitySetResult {
     Field synced "synced",
     Field status "status",
     Field share_url "shareUrl",

@@ -17,7 +17,7 @@ pub struct WarningData {
     /// What the user must do to recover, when the runtime knows of an action. The `message` never names a client affordance, so a client that offers one — a slash command, a settings pane, a link — renders it from this value.
     pub remediation: Option<RemediationAction>,
 }
-record!(WarningData {
+record!(received WarningData {
     Field warning_type "warningType",
     Field message "message",
     Field originating_message_id "originatingMessageId",

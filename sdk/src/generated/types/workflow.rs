@@ -11,7 +11,7 @@ pub struct WorkflowAbortRequest {
     /// Opaque token identifying the execution attempt to abort.
     pub execution_token: String,
 }
-record!(WorkflowAbortRequest {
+record!(received WorkflowAbortRequest {
     Field run_id "runId",
     Field execution_token "executionToken",
 });
@@ -132,7 +132,7 @@ pub struct WorkflowAgentResult {
     /// Agent result, omitted when the agent produced no result.
     pub result: Option<serde_json::Value>,
 }
-record!(WorkflowAgentResult {
+record!(received WorkflowAgentResult {
     Field result "result",
 });
 
@@ -169,7 +169,7 @@ pub struct WorkflowAgentSummary {
     /// Prompt-safe live activity text.
     pub activity: Option<String>,
 }
-record!(WorkflowAgentSummary {
+record!(received WorkflowAgentSummary {
     Field agent_id "agentId",
     Field tool_call_id "toolCallId",
     Field run_id "runId",
@@ -214,7 +214,7 @@ pub struct WorkflowCurrentPhase {
     /// Zero-based declared phase ordinal, or null for an undeclared phase. At least 0.
     pub ordinal: Option<i64>,
 }
-record!(WorkflowCurrentPhase {
+record!(received WorkflowCurrentPhase {
     Field id "id",
     Nullable ordinal "ordinal",
 });
@@ -232,7 +232,7 @@ pub struct WorkflowDeclaredLimits {
     /// Maximum AI credits consumed by subagents and descendants.
     pub max_ai_credits: Option<f64>,
 }
-record!(WorkflowDeclaredLimits {
+record!(received WorkflowDeclaredLimits {
     Field max_concurrent_subagents "maxConcurrentSubagents",
     Field max_total_subagents "maxTotalSubagents",
     Field timeout_seconds "timeoutSeconds",
@@ -295,7 +295,7 @@ pub struct WorkflowExecuteRequest {
     /// Workflow input value.
     pub args: serde_json::Value,
 }
-record!(WorkflowExecuteRequest {
+record!(received WorkflowExecuteRequest {
     Field name "name",
     Field run_id "runId",
     Field execution_token "executionToken",
@@ -444,7 +444,7 @@ pub struct WorkflowJournalGetResult {
     /// Cached JSON result. The hit field distinguishes a cached JSON null from a miss.
     pub result_json: Option<serde_json::Value>,
 }
-record!(WorkflowJournalGetResult {
+record!(received WorkflowJournalGetResult {
     Field hit "hit",
     Field result_json "resultJson",
 });
@@ -540,7 +540,7 @@ pub struct WorkflowListRunsResult {
     /// Number of terminal runs older than this page. At least 0.
     pub omitted_older: Option<i64>,
 }
-record!(WorkflowListRunsResult {
+record!(received WorkflowListRunsResult {
     Field runs "runs",
     Field oldest_seq "oldestSeq",
     Field newest_seq "newestSeq",
@@ -682,7 +682,7 @@ pub struct WorkflowPauseCheckpointResult {
     /// Whether this execution attempt must pause or may continue.
     pub action: WorkflowPauseCheckpointAction,
 }
-record!(WorkflowPauseCheckpointResult {
+record!(received WorkflowPauseCheckpointResult {
     Field action "action",
 });
 
@@ -698,8 +698,8 @@ pub enum WorkflowPauseInfo {
     Unrecognized(serde_json::Value),
 }
 tagged!(WorkflowPauseInfo "type" {
-    User "user",
-    Checkpoint "checkpoint",
+    User(WorkflowPauseInfoUser) "user",
+    Checkpoint(WorkflowPauseInfoCheckpoint) "checkpoint",
 });
 
 /// `WorkflowPauseInfo: Checkpoint` of the protocol.
@@ -711,7 +711,7 @@ pub struct WorkflowPauseInfoCheckpoint {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(WorkflowPauseInfoCheckpoint ["type" "checkpoint"] {
+record!(received WorkflowPauseInfoCheckpoint ["type" "checkpoint"] {
     Field key "key",
 } rest);
 
@@ -722,7 +722,7 @@ pub struct WorkflowPauseInfoUser {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(WorkflowPauseInfoUser ["type" "user"] {} rest);
+record!(received WorkflowPauseInfoUser ["type" "user"] {} rest);
 
 /// Parameters for pausing a running workflow. *Experimental.*
 #[derive(Clone)]
@@ -768,7 +768,7 @@ pub struct WorkflowPermissionPhase {
     /// Optional phase detail
     pub detail: Option<String>,
 }
-record!(WorkflowPermissionPhase {
+record!(received WorkflowPermissionPhase {
     Field title "title",
     Field detail "detail",
 });
@@ -804,7 +804,7 @@ pub struct WorkflowPhaseObservation {
     /// Direct agents in this phase that are currently live. At least 0.
     pub live_agent_count: i64,
 }
-record!(WorkflowPhaseObservation {
+record!(received WorkflowPhaseObservation {
     Field id "id",
     Nullable ordinal "ordinal",
     Field title "title",
@@ -859,7 +859,7 @@ pub struct WorkflowProgressLine {
     /// Prompt-safe progress text.
     pub text: String,
 }
-record!(WorkflowProgressLine {
+record!(received WorkflowProgressLine {
     Field seq "seq",
     Field attempt "attempt",
     Nullable phase_id "phaseId",
@@ -885,7 +885,7 @@ pub struct WorkflowProgressPage {
     /// Run revision reflected by this page. At least 0.
     pub revision: i64,
 }
-record!(WorkflowProgressPage {
+record!(received WorkflowProgressPage {
     Field records "records",
     Nullable oldest_seq "oldestSeq",
     Nullable newest_seq "newestSeq",
@@ -954,7 +954,7 @@ pub struct WorkflowResumeResult {
     /// Terminal resumed run envelope.
     pub run: WorkflowRunResult,
 }
-record!(WorkflowResumeResult {
+record!(received WorkflowResumeResult {
     Field workflow_name "workflowName",
     Field run "run",
 });
@@ -970,7 +970,7 @@ pub struct WorkflowRunConsumed {
     /// AI usage consumed by the run in nano-AIU.
     pub nano_aiu: i64,
 }
-record!(WorkflowRunConsumed {
+record!(received WorkflowRunConsumed {
     Field active_ms "activeMs",
     Field subagents "subagents",
     Field nano_aiu "nanoAiu",
@@ -1027,7 +1027,7 @@ pub struct WorkflowRunDetail {
     /// Bidirectional page of durable workflow progress.
     pub progress: WorkflowProgressPage,
 }
-record!(WorkflowRunDetail {
+record!(received WorkflowRunDetail {
     Field run_id "runId",
     Field workflow_name "workflowName",
     Field description "description",
@@ -1071,11 +1071,11 @@ pub enum WorkflowRunFailure {
     Unrecognized(serde_json::Value),
 }
 tagged!(WorkflowRunFailure "type" {
-    WorkflowLimitReached "workflow_limit_reached",
-    WorkflowResumeDeclined "workflow_resume_declined",
-    WorkflowDurableFailure "workflow_durable_failure",
-    WorkflowAccountingIncomplete "workflow_accounting_incomplete",
-    WorkflowProviderDisconnected "workflow_provider_disconnected",
+    WorkflowLimitReached(WorkflowRunFailureWorkflowLimitReached) "workflow_limit_reached",
+    WorkflowResumeDeclined(WorkflowRunFailureWorkflowResumeDeclined) "workflow_resume_declined",
+    WorkflowDurableFailure(WorkflowRunFailureWorkflowDurableFailure) "workflow_durable_failure",
+    WorkflowAccountingIncomplete(WorkflowRunFailureWorkflowAccountingIncomplete) "workflow_accounting_incomplete",
+    WorkflowProviderDisconnected(WorkflowRunFailureWorkflowProviderDisconnected) "workflow_provider_disconnected",
 });
 
 /// Cumulative resource ceiling that stopped a workflow run.
@@ -1106,7 +1106,7 @@ pub struct WorkflowRunFailureWorkflowAccountingIncomplete {
     /// Confirmed usage in nano-AIU, representing the floor of what the run spent.
     pub drained_nano_aiu: i64,
 }
-record!(WorkflowRunFailureWorkflowAccountingIncomplete ["type" "workflow_accounting_incomplete"] {
+record!(received WorkflowRunFailureWorkflowAccountingIncomplete ["type" "workflow_accounting_incomplete"] {
     Field run_id "runId",
     Field drained_nano_aiu "drainedNanoAiu",
 });
@@ -1122,7 +1122,7 @@ pub struct WorkflowRunFailureWorkflowDurableFailure {
     /// Workflow run identifier.
     pub run_id: String,
 }
-record!(WorkflowRunFailureWorkflowDurableFailure ["type" "workflow_durable_failure"] {
+record!(received WorkflowRunFailureWorkflowDurableFailure ["type" "workflow_durable_failure"] {
     Field code "code",
     Field operation "operation",
     Field run_id "runId",
@@ -1141,7 +1141,7 @@ pub struct WorkflowRunFailureWorkflowLimitReached {
     /// Workflow run identifier.
     pub run_id: String,
 }
-record!(WorkflowRunFailureWorkflowLimitReached ["type" "workflow_limit_reached"] {
+record!(received WorkflowRunFailureWorkflowLimitReached ["type" "workflow_limit_reached"] {
     Field kind "kind",
     Field value "value",
     Field suggested_value "suggestedValue",
@@ -1155,7 +1155,7 @@ pub struct WorkflowRunFailureWorkflowProviderDisconnected {
     /// Workflow run identifier.
     pub run_id: String,
 }
-record!(WorkflowRunFailureWorkflowProviderDisconnected ["type" "workflow_provider_disconnected"] {
+record!(received WorkflowRunFailureWorkflowProviderDisconnected ["type" "workflow_provider_disconnected"] {
     Field run_id "runId",
 });
 
@@ -1168,7 +1168,7 @@ pub struct WorkflowRunFailureWorkflowResumeDeclined {
     /// Human-readable reason the resume did not proceed.
     pub reason: String,
 }
-record!(WorkflowRunFailureWorkflowResumeDeclined ["type" "workflow_resume_declined"] {
+record!(received WorkflowRunFailureWorkflowResumeDeclined ["type" "workflow_resume_declined"] {
     Field run_id "runId",
     Field reason "reason",
 });
@@ -1328,7 +1328,7 @@ pub struct WorkflowRunResult {
     /// Structured pause initiator metadata for a paused attempt.
     pub pause_info: Option<WorkflowPauseInfo>,
 }
-record!(WorkflowRunResult {
+record!(received WorkflowRunResult {
     Field run_id "runId",
     Field attempt "attempt",
     Field status "status",
@@ -1357,7 +1357,7 @@ pub struct WorkflowRunSettledData {
     /// Typed failure class recorded on the run, when it failed with one (e.g. `workflow_limit_reached`).
     pub failure_type: Option<String>,
 }
-record!(WorkflowRunSettledData {
+record!(received WorkflowRunSettledData {
     Field run_id "runId",
     Field status "status",
     Field consumed_subagents "consumedSubagents",
@@ -1402,7 +1402,7 @@ pub struct WorkflowRunStartedData {
     /// Attempt number this start committed; a resumed run increments it. At least 1.
     pub attempt: i64,
 }
-record!(WorkflowRunStartedData {
+record!(received WorkflowRunStartedData {
     Field run_id "runId",
     Field workflow_name "workflowName",
     Field attempt "attempt",
@@ -1484,7 +1484,7 @@ pub struct WorkflowRunSummary {
     /// Whether the durable run state currently passes runtime resume eligibility checks.
     pub can_resume: bool,
 }
-record!(WorkflowRunSummary {
+record!(received WorkflowRunSummary {
     Field run_id "runId",
     Field workflow_name "workflowName",
     Field description "description",
@@ -1522,7 +1522,7 @@ pub struct WorkflowRunTerminal {
     /// Pause initiator metadata, or null when the run did not pause.
     pub pause_info: Option<WorkflowPauseInfo>,
 }
-record!(WorkflowRunTerminal {
+record!(received WorkflowRunTerminal {
     Field reason "reason",
     Field failure "failure",
     Field error "error",
@@ -1539,7 +1539,7 @@ pub struct WorkflowRunUpdatedData {
     /// Monotonic revision now available for the run. At least 1.
     pub revision: i64,
 }
-record!(WorkflowRunUpdatedData {
+record!(received WorkflowRunUpdatedData {
     Field run_id "runId",
     Field revision "revision",
 });

@@ -23,7 +23,7 @@ pub struct WorkingDirectoryContext {
     /// Set on the immediate preliminary event of a working-directory change, before the git context is resolved. A settled follow-up event (enriched with git context, or cwd-only for a non-repository) is always emitted afterward, so observers may defer to it. Absent on standalone/final events (e.g. relay context changes).
     pub pending_git_context: Option<bool>,
 }
-record!(WorkingDirectoryContext {
+record!(received WorkingDirectoryContext {
     Field cwd "cwd",
     Field git_root "gitRoot",
     Field repository "repository",

@@ -11,7 +11,7 @@ pub struct WorkspaceDiffContents {
     /// Complete current text read when computing the diff. Omitted for a deleted file; an empty string represents an existing empty file.
     pub after: Option<String>,
 }
-record!(WorkspaceDiffContents {
+record!(received WorkspaceDiffContents {
     Field before "before",
     Field after "after",
 });
@@ -33,7 +33,7 @@ pub struct WorkspaceDiffFileChange {
     /// Full text used for this patch, only when includeContents was requested for session mode. Omitted for binary, oversized or unavailable contents, and for fallback results. Read isFallback and isTruncated before treating an absent value as a missing file.
     pub contents: Option<WorkspaceDiffContents>,
 }
-record!(WorkspaceDiffFileChange {
+record!(received WorkspaceDiffFileChange {
     Field path "path",
     Field diff "diff",
     Field change_type "changeType",
@@ -100,7 +100,7 @@ pub struct WorkspaceDiffResult {
     /// Why the session diff could not be produced, when applicable. Set only when `session` mode was requested and `isFallback` is true, so a client can tell the permanent `file-change-tracking-disabled` apart from the transient `session-busy`, which the same request answers once the session settles. Never set for `unstaged` or `branch` mode, and never `unsupported-remote-session`: a remote session's captures live on its own host, so a `session`-mode diff is rejected for one rather than answered with a controller-side fallback.
     pub unavailable_reason: Option<HistoryRewindUnavailableReason>,
 }
-record!(WorkspaceDiffResult {
+record!(received WorkspaceDiffResult {
     Field requested_mode "requestedMode",
     Field mode "mode",
     Field changes "changes",
@@ -118,7 +118,7 @@ pub struct WorkspaceFileChangedData {
     /// Whether the file was newly created or updated
     pub operation: WorkspaceFileChangedOperation,
 }
-record!(WorkspaceFileChangedData {
+record!(received WorkspaceFileChangedData {
     Field path "path",
     Field operation "operation",
 });
@@ -183,7 +183,7 @@ pub struct WorkspaceSummaryValue {
     /// ISO 8601 timestamp when the workspace was last updated. A date and time as in RFC 3339.
     pub updated_at: Option<String>,
 }
-record!(WorkspaceSummaryValue {
+record!(received WorkspaceSummaryValue {
     Field id "id",
     Field cwd "cwd",
     Field git_root "git_root",

@@ -38,7 +38,7 @@ pub struct WorkspacesAddSummaryResult {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(WorkspacesAddSummaryResult {
+record!(received WorkspacesAddSummaryResult {
     Field summary "summary",
     Field workspace "workspace",
 } rest);
@@ -50,7 +50,7 @@ pub struct WorkspacesAddSummaryResultSummary {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(WorkspacesAddSummaryResultSummary {} rest);
+record!(received WorkspacesAddSummaryResultSummary {} rest);
 
 /// Refreshed metadata for the containing workspace.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ pub struct WorkspacesAddSummaryResultWorkspace {
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(WorkspacesAddSummaryResultWorkspace {} rest);
+record!(received WorkspacesAddSummaryResultWorkspace {} rest);
 
 /// Whether the autopilot objective file exists. *Experimental.*
 #[derive(Clone)]
@@ -68,7 +68,7 @@ pub struct WorkspacesAutopilotObjectiveExistsResult {
     /// True when the objective file exists.
     pub exists: bool,
 }
-record!(WorkspacesAutopilotObjectiveExistsResult {
+record!(received WorkspacesAutopilotObjectiveExistsResult {
     Field exists "exists",
 });
 
@@ -83,7 +83,7 @@ pub struct WorkspacesCheckpoints {
     /// Filename of the checkpoint within the workspace checkpoints directory
     pub filename: String,
 }
-record!(WorkspacesCheckpoints {
+record!(received WorkspacesCheckpoints {
     Field number "number",
     Field title "title",
     Field filename "filename",
@@ -152,7 +152,7 @@ pub struct WorkspacesDeleteAutopilotObjectiveResult {
     /// True when a file was deleted.
     pub deleted: bool,
 }
-record!(WorkspacesDeleteAutopilotObjectiveResult {
+record!(received WorkspacesDeleteAutopilotObjectiveResult {
     Field deleted "deleted",
 });
 
@@ -226,7 +226,7 @@ pub struct WorkspacesGetWorkspaceResult {
     /// Absolute filesystem path to the workspace directory. Omitted when the session has no workspace (e.g. remote sessions).
     pub path: Option<String>,
 }
-record!(WorkspacesGetWorkspaceResult {
+record!(received WorkspacesGetWorkspaceResult {
     Nullable workspace "workspace",
     Field path "path",
 });
@@ -270,7 +270,7 @@ pub struct WorkspacesGetWorkspaceResultWorkspace {
     /// Whether the per-session Chronicle upgrade prompt was dismissed for the workspace.
     pub chronicle_sync_dismissed: Option<bool>,
 }
-record!(WorkspacesGetWorkspaceResultWorkspace {
+record!(received WorkspacesGetWorkspaceResultWorkspace {
     Field id "id",
     Field cwd "cwd",
     Field git_root "git_root",
@@ -297,7 +297,7 @@ pub struct WorkspacesListCheckpointsResult {
     /// Workspace checkpoints in chronological order. Empty when workspace is not enabled.
     pub checkpoints: Vec<WorkspacesCheckpoints>,
 }
-record!(WorkspacesListCheckpointsResult {
+record!(received WorkspacesListCheckpointsResult {
     Field checkpoints "checkpoints",
 });
 
@@ -308,7 +308,7 @@ pub struct WorkspacesListFilesResult {
     /// Slash-separated relative file paths in the workspace files directory
     pub files: Vec<String>,
 }
-record!(WorkspacesListFilesResult {
+record!(received WorkspacesListFilesResult {
     Field files "files",
 });
 
@@ -319,7 +319,7 @@ pub struct WorkspacesReadAutopilotObjectiveResult {
     /// Autopilot objective file content, or null when missing.
     pub content: Option<String>,
 }
-record!(WorkspacesReadAutopilotObjectiveResult {
+record!(received WorkspacesReadAutopilotObjectiveResult {
     Nullable content "content",
 });
 
@@ -349,7 +349,7 @@ pub struct WorkspacesReadCheckpointResult {
     /// Checkpoint content as a UTF-8 string, or null when the checkpoint or workspace is missing
     pub content: Option<String>,
 }
-record!(WorkspacesReadCheckpointResult {
+record!(received WorkspacesReadCheckpointResult {
     Nullable content "content",
 });
 
@@ -379,7 +379,7 @@ pub struct WorkspacesReadFileResult {
     /// File content as a UTF-8 string
     pub content: String,
 }
-record!(WorkspacesReadFileResult {
+record!(received WorkspacesReadFileResult {
     Field content "content",
 });
 
@@ -475,7 +475,7 @@ pub struct WorkspacesSaveLargePasteResult {
     /// Saved-paste descriptor, or null when the workspace is unavailable (e.g. CCA runtime, non-infinite sessions, remote sessions)
     pub saved: Option<WorkspacesSaveLargePasteResultSaved>,
 }
-record!(WorkspacesSaveLargePasteResult {
+record!(received WorkspacesSaveLargePasteResult {
     Nullable saved "saved",
 });
 
@@ -490,7 +490,7 @@ pub struct WorkspacesSaveLargePasteResultSaved {
     /// Size of the saved file in bytes. At least 0.
     pub size_bytes: i64,
 }
-record!(WorkspacesSaveLargePasteResultSaved {
+record!(received WorkspacesSaveLargePasteResultSaved {
     Field file_path "filePath",
     Field filename "filename",
     Field size_bytes "sizeBytes",
@@ -530,7 +530,7 @@ pub struct WorkspacesStatFileResult {
     /// Creation time in Unix epoch milliseconds
     pub birthtime_ms: f64,
 }
-record!(WorkspacesStatFileResult {
+record!(received WorkspacesStatFileResult {
     Field is_file "isFile",
     Field is_directory "isDirectory",
     Field size "size",
@@ -628,6 +628,6 @@ pub struct WorkspacesWriteAutopilotObjectiveResult {
     /// Filesystem operation performed.
     pub operation: String,
 }
-record!(WorkspacesWriteAutopilotObjectiveResult {
+record!(received WorkspacesWriteAutopilotObjectiveResult {
     Field operation "operation",
 });
