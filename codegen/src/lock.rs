@@ -9,6 +9,7 @@ use crate::Error;
 use crate::emit::rpc::Namespaces;
 use crate::emit::{methods, providers};
 use crate::model::{Constant, Discriminator, JsonKind, Model, Origin, Record, Shape, Ty, Type, Union};
+use crate::names::fields_name;
 use crate::read::Group;
 
 /// Rust paths by key.
@@ -53,6 +54,9 @@ impl Lock {
         self.add(format!("{kind} {place}"), path.clone())?;
         match &ty.shape {
             Shape::Record(record) => {
+                if ty.sent && model.new_by_name(record) {
+                    self.add(format!("fields {place}"), format!("types::{}", fields_name(name)))?;
+                }
                 for field in &record.fields {
                     let rust = field.name.trim_start_matches("r#");
                     self.add(format!("key {place}.{}", field.key), format!("{path}::{rust}"))?;

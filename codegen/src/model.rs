@@ -100,6 +100,11 @@ impl Record {
         self.fields.iter().find(|field| field.key == key)
     }
 
+    /// The required fields, which are the parameters of `new`.
+    pub fn required(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| field.required)
+    }
+
     /// The value of a key that has only one.
     pub fn constant(&self, key: &str) -> Option<&Constant> {
         self.constants.iter().find(|(name, _)| name == key).map(|(_, value)| value)
@@ -160,6 +165,12 @@ impl Field {
             (false, true) if sent => 2,
             _ => 1,
         }
+    }
+
+    /// The type of the value that `new` takes for a required field. Some older CLIs omit the field, but a client must
+    /// not.
+    pub fn given(&self) -> Ty {
+        if self.nullable { Ty::Option(Box::new(self.ty.clone())) } else { self.ty.clone() }
     }
 
     /// The type with its options.

@@ -165,6 +165,11 @@ pub fn setter_name(field: &str) -> String {
     if is_taken { format!("{field}_") } else { field.to_owned() }
 }
 
+/// The name of the type with the required fields of a record, by which `new` takes them.
+pub fn fields_name(record: &str) -> String {
+    format!("{record}Fields")
+}
+
 /// Fails if a name has another meaning in the generated files.
 pub fn is_free(name: &str, place: &str) -> Result<(), Error> {
     let taken = Error::Name {

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::emit::methods::module;
 use crate::emit::{kinds, providers, rpc};
 use crate::model::{Model, Shape, Ty, Type};
-use crate::names::{function_name, is_free, setter_name, snake, type_name};
+use crate::names::{fields_name, function_name, is_free, setter_name, snake, type_name};
 
 /// Variants that the emitters add to enums.
 const ADDED: &[&str] = &["Unrecognized", "Malformed"];
@@ -20,6 +20,14 @@ pub fn check(model: &Model) -> Result<(), Error> {
         is_module(name, &ty.place)?;
         check_type(ty)?;
     }
+    let types = model.types.iter().map(|(name, ty)| (name.clone(), ty.place.clone()));
+    let fields = model.types.iter().filter_map(|(name, ty)| match &ty.shape {
+        Shape::Record(record) if model.new_by_name(record) => {
+            Some((fields_name(name), format!("{}: the parameters of `new`", ty.place)))
+        }
+        _ => None,
+    });
+    distinct(types.chain(fields))?;
     let events = model.events.values().map(|event| (event.variant.clone(), event.name.clone()));
     distinct(events.chain(added()))?;
     let kinds = model.events.values().map(|event| (kinds::constant(event), event.name.clone()));

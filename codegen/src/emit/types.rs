@@ -11,7 +11,7 @@ use crate::model::{
     Constant, Discriminator, Field, JsonKind, Model, Origin, Record, Shape, StringVariant, Ty, Type, Union,
     Variant,
 };
-use crate::names::{needs_alias, setter_name, snake, words};
+use crate::names::{fields_name, needs_alias, setter_name, snake, words};
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     let mut modules: BTreeMap<String, Vec<(&String, &Type)>> = BTreeMap::new();
@@ -114,8 +114,8 @@ fn record(model: &Model, name: &str, ty: &Type, shape: &Record) -> TokenStream {
     });
     let constants = (!shape.constants.is_empty()).then(|| quote!([#(#constants),*]));
     let rest_entry = shape.rest.as_ref().map(|_| quote!(rest));
-    let constructor = if ty.sent { constructor(&ident_name, ty, shape) } else { TokenStream::new() };
-    let default = (ty.sent && required(shape).next().is_none()).then(|| quote!(, Default));
+    let constructor = if ty.sent { constructor(model, name, ty, shape) } else { TokenStream::new() };
+    let default = (ty.sent && shape.required().next().is_none()).then(|| quote!(, Default));
     let received = (!ty.sent).then(|| ident("received"));
     quote! {
         #docs
@@ -136,18 +136,51 @@ fn kind(model: &Model, field: &Field) -> &'static str {
     }
 }
 
-fn required(shape: &Record) -> impl Iterator<Item = &Field> {
-    shape.fields.iter().filter(|field| field.required)
+/// The function `new`, which accepts the required fields, and a setter for each of the others.
+fn constructor(model: &Model, name: &str, ty: &Type, shape: &Record) -> TokenStream {
+    let by_name = model.new_by_name(shape);
+    let fields = by_name.then(|| required_fields(name, shape));
+    let new = shape.required().next().is_some().then(|| new(name, shape, by_name));
+    let setters = shape.fields.iter().filter(|field| !field.required);
+    let setters = setters.map(|field| setter(field, field.options(ty.sent)));
+    let methods: Vec<TokenStream> = new.into_iter().chain(setters).collect();
+    let name = ident(name);
+    let methods = (!methods.is_empty()).then(|| quote!(impl #name { #(#methods)* }));
+    quote!(#fields #methods)
 }
 
-/// The function `new`, which accepts the required fields, and a setter for each of the others.
-fn constructor(name: &proc_macro2::Ident, ty: &Type, shape: &Record) -> TokenStream {
-    let arguments = required(shape).map(|field| {
-        let (name, (ty, _)) = (ident(&field.name), argument(field, required_type(field)));
-        quote!(#name: #ty)
+/// The type by which `new` takes the required fields by name.
+fn required_fields(name: &str, shape: &Record) -> TokenStream {
+    let fields = shape.required().map(|field| {
+        let (name, ty) = (ident(&field.name), ty(&field.given()));
+        quote!(pub #name: #ty,)
     });
+    let docs = format!(" The required fields of [`{name}`], for [`{name}::new`].");
+    let name = ident(&fields_name(name));
+    quote!(#[doc = #docs] #[derive(Clone)] pub struct #name { #(#fields)* })
+}
+
+/// The function `new`, with a parameter for each required field or one for all of them.
+fn new(name: &str, shape: &Record, by_name: bool) -> TokenStream {
+    let parameters: Vec<_> = match by_name {
+        true => {
+            let fields = ident(&fields_name(name));
+            vec![quote!(fields: #fields)]
+        }
+        false => shape
+            .required()
+            .map(|field| {
+                let (name, (ty, _)) = (ident(&field.name), argument(field, field.given()));
+                quote!(#name: #ty)
+            })
+            .collect(),
+    };
     let values = shape.fields.iter().map(|field| {
-        let (name, (_, value)) = (ident(&field.name), argument(field, required_type(field)));
+        let name = ident(&field.name);
+        let value = match by_name {
+            true => quote!(fields.#name),
+            false => argument(field, field.given()).1,
+        };
         match (field.required, &field.missing_in_older) {
             (false, _) => quote!(#name: None,),
             (true, Some(_)) => quote!(#name: Some(#value),),
@@ -156,28 +189,11 @@ fn constructor(name: &proc_macro2::Ident, ty: &Type, shape: &Record) -> TokenStr
         }
     });
     let rest = shape.rest.as_ref().map(|_| quote!(rest: std::collections::BTreeMap::new(),));
-    let new = required(shape).next().is_some().then(|| {
-        quote! {
-            #[doc = " Creates a value with the required fields; the others are unset."]
-            #[inline]
-            pub fn new(#(#arguments),*) -> Self { Self { #(#values)* #rest } }
-        }
-    });
-    let setters = shape
-        .fields
-        .iter()
-        .filter(|field| !field.required)
-        .map(|field| setter(field, field.options(ty.sent)));
-    let methods: Vec<TokenStream> = new.into_iter().chain(setters).collect();
-    if methods.is_empty() {
-        return TokenStream::new();
+    quote! {
+        #[doc = " Creates a value with the required fields; the others are unset."]
+        #[inline]
+        pub fn new(#(#parameters),*) -> Self { Self { #(#values)* #rest } }
     }
-    quote!(impl #name { #(#methods)* })
-}
-
-/// The type of a required field. Some older CLIs omit the field, but a client must not.
-fn required_type(field: &Field) -> Ty {
-    if field.nullable { Ty::Option(Box::new(field.ty.clone())) } else { field.ty.clone() }
 }
 
 /// The type of a field's parameter, and the field's value made of it.

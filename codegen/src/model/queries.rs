@@ -25,6 +25,9 @@ impl Type {
     }
 }
 
+/// The number of parameters of one type in a row that is too many.
+const MANY_ALIKE: usize = 3;
+
 impl Model {
     /// The shape of a type, if it is a generated one.
     pub fn shape(&self, ty: &Ty) -> Option<&Shape> {
@@ -66,6 +69,13 @@ impl Model {
             Some(Shape::Record(record)) => Some(record),
             _ => None,
         }
+    }
+
+    /// Returns true if `new` of the record takes the required values by name: with three parameters of one type in a
+    /// row, two that change places would not be noticed.
+    pub fn new_by_name(&self, record: &Record) -> bool {
+        let types: Vec<Ty> = record.required().map(|field| self.resolve(&field.given()).clone()).collect();
+        types.windows(MANY_ALIKE).any(|row| row.iter().all(|ty| *ty == row[0]))
     }
 
     /// The keys and results that are optional only because older versions omit them, named as in `schema/older.json`.

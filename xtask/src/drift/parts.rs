@@ -61,6 +61,7 @@ impl<'s> Parts<'_, 's> {
         match (&self.old.shape, &self.new.shape) {
             (Shape::Record(old), Shape::Record(new)) => {
                 self.fields(&old.fields, &new.fields);
+                self.order(old, new);
                 self.constants(old, new);
                 self.rest(old.rest.as_ref(), new.rest.as_ref());
             }
@@ -132,7 +133,6 @@ impl<'s> Parts<'_, 's> {
         for after in added {
             self.added(after);
         }
-        self.order(old, new);
     }
 
     /// Adds the change of a removed field, which may have been renamed to a new one.
@@ -283,7 +283,17 @@ impl<'s> Parts<'_, 's> {
     }
 
     /// Compares the order of required keys, which is the order of the parameters of `new`.
-    fn order(&mut self, old: &'s [Field], new: &'s [Field]) {
+    fn order(&mut self, old: &'s Record, new: &'s Record) {
+        let by_name = (self.pair.old.new_by_name(old), self.pair.new.new_by_name(new));
+        if self.has_new() && by_name.0 != by_name.1 {
+            let how = if by_name.1 { "by name" } else { "one by one" };
+            let detail = format!("`new` takes its values {how}");
+            self.new_changes(detail, true);
+        }
+        if by_name != (false, false) {
+            return;
+        }
+        let (old, new) = (&old.fields, &new.fields);
         let required = |fields: &'s [Field], others: &'s [Field]| -> Vec<&'s Field> {
             let both = |field: &&Field| {
                 field.required && others.iter().any(|other| other.required && other.key == field.key)
@@ -301,8 +311,13 @@ impl<'s> Parts<'_, 's> {
         let same = before.iter().zip(&after).all(|(old, new)| alike(old, new));
         let order = keys(&after).join(", ");
         let detail = format!("`new` takes its parameters in another order: {order}");
+        self.new_changes(detail, !same);
+    }
+
+    /// Records a change of `new` alone, and whether the compiler sees it.
+    fn new_changes(&mut self, detail: String, is_seen: bool) {
         self.push(What::Type, "", How::Changed, detail, (Source::Breaking, RuntimeImpact::Decodes));
-        self.mark_new(!same);
+        self.mark_new(is_seen);
         if let Some(last) = self.changes.last_mut() {
             last.breaks_item = false;
         }

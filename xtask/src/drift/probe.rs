@@ -159,14 +159,14 @@ impl Breaking {
         match (change.what, change.how) {
             (What::Type, How::Removed | How::Renamed) => drop(self.removed.insert(owner)),
             (What::Field, _) if change.setter && !change.breaks_item => {
-                let part = change.owner().map_or("", |(_, part)| part);
-                self.setters.insert((owner, plain(part)));
+                let part = rust_name(old, change);
+                self.setters.insert((owner, part));
             }
             (What::Type, _) if change.loses_constructor => drop(self.loses_constructor.insert(owner)),
             (What::Type, _) if change.breaks_item => drop(self.replaced.insert(owner)),
             (What::Field | What::Variant, _) if change.breaks_item => {
-                let part = change.owner().map_or("", |(_, part)| part);
-                self.parts.insert((owner, plain(part)));
+                let part = rust_name(old, change);
+                self.parts.insert((owner, part));
             }
             (What::Method, _) => drop(self.methods.insert(owner)),
             (What::Event, _) => {
@@ -191,6 +191,16 @@ impl Breaking {
         };
         breaks || item.names.iter().any(|name| self.removed.contains(name))
     }
+}
+
+/// The plain name of the field or variant that has changed. A field may have another name than its key.
+fn rust_name(old: &Model, change: &Change) -> String {
+    let (owner, part) = change.owner().unwrap_or((&change.item, ""));
+    let field = match old.types.get(owner).map(|ty| &ty.shape) {
+        Some(Shape::Record(record)) => record.field(part),
+        _ => None,
+    };
+    plain(field.map_or(part, |field| &field.name))
 }
 
 /// A name without the differences in spelling between Rust and the wire.

@@ -195,21 +195,25 @@ record!(AttachmentExtensionContext ["type" "extension_context"] {
     Field captured_at "capturedAt",
 });
 
+/// The required fields of [`AttachmentExtensionContext`], for [`AttachmentExtensionContext::new`].
+#[derive(Clone)]
+pub struct AttachmentExtensionContextFields {
+    pub extension_id: String,
+    pub title: String,
+    pub captured_at: String,
+}
+
 impl AttachmentExtensionContext {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        extension_id: impl Into<String>,
-        title: impl Into<String>,
-        captured_at: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: AttachmentExtensionContextFields) -> Self {
         Self {
-            extension_id: extension_id.into(),
+            extension_id: fields.extension_id,
             canvas_id: None,
             instance_id: None,
-            title: title.into(),
+            title: fields.title,
             payload: None,
-            captured_at: captured_at.into(),
+            captured_at: fields.captured_at,
         }
     }
     /// Sets [`canvas_id`](Self::canvas_id).
@@ -371,22 +375,26 @@ record!(AttachmentGitHubActionsJob ["type" "github_actions_job"] {
     Field conclusion "conclusion",
 });
 
+/// The required fields of [`AttachmentGitHubActionsJob`], for [`AttachmentGitHubActionsJob::new`].
+#[derive(Clone)]
+pub struct AttachmentGitHubActionsJobFields {
+    pub repo: GitHubRepoRef,
+    pub job_id: i64,
+    pub job_name: String,
+    pub workflow_name: String,
+    pub url: String,
+}
+
 impl AttachmentGitHubActionsJob {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        repo: GitHubRepoRef,
-        job_id: i64,
-        job_name: impl Into<String>,
-        workflow_name: impl Into<String>,
-        url: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: AttachmentGitHubActionsJobFields) -> Self {
         Self {
-            repo,
-            job_id,
-            job_name: job_name.into(),
-            workflow_name: workflow_name.into(),
-            url: url.into(),
+            repo: fields.repo,
+            job_id: fields.job_id,
+            job_name: fields.job_name,
+            workflow_name: fields.workflow_name,
+            url: fields.url,
             conclusion: None,
         }
     }
@@ -418,20 +426,24 @@ record!(AttachmentGitHubCommit ["type" "github_commit"] {
     Field url "url",
 });
 
+/// The required fields of [`AttachmentGitHubCommit`], for [`AttachmentGitHubCommit::new`].
+#[derive(Clone)]
+pub struct AttachmentGitHubCommitFields {
+    pub repo: GitHubRepoRef,
+    pub oid: String,
+    pub message: String,
+    pub url: String,
+}
+
 impl AttachmentGitHubCommit {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        repo: GitHubRepoRef,
-        oid: impl Into<String>,
-        message: impl Into<String>,
-        url: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: AttachmentGitHubCommitFields) -> Self {
         Self {
-            repo,
-            oid: oid.into(),
-            message: message.into(),
-            url: url.into(),
+            repo: fields.repo,
+            oid: fields.oid,
+            message: fields.message,
+            url: fields.url,
         }
     }
 }
@@ -457,20 +469,24 @@ record!(AttachmentGitHubFile ["type" "github_file"] {
     Field url "url",
 });
 
+/// The required fields of [`AttachmentGitHubFile`], for [`AttachmentGitHubFile::new`].
+#[derive(Clone)]
+pub struct AttachmentGitHubFileFields {
+    pub repo: GitHubRepoRef,
+    pub git_ref: String,
+    pub path: String,
+    pub url: String,
+}
+
 impl AttachmentGitHubFile {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        repo: GitHubRepoRef,
-        git_ref: impl Into<String>,
-        path: impl Into<String>,
-        url: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: AttachmentGitHubFileFields) -> Self {
         Self {
-            repo,
-            git_ref: git_ref.into(),
-            path: path.into(),
-            url: url.into(),
+            repo: fields.repo,
+            git_ref: fields.git_ref,
+            path: fields.path,
+            url: fields.url,
         }
     }
 }
@@ -632,20 +648,24 @@ record!(AttachmentGitHubRelease ["type" "github_release"] {
     Field url "url",
 });
 
+/// The required fields of [`AttachmentGitHubRelease`], for [`AttachmentGitHubRelease::new`].
+#[derive(Clone)]
+pub struct AttachmentGitHubReleaseFields {
+    pub repo: GitHubRepoRef,
+    pub tag_name: String,
+    pub name: String,
+    pub url: String,
+}
+
 impl AttachmentGitHubRelease {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        repo: GitHubRepoRef,
-        tag_name: impl Into<String>,
-        name: impl Into<String>,
-        url: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: AttachmentGitHubReleaseFields) -> Self {
         Self {
-            repo,
-            tag_name: tag_name.into(),
-            name: name.into(),
-            url: url.into(),
+            repo: fields.repo,
+            tag_name: fields.tag_name,
+            name: fields.name,
+            url: fields.url,
         }
     }
 }
@@ -720,22 +740,26 @@ record!(AttachmentGitHubSnippet ["type" "github_snippet"] {
     Field line_range "lineRange",
 });
 
+/// The required fields of [`AttachmentGitHubSnippet`], for [`AttachmentGitHubSnippet::new`].
+#[derive(Clone)]
+pub struct AttachmentGitHubSnippetFields {
+    pub repo: GitHubRepoRef,
+    pub git_ref: String,
+    pub path: String,
+    pub url: String,
+    pub line_range: AttachmentFileLineRange,
+}
+
 impl AttachmentGitHubSnippet {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        repo: GitHubRepoRef,
-        git_ref: impl Into<String>,
-        path: impl Into<String>,
-        url: impl Into<String>,
-        line_range: AttachmentFileLineRange,
-    ) -> Self {
+    pub fn new(fields: AttachmentGitHubSnippetFields) -> Self {
         Self {
-            repo,
-            git_ref: git_ref.into(),
-            path: path.into(),
-            url: url.into(),
-            line_range,
+            repo: fields.repo,
+            git_ref: fields.git_ref,
+            path: fields.path,
+            url: fields.url,
+            line_range: fields.line_range,
         }
     }
 }

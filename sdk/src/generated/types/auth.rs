@@ -815,18 +815,22 @@ record!(AuthWriteSetCredentials ["kind" "setCredentials"] {
     Field token "token",
 } rest);
 
+/// The required fields of [`AuthWriteSetCredentials`], for [`AuthWriteSetCredentials::new`].
+#[derive(Clone)]
+pub struct AuthWriteSetCredentialsFields {
+    pub host: String,
+    pub login: String,
+    pub token: String,
+}
+
 impl AuthWriteSetCredentials {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        host: impl Into<String>,
-        login: impl Into<String>,
-        token: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: AuthWriteSetCredentialsFields) -> Self {
         Self {
-            host: host.into(),
-            login: login.into(),
-            token: token.into(),
+            host: fields.host,
+            login: fields.login,
+            token: fields.token,
             rest: std::collections::BTreeMap::new(),
         }
     }

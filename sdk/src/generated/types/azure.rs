@@ -166,22 +166,26 @@ record!(AzureMlDownloadRequest {
     Field lease_id "leaseId",
 });
 
+/// The required fields of [`AzureMlDownloadRequest`], for [`AzureMlDownloadRequest::new`].
+#[derive(Clone)]
+pub struct AzureMlDownloadRequestFields {
+    pub request_id: String,
+    pub registry: AzureMlRegistry,
+    pub name: String,
+    pub version: String,
+    pub destination: String,
+}
+
 impl AzureMlDownloadRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        request_id: impl Into<String>,
-        registry: AzureMlRegistry,
-        name: impl Into<String>,
-        version: impl Into<String>,
-        destination: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: AzureMlDownloadRequestFields) -> Self {
         Self {
-            request_id: request_id.into(),
-            registry,
-            name: name.into(),
-            version: version.into(),
-            destination: destination.into(),
+            request_id: fields.request_id,
+            registry: fields.registry,
+            name: fields.name,
+            version: fields.version,
+            destination: fields.destination,
             lease_id: None,
         }
     }

@@ -150,18 +150,22 @@ record!(CanvasDeclaration {
     Field actions "actions",
 });
 
+/// The required fields of [`CanvasDeclaration`], for [`CanvasDeclaration::new`].
+#[derive(Clone)]
+pub struct CanvasDeclarationFields {
+    pub id: String,
+    pub display_name: String,
+    pub description: String,
+}
+
 impl CanvasDeclaration {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        id: impl Into<String>,
-        display_name: impl Into<String>,
-        description: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: CanvasDeclarationFields) -> Self {
         Self {
-            id: id.into(),
-            display_name: display_name.into(),
-            description: description.into(),
+            id: fields.id,
+            display_name: fields.display_name,
+            description: fields.description,
             input_schema: None,
             actions: None,
         }

@@ -1146,22 +1146,26 @@ record!(CatalogMaterializationReference {
     Field bundle_digest "bundleDigest",
 });
 
+/// The required fields of [`CatalogMaterializationReference`], for [`CatalogMaterializationReference::new`].
+#[derive(Clone)]
+pub struct CatalogMaterializationReferenceFields {
+    pub resource_id: String,
+    pub revision_id: String,
+    pub schema_version: String,
+    pub descriptor_digest: String,
+    pub bundle_digest: String,
+}
+
 impl CatalogMaterializationReference {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        resource_id: impl Into<String>,
-        revision_id: impl Into<String>,
-        schema_version: impl Into<String>,
-        descriptor_digest: impl Into<String>,
-        bundle_digest: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: CatalogMaterializationReferenceFields) -> Self {
         Self {
-            resource_id: resource_id.into(),
-            revision_id: revision_id.into(),
-            schema_version: schema_version.into(),
-            descriptor_digest: descriptor_digest.into(),
-            bundle_digest: bundle_digest.into(),
+            resource_id: fields.resource_id,
+            revision_id: fields.revision_id,
+            schema_version: fields.schema_version,
+            descriptor_digest: fields.descriptor_digest,
+            bundle_digest: fields.bundle_digest,
         }
     }
 }

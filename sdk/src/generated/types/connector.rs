@@ -281,20 +281,24 @@ record!(ConnectorContinueRequest {
     Field deadline_ms "deadlineMs",
 });
 
+/// The required fields of [`ConnectorContinueRequest`], for [`ConnectorContinueRequest::new`].
+#[derive(Clone)]
+pub struct ConnectorContinueRequestFields {
+    pub continuation_id: String,
+    pub max_attempts: i64,
+    pub poll_interval_ms: i64,
+    pub deadline_ms: i64,
+}
+
 impl ConnectorContinueRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        continuation_id: impl Into<String>,
-        max_attempts: i64,
-        poll_interval_ms: i64,
-        deadline_ms: i64,
-    ) -> Self {
+    pub fn new(fields: ConnectorContinueRequestFields) -> Self {
         Self {
-            continuation_id: continuation_id.into(),
-            max_attempts,
-            poll_interval_ms,
-            deadline_ms,
+            continuation_id: fields.continuation_id,
+            max_attempts: fields.max_attempts,
+            poll_interval_ms: fields.poll_interval_ms,
+            deadline_ms: fields.deadline_ms,
         }
     }
 }

@@ -109,14 +109,22 @@ record!(FeatureFlagsResolveRequest {
     Field flag_overrides "flagOverrides",
 });
 
+/// The required fields of [`FeatureFlagsResolveRequest`], for [`FeatureFlagsResolveRequest::new`].
+#[derive(Clone)]
+pub struct FeatureFlagsResolveRequestFields {
+    pub is_staff: bool,
+    pub is_experimental: bool,
+    pub is_team: bool,
+}
+
 impl FeatureFlagsResolveRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(is_staff: bool, is_experimental: bool, is_team: bool) -> Self {
+    pub fn new(fields: FeatureFlagsResolveRequestFields) -> Self {
         Self {
-            is_staff,
-            is_experimental,
-            is_team,
+            is_staff: fields.is_staff,
+            is_experimental: fields.is_experimental,
+            is_team: fields.is_team,
             is_staff_github: None,
             is_staff_microsoft: None,
             base_flags: None,
@@ -213,29 +221,33 @@ record!(FeatureFlagsResolveStartupGatesRequest {
     Field refresh_without_session "refreshWithoutSession",
 });
 
+/// The required fields of [`FeatureFlagsResolveStartupGatesRequest`], for [`FeatureFlagsResolveStartupGatesRequest::new`].
+#[derive(Clone)]
+pub struct FeatureFlagsResolveStartupGatesRequestFields {
+    pub flags: Vec<String>,
+    pub is_staff: bool,
+    pub is_experimental: bool,
+    pub is_team: bool,
+    pub streamer_mode: bool,
+    pub refresh_without_session: bool,
+}
+
 impl FeatureFlagsResolveStartupGatesRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        flags: Vec<String>,
-        is_staff: bool,
-        is_experimental: bool,
-        is_team: bool,
-        streamer_mode: bool,
-        refresh_without_session: bool,
-    ) -> Self {
+    pub fn new(fields: FeatureFlagsResolveStartupGatesRequestFields) -> Self {
         Self {
-            flags,
-            is_staff,
-            is_experimental,
-            is_team,
+            flags: fields.flags,
+            is_staff: fields.is_staff,
+            is_experimental: fields.is_experimental,
+            is_team: fields.is_team,
             is_staff_github: None,
             is_staff_microsoft: None,
             environment: None,
             config: None,
-            streamer_mode,
+            streamer_mode: fields.streamer_mode,
             first_launch_at_millis: None,
-            refresh_without_session,
+            refresh_without_session: fields.refresh_without_session,
         }
     }
     /// Sets [`is_staff_github`](Self::is_staff_github).

@@ -35,21 +35,25 @@ record!(InstalledPlugin {
     Field installed_from "installed_from",
 });
 
+/// The required fields of [`InstalledPlugin`], for [`InstalledPlugin::new`].
+#[derive(Clone)]
+pub struct InstalledPluginFields {
+    pub name: String,
+    pub marketplace: String,
+    pub installed_at: String,
+    pub enabled: bool,
+}
+
 impl InstalledPlugin {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        name: impl Into<String>,
-        marketplace: impl Into<String>,
-        installed_at: impl Into<String>,
-        enabled: bool,
-    ) -> Self {
+    pub fn new(fields: InstalledPluginFields) -> Self {
         Self {
-            name: name.into(),
-            marketplace: marketplace.into(),
+            name: fields.name,
+            marketplace: fields.marketplace,
             version: None,
-            installed_at: installed_at.into(),
-            enabled,
+            installed_at: fields.installed_at,
+            enabled: fields.enabled,
             cache_path: None,
             source: None,
             source_sha: None,

@@ -37,18 +37,22 @@ record!(LocalSessionMetadataValue ["isRemote" false] {
     Field mc_task_id "mcTaskId",
 });
 
+/// The required fields of [`LocalSessionMetadataValue`], for [`LocalSessionMetadataValue::new`].
+#[derive(Clone)]
+pub struct LocalSessionMetadataValueFields {
+    pub session_id: String,
+    pub start_time: String,
+    pub modified_time: String,
+}
+
 impl LocalSessionMetadataValue {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        session_id: impl Into<String>,
-        start_time: impl Into<String>,
-        modified_time: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: LocalSessionMetadataValueFields) -> Self {
         Self {
-            session_id: session_id.into(),
-            start_time: start_time.into(),
-            modified_time: modified_time.into(),
+            session_id: fields.session_id,
+            start_time: fields.start_time,
+            modified_time: fields.modified_time,
             summary: None,
             name: None,
             client_name: None,

@@ -1701,38 +1701,43 @@ record!(ManagedSettingsRetainPolicyParams {
     Field policy_helper_response "policyHelperResponse",
 });
 
+/// The required fields of [`ManagedSettingsRetainPolicyParams`], for [`ManagedSettingsRetainPolicyParams::new`].
+#[derive(Clone)]
+pub struct ManagedSettingsRetainPolicyParamsFields {
+    pub device_source_found: bool,
+    pub managed_policy_present: bool,
+    pub server_source_found: bool,
+    pub server_forced_refresh_failure: bool,
+    pub preserve_server_state: bool,
+    pub device_sandbox_undetermined: bool,
+    pub sandbox_floor_undetermined: bool,
+    pub permission_policy_undetermined: bool,
+    pub sandbox_enabled_by_undetermined_policy: bool,
+    pub server_fetch_failed: bool,
+    pub device_load_failed: bool,
+}
+
 impl ManagedSettingsRetainPolicyParams {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        device_source_found: bool,
-        managed_policy_present: bool,
-        server_source_found: bool,
-        server_forced_refresh_failure: bool,
-        preserve_server_state: bool,
-        device_sandbox_undetermined: bool,
-        sandbox_floor_undetermined: bool,
-        permission_policy_undetermined: bool,
-        sandbox_enabled_by_undetermined_policy: bool,
-        server_fetch_failed: bool,
-        device_load_failed: bool,
-    ) -> Self {
+    pub fn new(fields: ManagedSettingsRetainPolicyParamsFields) -> Self {
         Self {
             server_response: None,
             device_response: None,
             device_sandbox_floor: None,
-            device_source_found,
-            managed_policy_present,
-            server_source_found,
-            server_forced_refresh_failure,
-            preserve_server_state,
-            device_sandbox_undetermined,
-            sandbox_floor_undetermined,
-            permission_policy_undetermined,
-            sandbox_enabled_by_undetermined_policy,
+            device_source_found: fields.device_source_found,
+            managed_policy_present: fields.managed_policy_present,
+            server_source_found: fields.server_source_found,
+            server_forced_refresh_failure: fields.server_forced_refresh_failure,
+            preserve_server_state: fields.preserve_server_state,
+            device_sandbox_undetermined: fields.device_sandbox_undetermined,
+            sandbox_floor_undetermined: fields.sandbox_floor_undetermined,
+            permission_policy_undetermined: fields.permission_policy_undetermined,
+            sandbox_enabled_by_undetermined_policy: fields
+                .sandbox_enabled_by_undetermined_policy,
             shared_sandbox_floor: None,
-            server_fetch_failed,
-            device_load_failed,
+            server_fetch_failed: fields.server_fetch_failed,
+            device_load_failed: fields.device_load_failed,
             policy_helper_response: None,
         }
     }

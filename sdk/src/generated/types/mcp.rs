@@ -183,19 +183,23 @@ record!(McpAppsCallToolRequest {
     Field origin_server_name "originServerName",
 });
 
+/// The required fields of [`McpAppsCallToolRequest`], for [`McpAppsCallToolRequest::new`].
+#[derive(Clone)]
+pub struct McpAppsCallToolRequestFields {
+    pub server_name: String,
+    pub tool_name: String,
+    pub origin_server_name: String,
+}
+
 impl McpAppsCallToolRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        server_name: impl Into<String>,
-        tool_name: impl Into<String>,
-        origin_server_name: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: McpAppsCallToolRequestFields) -> Self {
         Self {
-            server_name: server_name.into(),
-            tool_name: tool_name.into(),
+            server_name: fields.server_name,
+            tool_name: fields.tool_name,
             arguments: None,
-            origin_server_name: origin_server_name.into(),
+            origin_server_name: fields.origin_server_name,
         }
     }
     /// Sets [`arguments`](Self::arguments).
@@ -4114,28 +4118,32 @@ record!(McpPrepareInstallRequest {
     Field secret_storage "secretStorage",
 });
 
+/// The required fields of [`McpPrepareInstallRequest`], for [`McpPrepareInstallRequest::new`].
+#[derive(Clone)]
+pub struct McpPrepareInstallRequestFields {
+    pub contract: CatalogClientContract,
+    pub plan_handle: String,
+    pub choice_id: String,
+    pub policy_session_id: String,
+    pub inputs: Vec<McpInstallationInput>,
+    pub secrets: Vec<McpInstallationSecret>,
+    pub source: McpServerCardReference,
+    pub secret_storage: McpInstallationSecretStorage,
+}
+
 impl McpPrepareInstallRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        plan_handle: impl Into<String>,
-        choice_id: impl Into<String>,
-        policy_session_id: impl Into<String>,
-        inputs: Vec<McpInstallationInput>,
-        secrets: Vec<McpInstallationSecret>,
-        source: McpServerCardReference,
-        secret_storage: McpInstallationSecretStorage,
-    ) -> Self {
+    pub fn new(fields: McpPrepareInstallRequestFields) -> Self {
         Self {
-            contract,
-            plan_handle: plan_handle.into(),
-            choice_id: choice_id.into(),
-            policy_session_id: policy_session_id.into(),
-            inputs,
-            secrets,
-            source,
-            secret_storage,
+            contract: fields.contract,
+            plan_handle: fields.plan_handle,
+            choice_id: fields.choice_id,
+            policy_session_id: fields.policy_session_id,
+            inputs: fields.inputs,
+            secrets: fields.secrets,
+            source: fields.source,
+            secret_storage: fields.secret_storage,
         }
     }
 }
@@ -4406,20 +4414,24 @@ record!(McpRegisterExternalClientRequest {
     Field config "config",
 });
 
+/// The required fields of [`McpRegisterExternalClientRequest`], for [`McpRegisterExternalClientRequest::new`].
+#[derive(Clone)]
+pub struct McpRegisterExternalClientRequestFields {
+    pub server_name: String,
+    pub client: serde_json::Value,
+    pub transport: serde_json::Value,
+    pub config: serde_json::Value,
+}
+
 impl McpRegisterExternalClientRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        server_name: impl Into<String>,
-        client: serde_json::Value,
-        transport: serde_json::Value,
-        config: serde_json::Value,
-    ) -> Self {
+    pub fn new(fields: McpRegisterExternalClientRequestFields) -> Self {
         Self {
-            server_name: server_name.into(),
-            client,
-            transport,
-            config,
+            server_name: fields.server_name,
+            client: fields.client,
+            transport: fields.transport,
+            config: fields.config,
         }
     }
 }

@@ -2018,20 +2018,24 @@ record!(ModelProviderInstanceReference {
     Field management_endpoint "managementEndpoint",
 });
 
+/// The required fields of [`ModelProviderInstanceReference`], for [`ModelProviderInstanceReference::new`].
+#[derive(Clone)]
+pub struct ModelProviderInstanceReferenceFields {
+    pub adapter_id: String,
+    pub provider_kind: String,
+    pub id: String,
+    pub management_endpoint: String,
+}
+
 impl ModelProviderInstanceReference {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        adapter_id: impl Into<String>,
-        provider_kind: impl Into<String>,
-        id: impl Into<String>,
-        management_endpoint: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: ModelProviderInstanceReferenceFields) -> Self {
         Self {
-            adapter_id: adapter_id.into(),
-            provider_kind: provider_kind.into(),
-            id: id.into(),
-            management_endpoint: management_endpoint.into(),
+            adapter_id: fields.adapter_id,
+            provider_kind: fields.provider_kind,
+            id: fields.id,
+            management_endpoint: fields.management_endpoint,
         }
     }
 }

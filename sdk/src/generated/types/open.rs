@@ -35,19 +35,23 @@ record!(OpenCanvasInstance {
     Field input "input",
 });
 
+/// The required fields of [`OpenCanvasInstance`], for [`OpenCanvasInstance::new`].
+#[derive(Clone)]
+pub struct OpenCanvasInstanceFields {
+    pub instance_id: String,
+    pub extension_id: String,
+    pub canvas_id: String,
+}
+
 impl OpenCanvasInstance {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        instance_id: impl Into<String>,
-        extension_id: impl Into<String>,
-        canvas_id: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: OpenCanvasInstanceFields) -> Self {
         Self {
-            instance_id: instance_id.into(),
-            extension_id: extension_id.into(),
+            instance_id: fields.instance_id,
+            extension_id: fields.extension_id,
             extension_name: None,
-            canvas_id: canvas_id.into(),
+            canvas_id: fields.canvas_id,
             icon: None,
             title: None,
             status: None,

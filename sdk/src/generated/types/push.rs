@@ -200,22 +200,26 @@ record!(PushAttachmentGitHubActionsJob ["type" "github_actions_job"] {
     Field conclusion "conclusion",
 });
 
+/// The required fields of [`PushAttachmentGitHubActionsJob`], for [`PushAttachmentGitHubActionsJob::new`].
+#[derive(Clone)]
+pub struct PushAttachmentGitHubActionsJobFields {
+    pub repo: PushGitHubRepoRef,
+    pub job_id: i64,
+    pub job_name: String,
+    pub workflow_name: String,
+    pub url: String,
+}
+
 impl PushAttachmentGitHubActionsJob {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        repo: PushGitHubRepoRef,
-        job_id: i64,
-        job_name: impl Into<String>,
-        workflow_name: impl Into<String>,
-        url: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: PushAttachmentGitHubActionsJobFields) -> Self {
         Self {
-            repo,
-            job_id,
-            job_name: job_name.into(),
-            workflow_name: workflow_name.into(),
-            url: url.into(),
+            repo: fields.repo,
+            job_id: fields.job_id,
+            job_name: fields.job_name,
+            workflow_name: fields.workflow_name,
+            url: fields.url,
             conclusion: None,
         }
     }
@@ -247,20 +251,24 @@ record!(PushAttachmentGitHubCommit ["type" "github_commit"] {
     Field url "url",
 });
 
+/// The required fields of [`PushAttachmentGitHubCommit`], for [`PushAttachmentGitHubCommit::new`].
+#[derive(Clone)]
+pub struct PushAttachmentGitHubCommitFields {
+    pub repo: PushGitHubRepoRef,
+    pub oid: String,
+    pub message: String,
+    pub url: String,
+}
+
 impl PushAttachmentGitHubCommit {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        repo: PushGitHubRepoRef,
-        oid: impl Into<String>,
-        message: impl Into<String>,
-        url: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: PushAttachmentGitHubCommitFields) -> Self {
         Self {
-            repo,
-            oid: oid.into(),
-            message: message.into(),
-            url: url.into(),
+            repo: fields.repo,
+            oid: fields.oid,
+            message: fields.message,
+            url: fields.url,
         }
     }
 }
@@ -286,20 +294,24 @@ record!(PushAttachmentGitHubFile ["type" "github_file"] {
     Field url "url",
 });
 
+/// The required fields of [`PushAttachmentGitHubFile`], for [`PushAttachmentGitHubFile::new`].
+#[derive(Clone)]
+pub struct PushAttachmentGitHubFileFields {
+    pub repo: PushGitHubRepoRef,
+    pub git_ref: String,
+    pub path: String,
+    pub url: String,
+}
+
 impl PushAttachmentGitHubFile {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        repo: PushGitHubRepoRef,
-        git_ref: impl Into<String>,
-        path: impl Into<String>,
-        url: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: PushAttachmentGitHubFileFields) -> Self {
         Self {
-            repo,
-            git_ref: git_ref.into(),
-            path: path.into(),
-            url: url.into(),
+            repo: fields.repo,
+            git_ref: fields.git_ref,
+            path: fields.path,
+            url: fields.url,
         }
     }
 }
@@ -461,20 +473,24 @@ record!(PushAttachmentGitHubRelease ["type" "github_release"] {
     Field url "url",
 });
 
+/// The required fields of [`PushAttachmentGitHubRelease`], for [`PushAttachmentGitHubRelease::new`].
+#[derive(Clone)]
+pub struct PushAttachmentGitHubReleaseFields {
+    pub repo: PushGitHubRepoRef,
+    pub tag_name: String,
+    pub name: String,
+    pub url: String,
+}
+
 impl PushAttachmentGitHubRelease {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        repo: PushGitHubRepoRef,
-        tag_name: impl Into<String>,
-        name: impl Into<String>,
-        url: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: PushAttachmentGitHubReleaseFields) -> Self {
         Self {
-            repo,
-            tag_name: tag_name.into(),
-            name: name.into(),
-            url: url.into(),
+            repo: fields.repo,
+            tag_name: fields.tag_name,
+            name: fields.name,
+            url: fields.url,
         }
     }
 }
@@ -549,22 +565,26 @@ record!(PushAttachmentGitHubSnippet ["type" "github_snippet"] {
     Field line_range "lineRange",
 });
 
+/// The required fields of [`PushAttachmentGitHubSnippet`], for [`PushAttachmentGitHubSnippet::new`].
+#[derive(Clone)]
+pub struct PushAttachmentGitHubSnippetFields {
+    pub repo: PushGitHubRepoRef,
+    pub git_ref: String,
+    pub path: String,
+    pub url: String,
+    pub line_range: PushAttachmentFileLineRange,
+}
+
 impl PushAttachmentGitHubSnippet {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        repo: PushGitHubRepoRef,
-        git_ref: impl Into<String>,
-        path: impl Into<String>,
-        url: impl Into<String>,
-        line_range: PushAttachmentFileLineRange,
-    ) -> Self {
+    pub fn new(fields: PushAttachmentGitHubSnippetFields) -> Self {
         Self {
-            repo,
-            git_ref: git_ref.into(),
-            path: path.into(),
-            url: url.into(),
-            line_range,
+            repo: fields.repo,
+            git_ref: fields.git_ref,
+            path: fields.path,
+            url: fields.url,
+            line_range: fields.line_range,
         }
     }
 }
@@ -666,20 +686,24 @@ record!(PushAttachmentSelection ["type" "selection"] {
     Field selection "selection",
 });
 
+/// The required fields of [`PushAttachmentSelection`], for [`PushAttachmentSelection::new`].
+#[derive(Clone)]
+pub struct PushAttachmentSelectionFields {
+    pub file_path: String,
+    pub display_name: String,
+    pub text: String,
+    pub selection: PushAttachmentSelectionDetails,
+}
+
 impl PushAttachmentSelection {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        file_path: impl Into<String>,
-        display_name: impl Into<String>,
-        text: impl Into<String>,
-        selection: PushAttachmentSelectionDetails,
-    ) -> Self {
+    pub fn new(fields: PushAttachmentSelectionFields) -> Self {
         Self {
-            file_path: file_path.into(),
-            display_name: display_name.into(),
-            text: text.into(),
-            selection,
+            file_path: fields.file_path,
+            display_name: fields.display_name,
+            text: fields.text,
+            selection: fields.selection,
         }
     }
 }

@@ -28,15 +28,24 @@ record!(RemoteControlConfig {
     Field existing_mc_session "existingMcSession",
 });
 
+/// The required fields of [`RemoteControlConfig`], for [`RemoteControlConfig::new`].
+#[derive(Clone)]
+pub struct RemoteControlConfigFields {
+    pub remote: bool,
+    pub steerable: bool,
+    pub explicit: bool,
+    pub silent: bool,
+}
+
 impl RemoteControlConfig {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(remote: bool, steerable: bool, explicit: bool, silent: bool) -> Self {
+    pub fn new(fields: RemoteControlConfigFields) -> Self {
         Self {
-            remote,
-            steerable,
-            explicit,
-            silent,
+            remote: fields.remote,
+            steerable: fields.steerable,
+            explicit: fields.explicit,
+            silent: fields.silent,
             task_id: None,
             existing_mc_session: None,
         }
@@ -310,18 +319,22 @@ record!(RemoteSessionMetadataRepository {
     Field branch "branch",
 });
 
+/// The required fields of [`RemoteSessionMetadataRepository`], for [`RemoteSessionMetadataRepository::new`].
+#[derive(Clone)]
+pub struct RemoteSessionMetadataRepositoryFields {
+    pub owner: String,
+    pub name: String,
+    pub branch: String,
+}
+
 impl RemoteSessionMetadataRepository {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        owner: impl Into<String>,
-        name: impl Into<String>,
-        branch: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: RemoteSessionMetadataRepositoryFields) -> Self {
         Self {
-            owner: owner.into(),
-            name: name.into(),
-            branch: branch.into(),
+            owner: fields.owner,
+            name: fields.name,
+            branch: fields.branch,
         }
     }
 }
@@ -395,25 +408,29 @@ record!(RemoteSessionMetadataValue ["isRemote" true] {
     Field host_activity "hostActivity",
 });
 
+/// The required fields of [`RemoteSessionMetadataValue`], for [`RemoteSessionMetadataValue::new`].
+#[derive(Clone)]
+pub struct RemoteSessionMetadataValueFields {
+    pub session_id: String,
+    pub start_time: String,
+    pub modified_time: String,
+    pub repository: RemoteSessionMetadataRepository,
+    pub remote_session_ids: Vec<String>,
+}
+
 impl RemoteSessionMetadataValue {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        session_id: impl Into<String>,
-        start_time: impl Into<String>,
-        modified_time: impl Into<String>,
-        repository: RemoteSessionMetadataRepository,
-        remote_session_ids: Vec<String>,
-    ) -> Self {
+    pub fn new(fields: RemoteSessionMetadataValueFields) -> Self {
         Self {
-            session_id: session_id.into(),
-            start_time: start_time.into(),
-            modified_time: modified_time.into(),
+            session_id: fields.session_id,
+            start_time: fields.start_time,
+            modified_time: fields.modified_time,
             summary: None,
             name: None,
             context: None,
-            repository,
-            remote_session_ids,
+            repository: fields.repository,
+            remote_session_ids: fields.remote_session_ids,
             pull_request_number: None,
             resource_id: None,
             task_type: None,

@@ -161,18 +161,22 @@ record!(RepoSettingsWriteKeyRequest {
     Field delete "delete",
 });
 
+/// The required fields of [`RepoSettingsWriteKeyRequest`], for [`RepoSettingsWriteKeyRequest::new`].
+#[derive(Clone)]
+pub struct RepoSettingsWriteKeyRequestFields {
+    pub repo_root: String,
+    pub scope: String,
+    pub key: String,
+}
+
 impl RepoSettingsWriteKeyRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        repo_root: impl Into<String>,
-        scope: impl Into<String>,
-        key: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: RepoSettingsWriteKeyRequestFields) -> Self {
         Self {
-            repo_root: repo_root.into(),
-            scope: scope.into(),
-            key: key.into(),
+            repo_root: fields.repo_root,
+            scope: fields.scope,
+            key: fields.key,
             value: None,
             delete: None,
         }

@@ -60,18 +60,22 @@ record!(SessionAuthLoginRequest {
     Field persist "persist",
 });
 
+/// The required fields of [`SessionAuthLoginRequest`], for [`SessionAuthLoginRequest::new`].
+#[derive(Clone)]
+pub struct SessionAuthLoginRequestFields {
+    pub host: String,
+    pub login: String,
+    pub token: String,
+}
+
 impl SessionAuthLoginRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        host: impl Into<String>,
-        login: impl Into<String>,
-        token: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: SessionAuthLoginRequestFields) -> Self {
         Self {
-            host: host.into(),
-            login: login.into(),
-            token: token.into(),
+            host: fields.host,
+            login: fields.login,
+            token: fields.token,
             persist: None,
         }
     }
@@ -2712,21 +2716,25 @@ record!(SessionInstalledPlugin {
     Field installed_from "installed_from",
 });
 
+/// The required fields of [`SessionInstalledPlugin`], for [`SessionInstalledPlugin::new`].
+#[derive(Clone)]
+pub struct SessionInstalledPluginFields {
+    pub name: String,
+    pub marketplace: String,
+    pub installed_at: String,
+    pub enabled: bool,
+}
+
 impl SessionInstalledPlugin {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        name: impl Into<String>,
-        marketplace: impl Into<String>,
-        installed_at: impl Into<String>,
-        enabled: bool,
-    ) -> Self {
+    pub fn new(fields: SessionInstalledPluginFields) -> Self {
         Self {
-            name: name.into(),
-            marketplace: marketplace.into(),
+            name: fields.name,
+            marketplace: fields.marketplace,
             version: None,
-            installed_at: installed_at.into(),
-            enabled,
+            installed_at: fields.installed_at,
+            enabled: fields.enabled,
             cache_path: None,
             source: None,
             source_sha: None,

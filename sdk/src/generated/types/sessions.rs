@@ -195,18 +195,22 @@ record!(SessionsCreateWorkspaceRequest {
     Field name "name",
 });
 
+/// The required fields of [`SessionsCreateWorkspaceRequest`], for [`SessionsCreateWorkspaceRequest::new`].
+#[derive(Clone)]
+pub struct SessionsCreateWorkspaceRequestFields {
+    pub session_id: String,
+    pub session_state_path: String,
+    pub convention: String,
+}
+
 impl SessionsCreateWorkspaceRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        session_id: impl Into<String>,
-        session_state_path: impl Into<String>,
-        convention: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: SessionsCreateWorkspaceRequestFields) -> Self {
         Self {
-            session_id: session_id.into(),
-            session_state_path: session_state_path.into(),
-            convention: convention.into(),
+            session_id: fields.session_id,
+            session_state_path: fields.session_state_path,
+            convention: fields.convention,
             context: None,
             name: None,
         }
@@ -1480,18 +1484,22 @@ record!(SessionsUpdateWorkspaceFieldsRequest {
     Field fields_json "fieldsJson",
 });
 
+/// The required fields of [`SessionsUpdateWorkspaceFieldsRequest`], for [`SessionsUpdateWorkspaceFieldsRequest::new`].
+#[derive(Clone)]
+pub struct SessionsUpdateWorkspaceFieldsRequestFields {
+    pub sessions_home: String,
+    pub session_id: String,
+    pub fields_json: String,
+}
+
 impl SessionsUpdateWorkspaceFieldsRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        sessions_home: impl Into<String>,
-        session_id: impl Into<String>,
-        fields_json: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: SessionsUpdateWorkspaceFieldsRequestFields) -> Self {
         Self {
-            sessions_home: sessions_home.into(),
-            session_id: session_id.into(),
-            fields_json: fields_json.into(),
+            sessions_home: fields.sessions_home,
+            session_id: fields.session_id,
+            fields_json: fields.fields_json,
         }
     }
 }

@@ -352,18 +352,22 @@ record!(TasksStartAgentRequest {
     Field model "model",
 });
 
+/// The required fields of [`TasksStartAgentRequest`], for [`TasksStartAgentRequest::new`].
+#[derive(Clone)]
+pub struct TasksStartAgentRequestFields {
+    pub agent_type: String,
+    pub prompt: String,
+    pub name: String,
+}
+
 impl TasksStartAgentRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        agent_type: impl Into<String>,
-        prompt: impl Into<String>,
-        name: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: TasksStartAgentRequestFields) -> Self {
         Self {
-            agent_type: agent_type.into(),
-            prompt: prompt.into(),
-            name: name.into(),
+            agent_type: fields.agent_type,
+            prompt: fields.prompt,
+            name: fields.name,
             description: None,
             model: None,
         }

@@ -232,26 +232,30 @@ record!(ToolsShellDescriptorConfig {
     Field description_lines "descriptionLines",
 });
 
+/// The required fields of [`ToolsShellDescriptorConfig`], for [`ToolsShellDescriptorConfig::new`].
+#[derive(Clone)]
+pub struct ToolsShellDescriptorConfigFields {
+    pub shell_type: String,
+    pub display_name: String,
+    pub shell_tool_name: String,
+    pub read_shell_tool_name: String,
+    pub stop_shell_tool_name: String,
+    pub list_shells_tool_name: String,
+    pub description_lines: Vec<String>,
+}
+
 impl ToolsShellDescriptorConfig {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        shell_type: impl Into<String>,
-        display_name: impl Into<String>,
-        shell_tool_name: impl Into<String>,
-        read_shell_tool_name: impl Into<String>,
-        stop_shell_tool_name: impl Into<String>,
-        list_shells_tool_name: impl Into<String>,
-        description_lines: Vec<String>,
-    ) -> Self {
+    pub fn new(fields: ToolsShellDescriptorConfigFields) -> Self {
         Self {
-            shell_type: shell_type.into(),
-            display_name: display_name.into(),
-            shell_tool_name: shell_tool_name.into(),
-            read_shell_tool_name: read_shell_tool_name.into(),
-            stop_shell_tool_name: stop_shell_tool_name.into(),
-            list_shells_tool_name: list_shells_tool_name.into(),
-            description_lines,
+            shell_type: fields.shell_type,
+            display_name: fields.display_name,
+            shell_tool_name: fields.shell_tool_name,
+            read_shell_tool_name: fields.read_shell_tool_name,
+            stop_shell_tool_name: fields.stop_shell_tool_name,
+            list_shells_tool_name: fields.list_shells_tool_name,
+            description_lines: fields.description_lines,
         }
     }
 }

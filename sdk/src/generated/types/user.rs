@@ -1141,18 +1141,22 @@ record!(UserSettingsProblemSource {
     Field invalid "invalid",
 });
 
+/// The required fields of [`UserSettingsProblemSource`], for [`UserSettingsProblemSource::new`].
+#[derive(Clone)]
+pub struct UserSettingsProblemSourceFields {
+    pub kind: String,
+    pub label: String,
+    pub file_path: String,
+}
+
 impl UserSettingsProblemSource {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        kind: impl Into<String>,
-        label: impl Into<String>,
-        file_path: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: UserSettingsProblemSourceFields) -> Self {
         Self {
-            kind: kind.into(),
-            label: label.into(),
-            file_path: file_path.into(),
+            kind: fields.kind,
+            label: fields.label,
+            file_path: fields.file_path,
             config: None,
             invalid: None,
         }

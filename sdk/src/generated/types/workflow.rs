@@ -107,20 +107,24 @@ record!(WorkflowAgentRequest {
     Field opts "opts",
 });
 
+/// The required fields of [`WorkflowAgentRequest`], for [`WorkflowAgentRequest::new`].
+#[derive(Clone)]
+pub struct WorkflowAgentRequestFields {
+    pub workflow_run_id: String,
+    pub execution_token: String,
+    pub prompt: String,
+    pub opts: WorkflowAgentOptions,
+}
+
 impl WorkflowAgentRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        workflow_run_id: impl Into<String>,
-        execution_token: impl Into<String>,
-        prompt: impl Into<String>,
-        opts: WorkflowAgentOptions,
-    ) -> Self {
+    pub fn new(fields: WorkflowAgentRequestFields) -> Self {
         Self {
-            workflow_run_id: workflow_run_id.into(),
-            execution_token: execution_token.into(),
-            prompt: prompt.into(),
-            opts,
+            workflow_run_id: fields.workflow_run_id,
+            execution_token: fields.execution_token,
+            prompt: fields.prompt,
+            opts: fields.opts,
         }
     }
 }
@@ -419,18 +423,22 @@ record!(WorkflowJournalGetRequest {
     Field key "key",
 });
 
+/// The required fields of [`WorkflowJournalGetRequest`], for [`WorkflowJournalGetRequest::new`].
+#[derive(Clone)]
+pub struct WorkflowJournalGetRequestFields {
+    pub run_id: String,
+    pub execution_token: String,
+    pub key: String,
+}
+
 impl WorkflowJournalGetRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        run_id: impl Into<String>,
-        execution_token: impl Into<String>,
-        key: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: WorkflowJournalGetRequestFields) -> Self {
         Self {
-            run_id: run_id.into(),
-            execution_token: execution_token.into(),
-            key: key.into(),
+            run_id: fields.run_id,
+            execution_token: fields.execution_token,
+            key: fields.key,
         }
     }
 }
@@ -469,20 +477,24 @@ record!(WorkflowJournalPutRequest {
     Field result_json "resultJson",
 });
 
+/// The required fields of [`WorkflowJournalPutRequest`], for [`WorkflowJournalPutRequest::new`].
+#[derive(Clone)]
+pub struct WorkflowJournalPutRequestFields {
+    pub run_id: String,
+    pub execution_token: String,
+    pub key: String,
+    pub result_json: serde_json::Value,
+}
+
 impl WorkflowJournalPutRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        run_id: impl Into<String>,
-        execution_token: impl Into<String>,
-        key: impl Into<String>,
-        result_json: serde_json::Value,
-    ) -> Self {
+    pub fn new(fields: WorkflowJournalPutRequestFields) -> Self {
         Self {
-            run_id: run_id.into(),
-            execution_token: execution_token.into(),
-            key: key.into(),
-            result_json,
+            run_id: fields.run_id,
+            execution_token: fields.execution_token,
+            key: fields.key,
+            result_json: fields.result_json,
         }
     }
 }
@@ -659,18 +671,22 @@ record!(WorkflowPauseCheckpointRequest {
     Field key "key",
 });
 
+/// The required fields of [`WorkflowPauseCheckpointRequest`], for [`WorkflowPauseCheckpointRequest::new`].
+#[derive(Clone)]
+pub struct WorkflowPauseCheckpointRequestFields {
+    pub run_id: String,
+    pub execution_token: String,
+    pub key: String,
+}
+
 impl WorkflowPauseCheckpointRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
-    pub fn new(
-        run_id: impl Into<String>,
-        execution_token: impl Into<String>,
-        key: impl Into<String>,
-    ) -> Self {
+    pub fn new(fields: WorkflowPauseCheckpointRequestFields) -> Self {
         Self {
-            run_id: run_id.into(),
-            execution_token: execution_token.into(),
-            key: key.into(),
+            run_id: fields.run_id,
+            execution_token: fields.execution_token,
+            key: fields.key,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use copilot_session::providers::{Canvas, canvas};
 use copilot_session::types::{
-    CanvasAction, CanvasCloseRequest, CanvasDeclaration, CanvasProviderCloseRequest,
+    CanvasAction, CanvasCloseRequest, CanvasDeclaration, CanvasDeclarationFields, CanvasProviderCloseRequest,
     CanvasProviderInvokeActionRequest, CanvasProviderOpenRequest, CanvasProviderOpenResult,
 };
 use copilot_session::{HandlerContext, RpcError, SessionBuilder};
@@ -54,7 +54,12 @@ impl Canvas for Board {
 
 fn with_board(new: SessionBuilder, log: &Arc<Mutex<Vec<String>>>) -> SessionBuilder {
     let actions = vec![CanvasAction::new("write").description("Writes a line"), CanvasAction::new("wipe")];
-    let board = CanvasDeclaration::new("board", "Board", "A board to write on").actions(actions);
+    let board = CanvasDeclaration::new(CanvasDeclarationFields {
+        id: "board".to_owned(),
+        display_name: "Board".to_owned(),
+        description: "A board to write on".to_owned(),
+    })
+    .actions(actions);
     new.approve_all()
         .configure(|config| config.canvases(vec![board]).request_canvas_renderer(true))
         .provide(canvas(Board(Arc::clone(log))))

@@ -101,6 +101,11 @@ fn outside(ty: &Type) -> String {
     ty.to_token_stream().to_string()
 }
 
+/// Returns true if other crates cannot list all fields of a struct.
+fn is_open(item: &syn::ItemStruct) -> bool {
+    item.attrs.iter().any(|attribute| attribute.path().is_ident("non_exhaustive"))
+}
+
 fn of_types(item: &Item, uses: &mut Vec<Use>) {
     let mut add = |kind: Kind, owner: &str, name: &str, types: &[&Type], source: String| {
         let mut names = named(types);
@@ -110,8 +115,25 @@ fn of_types(item: &Item, uses: &mut Vec<Use>) {
     match item {
         Item::Struct(item) => {
             let owner = item.ident.to_string();
-            add(Kind::Type, &owner, "", &[], format!("_: &crate::types::{owner}) {{"));
             let Fields::Named(fields) = &item.fields else { return };
+            // The fields by which `new` of another type takes its values.
+            if let (false, Some(of)) = (is_open(item), owner.strip_suffix("Fields")) {
+                let types: Vec<&Type> = fields.named.iter().map(|field| &field.ty).collect();
+                let parameters = types.iter().enumerate();
+                let parameters = parameters.map(|(index, ty)| format!("a{index}: {}", outside(ty)));
+                let values = fields.named.iter().enumerate().map(|(index, field)| {
+                    format!("{}: a{index}", field.ident.as_ref().map(ToString::to_string).unwrap_or_default())
+                });
+                let (parameters, values): (Vec<_>, Vec<_>) = (parameters.collect(), values.collect());
+                let source = format!(
+                    "{}) {{ let _ = crate::types::{of}::new(crate::types::{owner} {{ {} }});",
+                    parameters.join(", "),
+                    values.join(", ")
+                );
+                add(Kind::New, of, "new", &types, source);
+                return;
+            }
+            add(Kind::Type, &owner, "", &[], format!("_: &crate::types::{owner}) {{"));
             for field in &fields.named {
                 let name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
                 let ty = outside(&field.ty);
@@ -162,6 +184,12 @@ fn of_types(item: &Item, uses: &mut Vec<Use>) {
                 let values: Vec<String> = (0..types.len()).map(|index| format!("a{index}")).collect();
                 let (params, values) = (params.join(", "), values.join(", "));
                 let is_new = function.sig.receiver().is_none();
+                // That is a use of the type with the fields.
+                if is_new
+                    && matches!(&*types, [one] if one.to_token_stream().to_string() == format!("{owner}Fields"))
+                {
+                    continue;
+                }
                 let source = if is_new {
                     format!("{params}) {{ let _ = crate::types::{owner}::{name}({values});")
                 } else {

@@ -293,6 +293,11 @@ fn types_change_their_kind() {
         let of = |key: &str| json!({"type": if key == "a" { "string" } else { "integer" }});
         object(json!({keys[0]: of(keys[0]), keys[1]: of(keys[1])}), &["a", "b"])
     };
+    let spread = |keys: [&str; 4]| {
+        let of = |key: &str| json!({"type": if key == "n" { "integer" } else { "string" }});
+        let properties: serde_json::Map<_, _> = keys.iter().map(|key| ((*key).to_owned(), of(key))).collect();
+        object(Value::Object(properties), &keys)
+    };
     for (what, old, new, expected) in [
         (
             "object to enum",
@@ -332,6 +337,18 @@ fn types_change_their_kind() {
             &typed(["a", "b"]),
             &typed(["b", "a"]),
             [(Sent, &["T changed breaking decodes"]), (Received, &[])],
+        ),
+        (
+            "`new` takes its values by name from now on",
+            &spread(["a", "n", "b", "c"]),
+            &spread(["n", "a", "b", "c"]),
+            [(Sent, &["T changed breaking decodes"]), (Received, &[])],
+        ),
+        (
+            "values by name change places",
+            &spread(["n", "a", "b", "c"]),
+            &spread(["c", "b", "a", "n"]),
+            [(Sent, &[]), (Received, &[])],
         ),
     ] {
         assert_type(what, old, new, &expected);
