@@ -4,13 +4,14 @@
 //! same bytes. The stages, each a function of the result of the one before:
 //!
 //! read (parses definitions, methods and events) → fix (corrects oddities of the schemas) → flatten (makes the model: names
-//! inline types, finds the discriminators of unions, and asks typify for Rust types) → emit (writes one file per
-//! namespace). Comparison, names and the list of what older versions omit are functions of models.
+//! inline types, finds the discriminators of unions, and asks typify for Rust types) → emit (writes files by namespace,
+//! and apart those that need the feature `full`). Comparison, names and the list of what older versions omit are functions of models.
 
 mod compare;
 mod direction;
 mod emit;
 mod event_requests;
+mod features;
 mod fix;
 mod flatten;
 mod hooks;

@@ -148,7 +148,7 @@ pub fn snake(wire: &str) -> String {
 }
 
 /// Returns true if Rust takes the text for a name, and not for a keyword.
-fn is_identifier(text: &str) -> bool {
+pub fn is_identifier(text: &str) -> bool {
     // Edition 2024 reserves `gen`, which syn accepts.
     syn::parse_str::<syn::Ident>(text).is_ok() && text != "gen"
 }

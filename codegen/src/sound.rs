@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::Error;
 use crate::emit::methods::module;
 use crate::emit::{kinds, providers, rpc};
+use crate::features::FULL;
 use crate::model::{Model, Shape, Ty, Type};
 use crate::names::{fields_name, function_name, is_free, setter_name, snake, type_name};
 
@@ -129,6 +130,10 @@ fn check_methods(model: &Model) -> Result<(), Error> {
             let wire = namespaces[..=index].join(".");
             let place = format!("the namespace {wire}");
             is_module(&type_name(&wire), &place)?;
+            if handle.is_empty() && snake(namespace) == FULL {
+                let first = format!("the modules of the feature `{FULL}`");
+                return Err(Error::Name { name: FULL.to_owned(), first, second: place });
+            }
             file.insert((type_name(&wire), place.clone()));
             functions.entry((session, handle)).or_default().insert((function_name(namespace), place));
             handle = wire;

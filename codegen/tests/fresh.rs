@@ -108,3 +108,32 @@ fn everything_in_the_schemas_comes_out() {
     assert_eq!(report.definitions, 2_483);
     assert_eq!(report.types + report.envelopes, report.definitions);
 }
+
+/// Every user compiles the types that every build has, so a change of the schemas must change their number on purpose.
+#[test]
+fn the_feature_full_has_most_types() {
+    let count = |folder: &str| {
+        let files = OUTPUT
+            .files
+            .iter()
+            .filter(|(path, _)| path.rsplit_once('/').map(|(parent, _)| parent) == Some(folder));
+        let lines = files.flat_map(|(_, text)| text.lines());
+        lines
+            .filter(|line| {
+                ["pub struct ", "pub enum ", "pub type "].iter().any(|start| line.starts_with(start))
+            })
+            .count()
+    };
+    assert_eq!((count("types"), count("types/full")), (1_200, 1_399));
+}
+
+/// A reader finds a type by its namespace, in a file that is neither tiny nor endless.
+#[test]
+fn files_of_types_have_a_good_size() {
+    let files =
+        OUTPUT.files.iter().filter(|(path, _)| path.starts_with("types/") && *path != "types/full.rs");
+    let odd = files
+        .map(|(path, text)| (path, text.lines().count()))
+        .filter(|(_, lines)| !(60..2_000).contains(lines));
+    assert_eq!(odd.collect::<Vec<_>>(), []);
+}

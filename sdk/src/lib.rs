@@ -11,6 +11,8 @@
 // These links come before the README, so that rustdoc uses them in place of the README's own, which lead to files.
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(windows), forbid(unsafe_code))]
+// On docs.rs an item shows the feature that it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // From the bottom to the top: a module imports only from those above it in this list, which a test checks. Generated
 // types belong to all of them.

@@ -25,8 +25,9 @@ version = "0.0.0"
 edition = "2024"
 
 [features]
-default = ["_round-trip", "serde", "testing"]
+default = ["_round-trip", "full", "serde", "testing"]
 _round-trip = []
+full = []
 serde = []
 testing = []
 

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{ident, ty_from};
+use super::{full_module, ident, ty_from};
+use crate::features::Everyday;
 use crate::model::{Method, Model};
 use crate::read::Group;
 
@@ -29,14 +30,24 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
         (" Methods of the CLI, except those of one session.", &[Group::Server]),
         (" Methods of the CLI for one session. Params omit the `sessionId`.", &[Group::Session]),
     ];
+    let everyday = Everyday::of(model);
     let mut modules = Vec::new();
     for (about, groups) in files_of {
         let module = module(groups[0]);
         let methods: Vec<&Method> =
             model.methods.values().filter(|method| groups.contains(&method.group)).collect();
-        let items = methods.iter().map(|method| marker(method));
-        // Types are written with their module, since a method and its result often share a name.
-        files.insert(format!("methods/{module}.rs"), quote!(#![doc = #about] use crate::types; #(#items)*));
+        let (every, full): (Vec<&Method>, Vec<&Method>) =
+            methods.into_iter().partition(|method| everyday.has_method(method));
+        let mut add = |path: String, about: &str, methods: &[&Method], more: Option<TokenStream>| {
+            let items = methods.iter().map(|method| marker(method));
+            // Types are written with their module, since a method and its result often share a name.
+            files.insert(path, quote!(#![doc = #about] #more use crate::types; #(#items)*));
+        };
+        add(format!("methods/{module}.rs"), about, &every, (!full.is_empty()).then(full_module));
+        if !full.is_empty() {
+            let about = " The methods that need the feature `full`.";
+            add(format!("methods/{module}/full.rs"), about, &full, None);
+        }
         let testing = groups.iter().all(|group| group.is_ours());
         let condition = testing.then(|| quote!(#[cfg(feature = "testing")]));
         let module = ident(module);

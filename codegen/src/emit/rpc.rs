@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{alias, doc, ident, ty};
+use super::{alias, doc, full_module, ident, ty};
+use crate::features::{is_everyday, path};
 use crate::model::{Method, Model, Ty};
 use crate::names::{function_name, snake, type_name};
 use crate::read::Group;
@@ -36,11 +37,7 @@ impl<'m> Namespaces<'m> {
     pub fn of(model: &'m Model, group: Group) -> Self {
         let mut tree = Namespace::default();
         for method in model.methods.values().filter(|method| method.group == group) {
-            let path = match group {
-                Group::Session => method.name.strip_prefix("session.").unwrap_or(&method.name),
-                _ => &method.name,
-            };
-            tree.insert(path, method);
+            tree.insert(&path(method), method);
         }
         Self { group, tree }
     }
@@ -69,39 +66,69 @@ pub fn emit(model: &Model, group: Group, files: &mut BTreeMap<String, TokenStrea
     };
     let (module, root) = module_and_root(group);
     let tree = Namespaces::of(model, group).tree;
-    for (name, namespace) in &tree.inner {
-        let mut items = TokenStream::new();
-        namespace.items(std::slice::from_ref(name), &prefix(group), &mut items);
-        let docs = format!(" `{}{name}` methods.", prefix(group));
-        let imports = imports(namespace.uses());
-        files.insert(
-            format!("{module}/{}.rs", snake(name)),
-            quote!(#![doc = #docs] use crate::call::{Call, Caller}; #imports #items),
-        );
+    let (every, full): (Vec<&String>, Vec<&String>) =
+        tree.inner.keys().partition(|name| is_everyday(group, name));
+    for (folder, names) in [(module.to_owned(), &every), (format!("{module}/full"), &full)] {
+        for name in names {
+            let namespace = &tree.inner[*name];
+            let mut items = TokenStream::new();
+            namespace.items(std::slice::from_ref(*name), &prefix(group), &mut items);
+            let docs = format!(" `{}{name}` methods.", prefix(group));
+            let imports = imports(namespace.uses());
+            files.insert(
+                format!("{folder}/{}.rs", snake(name)),
+                quote!(#![doc = #docs] use crate::call::{Call, Caller}; #imports #items),
+            );
+        }
     }
     let stability =
         STABILITY.lines().map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
     let stability: Vec<String> = stability.collect();
-    let modules = tree.inner.keys().map(|name| ident(&snake(name)));
+    let modules = |names: &[&String]| {
+        let modules = names.iter().map(|name| ident(&snake(name)));
+        quote!(#(pub mod #modules;)*)
+    };
     let root_name = ident(root);
-    let body = tree.body(&[]);
     let own = tree.methods.values().flat_map(|method| [&method.params, &method.result]).collect();
-    let imports = imports(own);
+    let (imports, calls, every_module) = (imports(own), tree.calls(), modules(&every));
+    let handles = every.iter().map(|name| handle_function(&[], name, None));
+    let full_module = (!full.is_empty()).then(full_module);
+    let docs = (!full.is_empty()).then(|| {
+        let names: Vec<String> = full.iter().map(|name| format!("`{}`", function_name(name))).collect();
+        let docs = format!(" With the feature `full` it also has {}.", names.join(", "));
+        quote!(#[doc = ""] #[doc = #docs])
+    });
     files.insert(
         format!("{module}.rs"),
         quote! {
             #![doc = #about]
             #(#![doc = #stability])*
-            #(pub mod #modules;)*
+            #every_module
+            #full_module
             use crate::call::{Call, Caller};
             #imports
             #[doc = #about]
             #(#[doc = #stability])*
+            #docs
             #[derive(Debug, Clone, Copy)]
             pub struct #root_name<'a>(pub(crate) &'a Caller);
-            impl<'a> #root_name<'a> { #body }
+            impl<'a> #root_name<'a> { #(#handles)* #calls }
         },
     );
+    if !full.is_empty() {
+        let modules = modules(&full);
+        let handles = full.iter().map(|name| handle_function(&[], name, Some(" Needs the feature `full`.")));
+        let about = " The namespaces that need the feature `full`.";
+        files.insert(
+            format!("{module}/full.rs"),
+            quote! {
+                #![doc = #about]
+                #modules
+                use super::#root_name;
+                impl<'a> #root_name<'a> { #(#handles)* }
+            },
+        );
+    }
 }
 
 /// The prefix of a group's namespaces on the wire.
@@ -118,12 +145,15 @@ fn imports(uses: Vec<&Ty>) -> Option<TokenStream> {
 }
 
 impl<'m> Namespace<'m> {
-    fn insert(&mut self, path: &str, method: &'m Method) {
-        match path.split_once('.') {
-            Some((first, rest)) => self.inner.entry(first.to_owned()).or_default().insert(rest, method),
-            None => {
-                self.methods.insert(path.to_owned(), method);
+    fn insert(&mut self, path: &[&str], method: &'m Method) {
+        match path {
+            [first, rest @ ..] if !rest.is_empty() => {
+                self.inner.entry((*first).to_owned()).or_default().insert(rest, method);
             }
+            [name] => {
+                self.methods.insert((*name).to_owned(), method);
+            }
+            _ => {}
         }
     }
 
@@ -163,21 +193,30 @@ impl<'m> Namespace<'m> {
     }
 
     fn body(&self, path: &[String]) -> TokenStream {
-        let calls = self.methods.iter().map(|(name, method)| call(name, method));
-        let handles = self.inner.keys().map(|name| {
-            let inner = handle(&[path, std::slice::from_ref(name)].concat());
-            let (function, docs) = (ident(&function_name(name)), format!(" `{name}` methods."));
-            let module = path.is_empty().then(|| {
-                let module = ident(&snake(name));
-                quote!(#module::)
-            });
-            quote! {
-                #[doc = #docs]
-                #[inline]
-                pub fn #function(self) -> #module #inner<'a> { #module #inner(self.0) }
-            }
-        });
-        quote!(#(#handles)* #(#calls)*)
+        let handles = self.inner.keys().map(|name| handle_function(path, name, None));
+        let calls = self.calls();
+        quote!(#(#handles)* #calls)
+    }
+
+    fn calls(&self) -> TokenStream {
+        self.methods.iter().map(|(name, method)| call(name, method)).collect()
+    }
+}
+
+/// The function that returns a handle.
+fn handle_function(path: &[String], name: &String, needs: Option<&str>) -> TokenStream {
+    let inner = handle(&[path, std::slice::from_ref(name)].concat());
+    let (function, docs) = (ident(&function_name(name)), format!(" `{name}` methods."));
+    let module = path.is_empty().then(|| {
+        let module = ident(&snake(name));
+        quote!(#module::)
+    });
+    let needs = needs.map(|needs| quote!(#[doc = ""] #[doc = #needs]));
+    quote! {
+        #[doc = #docs]
+        #needs
+        #[inline]
+        pub fn #function(self) -> #module #inner<'a> { #module #inner(self.0) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Emits the types, each in the file of its name's first word.
+//! Emits the types, each in the file that the layout gives it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,42 +6,45 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::docs::with_limits;
-use super::{doc, ident, text_doc, ty};
+use super::{doc, full_module, ident, layout, text_doc, ty};
 use crate::model::{
     Constant, Discriminator, Field, JsonKind, Model, Origin, Record, Shape, StringVariant, Ty, Type, Union,
     Variant,
 };
-use crate::names::{fields_name, needs_alias, setter_name, snake, words};
+use crate::names::{fields_name, needs_alias, setter_name};
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
-    let mut modules: BTreeMap<String, Vec<(&String, &Type)>> = BTreeMap::new();
-    for entry in &model.types {
-        modules.entry(module(entry.0)).or_default().push(entry);
+    let (every, full) = layout::files(model);
+    for (folder, types) in [("types", &every), ("types/full", &full)] {
+        for (module, names) in types {
+            files.insert(format!("{folder}/{module}.rs"), file(model, names));
+        }
     }
-    for (module, types) in &modules {
-        files.insert(format!("types/{module}.rs"), file(model, types));
-    }
-    let modules = modules.keys().map(|module| ident(module));
+    let modules = |files: &layout::Files<'_>| {
+        let modules: Vec<_> = files.keys().map(|module| ident(module)).collect();
+        quote!(#(mod #modules; pub use #modules::*;)*)
+    };
+    let (every, of_full) = (modules(&every), modules(&full));
+    let full_module = (!full.is_empty()).then(full_module);
     files.insert(
         "types.rs".to_owned(),
         quote! {
             #![doc = " The protocol's types, under the names the CLI's schema gives them."]
-            #(mod #modules; pub use #modules::*;)*
+            #every
+            #full_module
         },
     );
+    if !full.is_empty() {
+        let about = quote!(#![doc = " The types that only calls behind the feature `full` use."]);
+        files.insert("types/full.rs".to_owned(), quote!(#about #of_full));
+    }
 }
 
-/// The module of a type, named by the first word of the type's name.
-fn module(name: &str) -> String {
-    let words = words(name);
-    snake(words.split('_').next().unwrap_or(&words))
-}
-
-fn file(model: &Model, types: &[(&String, &Type)]) -> TokenStream {
-    let own: BTreeSet<&str> = types.iter().map(|(name, _)| name.as_str()).collect();
+fn file(model: &Model, names: &[&str]) -> TokenStream {
+    let own: BTreeSet<&str> = names.iter().copied().collect();
     let mut others: BTreeSet<&str> = BTreeSet::new();
-    for (_, ty) in types {
-        let named = ty.references().into_iter().filter_map(Ty::named);
+    for name in names {
+        let named = model.types[*name].references().into_iter().filter_map(Ty::named);
         others.extend(named.filter(|name| !own.contains(name)));
     }
     let event = others.remove("SessionEvent").then(|| {
@@ -50,8 +53,8 @@ fn file(model: &Model, types: &[(&String, &Type)]) -> TokenStream {
         )
     });
     let others: Vec<_> = others.into_iter().map(ident).collect();
-    let imports = (!others.is_empty()).then(|| quote!(use super::{#(#others),*};));
-    let items = types.iter().map(|(name, ty)| item(model, name, ty));
+    let imports = (!others.is_empty()).then(|| quote!(use crate::types::{#(#others),*};));
+    let items = names.iter().map(|name| item(model, name, &model.types[*name]));
     quote!(#event #imports #(#items)*)
 }
 

@@ -5,43 +5,18 @@
 //! *Experimental* in the docs of a method or a type means that it may change in any version of the CLI, *internal* that it
 //! may also go without notice. The others are stable.
 
-pub mod account;
-pub mod agent_registry;
-pub mod agents;
 pub mod auth;
-pub mod azure_ml;
-pub mod catalog;
-pub mod commands;
-pub mod connectors;
-pub mod content_exclusion;
-pub mod environments;
-pub mod extensions;
-pub mod feature_flags;
-pub mod git;
-pub mod github_owners;
-pub mod github_repository;
-pub mod global_state;
-pub mod hooks;
-pub mod host;
-pub mod instructions;
 pub mod llm_inference;
-pub mod managed_settings;
-pub mod mcp;
 pub mod models;
-pub mod permissions;
-pub mod persistence;
-pub mod plugins;
-pub mod repo;
 pub mod runtime;
-pub mod sandbox;
-pub mod secrets;
 pub mod session;
 pub mod session_fs;
-pub mod sessions;
-pub mod skills;
 pub mod status;
 pub mod tools;
-pub mod user;
+#[cfg(feature = "full")]
+mod full;
+#[cfg(feature = "full")]
+pub use full::*;
 use crate::call::{Call, Caller};
 use crate::types::{ConnectRequest, ConnectResult, PingRequest, PingResult};
 
@@ -49,159 +24,31 @@ use crate::types::{ConnectRequest, ConnectResult, PingRequest, PingResult};
 ///
 /// *Experimental* in the docs of a method or a type means that it may change in any version of the CLI, *internal* that it
 /// may also go without notice. The others are stable.
+///
+/// With the feature `full` it also has `account`, `agent_registry`, `agents`, `azure_ml`, `catalog`, `commands`, `connectors`, `content_exclusion`, `environments`, `extensions`, `feature_flags`, `git`, `github_owners`, `github_repository`, `global_state`, `hooks`, `host`, `instructions`, `managed_settings`, `mcp`, `permissions`, `persistence`, `plugins`, `repo`, `sandbox`, `secrets`, `sessions`, `skills`, `user`.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerRpc<'a>(pub(crate) &'a Caller);
 
 impl<'a> ServerRpc<'a> {
-    /// `account` methods.
-    #[inline]
-    pub fn account(self) -> account::Account<'a> {
-        account::Account(self.0)
-    }
-    /// `agentRegistry` methods.
-    #[inline]
-    pub fn agent_registry(self) -> agent_registry::AgentRegistry<'a> {
-        agent_registry::AgentRegistry(self.0)
-    }
-    /// `agents` methods.
-    #[inline]
-    pub fn agents(self) -> agents::Agents<'a> {
-        agents::Agents(self.0)
-    }
     /// `auth` methods.
     #[inline]
     pub fn auth(self) -> auth::Auth<'a> {
         auth::Auth(self.0)
-    }
-    /// `azureMl` methods.
-    #[inline]
-    pub fn azure_ml(self) -> azure_ml::AzureMl<'a> {
-        azure_ml::AzureMl(self.0)
-    }
-    /// `catalog` methods.
-    #[inline]
-    pub fn catalog(self) -> catalog::Catalog<'a> {
-        catalog::Catalog(self.0)
-    }
-    /// `commands` methods.
-    #[inline]
-    pub fn commands(self) -> commands::Commands<'a> {
-        commands::Commands(self.0)
-    }
-    /// `connectors` methods.
-    #[inline]
-    pub fn connectors(self) -> connectors::Connectors<'a> {
-        connectors::Connectors(self.0)
-    }
-    /// `contentExclusion` methods.
-    #[inline]
-    pub fn content_exclusion(self) -> content_exclusion::ContentExclusion<'a> {
-        content_exclusion::ContentExclusion(self.0)
-    }
-    /// `environments` methods.
-    #[inline]
-    pub fn environments(self) -> environments::Environments<'a> {
-        environments::Environments(self.0)
-    }
-    /// `extensions` methods.
-    #[inline]
-    pub fn extensions(self) -> extensions::Extensions<'a> {
-        extensions::Extensions(self.0)
-    }
-    /// `featureFlags` methods.
-    #[inline]
-    pub fn feature_flags(self) -> feature_flags::FeatureFlags<'a> {
-        feature_flags::FeatureFlags(self.0)
-    }
-    /// `git` methods.
-    #[inline]
-    pub fn git(self) -> git::Git<'a> {
-        git::Git(self.0)
-    }
-    /// `gitHubOwners` methods.
-    #[inline]
-    pub fn github_owners(self) -> github_owners::GitHubOwners<'a> {
-        github_owners::GitHubOwners(self.0)
-    }
-    /// `gitHubRepository` methods.
-    #[inline]
-    pub fn github_repository(self) -> github_repository::GitHubRepository<'a> {
-        github_repository::GitHubRepository(self.0)
-    }
-    /// `globalState` methods.
-    #[inline]
-    pub fn global_state(self) -> global_state::GlobalState<'a> {
-        global_state::GlobalState(self.0)
-    }
-    /// `hooks` methods.
-    #[inline]
-    pub fn hooks(self) -> hooks::Hooks<'a> {
-        hooks::Hooks(self.0)
-    }
-    /// `host` methods.
-    #[inline]
-    pub fn host(self) -> host::Host<'a> {
-        host::Host(self.0)
-    }
-    /// `instructions` methods.
-    #[inline]
-    pub fn instructions(self) -> instructions::Instructions<'a> {
-        instructions::Instructions(self.0)
     }
     /// `llmInference` methods.
     #[inline]
     pub fn llm_inference(self) -> llm_inference::LlmInference<'a> {
         llm_inference::LlmInference(self.0)
     }
-    /// `managedSettings` methods.
-    #[inline]
-    pub fn managed_settings(self) -> managed_settings::ManagedSettings<'a> {
-        managed_settings::ManagedSettings(self.0)
-    }
-    /// `mcp` methods.
-    #[inline]
-    pub fn mcp(self) -> mcp::Mcp<'a> {
-        mcp::Mcp(self.0)
-    }
     /// `models` methods.
     #[inline]
     pub fn models(self) -> models::Models<'a> {
         models::Models(self.0)
     }
-    /// `permissions` methods.
-    #[inline]
-    pub fn permissions(self) -> permissions::Permissions<'a> {
-        permissions::Permissions(self.0)
-    }
-    /// `persistence` methods.
-    #[inline]
-    pub fn persistence(self) -> persistence::Persistence<'a> {
-        persistence::Persistence(self.0)
-    }
-    /// `plugins` methods.
-    #[inline]
-    pub fn plugins(self) -> plugins::Plugins<'a> {
-        plugins::Plugins(self.0)
-    }
-    /// `repo` methods.
-    #[inline]
-    pub fn repo(self) -> repo::Repo<'a> {
-        repo::Repo(self.0)
-    }
     /// `runtime` methods.
     #[inline]
     pub fn runtime(self) -> runtime::Runtime<'a> {
         runtime::Runtime(self.0)
-    }
-    /// `sandbox` methods.
-    #[inline]
-    pub fn sandbox(self) -> sandbox::Sandbox<'a> {
-        sandbox::Sandbox(self.0)
-    }
-    /// `secrets` methods.
-    #[inline]
-    pub fn secrets(self) -> secrets::Secrets<'a> {
-        secrets::Secrets(self.0)
     }
     /// `session` methods.
     #[inline]
@@ -213,16 +60,6 @@ impl<'a> ServerRpc<'a> {
     pub fn session_fs(self) -> session_fs::SessionFs<'a> {
         session_fs::SessionFs(self.0)
     }
-    /// `sessions` methods.
-    #[inline]
-    pub fn sessions(self) -> sessions::Sessions<'a> {
-        sessions::Sessions(self.0)
-    }
-    /// `skills` methods.
-    #[inline]
-    pub fn skills(self) -> skills::Skills<'a> {
-        skills::Skills(self.0)
-    }
     /// `status` methods.
     #[inline]
     pub fn status(self) -> status::Status<'a> {
@@ -232,11 +69,6 @@ impl<'a> ServerRpc<'a> {
     #[inline]
     pub fn tools(self) -> tools::Tools<'a> {
         tools::Tools(self.0)
-    }
-    /// `user` methods.
-    #[inline]
-    pub fn user(self) -> user::User<'a> {
-        user::User(self.0)
     }
     /// Performs the SDK server connection handshake and validates the optional connection token. Marked internal because this is JSON-RPC transport plumbing invoked automatically by an SDK client's own `connect()` wrapper, not a user-facing method. Stays internal as long as the SDK client owns the handshake; would only become public if the SDK ever exposed the raw schema surface to consumers without a connection wrapper. *Internal.*
     ///

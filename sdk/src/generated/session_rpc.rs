@@ -5,53 +5,24 @@
 //! *Experimental* in the docs of a method or a type means that it may change in any version of the CLI, *internal* that it
 //! may also go without notice. The others are stable.
 
-pub mod accounts;
 pub mod agent;
-pub mod autopilot_objective;
-pub mod canvas;
 pub mod commands;
-pub mod completions;
-pub mod connectors;
-pub mod content_exclusion;
-pub mod customizations;
-pub mod debug;
-pub mod diagnostics;
 pub mod event_log;
-pub mod extensions;
 pub mod fleet;
-pub mod github_auth;
 pub mod history;
-pub mod instructions;
-pub mod limit_prediction;
 pub mod lsp;
-pub mod managed_settings;
-pub mod mcp;
-pub mod metadata;
 pub mod mode;
 pub mod model;
 pub mod name;
-pub mod options;
-pub mod permissions;
 pub mod plan;
-pub mod plugins;
-pub mod provider;
-pub mod providers;
-pub mod queue;
-pub mod quota;
-pub mod remote;
-pub mod sandbox;
-pub mod schedule;
-pub mod settings;
 pub mod shell;
 pub mod skills;
-pub mod tasks;
-pub mod telemetry;
-pub mod tools;
 pub mod ui;
 pub mod usage;
-pub mod visibility;
-pub mod workflow;
-pub mod workspaces;
+#[cfg(feature = "full")]
+mod full;
+#[cfg(feature = "full")]
+pub use full::*;
 use crate::call::{Call, Caller};
 use crate::types::{
     AbortRequest, AbortResult, InterruptMainTurnRequest, InterruptMainTurnResult,
@@ -64,119 +35,41 @@ use crate::types::{
 ///
 /// *Experimental* in the docs of a method or a type means that it may change in any version of the CLI, *internal* that it
 /// may also go without notice. The others are stable.
+///
+/// With the feature `full` it also has `accounts`, `autopilot_objective`, `canvas`, `completions`, `connectors`, `content_exclusion`, `customizations`, `debug`, `diagnostics`, `extensions`, `github_auth`, `instructions`, `limit_prediction`, `managed_settings`, `mcp`, `metadata`, `options`, `permissions`, `plugins`, `provider`, `providers`, `queue`, `quota`, `remote`, `sandbox`, `schedule`, `settings`, `tasks`, `telemetry`, `tools`, `visibility`, `workflow`, `workspaces`.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionRpc<'a>(pub(crate) &'a Caller);
 
 impl<'a> SessionRpc<'a> {
-    /// `accounts` methods.
-    #[inline]
-    pub fn accounts(self) -> accounts::Accounts<'a> {
-        accounts::Accounts(self.0)
-    }
     /// `agent` methods.
     #[inline]
     pub fn agent(self) -> agent::Agent<'a> {
         agent::Agent(self.0)
-    }
-    /// `autopilotObjective` methods.
-    #[inline]
-    pub fn autopilot_objective(self) -> autopilot_objective::AutopilotObjective<'a> {
-        autopilot_objective::AutopilotObjective(self.0)
-    }
-    /// `canvas` methods.
-    #[inline]
-    pub fn canvas(self) -> canvas::Canvas<'a> {
-        canvas::Canvas(self.0)
     }
     /// `commands` methods.
     #[inline]
     pub fn commands(self) -> commands::Commands<'a> {
         commands::Commands(self.0)
     }
-    /// `completions` methods.
-    #[inline]
-    pub fn completions(self) -> completions::Completions<'a> {
-        completions::Completions(self.0)
-    }
-    /// `connectors` methods.
-    #[inline]
-    pub fn connectors(self) -> connectors::Connectors<'a> {
-        connectors::Connectors(self.0)
-    }
-    /// `contentExclusion` methods.
-    #[inline]
-    pub fn content_exclusion(self) -> content_exclusion::ContentExclusion<'a> {
-        content_exclusion::ContentExclusion(self.0)
-    }
-    /// `customizations` methods.
-    #[inline]
-    pub fn customizations(self) -> customizations::Customizations<'a> {
-        customizations::Customizations(self.0)
-    }
-    /// `debug` methods.
-    #[inline]
-    pub fn debug(self) -> debug::Debug<'a> {
-        debug::Debug(self.0)
-    }
-    /// `diagnostics` methods.
-    #[inline]
-    pub fn diagnostics(self) -> diagnostics::Diagnostics<'a> {
-        diagnostics::Diagnostics(self.0)
-    }
     /// `eventLog` methods.
     #[inline]
     pub fn event_log(self) -> event_log::EventLog<'a> {
         event_log::EventLog(self.0)
-    }
-    /// `extensions` methods.
-    #[inline]
-    pub fn extensions(self) -> extensions::Extensions<'a> {
-        extensions::Extensions(self.0)
     }
     /// `fleet` methods.
     #[inline]
     pub fn fleet(self) -> fleet::Fleet<'a> {
         fleet::Fleet(self.0)
     }
-    /// `gitHubAuth` methods.
-    #[inline]
-    pub fn github_auth(self) -> github_auth::GitHubAuth<'a> {
-        github_auth::GitHubAuth(self.0)
-    }
     /// `history` methods.
     #[inline]
     pub fn history(self) -> history::History<'a> {
         history::History(self.0)
     }
-    /// `instructions` methods.
-    #[inline]
-    pub fn instructions(self) -> instructions::Instructions<'a> {
-        instructions::Instructions(self.0)
-    }
-    /// `limitPrediction` methods.
-    #[inline]
-    pub fn limit_prediction(self) -> limit_prediction::LimitPrediction<'a> {
-        limit_prediction::LimitPrediction(self.0)
-    }
     /// `lsp` methods.
     #[inline]
     pub fn lsp(self) -> lsp::Lsp<'a> {
         lsp::Lsp(self.0)
-    }
-    /// `managedSettings` methods.
-    #[inline]
-    pub fn managed_settings(self) -> managed_settings::ManagedSettings<'a> {
-        managed_settings::ManagedSettings(self.0)
-    }
-    /// `mcp` methods.
-    #[inline]
-    pub fn mcp(self) -> mcp::Mcp<'a> {
-        mcp::Mcp(self.0)
-    }
-    /// `metadata` methods.
-    #[inline]
-    pub fn metadata(self) -> metadata::Metadata<'a> {
-        metadata::Metadata(self.0)
     }
     /// `mode` methods.
     #[inline]
@@ -193,65 +86,10 @@ impl<'a> SessionRpc<'a> {
     pub fn name(self) -> name::Name<'a> {
         name::Name(self.0)
     }
-    /// `options` methods.
-    #[inline]
-    pub fn options(self) -> options::Options<'a> {
-        options::Options(self.0)
-    }
-    /// `permissions` methods.
-    #[inline]
-    pub fn permissions(self) -> permissions::Permissions<'a> {
-        permissions::Permissions(self.0)
-    }
     /// `plan` methods.
     #[inline]
     pub fn plan(self) -> plan::Plan<'a> {
         plan::Plan(self.0)
-    }
-    /// `plugins` methods.
-    #[inline]
-    pub fn plugins(self) -> plugins::Plugins<'a> {
-        plugins::Plugins(self.0)
-    }
-    /// `provider` methods.
-    #[inline]
-    pub fn provider(self) -> provider::Provider<'a> {
-        provider::Provider(self.0)
-    }
-    /// `providers` methods.
-    #[inline]
-    pub fn providers(self) -> providers::Providers<'a> {
-        providers::Providers(self.0)
-    }
-    /// `queue` methods.
-    #[inline]
-    pub fn queue(self) -> queue::Queue<'a> {
-        queue::Queue(self.0)
-    }
-    /// `quota` methods.
-    #[inline]
-    pub fn quota(self) -> quota::Quota<'a> {
-        quota::Quota(self.0)
-    }
-    /// `remote` methods.
-    #[inline]
-    pub fn remote(self) -> remote::Remote<'a> {
-        remote::Remote(self.0)
-    }
-    /// `sandbox` methods.
-    #[inline]
-    pub fn sandbox(self) -> sandbox::Sandbox<'a> {
-        sandbox::Sandbox(self.0)
-    }
-    /// `schedule` methods.
-    #[inline]
-    pub fn schedule(self) -> schedule::Schedule<'a> {
-        schedule::Schedule(self.0)
-    }
-    /// `settings` methods.
-    #[inline]
-    pub fn settings(self) -> settings::Settings<'a> {
-        settings::Settings(self.0)
     }
     /// `shell` methods.
     #[inline]
@@ -263,21 +101,6 @@ impl<'a> SessionRpc<'a> {
     pub fn skills(self) -> skills::Skills<'a> {
         skills::Skills(self.0)
     }
-    /// `tasks` methods.
-    #[inline]
-    pub fn tasks(self) -> tasks::Tasks<'a> {
-        tasks::Tasks(self.0)
-    }
-    /// `telemetry` methods.
-    #[inline]
-    pub fn telemetry(self) -> telemetry::Telemetry<'a> {
-        telemetry::Telemetry(self.0)
-    }
-    /// `tools` methods.
-    #[inline]
-    pub fn tools(self) -> tools::Tools<'a> {
-        tools::Tools(self.0)
-    }
     /// `ui` methods.
     #[inline]
     pub fn ui(self) -> ui::Ui<'a> {
@@ -287,21 +110,6 @@ impl<'a> SessionRpc<'a> {
     #[inline]
     pub fn usage(self) -> usage::Usage<'a> {
         usage::Usage(self.0)
-    }
-    /// `visibility` methods.
-    #[inline]
-    pub fn visibility(self) -> visibility::Visibility<'a> {
-        visibility::Visibility(self.0)
-    }
-    /// `workflow` methods.
-    #[inline]
-    pub fn workflow(self) -> workflow::Workflow<'a> {
-        workflow::Workflow(self.0)
-    }
-    /// `workspaces` methods.
-    #[inline]
-    pub fn workspaces(self) -> workspaces::Workspaces<'a> {
-        workspaces::Workspaces(self.0)
     }
     /// Aborts the current agent turn. *Experimental.*
     ///

@@ -40,7 +40,8 @@ pub fn all(files: &BTreeMap<String, String>) -> Result<Vec<Use>> {
     let mut uses = Vec::new();
     for (path, text) in files {
         let file = syn::parse_file(text).with_context(|| format!("cannot parse {path}"))?;
-        let module = path.trim_end_matches(".rs").replace('/', "::");
+        // What the feature `full` adds is exported as if it stood beside the rest.
+        let module = path.trim_end_matches(".rs").replace("/full", "").replace('/', "::");
         for item in &file.items {
             if path.starts_with("types/") {
                 of_types(item, &mut uses);
