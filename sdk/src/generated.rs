@@ -3,7 +3,7 @@
 // The schema's prose is not written for rustdoc; its types are as large, its names as they are.
 #![allow(rustdoc::all, missing_docs)]
 #![allow(clippy::large_enum_variant, clippy::should_implement_trait, clippy::type_complexity)]
-#![allow(clippy::too_many_arguments, deprecated)]
+#![allow(clippy::box_default, clippy::too_many_arguments, deprecated)]
 
 #[rustfmt::skip]
 pub(crate) mod event_requests;
