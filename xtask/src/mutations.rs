@@ -4,6 +4,7 @@
 #[path = "../../tests/it/oracle/instance.rs"]
 mod instance;
 mod mutants;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +20,7 @@ use self::mutants::Mutant;
 use crate::standalone;
 
 /// The instances that are made for each type of an accepted schema.
-const INSTANCES: usize = 2;
+const INSTANCES: usize = 8;
 
 /// The place of all definitions, for references.
 const ALL: &str = "json-schema:///all";
@@ -89,20 +90,14 @@ struct Group {
 }
 
 /// The mutants that are compiled together at most.
-const TOGETHER: usize = 300;
+const TOGETHER: usize = 1000;
 
-/// Joins the schemas, each under names of its own, in as few groups as their changed names allow.
+/// Joins the schemas, what is changed in each under names of its own, in as few groups as the changed names allow.
 fn pack(mutants: Vec<Mutant>) -> Vec<Group> {
     let mut kinds: BTreeMap<_, Vec<Group>> = BTreeMap::new();
     for (index, mutant) in mutants.into_iter().enumerate() {
-        let own = |file: &Value| {
-            let text = file.to_string();
-            let text =
-                text.replace("Probe", &format!("Probe{index}X")).replace("probe", &format!("probe{index}X"));
-            serde_json::from_str(&text).expect("JSON")
-        };
-        let (api, events, changes) = (own(&mutant.api), own(&mutant.events), vec![mutant.change]);
-        kinds.entry(mutant.kind).or_default().push(Group { api, events, changes });
+        let (api, events) = shared::with_own_names(&mutant.api, &mutant.events, index);
+        kinds.entry(mutant.kind).or_default().push(Group { api, events, changes: vec![mutant.change] });
     }
     let chunks = kinds.values().flat_map(|all| all.chunks(TOGETHER));
     chunks.flat_map(halved).collect()
@@ -133,8 +128,9 @@ impl Group {
     /// Compiles the source, reads and writes instances, and returns their number.
     fn check(&self, folder: &Path, wrong: &mut Vec<String>) -> usize {
         let files = read(&self.api, &self.events).expect("it was accepted").generate().files;
-        let command = standalone::write(folder, &files, &[("examples/again.rs", AGAIN)]);
-        let output = command.expect("the crate is written").output().expect("cargo runs");
+        standalone::write(folder, &files, &[("examples/again.rs", AGAIN)]).expect("the crate is written");
+        let mut build = standalone::command(folder, "build");
+        let output = build.args(["--example", "again"]).output().expect("cargo runs");
         if !output.status.success() {
             let stderr: String = String::from_utf8_lossy(&output.stderr).chars().take(4000).collect();
             wrong.push(format!("does not compile: {stderr}\nof {}", self.changes.join("\n  ")));
@@ -187,9 +183,11 @@ impl Group {
     }
 }
 
-/// Adds the keys of one object to another; `None` if both have one with different values.
+/// Adds the keys of one object to another, and the items of one list to another; `None` if both have something else
+/// in one place.
 fn join(into: &mut Value, from: &Value) -> Option<()> {
     match (into, from) {
+        (into, from) if into == from => Some(()),
         (Value::Object(into), Value::Object(from)) => {
             for (key, value) in from {
                 match into.get_mut(key) {
@@ -200,9 +198,10 @@ fn join(into: &mut Value, from: &Value) -> Option<()> {
             Some(())
         }
         (Value::Array(into), Value::Array(from)) => {
-            into.extend(from.iter().cloned());
+            let new: Vec<Value> = from.iter().filter(|item| !into.contains(item)).cloned().collect();
+            into.extend(new);
             Some(())
         }
-        (into, from) => (into == from).then_some(()),
+        _ => None,
     }
 }
