@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Way::{self, Received, Sent};
 use super::types::assert_type;
-use super::{assert_changes, compare, object, with_type};
+use super::{assert_changes, compare, lines, object, with_type};
 
 #[test]
 fn limits_inside_are_reported() {
@@ -61,6 +61,47 @@ fn limits_inside_are_reported() {
     let (old, new) = (with_type(Sent, &field(short.clone()), &json!({})), field(or_null(short.clone())));
     assert_changes("null added", &old, &with_type(Sent, &new, &json!({})), &["T.a changed breaking decodes"]);
     assert_type("default", &list(free), &list(text(json!({"default": "x"}))), &[(Sent, &[])]);
+}
+
+#[test]
+fn every_limit_of_a_received_value_is_reported() {
+    let field = |schema: &Value| object(json!({"a": schema}), &["a"]);
+    for (kind, keyword, before, after) in [
+        ("integer", "minimum", json!(0), json!(-1)),
+        ("integer", "maximum", json!(10), json!(100)),
+        ("number", "exclusiveMinimum", json!(0), json!(1)),
+        ("string", "minLength", json!(1), json!(0)),
+        ("string", "format", json!("date-time"), json!("uri")),
+        ("string", "pattern", json!("^a"), json!("^b")),
+        ("string", "contentEncoding", json!("base64"), json!("base32")),
+        ("boolean", "default", json!(true), json!(false)),
+        ("array", "maxItems", json!(3), json!(4)),
+        ("array", "uniqueItems", json!(true), json!(false)),
+        ("object", "maxProperties", json!(3), json!(4)),
+        ("object", "propertyNames", json!({"maxLength": 3}), json!({"maxLength": 4})),
+    ] {
+        let schema = |value: Option<&Value>| {
+            let mut schema = json!({"type": kind});
+            if let Some(value) = value {
+                schema[keyword] = value.clone();
+            }
+            schema
+        };
+        for (old, new) in [(Some(&before), Some(&after)), (None, Some(&after)), (Some(&before), None)] {
+            let [from, to] = [old, new].map(schema);
+            let compared = |from: &Value, to: &Value| {
+                compare(&with_type(Received, from, &json!({})), &with_type(Received, to, &json!({})))
+            };
+            let text = |value: Option<&Value>| value.map_or("none".to_owned(), Value::to_string);
+            let detail = format!("{keyword}: {} → {}", text(old), text(new));
+            let found = compared(&field(&from), &field(&to));
+            assert_eq!(lines(&found), ["T.a changed behaviour decodes"], "{detail}");
+            assert_eq!(found.changes[0].detail, detail);
+            let found = compared(&from, &to);
+            assert_eq!(lines(&found), ["T changed behaviour decodes"], "a definition, {detail}");
+            assert_eq!(found.changes[0].detail, detail);
+        }
+    }
 }
 
 #[test]
