@@ -36,7 +36,7 @@ pub fn run(command: &mut Command, timeout: Option<Duration>) -> io::Result<Outpu
 }
 
 /// A child that is killed when the value is dropped.
-struct Stopped(Child);
+pub struct Stopped(pub Child);
 
 impl Drop for Stopped {
     fn drop(&mut self) {

@@ -11,12 +11,13 @@
 
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use flate2::read::GzDecoder;
 use tar::Archive;
 
+use crate::process::Stopped;
 use crate::schema::{API, EVENTS};
 use crate::source::Source;
 use crate::{cli, npm, platform};
@@ -42,11 +43,11 @@ pub fn schemas(version: &str) -> Result<Source> {
             return Ok(Source { version: version.to_owned(), api, events, license: None });
         }
     }
-    anyhow::bail!("no package of Copilot CLI {version} has schemas")
+    bail!("no package of Copilot CLI {version} has schemas")
 }
 
 /// A running download, which ends when the value is dropped.
-struct Download(Child);
+struct Download(Stopped);
 
 impl Download {
     fn start(url: &str) -> Result<Self> {
@@ -56,21 +57,13 @@ impl Download {
             // A server that no longer sends is left.
             .args(["--speed-limit", "1000", "--speed-time", "30", "--url", url]);
         let child = curl.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        Ok(Self(child.context("cannot run curl")?))
+        Ok(Self(Stopped(child.context("cannot run curl")?)))
     }
 }
 
 impl Read for Download {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.0.stdout.as_mut().map_or(Ok(0), |pipe| pipe.read(into))
-    }
-}
-
-impl Drop for Download {
-    fn drop(&mut self) {
-        // Both fail if the download has already ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.0.0.stdout.as_mut().map_or(Ok(0), |pipe| pipe.read(into))
     }
 }
 
