@@ -2,6 +2,7 @@
 //!
 //! These tests also run with each feature of serde_json that another crate of a build may enable for all.
 
+mod newer;
 mod numbers;
 mod work;
 

@@ -14,8 +14,16 @@ run time, `Client::version` returns the version, and `CliVersion::has` returns t
 whose docs name the first version with it. That a version lacks a method is known from its response.
 
 The types decode everything that the schemas of CLI 1.0.65 and later describe: a key that one of these versions omits is
-an `Option`. Before 1.0.65 times were numbers, so some typed calls and events of these versions cannot be decoded. Data
-of a newer CLI that the schemas do not describe are kept as JSON.
+an `Option`. Before 1.0.65 times were numbers, so some typed calls and events of these versions cannot be decoded.
+
+What a newer CLI says and the types do not know is never replaced by something else:
+
+* An event, a value of an enum or a variant of a union that is new is `Unrecognized`, with its JSON.
+* A new key is in `rest` if its object has this field, since the schema leaves such an object open. The types of other
+  objects do not have it; for an event it is in `SessionEvent::raw_data`.
+* A value of another JSON type, or a whole number that does not fit an `i64`, is an error that names its place. An event
+  is then `Malformed` and a notification `MalformedNotification`, both with their JSON; a call fails with
+  `Error::Decode`, and a request of the CLI is answered with an error. An `f64` is rounded, as by the CLI itself.
 ";
 
 /// The page for runs on a platform.
