@@ -1,18 +1,13 @@
-//! `cargo xtask bench`: measures the build of the SDK, beside that of the official crate, and its decoding.
+//! `cargo xtask bench`: measures the build of a program with the SDK, beside one with the official crate, and the
+//! decoding of events.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::io::Read;
-use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Instant;
+mod build;
+mod cost;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use clap::Subcommand;
-use tempfile::TempDir;
 
-use crate::table::{self, row};
-use crate::{cargo, paths};
+use crate::cargo;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -22,7 +17,7 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum What {
-    /// Build an empty project that depends on the SDK, and one that depends on the official crate
+    /// Build a program that uses the SDK, and the same program with the official crate
     Build {
         /// Leave out the official crate
         #[arg(long)]
@@ -31,19 +26,20 @@ enum What {
         #[arg(long)]
         release: bool,
     },
+    /// Count what a user's build compiles, and fail if it has grown
+    Cost {
+        /// Write the counts to xtask/build-cost.json, where they are the new limit
+        #[arg(long)]
+        accept: bool,
+    },
     /// Decode recorded events
     Decode,
 }
 
-/// The official crate, without the default features, which download the CLI.
-const OFFICIAL: (&str, &str) =
-    ("github-copilot-sdk", r#"{ version = "=1.0.29-preview.4", default-features = false }"#);
-
-const HEADINGS: [&str; 7] = ["", "time", "CPU time", "memory", "crates", "rlib", "rmeta"];
-
 pub fn run(args: &Args) -> Result<()> {
     match args.what {
-        What::Build { alone, release } => build(alone, release),
+        What::Build { alone, release } => build::run(alone, release),
+        What::Cost { accept } => cost::run(accept),
         What::Decode => decode(),
     }
 }
@@ -52,166 +48,4 @@ fn decode() -> Result<()> {
     let mut command = cargo::command("bench");
     command.args(["--package", "copilot-session-tests", "--bench", "decode"]);
     cargo::run(&mut command, "the benchmark failed")
-}
-
-fn build(alone: bool, release: bool) -> Result<()> {
-    // A JSON string is also a TOML string.
-    let sdk = format!("{{ path = {} }}", serde_json::to_string(&paths::repo_root().join("sdk"))?);
-    println!("{}", row(HEADINGS.map(str::to_owned)));
-    println!("{}", measure("copilot-session", &sdk, release)?);
-    if !alone {
-        println!("{}", measure(OFFICIAL.0, OFFICIAL.1, release)?);
-    }
-    Ok(())
-}
-
-/// Builds a new project that depends on a package, in empty folders, and returns its row of the table.
-fn measure(package: &str, dependency: &str, release: bool) -> Result<String> {
-    let project = project(package, dependency)?;
-    cargo::run(command(project.path()).args(["fetch", "--quiet"]), "cannot fetch the dependencies")?;
-    let mut command = command(project.path());
-    command.args(["build", "--offline", "--message-format=json-render-diagnostics"]);
-    command.args(release.then_some("--release"));
-    let started = Instant::now();
-    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
-    let mut messages = Vec::new();
-    // The pipe is closed when cargo ends.
-    child.stdout.take().context("cargo has no output")?.read_to_end(&mut messages)?;
-    let (status, cpu_seconds, peak_bytes) = wait(&mut child)?;
-    let wall_seconds = started.elapsed().as_secs_f64();
-    ensure!(status.success(), "the build of {package} failed ({status}); see above");
-    let Built { crates, rlib_bytes, rmeta_bytes } = Built::read(&messages, &package.replace('-', "_"))?;
-    Ok(row([
-        package.to_owned(),
-        table::seconds(wall_seconds),
-        cpu_seconds.map_or_else(unknown, table::seconds),
-        peak_bytes.map_or_else(unknown, megabytes),
-        crates.to_string(),
-        rlib_bytes.map_or_else(unknown, megabytes),
-        rmeta_bytes.map_or_else(unknown, megabytes),
-    ]))
-}
-
-fn unknown() -> String {
-    "-".to_owned()
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
-}
-
-/// A library that only re-exports another one.
-fn project(package: &str, dependency: &str) -> Result<TempDir> {
-    let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
-    // It is a workspace, since the temporary folder may lie inside of another one.
-    let manifest = format!(
-        "[package]\nname = \"probe\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-         [dependencies]\n{package} = {dependency}\n\n[workspace]\n"
-    );
-    fs::write(folder.path().join("Cargo.toml"), manifest)?;
-    fs::create_dir(folder.path().join("src"))?;
-    fs::write(folder.path().join("src/lib.rs"), format!("pub use {};\n", package.replace('-', "_")))?;
-    Ok(folder)
-}
-
-/// Cargo, with the same settings for each package.
-fn command(project: &Path) -> Command {
-    let mut command = cargo::anywhere();
-    let target = project.join("target");
-    command
-        .current_dir(project)
-        .stdin(Stdio::null())
-        .env("CARGO_TARGET_DIR", &target)
-        .env("CARGO_BUILD_BUILD_DIR", &target)
-        .env("CARGO_INCREMENTAL", "0")
-        .env("COPILOT_SKIP_CLI_DOWNLOAD", "1")
-        // A compiler cache would be measured in place of the compiler.
-        .env("RUSTC_WRAPPER", "")
-        .env("RUSTC_WORKSPACE_WRAPPER", "")
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    command
-}
-
-/// Waits for a process and returns the CPU seconds of it and its descendants, and the memory of the largest.
-#[cfg(unix)]
-fn wait(child: &mut Child) -> Result<(ExitStatus, Option<f64>, Option<u64>)> {
-    use wait4::Wait4;
-    let ended = child.wait4().context("cannot wait for cargo")?;
-    let cpu = ended.rusage.utime + ended.rusage.stime;
-    Ok((ended.status, Some(cpu.as_secs_f64()), Some(ended.rusage.maxrss)))
-}
-
-/// Waits for a process; Windows knows the CPU time of cargo alone, and not that of the compilers.
-#[cfg(not(unix))]
-fn wait(child: &mut Child) -> Result<(ExitStatus, Option<f64>, Option<u64>)> {
-    Ok((child.wait().context("cannot wait for cargo")?, None, None))
-}
-
-/// The figures of a build.
-#[derive(Debug, PartialEq)]
-struct Built {
-    crates: usize,
-    rlib_bytes: Option<u64>,
-    rmeta_bytes: Option<u64>,
-}
-
-impl Built {
-    fn read(messages: &[u8], library: &str) -> Result<Self> {
-        let mut artifacts = cargo::artifacts(messages)?;
-        artifacts.retain(|artifact| artifact.target.name != "probe");
-        let measured = artifacts.iter().find(|built| built.target.name == library && built.target.is_lib());
-        let files = &measured.with_context(|| format!("cargo built no library {library}"))?.filenames;
-        let size = |extension: &str| {
-            let file = files.iter().find(|file| file.extension() == Some(extension))?;
-            Some(fs::metadata(file).ok()?.len())
-        };
-        let (rlib_bytes, rmeta_bytes) = (size("rlib"), size("rmeta"));
-        let crates: BTreeSet<_> = artifacts.iter().map(|artifact| &artifact.package_id).collect();
-        Ok(Self { crates: crates.len(), rlib_bytes, rmeta_bytes })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn packages_are_counted_once_and_the_library_is_found() -> Result<()> {
-        let folder = tempfile::tempdir()?;
-        let rlib = folder.path().join("lib.rlib");
-        fs::write(&rlib, [0; 7])?;
-        let artifact = |package: &str, name: &str, kind: &str| {
-            let target = json!({"name": name, "kind": [kind], "src_path": "", "required-features": []});
-            let profile =
-                json!({"opt_level": "0", "debug_assertions": true, "overflow_checks": true, "test": false});
-            json!({
-                "reason": "compiler-artifact", "package_id": package, "target": target, "profile": profile,
-                "features": [], "filenames": [rlib], "fresh": false,
-            })
-        };
-        let messages = [
-            artifact("a", "build-script-build", "custom-build"),
-            artifact("a", "a", "lib"),
-            artifact("copilot-session", "copilot_session", "lib"),
-            artifact("probe", "probe", "lib"),
-            json!({"reason": "build-finished", "success": true}),
-        ];
-        let messages = messages.map(|message| message.to_string()).join("\n");
-        let built = Built::read(messages.as_bytes(), "copilot_session")?;
-        assert_eq!(built, Built { crates: 2, rlib_bytes: Some(7), rmeta_bytes: None });
-        assert!(Built::read(messages.as_bytes(), "other").is_err());
-        Ok(())
-    }
-
-    #[test]
-    fn the_project_is_empty_but_for_its_dependency() -> Result<()> {
-        let folder = project("copilot-session", "{ path = \"x\" }")?;
-        let manifest = fs::read_to_string(folder.path().join("Cargo.toml"))?;
-        assert!(manifest.contains("\ncopilot-session = { path = \"x\" }\n"), "{manifest}");
-        assert_eq!(fs::read_to_string(folder.path().join("src/lib.rs"))?, "pub use copilot_session;\n");
-        Ok(())
-    }
 }

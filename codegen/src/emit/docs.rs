@@ -93,7 +93,7 @@ fn with_article(kind: &str) -> String {
     if kind.starts_with(['a', 'i', 'o']) { format!("an {kind}") } else { format!("a {kind}") }
 }
 
-fn capital(text: &mut String) {
+fn capital(text: &mut str) {
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();
     }
