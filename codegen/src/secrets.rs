@@ -146,34 +146,41 @@ const NEGATIONS: &[&str] = &[
     "without",
 ];
 
-/// Properties whose descriptions mention a secret that is elsewhere, such as in another property. A new property whose
-/// description mentions a secret is hidden until it is listed here.
+/// Properties whose descriptions mention a secret that is elsewhere, by the reason. A new property whose description
+/// mentions a secret is hidden until it is listed here.
 const NOT_SECRET: &[&str] = &[
-    "AccountStatus.authSource",
-    "AgentRegistrySpawnValidationError.message",
+    // Names and identifiers by which the secret is found elsewhere.
     "AuthIdentity.envVar",
     "AuthIdentity.registrationId",
-    "AuthWrite: SetCredentials.login",
-    "ForceLoginOrgsDecision.denial",
-    "GitHubOwnersListRequest.authInfo",
-    "GitHubOwnersListResult.throwError",
-    "ManagedSettingsIngestParams.sessionId",
-    "ManagedSettingsResolveDeviceForceLoginOrgsGateParams.authInfo",
-    "ManagedSettingsResolveStartupPolicyParams.sessionId",
-    "McpConfigRemoveRequest.authClientIdMetadataUrl",
-    "McpHeadersHandlePendingHeadersRefreshRequest: Error.message",
-    "McpInstallationInput.value",
-    "McpOauthAuthenticationStateChangedRequest.serverName",
-    "McpOauthRequiredStaticClientConfig.grantType",
     "McpPlanSecretPlaceholder.key",
-    "McpRegistrySearchRequest.authInfo",
-    "SandboxConfigUserPolicyNetworkProxy.url",
-    "SandboxConfigUserPolicyNetworkProxy.username",
-    "SandboxMaskedEnvVar.injectHosts",
     "SandboxProxySecretLocation.configDir",
     "SandboxProxySecretLocation.secretId",
-    "SessionSettingsRepoSnapshot.secretScanningUrl",
     "TokenAuthInfo.registrationId",
+    // The user, server, session or host that the secret is of or for.
+    "AuthWrite: SetCredentials.login",
+    "ManagedSettingsIngestParams.sessionId",
+    "ManagedSettingsResolveStartupPolicyParams.sessionId",
+    "McpOauthAuthenticationStateChangedRequest.serverName",
+    "SandboxConfigUserPolicyNetworkProxy.username",
+    "SandboxMaskedEnvVar.injectHosts",
+    // Kinds of sources and grants.
+    "AccountStatus.authSource",
+    "McpOauthRequiredStaticClientConfig.grantType",
+    // Texts for people, without the secret.
+    "AgentRegistrySpawnValidationError.message",
+    "ForceLoginOrgsDecision.denial",
+    "GitHubOwnersListResult.throwError",
+    "McpHeadersHandlePendingHeadersRefreshRequest: Error.message",
+    // Addresses, in which a password or a token is hidden by its form.
+    "McpConfigRemoveRequest.authClientIdMetadataUrl",
+    "SandboxConfigUserPolicyNetworkProxy.url",
+    "SessionSettingsRepoSnapshot.secretScanningUrl",
+    // An input that is no secret; those that are have a type of their own.
+    "McpInstallationInput.value",
+    // Objects whose secrets have keys of their own.
+    "GitHubOwnersListRequest.authInfo",
+    "ManagedSettingsResolveDeviceForceLoginOrgsGateParams.authInfo",
+    "McpRegistrySearchRequest.authInfo",
 ];
 
 /// The letters and digits of a key in lower case, for comparison.

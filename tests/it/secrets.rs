@@ -1,6 +1,7 @@
 //! No secret is shown: not by `Debug`, not in errors, not in the program's log, not in the wire log.
 
 mod debug;
+mod same;
 mod tracing;
 mod wire_log;
 mod writers;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{File, SECRET};
 
 /// The log of a client that receives these messages as they are.
-async fn log_of(messages: impl IntoIterator<Item = Vec<u8>>) -> String {
+pub async fn log_of(messages: impl IntoIterator<Item = Vec<u8>>) -> String {
     let (fake, file) = (FakeCli::start(), File::default());
     let (from, to) = fake.streams();
     let log = WireLog::new(file.clone()).hide("KNOWNKNOWN");
