@@ -55,6 +55,8 @@ pub struct Input<'a> {
 pub struct Output {
     /// File text by path below `sdk/src/generated`.
     pub files: BTreeMap<String, String>,
+    /// The text of a table of all types, with which a test decodes and encodes each.
+    pub table: String,
     /// The numbers of schemas that were read and of items generated from them.
     pub report: Report,
 }
@@ -225,6 +227,10 @@ impl Protocol {
 
     /// Generates the source of the protocol.
     pub fn generate(&self) -> Output {
-        Output { files: emit::emit(&self.model, &self.version), report: self.report.clone() }
+        Output {
+            files: emit::emit(&self.model, &self.version),
+            table: emit::table(&self.model, &self.version),
+            report: self.report.clone(),
+        }
     }
 }

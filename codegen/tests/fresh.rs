@@ -1,4 +1,4 @@
-//! Runs the generator on the real schemas: `sdk/src/generated` must be up to date.
+//! Runs the generator on the real schemas: what is generated must be up to date.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -50,6 +50,13 @@ fn generated_code_is_fresh() {
         (None, _) => Some(format!("{path} is missing")),
     });
     assert!(stale.is_none(), "sdk/src/generated/{}; run `cargo xtask codegen`", stale.unwrap_or_default());
+}
+
+#[test]
+fn the_table_for_tests_is_fresh() {
+    let path = repository().join("tests/it/generated/round_trip.rs");
+    let found = fs::read_to_string(path).expect("the table can be read");
+    assert!(found == OUTPUT.table, "tests/it/generated is out of date; run `cargo xtask codegen`");
 }
 
 /// Adds the text of every file below `folder`, by its relative path.

@@ -14,9 +14,6 @@ pub(crate) mod hooks;
 pub(crate) mod kind;
 #[rustfmt::skip]
 pub mod methods;
-#[cfg(feature = "_round-trip")]
-#[rustfmt::skip]
-pub mod round_trip;
 #[rustfmt::skip]
 pub(crate) mod secrets;
 #[rustfmt::skip]

@@ -51,9 +51,6 @@ pub use events::notifications::{MalformedNotification, Notifications};
 pub use events::queue::Overflow;
 pub use events::{Events, Subscription};
 pub use events::{MalformedEvent, SessionEvent, UnrecognizedEvent};
-#[cfg(feature = "_round-trip")]
-#[doc(hidden)]
-pub use generated::round_trip;
 pub use generated::session_event::SessionEventData;
 /// The params, results and events that go over the wire.
 pub use generated::types;

@@ -1,16 +1,21 @@
 //! Every generated type, read and written again with samples of its schema.
 
+#[allow(deprecated, reason = "every type is tried")]
+#[rustfmt::skip]
+pub mod round_trip;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::LazyLock;
 
-use copilot_session::round_trip::TABLE;
 use copilot_session::types::{
     AbortData, AbortReason, Attachment, AttachmentFile, EnqueueCommandResult, SendMode, SendRequest,
 };
-use copilot_session::wire::{self, DecodeError};
+use copilot_session::wire;
 use copilot_session::{SessionEvent, SessionEventData};
 use copilot_session_tests::sample::{Sample, Schemas, Spot, Step, What, step_into};
 use serde_json::{Value, json};
+
+use round_trip::{Again, TABLE};
 
 static SCHEMAS: LazyLock<Schemas> = LazyLock::new(Schemas::read);
 
@@ -20,9 +25,6 @@ static SAMPLES: LazyLock<Vec<(&str, Again, Vec<Sample>)>> =
 
 /// A string that no enum lists.
 const UNHEARD: &str = "of the future";
-
-/// Reads JSON as the type of a place, and returns it as written, or as shown by `Debug`.
-type Again = fn(&str, bool) -> Result<String, DecodeError>;
 
 /// JSON for a type, and the expected outcome.
 struct Case {

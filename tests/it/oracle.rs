@@ -6,12 +6,12 @@ mod instance;
 
 use std::collections::BTreeMap;
 
-use copilot_session::round_trip::TABLE;
 use copilot_session_tests::sample::Schemas;
 use jsonschema::{Registry, Validator};
 use serde_json::{Map, Value, json};
 
 use self::instance::{Instances, difference, local};
+use crate::generated::round_trip::TABLE;
 
 /// The valid instances that are tried for each place.
 const TRIED: usize = 12;

@@ -1,6 +1,6 @@
 //! `cargo xtask codegen`: writes `sdk/src/generated` from the schemas, or checks that it is up to date.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -13,6 +13,8 @@ use crate::{names, paths, schema};
 
 /// The folder of the generated code in the repository.
 const GENERATED: &str = "sdk/src/generated";
+/// The folder of the table of all types, and the table's file.
+const TABLE: (&str, &str) = ("tests/it/generated", "round_trip.rs");
 /// The schemas of what the CLI does not document. It is edited by hand, so it has no checksum.
 const SUPPLEMENT: &str = "supplement.schema.json";
 
@@ -41,12 +43,14 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let mode = if args.check { Mode::Check } else { Mode::Write };
     let drifts = tree::sync(&paths::repo_root().join(GENERATED), &output.files, mode)?;
+    let table = BTreeMap::from([(TABLE.1.to_owned(), output.table)]);
+    let of_table = tree::sync(&paths::repo_root().join(TABLE.0), &table, mode)?;
     let all = output.files.len();
-    if args.check && !drifts.is_empty() {
-        for drift in &drifts {
-            eprintln!("{}", drift.describe(GENERATED));
-        }
-        bail!("{GENERATED} is not up to date, in {}; run `cargo xtask codegen`", files(drifts.len()));
+    let stale = drifts.len() + of_table.len();
+    if args.check && stale > 0 {
+        drifts.iter().for_each(|drift| eprintln!("{}", drift.describe(GENERATED)));
+        of_table.iter().for_each(|drift| eprintln!("{}", drift.describe(TABLE.0)));
+        bail!("the generated code is not up to date, in {}; run `cargo xtask codegen`", files(stale));
     }
     if args.check {
         names::check(&names)?;

@@ -127,8 +127,9 @@ fn joined(groups: &[Group]) -> Option<Group> {
 impl Group {
     /// Compiles the source, reads and writes instances, and returns their number.
     fn check(&self, folder: &Path, wrong: &mut Vec<String>) -> usize {
-        let files = read(&self.api, &self.events).expect("it was accepted").generate().files;
-        standalone::write(folder, &files, &[("examples/again.rs", AGAIN)]).expect("the crate is written");
+        let output = read(&self.api, &self.events).expect("it was accepted").generate();
+        let more = [("examples/again.rs", AGAIN), ("src/round_trip.rs", &*output.table)];
+        standalone::write(folder, &output.files, &more).expect("the crate is written");
         let mut build = standalone::command(folder, "build");
         let output = build.args(["--example", "again"]).output().expect("cargo runs");
         if !output.status.success() {

@@ -25,8 +25,7 @@ version = "0.0.0"
 edition = "2024"
 
 [features]
-default = ["_round-trip", "full", "serde", "testing"]
-_round-trip = []
+default = ["full", "serde", "testing"]
 full = []
 serde = []
 testing = []
@@ -47,7 +46,7 @@ incremental = false
 pub fn write(folder: &Path, generated: &Files, more: &[(&str, &str)]) -> Result<Command> {
     let root = paths::repo_root();
     let modules = more.iter().filter_map(|(path, _)| path.strip_prefix("src/")?.strip_suffix(".rs"));
-    let modules: String = modules.map(|name| format!("\nmod {name};\n")).collect();
+    let modules: String = modules.map(|name| format!("\npub mod {name};\n")).collect();
     let mut files = Files::from([
         ("Cargo.toml".to_owned(), MANIFEST.to_owned()),
         // The dependencies of the workspace are already downloaded.

@@ -1,35 +1,33 @@
 //! Emits a table of all types, with which a test decodes and encodes each of them.
 
-use std::collections::BTreeMap;
-
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::ty_from;
 use crate::model::{Model, Origin, Ty};
 
-pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
+pub fn table(model: &Model) -> TokenStream {
     let types = quote!(types::);
     let entries = entries(model).into_iter().map(|(place, ty)| {
         let ty = ty_from(&ty, &types);
         quote!((#place, again::<#ty>),)
     });
-    files.insert(
-        "round_trip.rs".to_owned(),
-        quote! {
-            #![doc = " Every type, by its place in the schema, for a test to decode and encode."]
-            use crate::types;
-            use crate::wire::{self, DecodeError, Wire};
+    quote! {
+        #![doc = " Every type, by its place in the schema, for a test to decode and encode."]
+        use copilot_session::types;
+        use copilot_session::wire::{self, DecodeError, Wire};
 
-            #[doc = " Decodes JSON as the type of a place, and returns the value as JSON again, or its `Debug` output."]
-            pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[#(#entries)*];
+        #[doc = " Decodes JSON as the type of a place, and returns the value as JSON again, or its `Debug` output."]
+        pub type Again = fn(&str, bool) -> Result<String, DecodeError>;
 
-            fn again<T: Wire + std::fmt::Debug>(json: &str, debug: bool) -> Result<String, DecodeError> {
-                let value = wire::from_json::<T>(json)?;
-                Ok(if debug { format!("{value:?}") } else { wire::to_json(&value) })
-            }
-        },
-    );
+        #[doc = " The places with their functions."]
+        pub const TABLE: &[(&str, Again)] = &[#(#entries)*];
+
+        fn again<T: Wire + std::fmt::Debug>(json: &str, debug: bool) -> Result<String, DecodeError> {
+            let value = wire::from_json::<T>(json)?;
+            Ok(if debug { format!("{value:?}") } else { wire::to_json(&value) })
+        }
+    }
 }
 
 /// The definitions, and the types of methods and events. All other types are parts of these.

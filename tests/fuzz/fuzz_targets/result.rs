@@ -2,8 +2,12 @@
 //! written, and is the same when it is read again.
 #![no_main]
 
-use copilot_session::round_trip::TABLE;
+#[allow(deprecated, reason = "every type is tried")]
+#[path = "../../it/generated/round_trip.rs"]
+mod round_trip;
+
 use libfuzzer_sys::fuzz_target;
+use round_trip::TABLE;
 
 fuzz_target!(|text: &str| {
     let Some((place, json)) = text.split_once('\n') else { return };

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use copilot_session::round_trip::TABLE;
 use copilot_session::types::*;
 use copilot_session::wire::{self, Wire};
 use copilot_session::{Client, RpcError, SessionEvent, SessionEventData};
@@ -10,6 +9,7 @@ use copilot_session_tests::sample::{Sample, Schemas, Spot, Step, What};
 use serde_json::{Value, json};
 
 use super::SECRET;
+use crate::generated::round_trip::TABLE;
 use crate::rig::Rig;
 
 /// Properties whose descriptions mention a secret but that hold none, as a person has checked, by the reason.

@@ -4,6 +4,9 @@
 #![allow(warnings, reason = "the crate is only checked for errors")]
 #![recursion_limit = "512"]
 
+// The name of the SDK, for the table of all types.
+extern crate self as copilot_session;
+
 #[macro_use]
 pub mod wire;
 mod generated;
@@ -13,7 +16,7 @@ mod traits;
 
 use providers::{ClientContext, HandlerContext, HandlerTimeout, Provider, RpcError, decode, encode, unhandled};
 
-pub use generated::{methods, round_trip, server_rpc, session_event, session_rpc, types};
+pub use generated::{methods, server_rpc, session_event, session_rpc, types};
 
 pub mod events {
     use crate::wire::{DecodeError, Node, Wire, Writer};

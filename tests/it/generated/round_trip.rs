@@ -2,11 +2,14 @@
 
 //! Every type, by its place in the schema, for a test to decode and encode.
 
-use crate::types;
-use crate::wire::{self, DecodeError, Wire};
+use copilot_session::types;
+use copilot_session::wire::{self, DecodeError, Wire};
 
 /// Decodes JSON as the type of a place, and returns the value as JSON again, or its `Debug` output.
-pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[
+pub type Again = fn(&str, bool) -> Result<String, DecodeError>;
+
+/// The places with their functions.
+pub const TABLE: &[(&str, Again)] = &[
     ("AbortData", again::<types::AbortData>),
     ("AbortReason", again::<types::AbortReason>),
     ("AbortRequest", again::<types::AbortRequest>),
