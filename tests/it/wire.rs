@@ -65,3 +65,16 @@ fn levels() {
         assert!(error.contains("more than 127 levels"), "{error}");
     }
 }
+
+/// serde writes keys in the order of the wire, and reads them from any format in any order.
+#[test]
+fn serde_keeps_the_order_of_keys() {
+    use copilot_session::types::{AttachmentFile, SendMode, SendRequest};
+    let request = SendRequest::new("hi")
+        .mode(SendMode::Immediate)
+        .attachments(vec![AttachmentFile::new("/a").display_name("a \"b\" \u{e9}").into()]);
+    let json = serde_json::to_string(&request).expect("JSON");
+    assert_eq!(json, copilot_session::wire::to_json(&request));
+    let value = serde_json::to_value(&request).expect("a value");
+    assert_eq!(serde_json::from_value::<SendRequest>(value).expect("a request"), request);
+}

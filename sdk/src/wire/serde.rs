@@ -1,11 +1,23 @@
-//! serde support by way of JSON text, so that thousands of types share one implementation.
+//! serde support by way of JSON text, so that thousands of types share one implementation. Keys keep the order in which
+//! a type writes them, or a format gives them.
 
-use serde_core::de::{Deserialize, Deserializer};
+use std::fmt;
+use std::sync::LazyLock;
+
+use serde_core::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_core::ser::{Error as _, Serialize, Serializer};
 
-use super::{Document, Node};
+use super::{Document, Node, Writer};
 #[cfg(feature = "serde")]
 use super::{Wire, from_json, to_json};
+
+/// The key of the map as which serde_json presents a number, if it has the feature `arbitrary_precision`.
+const NUMBER: &str = "$serde_json::private::Number";
+
+/// Whether serde_json has this feature in the program.
+static EXACT: LazyLock<bool> = LazyLock::new(|| {
+    serde_json::from_str::<serde_json::Number>("1.10").is_ok_and(|number| number.to_string() == "1.10")
+});
 
 /// `Serialize` of a generated type.
 #[cfg(feature = "serde")]
@@ -26,7 +38,9 @@ pub(crate) fn serialize_json<S: Serializer>(json: &str, to: S) -> Result<S::Ok, 
 
 /// Deserializes any value and returns it as JSON text.
 pub(crate) fn deserialize_json<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    serde_json::Value::deserialize(from).map(|json| json.to_string())
+    let mut out = Writer::new();
+    Text(&mut out).deserialize(from)?;
+    Ok(out.into_json())
 }
 
 /// JSON for any serializer. serde_json's own values do not serve: with its feature `arbitrary_precision`
@@ -36,6 +50,9 @@ struct Json<'a>(Node<'a>);
 impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let Self(node) = *self;
+        if let Ok(text) = node.string() {
+            return to.serialize_str(text);
+        }
         if let Ok(items) = node.items() {
             return to.collect_seq(items.map(Json));
         }
@@ -52,5 +69,108 @@ impl Serialize for Json<'_> {
                 _ => number.serialize(to),
             },
         }
+    }
+}
+
+/// Appends any value of a format as JSON.
+struct Text<'w>(&'w mut Writer);
+
+impl<'de> DeserializeSeed<'de> for Text<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.0.raw(if value { "true" } else { "false" });
+        Ok(())
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
+        self.0.serialize(&value);
+        Ok(())
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
+        self.0.serialize(&value);
+        Ok(())
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
+        self.0.serialize(&value);
+        Ok(())
+    }
+    fn visit_str<E>(self, value: &str) -> Result<(), E> {
+        self.0.string(value);
+        Ok(())
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.0.raw("null");
+        Ok(())
+    }
+    fn visit_none<E>(self) -> Result<(), E> {
+        self.0.raw("null");
+        Ok(())
+    }
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        self.deserialize(from)
+    }
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        self.deserialize(from)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        self.0.raw("[");
+        while items.next_element_seed(Item(self.0))?.is_some() {}
+        self.0.raw("]");
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let Some(first) = fields.next_key::<String>()? else {
+            self.0.raw("{}");
+            return Ok(());
+        };
+        if first == NUMBER && *EXACT {
+            return self.number(&fields.next_value::<String>()?);
+        }
+        self.0.raw("{");
+        let mut next = Some(first);
+        while let Some(key) = next {
+            self.0.key(&key);
+            fields.next_value_seed(Text(self.0))?;
+            next = fields.next_key()?;
+        }
+        self.0.raw("}");
+        Ok(())
+    }
+}
+
+/// Appends an item of a list.
+struct Item<'w>(&'w mut Writer);
+
+impl<'de> DeserializeSeed<'de> for Item<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        self.0.comma();
+        Text(self.0).deserialize(from)
+    }
+}
+
+impl Text<'_> {
+    /// Appends a number that is given as text.
+    fn number<E: serde_core::de::Error>(self, text: &str) -> Result<(), E> {
+        if !Document::parse(text).is_ok_and(|document| document.root().is_number()) {
+            return Err(E::custom("a number that is no JSON"));
+        }
+        self.0.raw(text);
+        Ok(())
     }
 }
