@@ -1,9 +1,22 @@
-//! Hand-written; everything below it is written by `cargo xtask codegen`.
+//! Hand-written; every module below it is written by `cargo xtask codegen`.
 
 // The schema's prose is not written for rustdoc; its types are as large, its names as they are.
 #![allow(rustdoc::all, missing_docs)]
 #![allow(clippy::large_enum_variant, clippy::should_implement_trait, clippy::type_complexity)]
 #![allow(clippy::box_default, clippy::too_many_arguments, deprecated)]
+
+/// Types that stand for methods, each with the name on the wire, the params and the result.
+macro_rules! methods {
+    ($of:ident { $($marker:ident $name:literal($params:ty) $(-> $result:ty)?,)* }) => {$(
+        #[doc = concat!("`", $name, "`.")]
+        pub enum $marker {}
+        impl crate::rpc::$of for $marker {
+            const NAME: &'static str = $name;
+            type Params = $params;
+            $(type Result = $result;)?
+        }
+    )*};
+}
 
 #[rustfmt::skip]
 pub(crate) mod event_requests;

@@ -250,6 +250,37 @@ macro_rules! record {
     };
 }
 
+/// The function `new`, whose parameters are the required fields, and a setter for each of the others.
+macro_rules! builder {
+    ($type:ident new($($required:ident: $given:ty),*) { $($field:ident: $set:ty,)* } $($rest:ident)?) => {
+        impl $type {
+            /// Creates a value with the required fields; the others are unset.
+            #[inline]
+            pub fn new($($required: $given),*) -> Self {
+                Self {
+                    $($required: $required.into(),)*
+                    $($field: None,)*
+                    $($rest: std::collections::BTreeMap::new(),)?
+                }
+            }
+        }
+        builder!($type { $($field: $set,)* });
+    };
+    ($type:ident {}) => {};
+    ($type:ident { $($field:ident: $set:ty,)+ }) => {
+        impl $type {
+            $(
+                #[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+                #[inline]
+                pub fn $field(mut self, $field: $set) -> Self {
+                    self.$field = Some($field.into());
+                    self
+                }
+            )+
+        }
+    };
+}
+
 /// The codec of an open string enum.
 macro_rules! string_enum {
     ($type:ident { $($variant:ident $value:literal,)* }) => {

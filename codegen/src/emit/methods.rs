@@ -39,9 +39,15 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
         let (every, full): (Vec<&Method>, Vec<&Method>) =
             methods.into_iter().partition(|method| everyday.has_method(method));
         let mut add = |path: String, about: &str, methods: &[&Method], more: Option<TokenStream>| {
-            let items = methods.iter().map(|method| marker(method));
+            let of = ident(match groups[0] {
+                Group::Notification => "Notification",
+                group if group.is_ours() => "ServerMethod",
+                _ => "ClientMethod",
+            });
+            let rows = methods.iter().map(|method| marker(method));
+            let rows = (!methods.is_empty()).then(|| quote!(methods!(#of { #(#rows),* });));
             // Types are written with their module, since a method and its result often share a name.
-            files.insert(path, quote!(#![doc = #about] #more use crate::types; #(#items)*));
+            files.insert(path, quote!(#![doc = #about] #more use crate::types; #rows));
         };
         add(format!("methods/{module}.rs"), about, &every, (!full.is_empty()).then(full_module));
         if !full.is_empty() {
@@ -62,29 +68,11 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     );
 }
 
+/// The row of a method: its marker, its name on the wire, its params and its result.
 fn marker(method: &Method) -> TokenStream {
-    let (name, wire) = (ident(&method.marker), &method.name);
-    let docs = format!(" `{wire}`.");
-    let types = quote!(types::);
-    let (params, result) = (ty_from(&method.params, &types), ty_from(&method.result, &types));
-    let kind = match method.group {
-        Group::Notification => {
-            quote!(impl crate::rpc::Notification for #name { const NAME: &'static str = #wire; type Params = #params; })
-        }
-        group => {
-            let of = ident(if group.is_ours() { "ServerMethod" } else { "ClientMethod" });
-            quote! {
-                impl crate::rpc::#of for #name {
-                    const NAME: &'static str = #wire;
-                    type Params = #params;
-                    type Result = #result;
-                }
-            }
-        }
-    };
-    quote! {
-        #[doc = #docs]
-        pub enum #name {}
-        #kind
-    }
+    let (name, wire, types) = (ident(&method.marker), &method.name, quote!(types::));
+    let params = ty_from(&method.params, &types);
+    let result = ty_from(&method.result, &types);
+    let result = (method.group != Group::Notification).then(|| quote!(-> #result));
+    quote!(#name #wire (#params) #result)
 }

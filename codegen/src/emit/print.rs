@@ -25,7 +25,11 @@ pub fn print(tokens: TokenStream) -> String {
     let mut last = None;
     for item in items {
         let kind = kind(&item);
-        let belongs = kind == Kind::Table || kind != Kind::Other && last == Some(kind);
+        let belongs = match kind {
+            Kind::Table => last != Some(Kind::Use),
+            Kind::Other => false,
+            _ => last == Some(kind),
+        };
         if !text.is_empty() && !belongs {
             text.push('\n');
         }
@@ -55,7 +59,8 @@ fn formatted(attrs: Vec<Attribute>, items: Vec<Item>) -> String {
 fn table(call: &syn::Macro) -> String {
     let mut text = format!("{}!(", source(&call.path));
     for (index, token) in call.tokens.clone().into_iter().enumerate() {
-        let space = if index == 0 { "" } else { " " };
+        let opens = matches!(&token, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis);
+        let space = if index == 0 || opens { "" } else { " " };
         match &token {
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
                 text += &format!("{space}{{");
@@ -74,12 +79,28 @@ fn source(path: &syn::Path) -> String {
     names.join("::")
 }
 
-/// The parts of the tokens between commas.
+/// The parts of the tokens between commas, except for those between the parameters of a type.
 fn rows(tokens: TokenStream) -> Vec<String> {
-    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    let is_comma = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
-    let rows = tokens.split(is_comma).filter(|row| !row.is_empty());
-    rows.map(|row| line(row.iter().cloned().collect())).collect()
+    let (mut rows, mut row, mut depth) = (Vec::new(), Vec::new(), 0_i32);
+    for token in tokens {
+        let mark = match &token {
+            TokenTree::Punct(punct) => punct.as_char(),
+            _ => ' ',
+        };
+        match mark {
+            ',' if depth == 0 => {
+                rows.push(line(row.drain(..).collect()));
+                continue;
+            }
+            '<' => depth += 1,
+            // The arrow of a function has one, too.
+            '>' => depth = (depth - 1).max(0),
+            _ => {}
+        }
+        row.push(token);
+    }
+    rows.extend((!row.is_empty()).then(|| line(row.into_iter().collect())));
+    rows
 }
 
 /// The tokens on one line, with spaces as rustfmt sets them between names, strings and lists.
@@ -98,7 +119,8 @@ fn line(tokens: TokenStream) -> String {
             }
             other => other.to_string(),
         };
-        let opens = matches!(&token, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis);
+        let opens = matches!(&token, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis)
+            && !text.ends_with('>');
         if !joined && !opens && !matches!(part.as_str(), "," | ":" | "<" | ">") {
             text.push(' ');
         }

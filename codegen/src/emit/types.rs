@@ -139,17 +139,36 @@ fn kind(model: &Model, field: &Field) -> &'static str {
     }
 }
 
-/// The function `new`, which accepts the required fields, and a setter for each of the others.
+/// The function `new`, which accepts the required fields, and a setter for each of the others: a table for a macro, and
+/// functions for what does not fit into it.
 fn constructor(model: &Model, name: &str, ty: &Type, shape: &Record) -> TokenStream {
     let by_name = model.new_by_name(shape);
     let fields = by_name.then(|| required_fields(name, shape));
-    let new = shape.required().next().is_some().then(|| new(name, shape, by_name));
-    let setters = shape.fields.iter().filter(|field| !field.required);
-    let setters = setters.map(|field| setter(field, field.options(ty.sent)));
-    let methods: Vec<TokenStream> = new.into_iter().chain(setters).collect();
+    let optional = shape.fields.iter().filter(|field| !field.required);
+    let (setters, others): (Vec<_>, Vec<_>) =
+        optional.partition(|field| setter_name(&field.name) == field.name);
+    // A key that older CLIs omit is an option of a value that a client must give.
+    let fits =
+        !by_name && others.is_empty() && shape.required().all(|field| field.missing_in_older.is_none());
+    let has_new = shape.required().next().is_some();
+    let own_new = (has_new && !fits).then(|| new(name, shape, by_name));
+    let others = others.into_iter().map(|field| setter(field, field.options(ty.sent)));
+    let functions: Vec<TokenStream> = own_new.into_iter().chain(others).collect();
     let name = ident(name);
-    let methods = (!methods.is_empty()).then(|| quote!(impl #name { #(#methods)* }));
-    quote!(#fields #methods)
+    let row = |field: &Field, of: Ty| {
+        let (name, (ty, _)) = (ident(&field.name), argument(field, of));
+        quote!(#name: #ty)
+    };
+    let new = (has_new && fits).then(|| {
+        let parameters = shape.required().map(|field| row(field, field.given()));
+        quote!(new(#(#parameters),*))
+    });
+    let rest = shape.rest.as_ref().filter(|_| new.is_some()).map(|_| quote!(rest));
+    let rows = setters.iter().map(|field| row(field, set_type(field, field.options(ty.sent))));
+    let has_table = new.is_some() || !setters.is_empty();
+    let table = has_table.then(|| quote!(builder!(#name #new { #(#rows),* } #rest);));
+    let functions = (!functions.is_empty()).then(|| quote!(impl #name { #(#functions)* }));
+    quote!(#table #fields #functions)
 }
 
 /// The type by which `new` takes the required fields by name.
@@ -209,17 +228,16 @@ fn argument(field: &Field, of: Ty) -> (TokenStream, TokenStream) {
     }
 }
 
-/// The setter of a field with a number of options around its value: it takes all but the outermost.
+/// The type that the setter of a field with a number of options around its value takes: all but the outermost.
+fn set_type(field: &Field, options: usize) -> Ty {
+    (1..options).fold(field.ty.clone(), |ty, _| Ty::Option(Box::new(ty)))
+}
+
+/// The setter of a field that has another name than the field.
 fn setter(field: &Field, options: usize) -> TokenStream {
     let (name, setter) = (ident(&field.name), ident(&setter_name(&field.name)));
-    let plain = field.name.trim_start_matches("r#");
-    let docs = match setter == name {
-        true => format!(" Sets [`{plain}`](Self::{plain})."),
-        // `Self::{plain}` is a method of a trait, not the field.
-        false => format!(" Sets `{plain}`."),
-    };
-    let of = (1..options).fold(field.ty.clone(), |ty, _| Ty::Option(Box::new(ty)));
-    let (argument, value) = argument(field, of);
+    let docs = format!(" Sets `{}`.", field.name.trim_start_matches("r#"));
+    let (argument, value) = argument(field, set_type(field, options));
     quote! {
         #[doc = #docs]
         #[inline]

@@ -113,12 +113,6 @@ pub struct StartHookOutput {
 record!(StartHookOutput {
     Field stop "stop",
 });
-
-impl StartHookOutput {
-    /// Sets [`stop`](Self::stop).
-    #[inline]
-    pub fn stop(mut self, stop: bool) -> Self {
-        self.stop = Some(stop);
-        self
-    }
-}
+builder!(StartHookOutput {
+    stop: bool,
+});

@@ -38,63 +38,17 @@ record!(Limited {
     Field list "list",
     Field either "either",
 });
-
-impl Limited {
-    /// Sets [`count`](Self::count).
-    #[inline]
-    pub fn count(mut self, count: i64) -> Self {
-        self.count = Some(count);
-        self
-    }
-    /// Sets [`many`](Self::many).
-    #[inline]
-    pub fn many(mut self, many: i64) -> Self {
-        self.many = Some(many);
-        self
-    }
-    /// Sets [`name`](Self::name).
-    #[inline]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-    /// Sets [`at`](Self::at).
-    #[inline]
-    pub fn at(mut self, at: impl Into<String>) -> Self {
-        self.at = Some(at.into());
-        self
-    }
-    /// Sets [`data`](Self::data).
-    #[inline]
-    pub fn data(mut self, data: impl Into<String>) -> Self {
-        self.data = Some(data.into());
-        self
-    }
-    /// Sets [`raw`](Self::raw).
-    #[inline]
-    pub fn raw(mut self, raw: impl Into<String>) -> Self {
-        self.raw = Some(raw.into());
-        self
-    }
-    /// Sets [`said`](Self::said).
-    #[inline]
-    pub fn said(mut self, said: bool) -> Self {
-        self.said = Some(said);
-        self
-    }
-    /// Sets [`list`](Self::list).
-    #[inline]
-    pub fn list(mut self, list: Vec<String>) -> Self {
-        self.list = Some(list);
-        self
-    }
-    /// Sets [`either`](Self::either).
-    #[inline]
-    pub fn either(mut self, either: LimitedEither) -> Self {
-        self.either = Some(either);
-        self
-    }
-}
+builder!(Limited {
+    count: i64,
+    many: i64,
+    name: impl Into<String>,
+    at: impl Into<String>,
+    data: impl Into<String>,
+    raw: impl Into<String>,
+    said: bool,
+    list: Vec<String>,
+    either: LimitedEither,
+});
 
 /// `Limited.either` of the protocol.
 #[derive(Clone)]

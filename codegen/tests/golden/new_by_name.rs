@@ -22,6 +22,9 @@ record!(Alike ["kind" "alike"] {
     Nullable n "n",
     Field o "o",
 });
+builder!(Alike {
+    o: impl Into<String>,
+});
 
 /// The required fields of [`Alike`], for [`Alike::new`].
 #[derive(Clone)]
@@ -44,12 +47,6 @@ impl Alike {
             o: None,
         }
     }
-    /// Sets [`o`](Self::o).
-    #[inline]
-    pub fn o(mut self, o: impl Into<String>) -> Self {
-        self.o = Some(o.into());
-        self
-    }
 }
 
 /// `Apart` of the protocol.
@@ -71,24 +68,7 @@ record!(Apart {
     Field n "n",
     Field c "c",
 });
-
-impl Apart {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        a: impl Into<String>,
-        b: impl Into<String>,
-        n: i64,
-        c: impl Into<String>,
-    ) -> Self {
-        Self {
-            a: a.into(),
-            b: b.into(),
-            n,
-            c: c.into(),
-        }
-    }
-}
+builder!(Apart new(a: impl Into<String>, b: impl Into<String>, n: i64, c: impl Into<String>) {});
 
 /// `Text` of the protocol.
 pub type Text = String;

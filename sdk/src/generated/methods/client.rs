@@ -4,353 +4,44 @@
 
 use crate::types;
 
-/// `autoModeSwitch.request`.
-pub enum AutoModeSwitchRequest {}
-
-impl crate::rpc::ClientMethod for AutoModeSwitchRequest {
-    const NAME: &'static str = "autoModeSwitch.request";
-    type Params = types::AutoModeSwitchRequestParams;
-    type Result = types::AutoModeSwitchResult;
-}
-
-/// `canvas.action.invoke`.
-pub enum CanvasActionInvoke {}
-
-impl crate::rpc::ClientMethod for CanvasActionInvoke {
-    const NAME: &'static str = "canvas.action.invoke";
-    type Params = types::CanvasProviderInvokeActionRequest;
-    type Result = serde_json::Value;
-}
-
-/// `canvas.close`.
-pub enum CanvasClose {}
-
-impl crate::rpc::ClientMethod for CanvasClose {
-    const NAME: &'static str = "canvas.close";
-    type Params = types::CanvasProviderCloseRequest;
-    type Result = ();
-}
-
-/// `canvas.open`.
-pub enum CanvasOpen {}
-
-impl crate::rpc::ClientMethod for CanvasOpen {
-    const NAME: &'static str = "canvas.open";
-    type Params = types::CanvasProviderOpenRequest;
-    type Result = types::CanvasProviderOpenResult;
-}
-
-/// `exitPlanMode.request`.
-pub enum ExitPlanModeRequest {}
-
-impl crate::rpc::ClientMethod for ExitPlanModeRequest {
-    const NAME: &'static str = "exitPlanMode.request";
-    type Params = types::ExitPlanModeRequestParams;
-    type Result = types::UiExitPlanModeResponse;
-}
-
-/// `extensionLaunchProvider.resolve`.
-pub enum ExtensionLaunchProviderResolve {}
-
-impl crate::rpc::ClientMethod for ExtensionLaunchProviderResolve {
-    const NAME: &'static str = "extensionLaunchProvider.resolve";
-    type Params = types::ExtensionLaunchProviderResolveRequest;
-    type Result = types::ExtensionLaunchProviderResolveResult;
-}
-
-/// `gitHubToken.getToken`.
-pub enum GitHubTokenGetToken {}
-
-impl crate::rpc::ClientMethod for GitHubTokenGetToken {
-    const NAME: &'static str = "gitHubToken.getToken";
-    type Params = types::GitHubTokenAcquireRequest;
-    type Result = types::GitHubTokenAcquireResult;
-}
-
-/// `hooks.invoke`.
-pub enum HooksInvoke {}
-
-impl crate::rpc::ClientMethod for HooksInvoke {
-    const NAME: &'static str = "hooks.invoke";
-    type Params = types::HookInvokeRequest;
-    type Result = types::HookInvokeResponse;
-}
-
-/// `host.materializeSession`.
-pub enum HostMaterializeSession {}
-
-impl crate::rpc::ClientMethod for HostMaterializeSession {
-    const NAME: &'static str = "host.materializeSession";
-    type Params = types::HostSessionCreateCallback;
-    type Result = types::HostSessionCreateResult;
-}
-
-/// `host.registerSession`.
-pub enum HostRegisterSession {}
-
-impl crate::rpc::ClientMethod for HostRegisterSession {
-    const NAME: &'static str = "host.registerSession";
-    type Params = types::HostRegisterSessionRequest;
-    type Result = types::HostPublishSessionResult;
-}
-
-/// `host.shutdown`.
-pub enum HostShutdown {}
-
-impl crate::rpc::ClientMethod for HostShutdown {
-    const NAME: &'static str = "host.shutdown";
-    type Params = types::HostEmptyResult;
-    type Result = types::HostEmptyResult;
-}
-
-/// `host.unregisterSession`.
-pub enum HostUnregisterSession {}
-
-impl crate::rpc::ClientMethod for HostUnregisterSession {
-    const NAME: &'static str = "host.unregisterSession";
-    type Params = types::HostUnregisterSessionRequest;
-    type Result = types::HostUnpublishSessionResult;
-}
-
-/// `installations.confirm`.
-pub enum InstallationsConfirm {}
-
-impl crate::rpc::ClientMethod for InstallationsConfirm {
-    const NAME: &'static str = "installations.confirm";
-    type Params = types::InstallationConfirmationRequest;
-    type Result = types::InstallationConfirmationResponse;
-}
-
-/// `llmInference.httpRequestChunk`.
-pub enum LlmInferenceHttpRequestChunk {}
-
-impl crate::rpc::ClientMethod for LlmInferenceHttpRequestChunk {
-    const NAME: &'static str = "llmInference.httpRequestChunk";
-    type Params = types::LlmInferenceHttpRequestChunkRequest;
-    type Result = types::LlmInferenceHttpRequestChunkResult;
-}
-
-/// `llmInference.httpRequestStart`.
-pub enum LlmInferenceHttpRequestStart {}
-
-impl crate::rpc::ClientMethod for LlmInferenceHttpRequestStart {
-    const NAME: &'static str = "llmInference.httpRequestStart";
-    type Params = types::LlmInferenceHttpRequestStartRequest;
-    type Result = types::LlmInferenceHttpRequestStartResult;
-}
-
-/// `providerToken.getToken`.
-pub enum ProviderTokenGetToken {}
-
-impl crate::rpc::ClientMethod for ProviderTokenGetToken {
-    const NAME: &'static str = "providerToken.getToken";
-    type Params = types::ProviderTokenAcquireRequest;
-    type Result = types::ProviderTokenAcquireResult;
-}
-
-/// `sessionFs.appendFile`.
-pub enum SessionFsAppendFile {}
-
-impl crate::rpc::ClientMethod for SessionFsAppendFile {
-    const NAME: &'static str = "sessionFs.appendFile";
-    type Params = types::SessionFsAppendFileRequest;
-    type Result = Option<types::SessionFsError>;
-}
-
-/// `sessionFs.exists`.
-pub enum SessionFsExists {}
-
-impl crate::rpc::ClientMethod for SessionFsExists {
-    const NAME: &'static str = "sessionFs.exists";
-    type Params = types::SessionFsExistsRequest;
-    type Result = types::SessionFsExistsResult;
-}
-
-/// `sessionFs.mkdir`.
-pub enum SessionFsMkdir {}
-
-impl crate::rpc::ClientMethod for SessionFsMkdir {
-    const NAME: &'static str = "sessionFs.mkdir";
-    type Params = types::SessionFsMkdirRequest;
-    type Result = Option<types::SessionFsError>;
-}
-
-/// `sessionFs.readFile`.
-pub enum SessionFsReadFile {}
-
-impl crate::rpc::ClientMethod for SessionFsReadFile {
-    const NAME: &'static str = "sessionFs.readFile";
-    type Params = types::SessionFsReadFileRequest;
-    type Result = types::SessionFsReadFileResult;
-}
-
-/// `sessionFs.readFileBytes`.
-pub enum SessionFsReadFileBytes {}
-
-impl crate::rpc::ClientMethod for SessionFsReadFileBytes {
-    const NAME: &'static str = "sessionFs.readFileBytes";
-    type Params = types::SessionFsReadFileBytesRequest;
-    type Result = types::SessionFsReadFileBytesResult;
-}
-
-/// `sessionFs.readdir`.
-pub enum SessionFsReaddir {}
-
-impl crate::rpc::ClientMethod for SessionFsReaddir {
-    const NAME: &'static str = "sessionFs.readdir";
-    type Params = types::SessionFsReaddirRequest;
-    type Result = types::SessionFsReaddirResult;
-}
-
-/// `sessionFs.readdirWithTypes`.
-pub enum SessionFsReaddirWithTypes {}
-
-impl crate::rpc::ClientMethod for SessionFsReaddirWithTypes {
-    const NAME: &'static str = "sessionFs.readdirWithTypes";
-    type Params = types::SessionFsReaddirWithTypesRequest;
-    type Result = types::SessionFsReaddirWithTypesResult;
-}
-
-/// `sessionFs.rename`.
-pub enum SessionFsRename {}
-
-impl crate::rpc::ClientMethod for SessionFsRename {
-    const NAME: &'static str = "sessionFs.rename";
-    type Params = types::SessionFsRenameRequest;
-    type Result = Option<types::SessionFsError>;
-}
-
-/// `sessionFs.rm`.
-pub enum SessionFsRm {}
-
-impl crate::rpc::ClientMethod for SessionFsRm {
-    const NAME: &'static str = "sessionFs.rm";
-    type Params = types::SessionFsRmRequest;
-    type Result = Option<types::SessionFsError>;
-}
-
-/// `sessionFs.sqliteExists`.
-pub enum SessionFsSqliteExists {}
-
-impl crate::rpc::ClientMethod for SessionFsSqliteExists {
-    const NAME: &'static str = "sessionFs.sqliteExists";
-    type Params = ();
-    type Result = types::SessionFsSqliteExistsResult;
-}
-
-/// `sessionFs.sqliteQuery`.
-pub enum SessionFsSqliteQuery {}
-
-impl crate::rpc::ClientMethod for SessionFsSqliteQuery {
-    const NAME: &'static str = "sessionFs.sqliteQuery";
-    type Params = types::SessionFsSqliteQueryRequest;
-    type Result = types::SessionFsSqliteQueryResult;
-}
-
-/// `sessionFs.sqliteTransaction`.
-pub enum SessionFsSqliteTransaction {}
-
-impl crate::rpc::ClientMethod for SessionFsSqliteTransaction {
-    const NAME: &'static str = "sessionFs.sqliteTransaction";
-    type Params = types::SessionFsSqliteTransactionRequest;
-    type Result = types::SessionFsSqliteTransactionResult;
-}
-
-/// `sessionFs.stat`.
-pub enum SessionFsStat {}
-
-impl crate::rpc::ClientMethod for SessionFsStat {
-    const NAME: &'static str = "sessionFs.stat";
-    type Params = types::SessionFsStatRequest;
-    type Result = types::SessionFsStatResult;
-}
-
-/// `sessionFs.writeFile`.
-pub enum SessionFsWriteFile {}
-
-impl crate::rpc::ClientMethod for SessionFsWriteFile {
-    const NAME: &'static str = "sessionFs.writeFile";
-    type Params = types::SessionFsWriteFileRequest;
-    type Result = Option<types::SessionFsError>;
-}
-
-/// `sessionFs.writeFileBytes`.
-pub enum SessionFsWriteFileBytes {}
-
-impl crate::rpc::ClientMethod for SessionFsWriteFileBytes {
-    const NAME: &'static str = "sessionFs.writeFileBytes";
-    type Params = types::SessionFsWriteFileBytesRequest;
-    type Result = Option<types::SessionFsError>;
-}
-
-/// `skillProvider.list`.
-pub enum SkillProviderList {}
-
-impl crate::rpc::ClientMethod for SkillProviderList {
-    const NAME: &'static str = "skillProvider.list";
-    type Params = ();
-    type Result = types::SkillProviderListResult;
-}
-
-/// `skillProvider.read`.
-pub enum SkillProviderRead {}
-
-impl crate::rpc::ClientMethod for SkillProviderRead {
-    const NAME: &'static str = "skillProvider.read";
-    type Params = types::SkillProviderReadRequest;
-    type Result = types::SkillProviderReadResult;
-}
-
-/// `systemMessage.transform`.
-pub enum SystemMessageTransform {}
-
-impl crate::rpc::ClientMethod for SystemMessageTransform {
-    const NAME: &'static str = "systemMessage.transform";
-    type Params = types::SystemMessageTransformParams;
-    type Result = types::SystemMessageTransformResult;
-}
-
-/// `tasks.cancel`.
-pub enum TasksCancel {}
-
-impl crate::rpc::ClientMethod for TasksCancel {
-    const NAME: &'static str = "tasks.cancel";
-    type Params = types::ClientTaskCancelRequest;
-    type Result = types::ClientTaskCancelResult;
-}
-
-/// `uiThread.run`.
-pub enum UiThreadRun {}
-
-impl crate::rpc::ClientMethod for UiThreadRun {
-    const NAME: &'static str = "uiThread.run";
-    type Params = types::UiThreadRunRequest;
-    type Result = ();
-}
-
-/// `userInput.request`.
-pub enum UserInputRequest {}
-
-impl crate::rpc::ClientMethod for UserInputRequest {
-    const NAME: &'static str = "userInput.request";
-    type Params = types::UserInputRequestParams;
-    type Result = types::UserInputResult;
-}
-
-/// `workflow.abort`.
-pub enum WorkflowAbort {}
-
-impl crate::rpc::ClientMethod for WorkflowAbort {
-    const NAME: &'static str = "workflow.abort";
-    type Params = types::WorkflowAbortRequest;
-    type Result = types::WorkflowAckResult;
-}
-
-/// `workflow.execute`.
-pub enum WorkflowExecute {}
-
-impl crate::rpc::ClientMethod for WorkflowExecute {
-    const NAME: &'static str = "workflow.execute";
-    type Params = types::WorkflowExecuteRequest;
-    type Result = types::WorkflowExecuteResult;
-}
+methods!(ClientMethod {
+    AutoModeSwitchRequest "autoModeSwitch.request"(types::AutoModeSwitchRequestParams) -> types::AutoModeSwitchResult,
+    CanvasActionInvoke "canvas.action.invoke"(types::CanvasProviderInvokeActionRequest) -> serde_json::Value,
+    CanvasClose "canvas.close"(types::CanvasProviderCloseRequest) -> (),
+    CanvasOpen "canvas.open"(types::CanvasProviderOpenRequest) -> types::CanvasProviderOpenResult,
+    ExitPlanModeRequest "exitPlanMode.request"(types::ExitPlanModeRequestParams) -> types::UiExitPlanModeResponse,
+    ExtensionLaunchProviderResolve "extensionLaunchProvider.resolve"(types::ExtensionLaunchProviderResolveRequest) -> types::ExtensionLaunchProviderResolveResult,
+    GitHubTokenGetToken "gitHubToken.getToken"(types::GitHubTokenAcquireRequest) -> types::GitHubTokenAcquireResult,
+    HooksInvoke "hooks.invoke"(types::HookInvokeRequest) -> types::HookInvokeResponse,
+    HostMaterializeSession "host.materializeSession"(types::HostSessionCreateCallback) -> types::HostSessionCreateResult,
+    HostRegisterSession "host.registerSession"(types::HostRegisterSessionRequest) -> types::HostPublishSessionResult,
+    HostShutdown "host.shutdown"(types::HostEmptyResult) -> types::HostEmptyResult,
+    HostUnregisterSession "host.unregisterSession"(types::HostUnregisterSessionRequest) -> types::HostUnpublishSessionResult,
+    InstallationsConfirm "installations.confirm"(types::InstallationConfirmationRequest) -> types::InstallationConfirmationResponse,
+    LlmInferenceHttpRequestChunk "llmInference.httpRequestChunk"(types::LlmInferenceHttpRequestChunkRequest) -> types::LlmInferenceHttpRequestChunkResult,
+    LlmInferenceHttpRequestStart "llmInference.httpRequestStart"(types::LlmInferenceHttpRequestStartRequest) -> types::LlmInferenceHttpRequestStartResult,
+    ProviderTokenGetToken "providerToken.getToken"(types::ProviderTokenAcquireRequest) -> types::ProviderTokenAcquireResult,
+    SessionFsAppendFile "sessionFs.appendFile"(types::SessionFsAppendFileRequest) -> Option<types::SessionFsError>,
+    SessionFsExists "sessionFs.exists"(types::SessionFsExistsRequest) -> types::SessionFsExistsResult,
+    SessionFsMkdir "sessionFs.mkdir"(types::SessionFsMkdirRequest) -> Option<types::SessionFsError>,
+    SessionFsReadFile "sessionFs.readFile"(types::SessionFsReadFileRequest) -> types::SessionFsReadFileResult,
+    SessionFsReadFileBytes "sessionFs.readFileBytes"(types::SessionFsReadFileBytesRequest) -> types::SessionFsReadFileBytesResult,
+    SessionFsReaddir "sessionFs.readdir"(types::SessionFsReaddirRequest) -> types::SessionFsReaddirResult,
+    SessionFsReaddirWithTypes "sessionFs.readdirWithTypes"(types::SessionFsReaddirWithTypesRequest) -> types::SessionFsReaddirWithTypesResult,
+    SessionFsRename "sessionFs.rename"(types::SessionFsRenameRequest) -> Option<types::SessionFsError>,
+    SessionFsRm "sessionFs.rm"(types::SessionFsRmRequest) -> Option<types::SessionFsError>,
+    SessionFsSqliteExists "sessionFs.sqliteExists"(()) -> types::SessionFsSqliteExistsResult,
+    SessionFsSqliteQuery "sessionFs.sqliteQuery"(types::SessionFsSqliteQueryRequest) -> types::SessionFsSqliteQueryResult,
+    SessionFsSqliteTransaction "sessionFs.sqliteTransaction"(types::SessionFsSqliteTransactionRequest) -> types::SessionFsSqliteTransactionResult,
+    SessionFsStat "sessionFs.stat"(types::SessionFsStatRequest) -> types::SessionFsStatResult,
+    SessionFsWriteFile "sessionFs.writeFile"(types::SessionFsWriteFileRequest) -> Option<types::SessionFsError>,
+    SessionFsWriteFileBytes "sessionFs.writeFileBytes"(types::SessionFsWriteFileBytesRequest) -> Option<types::SessionFsError>,
+    SkillProviderList "skillProvider.list"(()) -> types::SkillProviderListResult,
+    SkillProviderRead "skillProvider.read"(types::SkillProviderReadRequest) -> types::SkillProviderReadResult,
+    SystemMessageTransform "systemMessage.transform"(types::SystemMessageTransformParams) -> types::SystemMessageTransformResult,
+    TasksCancel "tasks.cancel"(types::ClientTaskCancelRequest) -> types::ClientTaskCancelResult,
+    UiThreadRun "uiThread.run"(types::UiThreadRunRequest) -> (),
+    UserInputRequest "userInput.request"(types::UserInputRequestParams) -> types::UserInputResult,
+    WorkflowAbort "workflow.abort"(types::WorkflowAbortRequest) -> types::WorkflowAckResult,
+    WorkflowExecute "workflow.execute"(types::WorkflowExecuteRequest) -> types::WorkflowExecuteResult,
+});

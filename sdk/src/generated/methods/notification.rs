@@ -4,66 +4,13 @@
 
 use crate::types;
 
-/// `gitHubTelemetry.event`.
-pub enum GitHubTelemetryEvent {}
-
-impl crate::rpc::Notification for GitHubTelemetryEvent {
-    const NAME: &'static str = "gitHubTelemetry.event";
-    type Params = types::GitHubTelemetryNotification;
-}
-
-/// `host.event`.
-pub enum HostEvent {}
-
-impl crate::rpc::Notification for HostEvent {
-    const NAME: &'static str = "host.event";
-    type Params = types::HostEventNotification;
-}
-
-/// `host.exited`.
-pub enum HostExited {}
-
-impl crate::rpc::Notification for HostExited {
-    const NAME: &'static str = "host.exited";
-    type Params = types::HostExitedNotification;
-}
-
-/// `host.sessionReleased`.
-pub enum HostSessionReleased {}
-
-impl crate::rpc::Notification for HostSessionReleased {
-    const NAME: &'static str = "host.sessionReleased";
-    type Params = types::HostSessionReleasedNotification;
-}
-
-/// `session.event`.
-pub enum SessionEvent {}
-
-impl crate::rpc::Notification for SessionEvent {
-    const NAME: &'static str = "session.event";
-    type Params = types::SessionEventNotification;
-}
-
-/// `session.lifecycle`.
-pub enum SessionLifecycle {}
-
-impl crate::rpc::Notification for SessionLifecycle {
-    const NAME: &'static str = "session.lifecycle";
-    type Params = types::SessionLifecycleNotification;
-}
-
-/// `shell.exit`.
-pub enum ShellExit {}
-
-impl crate::rpc::Notification for ShellExit {
-    const NAME: &'static str = "shell.exit";
-    type Params = types::ShellExitNotification;
-}
-
-/// `shell.output`.
-pub enum ShellOutput {}
-
-impl crate::rpc::Notification for ShellOutput {
-    const NAME: &'static str = "shell.output";
-    type Params = types::ShellOutputNotification;
-}
+methods!(Notification {
+    GitHubTelemetryEvent "gitHubTelemetry.event"(types::GitHubTelemetryNotification),
+    HostEvent "host.event"(types::HostEventNotification),
+    HostExited "host.exited"(types::HostExitedNotification),
+    HostSessionReleased "host.sessionReleased"(types::HostSessionReleasedNotification),
+    SessionEvent "session.event"(types::SessionEventNotification),
+    SessionLifecycle "session.lifecycle"(types::SessionLifecycleNotification),
+    ShellExit "shell.exit"(types::ShellExitNotification),
+    ShellOutput "shell.output"(types::ShellOutputNotification),
+});

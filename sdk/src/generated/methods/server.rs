@@ -8,200 +8,27 @@ mod full;
 pub use full::*;
 use crate::types;
 
-/// `auth.getStatus`.
-pub enum AuthGetStatus {}
-
-impl crate::rpc::ServerMethod for AuthGetStatus {
-    const NAME: &'static str = "auth.getStatus";
-    type Params = ();
-    type Result = types::SessionAuthStatus;
-}
-
-/// `connect`.
-pub enum Connect {}
-
-impl crate::rpc::ServerMethod for Connect {
-    const NAME: &'static str = "connect";
-    type Params = types::ConnectRequest;
-    type Result = types::ConnectResult;
-}
-
-/// `llmInference.httpResponseChunk`.
-pub enum LlmInferenceHttpResponseChunk {}
-
-impl crate::rpc::ServerMethod for LlmInferenceHttpResponseChunk {
-    const NAME: &'static str = "llmInference.httpResponseChunk";
-    type Params = types::LlmInferenceHttpResponseChunkRequest;
-    type Result = types::LlmInferenceHttpResponseChunkResult;
-}
-
-/// `llmInference.httpResponseStart`.
-pub enum LlmInferenceHttpResponseStart {}
-
-impl crate::rpc::ServerMethod for LlmInferenceHttpResponseStart {
-    const NAME: &'static str = "llmInference.httpResponseStart";
-    type Params = types::LlmInferenceHttpResponseStartRequest;
-    type Result = types::LlmInferenceHttpResponseStartResult;
-}
-
-/// `llmInference.setProvider`.
-pub enum LlmInferenceSetProvider {}
-
-impl crate::rpc::ServerMethod for LlmInferenceSetProvider {
-    const NAME: &'static str = "llmInference.setProvider";
-    type Params = ();
-    type Result = types::LlmInferenceSetProviderResult;
-}
-
-/// `models.getBuiltInCatalog`.
-pub enum ModelsGetBuiltInCatalog {}
-
-impl crate::rpc::ServerMethod for ModelsGetBuiltInCatalog {
-    const NAME: &'static str = "models.getBuiltInCatalog";
-    type Params = ();
-    type Result = types::BuiltInModelCatalog;
-}
-
-/// `models.list`.
-pub enum ModelsList {}
-
-impl crate::rpc::ServerMethod for ModelsList {
-    const NAME: &'static str = "models.list";
-    type Params = types::ModelsListRequest;
-    type Result = types::ModelList;
-}
-
-/// `models.listTokenPriceUnits`.
-pub enum ModelsListTokenPriceUnits {}
-
-impl crate::rpc::ServerMethod for ModelsListTokenPriceUnits {
-    const NAME: &'static str = "models.listTokenPriceUnits";
-    type Params = types::ModelsListRequest;
-    type Result = types::ModelTokenPriceUnitList;
-}
-
-/// `ping`.
-pub enum Ping {}
-
-impl crate::rpc::ServerMethod for Ping {
-    const NAME: &'static str = "ping";
-    type Params = types::PingRequest;
-    type Result = types::PingResult;
-}
-
-/// `registerExtensionLaunchProvider`.
-pub enum RegisterExtensionLaunchProvider {}
-
-impl crate::rpc::ServerMethod for RegisterExtensionLaunchProvider {
-    const NAME: &'static str = "registerExtensionLaunchProvider";
-    type Params = ();
-    type Result = ();
-}
-
-/// `runtime.shutdown`.
-pub enum RuntimeShutdown {}
-
-impl crate::rpc::ServerMethod for RuntimeShutdown {
-    const NAME: &'static str = "runtime.shutdown";
-    type Params = ();
-    type Result = ();
-}
-
-/// `session.create`.
-pub enum SessionCreate {}
-
-impl crate::rpc::ServerMethod for SessionCreate {
-    const NAME: &'static str = "session.create";
-    type Params = types::SessionConfig;
-    type Result = types::SessionCreateResult;
-}
-
-/// `session.delete`.
-pub enum SessionDelete {}
-
-impl crate::rpc::ServerMethod for SessionDelete {
-    const NAME: &'static str = "session.delete";
-    type Params = types::SessionDeleteRequest;
-    type Result = types::SessionDeleteResult;
-}
-
-/// `session.getForeground`.
-pub enum SessionGetForeground {}
-
-impl crate::rpc::ServerMethod for SessionGetForeground {
-    const NAME: &'static str = "session.getForeground";
-    type Params = ();
-    type Result = types::SessionGetForegroundResult;
-}
-
-/// `session.getLastId`.
-pub enum SessionGetLastId {}
-
-impl crate::rpc::ServerMethod for SessionGetLastId {
-    const NAME: &'static str = "session.getLastId";
-    type Params = ();
-    type Result = types::SessionGetLastIdResult;
-}
-
-/// `session.getMetadata`.
-pub enum SessionGetMetadata {}
-
-impl crate::rpc::ServerMethod for SessionGetMetadata {
-    const NAME: &'static str = "session.getMetadata";
-    type Params = types::SessionGetMetadataRequest;
-    type Result = types::SessionGetMetadataResult;
-}
-
-/// `session.list`.
-pub enum SessionList {}
-
-impl crate::rpc::ServerMethod for SessionList {
-    const NAME: &'static str = "session.list";
-    type Params = types::SessionListRequest;
-    type Result = types::SessionListResult;
-}
-
-/// `session.resume`.
-pub enum SessionResume {}
-
-impl crate::rpc::ServerMethod for SessionResume {
-    const NAME: &'static str = "session.resume";
-    type Params = types::SessionConfig;
-    type Result = types::SessionResumeResult;
-}
-
-/// `session.setForeground`.
-pub enum SessionSetForeground {}
-
-impl crate::rpc::ServerMethod for SessionSetForeground {
-    const NAME: &'static str = "session.setForeground";
-    type Params = types::SessionSetForegroundRequest;
-    type Result = types::SessionSetForegroundResult;
-}
-
-/// `sessionFs.setProvider`.
-pub enum SessionFsSetProvider {}
-
-impl crate::rpc::ServerMethod for SessionFsSetProvider {
-    const NAME: &'static str = "sessionFs.setProvider";
-    type Params = types::SessionFsSetProviderRequest;
-    type Result = types::SessionFsSetProviderResult;
-}
-
-/// `status.get`.
-pub enum StatusGet {}
-
-impl crate::rpc::ServerMethod for StatusGet {
-    const NAME: &'static str = "status.get";
-    type Params = ();
-    type Result = types::StatusGetResult;
-}
-
-/// `tools.list`.
-pub enum ToolsList {}
-
-impl crate::rpc::ServerMethod for ToolsList {
-    const NAME: &'static str = "tools.list";
-    type Params = types::ToolsListRequest;
-    type Result = types::ToolList;
-}
+methods!(ServerMethod {
+    AuthGetStatus "auth.getStatus"(()) -> types::SessionAuthStatus,
+    Connect "connect"(types::ConnectRequest) -> types::ConnectResult,
+    LlmInferenceHttpResponseChunk "llmInference.httpResponseChunk"(types::LlmInferenceHttpResponseChunkRequest) -> types::LlmInferenceHttpResponseChunkResult,
+    LlmInferenceHttpResponseStart "llmInference.httpResponseStart"(types::LlmInferenceHttpResponseStartRequest) -> types::LlmInferenceHttpResponseStartResult,
+    LlmInferenceSetProvider "llmInference.setProvider"(()) -> types::LlmInferenceSetProviderResult,
+    ModelsGetBuiltInCatalog "models.getBuiltInCatalog"(()) -> types::BuiltInModelCatalog,
+    ModelsList "models.list"(types::ModelsListRequest) -> types::ModelList,
+    ModelsListTokenPriceUnits "models.listTokenPriceUnits"(types::ModelsListRequest) -> types::ModelTokenPriceUnitList,
+    Ping "ping"(types::PingRequest) -> types::PingResult,
+    RegisterExtensionLaunchProvider "registerExtensionLaunchProvider"(()) -> (),
+    RuntimeShutdown "runtime.shutdown"(()) -> (),
+    SessionCreate "session.create"(types::SessionConfig) -> types::SessionCreateResult,
+    SessionDelete "session.delete"(types::SessionDeleteRequest) -> types::SessionDeleteResult,
+    SessionGetForeground "session.getForeground"(()) -> types::SessionGetForegroundResult,
+    SessionGetLastId "session.getLastId"(()) -> types::SessionGetLastIdResult,
+    SessionGetMetadata "session.getMetadata"(types::SessionGetMetadataRequest) -> types::SessionGetMetadataResult,
+    SessionList "session.list"(types::SessionListRequest) -> types::SessionListResult,
+    SessionResume "session.resume"(types::SessionConfig) -> types::SessionResumeResult,
+    SessionSetForeground "session.setForeground"(types::SessionSetForegroundRequest) -> types::SessionSetForegroundResult,
+    SessionFsSetProvider "sessionFs.setProvider"(types::SessionFsSetProviderRequest) -> types::SessionFsSetProviderResult,
+    StatusGet "status.get"(()) -> types::StatusGetResult,
+    ToolsList "tools.list"(types::ToolsListRequest) -> types::ToolList,
+});

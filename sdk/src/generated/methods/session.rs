@@ -8,821 +8,96 @@ mod full;
 pub use full::*;
 use crate::types;
 
-/// `session.abort`.
-pub enum SessionAbort {}
-
-impl crate::rpc::ServerMethod for SessionAbort {
-    const NAME: &'static str = "session.abort";
-    type Params = types::AbortRequest;
-    type Result = types::AbortResult;
-}
-
-/// `session.agent.deselect`.
-pub enum SessionAgentDeselect {}
-
-impl crate::rpc::ServerMethod for SessionAgentDeselect {
-    const NAME: &'static str = "session.agent.deselect";
-    type Params = ();
-    type Result = ();
-}
-
-/// `session.agent.getCurrent`.
-pub enum SessionAgentGetCurrent {}
-
-impl crate::rpc::ServerMethod for SessionAgentGetCurrent {
-    const NAME: &'static str = "session.agent.getCurrent";
-    type Params = ();
-    type Result = types::AgentGetCurrentResult;
-}
-
-/// `session.agent.list`.
-pub enum SessionAgentList {}
-
-impl crate::rpc::ServerMethod for SessionAgentList {
-    const NAME: &'static str = "session.agent.list";
-    type Params = types::AgentListRequest;
-    type Result = types::AgentList;
-}
-
-/// `session.agent.reload`.
-pub enum SessionAgentReload {}
-
-impl crate::rpc::ServerMethod for SessionAgentReload {
-    const NAME: &'static str = "session.agent.reload";
-    type Params = ();
-    type Result = types::AgentReloadResult;
-}
-
-/// `session.agent.select`.
-pub enum SessionAgentSelect {}
-
-impl crate::rpc::ServerMethod for SessionAgentSelect {
-    const NAME: &'static str = "session.agent.select";
-    type Params = types::AgentSelectRequest;
-    type Result = types::AgentSelectResult;
-}
-
-/// `session.agent.setPrompt`.
-pub enum SessionAgentSetPrompt {}
-
-impl crate::rpc::ServerMethod for SessionAgentSetPrompt {
-    const NAME: &'static str = "session.agent.setPrompt";
-    type Params = types::AgentSetPromptRequest;
-    type Result = ();
-}
-
-/// `session.cancelAllBackgroundAgents`.
-pub enum SessionCancelAllBackgroundAgents {}
-
-impl crate::rpc::ServerMethod for SessionCancelAllBackgroundAgents {
-    const NAME: &'static str = "session.cancelAllBackgroundAgents";
-    type Params = ();
-    type Result = i64;
-}
-
-/// `session.commands.enqueue`.
-pub enum SessionCommandsEnqueue {}
-
-impl crate::rpc::ServerMethod for SessionCommandsEnqueue {
-    const NAME: &'static str = "session.commands.enqueue";
-    type Params = types::EnqueueCommandParams;
-    type Result = types::EnqueueCommandResult;
-}
-
-/// `session.commands.execute`.
-pub enum SessionCommandsExecute {}
-
-impl crate::rpc::ServerMethod for SessionCommandsExecute {
-    const NAME: &'static str = "session.commands.execute";
-    type Params = types::ExecuteCommandParams;
-    type Result = types::ExecuteCommandResult;
-}
-
-/// `session.commands.finalizeInvocationEffect`.
-pub enum SessionCommandsFinalizeInvocationEffect {}
-
-impl crate::rpc::ServerMethod for SessionCommandsFinalizeInvocationEffect {
-    const NAME: &'static str = "session.commands.finalizeInvocationEffect";
-    type Params = types::CommandsFinalizeInvocationEffectRequest;
-    type Result = types::CommandsFinalizeInvocationEffectResult;
-}
-
-/// `session.commands.handlePendingCommand`.
-pub enum SessionCommandsHandlePendingCommand {}
-
-impl crate::rpc::ServerMethod for SessionCommandsHandlePendingCommand {
-    const NAME: &'static str = "session.commands.handlePendingCommand";
-    type Params = types::CommandsHandlePendingCommandRequest;
-    type Result = types::CommandsHandlePendingCommandResult;
-}
-
-/// `session.commands.invoke`.
-pub enum SessionCommandsInvoke {}
-
-impl crate::rpc::ServerMethod for SessionCommandsInvoke {
-    const NAME: &'static str = "session.commands.invoke";
-    type Params = types::CommandsInvokeRequest;
-    type Result = types::SlashCommandInvocationResult;
-}
-
-/// `session.commands.list`.
-pub enum SessionCommandsList {}
-
-impl crate::rpc::ServerMethod for SessionCommandsList {
-    const NAME: &'static str = "session.commands.list";
-    type Params = types::CommandsListRequest;
-    type Result = types::CommandList;
-}
-
-/// `session.commands.respondToQueuedCommand`.
-pub enum SessionCommandsRespondToQueuedCommand {}
-
-impl crate::rpc::ServerMethod for SessionCommandsRespondToQueuedCommand {
-    const NAME: &'static str = "session.commands.respondToQueuedCommand";
-    type Params = types::CommandsRespondToQueuedCommandRequest;
-    type Result = types::CommandsRespondToQueuedCommandResult;
-}
-
-/// `session.destroy`.
-pub enum SessionDestroy {}
-
-impl crate::rpc::ServerMethod for SessionDestroy {
-    const NAME: &'static str = "session.destroy";
-    type Params = ();
-    type Result = types::SessionDestroyResult;
-}
-
-/// `session.detach`.
-pub enum SessionDetach {}
-
-impl crate::rpc::ServerMethod for SessionDetach {
-    const NAME: &'static str = "session.detach";
-    type Params = ();
-    type Result = types::SessionDetachResult;
-}
-
-/// `session.eventLog.read`.
-pub enum SessionEventLogRead {}
-
-impl crate::rpc::ServerMethod for SessionEventLogRead {
-    const NAME: &'static str = "session.eventLog.read";
-    type Params = types::EventLogReadRequest;
-    type Result = types::EventsReadResult;
-}
-
-/// `session.eventLog.registerInterest`.
-pub enum SessionEventLogRegisterInterest {}
-
-impl crate::rpc::ServerMethod for SessionEventLogRegisterInterest {
-    const NAME: &'static str = "session.eventLog.registerInterest";
-    type Params = types::RegisterEventInterestParams;
-    type Result = types::RegisterEventInterestResult;
-}
-
-/// `session.eventLog.releaseInterest`.
-pub enum SessionEventLogReleaseInterest {}
-
-impl crate::rpc::ServerMethod for SessionEventLogReleaseInterest {
-    const NAME: &'static str = "session.eventLog.releaseInterest";
-    type Params = types::ReleaseEventInterestParams;
-    type Result = types::EventLogReleaseInterestResult;
-}
-
-/// `session.eventLog.tail`.
-pub enum SessionEventLogTail {}
-
-impl crate::rpc::ServerMethod for SessionEventLogTail {
-    const NAME: &'static str = "session.eventLog.tail";
-    type Params = ();
-    type Result = types::EventLogTailResult;
-}
-
-/// `session.fleet.start`.
-pub enum SessionFleetStart {}
-
-impl crate::rpc::ServerMethod for SessionFleetStart {
-    const NAME: &'static str = "session.fleet.start";
-    type Params = types::FleetStartRequest;
-    type Result = types::FleetStartResult;
-}
-
-/// `session.getMessages`.
-pub enum SessionGetMessages {}
-
-impl crate::rpc::ServerMethod for SessionGetMessages {
-    const NAME: &'static str = "session.getMessages";
-    type Params = ();
-    type Result = types::SessionGetMessagesResult;
-}
-
-/// `session.history.abortManualCompaction`.
-pub enum SessionHistoryAbortManualCompaction {}
-
-impl crate::rpc::ServerMethod for SessionHistoryAbortManualCompaction {
-    const NAME: &'static str = "session.history.abortManualCompaction";
-    type Params = ();
-    type Result = types::HistoryAbortManualCompactionResult;
-}
-
-/// `session.history.cancelBackgroundCompaction`.
-pub enum SessionHistoryCancelBackgroundCompaction {}
-
-impl crate::rpc::ServerMethod for SessionHistoryCancelBackgroundCompaction {
-    const NAME: &'static str = "session.history.cancelBackgroundCompaction";
-    type Params = ();
-    type Result = types::HistoryCancelBackgroundCompactionResult;
-}
-
-/// `session.history.clearContext`.
-pub enum SessionHistoryClearContext {}
-
-impl crate::rpc::ServerMethod for SessionHistoryClearContext {
-    const NAME: &'static str = "session.history.clearContext";
-    type Params = types::HistoryClearContextRequest;
-    type Result = types::HistoryClearContextResult;
-}
-
-/// `session.history.compact`.
-pub enum SessionHistoryCompact {}
-
-impl crate::rpc::ServerMethod for SessionHistoryCompact {
-    const NAME: &'static str = "session.history.compact";
-    type Params = types::HistoryCompactRequest;
-    type Result = types::HistoryCompactResult;
-}
-
-/// `session.history.listRewindPoints`.
-pub enum SessionHistoryListRewindPoints {}
-
-impl crate::rpc::ServerMethod for SessionHistoryListRewindPoints {
-    const NAME: &'static str = "session.history.listRewindPoints";
-    type Params = ();
-    type Result = types::HistoryListRewindPointsResult;
-}
-
-/// `session.history.previewRewind`.
-pub enum SessionHistoryPreviewRewind {}
-
-impl crate::rpc::ServerMethod for SessionHistoryPreviewRewind {
-    const NAME: &'static str = "session.history.previewRewind";
-    type Params = types::HistoryPreviewRewindRequest;
-    type Result = types::HistoryPreviewRewindResult;
-}
-
-/// `session.history.rewind`.
-pub enum SessionHistoryRewind {}
-
-impl crate::rpc::ServerMethod for SessionHistoryRewind {
-    const NAME: &'static str = "session.history.rewind";
-    type Params = types::HistoryRewindRequest;
-    type Result = types::HistoryRewindResult;
-}
-
-/// `session.history.summarizeForHandoff`.
-pub enum SessionHistorySummarizeForHandoff {}
-
-impl crate::rpc::ServerMethod for SessionHistorySummarizeForHandoff {
-    const NAME: &'static str = "session.history.summarizeForHandoff";
-    type Params = ();
-    type Result = types::HistorySummarizeForHandoffResult;
-}
-
-/// `session.history.truncate`.
-pub enum SessionHistoryTruncate {}
-
-impl crate::rpc::ServerMethod for SessionHistoryTruncate {
-    const NAME: &'static str = "session.history.truncate";
-    type Params = types::HistoryTruncateRequest;
-    type Result = types::HistoryTruncateResult;
-}
-
-/// `session.interruptMainTurn`.
-pub enum SessionInterruptMainTurn {}
-
-impl crate::rpc::ServerMethod for SessionInterruptMainTurn {
-    const NAME: &'static str = "session.interruptMainTurn";
-    type Params = types::InterruptMainTurnRequest;
-    type Result = types::InterruptMainTurnResult;
-}
-
-/// `session.log`.
-pub enum SessionLog {}
-
-impl crate::rpc::ServerMethod for SessionLog {
-    const NAME: &'static str = "session.log";
-    type Params = types::LogRequest;
-    type Result = types::LogResult;
-}
-
-/// `session.lsp.initialize`.
-pub enum SessionLspInitialize {}
-
-impl crate::rpc::ServerMethod for SessionLspInitialize {
-    const NAME: &'static str = "session.lsp.initialize";
-    type Params = types::LspInitializeRequest;
-    type Result = ();
-}
-
-/// `session.mcp.headers.handlePendingHeadersRefreshRequest`.
-pub enum SessionMcpHeadersHandlePendingHeadersRefreshRequest {}
-
-impl crate::rpc::ServerMethod for SessionMcpHeadersHandlePendingHeadersRefreshRequest {
-    const NAME: &'static str = "session.mcp.headers.handlePendingHeadersRefreshRequest";
-    type Params = types::McpHeadersHandlePendingHeadersRefreshRequestRequest;
-    type Result = types::McpHeadersHandlePendingHeadersRefreshRequestResult;
-}
-
-/// `session.mcp.oauth.handlePendingRequest`.
-pub enum SessionMcpOauthHandlePendingRequest {}
-
-impl crate::rpc::ServerMethod for SessionMcpOauthHandlePendingRequest {
-    const NAME: &'static str = "session.mcp.oauth.handlePendingRequest";
-    type Params = types::McpOauthHandlePendingRequest;
-    type Result = types::McpOauthHandlePendingResult;
-}
-
-/// `session.mode.get`.
-pub enum SessionModeGet {}
-
-impl crate::rpc::ServerMethod for SessionModeGet {
-    const NAME: &'static str = "session.mode.get";
-    type Params = ();
-    type Result = types::SessionMode;
-}
-
-/// `session.mode.set`.
-pub enum SessionModeSet {}
-
-impl crate::rpc::ServerMethod for SessionModeSet {
-    const NAME: &'static str = "session.mode.set";
-    type Params = types::ModeSetRequest;
-    type Result = Option<types::ModeSetResult>;
-}
-
-/// `session.model.applyStartupOverlay`.
-pub enum SessionModelApplyStartupOverlay {}
-
-impl crate::rpc::ServerMethod for SessionModelApplyStartupOverlay {
-    const NAME: &'static str = "session.model.applyStartupOverlay";
-    type Params = types::ModelApplyStartupOverlayRequest;
-    type Result = types::ModelSwitchToResult;
-}
-
-/// `session.model.clearStartupSeed`.
-pub enum SessionModelClearStartupSeed {}
-
-impl crate::rpc::ServerMethod for SessionModelClearStartupSeed {
-    const NAME: &'static str = "session.model.clearStartupSeed";
-    type Params = types::SessionModelClearStartupSeedParams;
-    type Result = types::ModelClearStartupSeedResult;
-}
-
-/// `session.model.getCurrent`.
-pub enum SessionModelGetCurrent {}
-
-impl crate::rpc::ServerMethod for SessionModelGetCurrent {
-    const NAME: &'static str = "session.model.getCurrent";
-    type Params = ();
-    type Result = types::CurrentModel;
-}
-
-/// `session.model.getReasoningSummaries`.
-pub enum SessionModelGetReasoningSummaries {}
-
-impl crate::rpc::ServerMethod for SessionModelGetReasoningSummaries {
-    const NAME: &'static str = "session.model.getReasoningSummaries";
-    type Params = types::ModelGetReasoningSummariesRequest;
-    type Result = types::ModelGetReasoningSummariesResult;
-}
-
-/// `session.model.list`.
-pub enum SessionModelList {}
-
-impl crate::rpc::ServerMethod for SessionModelList {
-    const NAME: &'static str = "session.model.list";
-    type Params = types::ModelListRequest;
-    type Result = types::SessionModelList;
-}
-
-/// `session.model.setAllowedModels`.
-pub enum SessionModelSetAllowedModels {}
-
-impl crate::rpc::ServerMethod for SessionModelSetAllowedModels {
-    const NAME: &'static str = "session.model.setAllowedModels";
-    type Params = types::ModelSetAllowedModelsRequest;
-    type Result = types::ModelSetAllowedModelsResult;
-}
-
-/// `session.model.setReasoningEffort`.
-pub enum SessionModelSetReasoningEffort {}
-
-impl crate::rpc::ServerMethod for SessionModelSetReasoningEffort {
-    const NAME: &'static str = "session.model.setReasoningEffort";
-    type Params = types::ModelSetReasoningEffortRequest;
-    type Result = types::ModelSetReasoningEffortResult;
-}
-
-/// `session.model.switchAutoTier`.
-pub enum SessionModelSwitchAutoTier {}
-
-impl crate::rpc::ServerMethod for SessionModelSwitchAutoTier {
-    const NAME: &'static str = "session.model.switchAutoTier";
-    type Params = types::ModelSwitchAutoTierRequest;
-    type Result = types::ModelSwitchAutoTierResult;
-}
-
-/// `session.model.switchTo`.
-pub enum SessionModelSwitchTo {}
-
-impl crate::rpc::ServerMethod for SessionModelSwitchTo {
-    const NAME: &'static str = "session.model.switchTo";
-    type Params = types::ModelSwitchToRequest;
-    type Result = types::ModelSwitchToResult;
-}
-
-/// `session.name.get`.
-pub enum SessionNameGet {}
-
-impl crate::rpc::ServerMethod for SessionNameGet {
-    const NAME: &'static str = "session.name.get";
-    type Params = ();
-    type Result = types::NameGetResult;
-}
-
-/// `session.name.set`.
-pub enum SessionNameSet {}
-
-impl crate::rpc::ServerMethod for SessionNameSet {
-    const NAME: &'static str = "session.name.set";
-    type Params = types::NameSetRequest;
-    type Result = ();
-}
-
-/// `session.name.setAuto`.
-pub enum SessionNameSetAuto {}
-
-impl crate::rpc::ServerMethod for SessionNameSetAuto {
-    const NAME: &'static str = "session.name.setAuto";
-    type Params = types::NameSetAutoRequest;
-    type Result = types::NameSetAutoResult;
-}
-
-/// `session.permissions.handlePendingPermissionRequest`.
-pub enum SessionPermissionsHandlePendingPermissionRequest {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsHandlePendingPermissionRequest {
-    const NAME: &'static str = "session.permissions.handlePendingPermissionRequest";
-    type Params = types::PermissionDecisionRequest;
-    type Result = types::PermissionRequestResult;
-}
-
-/// `session.permissions.pendingRequests`.
-pub enum SessionPermissionsPendingRequests {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsPendingRequests {
-    const NAME: &'static str = "session.permissions.pendingRequests";
-    type Params = ();
-    type Result = types::PendingPermissionRequestList;
-}
-
-/// `session.plan.delete`.
-pub enum SessionPlanDelete {}
-
-impl crate::rpc::ServerMethod for SessionPlanDelete {
-    const NAME: &'static str = "session.plan.delete";
-    type Params = ();
-    type Result = ();
-}
-
-/// `session.plan.read`.
-pub enum SessionPlanRead {}
-
-impl crate::rpc::ServerMethod for SessionPlanRead {
-    const NAME: &'static str = "session.plan.read";
-    type Params = ();
-    type Result = types::PlanReadResult;
-}
-
-/// `session.plan.readSqlTodos`.
-pub enum SessionPlanReadSqlTodos {}
-
-impl crate::rpc::ServerMethod for SessionPlanReadSqlTodos {
-    const NAME: &'static str = "session.plan.readSqlTodos";
-    type Params = ();
-    type Result = types::PlanReadSqlTodosResult;
-}
-
-/// `session.plan.readSqlTodosWithDependencies`.
-pub enum SessionPlanReadSqlTodosWithDependencies {}
-
-impl crate::rpc::ServerMethod for SessionPlanReadSqlTodosWithDependencies {
-    const NAME: &'static str = "session.plan.readSqlTodosWithDependencies";
-    type Params = ();
-    type Result = types::PlanReadSqlTodosWithDependenciesResult;
-}
-
-/// `session.plan.update`.
-pub enum SessionPlanUpdate {}
-
-impl crate::rpc::ServerMethod for SessionPlanUpdate {
-    const NAME: &'static str = "session.plan.update";
-    type Params = types::PlanUpdateRequest;
-    type Result = ();
-}
-
-/// `session.send`.
-pub enum SessionSend {}
-
-impl crate::rpc::ServerMethod for SessionSend {
-    const NAME: &'static str = "session.send";
-    type Params = types::SendRequest;
-    type Result = types::SendResult;
-}
-
-/// `session.sendMessages`.
-pub enum SessionSendMessages {}
-
-impl crate::rpc::ServerMethod for SessionSendMessages {
-    const NAME: &'static str = "session.sendMessages";
-    type Params = types::SendMessagesRequest;
-    type Result = types::SendMessagesResult;
-}
-
-/// `session.sendSystemNotification`.
-pub enum SessionSendSystemNotification {}
-
-impl crate::rpc::ServerMethod for SessionSendSystemNotification {
-    const NAME: &'static str = "session.sendSystemNotification";
-    type Params = types::SendSystemNotificationRequest;
-    type Result = ();
-}
-
-/// `session.shell.cancelUserRequested`.
-pub enum SessionShellCancelUserRequested {}
-
-impl crate::rpc::ServerMethod for SessionShellCancelUserRequested {
-    const NAME: &'static str = "session.shell.cancelUserRequested";
-    type Params = types::ShellCancelUserRequestedRequest;
-    type Result = types::CancelUserRequestedShellCommandResult;
-}
-
-/// `session.shell.exec`.
-pub enum SessionShellExec {}
-
-impl crate::rpc::ServerMethod for SessionShellExec {
-    const NAME: &'static str = "session.shell.exec";
-    type Params = types::ShellExecRequest;
-    type Result = types::ShellExecResult;
-}
-
-/// `session.shell.executeUserRequested`.
-pub enum SessionShellExecuteUserRequested {}
-
-impl crate::rpc::ServerMethod for SessionShellExecuteUserRequested {
-    const NAME: &'static str = "session.shell.executeUserRequested";
-    type Params = types::ShellExecuteUserRequestedRequest;
-    type Result = types::UserRequestedShellCommandResult;
-}
-
-/// `session.shell.kill`.
-pub enum SessionShellKill {}
-
-impl crate::rpc::ServerMethod for SessionShellKill {
-    const NAME: &'static str = "session.shell.kill";
-    type Params = types::ShellKillRequest;
-    type Result = types::ShellKillResult;
-}
-
-/// `session.shutdown`.
-pub enum SessionShutdown {}
-
-impl crate::rpc::ServerMethod for SessionShutdown {
-    const NAME: &'static str = "session.shutdown";
-    type Params = types::ShutdownRequest;
-    type Result = ();
-}
-
-/// `session.skills.disable`.
-pub enum SessionSkillsDisable {}
-
-impl crate::rpc::ServerMethod for SessionSkillsDisable {
-    const NAME: &'static str = "session.skills.disable";
-    type Params = types::SkillsDisableRequest;
-    type Result = ();
-}
-
-/// `session.skills.enable`.
-pub enum SessionSkillsEnable {}
-
-impl crate::rpc::ServerMethod for SessionSkillsEnable {
-    const NAME: &'static str = "session.skills.enable";
-    type Params = types::SkillsEnableRequest;
-    type Result = ();
-}
-
-/// `session.skills.ensureLoaded`.
-pub enum SessionSkillsEnsureLoaded {}
-
-impl crate::rpc::ServerMethod for SessionSkillsEnsureLoaded {
-    const NAME: &'static str = "session.skills.ensureLoaded";
-    type Params = ();
-    type Result = ();
-}
-
-/// `session.skills.getInvoked`.
-pub enum SessionSkillsGetInvoked {}
-
-impl crate::rpc::ServerMethod for SessionSkillsGetInvoked {
-    const NAME: &'static str = "session.skills.getInvoked";
-    type Params = ();
-    type Result = types::SkillsGetInvokedResult;
-}
-
-/// `session.skills.list`.
-pub enum SessionSkillsList {}
-
-impl crate::rpc::ServerMethod for SessionSkillsList {
-    const NAME: &'static str = "session.skills.list";
-    type Params = ();
-    type Result = types::SkillList;
-}
-
-/// `session.skills.reload`.
-pub enum SessionSkillsReload {}
-
-impl crate::rpc::ServerMethod for SessionSkillsReload {
-    const NAME: &'static str = "session.skills.reload";
-    type Params = ();
-    type Result = types::SkillsLoadDiagnostics;
-}
-
-/// `session.suspend`.
-pub enum SessionSuspend {}
-
-impl crate::rpc::ServerMethod for SessionSuspend {
-    const NAME: &'static str = "session.suspend";
-    type Params = ();
-    type Result = ();
-}
-
-/// `session.tools.handlePendingToolCall`.
-pub enum SessionToolsHandlePendingToolCall {}
-
-impl crate::rpc::ServerMethod for SessionToolsHandlePendingToolCall {
-    const NAME: &'static str = "session.tools.handlePendingToolCall";
-    type Params = types::HandlePendingToolCallRequest;
-    type Result = types::HandlePendingToolCallResult;
-}
-
-/// `session.tools.listPendingRequests`.
-pub enum SessionToolsListPendingRequests {}
-
-impl crate::rpc::ServerMethod for SessionToolsListPendingRequests {
-    const NAME: &'static str = "session.tools.listPendingRequests";
-    type Params = ();
-    type Result = types::PendingExternalToolRequestList;
-}
-
-/// `session.tools.set`.
-pub enum SessionToolsSet {}
-
-impl crate::rpc::ServerMethod for SessionToolsSet {
-    const NAME: &'static str = "session.tools.set";
-    type Params = types::ToolsSetRequest;
-    type Result = types::ToolsSetResult;
-}
-
-/// `session.ui.elicitation`.
-pub enum SessionUiElicitation {}
-
-impl crate::rpc::ServerMethod for SessionUiElicitation {
-    const NAME: &'static str = "session.ui.elicitation";
-    type Params = types::UiElicitationRequest;
-    type Result = types::UiElicitationResponse;
-}
-
-/// `session.ui.ephemeralQuery`.
-pub enum SessionUiEphemeralQuery {}
-
-impl crate::rpc::ServerMethod for SessionUiEphemeralQuery {
-    const NAME: &'static str = "session.ui.ephemeralQuery";
-    type Params = types::UiEphemeralQueryRequest;
-    type Result = types::UiEphemeralQueryResult;
-}
-
-/// `session.ui.handleHumanAskUser`.
-pub enum SessionUiHandleHumanAskUser {}
-
-impl crate::rpc::ServerMethod for SessionUiHandleHumanAskUser {
-    const NAME: &'static str = "session.ui.handleHumanAskUser";
-    type Params = types::UiHandlePendingElicitationRequest;
-    type Result = types::UiElicitationResult;
-}
-
-/// `session.ui.handleHumanExitPlanMode`.
-pub enum SessionUiHandleHumanExitPlanMode {}
-
-impl crate::rpc::ServerMethod for SessionUiHandleHumanExitPlanMode {
-    const NAME: &'static str = "session.ui.handleHumanExitPlanMode";
-    type Params = types::UiHandlePendingExitPlanModeRequest;
-    type Result = types::UiHandlePendingResult;
-}
-
-/// `session.ui.handleHumanUserInput`.
-pub enum SessionUiHandleHumanUserInput {}
-
-impl crate::rpc::ServerMethod for SessionUiHandleHumanUserInput {
-    const NAME: &'static str = "session.ui.handleHumanUserInput";
-    type Params = types::UiHandlePendingUserInputRequest;
-    type Result = types::UiHandlePendingResult;
-}
-
-/// `session.ui.handlePendingAutoModeSwitch`.
-pub enum SessionUiHandlePendingAutoModeSwitch {}
-
-impl crate::rpc::ServerMethod for SessionUiHandlePendingAutoModeSwitch {
-    const NAME: &'static str = "session.ui.handlePendingAutoModeSwitch";
-    type Params = types::UiHandlePendingAutoModeSwitchRequest;
-    type Result = types::UiHandlePendingResult;
-}
-
-/// `session.ui.handlePendingElicitation`.
-pub enum SessionUiHandlePendingElicitation {}
-
-impl crate::rpc::ServerMethod for SessionUiHandlePendingElicitation {
-    const NAME: &'static str = "session.ui.handlePendingElicitation";
-    type Params = types::UiHandlePendingElicitationRequest;
-    type Result = types::UiElicitationResult;
-}
-
-/// `session.ui.handlePendingExitPlanMode`.
-pub enum SessionUiHandlePendingExitPlanMode {}
-
-impl crate::rpc::ServerMethod for SessionUiHandlePendingExitPlanMode {
-    const NAME: &'static str = "session.ui.handlePendingExitPlanMode";
-    type Params = types::UiHandlePendingExitPlanModeRequest;
-    type Result = types::UiHandlePendingResult;
-}
-
-/// `session.ui.handlePendingSampling`.
-pub enum SessionUiHandlePendingSampling {}
-
-impl crate::rpc::ServerMethod for SessionUiHandlePendingSampling {
-    const NAME: &'static str = "session.ui.handlePendingSampling";
-    type Params = types::UiHandlePendingSamplingRequest;
-    type Result = types::UiHandlePendingResult;
-}
-
-/// `session.ui.handlePendingSessionLimitsExhausted`.
-pub enum SessionUiHandlePendingSessionLimitsExhausted {}
-
-impl crate::rpc::ServerMethod for SessionUiHandlePendingSessionLimitsExhausted {
-    const NAME: &'static str = "session.ui.handlePendingSessionLimitsExhausted";
-    type Params = types::UiHandlePendingSessionLimitsExhaustedRequest;
-    type Result = types::UiHandlePendingResult;
-}
-
-/// `session.ui.handlePendingUserInput`.
-pub enum SessionUiHandlePendingUserInput {}
-
-impl crate::rpc::ServerMethod for SessionUiHandlePendingUserInput {
-    const NAME: &'static str = "session.ui.handlePendingUserInput";
-    type Params = types::UiHandlePendingUserInputRequest;
-    type Result = types::UiHandlePendingResult;
-}
-
-/// `session.ui.registerDirectAutoModeSwitchHandler`.
-pub enum SessionUiRegisterDirectAutoModeSwitchHandler {}
-
-impl crate::rpc::ServerMethod for SessionUiRegisterDirectAutoModeSwitchHandler {
-    const NAME: &'static str = "session.ui.registerDirectAutoModeSwitchHandler";
-    type Params = ();
-    type Result = types::UiRegisterDirectAutoModeSwitchHandlerResult;
-}
-
-/// `session.ui.unregisterDirectAutoModeSwitchHandler`.
-pub enum SessionUiUnregisterDirectAutoModeSwitchHandler {}
-
-impl crate::rpc::ServerMethod for SessionUiUnregisterDirectAutoModeSwitchHandler {
-    const NAME: &'static str = "session.ui.unregisterDirectAutoModeSwitchHandler";
-    type Params = types::UiUnregisterDirectAutoModeSwitchHandlerRequest;
-    type Result = types::UiUnregisterDirectAutoModeSwitchHandlerResult;
-}
-
-/// `session.usage.getMetrics`.
-pub enum SessionUsageGetMetrics {}
-
-impl crate::rpc::ServerMethod for SessionUsageGetMetrics {
-    const NAME: &'static str = "session.usage.getMetrics";
-    type Params = ();
-    type Result = types::UsageGetMetricsResult;
-}
-
-/// `session.usage.setCodeChanges`.
-pub enum SessionUsageSetCodeChanges {}
-
-impl crate::rpc::ServerMethod for SessionUsageSetCodeChanges {
-    const NAME: &'static str = "session.usage.setCodeChanges";
-    type Params = types::SessionUsageSetCodeChangesParams;
-    type Result = ();
-}
+methods!(ServerMethod {
+    SessionAbort "session.abort"(types::AbortRequest) -> types::AbortResult,
+    SessionAgentDeselect "session.agent.deselect"(()) -> (),
+    SessionAgentGetCurrent "session.agent.getCurrent"(()) -> types::AgentGetCurrentResult,
+    SessionAgentList "session.agent.list"(types::AgentListRequest) -> types::AgentList,
+    SessionAgentReload "session.agent.reload"(()) -> types::AgentReloadResult,
+    SessionAgentSelect "session.agent.select"(types::AgentSelectRequest) -> types::AgentSelectResult,
+    SessionAgentSetPrompt "session.agent.setPrompt"(types::AgentSetPromptRequest) -> (),
+    SessionCancelAllBackgroundAgents "session.cancelAllBackgroundAgents"(()) -> i64,
+    SessionCommandsEnqueue "session.commands.enqueue"(types::EnqueueCommandParams) -> types::EnqueueCommandResult,
+    SessionCommandsExecute "session.commands.execute"(types::ExecuteCommandParams) -> types::ExecuteCommandResult,
+    SessionCommandsFinalizeInvocationEffect "session.commands.finalizeInvocationEffect"(types::CommandsFinalizeInvocationEffectRequest) -> types::CommandsFinalizeInvocationEffectResult,
+    SessionCommandsHandlePendingCommand "session.commands.handlePendingCommand"(types::CommandsHandlePendingCommandRequest) -> types::CommandsHandlePendingCommandResult,
+    SessionCommandsInvoke "session.commands.invoke"(types::CommandsInvokeRequest) -> types::SlashCommandInvocationResult,
+    SessionCommandsList "session.commands.list"(types::CommandsListRequest) -> types::CommandList,
+    SessionCommandsRespondToQueuedCommand "session.commands.respondToQueuedCommand"(types::CommandsRespondToQueuedCommandRequest) -> types::CommandsRespondToQueuedCommandResult,
+    SessionDestroy "session.destroy"(()) -> types::SessionDestroyResult,
+    SessionDetach "session.detach"(()) -> types::SessionDetachResult,
+    SessionEventLogRead "session.eventLog.read"(types::EventLogReadRequest) -> types::EventsReadResult,
+    SessionEventLogRegisterInterest "session.eventLog.registerInterest"(types::RegisterEventInterestParams) -> types::RegisterEventInterestResult,
+    SessionEventLogReleaseInterest "session.eventLog.releaseInterest"(types::ReleaseEventInterestParams) -> types::EventLogReleaseInterestResult,
+    SessionEventLogTail "session.eventLog.tail"(()) -> types::EventLogTailResult,
+    SessionFleetStart "session.fleet.start"(types::FleetStartRequest) -> types::FleetStartResult,
+    SessionGetMessages "session.getMessages"(()) -> types::SessionGetMessagesResult,
+    SessionHistoryAbortManualCompaction "session.history.abortManualCompaction"(()) -> types::HistoryAbortManualCompactionResult,
+    SessionHistoryCancelBackgroundCompaction "session.history.cancelBackgroundCompaction"(()) -> types::HistoryCancelBackgroundCompactionResult,
+    SessionHistoryClearContext "session.history.clearContext"(types::HistoryClearContextRequest) -> types::HistoryClearContextResult,
+    SessionHistoryCompact "session.history.compact"(types::HistoryCompactRequest) -> types::HistoryCompactResult,
+    SessionHistoryListRewindPoints "session.history.listRewindPoints"(()) -> types::HistoryListRewindPointsResult,
+    SessionHistoryPreviewRewind "session.history.previewRewind"(types::HistoryPreviewRewindRequest) -> types::HistoryPreviewRewindResult,
+    SessionHistoryRewind "session.history.rewind"(types::HistoryRewindRequest) -> types::HistoryRewindResult,
+    SessionHistorySummarizeForHandoff "session.history.summarizeForHandoff"(()) -> types::HistorySummarizeForHandoffResult,
+    SessionHistoryTruncate "session.history.truncate"(types::HistoryTruncateRequest) -> types::HistoryTruncateResult,
+    SessionInterruptMainTurn "session.interruptMainTurn"(types::InterruptMainTurnRequest) -> types::InterruptMainTurnResult,
+    SessionLog "session.log"(types::LogRequest) -> types::LogResult,
+    SessionLspInitialize "session.lsp.initialize"(types::LspInitializeRequest) -> (),
+    SessionMcpHeadersHandlePendingHeadersRefreshRequest "session.mcp.headers.handlePendingHeadersRefreshRequest"(types::McpHeadersHandlePendingHeadersRefreshRequestRequest) -> types::McpHeadersHandlePendingHeadersRefreshRequestResult,
+    SessionMcpOauthHandlePendingRequest "session.mcp.oauth.handlePendingRequest"(types::McpOauthHandlePendingRequest) -> types::McpOauthHandlePendingResult,
+    SessionModeGet "session.mode.get"(()) -> types::SessionMode,
+    SessionModeSet "session.mode.set"(types::ModeSetRequest) -> Option<types::ModeSetResult>,
+    SessionModelApplyStartupOverlay "session.model.applyStartupOverlay"(types::ModelApplyStartupOverlayRequest) -> types::ModelSwitchToResult,
+    SessionModelClearStartupSeed "session.model.clearStartupSeed"(types::SessionModelClearStartupSeedParams) -> types::ModelClearStartupSeedResult,
+    SessionModelGetCurrent "session.model.getCurrent"(()) -> types::CurrentModel,
+    SessionModelGetReasoningSummaries "session.model.getReasoningSummaries"(types::ModelGetReasoningSummariesRequest) -> types::ModelGetReasoningSummariesResult,
+    SessionModelList "session.model.list"(types::ModelListRequest) -> types::SessionModelList,
+    SessionModelSetAllowedModels "session.model.setAllowedModels"(types::ModelSetAllowedModelsRequest) -> types::ModelSetAllowedModelsResult,
+    SessionModelSetReasoningEffort "session.model.setReasoningEffort"(types::ModelSetReasoningEffortRequest) -> types::ModelSetReasoningEffortResult,
+    SessionModelSwitchAutoTier "session.model.switchAutoTier"(types::ModelSwitchAutoTierRequest) -> types::ModelSwitchAutoTierResult,
+    SessionModelSwitchTo "session.model.switchTo"(types::ModelSwitchToRequest) -> types::ModelSwitchToResult,
+    SessionNameGet "session.name.get"(()) -> types::NameGetResult,
+    SessionNameSet "session.name.set"(types::NameSetRequest) -> (),
+    SessionNameSetAuto "session.name.setAuto"(types::NameSetAutoRequest) -> types::NameSetAutoResult,
+    SessionPermissionsHandlePendingPermissionRequest "session.permissions.handlePendingPermissionRequest"(types::PermissionDecisionRequest) -> types::PermissionRequestResult,
+    SessionPermissionsPendingRequests "session.permissions.pendingRequests"(()) -> types::PendingPermissionRequestList,
+    SessionPlanDelete "session.plan.delete"(()) -> (),
+    SessionPlanRead "session.plan.read"(()) -> types::PlanReadResult,
+    SessionPlanReadSqlTodos "session.plan.readSqlTodos"(()) -> types::PlanReadSqlTodosResult,
+    SessionPlanReadSqlTodosWithDependencies "session.plan.readSqlTodosWithDependencies"(()) -> types::PlanReadSqlTodosWithDependenciesResult,
+    SessionPlanUpdate "session.plan.update"(types::PlanUpdateRequest) -> (),
+    SessionSend "session.send"(types::SendRequest) -> types::SendResult,
+    SessionSendMessages "session.sendMessages"(types::SendMessagesRequest) -> types::SendMessagesResult,
+    SessionSendSystemNotification "session.sendSystemNotification"(types::SendSystemNotificationRequest) -> (),
+    SessionShellCancelUserRequested "session.shell.cancelUserRequested"(types::ShellCancelUserRequestedRequest) -> types::CancelUserRequestedShellCommandResult,
+    SessionShellExec "session.shell.exec"(types::ShellExecRequest) -> types::ShellExecResult,
+    SessionShellExecuteUserRequested "session.shell.executeUserRequested"(types::ShellExecuteUserRequestedRequest) -> types::UserRequestedShellCommandResult,
+    SessionShellKill "session.shell.kill"(types::ShellKillRequest) -> types::ShellKillResult,
+    SessionShutdown "session.shutdown"(types::ShutdownRequest) -> (),
+    SessionSkillsDisable "session.skills.disable"(types::SkillsDisableRequest) -> (),
+    SessionSkillsEnable "session.skills.enable"(types::SkillsEnableRequest) -> (),
+    SessionSkillsEnsureLoaded "session.skills.ensureLoaded"(()) -> (),
+    SessionSkillsGetInvoked "session.skills.getInvoked"(()) -> types::SkillsGetInvokedResult,
+    SessionSkillsList "session.skills.list"(()) -> types::SkillList,
+    SessionSkillsReload "session.skills.reload"(()) -> types::SkillsLoadDiagnostics,
+    SessionSuspend "session.suspend"(()) -> (),
+    SessionToolsHandlePendingToolCall "session.tools.handlePendingToolCall"(types::HandlePendingToolCallRequest) -> types::HandlePendingToolCallResult,
+    SessionToolsListPendingRequests "session.tools.listPendingRequests"(()) -> types::PendingExternalToolRequestList,
+    SessionToolsSet "session.tools.set"(types::ToolsSetRequest) -> types::ToolsSetResult,
+    SessionUiElicitation "session.ui.elicitation"(types::UiElicitationRequest) -> types::UiElicitationResponse,
+    SessionUiEphemeralQuery "session.ui.ephemeralQuery"(types::UiEphemeralQueryRequest) -> types::UiEphemeralQueryResult,
+    SessionUiHandleHumanAskUser "session.ui.handleHumanAskUser"(types::UiHandlePendingElicitationRequest) -> types::UiElicitationResult,
+    SessionUiHandleHumanExitPlanMode "session.ui.handleHumanExitPlanMode"(types::UiHandlePendingExitPlanModeRequest) -> types::UiHandlePendingResult,
+    SessionUiHandleHumanUserInput "session.ui.handleHumanUserInput"(types::UiHandlePendingUserInputRequest) -> types::UiHandlePendingResult,
+    SessionUiHandlePendingAutoModeSwitch "session.ui.handlePendingAutoModeSwitch"(types::UiHandlePendingAutoModeSwitchRequest) -> types::UiHandlePendingResult,
+    SessionUiHandlePendingElicitation "session.ui.handlePendingElicitation"(types::UiHandlePendingElicitationRequest) -> types::UiElicitationResult,
+    SessionUiHandlePendingExitPlanMode "session.ui.handlePendingExitPlanMode"(types::UiHandlePendingExitPlanModeRequest) -> types::UiHandlePendingResult,
+    SessionUiHandlePendingSampling "session.ui.handlePendingSampling"(types::UiHandlePendingSamplingRequest) -> types::UiHandlePendingResult,
+    SessionUiHandlePendingSessionLimitsExhausted "session.ui.handlePendingSessionLimitsExhausted"(types::UiHandlePendingSessionLimitsExhaustedRequest) -> types::UiHandlePendingResult,
+    SessionUiHandlePendingUserInput "session.ui.handlePendingUserInput"(types::UiHandlePendingUserInputRequest) -> types::UiHandlePendingResult,
+    SessionUiRegisterDirectAutoModeSwitchHandler "session.ui.registerDirectAutoModeSwitchHandler"(()) -> types::UiRegisterDirectAutoModeSwitchHandlerResult,
+    SessionUiUnregisterDirectAutoModeSwitchHandler "session.ui.unregisterDirectAutoModeSwitchHandler"(types::UiUnregisterDirectAutoModeSwitchHandlerRequest) -> types::UiUnregisterDirectAutoModeSwitchHandlerResult,
+    SessionUsageGetMetrics "session.usage.getMetrics"(()) -> types::UsageGetMetricsResult,
+    SessionUsageSetCodeChanges "session.usage.setCodeChanges"(types::SessionUsageSetCodeChangesParams) -> (),
+});

@@ -209,21 +209,10 @@ record!(AgentListRequest {
     Field include_built_in_agents "includeBuiltInAgents",
     Field include_prompt "includePrompt",
 });
-
-impl AgentListRequest {
-    /// Sets [`include_built_in_agents`](Self::include_built_in_agents).
-    #[inline]
-    pub fn include_built_in_agents(mut self, include_built_in_agents: bool) -> Self {
-        self.include_built_in_agents = Some(include_built_in_agents);
-        self
-    }
-    /// Sets [`include_prompt`](Self::include_prompt).
-    #[inline]
-    pub fn include_prompt(mut self, include_prompt: bool) -> Self {
-        self.include_prompt = Some(include_prompt);
-        self
-    }
-}
+builder!(AgentListRequest {
+    include_built_in_agents: bool,
+    include_prompt: bool,
+});
 
 /// Whether configured models are advisory preferences or required constraints
 #[derive(Clone)]
@@ -262,14 +251,7 @@ pub struct AgentSelectRequest {
 record!(AgentSelectRequest {
     Field name "name",
 });
-
-impl AgentSelectRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into() }
-    }
-}
+builder!(AgentSelectRequest new(name: impl Into<String>) {});
 
 /// The newly selected custom agent.
 #[derive(Clone)]
@@ -295,14 +277,4 @@ record!(AgentSetPromptRequest {
     Field id "id",
     Field prompt "prompt",
 });
-
-impl AgentSetPromptRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>, prompt: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            prompt: prompt.into(),
-        }
-    }
-}
+builder!(AgentSetPromptRequest new(id: impl Into<String>, prompt: impl Into<String>) {});

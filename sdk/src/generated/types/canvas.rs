@@ -16,30 +16,10 @@ record!(CanvasAction {
     Field description "description",
     Field input_schema "inputSchema",
 });
-
-impl CanvasAction {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            description: None,
-            input_schema: None,
-        }
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`input_schema`](Self::input_schema).
-    #[inline]
-    pub fn input_schema(mut self, input_schema: CanvasJsonSchema) -> Self {
-        self.input_schema = Some(input_schema);
-        self
-    }
-}
+builder!(CanvasAction new(name: impl Into<String>) {
+    description: impl Into<String>,
+    input_schema: CanvasJsonSchema,
+});
 
 /// Payload of `session.canvas.closed` with the closed canvas instance ID, provider ID, and canvas ID. *Experimental.*
 #[derive(Clone)]
@@ -80,6 +60,10 @@ record!(CanvasDeclaration {
     Field input_schema "inputSchema",
     Field actions "actions",
 });
+builder!(CanvasDeclaration {
+    input_schema: CanvasJsonSchema,
+    actions: Vec<CanvasAction>,
+});
 
 /// The required fields of [`CanvasDeclaration`], for [`CanvasDeclaration::new`].
 #[derive(Clone)]
@@ -100,18 +84,6 @@ impl CanvasDeclaration {
             input_schema: None,
             actions: None,
         }
-    }
-    /// Sets [`input_schema`](Self::input_schema).
-    #[inline]
-    pub fn input_schema(mut self, input_schema: CanvasJsonSchema) -> Self {
-        self.input_schema = Some(input_schema);
-        self
-    }
-    /// Sets [`actions`](Self::actions).
-    #[inline]
-    pub fn actions(mut self, actions: Vec<CanvasAction>) -> Self {
-        self.actions = Some(actions);
-        self
     }
 }
 
@@ -211,20 +183,9 @@ record!(CanvasProviderIdentity {
     Field id "id",
     Field name "name",
 });
-
-impl CanvasProviderIdentity {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>) -> Self {
-        Self { id: id.into(), name: None }
-    }
-    /// Sets [`name`](Self::name).
-    #[inline]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-}
+builder!(CanvasProviderIdentity new(id: impl Into<String>) {
+    name: impl Into<String>,
+});
 
 /// Canvas action invocation parameters sent to the provider. *Experimental.*
 #[derive(Clone)]
@@ -297,27 +258,11 @@ record!(CanvasProviderOpenResult {
     Field title "title",
     Field status "status",
 });
-
-impl CanvasProviderOpenResult {
-    /// Sets [`url`](Self::url).
-    #[inline]
-    pub fn url(mut self, url: impl Into<String>) -> Self {
-        self.url = Some(url.into());
-        self
-    }
-    /// Sets [`title`](Self::title).
-    #[inline]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-    /// Sets [`status`](Self::status).
-    #[inline]
-    pub fn status(mut self, status: impl Into<String>) -> Self {
-        self.status = Some(status.into());
-        self
-    }
-}
+builder!(CanvasProviderOpenResult {
+    url: impl Into<String>,
+    title: impl Into<String>,
+    status: impl Into<String>,
+});
 
 /// Durable record that a canvas instance is open, used to restore open canvases on cold session resume. Intentionally omits the transient url and availability. *Experimental.*
 #[derive(Clone)]

@@ -109,17 +109,7 @@ record!(CommandsFinalizeInvocationEffectRequest {
     Field effect "effect",
     Field outcome "outcome",
 });
-
-impl CommandsFinalizeInvocationEffectRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        effect: CommandsFinalizeInvocationEffectRequestEffect,
-        outcome: CommandsInvocationEffectOutcome,
-    ) -> Self {
-        Self { effect, outcome }
-    }
-}
+builder!(CommandsFinalizeInvocationEffectRequest new(effect: CommandsFinalizeInvocationEffectRequestEffect, outcome: CommandsInvocationEffectOutcome) {});
 
 /// The slash-command result object that produced the pending effect, echoed back unchanged.
 #[derive(Clone, Default)]
@@ -157,23 +147,9 @@ record!(CommandsHandlePendingCommandRequest {
     Field request_id "requestId",
     Field error "error",
 });
-
-impl CommandsHandlePendingCommandRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>) -> Self {
-        Self {
-            request_id: request_id.into(),
-            error: None,
-        }
-    }
-    /// Sets [`error`](Self::error).
-    #[inline]
-    pub fn error(mut self, error: impl Into<String>) -> Self {
-        self.error = Some(error.into());
-        self
-    }
-}
+builder!(CommandsHandlePendingCommandRequest new(request_id: impl Into<String>) {
+    error: impl Into<String>,
+});
 
 /// Indicates whether the pending client-handled command was completed successfully.
 #[derive(Clone)]
@@ -231,30 +207,10 @@ record!(CommandsInvokeRequest {
     Field input "input",
     Field origin "origin",
 });
-
-impl CommandsInvokeRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            input: None,
-            origin: None,
-        }
-    }
-    /// Sets [`input`](Self::input).
-    #[inline]
-    pub fn input(mut self, input: impl Into<String>) -> Self {
-        self.input = Some(input.into());
-        self
-    }
-    /// Sets [`origin`](Self::origin).
-    #[inline]
-    pub fn origin(mut self, origin: CommandsInvocationOrigin) -> Self {
-        self.origin = Some(origin);
-        self
-    }
-}
+builder!(CommandsInvokeRequest new(name: impl Into<String>) {
+    input: impl Into<String>,
+    origin: CommandsInvocationOrigin,
+});
 
 /// Optional filters controlling which command sources to include in the listing. *Experimental.*
 #[derive(Clone, Default)]
@@ -272,27 +228,11 @@ record!(CommandsListRequest {
     Field include_skills "includeSkills",
     Field include_client_commands "includeClientCommands",
 });
-
-impl CommandsListRequest {
-    /// Sets [`include_builtins`](Self::include_builtins).
-    #[inline]
-    pub fn include_builtins(mut self, include_builtins: bool) -> Self {
-        self.include_builtins = Some(include_builtins);
-        self
-    }
-    /// Sets [`include_skills`](Self::include_skills).
-    #[inline]
-    pub fn include_skills(mut self, include_skills: bool) -> Self {
-        self.include_skills = Some(include_skills);
-        self
-    }
-    /// Sets [`include_client_commands`](Self::include_client_commands).
-    #[inline]
-    pub fn include_client_commands(mut self, include_client_commands: bool) -> Self {
-        self.include_client_commands = Some(include_client_commands);
-        self
-    }
-}
+builder!(CommandsListRequest {
+    include_builtins: bool,
+    include_skills: bool,
+    include_client_commands: bool,
+});
 
 /// Queued-command request ID and the result indicating whether the host executed it (and whether to stop processing further queued commands). *Experimental.*
 #[derive(Clone)]
@@ -307,17 +247,7 @@ record!(CommandsRespondToQueuedCommandRequest {
     Field request_id "requestId",
     Field result "result",
 });
-
-impl CommandsRespondToQueuedCommandRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>, result: QueuedCommandResult) -> Self {
-        Self {
-            request_id: request_id.into(),
-            result,
-        }
-    }
-}
+builder!(CommandsRespondToQueuedCommandRequest new(request_id: impl Into<String>, result: QueuedCommandResult) {});
 
 /// Indicates whether the queued-command response was matched to a pending request.
 #[derive(Clone)]
@@ -343,23 +273,9 @@ record!(EnqueueCommandParams {
     Field command "command",
     Field display_text "displayText",
 });
-
-impl EnqueueCommandParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(command: impl Into<String>) -> Self {
-        Self {
-            command: command.into(),
-            display_text: None,
-        }
-    }
-    /// Sets [`display_text`](Self::display_text).
-    #[inline]
-    pub fn display_text(mut self, display_text: Option<String>) -> Self {
-        self.display_text = Some(display_text);
-        self
-    }
-}
+builder!(EnqueueCommandParams new(command: impl Into<String>) {
+    display_text: Option<String>,
+});
 
 /// Indicates whether the command was accepted into the local execution queue.
 #[derive(Clone)]
@@ -390,17 +306,7 @@ record!(ExecuteCommandParams {
     Field command_name "commandName",
     Field args "args",
 });
-
-impl ExecuteCommandParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(command_name: impl Into<String>, args: impl Into<String>) -> Self {
-        Self {
-            command_name: command_name.into(),
-            args: args.into(),
-        }
-    }
-}
+builder!(ExecuteCommandParams new(command_name: impl Into<String>, args: impl Into<String>) {});
 
 /// Error message produced while executing the command, if any.
 #[derive(Clone)]
@@ -423,15 +329,9 @@ pub struct QueuedCommandHandled {
 record!(QueuedCommandHandled ["handled" true] {
     Field stop_processing_queue "stopProcessingQueue",
 });
-
-impl QueuedCommandHandled {
-    /// Sets [`stop_processing_queue`](Self::stop_processing_queue).
-    #[inline]
-    pub fn stop_processing_queue(mut self, stop_processing_queue: bool) -> Self {
-        self.stop_processing_queue = Some(stop_processing_queue);
-        self
-    }
-}
+builder!(QueuedCommandHandled {
+    stop_processing_queue: bool,
+});
 
 /// Queued-command response indicating the host did not execute the command and the queue may continue.
 #[derive(Clone, Default)]

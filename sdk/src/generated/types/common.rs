@@ -132,24 +132,9 @@ record!(EmbeddedBlobResourceContents {
     Field mime_type "mimeType",
     Field blob "blob",
 });
-
-impl EmbeddedBlobResourceContents {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(uri: impl Into<String>, blob: impl Into<String>) -> Self {
-        Self {
-            uri: uri.into(),
-            mime_type: None,
-            blob: blob.into(),
-        }
-    }
-    /// Sets [`mime_type`](Self::mime_type).
-    #[inline]
-    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
-        self.mime_type = Some(mime_type.into());
-        self
-    }
-}
+builder!(EmbeddedBlobResourceContents new(uri: impl Into<String>, blob: impl Into<String>) {
+    mime_type: impl Into<String>,
+});
 
 /// Embedded text resource contents identified by a URI, with an optional MIME type and a text payload.
 #[derive(Clone)]
@@ -167,24 +152,9 @@ record!(EmbeddedTextResourceContents {
     Field mime_type "mimeType",
     Field text "text",
 });
-
-impl EmbeddedTextResourceContents {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(uri: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            uri: uri.into(),
-            mime_type: None,
-            text: text.into(),
-        }
-    }
-    /// Sets [`mime_type`](Self::mime_type).
-    #[inline]
-    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
-        self.mime_type = Some(mime_type.into());
-        self
-    }
-}
+builder!(EmbeddedTextResourceContents new(uri: impl Into<String>, text: impl Into<String>) {
+    mime_type: impl Into<String>,
+});
 
 /// Binary result returned by a tool for the model
 #[derive(Clone)]
@@ -209,39 +179,10 @@ record!(ExternalToolTextResultForLlmBinaryResultsForLlm {
     Field description "description",
     Field metadata "metadata",
 });
-
-impl ExternalToolTextResultForLlmBinaryResultsForLlm {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        kind: ExternalToolTextResultForLlmBinaryResultsForLlmType,
-        data: impl Into<String>,
-        mime_type: impl Into<String>,
-    ) -> Self {
-        Self {
-            kind,
-            data: data.into(),
-            mime_type: mime_type.into(),
-            description: None,
-            metadata: None,
-        }
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`metadata`](Self::metadata).
-    #[inline]
-    pub fn metadata(
-        mut self,
-        metadata: std::collections::BTreeMap<String, serde_json::Value>,
-    ) -> Self {
-        self.metadata = Some(metadata);
-        self
-    }
-}
+builder!(ExternalToolTextResultForLlmBinaryResultsForLlm new(kind: ExternalToolTextResultForLlmBinaryResultsForLlmType, data: impl Into<String>, mime_type: impl Into<String>) {
+    description: impl Into<String>,
+    metadata: std::collections::BTreeMap<String, serde_json::Value>,
+});
 
 /// Binary result type discriminator. Use "image" for images and "resource" for other binary data.
 #[derive(Clone)]
@@ -303,17 +244,7 @@ record!(ExternalToolTextResultForLlmContentAudio ["type" "audio"] {
     Field data "data",
     Field mime_type "mimeType",
 });
-
-impl ExternalToolTextResultForLlmContentAudio {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(data: impl Into<String>, mime_type: impl Into<String>) -> Self {
-        Self {
-            data: data.into(),
-            mime_type: mime_type.into(),
-        }
-    }
-}
+builder!(ExternalToolTextResultForLlmContentAudio new(data: impl Into<String>, mime_type: impl Into<String>) {});
 
 /// Image content block with base64-encoded data
 #[derive(Clone)]
@@ -328,17 +259,7 @@ record!(ExternalToolTextResultForLlmContentImage ["type" "image"] {
     Field data "data",
     Field mime_type "mimeType",
 });
-
-impl ExternalToolTextResultForLlmContentImage {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(data: impl Into<String>, mime_type: impl Into<String>) -> Self {
-        Self {
-            data: data.into(),
-            mime_type: mime_type.into(),
-        }
-    }
-}
+builder!(ExternalToolTextResultForLlmContentImage new(data: impl Into<String>, mime_type: impl Into<String>) {});
 
 /// Embedded resource content block with inline text or binary data
 #[derive(Clone)]
@@ -350,14 +271,7 @@ pub struct ExternalToolTextResultForLlmContentResource {
 record!(ExternalToolTextResultForLlmContentResource ["type" "resource"] {
     Field resource "resource",
 });
-
-impl ExternalToolTextResultForLlmContentResource {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(resource: ExternalToolTextResultForLlmContentResourceDetails) -> Self {
-        Self { resource }
-    }
-}
+builder!(ExternalToolTextResultForLlmContentResource new(resource: ExternalToolTextResultForLlmContentResourceDetails) {});
 
 /// The embedded resource contents, either text or base64-encoded binary
 #[derive(Clone)]
@@ -403,55 +317,13 @@ record!(ExternalToolTextResultForLlmContentResourceLink ["type" "resource_link"]
     Field mime_type "mimeType",
     Field size "size",
 });
-
-impl ExternalToolTextResultForLlmContentResourceLink {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, uri: impl Into<String>) -> Self {
-        Self {
-            icons: None,
-            name: name.into(),
-            title: None,
-            uri: uri.into(),
-            description: None,
-            mime_type: None,
-            size: None,
-        }
-    }
-    /// Sets [`icons`](Self::icons).
-    #[inline]
-    pub fn icons(
-        mut self,
-        icons: Vec<ExternalToolTextResultForLlmContentResourceLinkIcon>,
-    ) -> Self {
-        self.icons = Some(icons);
-        self
-    }
-    /// Sets [`title`](Self::title).
-    #[inline]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`mime_type`](Self::mime_type).
-    #[inline]
-    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
-        self.mime_type = Some(mime_type.into());
-        self
-    }
-    /// Sets [`size`](Self::size).
-    #[inline]
-    pub fn size(mut self, size: i64) -> Self {
-        self.size = Some(size);
-        self
-    }
-}
+builder!(ExternalToolTextResultForLlmContentResourceLink new(name: impl Into<String>, uri: impl Into<String>) {
+    icons: Vec<ExternalToolTextResultForLlmContentResourceLinkIcon>,
+    title: impl Into<String>,
+    description: impl Into<String>,
+    mime_type: impl Into<String>,
+    size: i64,
+});
 
 /// Icon image for a resource
 #[derive(Clone)]
@@ -472,40 +344,11 @@ record!(ExternalToolTextResultForLlmContentResourceLinkIcon {
     Field sizes "sizes",
     Field theme "theme",
 });
-
-impl ExternalToolTextResultForLlmContentResourceLinkIcon {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(src: impl Into<String>) -> Self {
-        Self {
-            src: src.into(),
-            mime_type: None,
-            sizes: None,
-            theme: None,
-        }
-    }
-    /// Sets [`mime_type`](Self::mime_type).
-    #[inline]
-    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
-        self.mime_type = Some(mime_type.into());
-        self
-    }
-    /// Sets [`sizes`](Self::sizes).
-    #[inline]
-    pub fn sizes(mut self, sizes: Vec<String>) -> Self {
-        self.sizes = Some(sizes);
-        self
-    }
-    /// Sets [`theme`](Self::theme).
-    #[inline]
-    pub fn theme(
-        mut self,
-        theme: ExternalToolTextResultForLlmContentResourceLinkIconTheme,
-    ) -> Self {
-        self.theme = Some(theme);
-        self
-    }
-}
+builder!(ExternalToolTextResultForLlmContentResourceLinkIcon new(src: impl Into<String>) {
+    mime_type: impl Into<String>,
+    sizes: Vec<String>,
+    theme: ExternalToolTextResultForLlmContentResourceLinkIconTheme,
+});
 
 /// Theme variant this icon is intended for
 #[derive(Clone)]
@@ -548,45 +391,12 @@ record!(ExternalToolTextResultForLlmContentShellExit ["type" "shell_exit"] {
     Field output_truncated "outputTruncated",
     Field output_file_path "outputFilePath",
 });
-
-impl ExternalToolTextResultForLlmContentShellExit {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(shell_id: impl Into<String>, exit_code: i64) -> Self {
-        Self {
-            shell_id: shell_id.into(),
-            exit_code,
-            cwd: None,
-            output_preview: None,
-            output_truncated: None,
-            output_file_path: None,
-        }
-    }
-    /// Sets [`cwd`](Self::cwd).
-    #[inline]
-    pub fn cwd(mut self, cwd: impl Into<String>) -> Self {
-        self.cwd = Some(cwd.into());
-        self
-    }
-    /// Sets [`output_preview`](Self::output_preview).
-    #[inline]
-    pub fn output_preview(mut self, output_preview: impl Into<String>) -> Self {
-        self.output_preview = Some(output_preview.into());
-        self
-    }
-    /// Sets [`output_truncated`](Self::output_truncated).
-    #[inline]
-    pub fn output_truncated(mut self, output_truncated: bool) -> Self {
-        self.output_truncated = Some(output_truncated);
-        self
-    }
-    /// Sets [`output_file_path`](Self::output_file_path).
-    #[inline]
-    pub fn output_file_path(mut self, output_file_path: impl Into<String>) -> Self {
-        self.output_file_path = Some(output_file_path.into());
-        self
-    }
-}
+builder!(ExternalToolTextResultForLlmContentShellExit new(shell_id: impl Into<String>, exit_code: i64) {
+    cwd: impl Into<String>,
+    output_preview: impl Into<String>,
+    output_truncated: bool,
+    output_file_path: impl Into<String>,
+});
 
 /// Terminal/shell output content block with optional exit code and working directory
 #[derive(Clone)]
@@ -604,30 +414,10 @@ record!(ExternalToolTextResultForLlmContentTerminal ["type" "terminal"] {
     Field exit_code "exitCode",
     Field cwd "cwd",
 });
-
-impl ExternalToolTextResultForLlmContentTerminal {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            exit_code: None,
-            cwd: None,
-        }
-    }
-    /// Sets [`exit_code`](Self::exit_code).
-    #[inline]
-    pub fn exit_code(mut self, exit_code: i64) -> Self {
-        self.exit_code = Some(exit_code);
-        self
-    }
-    /// Sets [`cwd`](Self::cwd).
-    #[inline]
-    pub fn cwd(mut self, cwd: impl Into<String>) -> Self {
-        self.cwd = Some(cwd.into());
-        self
-    }
-}
+builder!(ExternalToolTextResultForLlmContentTerminal new(text: impl Into<String>) {
+    exit_code: i64,
+    cwd: impl Into<String>,
+});
 
 /// Plain text content block
 #[derive(Clone)]
@@ -639,14 +429,7 @@ pub struct ExternalToolTextResultForLlmContentText {
 record!(ExternalToolTextResultForLlmContentText ["type" "text"] {
     Field text "text",
 });
-
-impl ExternalToolTextResultForLlmContentText {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into() }
-    }
-}
+builder!(ExternalToolTextResultForLlmContentText new(text: impl Into<String>) {});
 
 /// Experimental attribution linking an ordinary event to the HydraFusion turn, phase, and concrete source that produced it. *Experimental.*
 #[derive(Clone)]
@@ -774,24 +557,9 @@ record!(GitHubRepoRef {
     Field name "name",
     Field owner "owner",
 });
-
-impl GitHubRepoRef {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, owner: impl Into<String>) -> Self {
-        Self {
-            id: None,
-            name: name.into(),
-            owner: owner.into(),
-        }
-    }
-    /// Sets [`id`](Self::id).
-    #[inline]
-    pub fn id(mut self, id: i64) -> Self {
-        self.id = Some(id);
-        self
-    }
-}
+builder!(GitHubRepoRef new(name: impl Into<String>, owner: impl Into<String>) {
+    id: i64,
+});
 
 /// Configuration source: user, workspace, plugin, builtin, managed, or account
 #[derive(Clone)]
@@ -888,23 +656,9 @@ record!(ProtocolExternalToolNamespace {
     Field name "name",
     Field description "description",
 });
-
-impl ProtocolExternalToolNamespace {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            description: None,
-        }
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-}
+builder!(ProtocolExternalToolNamespace new(name: impl Into<String>) {
+    description: impl Into<String>,
+});
 
 /// Reasoning summary mode to request for supported model clients
 #[derive(Clone)]

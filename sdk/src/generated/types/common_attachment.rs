@@ -82,51 +82,13 @@ record!(AttachmentBlob ["type" "blob"] {
     Field byte_length "byteLength",
     Field omitted_reason "omittedReason",
 });
-
-impl AttachmentBlob {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(mime_type: impl Into<String>) -> Self {
-        Self {
-            data: None,
-            mime_type: mime_type.into(),
-            display_name: None,
-            asset_id: None,
-            byte_length: None,
-            omitted_reason: None,
-        }
-    }
-    /// Sets [`data`](Self::data).
-    #[inline]
-    pub fn data(mut self, data: impl Into<String>) -> Self {
-        self.data = Some(data.into());
-        self
-    }
-    /// Sets [`display_name`](Self::display_name).
-    #[inline]
-    pub fn display_name(mut self, display_name: impl Into<String>) -> Self {
-        self.display_name = Some(display_name.into());
-        self
-    }
-    /// Sets [`asset_id`](Self::asset_id).
-    #[inline]
-    pub fn asset_id(mut self, asset_id: impl Into<String>) -> Self {
-        self.asset_id = Some(asset_id.into());
-        self
-    }
-    /// Sets [`byte_length`](Self::byte_length).
-    #[inline]
-    pub fn byte_length(mut self, byte_length: i64) -> Self {
-        self.byte_length = Some(byte_length);
-        self
-    }
-    /// Sets [`omitted_reason`](Self::omitted_reason).
-    #[inline]
-    pub fn omitted_reason(mut self, omitted_reason: OmittedBinaryOmittedReason) -> Self {
-        self.omitted_reason = Some(omitted_reason);
-        self
-    }
-}
+builder!(AttachmentBlob new(mime_type: impl Into<String>) {
+    data: impl Into<String>,
+    display_name: impl Into<String>,
+    asset_id: impl Into<String>,
+    byte_length: i64,
+    omitted_reason: OmittedBinaryOmittedReason,
+});
 
 /// Directory attachment
 #[derive(Clone)]
@@ -144,30 +106,10 @@ record!(AttachmentDirectory ["type" "directory"] {
     Field display_name "displayName",
     Field tagged_files_entry "taggedFilesEntry",
 });
-
-impl AttachmentDirectory {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            display_name: None,
-            tagged_files_entry: None,
-        }
-    }
-    /// Sets [`display_name`](Self::display_name).
-    #[inline]
-    pub fn display_name(mut self, display_name: impl Into<String>) -> Self {
-        self.display_name = Some(display_name.into());
-        self
-    }
-    /// Sets [`tagged_files_entry`](Self::tagged_files_entry).
-    #[inline]
-    pub fn tagged_files_entry(mut self, tagged_files_entry: impl Into<String>) -> Self {
-        self.tagged_files_entry = Some(tagged_files_entry.into());
-        self
-    }
-}
+builder!(AttachmentDirectory new(path: impl Into<String>) {
+    display_name: impl Into<String>,
+    tagged_files_entry: impl Into<String>,
+});
 
 /// Structured context contributed by an extension. Composer pills displayed in the host are forwarded back through session.send.attachments, then rendered into the model prompt as an \<extension_context> XML block.
 #[derive(Clone)]
@@ -194,6 +136,11 @@ record!(AttachmentExtensionContext ["type" "extension_context"] {
     Field payload "payload",
     Field captured_at "capturedAt",
 });
+builder!(AttachmentExtensionContext {
+    canvas_id: impl Into<String>,
+    instance_id: impl Into<String>,
+    payload: serde_json::Value,
+});
 
 /// The required fields of [`AttachmentExtensionContext`], for [`AttachmentExtensionContext::new`].
 #[derive(Clone)]
@@ -215,24 +162,6 @@ impl AttachmentExtensionContext {
             payload: None,
             captured_at: fields.captured_at,
         }
-    }
-    /// Sets [`canvas_id`](Self::canvas_id).
-    #[inline]
-    pub fn canvas_id(mut self, canvas_id: impl Into<String>) -> Self {
-        self.canvas_id = Some(canvas_id.into());
-        self
-    }
-    /// Sets [`instance_id`](Self::instance_id).
-    #[inline]
-    pub fn instance_id(mut self, instance_id: impl Into<String>) -> Self {
-        self.instance_id = Some(instance_id.into());
-        self
-    }
-    /// Sets [`payload`](Self::payload).
-    #[inline]
-    pub fn payload(mut self, payload: serde_json::Value) -> Self {
-        self.payload = Some(payload);
-        self
     }
 }
 
@@ -267,65 +196,15 @@ record!(AttachmentFile ["type" "file"] {
     Field omitted_reason "omittedReason",
     Field tagged_files_entry "taggedFilesEntry",
 });
-
-impl AttachmentFile {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            display_name: None,
-            line_range: None,
-            mime_type: None,
-            asset_id: None,
-            byte_length: None,
-            omitted_reason: None,
-            tagged_files_entry: None,
-        }
-    }
-    /// Sets [`display_name`](Self::display_name).
-    #[inline]
-    pub fn display_name(mut self, display_name: impl Into<String>) -> Self {
-        self.display_name = Some(display_name.into());
-        self
-    }
-    /// Sets [`line_range`](Self::line_range).
-    #[inline]
-    pub fn line_range(mut self, line_range: AttachmentFileLineRange) -> Self {
-        self.line_range = Some(line_range);
-        self
-    }
-    /// Sets [`mime_type`](Self::mime_type).
-    #[inline]
-    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
-        self.mime_type = Some(mime_type.into());
-        self
-    }
-    /// Sets [`asset_id`](Self::asset_id).
-    #[inline]
-    pub fn asset_id(mut self, asset_id: impl Into<String>) -> Self {
-        self.asset_id = Some(asset_id.into());
-        self
-    }
-    /// Sets [`byte_length`](Self::byte_length).
-    #[inline]
-    pub fn byte_length(mut self, byte_length: i64) -> Self {
-        self.byte_length = Some(byte_length);
-        self
-    }
-    /// Sets [`omitted_reason`](Self::omitted_reason).
-    #[inline]
-    pub fn omitted_reason(mut self, omitted_reason: OmittedBinaryOmittedReason) -> Self {
-        self.omitted_reason = Some(omitted_reason);
-        self
-    }
-    /// Sets [`tagged_files_entry`](Self::tagged_files_entry).
-    #[inline]
-    pub fn tagged_files_entry(mut self, tagged_files_entry: impl Into<String>) -> Self {
-        self.tagged_files_entry = Some(tagged_files_entry.into());
-        self
-    }
-}
+builder!(AttachmentFile new(path: impl Into<String>) {
+    display_name: impl Into<String>,
+    line_range: AttachmentFileLineRange,
+    mime_type: impl Into<String>,
+    asset_id: impl Into<String>,
+    byte_length: i64,
+    omitted_reason: OmittedBinaryOmittedReason,
+    tagged_files_entry: impl Into<String>,
+});
 
 /// Optional line range to scope the attachment to a specific section of the file
 #[derive(Clone)]
@@ -340,14 +219,7 @@ record!(AttachmentFileLineRange {
     Field start "start",
     Field end "end",
 });
-
-impl AttachmentFileLineRange {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(start: i64, end: i64) -> Self {
-        Self { start, end }
-    }
-}
+builder!(AttachmentFileLineRange new(start: i64, end: i64) {});
 
 /// Pointer to a GitHub Actions job.
 #[derive(Clone)]
@@ -374,6 +246,9 @@ record!(AttachmentGitHubActionsJob ["type" "github_actions_job"] {
     Field url "url",
     Field conclusion "conclusion",
 });
+builder!(AttachmentGitHubActionsJob {
+    conclusion: impl Into<String>,
+});
 
 /// The required fields of [`AttachmentGitHubActionsJob`], for [`AttachmentGitHubActionsJob::new`].
 #[derive(Clone)]
@@ -397,12 +272,6 @@ impl AttachmentGitHubActionsJob {
             url: fields.url,
             conclusion: None,
         }
-    }
-    /// Sets [`conclusion`](Self::conclusion).
-    #[inline]
-    pub fn conclusion(mut self, conclusion: impl Into<String>) -> Self {
-        self.conclusion = Some(conclusion.into());
-        self
     }
 }
 
@@ -507,30 +376,10 @@ record!(AttachmentGitHubFileDiff ["type" "github_file_diff"] {
     Field head "head",
     Field base "base",
 });
-
-impl AttachmentGitHubFileDiff {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            head: None,
-            base: None,
-        }
-    }
-    /// Sets [`head`](Self::head).
-    #[inline]
-    pub fn head(mut self, head: AttachmentGitHubFileDiffSide) -> Self {
-        self.head = Some(head);
-        self
-    }
-    /// Sets [`base`](Self::base).
-    #[inline]
-    pub fn base(mut self, base: AttachmentGitHubFileDiffSide) -> Self {
-        self.base = Some(base);
-        self
-    }
-}
+builder!(AttachmentGitHubFileDiff new(url: impl Into<String>) {
+    head: AttachmentGitHubFileDiffSide,
+    base: AttachmentGitHubFileDiffSide,
+});
 
 /// One side of a file diff (head or base)
 #[derive(Clone)]
@@ -549,22 +398,7 @@ record!(AttachmentGitHubFileDiffSide {
     Field git_ref "ref",
     Field path "path",
 });
-
-impl AttachmentGitHubFileDiffSide {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        repo: GitHubRepoRef,
-        git_ref: impl Into<String>,
-        path: impl Into<String>,
-    ) -> Self {
-        Self {
-            repo,
-            git_ref: git_ref.into(),
-            path: path.into(),
-        }
-    }
-}
+builder!(AttachmentGitHubFileDiffSide new(repo: GitHubRepoRef, git_ref: impl Into<String>, path: impl Into<String>) {});
 
 /// GitHub issue, pull request, or discussion reference
 #[derive(Clone)]
@@ -588,26 +422,7 @@ record!(AttachmentGitHubReference ["type" "github_reference"] {
     Field state "state",
     Field url "url",
 });
-
-impl AttachmentGitHubReference {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        number: i64,
-        title: impl Into<String>,
-        reference_type: AttachmentGitHubReferenceType,
-        state: impl Into<String>,
-        url: impl Into<String>,
-    ) -> Self {
-        Self {
-            number,
-            title: title.into(),
-            reference_type,
-            state: state.into(),
-            url: url.into(),
-        }
-    }
-}
+builder!(AttachmentGitHubReference new(number: i64, title: impl Into<String>, reference_type: AttachmentGitHubReferenceType, state: impl Into<String>, url: impl Into<String>) {});
 
 /// Type of GitHub reference
 #[derive(Clone)]
@@ -690,31 +505,10 @@ record!(AttachmentGitHubRepository ["type" "github_repository"] {
     Field description "description",
     Field git_ref "ref",
 });
-
-impl AttachmentGitHubRepository {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(repo: GitHubRepoRef, url: impl Into<String>) -> Self {
-        Self {
-            repo,
-            url: url.into(),
-            description: None,
-            git_ref: None,
-        }
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`git_ref`](Self::git_ref).
-    #[inline]
-    pub fn git_ref(mut self, git_ref: impl Into<String>) -> Self {
-        self.git_ref = Some(git_ref.into());
-        self
-    }
-}
+builder!(AttachmentGitHubRepository new(repo: GitHubRepoRef, url: impl Into<String>) {
+    description: impl Into<String>,
+    git_ref: impl Into<String>,
+});
 
 /// Pointer to a line range inside a file in a GitHub repository.
 #[derive(Clone)]
@@ -780,22 +574,7 @@ record!(AttachmentGitHubTreeComparison ["type" "github_tree_comparison"] {
     Field base "base",
     Field head "head",
 });
-
-impl AttachmentGitHubTreeComparison {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        url: impl Into<String>,
-        base: AttachmentGitHubTreeComparisonSide,
-        head: AttachmentGitHubTreeComparisonSide,
-    ) -> Self {
-        Self {
-            url: url.into(),
-            base,
-            head,
-        }
-    }
-}
+builder!(AttachmentGitHubTreeComparison new(url: impl Into<String>, base: AttachmentGitHubTreeComparisonSide, head: AttachmentGitHubTreeComparisonSide) {});
 
 /// One side of a tree comparison (head or base)
 #[derive(Clone)]
@@ -810,17 +589,7 @@ record!(AttachmentGitHubTreeComparisonSide {
     Field repo "repo",
     Field revision "revision",
 });
-
-impl AttachmentGitHubTreeComparisonSide {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(repo: GitHubRepoRef, revision: impl Into<String>) -> Self {
-        Self {
-            repo,
-            revision: revision.into(),
-        }
-    }
-}
+builder!(AttachmentGitHubTreeComparisonSide new(repo: GitHubRepoRef, revision: impl Into<String>) {});
 
 /// Generic GitHub URL reference.
 #[derive(Clone)]
@@ -832,14 +601,7 @@ pub struct AttachmentGitHubUrl {
 record!(AttachmentGitHubUrl ["type" "github_url"] {
     Field url "url",
 });
-
-impl AttachmentGitHubUrl {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into() }
-    }
-}
+builder!(AttachmentGitHubUrl new(url: impl Into<String>) {});
 
 /// Code selection attachment from an editor
 #[derive(Clone)]
@@ -860,29 +622,9 @@ record!(AttachmentSelection ["type" "selection"] {
     Field text "text",
     Field selection "selection",
 });
-
-impl AttachmentSelection {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        file_path: impl Into<String>,
-        text: impl Into<String>,
-        selection: AttachmentSelectionDetails,
-    ) -> Self {
-        Self {
-            file_path: file_path.into(),
-            display_name: None,
-            text: text.into(),
-            selection,
-        }
-    }
-    /// Sets [`display_name`](Self::display_name).
-    #[inline]
-    pub fn display_name(mut self, display_name: impl Into<String>) -> Self {
-        self.display_name = Some(display_name.into());
-        self
-    }
-}
+builder!(AttachmentSelection new(file_path: impl Into<String>, text: impl Into<String>, selection: AttachmentSelectionDetails) {
+    display_name: impl Into<String>,
+});
 
 /// Position range of the selection within the file
 #[derive(Clone)]
@@ -897,17 +639,7 @@ record!(AttachmentSelectionDetails {
     Field start "start",
     Field end "end",
 });
-
-impl AttachmentSelectionDetails {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        start: AttachmentSelectionDetailsStart,
-        end: AttachmentSelectionDetailsEnd,
-    ) -> Self {
-        Self { start, end }
-    }
-}
+builder!(AttachmentSelectionDetails new(start: AttachmentSelectionDetailsStart, end: AttachmentSelectionDetailsEnd) {});
 
 /// End position of the selection
 #[derive(Clone)]
@@ -922,14 +654,7 @@ record!(AttachmentSelectionDetailsEnd {
     Field line "line",
     Field character "character",
 });
-
-impl AttachmentSelectionDetailsEnd {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(line: i64, character: i64) -> Self {
-        Self { line, character }
-    }
-}
+builder!(AttachmentSelectionDetailsEnd new(line: i64, character: i64) {});
 
 /// Start position of the selection
 #[derive(Clone)]
@@ -944,11 +669,4 @@ record!(AttachmentSelectionDetailsStart {
     Field line "line",
     Field character "character",
 });
-
-impl AttachmentSelectionDetailsStart {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(line: i64, character: i64) -> Self {
-        Self { line, character }
-    }
-}
+builder!(AttachmentSelectionDetailsStart new(line: i64, character: i64) {});

@@ -33,57 +33,16 @@ record!(EventLogReadRequest {
     Field direction "direction",
     Field include_ephemeral "includeEphemeral",
 });
-
-impl EventLogReadRequest {
-    /// Sets [`cursor`](Self::cursor).
-    #[inline]
-    pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
-        self.cursor = Some(cursor.into());
-        self
-    }
-    /// Sets [`max`](Self::max).
-    #[inline]
-    pub fn max(mut self, max: i64) -> Self {
-        self.max = Some(max);
-        self
-    }
-    /// Sets [`wait_ms`](Self::wait_ms).
-    #[inline]
-    pub fn wait_ms(mut self, wait_ms: i64) -> Self {
-        self.wait_ms = Some(wait_ms);
-        self
-    }
-    /// Sets [`types`](Self::types).
-    #[inline]
-    pub fn types(mut self, types: EventLogTypes) -> Self {
-        self.types = Some(types);
-        self
-    }
-    /// Sets [`agent_scope`](Self::agent_scope).
-    #[inline]
-    pub fn agent_scope(mut self, agent_scope: EventsAgentScope) -> Self {
-        self.agent_scope = Some(agent_scope);
-        self
-    }
-    /// Sets [`agent_ids`](Self::agent_ids).
-    #[inline]
-    pub fn agent_ids(mut self, agent_ids: Vec<String>) -> Self {
-        self.agent_ids = Some(agent_ids);
-        self
-    }
-    /// Sets [`direction`](Self::direction).
-    #[inline]
-    pub fn direction(mut self, direction: EventsReadDirection) -> Self {
-        self.direction = Some(direction);
-        self
-    }
-    /// Sets [`include_ephemeral`](Self::include_ephemeral).
-    #[inline]
-    pub fn include_ephemeral(mut self, include_ephemeral: bool) -> Self {
-        self.include_ephemeral = Some(include_ephemeral);
-        self
-    }
-}
+builder!(EventLogReadRequest {
+    cursor: impl Into<String>,
+    max: i64,
+    wait_ms: i64,
+    types: EventLogTypes,
+    agent_scope: EventsAgentScope,
+    agent_ids: Vec<String>,
+    direction: EventsReadDirection,
+    include_ephemeral: bool,
+});
 
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
@@ -201,16 +160,7 @@ pub struct RegisterEventInterestParams {
 record!(RegisterEventInterestParams {
     Field event_type "eventType",
 });
-
-impl RegisterEventInterestParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(event_type: impl Into<String>) -> Self {
-        Self {
-            event_type: event_type.into(),
-        }
-    }
-}
+builder!(RegisterEventInterestParams new(event_type: impl Into<String>) {});
 
 /// Opaque handle representing an event-type interest registration.
 #[derive(Clone)]
@@ -233,11 +183,4 @@ pub struct ReleaseEventInterestParams {
 record!(ReleaseEventInterestParams {
     Field handle "handle",
 });
-
-impl ReleaseEventInterestParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(handle: impl Into<String>) -> Self {
-        Self { handle: handle.into() }
-    }
-}
+builder!(ReleaseEventInterestParams new(handle: impl Into<String>) {});

@@ -32,14 +32,7 @@ pub struct HistoryClearContextRequest {
 record!(HistoryClearContextRequest {
     Field prompt "prompt",
 });
-
-impl HistoryClearContextRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(prompt: impl Into<String>) -> Self {
-        Self { prompt: prompt.into() }
-    }
-}
+builder!(HistoryClearContextRequest new(prompt: impl Into<String>) {});
 
 /// What a successful clear removed. A clear that could not be applied rejects instead of reporting a count.
 #[derive(Clone)]
@@ -94,30 +87,11 @@ record!(HistoryCompactRequest {
     Field trigger "trigger",
     Field token_limit "tokenLimit",
 });
-
-impl HistoryCompactRequest {
-    /// Sets [`custom_instructions`](Self::custom_instructions).
-    #[inline]
-    pub fn custom_instructions(
-        mut self,
-        custom_instructions: impl Into<String>,
-    ) -> Self {
-        self.custom_instructions = Some(custom_instructions.into());
-        self
-    }
-    /// Sets [`trigger`](Self::trigger).
-    #[inline]
-    pub fn trigger(mut self, trigger: HistoryCompactRequestTrigger) -> Self {
-        self.trigger = Some(trigger);
-        self
-    }
-    /// Sets [`token_limit`](Self::token_limit).
-    #[inline]
-    pub fn token_limit(mut self, token_limit: i64) -> Self {
-        self.token_limit = Some(token_limit);
-        self
-    }
-}
+builder!(HistoryCompactRequest {
+    custom_instructions: impl Into<String>,
+    trigger: HistoryCompactRequestTrigger,
+    token_limit: i64,
+});
 
 /// What initiated this compaction request, recorded as the `trigger` on the persisted `session.compaction_start` / `session.compaction_complete` events. When absent, the compaction is persisted without trigger attribution (initiator unknown).
 #[derive(Clone)]
@@ -201,14 +175,7 @@ pub struct HistoryPreviewRewindRequest {
 record!(HistoryPreviewRewindRequest {
     Field event_id "eventId",
 });
-
-impl HistoryPreviewRewindRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(event_id: impl Into<String>) -> Self {
-        Self { event_id: event_id.into() }
-    }
-}
+builder!(HistoryPreviewRewindRequest new(event_id: impl Into<String>) {});
 
 /// Files and aggregate changes for a prospective rewind.
 #[derive(Clone)]
@@ -370,17 +337,7 @@ record!(HistoryRewindRequest {
     Field event_id "eventId",
     Field mode "mode",
 });
-
-impl HistoryRewindRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(event_id: impl Into<String>, mode: HistoryRewindMode) -> Self {
-        Self {
-            event_id: event_id.into(),
-            mode,
-        }
-    }
-}
+builder!(HistoryRewindRequest new(event_id: impl Into<String>, mode: HistoryRewindMode) {});
 
 /// Structured outcome of a rewind request.
 #[derive(Clone)]
@@ -459,14 +416,7 @@ pub struct HistoryTruncateRequest {
 record!(HistoryTruncateRequest {
     Field event_id "eventId",
 });
-
-impl HistoryTruncateRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(event_id: impl Into<String>) -> Self {
-        Self { event_id: event_id.into() }
-    }
-}
+builder!(HistoryTruncateRequest new(event_id: impl Into<String>) {});
 
 /// Number of events that were removed by the truncation.
 #[derive(Clone)]

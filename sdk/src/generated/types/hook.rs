@@ -48,21 +48,10 @@ record!(AgentStopHookOutput {
     Field decision "decision",
     Field reason "reason",
 });
-
-impl AgentStopHookOutput {
-    /// Sets [`decision`](Self::decision).
-    #[inline]
-    pub fn decision(mut self, decision: StopHookDecision) -> Self {
-        self.decision = Some(decision);
-        self
-    }
-    /// Sets [`reason`](Self::reason).
-    #[inline]
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
-        self
-    }
-}
+builder!(AgentStopHookOutput {
+    decision: StopHookDecision,
+    reason: impl Into<String>,
+});
 
 /// Where an error came from.
 #[derive(Clone)]
@@ -175,33 +164,12 @@ record!(ErrorOccurredHookOutput {
     Field retry_count "retryCount",
     Field user_notification "userNotification",
 });
-
-impl ErrorOccurredHookOutput {
-    /// Sets [`suppress_output`](Self::suppress_output).
-    #[inline]
-    pub fn suppress_output(mut self, suppress_output: bool) -> Self {
-        self.suppress_output = Some(suppress_output);
-        self
-    }
-    /// Sets [`error_handling`](Self::error_handling).
-    #[inline]
-    pub fn error_handling(mut self, error_handling: ErrorOccurredHookHandling) -> Self {
-        self.error_handling = Some(error_handling);
-        self
-    }
-    /// Sets [`retry_count`](Self::retry_count).
-    #[inline]
-    pub fn retry_count(mut self, retry_count: i64) -> Self {
-        self.retry_count = Some(retry_count);
-        self
-    }
-    /// Sets [`user_notification`](Self::user_notification).
-    #[inline]
-    pub fn user_notification(mut self, user_notification: impl Into<String>) -> Self {
-        self.user_notification = Some(user_notification.into());
-        self
-    }
-}
+builder!(ErrorOccurredHookOutput {
+    suppress_output: bool,
+    error_handling: ErrorOccurredHookHandling,
+    retry_count: i64,
+    user_notification: impl Into<String>,
+});
 
 /// Hook invocation completion details including output, success status, and error information
 #[derive(Clone)]
@@ -290,15 +258,9 @@ pub struct HookInvokeResponse {
 record!(HookInvokeResponse {
     Field output "output",
 });
-
-impl HookInvokeResponse {
-    /// Sets [`output`](Self::output).
-    #[inline]
-    pub fn output(mut self, output: serde_json::Value) -> Self {
-        self.output = Some(output);
-        self
-    }
-}
+builder!(HookInvokeResponse {
+    output: serde_json::Value,
+});
 
 /// Ephemeral progress update from a running hook process
 #[derive(Clone)]
@@ -443,15 +405,9 @@ pub struct NotificationHookOutput {
 record!(NotificationHookOutput {
     Field additional_context "additionalContext",
 });
-
-impl NotificationHookOutput {
-    /// Sets [`additional_context`](Self::additional_context).
-    #[inline]
-    pub fn additional_context(mut self, additional_context: impl Into<String>) -> Self {
-        self.additional_context = Some(additional_context.into());
-        self
-    }
-}
+builder!(NotificationHookOutput {
+    additional_context: impl Into<String>,
+});
 
 /// Kind of a notification given to a hook.
 #[derive(Clone)]
@@ -545,27 +501,11 @@ record!(PermissionRequestHookOutput {
     Field message "message",
     Field interrupt "interrupt",
 });
-
-impl PermissionRequestHookOutput {
-    /// Sets [`behavior`](Self::behavior).
-    #[inline]
-    pub fn behavior(mut self, behavior: PermissionRequestHookBehavior) -> Self {
-        self.behavior = Some(behavior);
-        self
-    }
-    /// Sets [`message`](Self::message).
-    #[inline]
-    pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
-        self
-    }
-    /// Sets [`interrupt`](Self::interrupt).
-    #[inline]
-    pub fn interrupt(mut self, interrupt: bool) -> Self {
-        self.interrupt = Some(interrupt);
-        self
-    }
-}
+builder!(PermissionRequestHookOutput {
+    behavior: PermissionRequestHookBehavior,
+    message: impl Into<String>,
+    interrupt: bool,
+});
 
 /// Input of the preCompact hook, which runs before the context is compacted.
 #[derive(Clone)]
@@ -672,15 +612,9 @@ pub struct PreMcpToolCallHookOutput {
 record!(PreMcpToolCallHookOutput {
     Field meta_to_use "metaToUse",
 });
-
-impl PreMcpToolCallHookOutput {
-    /// Sets [`meta_to_use`](Self::meta_to_use).
-    #[inline]
-    pub fn meta_to_use(mut self, meta_to_use: serde_json::Value) -> Self {
-        self.meta_to_use = Some(meta_to_use);
-        self
-    }
-}
+builder!(PreMcpToolCallHookOutput {
+    meta_to_use: serde_json::Value,
+});
 
 /// Input of the prePRDescription hook, which runs before a pull request description is written. Only the members common to all hooks are known.
 #[derive(Clone)]
@@ -768,45 +702,13 @@ record!(PreToolUseHookOutput {
     Field additional_context "additionalContext",
     Field suppress_output "suppressOutput",
 });
-
-impl PreToolUseHookOutput {
-    /// Sets [`permission_decision`](Self::permission_decision).
-    #[inline]
-    pub fn permission_decision(
-        mut self,
-        permission_decision: PreToolUsePermissionDecision,
-    ) -> Self {
-        self.permission_decision = Some(permission_decision);
-        self
-    }
-    /// Sets [`permission_decision_reason`](Self::permission_decision_reason).
-    #[inline]
-    pub fn permission_decision_reason(
-        mut self,
-        permission_decision_reason: impl Into<String>,
-    ) -> Self {
-        self.permission_decision_reason = Some(permission_decision_reason.into());
-        self
-    }
-    /// Sets [`modified_args`](Self::modified_args).
-    #[inline]
-    pub fn modified_args(mut self, modified_args: serde_json::Value) -> Self {
-        self.modified_args = Some(modified_args);
-        self
-    }
-    /// Sets [`additional_context`](Self::additional_context).
-    #[inline]
-    pub fn additional_context(mut self, additional_context: impl Into<String>) -> Self {
-        self.additional_context = Some(additional_context.into());
-        self
-    }
-    /// Sets [`suppress_output`](Self::suppress_output).
-    #[inline]
-    pub fn suppress_output(mut self, suppress_output: bool) -> Self {
-        self.suppress_output = Some(suppress_output);
-        self
-    }
-}
+builder!(PreToolUseHookOutput {
+    permission_decision: PreToolUsePermissionDecision,
+    permission_decision_reason: impl Into<String>,
+    modified_args: serde_json::Value,
+    additional_context: impl Into<String>,
+    suppress_output: bool,
+});
 
 /// Decision of a preToolUse hook on the call.
 #[derive(Clone)]
@@ -878,27 +780,11 @@ record!(SessionEndHookOutput {
     Field cleanup_actions "cleanupActions",
     Field session_summary "sessionSummary",
 });
-
-impl SessionEndHookOutput {
-    /// Sets [`suppress_output`](Self::suppress_output).
-    #[inline]
-    pub fn suppress_output(mut self, suppress_output: bool) -> Self {
-        self.suppress_output = Some(suppress_output);
-        self
-    }
-    /// Sets [`cleanup_actions`](Self::cleanup_actions).
-    #[inline]
-    pub fn cleanup_actions(mut self, cleanup_actions: Vec<String>) -> Self {
-        self.cleanup_actions = Some(cleanup_actions);
-        self
-    }
-    /// Sets [`session_summary`](Self::session_summary).
-    #[inline]
-    pub fn session_summary(mut self, session_summary: impl Into<String>) -> Self {
-        self.session_summary = Some(session_summary.into());
-        self
-    }
-}
+builder!(SessionEndHookOutput {
+    suppress_output: bool,
+    cleanup_actions: Vec<String>,
+    session_summary: impl Into<String>,
+});
 
 /// Why a sessionEnd hook runs.
 #[derive(Clone)]
@@ -970,24 +856,10 @@ record!(SessionStartHookOutput {
     Field additional_context "additionalContext",
     Field modified_config "modifiedConfig",
 });
-
-impl SessionStartHookOutput {
-    /// Sets [`additional_context`](Self::additional_context).
-    #[inline]
-    pub fn additional_context(mut self, additional_context: impl Into<String>) -> Self {
-        self.additional_context = Some(additional_context.into());
-        self
-    }
-    /// Sets [`modified_config`](Self::modified_config).
-    #[inline]
-    pub fn modified_config(
-        mut self,
-        modified_config: std::collections::BTreeMap<String, serde_json::Value>,
-    ) -> Self {
-        self.modified_config = Some(modified_config);
-        self
-    }
-}
+builder!(SessionStartHookOutput {
+    additional_context: impl Into<String>,
+    modified_config: std::collections::BTreeMap<String, serde_json::Value>,
+});
 
 /// Why a sessionStart hook runs.
 #[derive(Clone)]
@@ -1072,15 +944,9 @@ pub struct SubagentStartHookOutput {
 record!(SubagentStartHookOutput {
     Field additional_context "additionalContext",
 });
-
-impl SubagentStartHookOutput {
-    /// Sets [`additional_context`](Self::additional_context).
-    #[inline]
-    pub fn additional_context(mut self, additional_context: impl Into<String>) -> Self {
-        self.additional_context = Some(additional_context.into());
-        self
-    }
-}
+builder!(SubagentStartHookOutput {
+    additional_context: impl Into<String>,
+});
 
 /// Input of the subagentStop hook, which runs after a turn of a sub-agent.
 #[derive(Clone)]
@@ -1142,27 +1008,11 @@ record!(SubagentStopHookOutput {
     Field reason "reason",
     Field modified_response "modifiedResponse",
 });
-
-impl SubagentStopHookOutput {
-    /// Sets [`decision`](Self::decision).
-    #[inline]
-    pub fn decision(mut self, decision: StopHookDecision) -> Self {
-        self.decision = Some(decision);
-        self
-    }
-    /// Sets [`reason`](Self::reason).
-    #[inline]
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
-        self
-    }
-    /// Sets [`modified_response`](Self::modified_response).
-    #[inline]
-    pub fn modified_response(mut self, modified_response: impl Into<String>) -> Self {
-        self.modified_response = Some(modified_response.into());
-        self
-    }
-}
+builder!(SubagentStopHookOutput {
+    decision: StopHookDecision,
+    reason: impl Into<String>,
+    modified_response: impl Into<String>,
+});
 
 /// Decision of a userPromptSubmitted hook on the prompt.
 #[derive(Clone)]
@@ -1228,39 +1078,13 @@ record!(UserPromptSubmittedHookOutput {
     Field decision "decision",
     Field reason "reason",
 });
-
-impl UserPromptSubmittedHookOutput {
-    /// Sets [`modified_prompt`](Self::modified_prompt).
-    #[inline]
-    pub fn modified_prompt(mut self, modified_prompt: impl Into<String>) -> Self {
-        self.modified_prompt = Some(modified_prompt.into());
-        self
-    }
-    /// Sets [`additional_context`](Self::additional_context).
-    #[inline]
-    pub fn additional_context(mut self, additional_context: impl Into<String>) -> Self {
-        self.additional_context = Some(additional_context.into());
-        self
-    }
-    /// Sets [`suppress_output`](Self::suppress_output).
-    #[inline]
-    pub fn suppress_output(mut self, suppress_output: bool) -> Self {
-        self.suppress_output = Some(suppress_output);
-        self
-    }
-    /// Sets [`decision`](Self::decision).
-    #[inline]
-    pub fn decision(mut self, decision: UserPromptHookDecision) -> Self {
-        self.decision = Some(decision);
-        self
-    }
-    /// Sets [`reason`](Self::reason).
-    #[inline]
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
-        self
-    }
-}
+builder!(UserPromptSubmittedHookOutput {
+    modified_prompt: impl Into<String>,
+    additional_context: impl Into<String>,
+    suppress_output: bool,
+    decision: UserPromptHookDecision,
+    reason: impl Into<String>,
+});
 
 /// Input of the userPromptTransformed hook, which runs after the CLI added its context to the prompt and before the prompt is stored.
 #[derive(Clone)]
@@ -1304,15 +1128,6 @@ pub struct UserPromptTransformedHookOutput {
 record!(UserPromptTransformedHookOutput {
     Field modified_transformed_prompt "modifiedTransformedPrompt",
 });
-
-impl UserPromptTransformedHookOutput {
-    /// Sets [`modified_transformed_prompt`](Self::modified_transformed_prompt).
-    #[inline]
-    pub fn modified_transformed_prompt(
-        mut self,
-        modified_transformed_prompt: impl Into<String>,
-    ) -> Self {
-        self.modified_transformed_prompt = Some(modified_transformed_prompt.into());
-        self
-    }
-}
+builder!(UserPromptTransformedHookOutput {
+    modified_transformed_prompt: impl Into<String>,
+});

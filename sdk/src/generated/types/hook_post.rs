@@ -79,15 +79,9 @@ pub struct PostToolUseFailureHookOutput {
 record!(PostToolUseFailureHookOutput {
     Field additional_context "additionalContext",
 });
-
-impl PostToolUseFailureHookOutput {
-    /// Sets [`additional_context`](Self::additional_context).
-    #[inline]
-    pub fn additional_context(mut self, additional_context: impl Into<String>) -> Self {
-        self.additional_context = Some(additional_context.into());
-        self
-    }
-}
+builder!(PostToolUseFailureHookOutput {
+    additional_context: impl Into<String>,
+});
 
 /// Input of the postToolUse hook, which runs after a tool succeeded. 1.0.10 runs it for failures too.
 #[derive(Clone)]
@@ -140,27 +134,11 @@ record!(PostToolUseHookOutput {
     Field additional_context "additionalContext",
     Field suppress_output "suppressOutput",
 });
-
-impl PostToolUseHookOutput {
-    /// Sets [`modified_result`](Self::modified_result).
-    #[inline]
-    pub fn modified_result(mut self, modified_result: ToolResultExpanded) -> Self {
-        self.modified_result = Some(modified_result);
-        self
-    }
-    /// Sets [`additional_context`](Self::additional_context).
-    #[inline]
-    pub fn additional_context(mut self, additional_context: impl Into<String>) -> Self {
-        self.additional_context = Some(additional_context.into());
-        self
-    }
-    /// Sets [`suppress_output`](Self::suppress_output).
-    #[inline]
-    pub fn suppress_output(mut self, suppress_output: bool) -> Self {
-        self.suppress_output = Some(suppress_output);
-        self
-    }
-}
+builder!(PostToolUseHookOutput {
+    modified_result: ToolResultExpanded,
+    additional_context: impl Into<String>,
+    suppress_output: bool,
+});
 
 /// `TaskCompletionDecision` of the protocol.
 #[derive(Clone)]
@@ -190,69 +168,14 @@ record!(TaskCompletionDecision {
     Field completion_rejection_budget_exhausted "completionRejectionBudgetExhausted",
     Field completion_eligibility_token "completionEligibilityToken",
 });
-
-impl TaskCompletionDecision {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(outcome: TaskCompletionOutcome) -> Self {
-        Self {
-            outcome,
-            reason: None,
-            reviewer_derived: None,
-            reviewer_result_meta: None,
-            objective_id: None,
-            completion_rejection_budget_exhausted: None,
-            completion_eligibility_token: None,
-        }
-    }
-    /// Sets [`reason`](Self::reason).
-    #[inline]
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
-        self
-    }
-    /// Sets [`reviewer_derived`](Self::reviewer_derived).
-    #[inline]
-    pub fn reviewer_derived(mut self, reviewer_derived: bool) -> Self {
-        self.reviewer_derived = Some(reviewer_derived);
-        self
-    }
-    /// Sets [`reviewer_result_meta`](Self::reviewer_result_meta).
-    #[inline]
-    pub fn reviewer_result_meta(
-        mut self,
-        reviewer_result_meta: serde_json::Value,
-    ) -> Self {
-        self.reviewer_result_meta = Some(reviewer_result_meta);
-        self
-    }
-    /// Sets [`objective_id`](Self::objective_id).
-    #[inline]
-    pub fn objective_id(mut self, objective_id: i64) -> Self {
-        self.objective_id = Some(objective_id);
-        self
-    }
-    /// Sets [`completion_rejection_budget_exhausted`](Self::completion_rejection_budget_exhausted).
-    #[inline]
-    pub fn completion_rejection_budget_exhausted(
-        mut self,
-        completion_rejection_budget_exhausted: bool,
-    ) -> Self {
-        self.completion_rejection_budget_exhausted = Some(
-            completion_rejection_budget_exhausted,
-        );
-        self
-    }
-    /// Sets [`completion_eligibility_token`](Self::completion_eligibility_token).
-    #[inline]
-    pub fn completion_eligibility_token(
-        mut self,
-        completion_eligibility_token: i64,
-    ) -> Self {
-        self.completion_eligibility_token = Some(completion_eligibility_token);
-        self
-    }
-}
+builder!(TaskCompletionDecision new(outcome: TaskCompletionOutcome) {
+    reason: impl Into<String>,
+    reviewer_derived: bool,
+    reviewer_result_meta: serde_json::Value,
+    objective_id: i64,
+    completion_rejection_budget_exhausted: bool,
+    completion_eligibility_token: i64,
+});
 
 /// Expanded canonical result returned by a session tool. *Experimental.*
 #[derive(Clone)]
@@ -314,145 +237,23 @@ record!(ToolResultExpanded {
     Field structured_content "structuredContent",
     Field task_completion_decision "taskCompletionDecision",
 });
-
-impl ToolResultExpanded {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        text_result_for_llm: impl Into<String>,
-        result_type: ToolResultType,
-    ) -> Self {
-        Self {
-            text_result_for_llm: text_result_for_llm.into(),
-            result_type,
-            binary_results_for_llm: None,
-            session_log: None,
-            error: None,
-            tool_telemetry: None,
-            skip_large_output_processing: None,
-            new_messages: None,
-            contents: None,
-            tool_references: None,
-            citable_sources: None,
-            skill_invocation: None,
-            post_tool_use_failure_hooks_processed: None,
-            ui_resource: None,
-            mcp_meta: None,
-            structured_content: None,
-            task_completion_decision: None,
-        }
-    }
-    /// Sets [`binary_results_for_llm`](Self::binary_results_for_llm).
-    #[inline]
-    pub fn binary_results_for_llm(
-        mut self,
-        binary_results_for_llm: Vec<ExternalToolTextResultForLlmBinaryResultsForLlm>,
-    ) -> Self {
-        self.binary_results_for_llm = Some(binary_results_for_llm);
-        self
-    }
-    /// Sets [`session_log`](Self::session_log).
-    #[inline]
-    pub fn session_log(mut self, session_log: impl Into<String>) -> Self {
-        self.session_log = Some(session_log.into());
-        self
-    }
-    /// Sets [`error`](Self::error).
-    #[inline]
-    pub fn error(mut self, error: impl Into<String>) -> Self {
-        self.error = Some(error.into());
-        self
-    }
-    /// Sets [`tool_telemetry`](Self::tool_telemetry).
-    #[inline]
-    pub fn tool_telemetry(mut self, tool_telemetry: serde_json::Value) -> Self {
-        self.tool_telemetry = Some(tool_telemetry);
-        self
-    }
-    /// Sets [`skip_large_output_processing`](Self::skip_large_output_processing).
-    #[inline]
-    pub fn skip_large_output_processing(
-        mut self,
-        skip_large_output_processing: bool,
-    ) -> Self {
-        self.skip_large_output_processing = Some(skip_large_output_processing);
-        self
-    }
-    /// Sets [`new_messages`](Self::new_messages).
-    #[inline]
-    pub fn new_messages(mut self, new_messages: Vec<ToolResultNewMessage>) -> Self {
-        self.new_messages = Some(new_messages);
-        self
-    }
-    /// Sets [`contents`](Self::contents).
-    #[inline]
-    pub fn contents(
-        mut self,
-        contents: Vec<ExternalToolTextResultForLlmContent>,
-    ) -> Self {
-        self.contents = Some(contents);
-        self
-    }
-    /// Sets [`tool_references`](Self::tool_references).
-    #[inline]
-    pub fn tool_references(mut self, tool_references: Vec<String>) -> Self {
-        self.tool_references = Some(tool_references);
-        self
-    }
-    /// Sets [`citable_sources`](Self::citable_sources).
-    #[inline]
-    pub fn citable_sources(mut self, citable_sources: Vec<serde_json::Value>) -> Self {
-        self.citable_sources = Some(citable_sources);
-        self
-    }
-    /// Sets [`skill_invocation`](Self::skill_invocation).
-    #[inline]
-    pub fn skill_invocation(mut self, skill_invocation: serde_json::Value) -> Self {
-        self.skill_invocation = Some(skill_invocation);
-        self
-    }
-    /// Sets [`post_tool_use_failure_hooks_processed`](Self::post_tool_use_failure_hooks_processed).
-    #[inline]
-    pub fn post_tool_use_failure_hooks_processed(
-        mut self,
-        post_tool_use_failure_hooks_processed: bool,
-    ) -> Self {
-        self.post_tool_use_failure_hooks_processed = Some(
-            post_tool_use_failure_hooks_processed,
-        );
-        self
-    }
-    /// Sets [`ui_resource`](Self::ui_resource).
-    #[inline]
-    pub fn ui_resource(mut self, ui_resource: serde_json::Value) -> Self {
-        self.ui_resource = Some(ui_resource);
-        self
-    }
-    /// Sets [`mcp_meta`](Self::mcp_meta).
-    #[inline]
-    pub fn mcp_meta(
-        mut self,
-        mcp_meta: std::collections::BTreeMap<String, serde_json::Value>,
-    ) -> Self {
-        self.mcp_meta = Some(mcp_meta);
-        self
-    }
-    /// Sets [`structured_content`](Self::structured_content).
-    #[inline]
-    pub fn structured_content(mut self, structured_content: serde_json::Value) -> Self {
-        self.structured_content = Some(structured_content);
-        self
-    }
-    /// Sets [`task_completion_decision`](Self::task_completion_decision).
-    #[inline]
-    pub fn task_completion_decision(
-        mut self,
-        task_completion_decision: TaskCompletionDecision,
-    ) -> Self {
-        self.task_completion_decision = Some(task_completion_decision);
-        self
-    }
-}
+builder!(ToolResultExpanded new(text_result_for_llm: impl Into<String>, result_type: ToolResultType) {
+    binary_results_for_llm: Vec<ExternalToolTextResultForLlmBinaryResultsForLlm>,
+    session_log: impl Into<String>,
+    error: impl Into<String>,
+    tool_telemetry: serde_json::Value,
+    skip_large_output_processing: bool,
+    new_messages: Vec<ToolResultNewMessage>,
+    contents: Vec<ExternalToolTextResultForLlmContent>,
+    tool_references: Vec<String>,
+    citable_sources: Vec<serde_json::Value>,
+    skill_invocation: serde_json::Value,
+    post_tool_use_failure_hooks_processed: bool,
+    ui_resource: serde_json::Value,
+    mcp_meta: std::collections::BTreeMap<String, serde_json::Value>,
+    structured_content: serde_json::Value,
+    task_completion_decision: TaskCompletionDecision,
+});
 
 /// A message injected by a tool result. *Experimental.*
 #[derive(Clone)]
@@ -467,17 +268,7 @@ record!(ToolResultNewMessage {
     Field content "content",
     Field source "source",
 });
-
-impl ToolResultNewMessage {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(content: impl Into<String>, source: impl Into<String>) -> Self {
-        Self {
-            content: content.into(),
-            source: source.into(),
-        }
-    }
-}
+builder!(ToolResultNewMessage new(content: impl Into<String>, source: impl Into<String>) {});
 
 /// Execution outcome classification. *Experimental.*
 #[derive(Clone)]

@@ -95,17 +95,7 @@ record!(HostPublishSessionResult {
     Field session_id "sessionId",
     Field session_uri "sessionUri",
 });
-
-impl HostPublishSessionResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>, session_uri: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-            session_uri: session_uri.into(),
-        }
-    }
-}
+builder!(HostPublishSessionResult new(session_id: impl Into<String>, session_uri: impl Into<String>) {});
 
 /// Listener-scoped registration, not a copy or durable adoption of a session. *Experimental.*
 #[derive(Clone)]
@@ -174,16 +164,7 @@ pub struct HostSessionCreateResult {
 record!(HostSessionCreateResult {
     Field session_id "sessionId",
 });
-
-impl HostSessionCreateResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(HostSessionCreateResult new(session_id: impl Into<String>) {});
 
 /// Releases the original application session object retained for one handoff. *Experimental.*
 #[derive(Clone)]
@@ -211,14 +192,7 @@ pub struct HostUnpublishSessionResult {
 record!(HostUnpublishSessionResult {
     Field unpublished "unpublished",
 });
-
-impl HostUnpublishSessionResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(unpublished: bool) -> Self {
-        Self { unpublished }
-    }
-}
+builder!(HostUnpublishSessionResult new(unpublished: bool) {});
 
 /// Removes a durable application publication and revokes its AHP attachments. *Experimental.*
 #[derive(Clone)]

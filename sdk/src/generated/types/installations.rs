@@ -327,22 +327,7 @@ record!(InstallationConfirmationResponse {
     Field review_fingerprint "reviewFingerprint",
     Field decision "decision",
 });
-
-impl InstallationConfirmationResponse {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        confirmation_id: impl Into<String>,
-        review_fingerprint: impl Into<String>,
-        decision: InstallationDecision,
-    ) -> Self {
-        Self {
-            confirmation_id: confirmation_id.into(),
-            review_fingerprint: review_fingerprint.into(),
-            decision,
-        }
-    }
-}
+builder!(InstallationConfirmationResponse new(confirmation_id: impl Into<String>, review_fingerprint: impl Into<String>, decision: InstallationDecision) {});
 
 /// Explicit user decisions, never inferred from a permission grant or model response.
 #[derive(Clone)]
@@ -431,22 +416,7 @@ record!(McpInstallationInput {
     Field key "key",
     Field value "value",
 });
-
-impl McpInstallationInput {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        category: McpPlanValueCategory,
-        key: impl Into<String>,
-        value: impl Into<String>,
-    ) -> Self {
-        Self {
-            category,
-            key: key.into(),
-            value: value.into(),
-        }
-    }
-}
+builder!(McpInstallationInput new(category: McpPlanValueCategory, key: impl Into<String>, value: impl Into<String>) {});
 
 /// Final remote configuration, not a template. The producer refuses external-value
 /// expansion before presenting this review. Receipt-owned secrets appear only as

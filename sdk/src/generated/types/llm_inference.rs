@@ -111,23 +111,9 @@ record!(LlmInferenceHttpResponseChunkError {
     Field message "message",
     Field code "code",
 });
-
-impl LlmInferenceHttpResponseChunkError {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            code: None,
-        }
-    }
-    /// Sets [`code`](Self::code).
-    #[inline]
-    pub fn code(mut self, code: impl Into<String>) -> Self {
-        self.code = Some(code.into());
-        self
-    }
-}
+builder!(LlmInferenceHttpResponseChunkError new(message: impl Into<String>) {
+    code: impl Into<String>,
+});
 
 /// A response body chunk or terminal error.
 #[derive(Clone)]
@@ -151,38 +137,11 @@ record!(LlmInferenceHttpResponseChunkRequest {
     Field end "end",
     Field error "error",
 });
-
-impl LlmInferenceHttpResponseChunkRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>, data: impl Into<String>) -> Self {
-        Self {
-            request_id: request_id.into(),
-            data: data.into(),
-            binary: None,
-            end: None,
-            error: None,
-        }
-    }
-    /// Sets [`binary`](Self::binary).
-    #[inline]
-    pub fn binary(mut self, binary: bool) -> Self {
-        self.binary = Some(binary);
-        self
-    }
-    /// Sets [`end`](Self::end).
-    #[inline]
-    pub fn end(mut self, end: bool) -> Self {
-        self.end = Some(end);
-        self
-    }
-    /// Sets [`error`](Self::error).
-    #[inline]
-    pub fn error(mut self, error: LlmInferenceHttpResponseChunkError) -> Self {
-        self.error = Some(error);
-        self
-    }
-}
+builder!(LlmInferenceHttpResponseChunkRequest new(request_id: impl Into<String>, data: impl Into<String>) {
+    binary: bool,
+    end: bool,
+    error: LlmInferenceHttpResponseChunkError,
+});
 
 /// Whether the chunk was accepted.
 #[derive(Clone)]
@@ -214,29 +173,9 @@ record!(LlmInferenceHttpResponseStartRequest {
     Field status_text "statusText",
     Field headers "headers",
 });
-
-impl LlmInferenceHttpResponseStartRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        request_id: impl Into<String>,
-        status: i64,
-        headers: LlmInferenceHeaders,
-    ) -> Self {
-        Self {
-            request_id: request_id.into(),
-            status,
-            status_text: None,
-            headers,
-        }
-    }
-    /// Sets [`status_text`](Self::status_text).
-    #[inline]
-    pub fn status_text(mut self, status_text: impl Into<String>) -> Self {
-        self.status_text = Some(status_text.into());
-        self
-    }
-}
+builder!(LlmInferenceHttpResponseStartRequest new(request_id: impl Into<String>, status: i64, headers: LlmInferenceHeaders) {
+    status_text: impl Into<String>,
+});
 
 /// Whether the start frame was accepted.
 #[derive(Clone)]

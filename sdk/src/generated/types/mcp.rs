@@ -28,14 +28,7 @@ pub struct McpDiagnosticSourceConfiguration {
 record!(McpDiagnosticSourceConfiguration {
     Field level "level",
 });
-
-impl McpDiagnosticSourceConfiguration {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(level: DiagnosticLogLevel) -> Self {
-        Self { level }
-    }
-}
+builder!(McpDiagnosticSourceConfiguration new(level: DiagnosticLogLevel) {});
 
 /// Host response: supply dynamic headers or decline this refresh.
 #[derive(Clone)]
@@ -68,17 +61,7 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestError {
 record!(McpHeadersHandlePendingHeadersRefreshRequestError ["kind" "error"] {
     Field message "message",
 } rest);
-
-impl McpHeadersHandlePendingHeadersRefreshRequestError {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-}
+builder!(McpHeadersHandlePendingHeadersRefreshRequestError new(message: impl Into<String>) {} rest);
 
 /// `McpHeadersHandlePendingHeadersRefreshRequest: Headers` of the protocol.
 #[derive(Clone)]
@@ -95,24 +78,9 @@ record!(McpHeadersHandlePendingHeadersRefreshRequestHeaders ["kind" "headers"] {
     Field headers "headers",
     Field ttl_ms "ttlMs",
 } rest);
-
-impl McpHeadersHandlePendingHeadersRefreshRequestHeaders {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(headers: std::collections::BTreeMap<String, String>) -> Self {
-        Self {
-            headers,
-            ttl_ms: None,
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-    /// Sets [`ttl_ms`](Self::ttl_ms).
-    #[inline]
-    pub fn ttl_ms(mut self, ttl_ms: i64) -> Self {
-        self.ttl_ms = Some(ttl_ms);
-        self
-    }
-}
+builder!(McpHeadersHandlePendingHeadersRefreshRequestHeaders new(headers: std::collections::BTreeMap<String, String>) {
+    ttl_ms: i64,
+} rest);
 
 /// `McpHeadersHandlePendingHeadersRefreshRequest: None` of the protocol.
 #[derive(Clone, Default)]
@@ -136,20 +104,7 @@ record!(McpHeadersHandlePendingHeadersRefreshRequestRequest {
     Field request_id "requestId",
     Field result "result",
 });
-
-impl McpHeadersHandlePendingHeadersRefreshRequestRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        request_id: impl Into<String>,
-        result: McpHeadersHandlePendingHeadersRefreshRequest,
-    ) -> Self {
-        Self {
-            request_id: request_id.into(),
-            result,
-        }
-    }
-}
+builder!(McpHeadersHandlePendingHeadersRefreshRequestRequest new(request_id: impl Into<String>, result: McpHeadersHandlePendingHeadersRefreshRequest) {});
 
 /// Indicates whether the pending MCP headers refresh response was accepted.
 #[derive(Clone)]
@@ -291,20 +246,7 @@ record!(McpOauthHandlePendingRequest {
     Field request_id "requestId",
     Field result "result",
 });
-
-impl McpOauthHandlePendingRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        request_id: impl Into<String>,
-        result: McpOauthPendingRequestResponse,
-    ) -> Self {
-        Self {
-            request_id: request_id.into(),
-            result,
-        }
-    }
-}
+builder!(McpOauthHandlePendingRequest new(request_id: impl Into<String>, result: McpOauthPendingRequestResponse) {});
 
 /// Indicates whether the pending MCP OAuth response was accepted.
 #[derive(Clone)]
@@ -391,31 +333,10 @@ record!(McpOauthPendingRequestResponseToken ["kind" "token"] {
     Field token_type "tokenType",
     Field expires_in "expiresIn",
 } rest);
-
-impl McpOauthPendingRequestResponseToken {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(access_token: impl Into<String>) -> Self {
-        Self {
-            access_token: access_token.into(),
-            token_type: None,
-            expires_in: None,
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-    /// Sets [`token_type`](Self::token_type).
-    #[inline]
-    pub fn token_type(mut self, token_type: impl Into<String>) -> Self {
-        self.token_type = Some(token_type.into());
-        self
-    }
-    /// Sets [`expires_in`](Self::expires_in).
-    #[inline]
-    pub fn expires_in(mut self, expires_in: i64) -> Self {
-        self.expires_in = Some(expires_in);
-        self
-    }
-}
+builder!(McpOauthPendingRequestResponseToken new(access_token: impl Into<String>) {
+    token_type: impl Into<String>,
+    expires_in: i64,
+} rest);
 
 /// Terminal outcome of a runtime-owned MCP OAuth recovery accepted through a runtimeRefresh handoff
 #[derive(Clone)]
@@ -581,14 +502,7 @@ record!(McpSafeForTelemetryFields {
     Field name "name",
     Field inputs_names "inputsNames",
 });
-
-impl McpSafeForTelemetryFields {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: bool, inputs_names: bool) -> Self {
-        Self { name, inputs_names }
-    }
-}
+builder!(McpSafeForTelemetryFields new(name: bool, inputs_names: bool) {});
 
 /// Serializable MCP server configuration (stdio process or remote HTTP/SSE)
 #[derive(Clone)]
@@ -634,15 +548,9 @@ pub struct McpServerAuthConfigRedirectPort {
 record!(McpServerAuthConfigRedirectPort {
     Field redirect_port "redirectPort",
 } rest);
-
-impl McpServerAuthConfigRedirectPort {
-    /// Sets [`redirect_port`](Self::redirect_port).
-    #[inline]
-    pub fn redirect_port(mut self, redirect_port: i64) -> Self {
-        self.redirect_port = Some(redirect_port);
-        self
-    }
-}
+builder!(McpServerAuthConfigRedirectPort {
+    redirect_port: i64,
+});
 
 /// Controls if tools provided by this server can be loaded on demand via tool search (auto) or always included in the initial tool list (never)
 #[derive(Clone)]
@@ -755,227 +663,36 @@ record!(McpServerConfigHttp {
     Field oauth_public_client "oauthPublicClient",
     Field oauth_grant_type "oauthGrantType",
 });
-
-impl McpServerConfigHttp {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            display_name: None,
-            safe_for_telemetry: None,
-            tools: None,
-            kind: None,
-            is_default_server: None,
-            filter_mapping: None,
-            timeout: None,
-            slow_connection_threshold_ms: None,
-            oidc: None,
-            auth: None,
-            defer_tools: None,
-            disable_tool_cache: None,
-            disable_secret_masking: None,
-            exclude_tools: None,
-            events: None,
-            notifications: None,
-            source: None,
-            source_plugin: None,
-            source_plugin_version: None,
-            source_plugin_spec: None,
-            source_path: None,
-            config_warnings: None,
-            url: url.into(),
-            headers: None,
-            headers_refresh_ttl_ms: None,
-            oauth_client_id: None,
-            oauth_scopes: None,
-            oauth_public_client: None,
-            oauth_grant_type: None,
-        }
-    }
-    /// Sets [`display_name`](Self::display_name).
-    #[inline]
-    pub fn display_name(mut self, display_name: impl Into<String>) -> Self {
-        self.display_name = Some(display_name.into());
-        self
-    }
-    /// Sets [`safe_for_telemetry`](Self::safe_for_telemetry).
-    #[inline]
-    pub fn safe_for_telemetry(
-        mut self,
-        safe_for_telemetry: McpSafeForTelemetry,
-    ) -> Self {
-        self.safe_for_telemetry = Some(safe_for_telemetry);
-        self
-    }
-    /// Sets [`tools`](Self::tools).
-    #[inline]
-    pub fn tools(mut self, tools: Vec<String>) -> Self {
-        self.tools = Some(tools);
-        self
-    }
-    /// Sets [`kind`](Self::kind).
-    #[inline]
-    pub fn kind(mut self, kind: McpServerConfigHttpType) -> Self {
-        self.kind = Some(kind);
-        self
-    }
-    /// Sets [`is_default_server`](Self::is_default_server).
-    #[inline]
-    pub fn is_default_server(mut self, is_default_server: bool) -> Self {
-        self.is_default_server = Some(is_default_server);
-        self
-    }
-    /// Sets [`filter_mapping`](Self::filter_mapping).
-    #[inline]
-    pub fn filter_mapping(mut self, filter_mapping: FilterMapping) -> Self {
-        self.filter_mapping = Some(filter_mapping);
-        self
-    }
-    /// Sets [`timeout`](Self::timeout).
-    #[inline]
-    pub fn timeout(mut self, timeout: i64) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-    /// Sets [`slow_connection_threshold_ms`](Self::slow_connection_threshold_ms).
-    #[inline]
-    pub fn slow_connection_threshold_ms(
-        mut self,
-        slow_connection_threshold_ms: i64,
-    ) -> Self {
-        self.slow_connection_threshold_ms = Some(slow_connection_threshold_ms);
-        self
-    }
-    /// Sets [`oidc`](Self::oidc).
-    #[inline]
-    pub fn oidc(mut self, oidc: McpServerAuthConfig) -> Self {
-        self.oidc = Some(oidc);
-        self
-    }
-    /// Sets [`auth`](Self::auth).
-    #[inline]
-    pub fn auth(mut self, auth: McpServerAuthConfig) -> Self {
-        self.auth = Some(auth);
-        self
-    }
-    /// Sets [`defer_tools`](Self::defer_tools).
-    #[inline]
-    pub fn defer_tools(mut self, defer_tools: McpServerConfigDeferTools) -> Self {
-        self.defer_tools = Some(defer_tools);
-        self
-    }
-    /// Sets [`disable_tool_cache`](Self::disable_tool_cache).
-    #[inline]
-    pub fn disable_tool_cache(mut self, disable_tool_cache: bool) -> Self {
-        self.disable_tool_cache = Some(disable_tool_cache);
-        self
-    }
-    /// Sets [`disable_secret_masking`](Self::disable_secret_masking).
-    #[inline]
-    pub fn disable_secret_masking(mut self, disable_secret_masking: bool) -> Self {
-        self.disable_secret_masking = Some(disable_secret_masking);
-        self
-    }
-    /// Sets [`exclude_tools`](Self::exclude_tools).
-    #[inline]
-    pub fn exclude_tools(mut self, exclude_tools: Vec<String>) -> Self {
-        self.exclude_tools = Some(exclude_tools);
-        self
-    }
-    /// Sets [`events`](Self::events).
-    #[inline]
-    pub fn events(mut self, events: Vec<String>) -> Self {
-        self.events = Some(events);
-        self
-    }
-    /// Sets [`notifications`](Self::notifications).
-    #[inline]
-    pub fn notifications(mut self, notifications: Vec<String>) -> Self {
-        self.notifications = Some(notifications);
-        self
-    }
-    /// Sets [`source`](Self::source).
-    #[inline]
-    pub fn source(mut self, source: McpServerSource) -> Self {
-        self.source = Some(source);
-        self
-    }
-    /// Sets [`source_plugin`](Self::source_plugin).
-    #[inline]
-    pub fn source_plugin(mut self, source_plugin: impl Into<String>) -> Self {
-        self.source_plugin = Some(source_plugin.into());
-        self
-    }
-    /// Sets [`source_plugin_version`](Self::source_plugin_version).
-    #[inline]
-    pub fn source_plugin_version(
-        mut self,
-        source_plugin_version: impl Into<String>,
-    ) -> Self {
-        self.source_plugin_version = Some(source_plugin_version.into());
-        self
-    }
-    /// Sets [`source_plugin_spec`](Self::source_plugin_spec).
-    #[inline]
-    pub fn source_plugin_spec(mut self, source_plugin_spec: bool) -> Self {
-        self.source_plugin_spec = Some(source_plugin_spec);
-        self
-    }
-    /// Sets [`source_path`](Self::source_path).
-    #[inline]
-    pub fn source_path(mut self, source_path: impl Into<String>) -> Self {
-        self.source_path = Some(source_path.into());
-        self
-    }
-    /// Sets [`config_warnings`](Self::config_warnings).
-    #[inline]
-    pub fn config_warnings(mut self, config_warnings: Vec<String>) -> Self {
-        self.config_warnings = Some(config_warnings);
-        self
-    }
-    /// Sets [`headers`](Self::headers).
-    #[inline]
-    pub fn headers(
-        mut self,
-        headers: std::collections::BTreeMap<String, String>,
-    ) -> Self {
-        self.headers = Some(headers);
-        self
-    }
-    /// Sets [`headers_refresh_ttl_ms`](Self::headers_refresh_ttl_ms).
-    #[inline]
-    pub fn headers_refresh_ttl_ms(mut self, headers_refresh_ttl_ms: i64) -> Self {
-        self.headers_refresh_ttl_ms = Some(headers_refresh_ttl_ms);
-        self
-    }
-    /// Sets [`oauth_client_id`](Self::oauth_client_id).
-    #[inline]
-    pub fn oauth_client_id(mut self, oauth_client_id: impl Into<String>) -> Self {
-        self.oauth_client_id = Some(oauth_client_id.into());
-        self
-    }
-    /// Sets [`oauth_scopes`](Self::oauth_scopes).
-    #[inline]
-    pub fn oauth_scopes(mut self, oauth_scopes: Vec<String>) -> Self {
-        self.oauth_scopes = Some(oauth_scopes);
-        self
-    }
-    /// Sets [`oauth_public_client`](Self::oauth_public_client).
-    #[inline]
-    pub fn oauth_public_client(mut self, oauth_public_client: bool) -> Self {
-        self.oauth_public_client = Some(oauth_public_client);
-        self
-    }
-    /// Sets [`oauth_grant_type`](Self::oauth_grant_type).
-    #[inline]
-    pub fn oauth_grant_type(
-        mut self,
-        oauth_grant_type: McpServerConfigHttpOauthGrantType,
-    ) -> Self {
-        self.oauth_grant_type = Some(oauth_grant_type);
-        self
-    }
-}
+builder!(McpServerConfigHttp new(url: impl Into<String>) {
+    display_name: impl Into<String>,
+    safe_for_telemetry: McpSafeForTelemetry,
+    tools: Vec<String>,
+    kind: McpServerConfigHttpType,
+    is_default_server: bool,
+    filter_mapping: FilterMapping,
+    timeout: i64,
+    slow_connection_threshold_ms: i64,
+    oidc: McpServerAuthConfig,
+    auth: McpServerAuthConfig,
+    defer_tools: McpServerConfigDeferTools,
+    disable_tool_cache: bool,
+    disable_secret_masking: bool,
+    exclude_tools: Vec<String>,
+    events: Vec<String>,
+    notifications: Vec<String>,
+    source: McpServerSource,
+    source_plugin: impl Into<String>,
+    source_plugin_version: impl Into<String>,
+    source_plugin_spec: bool,
+    source_path: impl Into<String>,
+    config_warnings: Vec<String>,
+    headers: std::collections::BTreeMap<String, String>,
+    headers_refresh_ttl_ms: i64,
+    oauth_client_id: impl Into<String>,
+    oauth_scopes: Vec<String>,
+    oauth_public_client: bool,
+    oauth_grant_type: McpServerConfigHttpOauthGrantType,
+});
 
 /// OAuth grant type to use when authenticating to the remote MCP server.
 #[derive(Clone)]
@@ -1095,200 +812,33 @@ record!(McpServerConfigStdio {
     Field env "env",
     Field kind "type",
 });
-
-impl McpServerConfigStdio {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(command: impl Into<String>) -> Self {
-        Self {
-            display_name: None,
-            safe_for_telemetry: None,
-            tools: None,
-            is_default_server: None,
-            filter_mapping: None,
-            timeout: None,
-            slow_connection_threshold_ms: None,
-            oidc: None,
-            auth: None,
-            defer_tools: None,
-            disable_tool_cache: None,
-            disable_secret_masking: None,
-            exclude_tools: None,
-            events: None,
-            notifications: None,
-            source: None,
-            source_plugin: None,
-            source_plugin_version: None,
-            source_plugin_spec: None,
-            source_path: None,
-            config_warnings: None,
-            command: command.into(),
-            args: None,
-            cwd: None,
-            env: None,
-            kind: None,
-        }
-    }
-    /// Sets [`display_name`](Self::display_name).
-    #[inline]
-    pub fn display_name(mut self, display_name: impl Into<String>) -> Self {
-        self.display_name = Some(display_name.into());
-        self
-    }
-    /// Sets [`safe_for_telemetry`](Self::safe_for_telemetry).
-    #[inline]
-    pub fn safe_for_telemetry(
-        mut self,
-        safe_for_telemetry: McpSafeForTelemetry,
-    ) -> Self {
-        self.safe_for_telemetry = Some(safe_for_telemetry);
-        self
-    }
-    /// Sets [`tools`](Self::tools).
-    #[inline]
-    pub fn tools(mut self, tools: Vec<String>) -> Self {
-        self.tools = Some(tools);
-        self
-    }
-    /// Sets [`is_default_server`](Self::is_default_server).
-    #[inline]
-    pub fn is_default_server(mut self, is_default_server: bool) -> Self {
-        self.is_default_server = Some(is_default_server);
-        self
-    }
-    /// Sets [`filter_mapping`](Self::filter_mapping).
-    #[inline]
-    pub fn filter_mapping(mut self, filter_mapping: FilterMapping) -> Self {
-        self.filter_mapping = Some(filter_mapping);
-        self
-    }
-    /// Sets [`timeout`](Self::timeout).
-    #[inline]
-    pub fn timeout(mut self, timeout: i64) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-    /// Sets [`slow_connection_threshold_ms`](Self::slow_connection_threshold_ms).
-    #[inline]
-    pub fn slow_connection_threshold_ms(
-        mut self,
-        slow_connection_threshold_ms: i64,
-    ) -> Self {
-        self.slow_connection_threshold_ms = Some(slow_connection_threshold_ms);
-        self
-    }
-    /// Sets [`oidc`](Self::oidc).
-    #[inline]
-    pub fn oidc(mut self, oidc: McpServerAuthConfig) -> Self {
-        self.oidc = Some(oidc);
-        self
-    }
-    /// Sets [`auth`](Self::auth).
-    #[inline]
-    pub fn auth(mut self, auth: McpServerAuthConfig) -> Self {
-        self.auth = Some(auth);
-        self
-    }
-    /// Sets [`defer_tools`](Self::defer_tools).
-    #[inline]
-    pub fn defer_tools(mut self, defer_tools: McpServerConfigDeferTools) -> Self {
-        self.defer_tools = Some(defer_tools);
-        self
-    }
-    /// Sets [`disable_tool_cache`](Self::disable_tool_cache).
-    #[inline]
-    pub fn disable_tool_cache(mut self, disable_tool_cache: bool) -> Self {
-        self.disable_tool_cache = Some(disable_tool_cache);
-        self
-    }
-    /// Sets [`disable_secret_masking`](Self::disable_secret_masking).
-    #[inline]
-    pub fn disable_secret_masking(mut self, disable_secret_masking: bool) -> Self {
-        self.disable_secret_masking = Some(disable_secret_masking);
-        self
-    }
-    /// Sets [`exclude_tools`](Self::exclude_tools).
-    #[inline]
-    pub fn exclude_tools(mut self, exclude_tools: Vec<String>) -> Self {
-        self.exclude_tools = Some(exclude_tools);
-        self
-    }
-    /// Sets [`events`](Self::events).
-    #[inline]
-    pub fn events(mut self, events: Vec<String>) -> Self {
-        self.events = Some(events);
-        self
-    }
-    /// Sets [`notifications`](Self::notifications).
-    #[inline]
-    pub fn notifications(mut self, notifications: Vec<String>) -> Self {
-        self.notifications = Some(notifications);
-        self
-    }
-    /// Sets [`source`](Self::source).
-    #[inline]
-    pub fn source(mut self, source: McpServerSource) -> Self {
-        self.source = Some(source);
-        self
-    }
-    /// Sets [`source_plugin`](Self::source_plugin).
-    #[inline]
-    pub fn source_plugin(mut self, source_plugin: impl Into<String>) -> Self {
-        self.source_plugin = Some(source_plugin.into());
-        self
-    }
-    /// Sets [`source_plugin_version`](Self::source_plugin_version).
-    #[inline]
-    pub fn source_plugin_version(
-        mut self,
-        source_plugin_version: impl Into<String>,
-    ) -> Self {
-        self.source_plugin_version = Some(source_plugin_version.into());
-        self
-    }
-    /// Sets [`source_plugin_spec`](Self::source_plugin_spec).
-    #[inline]
-    pub fn source_plugin_spec(mut self, source_plugin_spec: bool) -> Self {
-        self.source_plugin_spec = Some(source_plugin_spec);
-        self
-    }
-    /// Sets [`source_path`](Self::source_path).
-    #[inline]
-    pub fn source_path(mut self, source_path: impl Into<String>) -> Self {
-        self.source_path = Some(source_path.into());
-        self
-    }
-    /// Sets [`config_warnings`](Self::config_warnings).
-    #[inline]
-    pub fn config_warnings(mut self, config_warnings: Vec<String>) -> Self {
-        self.config_warnings = Some(config_warnings);
-        self
-    }
-    /// Sets [`args`](Self::args).
-    #[inline]
-    pub fn args(mut self, args: Vec<String>) -> Self {
-        self.args = Some(args);
-        self
-    }
-    /// Sets [`cwd`](Self::cwd).
-    #[inline]
-    pub fn cwd(mut self, cwd: impl Into<String>) -> Self {
-        self.cwd = Some(cwd.into());
-        self
-    }
-    /// Sets [`env`](Self::env).
-    #[inline]
-    pub fn env(mut self, env: std::collections::BTreeMap<String, String>) -> Self {
-        self.env = Some(env);
-        self
-    }
-    /// Sets [`kind`](Self::kind).
-    #[inline]
-    pub fn kind(mut self, kind: McpServerConfigStdioType) -> Self {
-        self.kind = Some(kind);
-        self
-    }
-}
+builder!(McpServerConfigStdio new(command: impl Into<String>) {
+    display_name: impl Into<String>,
+    safe_for_telemetry: McpSafeForTelemetry,
+    tools: Vec<String>,
+    is_default_server: bool,
+    filter_mapping: FilterMapping,
+    timeout: i64,
+    slow_connection_threshold_ms: i64,
+    oidc: McpServerAuthConfig,
+    auth: McpServerAuthConfig,
+    defer_tools: McpServerConfigDeferTools,
+    disable_tool_cache: bool,
+    disable_secret_masking: bool,
+    exclude_tools: Vec<String>,
+    events: Vec<String>,
+    notifications: Vec<String>,
+    source: McpServerSource,
+    source_plugin: impl Into<String>,
+    source_plugin_version: impl Into<String>,
+    source_plugin_spec: bool,
+    source_path: impl Into<String>,
+    config_warnings: Vec<String>,
+    args: Vec<String>,
+    cwd: impl Into<String>,
+    env: std::collections::BTreeMap<String, String>,
+    kind: McpServerConfigStdioType,
+});
 
 /// Local MCP transport type.
 #[derive(Clone)]

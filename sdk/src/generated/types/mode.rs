@@ -48,117 +48,20 @@ record!(ModeSetRequest {
     Field picker_settings_context "pickerSettingsContext",
     Field plan_exit_action "planExitAction",
 });
-
-impl ModeSetRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(mode: SessionMode) -> Self {
-        Self {
-            mode,
-            expected_mode: None,
-            inherit_plan_base_from_session_id: None,
-            plan_model_configured: None,
-            plan_model: None,
-            plan_model_provider_id: None,
-            plan_reasoning_effort: None,
-            plan_context_tier: None,
-            compaction_decision: None,
-            restore_plan_model: None,
-            persist_plan_selection: None,
-            picker_settings_context: None,
-            plan_exit_action: None,
-        }
-    }
-    /// Sets [`expected_mode`](Self::expected_mode).
-    #[inline]
-    pub fn expected_mode(mut self, expected_mode: SessionMode) -> Self {
-        self.expected_mode = Some(expected_mode);
-        self
-    }
-    /// Sets [`inherit_plan_base_from_session_id`](Self::inherit_plan_base_from_session_id).
-    #[inline]
-    pub fn inherit_plan_base_from_session_id(
-        mut self,
-        inherit_plan_base_from_session_id: impl Into<String>,
-    ) -> Self {
-        self.inherit_plan_base_from_session_id = Some(
-            inherit_plan_base_from_session_id.into(),
-        );
-        self
-    }
-    /// Sets [`plan_model_configured`](Self::plan_model_configured).
-    #[inline]
-    pub fn plan_model_configured(mut self, plan_model_configured: bool) -> Self {
-        self.plan_model_configured = Some(plan_model_configured);
-        self
-    }
-    /// Sets [`plan_model`](Self::plan_model).
-    #[inline]
-    pub fn plan_model(mut self, plan_model: impl Into<String>) -> Self {
-        self.plan_model = Some(plan_model.into());
-        self
-    }
-    /// Sets [`plan_model_provider_id`](Self::plan_model_provider_id).
-    #[inline]
-    pub fn plan_model_provider_id(
-        mut self,
-        plan_model_provider_id: impl Into<String>,
-    ) -> Self {
-        self.plan_model_provider_id = Some(plan_model_provider_id.into());
-        self
-    }
-    /// Sets [`plan_reasoning_effort`](Self::plan_reasoning_effort).
-    #[inline]
-    pub fn plan_reasoning_effort(
-        mut self,
-        plan_reasoning_effort: impl Into<String>,
-    ) -> Self {
-        self.plan_reasoning_effort = Some(plan_reasoning_effort.into());
-        self
-    }
-    /// Sets [`plan_context_tier`](Self::plan_context_tier).
-    #[inline]
-    pub fn plan_context_tier(mut self, plan_context_tier: impl Into<String>) -> Self {
-        self.plan_context_tier = Some(plan_context_tier.into());
-        self
-    }
-    /// Sets [`compaction_decision`](Self::compaction_decision).
-    #[inline]
-    pub fn compaction_decision(
-        mut self,
-        compaction_decision: impl Into<String>,
-    ) -> Self {
-        self.compaction_decision = Some(compaction_decision.into());
-        self
-    }
-    /// Sets [`restore_plan_model`](Self::restore_plan_model).
-    #[inline]
-    pub fn restore_plan_model(mut self, restore_plan_model: bool) -> Self {
-        self.restore_plan_model = Some(restore_plan_model);
-        self
-    }
-    /// Sets [`persist_plan_selection`](Self::persist_plan_selection).
-    #[inline]
-    pub fn persist_plan_selection(mut self, persist_plan_selection: bool) -> Self {
-        self.persist_plan_selection = Some(persist_plan_selection);
-        self
-    }
-    /// Sets [`picker_settings_context`](Self::picker_settings_context).
-    #[inline]
-    pub fn picker_settings_context(
-        mut self,
-        picker_settings_context: ModelPickerSettingsContext,
-    ) -> Self {
-        self.picker_settings_context = Some(picker_settings_context);
-        self
-    }
-    /// Sets [`plan_exit_action`](Self::plan_exit_action).
-    #[inline]
-    pub fn plan_exit_action(mut self, plan_exit_action: impl Into<String>) -> Self {
-        self.plan_exit_action = Some(plan_exit_action.into());
-        self
-    }
-}
+builder!(ModeSetRequest new(mode: SessionMode) {
+    expected_mode: SessionMode,
+    inherit_plan_base_from_session_id: impl Into<String>,
+    plan_model_configured: bool,
+    plan_model: impl Into<String>,
+    plan_model_provider_id: impl Into<String>,
+    plan_reasoning_effort: impl Into<String>,
+    plan_context_tier: impl Into<String>,
+    compaction_decision: impl Into<String>,
+    restore_plan_model: bool,
+    persist_plan_selection: bool,
+    picker_settings_context: ModelPickerSettingsContext,
+    plan_exit_action: impl Into<String>,
+});
 
 /// Outcome of a session mode change, including any model switch it triggered and follow-up the host must perform. *Experimental.*
 #[derive(Clone)]

@@ -320,108 +320,21 @@ record!(ModelApplyStartupOverlayRequest {
     Field managed_reasoning_effort "managedReasoningEffort",
     Field managed_context_tier "managedContextTier",
 });
-
-impl ModelApplyStartupOverlayRequest {
-    /// Sets [`device_managed_model`](Self::device_managed_model).
-    #[inline]
-    pub fn device_managed_model(
-        mut self,
-        device_managed_model: impl Into<String>,
-    ) -> Self {
-        self.device_managed_model = Some(device_managed_model.into());
-        self
-    }
-    /// Sets [`server_managed_model`](Self::server_managed_model).
-    #[inline]
-    pub fn server_managed_model(
-        mut self,
-        server_managed_model: impl Into<String>,
-    ) -> Self {
-        self.server_managed_model = Some(server_managed_model.into());
-        self
-    }
-    /// Sets [`policy_helper_model`](Self::policy_helper_model).
-    #[inline]
-    pub fn policy_helper_model(
-        mut self,
-        policy_helper_model: impl Into<String>,
-    ) -> Self {
-        self.policy_helper_model = Some(policy_helper_model.into());
-        self
-    }
-    /// Sets [`auto_tier`](Self::auto_tier).
-    #[inline]
-    pub fn auto_tier(mut self, auto_tier: AutoTier) -> Self {
-        self.auto_tier = Some(auto_tier);
-        self
-    }
-    /// Sets [`repo_model`](Self::repo_model).
-    #[inline]
-    pub fn repo_model(mut self, repo_model: impl Into<String>) -> Self {
-        self.repo_model = Some(repo_model.into());
-        self
-    }
-    /// Sets [`repo_model_provider_id`](Self::repo_model_provider_id).
-    #[inline]
-    pub fn repo_model_provider_id(
-        mut self,
-        repo_model_provider_id: impl Into<String>,
-    ) -> Self {
-        self.repo_model_provider_id = Some(repo_model_provider_id.into());
-        self
-    }
-    /// Sets [`repo_reasoning_effort`](Self::repo_reasoning_effort).
-    #[inline]
-    pub fn repo_reasoning_effort(
-        mut self,
-        repo_reasoning_effort: impl Into<String>,
-    ) -> Self {
-        self.repo_reasoning_effort = Some(repo_reasoning_effort.into());
-        self
-    }
-    /// Sets [`repo_context_tier`](Self::repo_context_tier).
-    #[inline]
-    pub fn repo_context_tier(mut self, repo_context_tier: impl Into<String>) -> Self {
-        self.repo_context_tier = Some(repo_context_tier.into());
-        self
-    }
-    /// Sets [`repo_auto_tier`](Self::repo_auto_tier).
-    #[inline]
-    pub fn repo_auto_tier(mut self, repo_auto_tier: impl Into<String>) -> Self {
-        self.repo_auto_tier = Some(repo_auto_tier.into());
-        self
-    }
-    /// Sets [`cli_model`](Self::cli_model).
-    #[inline]
-    pub fn cli_model(mut self, cli_model: impl Into<String>) -> Self {
-        self.cli_model = Some(cli_model.into());
-        self
-    }
-    /// Sets [`deferred_resume`](Self::deferred_resume).
-    #[inline]
-    pub fn deferred_resume(mut self, deferred_resume: bool) -> Self {
-        self.deferred_resume = Some(deferred_resume);
-        self
-    }
-    /// Sets [`managed_reasoning_effort`](Self::managed_reasoning_effort).
-    #[inline]
-    pub fn managed_reasoning_effort(
-        mut self,
-        managed_reasoning_effort: impl Into<String>,
-    ) -> Self {
-        self.managed_reasoning_effort = Some(managed_reasoning_effort.into());
-        self
-    }
-    /// Sets [`managed_context_tier`](Self::managed_context_tier).
-    #[inline]
-    pub fn managed_context_tier(
-        mut self,
-        managed_context_tier: impl Into<String>,
-    ) -> Self {
-        self.managed_context_tier = Some(managed_context_tier.into());
-        self
-    }
-}
+builder!(ModelApplyStartupOverlayRequest {
+    device_managed_model: impl Into<String>,
+    server_managed_model: impl Into<String>,
+    policy_helper_model: impl Into<String>,
+    auto_tier: AutoTier,
+    repo_model: impl Into<String>,
+    repo_model_provider_id: impl Into<String>,
+    repo_reasoning_effort: impl Into<String>,
+    repo_context_tier: impl Into<String>,
+    repo_auto_tier: impl Into<String>,
+    cli_model: impl Into<String>,
+    deferred_resume: bool,
+    managed_reasoning_effort: impl Into<String>,
+    managed_context_tier: impl Into<String>,
+});
 
 /// Billing information
 #[derive(Clone)]
@@ -735,21 +648,10 @@ record!(ModelGetReasoningSummariesRequest {
     Field persisted_show_reasoning "persistedShowReasoning",
     Field summaries_visible "summariesVisible",
 });
-
-impl ModelGetReasoningSummariesRequest {
-    /// Sets [`persisted_show_reasoning`](Self::persisted_show_reasoning).
-    #[inline]
-    pub fn persisted_show_reasoning(mut self, persisted_show_reasoning: bool) -> Self {
-        self.persisted_show_reasoning = Some(persisted_show_reasoning);
-        self
-    }
-    /// Sets [`summaries_visible`](Self::summaries_visible).
-    #[inline]
-    pub fn summaries_visible(mut self, summaries_visible: bool) -> Self {
-        self.summaries_visible = Some(summaries_visible);
-        self
-    }
-}
+builder!(ModelGetReasoningSummariesRequest {
+    persisted_show_reasoning: bool,
+    summaries_visible: bool,
+});
 
 /// Reasoning-summaries presentation policy for the session's current model. *Experimental.*
 #[derive(Clone)]
@@ -812,15 +714,9 @@ pub struct ModelListRequest {
 record!(ModelListRequest {
     Field skip_cache "skipCache",
 });
-
-impl ModelListRequest {
-    /// Sets [`skip_cache`](Self::skip_cache).
-    #[inline]
-    pub fn skip_cache(mut self, skip_cache: bool) -> Self {
-        self.skip_cache = Some(skip_cache);
-        self
-    }
-}
+builder!(ModelListRequest {
+    skip_cache: bool,
+});
 
 /// A service-published message about a model, carrying a stable machine-readable code alongside human-readable text.
 #[derive(Clone)]
@@ -871,30 +767,10 @@ record!(ModelPickerPersistenceRequest {
     Field reasoning_effort_explicit "reasoningEffortExplicit",
     Field context_tier_explicit "contextTierExplicit",
 });
-
-impl ModelPickerPersistenceRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(settings_context: ModelPickerSettingsContext) -> Self {
-        Self {
-            settings_context,
-            reasoning_effort_explicit: None,
-            context_tier_explicit: None,
-        }
-    }
-    /// Sets [`reasoning_effort_explicit`](Self::reasoning_effort_explicit).
-    #[inline]
-    pub fn reasoning_effort_explicit(mut self, reasoning_effort_explicit: bool) -> Self {
-        self.reasoning_effort_explicit = Some(reasoning_effort_explicit);
-        self
-    }
-    /// Sets [`context_tier_explicit`](Self::context_tier_explicit).
-    #[inline]
-    pub fn context_tier_explicit(mut self, context_tier_explicit: bool) -> Self {
-        self.context_tier_explicit = Some(context_tier_explicit);
-        self
-    }
-}
+builder!(ModelPickerPersistenceRequest new(settings_context: ModelPickerSettingsContext) {
+    reasoning_effort_explicit: bool,
+    context_tier_explicit: bool,
+});
 
 /// Relative cost tier for token-based billing users
 #[derive(Clone)]
@@ -934,27 +810,9 @@ record!(ModelPickerSettingsContext {
     Field home_directory "homeDirectory",
     Field environment "environment",
 });
-
-impl ModelPickerSettingsContext {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        home_directory: impl Into<String>,
-        environment: ModelPickerSettingsContextEnvironment,
-    ) -> Self {
-        Self {
-            config_dir: None,
-            home_directory: home_directory.into(),
-            environment,
-        }
-    }
-    /// Sets [`config_dir`](Self::config_dir).
-    #[inline]
-    pub fn config_dir(mut self, config_dir: impl Into<String>) -> Self {
-        self.config_dir = Some(config_dir.into());
-        self
-    }
-}
+builder!(ModelPickerSettingsContext new(home_directory: impl Into<String>, environment: ModelPickerSettingsContextEnvironment) {
+    config_dir: impl Into<String>,
+});
 
 /// Environment variables consulted while resolving model-picker settings.
 #[derive(Clone, Default)]
@@ -1061,15 +919,9 @@ pub struct ModelSetAllowedModelsRequest {
 record!(ModelSetAllowedModelsRequest {
     Field allowed_models "allowedModels",
 });
-
-impl ModelSetAllowedModelsRequest {
-    /// Sets [`allowed_models`](Self::allowed_models).
-    #[inline]
-    pub fn allowed_models(mut self, allowed_models: Option<Vec<String>>) -> Self {
-        self.allowed_models = Some(allowed_models);
-        self
-    }
-}
+builder!(ModelSetAllowedModelsRequest {
+    allowed_models: Option<Vec<String>>,
+});
 
 /// The applied host allowlist and effective session model policy after intersection.
 #[derive(Clone)]
@@ -1101,16 +953,7 @@ pub struct ModelSetReasoningEffortRequest {
 record!(ModelSetReasoningEffortRequest {
     Field reasoning_effort "reasoningEffort",
 });
-
-impl ModelSetReasoningEffortRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(reasoning_effort: impl Into<String>) -> Self {
-        Self {
-            reasoning_effort: reasoning_effort.into(),
-        }
-    }
-}
+builder!(ModelSetReasoningEffortRequest new(reasoning_effort: impl Into<String>) {});
 
 /// Update the session's reasoning effort without changing the selected model. Use `switchTo` instead when you also need to change the model. The runtime stores the effort on the session and applies it to subsequent turns.
 #[derive(Clone)]
@@ -1136,20 +979,9 @@ record!(ModelSwitchAutoTierRequest {
     Nullable auto_tier "autoTier",
     Field source "source",
 });
-
-impl ModelSwitchAutoTierRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(auto_tier: Option<AutoTier>) -> Self {
-        Self { auto_tier, source: None }
-    }
-    /// Sets [`source`](Self::source).
-    #[inline]
-    pub fn source(mut self, source: ModelChangeSource) -> Self {
-        self.source = Some(source);
-        self
-    }
-}
+builder!(ModelSwitchAutoTierRequest new(auto_tier: Option<AutoTier>) {
+    source: ModelChangeSource,
+});
 
 /// Immediate acknowledgement and Auto preference snapshot after a switch request. This result never implies that a pending preference committed. *Experimental.*
 #[derive(Clone)]
@@ -1262,133 +1094,23 @@ record!(ModelSwitchToRequest {
     Field require_available "requireAvailable",
     Field picker_persistence "pickerPersistence",
 });
-
-impl ModelSwitchToRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(model_id: impl Into<String>) -> Self {
-        Self {
-            model_id: model_id.into(),
-            provider_id: None,
-            auto_tier: None,
-            reasoning_effort: None,
-            reasoning_summary: None,
-            verbosity: None,
-            model_capabilities: None,
-            context_tier: None,
-            source: None,
-            defer_if_model_change_queued: None,
-            compaction_decision: None,
-            run_compaction_preflight: None,
-            repo_scope: None,
-            model_change_scope: None,
-            require_available: None,
-            picker_persistence: None,
-        }
-    }
-    /// Sets [`provider_id`](Self::provider_id).
-    #[inline]
-    pub fn provider_id(mut self, provider_id: impl Into<String>) -> Self {
-        self.provider_id = Some(provider_id.into());
-        self
-    }
-    /// Sets [`auto_tier`](Self::auto_tier).
-    #[inline]
-    pub fn auto_tier(mut self, auto_tier: Option<AutoTier>) -> Self {
-        self.auto_tier = Some(auto_tier);
-        self
-    }
-    /// Sets [`reasoning_effort`](Self::reasoning_effort).
-    #[inline]
-    pub fn reasoning_effort(mut self, reasoning_effort: Option<String>) -> Self {
-        self.reasoning_effort = Some(reasoning_effort);
-        self
-    }
-    /// Sets [`reasoning_summary`](Self::reasoning_summary).
-    #[inline]
-    pub fn reasoning_summary(mut self, reasoning_summary: ReasoningSummary) -> Self {
-        self.reasoning_summary = Some(reasoning_summary);
-        self
-    }
-    /// Sets [`verbosity`](Self::verbosity).
-    #[inline]
-    pub fn verbosity(mut self, verbosity: Verbosity) -> Self {
-        self.verbosity = Some(verbosity);
-        self
-    }
-    /// Sets [`model_capabilities`](Self::model_capabilities).
-    #[inline]
-    pub fn model_capabilities(
-        mut self,
-        model_capabilities: ModelCapabilitiesOverride,
-    ) -> Self {
-        self.model_capabilities = Some(model_capabilities);
-        self
-    }
-    /// Sets [`context_tier`](Self::context_tier).
-    #[inline]
-    pub fn context_tier(mut self, context_tier: ContextTier) -> Self {
-        self.context_tier = Some(context_tier);
-        self
-    }
-    /// Sets [`source`](Self::source).
-    #[inline]
-    pub fn source(mut self, source: ModelChangeSource) -> Self {
-        self.source = Some(source);
-        self
-    }
-    /// Sets [`defer_if_model_change_queued`](Self::defer_if_model_change_queued).
-    #[inline]
-    pub fn defer_if_model_change_queued(
-        mut self,
-        defer_if_model_change_queued: bool,
-    ) -> Self {
-        self.defer_if_model_change_queued = Some(defer_if_model_change_queued);
-        self
-    }
-    /// Sets [`compaction_decision`](Self::compaction_decision).
-    #[inline]
-    pub fn compaction_decision(
-        mut self,
-        compaction_decision: impl Into<String>,
-    ) -> Self {
-        self.compaction_decision = Some(compaction_decision.into());
-        self
-    }
-    /// Sets [`run_compaction_preflight`](Self::run_compaction_preflight).
-    #[inline]
-    pub fn run_compaction_preflight(mut self, run_compaction_preflight: bool) -> Self {
-        self.run_compaction_preflight = Some(run_compaction_preflight);
-        self
-    }
-    /// Sets [`repo_scope`](Self::repo_scope).
-    #[inline]
-    pub fn repo_scope(mut self, repo_scope: impl Into<String>) -> Self {
-        self.repo_scope = Some(repo_scope.into());
-        self
-    }
-    /// Sets [`model_change_scope`](Self::model_change_scope).
-    #[inline]
-    pub fn model_change_scope(mut self, model_change_scope: impl Into<String>) -> Self {
-        self.model_change_scope = Some(model_change_scope.into());
-        self
-    }
-    /// Sets [`require_available`](Self::require_available).
-    #[inline]
-    pub fn require_available(mut self, require_available: bool) -> Self {
-        self.require_available = Some(require_available);
-        self
-    }
-    /// Sets [`picker_persistence`](Self::picker_persistence).
-    #[inline]
-    pub fn picker_persistence(
-        mut self,
-        picker_persistence: ModelPickerPersistenceRequest,
-    ) -> Self {
-        self.picker_persistence = Some(picker_persistence);
-        self
-    }
-}
+builder!(ModelSwitchToRequest new(model_id: impl Into<String>) {
+    provider_id: impl Into<String>,
+    auto_tier: Option<AutoTier>,
+    reasoning_effort: Option<String>,
+    reasoning_summary: ReasoningSummary,
+    verbosity: Verbosity,
+    model_capabilities: ModelCapabilitiesOverride,
+    context_tier: ContextTier,
+    source: ModelChangeSource,
+    defer_if_model_change_queued: bool,
+    compaction_decision: impl Into<String>,
+    run_compaction_preflight: bool,
+    repo_scope: impl Into<String>,
+    model_change_scope: impl Into<String>,
+    require_available: bool,
+    picker_persistence: ModelPickerPersistenceRequest,
+});
 
 /// The model identifier active on the session after the switch.
 #[derive(Clone)]
@@ -1477,21 +1199,10 @@ record!(ModelsListRequest {
     Field selection_id "selectionId",
     Field github_token "gitHubToken",
 });
-
-impl ModelsListRequest {
-    /// Sets [`selection_id`](Self::selection_id).
-    #[inline]
-    pub fn selection_id(mut self, selection_id: impl Into<String>) -> Self {
-        self.selection_id = Some(selection_id.into());
-        self
-    }
-    /// Sets [`github_token`](Self::github_token).
-    #[inline]
-    pub fn github_token(mut self, github_token: impl Into<String>) -> Self {
-        self.github_token = Some(github_token.into());
-        self
-    }
-}
+builder!(ModelsListRequest {
+    selection_id: impl Into<String>,
+    github_token: impl Into<String>,
+});
 
 /// `session.model.clearStartupSeed: params` of the protocol. *Internal.*
 #[derive(Clone)]
@@ -1506,26 +1217,9 @@ record!(SessionModelClearStartupSeedParams {
     Field expected_model "expectedModel",
     Field expected_provider_id "expectedProviderId",
 });
-
-impl SessionModelClearStartupSeedParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(expected_model: impl Into<String>) -> Self {
-        Self {
-            expected_model: expected_model.into(),
-            expected_provider_id: None,
-        }
-    }
-    /// Sets [`expected_provider_id`](Self::expected_provider_id).
-    #[inline]
-    pub fn expected_provider_id(
-        mut self,
-        expected_provider_id: impl Into<String>,
-    ) -> Self {
-        self.expected_provider_id = Some(expected_provider_id.into());
-        self
-    }
-}
+builder!(SessionModelClearStartupSeedParams new(expected_model: impl Into<String>) {
+    expected_provider_id: impl Into<String>,
+});
 
 /// The list of models available to this session.
 #[derive(Clone)]

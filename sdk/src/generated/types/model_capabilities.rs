@@ -15,21 +15,10 @@ record!(ModelCapabilities {
     Field supports "supports",
     Field limits "limits",
 });
-
-impl ModelCapabilities {
-    /// Sets [`supports`](Self::supports).
-    #[inline]
-    pub fn supports(mut self, supports: ModelCapabilitiesSupports) -> Self {
-        self.supports = Some(supports);
-        self
-    }
-    /// Sets [`limits`](Self::limits).
-    #[inline]
-    pub fn limits(mut self, limits: ModelCapabilitiesLimits) -> Self {
-        self.limits = Some(limits);
-        self
-    }
-}
+builder!(ModelCapabilities {
+    supports: ModelCapabilitiesSupports,
+    limits: ModelCapabilitiesLimits,
+});
 
 /// Token limits for prompts, outputs, and context window
 #[derive(Clone, Default)]
@@ -50,33 +39,12 @@ record!(ModelCapabilitiesLimits {
     Field max_context_window_tokens "max_context_window_tokens",
     Field vision "vision",
 });
-
-impl ModelCapabilitiesLimits {
-    /// Sets [`max_prompt_tokens`](Self::max_prompt_tokens).
-    #[inline]
-    pub fn max_prompt_tokens(mut self, max_prompt_tokens: i64) -> Self {
-        self.max_prompt_tokens = Some(max_prompt_tokens);
-        self
-    }
-    /// Sets [`max_output_tokens`](Self::max_output_tokens).
-    #[inline]
-    pub fn max_output_tokens(mut self, max_output_tokens: i64) -> Self {
-        self.max_output_tokens = Some(max_output_tokens);
-        self
-    }
-    /// Sets [`max_context_window_tokens`](Self::max_context_window_tokens).
-    #[inline]
-    pub fn max_context_window_tokens(mut self, max_context_window_tokens: i64) -> Self {
-        self.max_context_window_tokens = Some(max_context_window_tokens);
-        self
-    }
-    /// Sets [`vision`](Self::vision).
-    #[inline]
-    pub fn vision(mut self, vision: ModelCapabilitiesLimitsVision) -> Self {
-        self.vision = Some(vision);
-        self
-    }
-}
+builder!(ModelCapabilitiesLimits {
+    max_prompt_tokens: i64,
+    max_output_tokens: i64,
+    max_context_window_tokens: i64,
+    vision: ModelCapabilitiesLimitsVision,
+});
 
 /// Vision-specific limits
 #[derive(Clone)]
@@ -94,22 +62,7 @@ record!(ModelCapabilitiesLimitsVision {
     Field max_prompt_images "max_prompt_images",
     Field max_prompt_image_size "max_prompt_image_size",
 });
-
-impl ModelCapabilitiesLimitsVision {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        supported_media_types: Vec<String>,
-        max_prompt_images: i64,
-        max_prompt_image_size: i64,
-    ) -> Self {
-        Self {
-            supported_media_types,
-            max_prompt_images,
-            max_prompt_image_size,
-        }
-    }
-}
+builder!(ModelCapabilitiesLimitsVision new(supported_media_types: Vec<String>, max_prompt_images: i64, max_prompt_image_size: i64) {});
 
 /// Optional capability overrides (vision, tool_calls, reasoning, etc.).
 #[derive(Clone, Default)]
@@ -124,21 +77,10 @@ record!(ModelCapabilitiesOverride {
     Field supports "supports",
     Field limits "limits",
 });
-
-impl ModelCapabilitiesOverride {
-    /// Sets [`supports`](Self::supports).
-    #[inline]
-    pub fn supports(mut self, supports: ModelCapabilitiesOverrideSupports) -> Self {
-        self.supports = Some(supports);
-        self
-    }
-    /// Sets [`limits`](Self::limits).
-    #[inline]
-    pub fn limits(mut self, limits: ModelCapabilitiesOverrideLimits) -> Self {
-        self.limits = Some(limits);
-        self
-    }
-}
+builder!(ModelCapabilitiesOverride {
+    supports: ModelCapabilitiesOverrideSupports,
+    limits: ModelCapabilitiesOverrideLimits,
+});
 
 /// Token limits for prompts, outputs, and context window
 #[derive(Clone, Default)]
@@ -159,33 +101,12 @@ record!(ModelCapabilitiesOverrideLimits {
     Field max_context_window_tokens "max_context_window_tokens",
     Field vision "vision",
 });
-
-impl ModelCapabilitiesOverrideLimits {
-    /// Sets [`max_prompt_tokens`](Self::max_prompt_tokens).
-    #[inline]
-    pub fn max_prompt_tokens(mut self, max_prompt_tokens: i64) -> Self {
-        self.max_prompt_tokens = Some(max_prompt_tokens);
-        self
-    }
-    /// Sets [`max_output_tokens`](Self::max_output_tokens).
-    #[inline]
-    pub fn max_output_tokens(mut self, max_output_tokens: i64) -> Self {
-        self.max_output_tokens = Some(max_output_tokens);
-        self
-    }
-    /// Sets [`max_context_window_tokens`](Self::max_context_window_tokens).
-    #[inline]
-    pub fn max_context_window_tokens(mut self, max_context_window_tokens: i64) -> Self {
-        self.max_context_window_tokens = Some(max_context_window_tokens);
-        self
-    }
-    /// Sets [`vision`](Self::vision).
-    #[inline]
-    pub fn vision(mut self, vision: ModelCapabilitiesOverrideLimitsVision) -> Self {
-        self.vision = Some(vision);
-        self
-    }
-}
+builder!(ModelCapabilitiesOverrideLimits {
+    max_prompt_tokens: i64,
+    max_output_tokens: i64,
+    max_context_window_tokens: i64,
+    vision: ModelCapabilitiesOverrideLimitsVision,
+});
 
 /// Vision-specific limits
 #[derive(Clone, Default)]
@@ -203,27 +124,11 @@ record!(ModelCapabilitiesOverrideLimitsVision {
     Field max_prompt_images "max_prompt_images",
     Field max_prompt_image_size "max_prompt_image_size",
 });
-
-impl ModelCapabilitiesOverrideLimitsVision {
-    /// Sets [`supported_media_types`](Self::supported_media_types).
-    #[inline]
-    pub fn supported_media_types(mut self, supported_media_types: Vec<String>) -> Self {
-        self.supported_media_types = Some(supported_media_types);
-        self
-    }
-    /// Sets [`max_prompt_images`](Self::max_prompt_images).
-    #[inline]
-    pub fn max_prompt_images(mut self, max_prompt_images: i64) -> Self {
-        self.max_prompt_images = Some(max_prompt_images);
-        self
-    }
-    /// Sets [`max_prompt_image_size`](Self::max_prompt_image_size).
-    #[inline]
-    pub fn max_prompt_image_size(mut self, max_prompt_image_size: i64) -> Self {
-        self.max_prompt_image_size = Some(max_prompt_image_size);
-        self
-    }
-}
+builder!(ModelCapabilitiesOverrideLimitsVision {
+    supported_media_types: Vec<String>,
+    max_prompt_images: i64,
+    max_prompt_image_size: i64,
+});
 
 /// Feature flags indicating what the model supports
 #[derive(Clone, Default)]
@@ -244,36 +149,12 @@ record!(ModelCapabilitiesOverrideSupports {
     Field reasoning_effort "reasoningEffort",
     Field adaptive_thinking "adaptive_thinking",
 });
-
-impl ModelCapabilitiesOverrideSupports {
-    /// Sets [`vision`](Self::vision).
-    #[inline]
-    pub fn vision(mut self, vision: bool) -> Self {
-        self.vision = Some(vision);
-        self
-    }
-    /// Sets [`tool_calls`](Self::tool_calls).
-    #[inline]
-    pub fn tool_calls(mut self, tool_calls: bool) -> Self {
-        self.tool_calls = Some(tool_calls);
-        self
-    }
-    /// Sets [`reasoning_effort`](Self::reasoning_effort).
-    #[inline]
-    pub fn reasoning_effort(mut self, reasoning_effort: bool) -> Self {
-        self.reasoning_effort = Some(reasoning_effort);
-        self
-    }
-    /// Sets [`adaptive_thinking`](Self::adaptive_thinking).
-    #[inline]
-    pub fn adaptive_thinking(
-        mut self,
-        adaptive_thinking: AdaptiveThinkingSupport,
-    ) -> Self {
-        self.adaptive_thinking = Some(adaptive_thinking);
-        self
-    }
-}
+builder!(ModelCapabilitiesOverrideSupports {
+    vision: bool,
+    tool_calls: bool,
+    reasoning_effort: bool,
+    adaptive_thinking: AdaptiveThinkingSupport,
+});
 
 /// Feature flags indicating what the model supports
 #[derive(Clone, Default)]
@@ -297,39 +178,10 @@ record!(ModelCapabilitiesSupports {
     Field reasoning_effort "reasoningEffort",
     Field adaptive_thinking "adaptive_thinking",
 });
-
-impl ModelCapabilitiesSupports {
-    /// Sets [`thinking`](Self::thinking).
-    #[inline]
-    pub fn thinking(mut self, thinking: bool) -> Self {
-        self.thinking = Some(thinking);
-        self
-    }
-    /// Sets [`vision`](Self::vision).
-    #[inline]
-    pub fn vision(mut self, vision: bool) -> Self {
-        self.vision = Some(vision);
-        self
-    }
-    /// Sets [`tool_calls`](Self::tool_calls).
-    #[inline]
-    pub fn tool_calls(mut self, tool_calls: bool) -> Self {
-        self.tool_calls = Some(tool_calls);
-        self
-    }
-    /// Sets [`reasoning_effort`](Self::reasoning_effort).
-    #[inline]
-    pub fn reasoning_effort(mut self, reasoning_effort: bool) -> Self {
-        self.reasoning_effort = Some(reasoning_effort);
-        self
-    }
-    /// Sets [`adaptive_thinking`](Self::adaptive_thinking).
-    #[inline]
-    pub fn adaptive_thinking(
-        mut self,
-        adaptive_thinking: AdaptiveThinkingSupport,
-    ) -> Self {
-        self.adaptive_thinking = Some(adaptive_thinking);
-        self
-    }
-}
+builder!(ModelCapabilitiesSupports {
+    thinking: bool,
+    vision: bool,
+    tool_calls: bool,
+    reasoning_effort: bool,
+    adaptive_thinking: AdaptiveThinkingSupport,
+});

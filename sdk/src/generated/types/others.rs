@@ -146,14 +146,7 @@ pub struct AutoModeSwitchResult {
 record!(AutoModeSwitchResult {
     Field response "response",
 });
-
-impl AutoModeSwitchResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(response: AutoModeSwitchResponse) -> Self {
-        Self { response }
-    }
-}
+builder!(AutoModeSwitchResult new(response: AutoModeSwitchResponse) {});
 
 /// Session capability change notification
 #[derive(Clone)]
@@ -232,14 +225,7 @@ pub struct ClientTaskCancelResult {
 record!(ClientTaskCancelResult {
     Field cancelled "cancelled",
 });
-
-impl ClientTaskCancelResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(cancelled: bool) -> Self {
-        Self { cancelled }
-    }
-}
+builder!(ClientTaskCancelResult new(cancelled: bool) {});
 
 /// The user action: "accept" (submitted form), "decline" (explicitly refused), or "cancel" (dismissed)
 #[derive(Clone)]
@@ -448,22 +434,7 @@ record!(ExtensionLaunchProfile {
     Field args "args",
     Field env "env",
 });
-
-impl ExtensionLaunchProfile {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        executable: impl Into<String>,
-        args: Vec<String>,
-        env: std::collections::BTreeMap<String, String>,
-    ) -> Self {
-        Self {
-            executable: executable.into(),
-            args,
-            env,
-        }
-    }
-}
+builder!(ExtensionLaunchProfile new(executable: impl Into<String>, args: Vec<String>, env: std::collections::BTreeMap<String, String>) {});
 
 /// A discovered extension entrypoint that the registered integrator may classify and resolve to an opaque launch profile. *Experimental.*
 #[derive(Clone)]
@@ -495,15 +466,9 @@ pub struct ExtensionLaunchProviderResolveResult {
 record!(ExtensionLaunchProviderResolveResult {
     Field launch "launch",
 });
-
-impl ExtensionLaunchProviderResolveResult {
-    /// Sets [`launch`](Self::launch).
-    #[inline]
-    pub fn launch(mut self, launch: ExtensionLaunchProfile) -> Self {
-        self.launch = Some(launch);
-        self
-    }
-}
+builder!(ExtensionLaunchProviderResolveResult {
+    launch: ExtensionLaunchProfile,
+});
 
 /// Discovery source: project (.github/extensions/), user (~/.copilot/extensions/), plugin (installed plugin), or session (session-state/\<id>/extensions/)
 #[derive(Clone)]
@@ -592,33 +557,12 @@ record!(FleetStartRequest {
     Field billable "billable",
     Field wait "wait",
 });
-
-impl FleetStartRequest {
-    /// Sets [`prompt`](Self::prompt).
-    #[inline]
-    pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
-        self.prompt = Some(prompt.into());
-        self
-    }
-    /// Sets [`attachments`](Self::attachments).
-    #[inline]
-    pub fn attachments(mut self, attachments: Vec<Attachment>) -> Self {
-        self.attachments = Some(attachments);
-        self
-    }
-    /// Sets [`billable`](Self::billable).
-    #[inline]
-    pub fn billable(mut self, billable: bool) -> Self {
-        self.billable = Some(billable);
-        self
-    }
-    /// Sets [`wait`](Self::wait).
-    #[inline]
-    pub fn wait(mut self, wait: bool) -> Self {
-        self.wait = Some(wait);
-        self
-    }
-}
+builder!(FleetStartRequest {
+    prompt: impl Into<String>,
+    attachments: Vec<Attachment>,
+    billable: bool,
+    wait: bool,
+});
 
 /// Indicates whether fleet mode was successfully activated.
 #[derive(Clone)]
@@ -710,25 +654,9 @@ record!(GitHubTokenAcquireResultToken ["kind" "token"] {
     Field token_type "tokenType",
     Field expires_in "expiresIn",
 } rest);
-
-impl GitHubTokenAcquireResultToken {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(access_token: impl Into<String>, expires_in: i64) -> Self {
-        Self {
-            access_token: access_token.into(),
-            token_type: None,
-            expires_in,
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-    /// Sets [`token_type`](Self::token_type).
-    #[inline]
-    pub fn token_type(mut self, token_type: impl Into<String>) -> Self {
-        self.token_type = Some(token_type.into());
-        self
-    }
-}
+builder!(GitHubTokenAcquireResultToken new(access_token: impl Into<String>, expires_in: i64) {
+    token_type: impl Into<String>,
+} rest);
 
 /// Parameters for (re)loading the merged LSP configuration set. *Experimental.*
 #[derive(Clone, Default)]
@@ -746,27 +674,11 @@ record!(LspInitializeRequest {
     Field git_root "gitRoot",
     Field force "force",
 });
-
-impl LspInitializeRequest {
-    /// Sets [`working_directory`](Self::working_directory).
-    #[inline]
-    pub fn working_directory(mut self, working_directory: impl Into<String>) -> Self {
-        self.working_directory = Some(working_directory.into());
-        self
-    }
-    /// Sets [`git_root`](Self::git_root).
-    #[inline]
-    pub fn git_root(mut self, git_root: impl Into<String>) -> Self {
-        self.git_root = Some(git_root.into());
-        self
-    }
-    /// Sets [`force`](Self::force).
-    #[inline]
-    pub fn force(mut self, force: bool) -> Self {
-        self.force = Some(force);
-        self
-    }
-}
+builder!(LspInitializeRequest {
+    working_directory: impl Into<String>,
+    git_root: impl Into<String>,
+    force: bool,
+});
 
 /// MCP App view called a tool on a connected MCP server (SEP-1865)
 #[derive(Clone)]
@@ -861,14 +773,7 @@ pub struct NameSetAutoRequest {
 record!(NameSetAutoRequest {
     Field summary "summary",
 });
-
-impl NameSetAutoRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(summary: impl Into<String>) -> Self {
-        Self { summary: summary.into() }
-    }
-}
+builder!(NameSetAutoRequest new(summary: impl Into<String>) {});
 
 /// Indicates whether the auto-generated summary was applied as the session's name.
 #[derive(Clone)]
@@ -891,14 +796,7 @@ pub struct NameSetRequest {
 record!(NameSetRequest {
     Field name "name",
 });
-
-impl NameSetRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into() }
-    }
-}
+builder!(NameSetRequest new(name: impl Into<String>) {});
 
 /// Empty payload; the event signals that the pending message queue has changed
 #[derive(Clone)]
@@ -995,14 +893,7 @@ pub struct PlanUpdateRequest {
 record!(PlanUpdateRequest {
     Field content "content",
 });
-
-impl PlanUpdateRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(content: impl Into<String>) -> Self {
-        Self { content: content.into() }
-    }
-}
+builder!(PlanUpdateRequest new(content: impl Into<String>) {});
 
 /// A detected loss of a previously cached prompt prefix
 #[derive(Clone)]
@@ -1105,14 +996,7 @@ pub struct ProviderTokenAcquireResult {
 record!(ProviderTokenAcquireResult {
     Field token "token",
 });
-
-impl ProviderTokenAcquireResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(token: impl Into<String>) -> Self {
-        Self { token: token.into() }
-    }
-}
+builder!(ProviderTokenAcquireResult new(token: impl Into<String>) {});
 
 /// Sampling request completion notification signaling UI dismissal
 #[derive(Clone)]
@@ -1268,45 +1152,12 @@ record!(SkillProviderDescriptor {
     Field argument_hint "argumentHint",
     Field directory "directory",
 });
-
-impl SkillProviderDescriptor {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            description: description.into(),
-            user_invocable: None,
-            disable_model_invocation: None,
-            argument_hint: None,
-            directory: None,
-        }
-    }
-    /// Sets [`user_invocable`](Self::user_invocable).
-    #[inline]
-    pub fn user_invocable(mut self, user_invocable: bool) -> Self {
-        self.user_invocable = Some(user_invocable);
-        self
-    }
-    /// Sets [`disable_model_invocation`](Self::disable_model_invocation).
-    #[inline]
-    pub fn disable_model_invocation(mut self, disable_model_invocation: bool) -> Self {
-        self.disable_model_invocation = Some(disable_model_invocation);
-        self
-    }
-    /// Sets [`argument_hint`](Self::argument_hint).
-    #[inline]
-    pub fn argument_hint(mut self, argument_hint: impl Into<String>) -> Self {
-        self.argument_hint = Some(argument_hint.into());
-        self
-    }
-    /// Sets [`directory`](Self::directory).
-    #[inline]
-    pub fn directory(mut self, directory: impl Into<String>) -> Self {
-        self.directory = Some(directory.into());
-        self
-    }
-}
+builder!(SkillProviderDescriptor new(name: impl Into<String>, description: impl Into<String>) {
+    user_invocable: bool,
+    disable_model_invocation: bool,
+    argument_hint: impl Into<String>,
+    directory: impl Into<String>,
+});
 
 /// Catalog metadata returned by an SDK session's skill provider. Catalogs are limited to 1024 descriptors and 1 MiB of aggregate metadata. *Internal.*
 #[derive(Clone)]
@@ -1318,14 +1169,7 @@ pub struct SkillProviderListResult {
 record!(SkillProviderListResult {
     Field skills "skills",
 });
-
-impl SkillProviderListResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(skills: Vec<SkillProviderDescriptor>) -> Self {
-        Self { skills }
-    }
-}
+builder!(SkillProviderListResult new(skills: Vec<SkillProviderDescriptor>) {});
 
 /// Identifies one SDK-provided skill by invocation name. *Internal.*
 #[derive(Clone)]
@@ -1348,14 +1192,7 @@ pub struct SkillProviderReadResult {
 record!(SkillProviderReadResult {
     Nullable markdown "markdown",
 });
-
-impl SkillProviderReadResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(markdown: Option<String>) -> Self {
-        Self { markdown }
-    }
-}
+builder!(SkillProviderReadResult new(markdown: Option<String>) {});
 
 /// Answer to status.get.
 #[derive(Clone)]
@@ -1381,14 +1218,7 @@ pub struct SystemMessageSectionContent {
 record!(SystemMessageSectionContent {
     Field content "content",
 });
-
-impl SystemMessageSectionContent {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(content: impl Into<String>) -> Self {
-        Self { content: content.into() }
-    }
-}
+builder!(SystemMessageSectionContent new(content: impl Into<String>) {});
 
 /// Sections to be changed.
 #[derive(Clone)]
@@ -1411,16 +1241,7 @@ pub struct SystemMessageTransformResult {
 record!(SystemMessageTransformResult {
     Field sections "sections",
 });
-
-impl SystemMessageTransformResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        sections: std::collections::BTreeMap<String, SystemMessageSectionContent>,
-    ) -> Self {
-        Self { sections }
-    }
-}
+builder!(SystemMessageTransformResult new(sections: std::collections::BTreeMap<String, SystemMessageSectionContent>) {});
 
 /// Persisted generic client-side tool activations restored when a session resumes.
 #[derive(Clone)]
@@ -1523,27 +1344,11 @@ record!(UserInputResult {
     Field was_freeform "wasFreeform",
     Field no_response "noResponse",
 });
-
-impl UserInputResult {
-    /// Sets [`answer`](Self::answer).
-    #[inline]
-    pub fn answer(mut self, answer: impl Into<String>) -> Self {
-        self.answer = Some(answer.into());
-        self
-    }
-    /// Sets [`was_freeform`](Self::was_freeform).
-    #[inline]
-    pub fn was_freeform(mut self, was_freeform: bool) -> Self {
-        self.was_freeform = Some(was_freeform);
-        self
-    }
-    /// Sets [`no_response`](Self::no_response).
-    #[inline]
-    pub fn no_response(mut self, no_response: bool) -> Self {
-        self.no_response = Some(no_response);
-        self
-    }
-}
+builder!(UserInputResult {
+    answer: impl Into<String>,
+    was_freeform: bool,
+    no_response: bool,
+});
 
 /// The agent mode that was active when this message was sent
 #[derive(Clone)]

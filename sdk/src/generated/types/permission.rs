@@ -1202,17 +1202,7 @@ record!(PermissionRule {
     Field kind "kind",
     Nullable argument "argument",
 });
-
-impl PermissionRule {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(kind: impl Into<String>, argument: Option<String>) -> Self {
-        Self {
-            kind: kind.into(),
-            argument,
-        }
-    }
-}
+builder!(PermissionRule new(kind: impl Into<String>, argument: Option<String>) {});
 
 /// A sandbox filesystem policy edit that would let a blocked operation run inside the sandbox instead of outside it. Offered only on a sandbox escalation request whose denial adding this path lifts, and only when managed policy permits the grant. A host accepts it with session.sandbox.grantPathForRequest, which adds the path to the session's sandbox policy and re-runs the operation sandboxed; a host that persists sandbox settings may also save the path there. *Experimental.*
 #[derive(Clone)]
@@ -1328,14 +1318,7 @@ pub struct UserToolSessionApprovalCommands {
 record!(UserToolSessionApprovalCommands ["kind" "commands"] {
     Field command_identifiers "commandIdentifiers",
 });
-
-impl UserToolSessionApprovalCommands {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(command_identifiers: Vec<String>) -> Self {
-        Self { command_identifiers }
-    }
-}
+builder!(UserToolSessionApprovalCommands new(command_identifiers: Vec<String>) {});
 
 /// Session-scoped tool-approval rule for a custom tool, keyed by tool name.
 #[derive(Clone)]
@@ -1347,16 +1330,7 @@ pub struct UserToolSessionApprovalCustomTool {
 record!(UserToolSessionApprovalCustomTool ["kind" "custom-tool"] {
     Field tool_name "toolName",
 });
-
-impl UserToolSessionApprovalCustomTool {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(tool_name: impl Into<String>) -> Self {
-        Self {
-            tool_name: tool_name.into(),
-        }
-    }
-}
+builder!(UserToolSessionApprovalCustomTool new(tool_name: impl Into<String>) {});
 
 /// Session-scoped tool-approval rule for an extension's access to sensitive environment variables, keyed by extension name and the exact set of variable names.
 #[derive(Clone)]
@@ -1371,20 +1345,7 @@ record!(UserToolSessionApprovalExtensionEnvAccess ["kind" "extension-env-access"
     Field extension_name "extensionName",
     Field environment_variables "environmentVariables",
 });
-
-impl UserToolSessionApprovalExtensionEnvAccess {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        extension_name: impl Into<String>,
-        environment_variables: Vec<String>,
-    ) -> Self {
-        Self {
-            extension_name: extension_name.into(),
-            environment_variables,
-        }
-    }
-}
+builder!(UserToolSessionApprovalExtensionEnvAccess new(extension_name: impl Into<String>, environment_variables: Vec<String>) {});
 
 /// Session-scoped tool-approval rule for extension-management operations, optionally narrowed by operation.
 #[derive(Clone, Default)]
@@ -1396,15 +1357,9 @@ pub struct UserToolSessionApprovalExtensionManagement {
 record!(UserToolSessionApprovalExtensionManagement ["kind" "extension-management"] {
     Field operation "operation",
 });
-
-impl UserToolSessionApprovalExtensionManagement {
-    /// Sets [`operation`](Self::operation).
-    #[inline]
-    pub fn operation(mut self, operation: impl Into<String>) -> Self {
-        self.operation = Some(operation.into());
-        self
-    }
-}
+builder!(UserToolSessionApprovalExtensionManagement {
+    operation: impl Into<String>,
+});
 
 /// Session-scoped tool-approval rule for an extension's permission-gated capability access, keyed by extension name.
 #[derive(Clone)]
@@ -1416,16 +1371,7 @@ pub struct UserToolSessionApprovalExtensionPermissionAccess {
 record!(UserToolSessionApprovalExtensionPermissionAccess ["kind" "extension-permission-access"] {
     Field extension_name "extensionName",
 });
-
-impl UserToolSessionApprovalExtensionPermissionAccess {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(extension_name: impl Into<String>) -> Self {
-        Self {
-            extension_name: extension_name.into(),
-        }
-    }
-}
+builder!(UserToolSessionApprovalExtensionPermissionAccess new(extension_name: impl Into<String>) {});
 
 /// Session-scoped tool-approval rule for an MCP server tool, or all tools on the server when `toolName` is null.
 #[derive(Clone)]
@@ -1440,17 +1386,7 @@ record!(UserToolSessionApprovalMcp ["kind" "mcp"] {
     Field server_name "serverName",
     Nullable tool_name "toolName",
 });
-
-impl UserToolSessionApprovalMcp {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>, tool_name: Option<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-            tool_name,
-        }
-    }
-}
+builder!(UserToolSessionApprovalMcp new(server_name: impl Into<String>, tool_name: Option<String>) {});
 
 /// Session-scoped tool-approval rule for writes to long-term memory.
 #[derive(Clone, Default)]
@@ -1474,15 +1410,9 @@ pub struct UserToolSessionApprovalWorkflow {
 record!(UserToolSessionApprovalWorkflow ["kind" "workflow"] {
     Field approval_key "approvalKey",
 });
-
-impl UserToolSessionApprovalWorkflow {
-    /// Sets [`approval_key`](Self::approval_key).
-    #[inline]
-    pub fn approval_key(mut self, approval_key: impl Into<String>) -> Self {
-        self.approval_key = Some(approval_key.into());
-        self
-    }
-}
+builder!(UserToolSessionApprovalWorkflow {
+    approval_key: impl Into<String>,
+});
 
 /// Session-scoped tool-approval rule for filesystem write operations.
 #[derive(Clone, Default)]

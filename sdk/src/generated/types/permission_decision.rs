@@ -77,20 +77,7 @@ record!(PermissionDecisionApproveForLocation ["kind" "approve-for-location"] {
     Field approval "approval",
     Field location_key "locationKey",
 });
-
-impl PermissionDecisionApproveForLocation {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        approval: PermissionDecisionApproveForLocationApproval,
-        location_key: impl Into<String>,
-    ) -> Self {
-        Self {
-            approval,
-            location_key: location_key.into(),
-        }
-    }
-}
+builder!(PermissionDecisionApproveForLocation new(approval: PermissionDecisionApproveForLocationApproval, location_key: impl Into<String>) {});
 
 /// Approval to persist for this location
 #[derive(Clone)]
@@ -147,14 +134,7 @@ pub struct PermissionDecisionApproveForLocationApprovalCommands {
 record!(PermissionDecisionApproveForLocationApprovalCommands ["kind" "commands"] {
     Field command_identifiers "commandIdentifiers",
 });
-
-impl PermissionDecisionApproveForLocationApprovalCommands {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(command_identifiers: Vec<String>) -> Self {
-        Self { command_identifiers }
-    }
-}
+builder!(PermissionDecisionApproveForLocationApprovalCommands new(command_identifiers: Vec<String>) {});
 
 /// Location-scoped approval details for a custom tool, keyed by tool name.
 #[derive(Clone)]
@@ -166,16 +146,7 @@ pub struct PermissionDecisionApproveForLocationApprovalCustomTool {
 record!(PermissionDecisionApproveForLocationApprovalCustomTool ["kind" "custom-tool"] {
     Field tool_name "toolName",
 });
-
-impl PermissionDecisionApproveForLocationApprovalCustomTool {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(tool_name: impl Into<String>) -> Self {
-        Self {
-            tool_name: tool_name.into(),
-        }
-    }
-}
+builder!(PermissionDecisionApproveForLocationApprovalCustomTool new(tool_name: impl Into<String>) {});
 
 /// Location-scoped approval details for an extension's access to sensitive environment variables, keyed by extension name and the exact set of variable names.
 #[derive(Clone)]
@@ -190,20 +161,7 @@ record!(PermissionDecisionApproveForLocationApprovalExtensionEnvAccess ["kind" "
     Field extension_name "extensionName",
     Field environment_variables "environmentVariables",
 });
-
-impl PermissionDecisionApproveForLocationApprovalExtensionEnvAccess {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        extension_name: impl Into<String>,
-        environment_variables: Vec<String>,
-    ) -> Self {
-        Self {
-            extension_name: extension_name.into(),
-            environment_variables,
-        }
-    }
-}
+builder!(PermissionDecisionApproveForLocationApprovalExtensionEnvAccess new(extension_name: impl Into<String>, environment_variables: Vec<String>) {});
 
 /// Location-scoped approval details for extension-management operations, optionally narrowed by operation.
 #[derive(Clone, Default)]
@@ -215,15 +173,9 @@ pub struct PermissionDecisionApproveForLocationApprovalExtensionManagement {
 record!(PermissionDecisionApproveForLocationApprovalExtensionManagement ["kind" "extension-management"] {
     Field operation "operation",
 });
-
-impl PermissionDecisionApproveForLocationApprovalExtensionManagement {
-    /// Sets [`operation`](Self::operation).
-    #[inline]
-    pub fn operation(mut self, operation: impl Into<String>) -> Self {
-        self.operation = Some(operation.into());
-        self
-    }
-}
+builder!(PermissionDecisionApproveForLocationApprovalExtensionManagement {
+    operation: impl Into<String>,
+});
 
 /// Location-scoped approval details for an extension's permission-gated capability access, keyed by extension name.
 #[derive(Clone)]
@@ -235,16 +187,7 @@ pub struct PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess
 record!(PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess ["kind" "extension-permission-access"] {
     Field extension_name "extensionName",
 });
-
-impl PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(extension_name: impl Into<String>) -> Self {
-        Self {
-            extension_name: extension_name.into(),
-        }
-    }
-}
+builder!(PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess new(extension_name: impl Into<String>) {});
 
 /// Location-scoped approval details for an MCP server tool, or all tools on the server when `toolName` is null.
 #[derive(Clone)]
@@ -259,17 +202,7 @@ record!(PermissionDecisionApproveForLocationApprovalMcp ["kind" "mcp"] {
     Field server_name "serverName",
     Nullable tool_name "toolName",
 });
-
-impl PermissionDecisionApproveForLocationApprovalMcp {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>, tool_name: Option<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-            tool_name,
-        }
-    }
-}
+builder!(PermissionDecisionApproveForLocationApprovalMcp new(server_name: impl Into<String>, tool_name: Option<String>) {});
 
 /// Location-scoped approval details for MCP sampling requests from a server.
 #[derive(Clone)]
@@ -281,16 +214,7 @@ pub struct PermissionDecisionApproveForLocationApprovalMcpSampling {
 record!(PermissionDecisionApproveForLocationApprovalMcpSampling ["kind" "mcp-sampling"] {
     Field server_name "serverName",
 });
-
-impl PermissionDecisionApproveForLocationApprovalMcpSampling {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-        }
-    }
-}
+builder!(PermissionDecisionApproveForLocationApprovalMcpSampling new(server_name: impl Into<String>) {});
 
 /// Location-scoped approval details for writes to long-term memory.
 #[derive(Clone, Default)]
@@ -314,15 +238,9 @@ pub struct PermissionDecisionApproveForLocationApprovalWorkflow {
 record!(PermissionDecisionApproveForLocationApprovalWorkflow ["kind" "workflow"] {
     Field approval_key "approvalKey",
 });
-
-impl PermissionDecisionApproveForLocationApprovalWorkflow {
-    /// Sets [`approval_key`](Self::approval_key).
-    #[inline]
-    pub fn approval_key(mut self, approval_key: impl Into<String>) -> Self {
-        self.approval_key = Some(approval_key.into());
-        self
-    }
-}
+builder!(PermissionDecisionApproveForLocationApprovalWorkflow {
+    approval_key: impl Into<String>,
+});
 
 /// Location-scoped approval details for filesystem write operations.
 #[derive(Clone, Default)]
@@ -343,24 +261,10 @@ record!(PermissionDecisionApproveForSession ["kind" "approve-for-session"] {
     Field approval "approval",
     Field domain "domain",
 });
-
-impl PermissionDecisionApproveForSession {
-    /// Sets [`approval`](Self::approval).
-    #[inline]
-    pub fn approval(
-        mut self,
-        approval: PermissionDecisionApproveForSessionApproval,
-    ) -> Self {
-        self.approval = Some(approval);
-        self
-    }
-    /// Sets [`domain`](Self::domain).
-    #[inline]
-    pub fn domain(mut self, domain: impl Into<String>) -> Self {
-        self.domain = Some(domain.into());
-        self
-    }
-}
+builder!(PermissionDecisionApproveForSession {
+    approval: PermissionDecisionApproveForSessionApproval,
+    domain: impl Into<String>,
+});
 
 /// Session-scoped approval to remember (tool prompts only; omitted for path/url prompts)
 #[derive(Clone)]
@@ -417,14 +321,7 @@ pub struct PermissionDecisionApproveForSessionApprovalCommands {
 record!(PermissionDecisionApproveForSessionApprovalCommands ["kind" "commands"] {
     Field command_identifiers "commandIdentifiers",
 });
-
-impl PermissionDecisionApproveForSessionApprovalCommands {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(command_identifiers: Vec<String>) -> Self {
-        Self { command_identifiers }
-    }
-}
+builder!(PermissionDecisionApproveForSessionApprovalCommands new(command_identifiers: Vec<String>) {});
 
 /// Session-scoped approval details for a custom tool, keyed by tool name.
 #[derive(Clone)]
@@ -436,16 +333,7 @@ pub struct PermissionDecisionApproveForSessionApprovalCustomTool {
 record!(PermissionDecisionApproveForSessionApprovalCustomTool ["kind" "custom-tool"] {
     Field tool_name "toolName",
 });
-
-impl PermissionDecisionApproveForSessionApprovalCustomTool {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(tool_name: impl Into<String>) -> Self {
-        Self {
-            tool_name: tool_name.into(),
-        }
-    }
-}
+builder!(PermissionDecisionApproveForSessionApprovalCustomTool new(tool_name: impl Into<String>) {});
 
 /// Session-scoped approval details for an extension's access to sensitive environment variables, keyed by extension name and the exact set of variable names.
 #[derive(Clone)]
@@ -460,20 +348,7 @@ record!(PermissionDecisionApproveForSessionApprovalExtensionEnvAccess ["kind" "e
     Field extension_name "extensionName",
     Field environment_variables "environmentVariables",
 });
-
-impl PermissionDecisionApproveForSessionApprovalExtensionEnvAccess {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        extension_name: impl Into<String>,
-        environment_variables: Vec<String>,
-    ) -> Self {
-        Self {
-            extension_name: extension_name.into(),
-            environment_variables,
-        }
-    }
-}
+builder!(PermissionDecisionApproveForSessionApprovalExtensionEnvAccess new(extension_name: impl Into<String>, environment_variables: Vec<String>) {});
 
 /// Session-scoped approval details for extension-management operations, optionally narrowed by operation.
 #[derive(Clone, Default)]
@@ -485,15 +360,9 @@ pub struct PermissionDecisionApproveForSessionApprovalExtensionManagement {
 record!(PermissionDecisionApproveForSessionApprovalExtensionManagement ["kind" "extension-management"] {
     Field operation "operation",
 });
-
-impl PermissionDecisionApproveForSessionApprovalExtensionManagement {
-    /// Sets [`operation`](Self::operation).
-    #[inline]
-    pub fn operation(mut self, operation: impl Into<String>) -> Self {
-        self.operation = Some(operation.into());
-        self
-    }
-}
+builder!(PermissionDecisionApproveForSessionApprovalExtensionManagement {
+    operation: impl Into<String>,
+});
 
 /// Session-scoped approval details for an extension's permission-gated capability access, keyed by extension name.
 #[derive(Clone)]
@@ -505,16 +374,7 @@ pub struct PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess 
 record!(PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess ["kind" "extension-permission-access"] {
     Field extension_name "extensionName",
 });
-
-impl PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(extension_name: impl Into<String>) -> Self {
-        Self {
-            extension_name: extension_name.into(),
-        }
-    }
-}
+builder!(PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess new(extension_name: impl Into<String>) {});
 
 /// Session-scoped approval details for an MCP server tool, or all tools on the server when `toolName` is null.
 #[derive(Clone)]
@@ -529,17 +389,7 @@ record!(PermissionDecisionApproveForSessionApprovalMcp ["kind" "mcp"] {
     Field server_name "serverName",
     Nullable tool_name "toolName",
 });
-
-impl PermissionDecisionApproveForSessionApprovalMcp {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>, tool_name: Option<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-            tool_name,
-        }
-    }
-}
+builder!(PermissionDecisionApproveForSessionApprovalMcp new(server_name: impl Into<String>, tool_name: Option<String>) {});
 
 /// Session-scoped approval details for MCP sampling requests from a server.
 #[derive(Clone)]
@@ -551,16 +401,7 @@ pub struct PermissionDecisionApproveForSessionApprovalMcpSampling {
 record!(PermissionDecisionApproveForSessionApprovalMcpSampling ["kind" "mcp-sampling"] {
     Field server_name "serverName",
 });
-
-impl PermissionDecisionApproveForSessionApprovalMcpSampling {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-        }
-    }
-}
+builder!(PermissionDecisionApproveForSessionApprovalMcpSampling new(server_name: impl Into<String>) {});
 
 /// Session-scoped approval details for writes to long-term memory.
 #[derive(Clone, Default)]
@@ -584,15 +425,9 @@ pub struct PermissionDecisionApproveForSessionApprovalWorkflow {
 record!(PermissionDecisionApproveForSessionApprovalWorkflow ["kind" "workflow"] {
     Field approval_key "approvalKey",
 });
-
-impl PermissionDecisionApproveForSessionApprovalWorkflow {
-    /// Sets [`approval_key`](Self::approval_key).
-    #[inline]
-    pub fn approval_key(mut self, approval_key: impl Into<String>) -> Self {
-        self.approval_key = Some(approval_key.into());
-        self
-    }
-}
+builder!(PermissionDecisionApproveForSessionApprovalWorkflow {
+    approval_key: impl Into<String>,
+});
 
 /// Session-scoped approval details for filesystem write operations.
 #[derive(Clone, Default)]
@@ -610,15 +445,9 @@ pub struct PermissionDecisionApproveOnce {
 record!(PermissionDecisionApproveOnce ["kind" "approve-once"] {
     Field approved_interactively "approvedInteractively",
 });
-
-impl PermissionDecisionApproveOnce {
-    /// Sets [`approved_interactively`](Self::approved_interactively).
-    #[inline]
-    pub fn approved_interactively(mut self, approved_interactively: bool) -> Self {
-        self.approved_interactively = Some(approved_interactively);
-        self
-    }
-}
+builder!(PermissionDecisionApproveOnce {
+    approved_interactively: bool,
+});
 
 /// Permission-decision request variant to permanently approve a URL domain across sessions.
 #[derive(Clone)]
@@ -630,14 +459,7 @@ pub struct PermissionDecisionApprovePermanently {
 record!(PermissionDecisionApprovePermanently ["kind" "approve-permanently"] {
     Field domain "domain",
 });
-
-impl PermissionDecisionApprovePermanently {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(domain: impl Into<String>) -> Self {
-        Self { domain: domain.into() }
-    }
-}
+builder!(PermissionDecisionApprovePermanently new(domain: impl Into<String>) {});
 
 /// Approve file-tool read access to specific directories for this logical session, including continuation or resume.
 #[derive(Clone)]
@@ -649,14 +471,7 @@ pub struct PermissionDecisionApproveReadOnlyForSession {
 record!(PermissionDecisionApproveReadOnlyForSession ["kind" "approve-read-only-for-session"] {
     Field directories "directories",
 });
-
-impl PermissionDecisionApproveReadOnlyForSession {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(directories: Vec<String>) -> Self {
-        Self { directories }
-    }
-}
+builder!(PermissionDecisionApproveReadOnlyForSession new(directories: Vec<String>) {});
 
 /// Permission-decision variant indicating the request was approved.
 #[derive(Clone, Default)]
@@ -677,20 +492,7 @@ record!(PermissionDecisionApprovedForLocation ["kind" "approved-for-location"] {
     Field approval "approval",
     Field location_key "locationKey",
 });
-
-impl PermissionDecisionApprovedForLocation {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        approval: UserToolSessionApproval,
-        location_key: impl Into<String>,
-    ) -> Self {
-        Self {
-            approval,
-            location_key: location_key.into(),
-        }
-    }
-}
+builder!(PermissionDecisionApprovedForLocation new(approval: UserToolSessionApproval, location_key: impl Into<String>) {});
 
 /// Permission-decision variant indicating approval was remembered for the session, with approval details.
 #[derive(Clone)]
@@ -702,14 +504,7 @@ pub struct PermissionDecisionApprovedForSession {
 record!(PermissionDecisionApprovedForSession ["kind" "approved-for-session"] {
     Field approval "approval",
 });
-
-impl PermissionDecisionApprovedForSession {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(approval: UserToolSessionApproval) -> Self {
-        Self { approval }
-    }
-}
+builder!(PermissionDecisionApprovedForSession new(approval: UserToolSessionApproval) {});
 
 /// Permission-decision variant indicating the request was cancelled before use, with an optional reason.
 #[derive(Clone, Default)]
@@ -721,15 +516,9 @@ pub struct PermissionDecisionCancelled {
 record!(PermissionDecisionCancelled ["kind" "cancelled"] {
     Field reason "reason",
 });
-
-impl PermissionDecisionCancelled {
-    /// Sets [`reason`](Self::reason).
-    #[inline]
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
-        self
-    }
-}
+builder!(PermissionDecisionCancelled {
+    reason: impl Into<String>,
+});
 
 /// Optional informational context describing how and where the permission decision was made. This does not affect permission behavior.
 #[derive(Clone)]
@@ -753,39 +542,10 @@ record!(PermissionDecisionContext {
     Field response_capability "responseCapability",
     Field user_feedback "userFeedback",
 });
-
-impl PermissionDecisionContext {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        outcome: PermissionDecisionOutcome,
-        source: PermissionDecisionSource,
-        surface: PermissionDecisionSurface,
-    ) -> Self {
-        Self {
-            outcome,
-            source,
-            surface,
-            response_capability: None,
-            user_feedback: None,
-        }
-    }
-    /// Sets [`response_capability`](Self::response_capability).
-    #[inline]
-    pub fn response_capability(
-        mut self,
-        response_capability: PermissionResponseCapability,
-    ) -> Self {
-        self.response_capability = Some(response_capability);
-        self
-    }
-    /// Sets [`user_feedback`](Self::user_feedback).
-    #[inline]
-    pub fn user_feedback(mut self, user_feedback: impl Into<String>) -> Self {
-        self.user_feedback = Some(user_feedback.into());
-        self
-    }
-}
+builder!(PermissionDecisionContext new(outcome: PermissionDecisionOutcome, source: PermissionDecisionSource, surface: PermissionDecisionSurface) {
+    response_capability: PermissionResponseCapability,
+    user_feedback: impl Into<String>,
+});
 
 /// Permission-decision variant indicating denial by content-exclusion policy, with path and message.
 #[derive(Clone)]
@@ -800,17 +560,7 @@ record!(PermissionDecisionDeniedByContentExclusionPolicy ["kind" "denied-by-cont
     Field path "path",
     Field message "message",
 });
-
-impl PermissionDecisionDeniedByContentExclusionPolicy {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            message: message.into(),
-        }
-    }
-}
+builder!(PermissionDecisionDeniedByContentExclusionPolicy new(path: impl Into<String>, message: impl Into<String>) {});
 
 /// Permission-decision variant indicating denial by a permission request hook, with optional message and interrupt flag.
 #[derive(Clone, Default)]
@@ -825,21 +575,10 @@ record!(PermissionDecisionDeniedByPermissionRequestHook ["kind" "denied-by-permi
     Field message "message",
     Field interrupt "interrupt",
 });
-
-impl PermissionDecisionDeniedByPermissionRequestHook {
-    /// Sets [`message`](Self::message).
-    #[inline]
-    pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
-        self
-    }
-    /// Sets [`interrupt`](Self::interrupt).
-    #[inline]
-    pub fn interrupt(mut self, interrupt: bool) -> Self {
-        self.interrupt = Some(interrupt);
-        self
-    }
-}
+builder!(PermissionDecisionDeniedByPermissionRequestHook {
+    message: impl Into<String>,
+    interrupt: bool,
+});
 
 /// Permission-decision variant indicating explicit denial by permission rules, with the matching rules.
 #[derive(Clone)]
@@ -851,14 +590,7 @@ pub struct PermissionDecisionDeniedByRules {
 record!(PermissionDecisionDeniedByRules ["kind" "denied-by-rules"] {
     Field rules "rules",
 });
-
-impl PermissionDecisionDeniedByRules {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(rules: Vec<PermissionRule>) -> Self {
-        Self { rules }
-    }
-}
+builder!(PermissionDecisionDeniedByRules new(rules: Vec<PermissionRule>) {});
 
 /// Permission-decision variant indicating the user denied an interactive prompt, with optional feedback and force-reject flag.
 #[derive(Clone, Default)]
@@ -873,21 +605,10 @@ record!(PermissionDecisionDeniedInteractivelyByUser ["kind" "denied-interactivel
     Field feedback "feedback",
     Field force_reject "forceReject",
 });
-
-impl PermissionDecisionDeniedInteractivelyByUser {
-    /// Sets [`feedback`](Self::feedback).
-    #[inline]
-    pub fn feedback(mut self, feedback: impl Into<String>) -> Self {
-        self.feedback = Some(feedback.into());
-        self
-    }
-    /// Sets [`force_reject`](Self::force_reject).
-    #[inline]
-    pub fn force_reject(mut self, force_reject: bool) -> Self {
-        self.force_reject = Some(force_reject);
-        self
-    }
-}
+builder!(PermissionDecisionDeniedInteractivelyByUser {
+    feedback: impl Into<String>,
+    force_reject: bool,
+});
 
 /// Permission-decision variant indicating no approval rule matched and user confirmation was unavailable.
 #[derive(Clone, Default)]
@@ -924,15 +645,9 @@ pub struct PermissionDecisionReject {
 record!(PermissionDecisionReject ["kind" "reject"] {
     Field feedback "feedback",
 });
-
-impl PermissionDecisionReject {
-    /// Sets [`feedback`](Self::feedback).
-    #[inline]
-    pub fn feedback(mut self, feedback: impl Into<String>) -> Self {
-        self.feedback = Some(feedback.into());
-        self
-    }
-}
+builder!(PermissionDecisionReject {
+    feedback: impl Into<String>,
+});
 
 /// Pending permission request ID and the decision to apply (approve/reject and scope). *Experimental.*
 #[derive(Clone)]
@@ -950,27 +665,9 @@ record!(PermissionDecisionRequest {
     Field result "result",
     Field decision_context "decisionContext",
 });
-
-impl PermissionDecisionRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>, result: PermissionDecision) -> Self {
-        Self {
-            request_id: request_id.into(),
-            result,
-            decision_context: None,
-        }
-    }
-    /// Sets [`decision_context`](Self::decision_context).
-    #[inline]
-    pub fn decision_context(
-        mut self,
-        decision_context: PermissionDecisionContext,
-    ) -> Self {
-        self.decision_context = Some(decision_context);
-        self
-    }
-}
+builder!(PermissionDecisionRequest new(request_id: impl Into<String>, result: PermissionDecision) {
+    decision_context: PermissionDecisionContext,
+});
 
 /// Controlled reason or actor responsible for a permission response.
 #[derive(Clone)]

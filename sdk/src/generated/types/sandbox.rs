@@ -100,95 +100,18 @@ record!(SandboxConfig {
     Field credentials "credentials",
     Field allow_dev_tool_access "allowDevToolAccess",
 });
-
-impl SandboxConfig {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(enabled: bool) -> Self {
-        Self {
-            enabled,
-            user_policy: None,
-            add_current_working_directory: None,
-            sandbox_mcp_servers: None,
-            sandbox_lsp_servers: None,
-            allow_bypass: None,
-            managed_mcp_routing_locked: None,
-            managed_lsp_routing_locked: None,
-            auth: None,
-            credentials: None,
-            allow_dev_tool_access: None,
-        }
-    }
-    /// Sets [`user_policy`](Self::user_policy).
-    #[inline]
-    pub fn user_policy(mut self, user_policy: SandboxConfigUserPolicy) -> Self {
-        self.user_policy = Some(user_policy);
-        self
-    }
-    /// Sets [`add_current_working_directory`](Self::add_current_working_directory).
-    #[inline]
-    pub fn add_current_working_directory(
-        mut self,
-        add_current_working_directory: bool,
-    ) -> Self {
-        self.add_current_working_directory = Some(add_current_working_directory);
-        self
-    }
-    /// Sets [`sandbox_mcp_servers`](Self::sandbox_mcp_servers).
-    #[inline]
-    pub fn sandbox_mcp_servers(mut self, sandbox_mcp_servers: bool) -> Self {
-        self.sandbox_mcp_servers = Some(sandbox_mcp_servers);
-        self
-    }
-    /// Sets [`sandbox_lsp_servers`](Self::sandbox_lsp_servers).
-    #[inline]
-    pub fn sandbox_lsp_servers(mut self, sandbox_lsp_servers: bool) -> Self {
-        self.sandbox_lsp_servers = Some(sandbox_lsp_servers);
-        self
-    }
-    /// Sets [`allow_bypass`](Self::allow_bypass).
-    #[inline]
-    pub fn allow_bypass(mut self, allow_bypass: bool) -> Self {
-        self.allow_bypass = Some(allow_bypass);
-        self
-    }
-    /// Sets [`managed_mcp_routing_locked`](Self::managed_mcp_routing_locked).
-    #[inline]
-    pub fn managed_mcp_routing_locked(
-        mut self,
-        managed_mcp_routing_locked: bool,
-    ) -> Self {
-        self.managed_mcp_routing_locked = Some(managed_mcp_routing_locked);
-        self
-    }
-    /// Sets [`managed_lsp_routing_locked`](Self::managed_lsp_routing_locked).
-    #[inline]
-    pub fn managed_lsp_routing_locked(
-        mut self,
-        managed_lsp_routing_locked: bool,
-    ) -> Self {
-        self.managed_lsp_routing_locked = Some(managed_lsp_routing_locked);
-        self
-    }
-    /// Sets [`auth`](Self::auth).
-    #[inline]
-    pub fn auth(mut self, auth: SandboxConfigAuth) -> Self {
-        self.auth = Some(auth);
-        self
-    }
-    /// Sets [`credentials`](Self::credentials).
-    #[inline]
-    pub fn credentials(mut self, credentials: SandboxCredentialsConfig) -> Self {
-        self.credentials = Some(credentials);
-        self
-    }
-    /// Sets [`allow_dev_tool_access`](Self::allow_dev_tool_access).
-    #[inline]
-    pub fn allow_dev_tool_access(mut self, allow_dev_tool_access: bool) -> Self {
-        self.allow_dev_tool_access = Some(allow_dev_tool_access);
-        self
-    }
-}
+builder!(SandboxConfig new(enabled: bool) {
+    user_policy: SandboxConfigUserPolicy,
+    add_current_working_directory: bool,
+    sandbox_mcp_servers: bool,
+    sandbox_lsp_servers: bool,
+    allow_bypass: bool,
+    managed_mcp_routing_locked: bool,
+    managed_lsp_routing_locked: bool,
+    auth: SandboxConfigAuth,
+    credentials: SandboxCredentialsConfig,
+    allow_dev_tool_access: bool,
+});
 
 /// Credential-injection capability flags applied while the sandbox is enabled. For the same capability independent of sandboxing, and matched to the credential's GitHub host, see `shell.credentials`; the two are additive.
 #[derive(Clone, Default)]
@@ -203,21 +126,10 @@ record!(SandboxConfigAuth {
     Field git "git",
     Field gh "gh",
 });
-
-impl SandboxConfigAuth {
-    /// Sets [`git`](Self::git).
-    #[inline]
-    pub fn git(mut self, git: bool) -> Self {
-        self.git = Some(git);
-        self
-    }
-    /// Sets [`gh`](Self::gh).
-    #[inline]
-    pub fn gh(mut self, gh: bool) -> Self {
-        self.gh = Some(gh);
-        self
-    }
-}
+builder!(SandboxConfigAuth {
+    git: bool,
+    gh: bool,
+});
 
 /// User-managed sandbox policy fragment merged into the auto-discovered base policy.
 #[derive(Clone, Default)]
@@ -238,36 +150,12 @@ record!(SandboxConfigUserPolicy {
     Field seatbelt "seatbelt",
     Field experimental "experimental",
 });
-
-impl SandboxConfigUserPolicy {
-    /// Sets [`filesystem`](Self::filesystem).
-    #[inline]
-    pub fn filesystem(mut self, filesystem: SandboxConfigUserPolicyFilesystem) -> Self {
-        self.filesystem = Some(filesystem);
-        self
-    }
-    /// Sets [`network`](Self::network).
-    #[inline]
-    pub fn network(mut self, network: SandboxConfigUserPolicyNetwork) -> Self {
-        self.network = Some(network);
-        self
-    }
-    /// Sets [`seatbelt`](Self::seatbelt).
-    #[inline]
-    pub fn seatbelt(mut self, seatbelt: SandboxConfigUserPolicySeatbelt) -> Self {
-        self.seatbelt = Some(seatbelt);
-        self
-    }
-    /// Sets [`experimental`](Self::experimental).
-    #[inline]
-    pub fn experimental(
-        mut self,
-        experimental: SandboxConfigUserPolicyExperimental,
-    ) -> Self {
-        self.experimental = Some(experimental);
-        self
-    }
-}
+builder!(SandboxConfigUserPolicy {
+    filesystem: SandboxConfigUserPolicyFilesystem,
+    network: SandboxConfigUserPolicyNetwork,
+    seatbelt: SandboxConfigUserPolicySeatbelt,
+    experimental: SandboxConfigUserPolicyExperimental,
+});
 
 /// Platform-specific experimental policy fields.
 #[derive(Clone, Default)]
@@ -279,18 +167,9 @@ pub struct SandboxConfigUserPolicyExperimental {
 record!(SandboxConfigUserPolicyExperimental {
     Field seatbelt "seatbelt",
 });
-
-impl SandboxConfigUserPolicyExperimental {
-    /// Sets [`seatbelt`](Self::seatbelt).
-    #[inline]
-    pub fn seatbelt(
-        mut self,
-        seatbelt: SandboxConfigUserPolicyExperimentalSeatbelt,
-    ) -> Self {
-        self.seatbelt = Some(seatbelt);
-        self
-    }
-}
+builder!(SandboxConfigUserPolicyExperimental {
+    seatbelt: SandboxConfigUserPolicyExperimentalSeatbelt,
+});
 
 /// macOS seatbelt experimental options.
 #[derive(Clone, Default)]
@@ -302,15 +181,9 @@ pub struct SandboxConfigUserPolicyExperimentalSeatbelt {
 record!(SandboxConfigUserPolicyExperimentalSeatbelt {
     Field keychain_access "keychainAccess",
 });
-
-impl SandboxConfigUserPolicyExperimentalSeatbelt {
-    /// Sets [`keychain_access`](Self::keychain_access).
-    #[inline]
-    pub fn keychain_access(mut self, keychain_access: bool) -> Self {
-        self.keychain_access = Some(keychain_access);
-        self
-    }
-}
+builder!(SandboxConfigUserPolicyExperimentalSeatbelt {
+    keychain_access: bool,
+});
 
 /// Filesystem rules to merge into the base policy.
 #[derive(Clone, Default)]
@@ -331,33 +204,12 @@ record!(SandboxConfigUserPolicyFilesystem {
     Field denied_paths "deniedPaths",
     Field clear_policy_on_exit "clearPolicyOnExit",
 });
-
-impl SandboxConfigUserPolicyFilesystem {
-    /// Sets [`readwrite_paths`](Self::readwrite_paths).
-    #[inline]
-    pub fn readwrite_paths(mut self, readwrite_paths: Vec<String>) -> Self {
-        self.readwrite_paths = Some(readwrite_paths);
-        self
-    }
-    /// Sets [`readonly_paths`](Self::readonly_paths).
-    #[inline]
-    pub fn readonly_paths(mut self, readonly_paths: Vec<String>) -> Self {
-        self.readonly_paths = Some(readonly_paths);
-        self
-    }
-    /// Sets [`denied_paths`](Self::denied_paths).
-    #[inline]
-    pub fn denied_paths(mut self, denied_paths: Vec<String>) -> Self {
-        self.denied_paths = Some(denied_paths);
-        self
-    }
-    /// Sets [`clear_policy_on_exit`](Self::clear_policy_on_exit).
-    #[inline]
-    pub fn clear_policy_on_exit(mut self, clear_policy_on_exit: bool) -> Self {
-        self.clear_policy_on_exit = Some(clear_policy_on_exit);
-        self
-    }
-}
+builder!(SandboxConfigUserPolicyFilesystem {
+    readwrite_paths: Vec<String>,
+    readonly_paths: Vec<String>,
+    denied_paths: Vec<String>,
+    clear_policy_on_exit: bool,
+});
 
 /// Network rules to merge into the base policy.
 #[derive(Clone, Default)]
@@ -381,39 +233,13 @@ record!(SandboxConfigUserPolicyNetwork {
     Field allow_local_network "allowLocalNetwork",
     Field proxy "proxy",
 });
-
-impl SandboxConfigUserPolicyNetwork {
-    /// Sets [`allowed_hosts`](Self::allowed_hosts).
-    #[inline]
-    pub fn allowed_hosts(mut self, allowed_hosts: Vec<String>) -> Self {
-        self.allowed_hosts = Some(allowed_hosts);
-        self
-    }
-    /// Sets [`blocked_hosts`](Self::blocked_hosts).
-    #[inline]
-    pub fn blocked_hosts(mut self, blocked_hosts: Vec<String>) -> Self {
-        self.blocked_hosts = Some(blocked_hosts);
-        self
-    }
-    /// Sets [`allow_outbound`](Self::allow_outbound).
-    #[inline]
-    pub fn allow_outbound(mut self, allow_outbound: bool) -> Self {
-        self.allow_outbound = Some(allow_outbound);
-        self
-    }
-    /// Sets [`allow_local_network`](Self::allow_local_network).
-    #[inline]
-    pub fn allow_local_network(mut self, allow_local_network: bool) -> Self {
-        self.allow_local_network = Some(allow_local_network);
-        self
-    }
-    /// Sets [`proxy`](Self::proxy).
-    #[inline]
-    pub fn proxy(mut self, proxy: SandboxConfigUserPolicyNetworkProxy) -> Self {
-        self.proxy = Some(proxy);
-        self
-    }
-}
+builder!(SandboxConfigUserPolicyNetwork {
+    allowed_hosts: Vec<String>,
+    blocked_hosts: Vec<String>,
+    allow_outbound: bool,
+    allow_local_network: bool,
+    proxy: SandboxConfigUserPolicyNetworkProxy,
+});
 
 /// HTTP proxy configuration for sandboxed traffic.
 #[derive(Clone)]
@@ -431,30 +257,10 @@ record!(SandboxConfigUserPolicyNetworkProxy {
     Field username "username",
     Field password "password",
 });
-
-impl SandboxConfigUserPolicyNetworkProxy {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            username: None,
-            password: None,
-        }
-    }
-    /// Sets [`username`](Self::username).
-    #[inline]
-    pub fn username(mut self, username: impl Into<String>) -> Self {
-        self.username = Some(username.into());
-        self
-    }
-    /// Sets [`password`](Self::password).
-    #[inline]
-    pub fn password(mut self, password: impl Into<String>) -> Self {
-        self.password = Some(password.into());
-        self
-    }
-}
+builder!(SandboxConfigUserPolicyNetworkProxy new(url: impl Into<String>) {
+    username: impl Into<String>,
+    password: impl Into<String>,
+});
 
 /// macOS seatbelt-specific options.
 #[derive(Clone, Default)]
@@ -466,15 +272,9 @@ pub struct SandboxConfigUserPolicySeatbelt {
 record!(SandboxConfigUserPolicySeatbelt {
     Field keychain_access "keychainAccess",
 });
-
-impl SandboxConfigUserPolicySeatbelt {
-    /// Sets [`keychain_access`](Self::keychain_access).
-    #[inline]
-    pub fn keychain_access(mut self, keychain_access: bool) -> Self {
-        self.keychain_access = Some(keychain_access);
-        self
-    }
-}
+builder!(SandboxConfigUserPolicySeatbelt {
+    keychain_access: bool,
+});
 
 /// Customer-controllable sandbox governance area
 #[derive(Clone)]
@@ -517,16 +317,7 @@ pub struct SandboxCredentialsConfig {
 record!(SandboxCredentialsConfig {
     Field env_vars "envVars",
 });
-
-impl SandboxCredentialsConfig {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        env_vars: std::collections::BTreeMap<String, SandboxMaskedEnvVar>,
-    ) -> Self {
-        Self { env_vars }
-    }
-}
+builder!(SandboxCredentialsConfig new(env_vars: std::collections::BTreeMap<String, SandboxMaskedEnvVar>) {});
 
 /// Payload of `sandbox.decision`, a bounded governance record of what the process sandbox was configured to do and whether it took effect. Discriminated by `kind`.
 #[derive(Clone)]
@@ -1032,14 +823,7 @@ pub struct SandboxMaskedEnvVar {
 record!(SandboxMaskedEnvVar {
     Field inject_hosts "injectHosts",
 });
-
-impl SandboxMaskedEnvVar {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(inject_hosts: Vec<String>) -> Self {
-        Self { inject_hosts }
-    }
-}
+builder!(SandboxMaskedEnvVar new(inject_hosts: Vec<String>) {});
 
 /// Finite result of a sandbox decision. Each `SandboxDecisionData` variant uses a disjoint subset: `policy_resolved` is `resolved | degraded`, `spawn_completed` and `permissive_retry_completed` are `succeeded | failed`, `enforcement_state` is `engaged | inactive | failed`, `access_denied` is `denied`, `access_recorded` is `allowed`, and escalation decisions are `approved | declined`.
 #[derive(Clone)]

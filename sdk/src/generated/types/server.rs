@@ -19,33 +19,12 @@ record!(ConnectClientInfo {
     Field extension_name "extensionName",
     Field extension_version "extensionVersion",
 });
-
-impl ConnectClientInfo {
-    /// Sets [`editor_name`](Self::editor_name).
-    #[inline]
-    pub fn editor_name(mut self, editor_name: impl Into<String>) -> Self {
-        self.editor_name = Some(editor_name.into());
-        self
-    }
-    /// Sets [`editor_version`](Self::editor_version).
-    #[inline]
-    pub fn editor_version(mut self, editor_version: impl Into<String>) -> Self {
-        self.editor_version = Some(editor_version.into());
-        self
-    }
-    /// Sets [`extension_name`](Self::extension_name).
-    #[inline]
-    pub fn extension_name(mut self, extension_name: impl Into<String>) -> Self {
-        self.extension_name = Some(extension_name.into());
-        self
-    }
-    /// Sets [`extension_version`](Self::extension_version).
-    #[inline]
-    pub fn extension_version(mut self, extension_version: impl Into<String>) -> Self {
-        self.extension_version = Some(extension_version.into());
-        self
-    }
-}
+builder!(ConnectClientInfo {
+    editor_name: impl Into<String>,
+    editor_version: impl Into<String>,
+    extension_name: impl Into<String>,
+    extension_version: impl Into<String>,
+});
 
 /// Connection-level opt-ins for the `server.connect` handshake. Transport authentication is consumed by the native protocol boundary before dispatch. *Internal.*
 #[derive(Clone, Default)]
@@ -66,38 +45,12 @@ record!(ConnectRequest {
     Field supported_task_kinds "supportedTaskKinds",
     Field token "token",
 });
-
-impl ConnectRequest {
-    /// Sets [`enable_github_telemetry_forwarding`](Self::enable_github_telemetry_forwarding).
-    #[inline]
-    pub fn enable_github_telemetry_forwarding(
-        mut self,
-        enable_github_telemetry_forwarding: bool,
-    ) -> Self {
-        self.enable_github_telemetry_forwarding = Some(
-            enable_github_telemetry_forwarding,
-        );
-        self
-    }
-    /// Sets [`client_info`](Self::client_info).
-    #[inline]
-    pub fn client_info(mut self, client_info: ConnectClientInfo) -> Self {
-        self.client_info = Some(client_info);
-        self
-    }
-    /// Sets [`supported_task_kinds`](Self::supported_task_kinds).
-    #[inline]
-    pub fn supported_task_kinds(mut self, supported_task_kinds: Vec<TaskKind>) -> Self {
-        self.supported_task_kinds = Some(supported_task_kinds);
-        self
-    }
-    /// Sets [`token`](Self::token).
-    #[inline]
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
-        self
-    }
-}
+builder!(ConnectRequest {
+    enable_github_telemetry_forwarding: bool,
+    client_info: ConnectClientInfo,
+    supported_task_kinds: Vec<TaskKind>,
+    token: impl Into<String>,
+});
 
 /// Handshake result reporting the server's protocol version and package version on success. *Internal.*
 #[derive(Clone)]
@@ -126,15 +79,9 @@ pub struct PingRequest {
 record!(PingRequest {
     Field message "message",
 });
-
-impl PingRequest {
-    /// Sets [`message`](Self::message).
-    #[inline]
-    pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
-        self
-    }
-}
+builder!(PingRequest {
+    message: impl Into<String>,
+});
 
 /// Server liveness response, including the echoed message, current server timestamp, and protocol version.
 #[derive(Clone)]

@@ -15,15 +15,9 @@ pub struct AbortRequest {
 record!(AbortRequest {
     Field reason "reason",
 });
-
-impl AbortRequest {
-    /// Sets [`reason`](Self::reason).
-    #[inline]
-    pub fn reason(mut self, reason: AbortReason) -> Self {
-        self.reason = Some(reason);
-        self
-    }
-}
+builder!(AbortRequest {
+    reason: AbortReason,
+});
 
 /// Result of aborting the current turn
 #[derive(Clone)]
@@ -68,21 +62,10 @@ record!(AutopilotOptions {
     Field continuation_enabled "continuationEnabled",
     Field max_continues "maxContinues",
 });
-
-impl AutopilotOptions {
-    /// Sets [`continuation_enabled`](Self::continuation_enabled).
-    #[inline]
-    pub fn continuation_enabled(mut self, continuation_enabled: bool) -> Self {
-        self.continuation_enabled = Some(continuation_enabled);
-        self
-    }
-    /// Sets [`max_continues`](Self::max_continues).
-    #[inline]
-    pub fn max_continues(mut self, max_continues: i64) -> Self {
-        self.max_continues = Some(max_continues);
-        self
-    }
-}
+builder!(AutopilotOptions {
+    continuation_enabled: bool,
+    max_continues: i64,
+});
 
 /// Options scoped to the built-in CAPI (Copilot API) provider.
 #[derive(Clone, Default)]
@@ -97,24 +80,10 @@ record!(CapiSessionOptions {
     Field auto_tier "autoTier",
     Field enable_web_socket_responses "enableWebSocketResponses",
 });
-
-impl CapiSessionOptions {
-    /// Sets [`auto_tier`](Self::auto_tier).
-    #[inline]
-    pub fn auto_tier(mut self, auto_tier: AutoTier) -> Self {
-        self.auto_tier = Some(auto_tier);
-        self
-    }
-    /// Sets [`enable_web_socket_responses`](Self::enable_web_socket_responses).
-    #[inline]
-    pub fn enable_web_socket_responses(
-        mut self,
-        enable_web_socket_responses: bool,
-    ) -> Self {
-        self.enable_web_socket_responses = Some(enable_web_socket_responses);
-        self
-    }
-}
+builder!(CapiSessionOptions {
+    auto_tier: AutoTier,
+    enable_web_socket_responses: bool,
+});
 
 /// Settings of a session that is created in the cloud.
 #[derive(Clone, Default)]
@@ -126,15 +95,9 @@ pub struct CloudSessionOptions {
 record!(CloudSessionOptions {
     Field repository "repository",
 });
-
-impl CloudSessionOptions {
-    /// Sets [`repository`](Self::repository).
-    #[inline]
-    pub fn repository(mut self, repository: RemoteSessionRepository) -> Self {
-        self.repository = Some(repository);
-        self
-    }
-}
+builder!(CloudSessionOptions {
+    repository: RemoteSessionRepository,
+});
 
 /// A slash command that this client implements. Its runs are reported with `command.execute` events.
 #[derive(Clone)]
@@ -149,17 +112,7 @@ record!(CommandDeclaration {
     Field name "name",
     Field description "description",
 });
-
-impl CommandDeclaration {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            description: description.into(),
-        }
-    }
-}
+builder!(CommandDeclaration new(name: impl Into<String>, description: impl Into<String>) {});
 
 /// Controls how MCP tool result content is filtered: none leaves content unchanged, markdown sanitizes HTML while preserving Markdown-friendly output, and hidden_characters removes characters that can hide directives.
 #[derive(Clone)]
@@ -190,15 +143,9 @@ pub struct DefaultAgentConfig {
 record!(DefaultAgentConfig {
     Field excluded_tools "excludedTools",
 });
-
-impl DefaultAgentConfig {
-    /// Sets [`excluded_tools`](Self::excluded_tools).
-    #[inline]
-    pub fn excluded_tools(mut self, excluded_tools: Vec<String>) -> Self {
-        self.excluded_tools = Some(excluded_tools);
-        self
-    }
-}
+builder!(DefaultAgentConfig {
+    excluded_tools: Vec<String>,
+});
 
 /// Session-scoped diagnostic threshold. Capture is disabled by default and is never persisted with the session.
 #[derive(Clone)]
@@ -238,15 +185,9 @@ pub struct DiagnosticSourcesConfiguration {
 record!(DiagnosticSourcesConfiguration {
     Field mcp "mcp",
 });
-
-impl DiagnosticSourcesConfiguration {
-    /// Sets [`mcp`](Self::mcp).
-    #[inline]
-    pub fn mcp(mut self, mcp: McpDiagnosticSourceConfiguration) -> Self {
-        self.mcp = Some(mcp);
-        self
-    }
-}
+builder!(DiagnosticSourcesConfiguration {
+    mcp: McpDiagnosticSourceConfiguration,
+});
 
 /// Per-source session diagnostics configuration. *Experimental.*
 #[derive(Clone)]
@@ -258,14 +199,7 @@ pub struct DiagnosticsConfiguration {
 record!(DiagnosticsConfiguration {
     Field sources "sources",
 });
-
-impl DiagnosticsConfiguration {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(sources: DiagnosticSourcesConfiguration) -> Self {
-        Self { sources }
-    }
-}
+builder!(DiagnosticsConfiguration new(sources: DiagnosticSourcesConfiguration) {});
 
 /// Content filtering mode to apply to all tools, or a map of tool name to content filtering mode.
 #[derive(Clone)]
@@ -299,33 +233,11 @@ record!(InfiniteSessionConfig {
     Field background_compaction_threshold "backgroundCompactionThreshold",
     Field buffer_exhaustion_threshold "bufferExhaustionThreshold",
 });
-
-impl InfiniteSessionConfig {
-    /// Sets [`enabled`](Self::enabled).
-    #[inline]
-    pub fn enabled(mut self, enabled: bool) -> Self {
-        self.enabled = Some(enabled);
-        self
-    }
-    /// Sets [`background_compaction_threshold`](Self::background_compaction_threshold).
-    #[inline]
-    pub fn background_compaction_threshold(
-        mut self,
-        background_compaction_threshold: f64,
-    ) -> Self {
-        self.background_compaction_threshold = Some(background_compaction_threshold);
-        self
-    }
-    /// Sets [`buffer_exhaustion_threshold`](Self::buffer_exhaustion_threshold).
-    #[inline]
-    pub fn buffer_exhaustion_threshold(
-        mut self,
-        buffer_exhaustion_threshold: f64,
-    ) -> Self {
-        self.buffer_exhaustion_threshold = Some(buffer_exhaustion_threshold);
-        self
-    }
-}
+builder!(InfiniteSessionConfig {
+    enabled: bool,
+    background_compaction_threshold: f64,
+    buffer_exhaustion_threshold: f64,
+});
 
 /// Parameters for interrupting the main agent turn. *Experimental.*
 #[derive(Clone, Default)]
@@ -337,15 +249,9 @@ pub struct InterruptMainTurnRequest {
 record!(InterruptMainTurnRequest {
     Field flush_queued "flushQueued",
 });
-
-impl InterruptMainTurnRequest {
-    /// Sets [`flush_queued`](Self::flush_queued).
-    #[inline]
-    pub fn flush_queued(mut self, flush_queued: bool) -> Self {
-        self.flush_queued = Some(flush_queued);
-        self
-    }
-}
+builder!(InterruptMainTurnRequest {
+    flush_queued: bool,
+});
 
 /// Result of interrupting the main agent turn.
 #[derive(Clone)]
@@ -377,31 +283,10 @@ record!(JsonSchemaResponseFormat {
     Field description "description",
     Field strict "strict",
 });
-
-impl JsonSchemaResponseFormat {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, schema: serde_json::Value) -> Self {
-        Self {
-            name: name.into(),
-            schema,
-            description: None,
-            strict: None,
-        }
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`strict`](Self::strict).
-    #[inline]
-    pub fn strict(mut self, strict: bool) -> Self {
-        self.strict = Some(strict);
-        self
-    }
-}
+builder!(JsonSchemaResponseFormat new(name: impl Into<String>, schema: serde_json::Value) {
+    description: impl Into<String>,
+    strict: bool,
+});
 
 /// Treatment of large tool outputs. An output over the limit is written to a file and the model gets a note with a short preview.
 #[derive(Clone, Default)]
@@ -419,27 +304,11 @@ record!(LargeToolOutputConfig {
     Field max_size_bytes "maxSizeBytes",
     Field output_dir "outputDir",
 });
-
-impl LargeToolOutputConfig {
-    /// Sets [`enabled`](Self::enabled).
-    #[inline]
-    pub fn enabled(mut self, enabled: bool) -> Self {
-        self.enabled = Some(enabled);
-        self
-    }
-    /// Sets [`max_size_bytes`](Self::max_size_bytes).
-    #[inline]
-    pub fn max_size_bytes(mut self, max_size_bytes: i64) -> Self {
-        self.max_size_bytes = Some(max_size_bytes);
-        self
-    }
-    /// Sets [`output_dir`](Self::output_dir).
-    #[inline]
-    pub fn output_dir(mut self, output_dir: impl Into<String>) -> Self {
-        self.output_dir = Some(output_dir.into());
-        self
-    }
-}
+builder!(LargeToolOutputConfig {
+    enabled: bool,
+    max_size_bytes: i64,
+    output_dir: impl Into<String>,
+});
 
 /// Recording of lifecycle diagnostics. The key is sent by newer SDKs; 1.0.102 does not list it.
 #[derive(Clone, Default)]
@@ -454,21 +323,10 @@ record!(LifecycleDiagnosticsConfiguration {
     Field expose "expose",
     Field persist "persist",
 });
-
-impl LifecycleDiagnosticsConfiguration {
-    /// Sets [`expose`](Self::expose).
-    #[inline]
-    pub fn expose(mut self, expose: bool) -> Self {
-        self.expose = Some(expose);
-        self
-    }
-    /// Sets [`persist`](Self::persist).
-    #[inline]
-    pub fn persist(mut self, persist: bool) -> Self {
-        self.persist = Some(persist);
-        self
-    }
-}
+builder!(LifecycleDiagnosticsConfiguration {
+    expose: bool,
+    persist: bool,
+});
 
 /// Message text, optional severity level, persistence flag, optional follow-up URL, and optional tip. *Experimental.*
 #[derive(Clone)]
@@ -496,51 +354,13 @@ record!(LogRequest {
     Field url "url",
     Field tip "tip",
 });
-
-impl LogRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            level: None,
-            kind: None,
-            ephemeral: None,
-            url: None,
-            tip: None,
-        }
-    }
-    /// Sets [`level`](Self::level).
-    #[inline]
-    pub fn level(mut self, level: SessionLogLevel) -> Self {
-        self.level = Some(level);
-        self
-    }
-    /// Sets [`kind`](Self::kind).
-    #[inline]
-    pub fn kind(mut self, kind: impl Into<String>) -> Self {
-        self.kind = Some(kind.into());
-        self
-    }
-    /// Sets [`ephemeral`](Self::ephemeral).
-    #[inline]
-    pub fn ephemeral(mut self, ephemeral: bool) -> Self {
-        self.ephemeral = Some(ephemeral);
-        self
-    }
-    /// Sets [`url`](Self::url).
-    #[inline]
-    pub fn url(mut self, url: impl Into<String>) -> Self {
-        self.url = Some(url.into());
-        self
-    }
-    /// Sets [`tip`](Self::tip).
-    #[inline]
-    pub fn tip(mut self, tip: impl Into<String>) -> Self {
-        self.tip = Some(tip.into());
-        self
-    }
-}
+builder!(LogRequest new(message: impl Into<String>) {
+    level: SessionLogLevel,
+    kind: impl Into<String>,
+    ephemeral: bool,
+    url: impl Into<String>,
+    tip: impl Into<String>,
+});
 
 /// Identifier of the session event that was emitted for the log message.
 #[derive(Clone)]
@@ -566,20 +386,9 @@ record!(MemoryConfiguration {
     Field enabled "enabled",
     Field mode "mode",
 });
-
-impl MemoryConfiguration {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(enabled: bool) -> Self {
-        Self { enabled, mode: None }
-    }
-    /// Sets [`mode`](Self::mode).
-    #[inline]
-    pub fn mode(mut self, mode: MemoryMode) -> Self {
-        self.mode = Some(mode);
-        self
-    }
-}
+builder!(MemoryConfiguration new(enabled: bool) {
+    mode: MemoryMode,
+});
 
 /// Memory injection mode. Defaults to system-prompt. *Experimental.*
 #[derive(Clone)]
@@ -631,6 +440,14 @@ record!(OpenCanvasInstance {
     Field url "url",
     Field input "input",
 });
+builder!(OpenCanvasInstance {
+    extension_name: impl Into<String>,
+    icon: impl Into<String>,
+    title: impl Into<String>,
+    status: impl Into<String>,
+    url: impl Into<String>,
+    input: serde_json::Value,
+});
 
 /// The required fields of [`OpenCanvasInstance`], for [`OpenCanvasInstance::new`].
 #[derive(Clone)]
@@ -655,42 +472,6 @@ impl OpenCanvasInstance {
             url: None,
             input: None,
         }
-    }
-    /// Sets [`extension_name`](Self::extension_name).
-    #[inline]
-    pub fn extension_name(mut self, extension_name: impl Into<String>) -> Self {
-        self.extension_name = Some(extension_name.into());
-        self
-    }
-    /// Sets [`icon`](Self::icon).
-    #[inline]
-    pub fn icon(mut self, icon: impl Into<String>) -> Self {
-        self.icon = Some(icon.into());
-        self
-    }
-    /// Sets [`title`](Self::title).
-    #[inline]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-    /// Sets [`status`](Self::status).
-    #[inline]
-    pub fn status(mut self, status: impl Into<String>) -> Self {
-        self.status = Some(status.into());
-        self
-    }
-    /// Sets [`url`](Self::url).
-    #[inline]
-    pub fn url(mut self, url: impl Into<String>) -> Self {
-        self.url = Some(url.into());
-        self
-    }
-    /// Sets [`input`](Self::input).
-    #[inline]
-    pub fn input(mut self, input: serde_json::Value) -> Self {
-        self.input = Some(input);
-        self
     }
 }
 
@@ -745,24 +526,9 @@ record!(RemoteSessionRepository {
     Field name "name",
     Field branch "branch",
 });
-
-impl RemoteSessionRepository {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(owner: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            owner: owner.into(),
-            name: name.into(),
-            branch: None,
-        }
-    }
-    /// Sets [`branch`](Self::branch).
-    #[inline]
-    pub fn branch(mut self, branch: impl Into<String>) -> Self {
-        self.branch = Some(branch.into());
-        self
-    }
-}
+builder!(RemoteSessionRepository new(owner: impl Into<String>, name: impl Into<String>) {
+    branch: impl Into<String>,
+});
 
 /// Provider-native structured output format. JSON Schema is forwarded without rewriting or validating the schema or the generated output.
 pub type ResponseFormat = ResponseFormatValue;
@@ -777,14 +543,7 @@ pub struct ResponseFormatValue {
 record!(ResponseFormatValue ["type" "json_schema"] {
     Field json_schema "jsonSchema",
 });
-
-impl ResponseFormatValue {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(json_schema: JsonSchemaResponseFormat) -> Self {
-        Self { json_schema }
-    }
-}
+builder!(ResponseFormatValue new(json_schema: JsonSchemaResponseFormat) {});
 
 /// What the CLI offers in this session after negotiation.
 #[derive(Clone)]
@@ -822,44 +581,12 @@ record!(SessionContext {
     Field host_type "hostType",
     Field branch "branch",
 });
-
-impl SessionContext {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(cwd: impl Into<String>) -> Self {
-        Self {
-            cwd: cwd.into(),
-            git_root: None,
-            repository: None,
-            host_type: None,
-            branch: None,
-        }
-    }
-    /// Sets [`git_root`](Self::git_root).
-    #[inline]
-    pub fn git_root(mut self, git_root: impl Into<String>) -> Self {
-        self.git_root = Some(git_root.into());
-        self
-    }
-    /// Sets [`repository`](Self::repository).
-    #[inline]
-    pub fn repository(mut self, repository: impl Into<String>) -> Self {
-        self.repository = Some(repository.into());
-        self
-    }
-    /// Sets [`host_type`](Self::host_type).
-    #[inline]
-    pub fn host_type(mut self, host_type: SessionContextHostType) -> Self {
-        self.host_type = Some(host_type);
-        self
-    }
-    /// Sets [`branch`](Self::branch).
-    #[inline]
-    pub fn branch(mut self, branch: impl Into<String>) -> Self {
-        self.branch = Some(branch.into());
-        self
-    }
-}
+builder!(SessionContext new(cwd: impl Into<String>) {
+    git_root: impl Into<String>,
+    repository: impl Into<String>,
+    host_type: SessionContextHostType,
+    branch: impl Into<String>,
+});
 
 /// Repository host type
 #[derive(Clone)]
@@ -938,16 +665,7 @@ pub struct SessionDeleteRequest {
 record!(SessionDeleteRequest {
     Field session_id "sessionId",
 });
-
-impl SessionDeleteRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(SessionDeleteRequest new(session_id: impl Into<String>) {});
 
 /// Answer to session.delete.
 #[derive(Clone)]
@@ -1018,17 +736,7 @@ record!(SessionExtensionInfo {
     Field source "source",
     Field name "name",
 });
-
-impl SessionExtensionInfo {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(source: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            source: source.into(),
-            name: name.into(),
-        }
-    }
-}
+builder!(SessionExtensionInfo new(source: impl Into<String>, name: impl Into<String>) {});
 
 /// Answer to session.getForeground.
 #[derive(Clone)]
@@ -1076,16 +784,7 @@ pub struct SessionGetMetadataRequest {
 record!(SessionGetMetadataRequest {
     Field session_id "sessionId",
 });
-
-impl SessionGetMetadataRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(SessionGetMetadataRequest new(session_id: impl Into<String>) {});
 
 /// Answer to session.getMetadata.
 #[derive(Clone)]
@@ -1120,39 +819,13 @@ record!(SessionGitHubMcpToolConfig {
     Field enable_insiders_mode "enableInsidersMode",
     Field disable_form_deferral "disableFormDeferral",
 });
-
-impl SessionGitHubMcpToolConfig {
-    /// Sets [`enable_all_tools`](Self::enable_all_tools).
-    #[inline]
-    pub fn enable_all_tools(mut self, enable_all_tools: bool) -> Self {
-        self.enable_all_tools = Some(enable_all_tools);
-        self
-    }
-    /// Sets [`additional_toolsets`](Self::additional_toolsets).
-    #[inline]
-    pub fn additional_toolsets(mut self, additional_toolsets: Vec<String>) -> Self {
-        self.additional_toolsets = Some(additional_toolsets);
-        self
-    }
-    /// Sets [`additional_tools`](Self::additional_tools).
-    #[inline]
-    pub fn additional_tools(mut self, additional_tools: Vec<String>) -> Self {
-        self.additional_tools = Some(additional_tools);
-        self
-    }
-    /// Sets [`enable_insiders_mode`](Self::enable_insiders_mode).
-    #[inline]
-    pub fn enable_insiders_mode(mut self, enable_insiders_mode: bool) -> Self {
-        self.enable_insiders_mode = Some(enable_insiders_mode);
-        self
-    }
-    /// Sets [`disable_form_deferral`](Self::disable_form_deferral).
-    #[inline]
-    pub fn disable_form_deferral(mut self, disable_form_deferral: bool) -> Self {
-        self.disable_form_deferral = Some(disable_form_deferral);
-        self
-    }
-}
+builder!(SessionGitHubMcpToolConfig {
+    enable_all_tools: bool,
+    additional_toolsets: Vec<String>,
+    additional_tools: Vec<String>,
+    enable_insiders_mode: bool,
+    disable_form_deferral: bool,
+});
 
 /// Metadata of a session in a lifecycle notification.
 #[derive(Clone)]
@@ -1224,15 +897,9 @@ pub struct SessionLimitsConfig {
 record!(SessionLimitsConfig {
     Field max_ai_credits "maxAiCredits",
 });
-
-impl SessionLimitsConfig {
-    /// Sets [`max_ai_credits`](Self::max_ai_credits).
-    #[inline]
-    pub fn max_ai_credits(mut self, max_ai_credits: f64) -> Self {
-        self.max_ai_credits = Some(max_ai_credits);
-        self
-    }
-}
+builder!(SessionLimitsConfig {
+    max_ai_credits: f64,
+});
 
 /// Optional filter applied to the returned sessions
 #[derive(Clone, Default)]
@@ -1253,33 +920,12 @@ record!(SessionListFilter {
     Field repository "repository",
     Field branch "branch",
 });
-
-impl SessionListFilter {
-    /// Sets [`cwd`](Self::cwd).
-    #[inline]
-    pub fn cwd(mut self, cwd: impl Into<String>) -> Self {
-        self.cwd = Some(cwd.into());
-        self
-    }
-    /// Sets [`git_root`](Self::git_root).
-    #[inline]
-    pub fn git_root(mut self, git_root: impl Into<String>) -> Self {
-        self.git_root = Some(git_root.into());
-        self
-    }
-    /// Sets [`repository`](Self::repository).
-    #[inline]
-    pub fn repository(mut self, repository: impl Into<String>) -> Self {
-        self.repository = Some(repository.into());
-        self
-    }
-    /// Sets [`branch`](Self::branch).
-    #[inline]
-    pub fn branch(mut self, branch: impl Into<String>) -> Self {
-        self.branch = Some(branch.into());
-        self
-    }
-}
+builder!(SessionListFilter {
+    cwd: impl Into<String>,
+    git_root: impl Into<String>,
+    repository: impl Into<String>,
+    branch: impl Into<String>,
+});
 
 /// Parameters of session.list.
 #[derive(Clone, Default)]
@@ -1291,15 +937,9 @@ pub struct SessionListRequest {
 record!(SessionListRequest {
     Field filter "filter",
 });
-
-impl SessionListRequest {
-    /// Sets [`filter`](Self::filter).
-    #[inline]
-    pub fn filter(mut self, filter: SessionListFilter) -> Self {
-        self.filter = Some(filter);
-        self
-    }
-}
+builder!(SessionListRequest {
+    filter: SessionListFilter,
+});
 
 /// Answer to session.list.
 #[derive(Clone)]
@@ -1356,53 +996,14 @@ record!(SessionManagedPermissions {
     Field allow "allow",
     Field limit_to "limitTo",
 });
-
-impl SessionManagedPermissions {
-    /// Sets [`disable_bypass_permissions_mode`](Self::disable_bypass_permissions_mode).
-    #[inline]
-    pub fn disable_bypass_permissions_mode(
-        mut self,
-        disable_bypass_permissions_mode: impl Into<String>,
-    ) -> Self {
-        self.disable_bypass_permissions_mode = Some(
-            disable_bypass_permissions_mode.into(),
-        );
-        self
-    }
-    /// Sets [`disable_assisted_permissions_mode`](Self::disable_assisted_permissions_mode).
-    #[inline]
-    pub fn disable_assisted_permissions_mode(
-        mut self,
-        disable_assisted_permissions_mode: bool,
-    ) -> Self {
-        self.disable_assisted_permissions_mode = Some(disable_assisted_permissions_mode);
-        self
-    }
-    /// Sets [`deny`](Self::deny).
-    #[inline]
-    pub fn deny(mut self, deny: Vec<String>) -> Self {
-        self.deny = Some(deny);
-        self
-    }
-    /// Sets [`ask`](Self::ask).
-    #[inline]
-    pub fn ask(mut self, ask: Vec<String>) -> Self {
-        self.ask = Some(ask);
-        self
-    }
-    /// Sets [`allow`](Self::allow).
-    #[inline]
-    pub fn allow(mut self, allow: Vec<String>) -> Self {
-        self.allow = Some(allow);
-        self
-    }
-    /// Sets [`limit_to`](Self::limit_to).
-    #[inline]
-    pub fn limit_to(mut self, limit_to: Vec<String>) -> Self {
-        self.limit_to = Some(limit_to);
-        self
-    }
-}
+builder!(SessionManagedPermissions {
+    disable_bypass_permissions_mode: impl Into<String>,
+    disable_assisted_permissions_mode: bool,
+    deny: Vec<String>,
+    ask: Vec<String>,
+    allow: Vec<String>,
+    limit_to: Vec<String>,
+});
 
 /// Managed settings an SDK host may inject at session startup. Only permissions are accepted in this initial contract.
 #[derive(Clone, Default)]
@@ -1414,15 +1015,9 @@ pub struct SessionManagedSettings {
 record!(SessionManagedSettings {
     Field permissions "permissions",
 });
-
-impl SessionManagedSettings {
-    /// Sets [`permissions`](Self::permissions).
-    #[inline]
-    pub fn permissions(mut self, permissions: SessionManagedPermissions) -> Self {
-        self.permissions = Some(permissions);
-        self
-    }
-}
+builder!(SessionManagedSettings {
+    permissions: SessionManagedPermissions,
+});
 
 /// Stored or live session as listed by session.list and session.getMetadata.
 #[derive(Clone)]
@@ -1507,16 +1102,7 @@ pub struct SessionSetForegroundRequest {
 record!(SessionSetForegroundRequest {
     Field session_id "sessionId",
 });
-
-impl SessionSetForegroundRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(SessionSetForegroundRequest new(session_id: impl Into<String>) {});
 
 /// Answer to session.setForeground.
 #[derive(Clone)]
@@ -1549,27 +1135,11 @@ record!(ShutdownRequest {
     Field reason "reason",
     Field detach_session_end_hooks "detachSessionEndHooks",
 });
-
-impl ShutdownRequest {
-    /// Sets [`kind`](Self::kind).
-    #[inline]
-    pub fn kind(mut self, kind: ShutdownType) -> Self {
-        self.kind = Some(kind);
-        self
-    }
-    /// Sets [`reason`](Self::reason).
-    #[inline]
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
-        self
-    }
-    /// Sets [`detach_session_end_hooks`](Self::detach_session_end_hooks).
-    #[inline]
-    pub fn detach_session_end_hooks(mut self, detach_session_end_hooks: bool) -> Self {
-        self.detach_session_end_hooks = Some(detach_session_end_hooks);
-        self
-    }
-}
+builder!(ShutdownRequest {
+    kind: ShutdownType,
+    reason: impl Into<String>,
+    detach_session_end_hooks: bool,
+});
 
 /// Why the session is being shut down. Defaults to "routine" when omitted.
 #[derive(Clone)]
@@ -1603,30 +1173,10 @@ record!(SystemMessageBlock {
     Field is_static "isStatic",
     Field cache_breakpoint "cacheBreakpoint",
 });
-
-impl SystemMessageBlock {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(content: impl Into<String>) -> Self {
-        Self {
-            content: content.into(),
-            is_static: None,
-            cache_breakpoint: None,
-        }
-    }
-    /// Sets [`is_static`](Self::is_static).
-    #[inline]
-    pub fn is_static(mut self, is_static: bool) -> Self {
-        self.is_static = Some(is_static);
-        self
-    }
-    /// Sets [`cache_breakpoint`](Self::cache_breakpoint).
-    #[inline]
-    pub fn cache_breakpoint(mut self, cache_breakpoint: bool) -> Self {
-        self.cache_breakpoint = Some(cache_breakpoint);
-        self
-    }
-}
+builder!(SystemMessageBlock new(content: impl Into<String>) {
+    is_static: bool,
+    cache_breakpoint: bool,
+});
 
 /// Task completion notification with summary from the agent
 #[derive(Clone)]

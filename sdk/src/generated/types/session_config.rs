@@ -323,697 +323,105 @@ record!(SessionConfig {
     Field traceparent "traceparent",
     Field tracestate "tracestate",
 });
-
-impl SessionConfig {
-    /// Sets [`session_id`](Self::session_id).
-    #[inline]
-    pub fn session_id(mut self, session_id: impl Into<String>) -> Self {
-        self.session_id = Some(session_id.into());
-        self
-    }
-    /// Sets [`name`](Self::name).
-    #[inline]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-    /// Sets [`model`](Self::model).
-    #[inline]
-    pub fn model(mut self, model: impl Into<String>) -> Self {
-        self.model = Some(model.into());
-        self
-    }
-    /// Sets [`allowed_models`](Self::allowed_models).
-    #[inline]
-    pub fn allowed_models(mut self, allowed_models: Vec<String>) -> Self {
-        self.allowed_models = Some(allowed_models);
-        self
-    }
-    /// Sets [`client_name`](Self::client_name).
-    #[inline]
-    pub fn client_name(mut self, client_name: impl Into<String>) -> Self {
-        self.client_name = Some(client_name.into());
-        self
-    }
-    /// Sets [`reasoning_effort`](Self::reasoning_effort).
-    #[inline]
-    pub fn reasoning_effort(mut self, reasoning_effort: impl Into<String>) -> Self {
-        self.reasoning_effort = Some(reasoning_effort.into());
-        self
-    }
-    /// Sets [`reasoning_summary`](Self::reasoning_summary).
-    #[inline]
-    pub fn reasoning_summary(mut self, reasoning_summary: ReasoningSummary) -> Self {
-        self.reasoning_summary = Some(reasoning_summary);
-        self
-    }
-    /// Sets [`context_tier`](Self::context_tier).
-    #[inline]
-    pub fn context_tier(mut self, context_tier: ContextTier) -> Self {
-        self.context_tier = Some(context_tier);
-        self
-    }
-    /// Sets [`streaming`](Self::streaming).
-    #[inline]
-    pub fn streaming(mut self, streaming: bool) -> Self {
-        self.streaming = Some(streaming);
-        self
-    }
-    /// Sets [`include_sub_agent_streaming_events`](Self::include_sub_agent_streaming_events).
-    #[inline]
-    pub fn include_sub_agent_streaming_events(
-        mut self,
-        include_sub_agent_streaming_events: bool,
-    ) -> Self {
-        self.include_sub_agent_streaming_events = Some(
-            include_sub_agent_streaming_events,
-        );
-        self
-    }
-    /// Sets [`system_message`](Self::system_message).
-    #[inline]
-    pub fn system_message(
-        mut self,
-        system_message: ProtocolSystemMessageConfig,
-    ) -> Self {
-        self.system_message = Some(system_message);
-        self
-    }
-    /// Sets [`tools`](Self::tools).
-    #[inline]
-    pub fn tools(mut self, tools: Vec<ToolDeclaration>) -> Self {
-        self.tools = Some(tools);
-        self
-    }
-    /// Sets [`available_tools`](Self::available_tools).
-    #[inline]
-    pub fn available_tools(mut self, available_tools: Vec<String>) -> Self {
-        self.available_tools = Some(available_tools);
-        self
-    }
-    /// Sets [`excluded_tools`](Self::excluded_tools).
-    #[inline]
-    pub fn excluded_tools(mut self, excluded_tools: Vec<String>) -> Self {
-        self.excluded_tools = Some(excluded_tools);
-        self
-    }
-    /// Sets [`tool_filter_precedence`](Self::tool_filter_precedence).
-    #[inline]
-    pub fn tool_filter_precedence(
-        mut self,
-        tool_filter_precedence: OptionsUpdateToolFilterPrecedence,
-    ) -> Self {
-        self.tool_filter_precedence = Some(tool_filter_precedence);
-        self
-    }
-    /// Sets [`excluded_builtin_agents`](Self::excluded_builtin_agents).
-    #[inline]
-    pub fn excluded_builtin_agents(
-        mut self,
-        excluded_builtin_agents: Vec<String>,
-    ) -> Self {
-        self.excluded_builtin_agents = Some(excluded_builtin_agents);
-        self
-    }
-    /// Sets [`provider`](Self::provider).
-    #[inline]
-    pub fn provider(mut self, provider: ProviderConfig) -> Self {
-        self.provider = Some(provider);
-        self
-    }
-    /// Sets [`providers`](Self::providers).
-    #[inline]
-    pub fn providers(mut self, providers: Vec<NamedProviderConfig>) -> Self {
-        self.providers = Some(providers);
-        self
-    }
-    /// Sets [`models`](Self::models).
-    #[inline]
-    pub fn models(mut self, models: Vec<ProviderModelConfig>) -> Self {
-        self.models = Some(models);
-        self
-    }
-    /// Sets [`capi`](Self::capi).
-    #[inline]
-    pub fn capi(mut self, capi: CapiSessionOptions) -> Self {
-        self.capi = Some(capi);
-        self
-    }
-    /// Sets [`model_capabilities`](Self::model_capabilities).
-    #[inline]
-    pub fn model_capabilities(
-        mut self,
-        model_capabilities: ModelCapabilitiesOverride,
-    ) -> Self {
-        self.model_capabilities = Some(model_capabilities);
-        self
-    }
-    /// Sets [`request_permission`](Self::request_permission).
-    #[inline]
-    pub fn request_permission(mut self, request_permission: bool) -> Self {
-        self.request_permission = Some(request_permission);
-        self
-    }
-    /// Sets [`request_user_input`](Self::request_user_input).
-    #[inline]
-    pub fn request_user_input(mut self, request_user_input: bool) -> Self {
-        self.request_user_input = Some(request_user_input);
-        self
-    }
-    /// Sets [`request_elicitation`](Self::request_elicitation).
-    #[inline]
-    pub fn request_elicitation(mut self, request_elicitation: bool) -> Self {
-        self.request_elicitation = Some(request_elicitation);
-        self
-    }
-    /// Sets [`request_exit_plan_mode`](Self::request_exit_plan_mode).
-    #[inline]
-    pub fn request_exit_plan_mode(mut self, request_exit_plan_mode: bool) -> Self {
-        self.request_exit_plan_mode = Some(request_exit_plan_mode);
-        self
-    }
-    /// Sets [`request_auto_mode_switch`](Self::request_auto_mode_switch).
-    #[inline]
-    pub fn request_auto_mode_switch(mut self, request_auto_mode_switch: bool) -> Self {
-        self.request_auto_mode_switch = Some(request_auto_mode_switch);
-        self
-    }
-    /// Sets [`request_mcp_apps`](Self::request_mcp_apps).
-    #[inline]
-    pub fn request_mcp_apps(mut self, request_mcp_apps: bool) -> Self {
-        self.request_mcp_apps = Some(request_mcp_apps);
-        self
-    }
-    /// Sets [`request_canvas_renderer`](Self::request_canvas_renderer).
-    #[inline]
-    pub fn request_canvas_renderer(mut self, request_canvas_renderer: bool) -> Self {
-        self.request_canvas_renderer = Some(request_canvas_renderer);
-        self
-    }
-    /// Sets [`request_extensions`](Self::request_extensions).
-    #[inline]
-    pub fn request_extensions(mut self, request_extensions: bool) -> Self {
-        self.request_extensions = Some(request_extensions);
-        self
-    }
-    /// Sets [`ask_user_variant`](Self::ask_user_variant).
-    #[inline]
-    pub fn ask_user_variant(mut self, ask_user_variant: AskUserVariant) -> Self {
-        self.ask_user_variant = Some(ask_user_variant);
-        self
-    }
-    /// Sets [`hooks`](Self::hooks).
-    #[inline]
-    pub fn hooks(mut self, hooks: bool) -> Self {
-        self.hooks = Some(hooks);
-        self
-    }
-    /// Sets [`commands`](Self::commands).
-    #[inline]
-    pub fn commands(mut self, commands: Vec<CommandDeclaration>) -> Self {
-        self.commands = Some(commands);
-        self
-    }
-    /// Sets [`canvases`](Self::canvases).
-    #[inline]
-    pub fn canvases(mut self, canvases: Vec<CanvasDeclaration>) -> Self {
-        self.canvases = Some(canvases);
-        self
-    }
-    /// Sets [`open_canvases`](Self::open_canvases).
-    #[inline]
-    pub fn open_canvases(mut self, open_canvases: Vec<OpenCanvasInstance>) -> Self {
-        self.open_canvases = Some(open_canvases);
-        self
-    }
-    /// Sets [`extension_sdk_path`](Self::extension_sdk_path).
-    #[inline]
-    pub fn extension_sdk_path(mut self, extension_sdk_path: impl Into<String>) -> Self {
-        self.extension_sdk_path = Some(extension_sdk_path.into());
-        self
-    }
-    /// Sets [`extension_info`](Self::extension_info).
-    #[inline]
-    pub fn extension_info(mut self, extension_info: SessionExtensionInfo) -> Self {
-        self.extension_info = Some(extension_info);
-        self
-    }
-    /// Sets [`canvas_provider`](Self::canvas_provider).
-    #[inline]
-    pub fn canvas_provider(mut self, canvas_provider: CanvasProviderIdentity) -> Self {
-        self.canvas_provider = Some(canvas_provider);
-        self
-    }
-    /// Sets [`working_directory`](Self::working_directory).
-    #[inline]
-    pub fn working_directory(mut self, working_directory: impl Into<String>) -> Self {
-        self.working_directory = Some(working_directory.into());
-        self
-    }
-    /// Sets [`additional_directories`](Self::additional_directories).
-    #[inline]
-    pub fn additional_directories(
-        mut self,
-        additional_directories: Vec<String>,
-    ) -> Self {
-        self.additional_directories = Some(additional_directories);
-        self
-    }
-    /// Sets [`trust_working_directory`](Self::trust_working_directory).
-    #[inline]
-    pub fn trust_working_directory(
-        mut self,
-        trust_working_directory: WorkingDirectoryTrust,
-    ) -> Self {
-        self.trust_working_directory = Some(trust_working_directory);
-        self
-    }
-    /// Sets [`config_dir`](Self::config_dir).
-    #[inline]
-    pub fn config_dir(mut self, config_dir: impl Into<String>) -> Self {
-        self.config_dir = Some(config_dir.into());
-        self
-    }
-    /// Sets [`mcp_servers`](Self::mcp_servers).
-    #[inline]
-    pub fn mcp_servers(
-        mut self,
-        mcp_servers: std::collections::BTreeMap<String, McpSerializableServerConfig>,
-    ) -> Self {
-        self.mcp_servers = Some(mcp_servers);
-        self
-    }
-    /// Sets [`env_value_mode`](Self::env_value_mode).
-    #[inline]
-    pub fn env_value_mode(
-        mut self,
-        env_value_mode: SessionOpenOptionsEnvValueMode,
-    ) -> Self {
-        self.env_value_mode = Some(env_value_mode);
-        self
-    }
-    /// Sets [`disabled_mcp_servers`](Self::disabled_mcp_servers).
-    #[inline]
-    pub fn disabled_mcp_servers(mut self, disabled_mcp_servers: Vec<String>) -> Self {
-        self.disabled_mcp_servers = Some(disabled_mcp_servers);
-        self
-    }
-    /// Sets [`github_mcp_tool_config`](Self::github_mcp_tool_config).
-    #[inline]
-    pub fn github_mcp_tool_config(
-        mut self,
-        github_mcp_tool_config: SessionGitHubMcpToolConfig,
-    ) -> Self {
-        self.github_mcp_tool_config = Some(github_mcp_tool_config);
-        self
-    }
-    /// Sets [`mcp_oauth_token_storage`](Self::mcp_oauth_token_storage).
-    #[inline]
-    pub fn mcp_oauth_token_storage(
-        mut self,
-        mcp_oauth_token_storage: SessionDataStorage,
-    ) -> Self {
-        self.mcp_oauth_token_storage = Some(mcp_oauth_token_storage);
-        self
-    }
-    /// Sets [`auth_client_id_metadata_url`](Self::auth_client_id_metadata_url).
-    #[inline]
-    pub fn auth_client_id_metadata_url(
-        mut self,
-        auth_client_id_metadata_url: impl Into<String>,
-    ) -> Self {
-        self.auth_client_id_metadata_url = Some(auth_client_id_metadata_url.into());
-        self
-    }
-    /// Sets [`custom_agents`](Self::custom_agents).
-    #[inline]
-    pub fn custom_agents(mut self, custom_agents: Vec<CustomAgentConfig>) -> Self {
-        self.custom_agents = Some(custom_agents);
-        self
-    }
-    /// Sets [`custom_agents_local_only`](Self::custom_agents_local_only).
-    #[inline]
-    pub fn custom_agents_local_only(mut self, custom_agents_local_only: bool) -> Self {
-        self.custom_agents_local_only = Some(custom_agents_local_only);
-        self
-    }
-    /// Sets [`default_agent`](Self::default_agent).
-    #[inline]
-    pub fn default_agent(mut self, default_agent: DefaultAgentConfig) -> Self {
-        self.default_agent = Some(default_agent);
-        self
-    }
-    /// Sets [`agent`](Self::agent).
-    #[inline]
-    pub fn agent(mut self, agent: impl Into<String>) -> Self {
-        self.agent = Some(agent.into());
-        self
-    }
-    /// Sets [`enable_config_discovery`](Self::enable_config_discovery).
-    #[inline]
-    pub fn enable_config_discovery(mut self, enable_config_discovery: bool) -> Self {
-        self.enable_config_discovery = Some(enable_config_discovery);
-        self
-    }
-    /// Sets [`skill_directories`](Self::skill_directories).
-    #[inline]
-    pub fn skill_directories(mut self, skill_directories: Vec<String>) -> Self {
-        self.skill_directories = Some(skill_directories);
-        self
-    }
-    /// Sets [`agent_directories`](Self::agent_directories).
-    #[inline]
-    pub fn agent_directories(mut self, agent_directories: Vec<String>) -> Self {
-        self.agent_directories = Some(agent_directories);
-        self
-    }
-    /// Sets [`hook_directories`](Self::hook_directories).
-    #[inline]
-    pub fn hook_directories(mut self, hook_directories: Vec<String>) -> Self {
-        self.hook_directories = Some(hook_directories);
-        self
-    }
-    /// Sets [`instruction_directories`](Self::instruction_directories).
-    #[inline]
-    pub fn instruction_directories(
-        mut self,
-        instruction_directories: Vec<String>,
-    ) -> Self {
-        self.instruction_directories = Some(instruction_directories);
-        self
-    }
-    /// Sets [`plugin_directories`](Self::plugin_directories).
-    #[inline]
-    pub fn plugin_directories(mut self, plugin_directories: Vec<String>) -> Self {
-        self.plugin_directories = Some(plugin_directories);
-        self
-    }
-    /// Sets [`enable_script_safety`](Self::enable_script_safety).
-    #[inline]
-    pub fn enable_script_safety(mut self, enable_script_safety: bool) -> Self {
-        self.enable_script_safety = Some(enable_script_safety);
-        self
-    }
-    /// Sets [`enable_skills`](Self::enable_skills).
-    #[inline]
-    pub fn enable_skills(mut self, enable_skills: bool) -> Self {
-        self.enable_skills = Some(enable_skills);
-        self
-    }
-    /// Sets [`disabled_skills`](Self::disabled_skills).
-    #[inline]
-    pub fn disabled_skills(mut self, disabled_skills: Vec<String>) -> Self {
-        self.disabled_skills = Some(disabled_skills);
-        self
-    }
-    /// Sets [`has_skill_provider`](Self::has_skill_provider).
-    #[inline]
-    pub fn has_skill_provider(mut self, has_skill_provider: bool) -> Self {
-        self.has_skill_provider = Some(has_skill_provider);
-        self
-    }
-    /// Sets [`enable_file_hooks`](Self::enable_file_hooks).
-    #[inline]
-    pub fn enable_file_hooks(mut self, enable_file_hooks: bool) -> Self {
-        self.enable_file_hooks = Some(enable_file_hooks);
-        self
-    }
-    /// Sets [`enable_host_git_operations`](Self::enable_host_git_operations).
-    #[inline]
-    pub fn enable_host_git_operations(
-        mut self,
-        enable_host_git_operations: bool,
-    ) -> Self {
-        self.enable_host_git_operations = Some(enable_host_git_operations);
-        self
-    }
-    /// Sets [`enable_session_store`](Self::enable_session_store).
-    #[inline]
-    pub fn enable_session_store(mut self, enable_session_store: bool) -> Self {
-        self.enable_session_store = Some(enable_session_store);
-        self
-    }
-    /// Sets [`enable_on_demand_instruction_discovery`](Self::enable_on_demand_instruction_discovery).
-    #[inline]
-    pub fn enable_on_demand_instruction_discovery(
-        mut self,
-        enable_on_demand_instruction_discovery: bool,
-    ) -> Self {
-        self.enable_on_demand_instruction_discovery = Some(
-            enable_on_demand_instruction_discovery,
-        );
-        self
-    }
-    /// Sets [`skip_embedding_retrieval`](Self::skip_embedding_retrieval).
-    #[inline]
-    pub fn skip_embedding_retrieval(mut self, skip_embedding_retrieval: bool) -> Self {
-        self.skip_embedding_retrieval = Some(skip_embedding_retrieval);
-        self
-    }
-    /// Sets [`embedding_cache_storage`](Self::embedding_cache_storage).
-    #[inline]
-    pub fn embedding_cache_storage(
-        mut self,
-        embedding_cache_storage: SessionDataStorage,
-    ) -> Self {
-        self.embedding_cache_storage = Some(embedding_cache_storage);
-        self
-    }
-    /// Sets [`organization_custom_instructions`](Self::organization_custom_instructions).
-    #[inline]
-    pub fn organization_custom_instructions(
-        mut self,
-        organization_custom_instructions: impl Into<String>,
-    ) -> Self {
-        self.organization_custom_instructions = Some(
-            organization_custom_instructions.into(),
-        );
-        self
-    }
-    /// Sets [`refresh_custom_instructions`](Self::refresh_custom_instructions).
-    #[inline]
-    pub fn refresh_custom_instructions(
-        mut self,
-        refresh_custom_instructions: bool,
-    ) -> Self {
-        self.refresh_custom_instructions = Some(refresh_custom_instructions);
-        self
-    }
-    /// Sets [`infinite_sessions`](Self::infinite_sessions).
-    #[inline]
-    pub fn infinite_sessions(
-        mut self,
-        infinite_sessions: InfiniteSessionConfig,
-    ) -> Self {
-        self.infinite_sessions = Some(infinite_sessions);
-        self
-    }
-    /// Sets [`large_output`](Self::large_output).
-    #[inline]
-    pub fn large_output(mut self, large_output: LargeToolOutputConfig) -> Self {
-        self.large_output = Some(large_output);
-        self
-    }
-    /// Sets [`tool_search`](Self::tool_search).
-    #[inline]
-    pub fn tool_search(mut self, tool_search: ToolSearchConfig) -> Self {
-        self.tool_search = Some(tool_search);
-        self
-    }
-    /// Sets [`image_generation`](Self::image_generation).
-    #[inline]
-    pub fn image_generation(
-        mut self,
-        image_generation: ProtocolImageGenerationOptions,
-    ) -> Self {
-        self.image_generation = Some(image_generation);
-        self
-    }
-    /// Sets [`memory`](Self::memory).
-    #[inline]
-    pub fn memory(mut self, memory: MemoryConfiguration) -> Self {
-        self.memory = Some(memory);
-        self
-    }
-    /// Sets [`sandbox_config`](Self::sandbox_config).
-    #[inline]
-    pub fn sandbox_config(mut self, sandbox_config: SandboxConfig) -> Self {
-        self.sandbox_config = Some(sandbox_config);
-        self
-    }
-    /// Sets [`session_limits`](Self::session_limits).
-    #[inline]
-    pub fn session_limits(mut self, session_limits: SessionLimitsConfig) -> Self {
-        self.session_limits = Some(session_limits);
-        self
-    }
-    /// Sets [`autopilot`](Self::autopilot).
-    #[inline]
-    pub fn autopilot(mut self, autopilot: AutopilotOptions) -> Self {
-        self.autopilot = Some(autopilot);
-        self
-    }
-    /// Sets [`enable_citations`](Self::enable_citations).
-    #[inline]
-    pub fn enable_citations(mut self, enable_citations: bool) -> Self {
-        self.enable_citations = Some(enable_citations);
-        self
-    }
-    /// Sets [`enable_file_change_tracking`](Self::enable_file_change_tracking).
-    #[inline]
-    pub fn enable_file_change_tracking(
-        mut self,
-        enable_file_change_tracking: bool,
-    ) -> Self {
-        self.enable_file_change_tracking = Some(enable_file_change_tracking);
-        self
-    }
-    /// Sets [`enable_session_telemetry`](Self::enable_session_telemetry).
-    #[inline]
-    pub fn enable_session_telemetry(mut self, enable_session_telemetry: bool) -> Self {
-        self.enable_session_telemetry = Some(enable_session_telemetry);
-        self
-    }
-    /// Sets [`enable_github_telemetry_forwarding`](Self::enable_github_telemetry_forwarding).
-    #[inline]
-    pub fn enable_github_telemetry_forwarding(
-        mut self,
-        enable_github_telemetry_forwarding: bool,
-    ) -> Self {
-        self.enable_github_telemetry_forwarding = Some(
-            enable_github_telemetry_forwarding,
-        );
-        self
-    }
-    /// Sets [`diagnostics`](Self::diagnostics).
-    #[inline]
-    pub fn diagnostics(mut self, diagnostics: DiagnosticsConfiguration) -> Self {
-        self.diagnostics = Some(diagnostics);
-        self
-    }
-    /// Sets [`lifecycle_diagnostics`](Self::lifecycle_diagnostics).
-    #[inline]
-    pub fn lifecycle_diagnostics(
-        mut self,
-        lifecycle_diagnostics: LifecycleDiagnosticsConfiguration,
-    ) -> Self {
-        self.lifecycle_diagnostics = Some(lifecycle_diagnostics);
-        self
-    }
-    /// Sets [`feature_flags`](Self::feature_flags).
-    #[inline]
-    pub fn feature_flags(
-        mut self,
-        feature_flags: std::collections::BTreeMap<String, bool>,
-    ) -> Self {
-        self.feature_flags = Some(feature_flags);
-        self
-    }
-    /// Sets [`exp_assignments`](Self::exp_assignments).
-    #[inline]
-    pub fn exp_assignments(mut self, exp_assignments: serde_json::Value) -> Self {
-        self.exp_assignments = Some(exp_assignments);
-        self
-    }
-    /// Sets [`is_experimental_mode`](Self::is_experimental_mode).
-    #[inline]
-    pub fn is_experimental_mode(mut self, is_experimental_mode: bool) -> Self {
-        self.is_experimental_mode = Some(is_experimental_mode);
-        self
-    }
-    /// Sets [`interactive_user`](Self::interactive_user).
-    #[inline]
-    pub fn interactive_user(mut self, interactive_user: bool) -> Self {
-        self.interactive_user = Some(interactive_user);
-        self
-    }
-    /// Sets [`enable_managed_settings`](Self::enable_managed_settings).
-    #[inline]
-    pub fn enable_managed_settings(mut self, enable_managed_settings: bool) -> Self {
-        self.enable_managed_settings = Some(enable_managed_settings);
-        self
-    }
-    /// Sets [`managed_settings`](Self::managed_settings).
-    #[inline]
-    pub fn managed_settings(mut self, managed_settings: SessionManagedSettings) -> Self {
-        self.managed_settings = Some(managed_settings);
-        self
-    }
-    /// Sets [`excluded_managed_settings`](Self::excluded_managed_settings).
-    #[inline]
-    pub fn excluded_managed_settings(
-        mut self,
-        excluded_managed_settings: Vec<String>,
-    ) -> Self {
-        self.excluded_managed_settings = Some(excluded_managed_settings);
-        self
-    }
-    /// Sets [`enforce_managed_model_defaults`](Self::enforce_managed_model_defaults).
-    #[inline]
-    pub fn enforce_managed_model_defaults(
-        mut self,
-        enforce_managed_model_defaults: bool,
-    ) -> Self {
-        self.enforce_managed_model_defaults = Some(enforce_managed_model_defaults);
-        self
-    }
-    /// Sets [`github_token`](Self::github_token).
-    #[inline]
-    pub fn github_token(mut self, github_token: impl Into<String>) -> Self {
-        self.github_token = Some(github_token.into());
-        self
-    }
-    /// Sets [`github_token_provider_registration_id`](Self::github_token_provider_registration_id).
-    #[inline]
-    pub fn github_token_provider_registration_id(
-        mut self,
-        github_token_provider_registration_id: impl Into<String>,
-    ) -> Self {
-        self.github_token_provider_registration_id = Some(
-            github_token_provider_registration_id.into(),
-        );
-        self
-    }
-    /// Sets [`remote_session`](Self::remote_session).
-    #[inline]
-    pub fn remote_session(mut self, remote_session: RemoteSessionMode) -> Self {
-        self.remote_session = Some(remote_session);
-        self
-    }
-    /// Sets [`cloud`](Self::cloud).
-    #[inline]
-    pub fn cloud(mut self, cloud: CloudSessionOptions) -> Self {
-        self.cloud = Some(cloud);
-        self
-    }
-    /// Sets [`disable_resume`](Self::disable_resume).
-    #[inline]
-    pub fn disable_resume(mut self, disable_resume: bool) -> Self {
-        self.disable_resume = Some(disable_resume);
-        self
-    }
-    /// Sets [`continue_pending_work`](Self::continue_pending_work).
-    #[inline]
-    pub fn continue_pending_work(mut self, continue_pending_work: bool) -> Self {
-        self.continue_pending_work = Some(continue_pending_work);
-        self
-    }
-    /// Sets [`allow_transcript_recovery`](Self::allow_transcript_recovery).
-    #[inline]
-    pub fn allow_transcript_recovery(mut self, allow_transcript_recovery: bool) -> Self {
-        self.allow_transcript_recovery = Some(allow_transcript_recovery);
-        self
-    }
-    /// Sets [`traceparent`](Self::traceparent).
-    #[inline]
-    pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
-        self.traceparent = Some(traceparent.into());
-        self
-    }
-    /// Sets [`tracestate`](Self::tracestate).
-    #[inline]
-    pub fn tracestate(mut self, tracestate: impl Into<String>) -> Self {
-        self.tracestate = Some(tracestate.into());
-        self
-    }
-}
+builder!(SessionConfig {
+    session_id: impl Into<String>,
+    name: impl Into<String>,
+    model: impl Into<String>,
+    allowed_models: Vec<String>,
+    client_name: impl Into<String>,
+    reasoning_effort: impl Into<String>,
+    reasoning_summary: ReasoningSummary,
+    context_tier: ContextTier,
+    streaming: bool,
+    include_sub_agent_streaming_events: bool,
+    system_message: ProtocolSystemMessageConfig,
+    tools: Vec<ToolDeclaration>,
+    available_tools: Vec<String>,
+    excluded_tools: Vec<String>,
+    tool_filter_precedence: OptionsUpdateToolFilterPrecedence,
+    excluded_builtin_agents: Vec<String>,
+    provider: ProviderConfig,
+    providers: Vec<NamedProviderConfig>,
+    models: Vec<ProviderModelConfig>,
+    capi: CapiSessionOptions,
+    model_capabilities: ModelCapabilitiesOverride,
+    request_permission: bool,
+    request_user_input: bool,
+    request_elicitation: bool,
+    request_exit_plan_mode: bool,
+    request_auto_mode_switch: bool,
+    request_mcp_apps: bool,
+    request_canvas_renderer: bool,
+    request_extensions: bool,
+    ask_user_variant: AskUserVariant,
+    hooks: bool,
+    commands: Vec<CommandDeclaration>,
+    canvases: Vec<CanvasDeclaration>,
+    open_canvases: Vec<OpenCanvasInstance>,
+    extension_sdk_path: impl Into<String>,
+    extension_info: SessionExtensionInfo,
+    canvas_provider: CanvasProviderIdentity,
+    working_directory: impl Into<String>,
+    additional_directories: Vec<String>,
+    trust_working_directory: WorkingDirectoryTrust,
+    config_dir: impl Into<String>,
+    mcp_servers: std::collections::BTreeMap<String, McpSerializableServerConfig>,
+    env_value_mode: SessionOpenOptionsEnvValueMode,
+    disabled_mcp_servers: Vec<String>,
+    github_mcp_tool_config: SessionGitHubMcpToolConfig,
+    mcp_oauth_token_storage: SessionDataStorage,
+    auth_client_id_metadata_url: impl Into<String>,
+    custom_agents: Vec<CustomAgentConfig>,
+    custom_agents_local_only: bool,
+    default_agent: DefaultAgentConfig,
+    agent: impl Into<String>,
+    enable_config_discovery: bool,
+    skill_directories: Vec<String>,
+    agent_directories: Vec<String>,
+    hook_directories: Vec<String>,
+    instruction_directories: Vec<String>,
+    plugin_directories: Vec<String>,
+    enable_script_safety: bool,
+    enable_skills: bool,
+    disabled_skills: Vec<String>,
+    has_skill_provider: bool,
+    enable_file_hooks: bool,
+    enable_host_git_operations: bool,
+    enable_session_store: bool,
+    enable_on_demand_instruction_discovery: bool,
+    skip_embedding_retrieval: bool,
+    embedding_cache_storage: SessionDataStorage,
+    organization_custom_instructions: impl Into<String>,
+    refresh_custom_instructions: bool,
+    infinite_sessions: InfiniteSessionConfig,
+    large_output: LargeToolOutputConfig,
+    tool_search: ToolSearchConfig,
+    image_generation: ProtocolImageGenerationOptions,
+    memory: MemoryConfiguration,
+    sandbox_config: SandboxConfig,
+    session_limits: SessionLimitsConfig,
+    autopilot: AutopilotOptions,
+    enable_citations: bool,
+    enable_file_change_tracking: bool,
+    enable_session_telemetry: bool,
+    enable_github_telemetry_forwarding: bool,
+    diagnostics: DiagnosticsConfiguration,
+    lifecycle_diagnostics: LifecycleDiagnosticsConfiguration,
+    feature_flags: std::collections::BTreeMap<String, bool>,
+    exp_assignments: serde_json::Value,
+    is_experimental_mode: bool,
+    interactive_user: bool,
+    enable_managed_settings: bool,
+    managed_settings: SessionManagedSettings,
+    excluded_managed_settings: Vec<String>,
+    enforce_managed_model_defaults: bool,
+    github_token: impl Into<String>,
+    github_token_provider_registration_id: impl Into<String>,
+    remote_session: RemoteSessionMode,
+    cloud: CloudSessionOptions,
+    disable_resume: bool,
+    continue_pending_work: bool,
+    allow_transcript_recovery: bool,
+    traceparent: impl Into<String>,
+    tracestate: impl Into<String>,
+});

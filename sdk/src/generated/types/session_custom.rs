@@ -52,96 +52,18 @@ record!(CustomAgentConfig {
     Field reasoning_effort "reasoningEffort",
     Field hooks "hooks",
 });
-
-impl CustomAgentConfig {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, prompt: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            display_name: None,
-            description: None,
-            prompt: prompt.into(),
-            tools: None,
-            mcp_servers: None,
-            infer: None,
-            skills: None,
-            model: None,
-            model_policy: None,
-            reasoning_effort: None,
-            hooks: None,
-        }
-    }
-    /// Sets [`display_name`](Self::display_name).
-    #[inline]
-    pub fn display_name(mut self, display_name: impl Into<String>) -> Self {
-        self.display_name = Some(display_name.into());
-        self
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`tools`](Self::tools).
-    #[inline]
-    pub fn tools(mut self, tools: Option<Vec<String>>) -> Self {
-        self.tools = Some(tools);
-        self
-    }
-    /// Sets [`mcp_servers`](Self::mcp_servers).
-    #[inline]
-    pub fn mcp_servers(
-        mut self,
-        mcp_servers: std::collections::BTreeMap<String, McpSerializableServerConfig>,
-    ) -> Self {
-        self.mcp_servers = Some(mcp_servers);
-        self
-    }
-    /// Sets [`infer`](Self::infer).
-    #[inline]
-    pub fn infer(mut self, infer: bool) -> Self {
-        self.infer = Some(infer);
-        self
-    }
-    /// Sets [`skills`](Self::skills).
-    #[inline]
-    pub fn skills(mut self, skills: Vec<String>) -> Self {
-        self.skills = Some(skills);
-        self
-    }
-    /// Sets [`model`](Self::model).
-    #[inline]
-    pub fn model(mut self, model: impl Into<String>) -> Self {
-        self.model = Some(model.into());
-        self
-    }
-    /// Sets [`model_policy`](Self::model_policy).
-    #[inline]
-    pub fn model_policy(mut self, model_policy: AgentModelPolicy) -> Self {
-        self.model_policy = Some(model_policy);
-        self
-    }
-    /// Sets [`reasoning_effort`](Self::reasoning_effort).
-    #[inline]
-    pub fn reasoning_effort(mut self, reasoning_effort: impl Into<String>) -> Self {
-        self.reasoning_effort = Some(reasoning_effort.into());
-        self
-    }
-    /// Sets [`hooks`](Self::hooks).
-    #[inline]
-    pub fn hooks(
-        mut self,
-        hooks: std::collections::BTreeMap<
-            String,
-            Vec<std::collections::BTreeMap<String, serde_json::Value>>,
-        >,
-    ) -> Self {
-        self.hooks = Some(hooks);
-        self
-    }
-}
+builder!(CustomAgentConfig new(name: impl Into<String>, prompt: impl Into<String>) {
+    display_name: impl Into<String>,
+    description: impl Into<String>,
+    tools: Option<Vec<String>>,
+    mcp_servers: std::collections::BTreeMap<String, McpSerializableServerConfig>,
+    infer: bool,
+    skills: Vec<String>,
+    model: impl Into<String>,
+    model_policy: AgentModelPolicy,
+    reasoning_effort: impl Into<String>,
+    hooks: std::collections::BTreeMap<String, Vec<std::collections::BTreeMap<String, serde_json::Value>>>,
+});
 
 /// A single loaded custom agent in `session.custom_agents_updated`, with identity, source, tools, invocability, and authored model configuration.
 #[derive(Clone)]

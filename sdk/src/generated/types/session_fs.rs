@@ -33,30 +33,10 @@ record!(SessionFsError {
     Field message "message",
     Field write_changed "writeChanged",
 });
-
-impl SessionFsError {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(code: SessionFsErrorCode) -> Self {
-        Self {
-            code,
-            message: None,
-            write_changed: None,
-        }
-    }
-    /// Sets [`message`](Self::message).
-    #[inline]
-    pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
-        self
-    }
-    /// Sets [`write_changed`](Self::write_changed).
-    #[inline]
-    pub fn write_changed(mut self, write_changed: bool) -> Self {
-        self.write_changed = Some(write_changed);
-        self
-    }
-}
+builder!(SessionFsError new(code: SessionFsErrorCode) {
+    message: impl Into<String>,
+    write_changed: bool,
+});
 
 /// Error classification
 #[derive(Clone)]
@@ -95,14 +75,7 @@ pub struct SessionFsExistsResult {
 record!(SessionFsExistsResult {
     Field exists "exists",
 });
-
-impl SessionFsExistsResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(exists: bool) -> Self {
-        Self { exists }
-    }
-}
+builder!(SessionFsExistsResult new(exists: bool) {});
 
 /// Directory path to create in the client-provided session filesystem, with options for recursive creation and POSIX mode. *Experimental.*
 #[derive(Clone)]
@@ -145,23 +118,9 @@ record!(SessionFsReadFileBytesResult {
     Field content "content",
     Field error "error",
 });
-
-impl SessionFsReadFileBytesResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(content: impl Into<String>) -> Self {
-        Self {
-            content: content.into(),
-            error: None,
-        }
-    }
-    /// Sets [`error`](Self::error).
-    #[inline]
-    pub fn error(mut self, error: SessionFsError) -> Self {
-        self.error = Some(error);
-        self
-    }
-}
+builder!(SessionFsReadFileBytesResult new(content: impl Into<String>) {
+    error: SessionFsError,
+});
 
 /// Path of the file to read from the client-provided session filesystem. *Experimental.*
 #[derive(Clone)]
@@ -187,23 +146,9 @@ record!(SessionFsReadFileResult {
     Field content "content",
     Field error "error",
 });
-
-impl SessionFsReadFileResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(content: impl Into<String>) -> Self {
-        Self {
-            content: content.into(),
-            error: None,
-        }
-    }
-    /// Sets [`error`](Self::error).
-    #[inline]
-    pub fn error(mut self, error: SessionFsError) -> Self {
-        self.error = Some(error);
-        self
-    }
-}
+builder!(SessionFsReadFileResult new(content: impl Into<String>) {
+    error: SessionFsError,
+});
 
 /// Directory path whose entries should be listed from the client-provided session filesystem. *Experimental.*
 #[derive(Clone)]
@@ -229,20 +174,9 @@ record!(SessionFsReaddirResult {
     Field entries "entries",
     Field error "error",
 });
-
-impl SessionFsReaddirResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(entries: Vec<String>) -> Self {
-        Self { entries, error: None }
-    }
-    /// Sets [`error`](Self::error).
-    #[inline]
-    pub fn error(mut self, error: SessionFsError) -> Self {
-        self.error = Some(error);
-        self
-    }
-}
+builder!(SessionFsReaddirResult new(entries: Vec<String>) {
+    error: SessionFsError,
+});
 
 /// Directory entry returned by session filesystem `readdirWithTypes`, with name and entry type.
 #[derive(Clone)]
@@ -258,17 +192,7 @@ record!(SessionFsReaddirWithTypesEntry {
     Field name "name",
     Field kind "type",
 });
-
-impl SessionFsReaddirWithTypesEntry {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        name: impl Into<String>,
-        kind: SessionFsReaddirWithTypesEntryType,
-    ) -> Self {
-        Self { name: name.into(), kind }
-    }
-}
+builder!(SessionFsReaddirWithTypesEntry new(name: impl Into<String>, kind: SessionFsReaddirWithTypesEntryType) {});
 
 /// Entry type
 #[derive(Clone)]
@@ -310,20 +234,9 @@ record!(SessionFsReaddirWithTypesResult {
     Field entries "entries",
     Field error "error",
 });
-
-impl SessionFsReaddirWithTypesResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(entries: Vec<SessionFsReaddirWithTypesEntry>) -> Self {
-        Self { entries, error: None }
-    }
-    /// Sets [`error`](Self::error).
-    #[inline]
-    pub fn error(mut self, error: SessionFsError) -> Self {
-        self.error = Some(error);
-        self
-    }
-}
+builder!(SessionFsReaddirWithTypesResult new(entries: Vec<SessionFsReaddirWithTypesEntry>) {
+    error: SessionFsError,
+});
 
 /// Source and destination paths for renaming or moving an entry in the client-provided session filesystem. *Experimental.*
 #[derive(Clone)]
@@ -369,21 +282,10 @@ record!(SessionFsSetProviderCapabilities {
     Field sqlite "sqlite",
     Field binary "binary",
 });
-
-impl SessionFsSetProviderCapabilities {
-    /// Sets [`sqlite`](Self::sqlite).
-    #[inline]
-    pub fn sqlite(mut self, sqlite: bool) -> Self {
-        self.sqlite = Some(sqlite);
-        self
-    }
-    /// Sets [`binary`](Self::binary).
-    #[inline]
-    pub fn binary(mut self, binary: bool) -> Self {
-        self.binary = Some(binary);
-        self
-    }
-}
+builder!(SessionFsSetProviderCapabilities {
+    sqlite: bool,
+    binary: bool,
+});
 
 /// Path conventions used by this filesystem
 #[derive(Clone)]
@@ -420,32 +322,9 @@ record!(SessionFsSetProviderRequest {
     Field conventions "conventions",
     Field capabilities "capabilities",
 });
-
-impl SessionFsSetProviderRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        initial_cwd: impl Into<String>,
-        session_state_path: impl Into<String>,
-        conventions: SessionFsSetProviderConventions,
-    ) -> Self {
-        Self {
-            initial_cwd: initial_cwd.into(),
-            session_state_path: session_state_path.into(),
-            conventions,
-            capabilities: None,
-        }
-    }
-    /// Sets [`capabilities`](Self::capabilities).
-    #[inline]
-    pub fn capabilities(
-        mut self,
-        capabilities: SessionFsSetProviderCapabilities,
-    ) -> Self {
-        self.capabilities = Some(capabilities);
-        self
-    }
-}
+builder!(SessionFsSetProviderRequest new(initial_cwd: impl Into<String>, session_state_path: impl Into<String>, conventions: SessionFsSetProviderConventions) {
+    capabilities: SessionFsSetProviderCapabilities,
+});
 
 /// Indicates whether the calling client was registered as the session filesystem provider.
 #[derive(Clone)]
@@ -468,14 +347,7 @@ pub struct SessionFsSqliteExistsResult {
 record!(SessionFsSqliteExistsResult {
     Field exists "exists",
 });
-
-impl SessionFsSqliteExistsResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(exists: bool) -> Self {
-        Self { exists }
-    }
-}
+builder!(SessionFsSqliteExistsResult new(exists: bool) {});
 
 /// SQL query, query type, and optional bind parameters for executing a SQLite query against the per-session database. The provider applies its SQLite busy timeout for every call. *Experimental.*
 #[derive(Clone)]
@@ -516,36 +388,10 @@ record!(SessionFsSqliteQueryResult {
     Field last_insert_rowid "lastInsertRowid",
     Field error "error",
 });
-
-impl SessionFsSqliteQueryResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        rows: Vec<std::collections::BTreeMap<String, serde_json::Value>>,
-        columns: Vec<String>,
-        rows_affected: i64,
-    ) -> Self {
-        Self {
-            rows,
-            columns,
-            rows_affected,
-            last_insert_rowid: None,
-            error: None,
-        }
-    }
-    /// Sets [`last_insert_rowid`](Self::last_insert_rowid).
-    #[inline]
-    pub fn last_insert_rowid(mut self, last_insert_rowid: i64) -> Self {
-        self.last_insert_rowid = Some(last_insert_rowid);
-        self
-    }
-    /// Sets [`error`](Self::error).
-    #[inline]
-    pub fn error(mut self, error: SessionFsError) -> Self {
-        self.error = Some(error);
-        self
-    }
-}
+builder!(SessionFsSqliteQueryResult new(rows: Vec<std::collections::BTreeMap<String, serde_json::Value>>, columns: Vec<String>, rows_affected: i64) {
+    last_insert_rowid: i64,
+    error: SessionFsError,
+});
 
 /// How to execute the query: 'exec' for DDL/multi-statement (no results), 'query' for SELECT (returns rows), 'run' for INSERT/UPDATE/DELETE (returns rowsAffected)
 #[derive(Clone)]
@@ -579,20 +425,7 @@ record!(SessionFsSqliteTransactionError {
     Field error_class "errorClass",
     Field message "message",
 });
-
-impl SessionFsSqliteTransactionError {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        error_class: SessionFsSqliteTransactionErrorClass,
-        message: impl Into<String>,
-    ) -> Self {
-        Self {
-            error_class,
-            message: message.into(),
-        }
-    }
-}
+builder!(SessionFsSqliteTransactionError new(error_class: SessionFsSqliteTransactionErrorClass, message: impl Into<String>) {});
 
 /// SQLite transaction failure classification.
 #[derive(Clone)]
@@ -637,20 +470,9 @@ record!(SessionFsSqliteTransactionResult {
     Field results "results",
     Field error "error",
 });
-
-impl SessionFsSqliteTransactionResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(results: Vec<SessionFsSqliteQueryResult>) -> Self {
-        Self { results, error: None }
-    }
-    /// Sets [`error`](Self::error).
-    #[inline]
-    pub fn error(mut self, error: SessionFsSqliteTransactionError) -> Self {
-        self.error = Some(error);
-        self
-    }
-}
+builder!(SessionFsSqliteTransactionResult new(results: Vec<SessionFsSqliteQueryResult>) {
+    error: SessionFsSqliteTransactionError,
+});
 
 /// One statement in an atomic SQLite transaction. *Experimental.*
 #[derive(Clone)]
@@ -705,33 +527,9 @@ record!(SessionFsStatResult {
     Field birthtime "birthtime",
     Field error "error",
 });
-
-impl SessionFsStatResult {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        is_file: bool,
-        is_directory: bool,
-        size: i64,
-        mtime: impl Into<String>,
-        birthtime: impl Into<String>,
-    ) -> Self {
-        Self {
-            is_file,
-            is_directory,
-            size,
-            mtime: mtime.into(),
-            birthtime: birthtime.into(),
-            error: None,
-        }
-    }
-    /// Sets [`error`](Self::error).
-    #[inline]
-    pub fn error(mut self, error: SessionFsError) -> Self {
-        self.error = Some(error);
-        self
-    }
-}
+builder!(SessionFsStatResult new(is_file: bool, is_directory: bool, size: i64, mtime: impl Into<String>, birthtime: impl Into<String>) {
+    error: SessionFsError,
+});
 
 /// File path, standard-base64-encoded bytes to write, and optional mode for the client-provided session filesystem. *Experimental.*
 #[derive(Clone)]

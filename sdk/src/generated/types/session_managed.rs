@@ -13,23 +13,9 @@ record!(ManagedPermissionsContext {
     Field permissions "permissions",
     Field fail_closed "failClosed",
 });
-
-impl ManagedPermissionsContext {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(fail_closed: bool) -> Self {
-        Self {
-            permissions: None,
-            fail_closed,
-        }
-    }
-    /// Sets [`permissions`](Self::permissions).
-    #[inline]
-    pub fn permissions(mut self, permissions: serde_json::Value) -> Self {
-        self.permissions = Some(permissions);
-        self
-    }
-}
+builder!(ManagedPermissionsContext new(fail_closed: bool) {
+    permissions: serde_json::Value,
+});
 
 /// Experimental transient presentation-neutral progress for organization-required plugin preparation. Clients should localize the phase copy and display plugin specs without translating them. *Experimental.*
 #[derive(Clone)]

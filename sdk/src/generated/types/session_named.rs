@@ -46,83 +46,14 @@ record!(NamedProviderConfig {
     Field model_provider "modelProvider",
     Field has_bearer_token_provider "hasBearerTokenProvider",
 });
-
-impl NamedProviderConfig {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, base_url: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            kind: None,
-            wire_api: None,
-            transport: None,
-            base_url: base_url.into(),
-            api_key: None,
-            bearer_token: None,
-            azure: None,
-            headers: None,
-            model_provider: None,
-            has_bearer_token_provider: None,
-        }
-    }
-    /// Sets [`kind`](Self::kind).
-    #[inline]
-    pub fn kind(mut self, kind: ProviderConfigType) -> Self {
-        self.kind = Some(kind);
-        self
-    }
-    /// Sets [`wire_api`](Self::wire_api).
-    #[inline]
-    pub fn wire_api(mut self, wire_api: ProviderConfigWireApi) -> Self {
-        self.wire_api = Some(wire_api);
-        self
-    }
-    /// Sets [`transport`](Self::transport).
-    #[inline]
-    pub fn transport(mut self, transport: ProviderConfigTransport) -> Self {
-        self.transport = Some(transport);
-        self
-    }
-    /// Sets [`api_key`](Self::api_key).
-    #[inline]
-    pub fn api_key(mut self, api_key: impl Into<String>) -> Self {
-        self.api_key = Some(api_key.into());
-        self
-    }
-    /// Sets [`bearer_token`](Self::bearer_token).
-    #[inline]
-    pub fn bearer_token(mut self, bearer_token: impl Into<String>) -> Self {
-        self.bearer_token = Some(bearer_token.into());
-        self
-    }
-    /// Sets [`azure`](Self::azure).
-    #[inline]
-    pub fn azure(mut self, azure: ProviderConfigAzure) -> Self {
-        self.azure = Some(azure);
-        self
-    }
-    /// Sets [`headers`](Self::headers).
-    #[inline]
-    pub fn headers(
-        mut self,
-        headers: std::collections::BTreeMap<String, String>,
-    ) -> Self {
-        self.headers = Some(headers);
-        self
-    }
-    /// Sets [`model_provider`](Self::model_provider).
-    #[inline]
-    pub fn model_provider(
-        mut self,
-        model_provider: ProviderConfigModelProvider,
-    ) -> Self {
-        self.model_provider = Some(model_provider);
-        self
-    }
-    /// Sets [`has_bearer_token_provider`](Self::has_bearer_token_provider).
-    #[inline]
-    pub fn has_bearer_token_provider(mut self, has_bearer_token_provider: bool) -> Self {
-        self.has_bearer_token_provider = Some(has_bearer_token_provider);
-        self
-    }
-}
+builder!(NamedProviderConfig new(name: impl Into<String>, base_url: impl Into<String>) {
+    kind: ProviderConfigType,
+    wire_api: ProviderConfigWireApi,
+    transport: ProviderConfigTransport,
+    api_key: impl Into<String>,
+    bearer_token: impl Into<String>,
+    azure: ProviderConfigAzure,
+    headers: std::collections::BTreeMap<String, String>,
+    model_provider: ProviderConfigModelProvider,
+    has_bearer_token_provider: bool,
+});

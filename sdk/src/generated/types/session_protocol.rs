@@ -32,21 +32,10 @@ record!(ProtocolImageGenerationOptions {
     Field enabled "enabled",
     Field watermark "watermark",
 });
-
-impl ProtocolImageGenerationOptions {
-    /// Sets [`enabled`](Self::enabled).
-    #[inline]
-    pub fn enabled(mut self, enabled: bool) -> Self {
-        self.enabled = Some(enabled);
-        self
-    }
-    /// Sets [`watermark`](Self::watermark).
-    #[inline]
-    pub fn watermark(mut self, watermark: bool) -> Self {
-        self.watermark = Some(watermark);
-        self
-    }
-}
+builder!(ProtocolImageGenerationOptions {
+    enabled: bool,
+    watermark: bool,
+});
 
 /// `ProtocolMarkerSectionOverride` of the protocol.
 #[derive(Clone)]
@@ -127,20 +116,9 @@ record!(ProtocolStaticSectionOverride {
     Field action "action",
     Field content "content",
 });
-
-impl ProtocolStaticSectionOverride {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(action: ProtocolStaticSectionAction) -> Self {
-        Self { action, content: None }
-    }
-    /// Sets [`content`](Self::content).
-    #[inline]
-    pub fn content(mut self, content: impl Into<String>) -> Self {
-        self.content = Some(content.into());
-        self
-    }
-}
+builder!(ProtocolStaticSectionOverride new(action: ProtocolStaticSectionAction) {
+    content: impl Into<String>,
+});
 
 /// `ProtocolSystemMessageAppendConfig` of the protocol.
 #[derive(Clone, Default)]
@@ -155,21 +133,10 @@ record!(ProtocolSystemMessageAppendConfig {
     Field mode "mode",
     Field content "content",
 });
-
-impl ProtocolSystemMessageAppendConfig {
-    /// Sets [`mode`](Self::mode).
-    #[inline]
-    pub fn mode(mut self, mode: ProtocolAppendMode) -> Self {
-        self.mode = Some(mode);
-        self
-    }
-    /// Sets [`content`](Self::content).
-    #[inline]
-    pub fn content(mut self, content: impl Into<String>) -> Self {
-        self.content = Some(content.into());
-        self
-    }
-}
+builder!(ProtocolSystemMessageAppendConfig {
+    mode: ProtocolAppendMode,
+    content: impl Into<String>,
+});
 
 /// `ProtocolSystemMessageConfig` of the protocol.
 #[derive(Clone)]
@@ -203,24 +170,10 @@ record!(ProtocolSystemMessageCustomizeConfig ["mode" "customize"] {
     Field sections "sections",
     Field content "content",
 });
-
-impl ProtocolSystemMessageCustomizeConfig {
-    /// Sets [`sections`](Self::sections).
-    #[inline]
-    pub fn sections(
-        mut self,
-        sections: std::collections::BTreeMap<String, ProtocolSectionOverride>,
-    ) -> Self {
-        self.sections = Some(sections);
-        self
-    }
-    /// Sets [`content`](Self::content).
-    #[inline]
-    pub fn content(mut self, content: impl Into<String>) -> Self {
-        self.content = Some(content.into());
-        self
-    }
-}
+builder!(ProtocolSystemMessageCustomizeConfig {
+    sections: std::collections::BTreeMap<String, ProtocolSectionOverride>,
+    content: impl Into<String>,
+});
 
 /// `ProtocolSystemMessageReplaceConfig` of the protocol.
 #[derive(Clone)]
@@ -235,20 +188,6 @@ record!(ProtocolSystemMessageReplaceConfig ["mode" "replace"] {
     Field content "content",
     Field content_blocks "contentBlocks",
 });
-
-impl ProtocolSystemMessageReplaceConfig {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(content: impl Into<String>) -> Self {
-        Self {
-            content: content.into(),
-            content_blocks: None,
-        }
-    }
-    /// Sets [`content_blocks`](Self::content_blocks).
-    #[inline]
-    pub fn content_blocks(mut self, content_blocks: Vec<SystemMessageBlock>) -> Self {
-        self.content_blocks = Some(content_blocks);
-        self
-    }
-}
+builder!(ProtocolSystemMessageReplaceConfig new(content: impl Into<String>) {
+    content_blocks: Vec<SystemMessageBlock>,
+});

@@ -64,144 +64,25 @@ record!(ProviderConfig {
     Field headers "headers",
     Field has_bearer_token_provider "hasBearerTokenProvider",
 });
-
-impl ProviderConfig {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(base_url: impl Into<String>) -> Self {
-        Self {
-            kind: None,
-            wire_api: None,
-            transport: None,
-            base_url: base_url.into(),
-            api_key: None,
-            api_key_command: None,
-            bearer_token: None,
-            azure: None,
-            model_id: None,
-            model_capabilities: None,
-            provider_name: None,
-            model_provider: None,
-            wire_model: None,
-            max_prompt_tokens: None,
-            max_context_window_tokens: None,
-            max_output_tokens: None,
-            headers: None,
-            has_bearer_token_provider: None,
-        }
-    }
-    /// Sets [`kind`](Self::kind).
-    #[inline]
-    pub fn kind(mut self, kind: ProviderConfigType) -> Self {
-        self.kind = Some(kind);
-        self
-    }
-    /// Sets [`wire_api`](Self::wire_api).
-    #[inline]
-    pub fn wire_api(mut self, wire_api: ProviderConfigWireApi) -> Self {
-        self.wire_api = Some(wire_api);
-        self
-    }
-    /// Sets [`transport`](Self::transport).
-    #[inline]
-    pub fn transport(mut self, transport: ProviderConfigTransport) -> Self {
-        self.transport = Some(transport);
-        self
-    }
-    /// Sets [`api_key`](Self::api_key).
-    #[inline]
-    pub fn api_key(mut self, api_key: impl Into<String>) -> Self {
-        self.api_key = Some(api_key.into());
-        self
-    }
-    /// Sets [`api_key_command`](Self::api_key_command).
-    #[inline]
-    pub fn api_key_command(mut self, api_key_command: impl Into<String>) -> Self {
-        self.api_key_command = Some(api_key_command.into());
-        self
-    }
-    /// Sets [`bearer_token`](Self::bearer_token).
-    #[inline]
-    pub fn bearer_token(mut self, bearer_token: impl Into<String>) -> Self {
-        self.bearer_token = Some(bearer_token.into());
-        self
-    }
-    /// Sets [`azure`](Self::azure).
-    #[inline]
-    pub fn azure(mut self, azure: ProviderConfigAzure) -> Self {
-        self.azure = Some(azure);
-        self
-    }
-    /// Sets [`model_id`](Self::model_id).
-    #[inline]
-    pub fn model_id(mut self, model_id: impl Into<String>) -> Self {
-        self.model_id = Some(model_id.into());
-        self
-    }
-    /// Sets [`model_capabilities`](Self::model_capabilities).
-    #[inline]
-    pub fn model_capabilities(
-        mut self,
-        model_capabilities: ModelCapabilitiesOverride,
-    ) -> Self {
-        self.model_capabilities = Some(model_capabilities);
-        self
-    }
-    /// Sets [`provider_name`](Self::provider_name).
-    #[inline]
-    pub fn provider_name(mut self, provider_name: impl Into<String>) -> Self {
-        self.provider_name = Some(provider_name.into());
-        self
-    }
-    /// Sets [`model_provider`](Self::model_provider).
-    #[inline]
-    pub fn model_provider(
-        mut self,
-        model_provider: ProviderConfigModelProvider,
-    ) -> Self {
-        self.model_provider = Some(model_provider);
-        self
-    }
-    /// Sets [`wire_model`](Self::wire_model).
-    #[inline]
-    pub fn wire_model(mut self, wire_model: impl Into<String>) -> Self {
-        self.wire_model = Some(wire_model.into());
-        self
-    }
-    /// Sets [`max_prompt_tokens`](Self::max_prompt_tokens).
-    #[inline]
-    pub fn max_prompt_tokens(mut self, max_prompt_tokens: f64) -> Self {
-        self.max_prompt_tokens = Some(max_prompt_tokens);
-        self
-    }
-    /// Sets [`max_context_window_tokens`](Self::max_context_window_tokens).
-    #[inline]
-    pub fn max_context_window_tokens(mut self, max_context_window_tokens: f64) -> Self {
-        self.max_context_window_tokens = Some(max_context_window_tokens);
-        self
-    }
-    /// Sets [`max_output_tokens`](Self::max_output_tokens).
-    #[inline]
-    pub fn max_output_tokens(mut self, max_output_tokens: f64) -> Self {
-        self.max_output_tokens = Some(max_output_tokens);
-        self
-    }
-    /// Sets [`headers`](Self::headers).
-    #[inline]
-    pub fn headers(
-        mut self,
-        headers: std::collections::BTreeMap<String, String>,
-    ) -> Self {
-        self.headers = Some(headers);
-        self
-    }
-    /// Sets [`has_bearer_token_provider`](Self::has_bearer_token_provider).
-    #[inline]
-    pub fn has_bearer_token_provider(mut self, has_bearer_token_provider: bool) -> Self {
-        self.has_bearer_token_provider = Some(has_bearer_token_provider);
-        self
-    }
-}
+builder!(ProviderConfig new(base_url: impl Into<String>) {
+    kind: ProviderConfigType,
+    wire_api: ProviderConfigWireApi,
+    transport: ProviderConfigTransport,
+    api_key: impl Into<String>,
+    api_key_command: impl Into<String>,
+    bearer_token: impl Into<String>,
+    azure: ProviderConfigAzure,
+    model_id: impl Into<String>,
+    model_capabilities: ModelCapabilitiesOverride,
+    provider_name: impl Into<String>,
+    model_provider: ProviderConfigModelProvider,
+    wire_model: impl Into<String>,
+    max_prompt_tokens: f64,
+    max_context_window_tokens: f64,
+    max_output_tokens: f64,
+    headers: std::collections::BTreeMap<String, String>,
+    has_bearer_token_provider: bool,
+});
 
 /// Azure-specific provider options.
 #[derive(Clone, Default)]
@@ -213,15 +94,9 @@ pub struct ProviderConfigAzure {
 record!(ProviderConfigAzure {
     Field api_version "apiVersion",
 });
-
-impl ProviderConfigAzure {
-    /// Sets [`api_version`](Self::api_version).
-    #[inline]
-    pub fn api_version(mut self, api_version: impl Into<String>) -> Self {
-        self.api_version = Some(api_version.into());
-        self
-    }
-}
+builder!(ProviderConfigAzure {
+    api_version: impl Into<String>,
+});
 
 /// The product serving the model, reported in telemetry as `model_provider`.
 #[derive(Clone)]
@@ -345,83 +220,14 @@ record!(ProviderModelConfig {
     Field system_message "systemMessage",
     Field metadata "metadata",
 });
-
-impl ProviderModelConfig {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>, provider: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            provider: provider.into(),
-            wire_model: None,
-            model_id: None,
-            name: None,
-            max_prompt_tokens: None,
-            max_context_window_tokens: None,
-            max_output_tokens: None,
-            capabilities: None,
-            system_message: None,
-            metadata: None,
-        }
-    }
-    /// Sets [`wire_model`](Self::wire_model).
-    #[inline]
-    pub fn wire_model(mut self, wire_model: impl Into<String>) -> Self {
-        self.wire_model = Some(wire_model.into());
-        self
-    }
-    /// Sets [`model_id`](Self::model_id).
-    #[inline]
-    pub fn model_id(mut self, model_id: impl Into<String>) -> Self {
-        self.model_id = Some(model_id.into());
-        self
-    }
-    /// Sets [`name`](Self::name).
-    #[inline]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-    /// Sets [`max_prompt_tokens`](Self::max_prompt_tokens).
-    #[inline]
-    pub fn max_prompt_tokens(mut self, max_prompt_tokens: f64) -> Self {
-        self.max_prompt_tokens = Some(max_prompt_tokens);
-        self
-    }
-    /// Sets [`max_context_window_tokens`](Self::max_context_window_tokens).
-    #[inline]
-    pub fn max_context_window_tokens(mut self, max_context_window_tokens: f64) -> Self {
-        self.max_context_window_tokens = Some(max_context_window_tokens);
-        self
-    }
-    /// Sets [`max_output_tokens`](Self::max_output_tokens).
-    #[inline]
-    pub fn max_output_tokens(mut self, max_output_tokens: f64) -> Self {
-        self.max_output_tokens = Some(max_output_tokens);
-        self
-    }
-    /// Sets [`capabilities`](Self::capabilities).
-    #[inline]
-    pub fn capabilities(mut self, capabilities: ModelCapabilitiesOverride) -> Self {
-        self.capabilities = Some(capabilities);
-        self
-    }
-    /// Sets [`system_message`](Self::system_message).
-    #[inline]
-    pub fn system_message(
-        mut self,
-        system_message: ProtocolSystemMessageConfig,
-    ) -> Self {
-        self.system_message = Some(system_message);
-        self
-    }
-    /// Sets [`metadata`](Self::metadata).
-    #[inline]
-    pub fn metadata(
-        mut self,
-        metadata: std::collections::BTreeMap<String, serde_json::Value>,
-    ) -> Self {
-        self.metadata = Some(metadata);
-        self
-    }
-}
+builder!(ProviderModelConfig new(id: impl Into<String>, provider: impl Into<String>) {
+    wire_model: impl Into<String>,
+    model_id: impl Into<String>,
+    name: impl Into<String>,
+    max_prompt_tokens: f64,
+    max_context_window_tokens: f64,
+    max_output_tokens: f64,
+    capabilities: ModelCapabilitiesOverride,
+    system_message: ProtocolSystemMessageConfig,
+    metadata: std::collections::BTreeMap<String, serde_json::Value>,
+});

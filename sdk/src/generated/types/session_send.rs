@@ -49,51 +49,13 @@ record!(SendMessageItem {
     Field required_tool "requiredTool",
     Field source "source",
 });
-
-impl SendMessageItem {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(prompt: impl Into<String>) -> Self {
-        Self {
-            prompt: prompt.into(),
-            display_prompt: None,
-            attachments: None,
-            billable: None,
-            required_tool: None,
-            source: None,
-        }
-    }
-    /// Sets [`display_prompt`](Self::display_prompt).
-    #[inline]
-    pub fn display_prompt(mut self, display_prompt: impl Into<String>) -> Self {
-        self.display_prompt = Some(display_prompt.into());
-        self
-    }
-    /// Sets [`attachments`](Self::attachments).
-    #[inline]
-    pub fn attachments(mut self, attachments: Vec<Attachment>) -> Self {
-        self.attachments = Some(attachments);
-        self
-    }
-    /// Sets [`billable`](Self::billable).
-    #[inline]
-    pub fn billable(mut self, billable: bool) -> Self {
-        self.billable = Some(billable);
-        self
-    }
-    /// Sets [`required_tool`](Self::required_tool).
-    #[inline]
-    pub fn required_tool(mut self, required_tool: impl Into<String>) -> Self {
-        self.required_tool = Some(required_tool.into());
-        self
-    }
-    /// Sets [`source`](Self::source).
-    #[inline]
-    pub fn source(mut self, source: impl Into<String>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-}
+builder!(SendMessageItem new(prompt: impl Into<String>) {
+    display_prompt: impl Into<String>,
+    attachments: Vec<Attachment>,
+    billable: bool,
+    required_tool: impl Into<String>,
+    source: impl Into<String>,
+});
 
 /// Parameters for sending zero or more user messages to the session in a single turn. Remote-backed (Mission Control) sessions do not support this method and will return an error. *Experimental.*
 #[derive(Clone)]
@@ -129,75 +91,16 @@ record!(SendMessagesRequest {
     Field tracestate "tracestate",
     Field wait "wait",
 });
-
-impl SendMessagesRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(messages: Vec<SendMessageItem>) -> Self {
-        Self {
-            messages,
-            mode: None,
-            prepend: None,
-            agent_mode: None,
-            request_headers: None,
-            response_format: None,
-            traceparent: None,
-            tracestate: None,
-            wait: None,
-        }
-    }
-    /// Sets [`mode`](Self::mode).
-    #[inline]
-    pub fn mode(mut self, mode: SendMode) -> Self {
-        self.mode = Some(mode);
-        self
-    }
-    /// Sets [`prepend`](Self::prepend).
-    #[inline]
-    pub fn prepend(mut self, prepend: bool) -> Self {
-        self.prepend = Some(prepend);
-        self
-    }
-    /// Sets [`agent_mode`](Self::agent_mode).
-    #[inline]
-    pub fn agent_mode(mut self, agent_mode: SendAgentMode) -> Self {
-        self.agent_mode = Some(agent_mode);
-        self
-    }
-    /// Sets [`request_headers`](Self::request_headers).
-    #[inline]
-    pub fn request_headers(
-        mut self,
-        request_headers: std::collections::BTreeMap<String, String>,
-    ) -> Self {
-        self.request_headers = Some(request_headers);
-        self
-    }
-    /// Sets [`response_format`](Self::response_format).
-    #[inline]
-    pub fn response_format(mut self, response_format: ResponseFormat) -> Self {
-        self.response_format = Some(response_format);
-        self
-    }
-    /// Sets [`traceparent`](Self::traceparent).
-    #[inline]
-    pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
-        self.traceparent = Some(traceparent.into());
-        self
-    }
-    /// Sets [`tracestate`](Self::tracestate).
-    #[inline]
-    pub fn tracestate(mut self, tracestate: impl Into<String>) -> Self {
-        self.tracestate = Some(tracestate.into());
-        self
-    }
-    /// Sets [`wait`](Self::wait).
-    #[inline]
-    pub fn wait(mut self, wait: bool) -> Self {
-        self.wait = Some(wait);
-        self
-    }
-}
+builder!(SendMessagesRequest new(messages: Vec<SendMessageItem>) {
+    mode: SendMode,
+    prepend: bool,
+    agent_mode: SendAgentMode,
+    request_headers: std::collections::BTreeMap<String, String>,
+    response_format: ResponseFormat,
+    traceparent: impl Into<String>,
+    tracestate: impl Into<String>,
+    wait: bool,
+});
 
 /// Result of sending zero or more user messages
 #[derive(Clone)]
@@ -275,110 +178,21 @@ record!(SendRequest {
     Field tracestate "tracestate",
     Field wait "wait",
 });
-
-impl SendRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(prompt: impl Into<String>) -> Self {
-        Self {
-            prompt: prompt.into(),
-            display_prompt: None,
-            attachments: None,
-            mode: None,
-            prepend: None,
-            billable: None,
-            required_tool: None,
-            source: None,
-            agent_mode: None,
-            request_headers: None,
-            response_format: None,
-            traceparent: None,
-            tracestate: None,
-            wait: None,
-        }
-    }
-    /// Sets [`display_prompt`](Self::display_prompt).
-    #[inline]
-    pub fn display_prompt(mut self, display_prompt: impl Into<String>) -> Self {
-        self.display_prompt = Some(display_prompt.into());
-        self
-    }
-    /// Sets [`attachments`](Self::attachments).
-    #[inline]
-    pub fn attachments(mut self, attachments: Vec<Attachment>) -> Self {
-        self.attachments = Some(attachments);
-        self
-    }
-    /// Sets [`mode`](Self::mode).
-    #[inline]
-    pub fn mode(mut self, mode: SendMode) -> Self {
-        self.mode = Some(mode);
-        self
-    }
-    /// Sets [`prepend`](Self::prepend).
-    #[inline]
-    pub fn prepend(mut self, prepend: bool) -> Self {
-        self.prepend = Some(prepend);
-        self
-    }
-    /// Sets [`billable`](Self::billable).
-    #[inline]
-    pub fn billable(mut self, billable: bool) -> Self {
-        self.billable = Some(billable);
-        self
-    }
-    /// Sets [`required_tool`](Self::required_tool).
-    #[inline]
-    pub fn required_tool(mut self, required_tool: impl Into<String>) -> Self {
-        self.required_tool = Some(required_tool.into());
-        self
-    }
-    /// Sets [`source`](Self::source).
-    #[inline]
-    pub fn source(mut self, source: impl Into<String>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-    /// Sets [`agent_mode`](Self::agent_mode).
-    #[inline]
-    pub fn agent_mode(mut self, agent_mode: SendAgentMode) -> Self {
-        self.agent_mode = Some(agent_mode);
-        self
-    }
-    /// Sets [`request_headers`](Self::request_headers).
-    #[inline]
-    pub fn request_headers(
-        mut self,
-        request_headers: std::collections::BTreeMap<String, String>,
-    ) -> Self {
-        self.request_headers = Some(request_headers);
-        self
-    }
-    /// Sets [`response_format`](Self::response_format).
-    #[inline]
-    pub fn response_format(mut self, response_format: ResponseFormat) -> Self {
-        self.response_format = Some(response_format);
-        self
-    }
-    /// Sets [`traceparent`](Self::traceparent).
-    #[inline]
-    pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
-        self.traceparent = Some(traceparent.into());
-        self
-    }
-    /// Sets [`tracestate`](Self::tracestate).
-    #[inline]
-    pub fn tracestate(mut self, tracestate: impl Into<String>) -> Self {
-        self.tracestate = Some(tracestate.into());
-        self
-    }
-    /// Sets [`wait`](Self::wait).
-    #[inline]
-    pub fn wait(mut self, wait: bool) -> Self {
-        self.wait = Some(wait);
-        self
-    }
-}
+builder!(SendRequest new(prompt: impl Into<String>) {
+    display_prompt: impl Into<String>,
+    attachments: Vec<Attachment>,
+    mode: SendMode,
+    prepend: bool,
+    billable: bool,
+    required_tool: impl Into<String>,
+    source: impl Into<String>,
+    agent_mode: SendAgentMode,
+    request_headers: std::collections::BTreeMap<String, String>,
+    response_format: ResponseFormat,
+    traceparent: impl Into<String>,
+    tracestate: impl Into<String>,
+    wait: bool,
+});
 
 /// Result of sending a user message
 #[derive(Clone)]
@@ -407,27 +221,7 @@ record!(SendSystemNotificationRequest {
     Field kind "kind",
     Field options "options",
 });
-
-impl SendSystemNotificationRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            kind: None,
-            options: None,
-        }
-    }
-    /// Sets [`kind`](Self::kind).
-    #[inline]
-    pub fn kind(mut self, kind: serde_json::Value) -> Self {
-        self.kind = Some(kind);
-        self
-    }
-    /// Sets [`options`](Self::options).
-    #[inline]
-    pub fn options(mut self, options: serde_json::Value) -> Self {
-        self.options = Some(options);
-        self
-    }
-}
+builder!(SendSystemNotificationRequest new(message: impl Into<String>) {
+    kind: serde_json::Value,
+    options: serde_json::Value,
+});

@@ -21,16 +21,7 @@ pub struct ShellCancelUserRequestedRequest {
 record!(ShellCancelUserRequestedRequest {
     Field request_id "requestId",
 });
-
-impl ShellCancelUserRequestedRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>) -> Self {
-        Self {
-            request_id: request_id.into(),
-        }
-    }
-}
+builder!(ShellCancelUserRequestedRequest new(request_id: impl Into<String>) {});
 
 /// Shell command to run, with optional working directory and timeout in milliseconds. Spawn failures return an RPC error. *Experimental.*
 #[derive(Clone)]
@@ -48,30 +39,10 @@ record!(ShellExecRequest {
     Field cwd "cwd",
     Field timeout "timeout",
 });
-
-impl ShellExecRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(command: impl Into<String>) -> Self {
-        Self {
-            command: command.into(),
-            cwd: None,
-            timeout: None,
-        }
-    }
-    /// Sets [`cwd`](Self::cwd).
-    #[inline]
-    pub fn cwd(mut self, cwd: impl Into<String>) -> Self {
-        self.cwd = Some(cwd.into());
-        self
-    }
-    /// Sets [`timeout`](Self::timeout).
-    #[inline]
-    pub fn timeout(mut self, timeout: i64) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-}
+builder!(ShellExecRequest new(command: impl Into<String>) {
+    cwd: impl Into<String>,
+    timeout: i64,
+});
 
 /// Identifier of the spawned shell process, usable with shell.kill while the process is running.
 #[derive(Clone)]
@@ -97,17 +68,7 @@ record!(ShellExecuteUserRequestedRequest {
     Field request_id "requestId",
     Field command "command",
 });
-
-impl ShellExecuteUserRequestedRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>, command: impl Into<String>) -> Self {
-        Self {
-            request_id: request_id.into(),
-            command: command.into(),
-        }
-    }
-}
+builder!(ShellExecuteUserRequestedRequest new(request_id: impl Into<String>, command: impl Into<String>) {});
 
 /// Parameters of shell.exit.
 #[derive(Clone)]
@@ -136,23 +97,9 @@ record!(ShellKillRequest {
     Field process_id "processId",
     Field signal "signal",
 });
-
-impl ShellKillRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(process_id: impl Into<String>) -> Self {
-        Self {
-            process_id: process_id.into(),
-            signal: None,
-        }
-    }
-    /// Sets [`signal`](Self::signal).
-    #[inline]
-    pub fn signal(mut self, signal: ShellKillSignal) -> Self {
-        self.signal = Some(signal);
-        self
-    }
-}
+builder!(ShellKillRequest new(process_id: impl Into<String>) {
+    signal: ShellKillSignal,
+});
 
 /// Indicates whether the signal was delivered; false if the process was unknown or already exited.
 #[derive(Clone)]

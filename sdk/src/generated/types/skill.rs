@@ -240,14 +240,7 @@ pub struct SkillsDisableRequest {
 record!(SkillsDisableRequest {
     Field name "name",
 });
-
-impl SkillsDisableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into() }
-    }
-}
+builder!(SkillsDisableRequest new(name: impl Into<String>) {});
 
 /// Name of the skill to enable for the session. *Experimental.*
 #[derive(Clone)]
@@ -259,14 +252,7 @@ pub struct SkillsEnableRequest {
 record!(SkillsEnableRequest {
     Field name "name",
 });
-
-impl SkillsEnableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into() }
-    }
-}
+builder!(SkillsEnableRequest new(name: impl Into<String>) {});
 
 /// Skills invoked during this session, ordered by invocation time (most recent last).
 #[derive(Clone)]

@@ -156,75 +156,15 @@ record!(ExternalToolTextResultForLlm {
     Field contents "contents",
     Field tool_references "toolReferences",
 } rest);
-
-impl ExternalToolTextResultForLlm {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(text_result_for_llm: impl Into<String>) -> Self {
-        Self {
-            text_result_for_llm: text_result_for_llm.into(),
-            result_type: None,
-            error: None,
-            session_log: None,
-            tool_telemetry: None,
-            binary_results_for_llm: None,
-            contents: None,
-            tool_references: None,
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-    /// Sets [`result_type`](Self::result_type).
-    #[inline]
-    pub fn result_type(mut self, result_type: impl Into<String>) -> Self {
-        self.result_type = Some(result_type.into());
-        self
-    }
-    /// Sets [`error`](Self::error).
-    #[inline]
-    pub fn error(mut self, error: impl Into<String>) -> Self {
-        self.error = Some(error.into());
-        self
-    }
-    /// Sets [`session_log`](Self::session_log).
-    #[inline]
-    pub fn session_log(mut self, session_log: impl Into<String>) -> Self {
-        self.session_log = Some(session_log.into());
-        self
-    }
-    /// Sets [`tool_telemetry`](Self::tool_telemetry).
-    #[inline]
-    pub fn tool_telemetry(
-        mut self,
-        tool_telemetry: std::collections::BTreeMap<String, serde_json::Value>,
-    ) -> Self {
-        self.tool_telemetry = Some(tool_telemetry);
-        self
-    }
-    /// Sets [`binary_results_for_llm`](Self::binary_results_for_llm).
-    #[inline]
-    pub fn binary_results_for_llm(
-        mut self,
-        binary_results_for_llm: Vec<ExternalToolTextResultForLlmBinaryResultsForLlm>,
-    ) -> Self {
-        self.binary_results_for_llm = Some(binary_results_for_llm);
-        self
-    }
-    /// Sets [`contents`](Self::contents).
-    #[inline]
-    pub fn contents(
-        mut self,
-        contents: Vec<ExternalToolTextResultForLlmContent>,
-    ) -> Self {
-        self.contents = Some(contents);
-        self
-    }
-    /// Sets [`tool_references`](Self::tool_references).
-    #[inline]
-    pub fn tool_references(mut self, tool_references: Vec<String>) -> Self {
-        self.tool_references = Some(tool_references);
-        self
-    }
-}
+builder!(ExternalToolTextResultForLlm new(text_result_for_llm: impl Into<String>) {
+    result_type: impl Into<String>,
+    error: impl Into<String>,
+    session_log: impl Into<String>,
+    tool_telemetry: std::collections::BTreeMap<String, serde_json::Value>,
+    binary_results_for_llm: Vec<ExternalToolTextResultForLlmBinaryResultsForLlm>,
+    contents: Vec<ExternalToolTextResultForLlmContent>,
+    tool_references: Vec<String>,
+} rest);
 
 /// Pending external tool call request ID, with the tool result or an error describing why it failed. *Experimental.*
 #[derive(Clone)]
@@ -242,30 +182,10 @@ record!(HandlePendingToolCallRequest {
     Field result "result",
     Field error "error",
 });
-
-impl HandlePendingToolCallRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>) -> Self {
-        Self {
-            request_id: request_id.into(),
-            result: None,
-            error: None,
-        }
-    }
-    /// Sets [`result`](Self::result).
-    #[inline]
-    pub fn result(mut self, result: ExternalToolResult) -> Self {
-        self.result = Some(result);
-        self
-    }
-    /// Sets [`error`](Self::error).
-    #[inline]
-    pub fn error(mut self, error: impl Into<String>) -> Self {
-        self.error = Some(error.into());
-        self
-    }
-}
+builder!(HandlePendingToolCallRequest new(request_id: impl Into<String>) {
+    result: ExternalToolResult,
+    error: impl Into<String>,
+});
 
 /// Indicates whether the external tool call result was handled successfully.
 #[derive(Clone)]
@@ -457,79 +377,16 @@ record!(ProtocolExternalToolDefinition {
     Field metadata "metadata",
     Field namespace "namespace",
 });
-
-impl ProtocolExternalToolDefinition {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            description: description.into(),
-            title: None,
-            parameters: None,
-            overrides_built_in_tool: None,
-            skip_permission: None,
-            defer: None,
-            is_terminal: None,
-            metadata: None,
-            namespace: None,
-        }
-    }
-    /// Sets [`title`](Self::title).
-    #[inline]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-    /// Sets [`parameters`](Self::parameters).
-    #[inline]
-    pub fn parameters(
-        mut self,
-        parameters: std::collections::BTreeMap<String, serde_json::Value>,
-    ) -> Self {
-        self.parameters = Some(parameters);
-        self
-    }
-    /// Sets [`overrides_built_in_tool`](Self::overrides_built_in_tool).
-    #[inline]
-    pub fn overrides_built_in_tool(mut self, overrides_built_in_tool: bool) -> Self {
-        self.overrides_built_in_tool = Some(overrides_built_in_tool);
-        self
-    }
-    /// Sets [`skip_permission`](Self::skip_permission).
-    #[inline]
-    pub fn skip_permission(mut self, skip_permission: bool) -> Self {
-        self.skip_permission = Some(skip_permission);
-        self
-    }
-    /// Sets [`defer`](Self::defer).
-    #[inline]
-    pub fn defer(mut self, defer: ProtocolExternalToolDefer) -> Self {
-        self.defer = Some(defer);
-        self
-    }
-    /// Sets [`is_terminal`](Self::is_terminal).
-    #[inline]
-    pub fn is_terminal(mut self, is_terminal: bool) -> Self {
-        self.is_terminal = Some(is_terminal);
-        self
-    }
-    /// Sets [`metadata`](Self::metadata).
-    #[inline]
-    pub fn metadata(
-        mut self,
-        metadata: std::collections::BTreeMap<String, serde_json::Value>,
-    ) -> Self {
-        self.metadata = Some(metadata);
-        self
-    }
-    /// Sets [`namespace`](Self::namespace).
-    #[inline]
-    pub fn namespace(mut self, namespace: ProtocolExternalToolNamespace) -> Self {
-        self.namespace = Some(namespace);
-        self
-    }
-}
+builder!(ProtocolExternalToolDefinition new(name: impl Into<String>, description: impl Into<String>) {
+    title: impl Into<String>,
+    parameters: std::collections::BTreeMap<String, serde_json::Value>,
+    overrides_built_in_tool: bool,
+    skip_permission: bool,
+    defer: ProtocolExternalToolDefer,
+    is_terminal: bool,
+    metadata: std::collections::BTreeMap<String, serde_json::Value>,
+    namespace: ProtocolExternalToolNamespace,
+});
 
 /// A tool that this client implements. The CLI announces it to the model and reports its calls with `external_tool.requested` events. It has the members of ProtocolExternalToolDefinition plus `namespacedName` and `instructions`, which are accepted by session.create and session.resume.
 #[derive(Clone)]
@@ -574,93 +431,18 @@ record!(ToolDeclaration {
     Field metadata "metadata",
     Field namespace "namespace",
 });
-
-impl ToolDeclaration {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            namespaced_name: None,
-            title: None,
-            description: description.into(),
-            instructions: None,
-            parameters: None,
-            overrides_built_in_tool: None,
-            skip_permission: None,
-            is_terminal: None,
-            defer: None,
-            metadata: None,
-            namespace: None,
-        }
-    }
-    /// Sets [`namespaced_name`](Self::namespaced_name).
-    #[inline]
-    pub fn namespaced_name(mut self, namespaced_name: impl Into<String>) -> Self {
-        self.namespaced_name = Some(namespaced_name.into());
-        self
-    }
-    /// Sets [`title`](Self::title).
-    #[inline]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-    /// Sets [`instructions`](Self::instructions).
-    #[inline]
-    pub fn instructions(mut self, instructions: impl Into<String>) -> Self {
-        self.instructions = Some(instructions.into());
-        self
-    }
-    /// Sets [`parameters`](Self::parameters).
-    #[inline]
-    pub fn parameters(
-        mut self,
-        parameters: std::collections::BTreeMap<String, serde_json::Value>,
-    ) -> Self {
-        self.parameters = Some(parameters);
-        self
-    }
-    /// Sets [`overrides_built_in_tool`](Self::overrides_built_in_tool).
-    #[inline]
-    pub fn overrides_built_in_tool(mut self, overrides_built_in_tool: bool) -> Self {
-        self.overrides_built_in_tool = Some(overrides_built_in_tool);
-        self
-    }
-    /// Sets [`skip_permission`](Self::skip_permission).
-    #[inline]
-    pub fn skip_permission(mut self, skip_permission: bool) -> Self {
-        self.skip_permission = Some(skip_permission);
-        self
-    }
-    /// Sets [`is_terminal`](Self::is_terminal).
-    #[inline]
-    pub fn is_terminal(mut self, is_terminal: bool) -> Self {
-        self.is_terminal = Some(is_terminal);
-        self
-    }
-    /// Sets [`defer`](Self::defer).
-    #[inline]
-    pub fn defer(mut self, defer: ProtocolExternalToolDefer) -> Self {
-        self.defer = Some(defer);
-        self
-    }
-    /// Sets [`metadata`](Self::metadata).
-    #[inline]
-    pub fn metadata(
-        mut self,
-        metadata: std::collections::BTreeMap<String, serde_json::Value>,
-    ) -> Self {
-        self.metadata = Some(metadata);
-        self
-    }
-    /// Sets [`namespace`](Self::namespace).
-    #[inline]
-    pub fn namespace(mut self, namespace: ProtocolExternalToolNamespace) -> Self {
-        self.namespace = Some(namespace);
-        self
-    }
-}
+builder!(ToolDeclaration new(name: impl Into<String>, description: impl Into<String>) {
+    namespaced_name: impl Into<String>,
+    title: impl Into<String>,
+    instructions: impl Into<String>,
+    parameters: std::collections::BTreeMap<String, serde_json::Value>,
+    overrides_built_in_tool: bool,
+    skip_permission: bool,
+    is_terminal: bool,
+    defer: ProtocolExternalToolDefer,
+    metadata: std::collections::BTreeMap<String, serde_json::Value>,
+    namespace: ProtocolExternalToolNamespace,
+});
 
 /// A content block within a tool result, which may be text, terminal output, image, audio, or a resource
 #[derive(Clone)]
@@ -1487,21 +1269,10 @@ record!(ToolSearchConfig {
     Field enabled "enabled",
     Field defer_threshold "deferThreshold",
 });
-
-impl ToolSearchConfig {
-    /// Sets [`enabled`](Self::enabled).
-    #[inline]
-    pub fn enabled(mut self, enabled: bool) -> Self {
-        self.enabled = Some(enabled);
-        self
-    }
-    /// Sets [`defer_threshold`](Self::defer_threshold).
-    #[inline]
-    pub fn defer_threshold(mut self, defer_threshold: i64) -> Self {
-        self.defer_threshold = Some(defer_threshold);
-        self
-    }
-}
+builder!(ToolSearchConfig {
+    enabled: bool,
+    defer_threshold: i64,
+});
 
 /// Live, append-only shell output. Not persisted or replayed to late subscribers. Text is decoded and redacted per chunk; chunks need not contain complete lines.
 #[derive(Clone)]
@@ -1572,15 +1343,9 @@ pub struct ToolsListRequest {
 record!(ToolsListRequest {
     Field model "model",
 });
-
-impl ToolsListRequest {
-    /// Sets [`model`](Self::model).
-    #[inline]
-    pub fn model(mut self, model: impl Into<String>) -> Self {
-        self.model = Some(model.into());
-        self
-    }
-}
+builder!(ToolsListRequest {
+    model: impl Into<String>,
+});
 
 /// Complete externally implemented tool list for the calling connection. An empty list removes every tool previously supplied by that connection. *Experimental.*
 #[derive(Clone)]
@@ -1592,14 +1357,7 @@ pub struct ToolsSetRequest {
 record!(ToolsSetRequest {
     Field tools "tools",
 });
-
-impl ToolsSetRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(tools: Vec<ProtocolExternalToolDefinition>) -> Self {
-        Self { tools }
-    }
-}
+builder!(ToolsSetRequest new(tools: Vec<ProtocolExternalToolDefinition>) {});
 
 /// Empty result after replacing the calling connection's externally implemented tools. *Experimental.*
 #[derive(Clone)]

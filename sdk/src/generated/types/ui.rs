@@ -25,15 +25,9 @@ pub struct McpTaskMetadata {
 record!(McpTaskMetadata {
     Field ttl "ttl",
 } rest);
-
-impl McpTaskMetadata {
-    /// Sets [`ttl`](Self::ttl).
-    #[inline]
-    pub fn ttl(mut self, ttl: i64) -> Self {
-        self.ttl = Some(ttl);
-        self
-    }
-}
+builder!(McpTaskMetadata {
+    ttl: i64,
+});
 
 /// User's choice for auto-mode switching: yes (allow this turn), yes_always (allow + persist as setting), or no (decline).
 #[derive(Clone)]
@@ -80,51 +74,13 @@ record!(UiElicitationArrayAnyOfField ["type" "array"] {
     Field items "items",
     Field default_value "default",
 });
-
-impl UiElicitationArrayAnyOfField {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(items: UiElicitationArrayAnyOfFieldItems) -> Self {
-        Self {
-            title: None,
-            description: None,
-            min_items: None,
-            max_items: None,
-            items,
-            default_value: None,
-        }
-    }
-    /// Sets [`title`](Self::title).
-    #[inline]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`min_items`](Self::min_items).
-    #[inline]
-    pub fn min_items(mut self, min_items: i64) -> Self {
-        self.min_items = Some(min_items);
-        self
-    }
-    /// Sets [`max_items`](Self::max_items).
-    #[inline]
-    pub fn max_items(mut self, max_items: i64) -> Self {
-        self.max_items = Some(max_items);
-        self
-    }
-    /// Sets [`default_value`](Self::default_value).
-    #[inline]
-    pub fn default_value(mut self, default_value: Vec<String>) -> Self {
-        self.default_value = Some(default_value);
-        self
-    }
-}
+builder!(UiElicitationArrayAnyOfField new(items: UiElicitationArrayAnyOfFieldItems) {
+    title: impl Into<String>,
+    description: impl Into<String>,
+    min_items: i64,
+    max_items: i64,
+    default_value: Vec<String>,
+});
 
 /// Schema applied to each item in the array.
 #[derive(Clone)]
@@ -136,14 +92,7 @@ pub struct UiElicitationArrayAnyOfFieldItems {
 record!(UiElicitationArrayAnyOfFieldItems {
     Field any_of "anyOf",
 });
-
-impl UiElicitationArrayAnyOfFieldItems {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(any_of: Vec<UiElicitationArrayAnyOfFieldItemsAnyOf>) -> Self {
-        Self { any_of }
-    }
-}
+builder!(UiElicitationArrayAnyOfFieldItems new(any_of: Vec<UiElicitationArrayAnyOfFieldItemsAnyOf>) {});
 
 /// Selectable option for a UI elicitation multi-select array item, with submitted value and display label.
 #[derive(Clone)]
@@ -159,17 +108,7 @@ record!(UiElicitationArrayAnyOfFieldItemsAnyOf {
     Field value "const",
     Field title "title",
 });
-
-impl UiElicitationArrayAnyOfFieldItemsAnyOf {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(value: impl Into<String>, title: impl Into<String>) -> Self {
-        Self {
-            value: value.into(),
-            title: title.into(),
-        }
-    }
-}
+builder!(UiElicitationArrayAnyOfFieldItemsAnyOf new(value: impl Into<String>, title: impl Into<String>) {});
 
 /// Multi-select string field whose allowed values are defined inline.
 #[derive(Clone)]
@@ -197,51 +136,13 @@ record!(UiElicitationArrayEnumField ["type" "array"] {
     Field items "items",
     Field default_value "default",
 });
-
-impl UiElicitationArrayEnumField {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(items: UiElicitationArrayEnumFieldItems) -> Self {
-        Self {
-            title: None,
-            description: None,
-            min_items: None,
-            max_items: None,
-            items,
-            default_value: None,
-        }
-    }
-    /// Sets [`title`](Self::title).
-    #[inline]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`min_items`](Self::min_items).
-    #[inline]
-    pub fn min_items(mut self, min_items: i64) -> Self {
-        self.min_items = Some(min_items);
-        self
-    }
-    /// Sets [`max_items`](Self::max_items).
-    #[inline]
-    pub fn max_items(mut self, max_items: i64) -> Self {
-        self.max_items = Some(max_items);
-        self
-    }
-    /// Sets [`default_value`](Self::default_value).
-    #[inline]
-    pub fn default_value(mut self, default_value: Vec<String>) -> Self {
-        self.default_value = Some(default_value);
-        self
-    }
-}
+builder!(UiElicitationArrayEnumField new(items: UiElicitationArrayEnumFieldItems) {
+    title: impl Into<String>,
+    description: impl Into<String>,
+    min_items: i64,
+    max_items: i64,
+    default_value: Vec<String>,
+});
 
 /// Schema applied to each item in the array.
 #[derive(Clone)]
@@ -254,14 +155,7 @@ pub struct UiElicitationArrayEnumFieldItems {
 record!(UiElicitationArrayEnumFieldItems ["type" "string"] {
     Field values "enum",
 });
-
-impl UiElicitationArrayEnumFieldItems {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(values: Vec<String>) -> Self {
-        Self { values }
-    }
-}
+builder!(UiElicitationArrayEnumFieldItems new(values: Vec<String>) {});
 
 /// Submitted UI elicitation field value: string, number, boolean, or an array of strings.
 #[derive(Clone)]
@@ -309,42 +203,11 @@ record!(UiElicitationRequest {
     Field meta "_meta",
     Field task "task",
 } rest);
-
-impl UiElicitationRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        message: impl Into<String>,
-        requested_schema: UiElicitationSchema,
-    ) -> Self {
-        Self {
-            mode: None,
-            message: message.into(),
-            requested_schema,
-            meta: None,
-            task: None,
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-    /// Sets [`mode`](Self::mode).
-    #[inline]
-    pub fn mode(mut self, mode: McpElicitationFormMode) -> Self {
-        self.mode = Some(mode);
-        self
-    }
-    /// Sets [`meta`](Self::meta).
-    #[inline]
-    pub fn meta(mut self, meta: UiElicitationRequestMeta) -> Self {
-        self.meta = Some(meta);
-        self
-    }
-    /// Sets [`task`](Self::task).
-    #[inline]
-    pub fn task(mut self, task: McpTaskMetadata) -> Self {
-        self.task = Some(task);
-        self
-    }
-}
+builder!(UiElicitationRequest new(message: impl Into<String>, requested_schema: UiElicitationSchema) {
+    mode: McpElicitationFormMode,
+    meta: UiElicitationRequestMeta,
+    task: McpTaskMetadata,
+} rest);
 
 /// MCP request metadata.
 #[derive(Clone, Default)]
@@ -373,31 +236,10 @@ record!(UiElicitationResponse {
     Field content "content",
     Field meta "_meta",
 } rest);
-
-impl UiElicitationResponse {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(action: UiElicitationResponseAction) -> Self {
-        Self {
-            action,
-            content: None,
-            meta: None,
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-    /// Sets [`content`](Self::content).
-    #[inline]
-    pub fn content(mut self, content: UiElicitationResponseContent) -> Self {
-        self.content = Some(content);
-        self
-    }
-    /// Sets [`meta`](Self::meta).
-    #[inline]
-    pub fn meta(mut self, meta: UiElicitationResponseMeta) -> Self {
-        self.meta = Some(meta);
-        self
-    }
-}
+builder!(UiElicitationResponse new(action: UiElicitationResponseAction) {
+    content: UiElicitationResponseContent,
+    meta: UiElicitationResponseMeta,
+} rest);
 
 /// The user's response: accept (submitted), decline (rejected), or cancel (dismissed)
 #[derive(Clone)]
@@ -457,22 +299,9 @@ record!(UiElicitationSchema ["type" "object"] {
     Field properties "properties",
     Field required "required",
 });
-
-impl UiElicitationSchema {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        properties: std::collections::BTreeMap<String, UiElicitationSchemaProperty>,
-    ) -> Self {
-        Self { properties, required: None }
-    }
-    /// Sets [`required`](Self::required).
-    #[inline]
-    pub fn required(mut self, required: Vec<String>) -> Self {
-        self.required = Some(required);
-        self
-    }
-}
+builder!(UiElicitationSchema new(properties: std::collections::BTreeMap<String, UiElicitationSchemaProperty>) {
+    required: Vec<String>,
+});
 
 /// Definition for a single elicitation form field.
 #[derive(Clone)]
@@ -522,27 +351,11 @@ record!(UiElicitationSchemaPropertyBoolean ["type" "boolean"] {
     Field description "description",
     Field default_value "default",
 });
-
-impl UiElicitationSchemaPropertyBoolean {
-    /// Sets [`title`](Self::title).
-    #[inline]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`default_value`](Self::default_value).
-    #[inline]
-    pub fn default_value(mut self, default_value: bool) -> Self {
-        self.default_value = Some(default_value);
-        self
-    }
-}
+builder!(UiElicitationSchemaPropertyBoolean {
+    title: impl Into<String>,
+    description: impl Into<String>,
+    default_value: bool,
+});
 
 /// Numeric field accepting either a number or an integer.
 #[derive(Clone)]
@@ -571,51 +384,13 @@ record!(UiElicitationSchemaPropertyNumber {
     Field maximum "maximum",
     Field default_value "default",
 });
-
-impl UiElicitationSchemaPropertyNumber {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(kind: UiElicitationSchemaPropertyNumberType) -> Self {
-        Self {
-            kind,
-            title: None,
-            description: None,
-            minimum: None,
-            maximum: None,
-            default_value: None,
-        }
-    }
-    /// Sets [`title`](Self::title).
-    #[inline]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`minimum`](Self::minimum).
-    #[inline]
-    pub fn minimum(mut self, minimum: f64) -> Self {
-        self.minimum = Some(minimum);
-        self
-    }
-    /// Sets [`maximum`](Self::maximum).
-    #[inline]
-    pub fn maximum(mut self, maximum: f64) -> Self {
-        self.maximum = Some(maximum);
-        self
-    }
-    /// Sets [`default_value`](Self::default_value).
-    #[inline]
-    pub fn default_value(mut self, default_value: f64) -> Self {
-        self.default_value = Some(default_value);
-        self
-    }
-}
+builder!(UiElicitationSchemaPropertyNumber new(kind: UiElicitationSchemaPropertyNumberType) {
+    title: impl Into<String>,
+    description: impl Into<String>,
+    minimum: f64,
+    maximum: f64,
+    default_value: f64,
+});
 
 /// Numeric type accepted by the field.
 #[derive(Clone)]
@@ -659,45 +434,14 @@ record!(UiElicitationSchemaPropertyString ["type" "string"] {
     Field format "format",
     Field default_value "default",
 });
-
-impl UiElicitationSchemaPropertyString {
-    /// Sets [`title`](Self::title).
-    #[inline]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`min_length`](Self::min_length).
-    #[inline]
-    pub fn min_length(mut self, min_length: i64) -> Self {
-        self.min_length = Some(min_length);
-        self
-    }
-    /// Sets [`max_length`](Self::max_length).
-    #[inline]
-    pub fn max_length(mut self, max_length: i64) -> Self {
-        self.max_length = Some(max_length);
-        self
-    }
-    /// Sets [`format`](Self::format).
-    #[inline]
-    pub fn format(mut self, format: UiElicitationSchemaPropertyStringFormat) -> Self {
-        self.format = Some(format);
-        self
-    }
-    /// Sets [`default_value`](Self::default_value).
-    #[inline]
-    pub fn default_value(mut self, default_value: impl Into<String>) -> Self {
-        self.default_value = Some(default_value.into());
-        self
-    }
-}
+builder!(UiElicitationSchemaPropertyString {
+    title: impl Into<String>,
+    description: impl Into<String>,
+    min_length: i64,
+    max_length: i64,
+    format: UiElicitationSchemaPropertyStringFormat,
+    default_value: impl Into<String>,
+});
 
 /// Optional format hint that constrains the accepted input.
 #[derive(Clone)]
@@ -745,44 +489,12 @@ record!(UiElicitationStringEnumField ["type" "string"] {
     Field enum_names "enumNames",
     Field default_value "default",
 });
-
-impl UiElicitationStringEnumField {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(values: Vec<String>) -> Self {
-        Self {
-            title: None,
-            description: None,
-            values,
-            enum_names: None,
-            default_value: None,
-        }
-    }
-    /// Sets [`title`](Self::title).
-    #[inline]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`enum_names`](Self::enum_names).
-    #[inline]
-    pub fn enum_names(mut self, enum_names: Vec<String>) -> Self {
-        self.enum_names = Some(enum_names);
-        self
-    }
-    /// Sets [`default_value`](Self::default_value).
-    #[inline]
-    pub fn default_value(mut self, default_value: impl Into<String>) -> Self {
-        self.default_value = Some(default_value.into());
-        self
-    }
-}
+builder!(UiElicitationStringEnumField new(values: Vec<String>) {
+    title: impl Into<String>,
+    description: impl Into<String>,
+    enum_names: Vec<String>,
+    default_value: impl Into<String>,
+});
 
 /// Single-select string field where each option pairs a value with a display label.
 #[derive(Clone)]
@@ -804,37 +516,11 @@ record!(UiElicitationStringOneOfField ["type" "string"] {
     Field one_of "oneOf",
     Field default_value "default",
 });
-
-impl UiElicitationStringOneOfField {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(one_of: Vec<UiElicitationStringOneOfFieldOneOf>) -> Self {
-        Self {
-            title: None,
-            description: None,
-            one_of,
-            default_value: None,
-        }
-    }
-    /// Sets [`title`](Self::title).
-    #[inline]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`default_value`](Self::default_value).
-    #[inline]
-    pub fn default_value(mut self, default_value: impl Into<String>) -> Self {
-        self.default_value = Some(default_value.into());
-        self
-    }
-}
+builder!(UiElicitationStringOneOfField new(one_of: Vec<UiElicitationStringOneOfFieldOneOf>) {
+    title: impl Into<String>,
+    description: impl Into<String>,
+    default_value: impl Into<String>,
+});
 
 /// Selectable option for a UI elicitation single-select string field, with submitted value and display label.
 #[derive(Clone)]
@@ -850,17 +536,7 @@ record!(UiElicitationStringOneOfFieldOneOf {
     Field value "const",
     Field title "title",
 });
-
-impl UiElicitationStringOneOfFieldOneOf {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(value: impl Into<String>, title: impl Into<String>) -> Self {
-        Self {
-            value: value.into(),
-            title: title.into(),
-        }
-    }
-}
+builder!(UiElicitationStringOneOfFieldOneOf new(value: impl Into<String>, title: impl Into<String>) {});
 
 /// Ordered output and terminal state for a transient query that does not modify conversation history. *Experimental.*
 #[derive(Clone)]
@@ -926,30 +602,10 @@ record!(UiEphemeralQueryRequest {
     Field on_chunk "onChunk",
     Field abort_signal "abortSignal",
 });
-
-impl UiEphemeralQueryRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(question: impl Into<String>) -> Self {
-        Self {
-            question: question.into(),
-            on_chunk: None,
-            abort_signal: None,
-        }
-    }
-    /// Sets [`on_chunk`](Self::on_chunk).
-    #[inline]
-    pub fn on_chunk(mut self, on_chunk: serde_json::Value) -> Self {
-        self.on_chunk = Some(on_chunk);
-        self
-    }
-    /// Sets [`abort_signal`](Self::abort_signal).
-    #[inline]
-    pub fn abort_signal(mut self, abort_signal: serde_json::Value) -> Self {
-        self.abort_signal = Some(abort_signal);
-        self
-    }
-}
+builder!(UiEphemeralQueryRequest new(question: impl Into<String>) {
+    on_chunk: serde_json::Value,
+    abort_signal: serde_json::Value,
+});
 
 /// Completed transient query. Ordered chunks and the terminal outcome are also delivered through `ui.ephemeral_query` session events while it runs.
 #[derive(Clone)]
@@ -1006,44 +662,12 @@ record!(UiExitPlanModeResponse {
     Field feedback "feedback",
     Field defer_implementation "deferImplementation",
 });
-
-impl UiExitPlanModeResponse {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(approved: bool) -> Self {
-        Self {
-            approved,
-            selected_action: None,
-            auto_approve_edits: None,
-            feedback: None,
-            defer_implementation: None,
-        }
-    }
-    /// Sets [`selected_action`](Self::selected_action).
-    #[inline]
-    pub fn selected_action(mut self, selected_action: UiExitPlanModeAction) -> Self {
-        self.selected_action = Some(selected_action);
-        self
-    }
-    /// Sets [`auto_approve_edits`](Self::auto_approve_edits).
-    #[inline]
-    pub fn auto_approve_edits(mut self, auto_approve_edits: bool) -> Self {
-        self.auto_approve_edits = Some(auto_approve_edits);
-        self
-    }
-    /// Sets [`feedback`](Self::feedback).
-    #[inline]
-    pub fn feedback(mut self, feedback: impl Into<String>) -> Self {
-        self.feedback = Some(feedback.into());
-        self
-    }
-    /// Sets [`defer_implementation`](Self::defer_implementation).
-    #[inline]
-    pub fn defer_implementation(mut self, defer_implementation: bool) -> Self {
-        self.defer_implementation = Some(defer_implementation);
-        self
-    }
-}
+builder!(UiExitPlanModeResponse new(approved: bool) {
+    selected_action: UiExitPlanModeAction,
+    auto_approve_edits: bool,
+    feedback: impl Into<String>,
+    defer_implementation: bool,
+});
 
 /// Request ID of a pending `auto_mode_switch.requested` event and the user's response. *Experimental.*
 #[derive(Clone)]
@@ -1058,20 +682,7 @@ record!(UiHandlePendingAutoModeSwitchRequest {
     Field request_id "requestId",
     Field response "response",
 });
-
-impl UiHandlePendingAutoModeSwitchRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        request_id: impl Into<String>,
-        response: UiAutoModeSwitchResponse,
-    ) -> Self {
-        Self {
-            request_id: request_id.into(),
-            response,
-        }
-    }
-}
+builder!(UiHandlePendingAutoModeSwitchRequest new(request_id: impl Into<String>, response: UiAutoModeSwitchResponse) {});
 
 /// Pending elicitation request ID and the user's response (accept/decline/cancel + form values). *Experimental.*
 #[derive(Clone)]
@@ -1086,17 +697,7 @@ record!(UiHandlePendingElicitationRequest {
     Field request_id "requestId",
     Field result "result",
 });
-
-impl UiHandlePendingElicitationRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>, result: UiElicitationResponse) -> Self {
-        Self {
-            request_id: request_id.into(),
-            result,
-        }
-    }
-}
+builder!(UiHandlePendingElicitationRequest new(request_id: impl Into<String>, result: UiElicitationResponse) {});
 
 /// Request ID of a pending `exit_plan_mode.requested` event and the user's response. *Experimental.*
 #[derive(Clone)]
@@ -1111,17 +712,7 @@ record!(UiHandlePendingExitPlanModeRequest {
     Field request_id "requestId",
     Field response "response",
 });
-
-impl UiHandlePendingExitPlanModeRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>, response: UiExitPlanModeResponse) -> Self {
-        Self {
-            request_id: request_id.into(),
-            response,
-        }
-    }
-}
+builder!(UiHandlePendingExitPlanModeRequest new(request_id: impl Into<String>, response: UiExitPlanModeResponse) {});
 
 /// Indicates whether the pending UI request was resolved by this call.
 #[derive(Clone)]
@@ -1147,23 +738,9 @@ record!(UiHandlePendingSamplingRequest {
     Field request_id "requestId",
     Field response "response",
 });
-
-impl UiHandlePendingSamplingRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>) -> Self {
-        Self {
-            request_id: request_id.into(),
-            response: None,
-        }
-    }
-    /// Sets [`response`](Self::response).
-    #[inline]
-    pub fn response(mut self, response: UiHandlePendingSamplingResponse) -> Self {
-        self.response = Some(response);
-        self
-    }
-}
+builder!(UiHandlePendingSamplingRequest new(request_id: impl Into<String>) {
+    response: UiHandlePendingSamplingResponse,
+});
 
 /// Optional sampling result payload. Omit to reject/cancel the sampling request without providing a result.
 #[derive(Clone, Default)]
@@ -1187,20 +764,7 @@ record!(UiHandlePendingSessionLimitsExhaustedRequest {
     Field request_id "requestId",
     Field response "response",
 });
-
-impl UiHandlePendingSessionLimitsExhaustedRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        request_id: impl Into<String>,
-        response: UiSessionLimitsExhaustedResponse,
-    ) -> Self {
-        Self {
-            request_id: request_id.into(),
-            response,
-        }
-    }
-}
+builder!(UiHandlePendingSessionLimitsExhaustedRequest new(request_id: impl Into<String>, response: UiSessionLimitsExhaustedResponse) {});
 
 /// Request ID of a pending `user_input.requested` event and the user's response. *Experimental.*
 #[derive(Clone)]
@@ -1215,17 +779,7 @@ record!(UiHandlePendingUserInputRequest {
     Field request_id "requestId",
     Field response "response",
 });
-
-impl UiHandlePendingUserInputRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>, response: UiUserInputResponse) -> Self {
-        Self {
-            request_id: request_id.into(),
-            response,
-        }
-    }
-}
+builder!(UiHandlePendingUserInputRequest new(request_id: impl Into<String>, response: UiUserInputResponse) {});
 
 /// Register an in-process handler for `auto_mode_switch.requested` events. The caller still attaches the actual listener via the standard event-subscription mechanism; this registration solely tells the server bridge to skip its own dispatch (so a remote client doesn't race the in-process handler for the same requestId).
 #[derive(Clone)]
@@ -1254,30 +808,10 @@ record!(UiSessionLimitsExhaustedResponse {
     Field additional_ai_credits "additionalAiCredits",
     Field max_ai_credits "maxAiCredits",
 });
-
-impl UiSessionLimitsExhaustedResponse {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(action: UiSessionLimitsExhaustedResponseAction) -> Self {
-        Self {
-            action,
-            additional_ai_credits: None,
-            max_ai_credits: None,
-        }
-    }
-    /// Sets [`additional_ai_credits`](Self::additional_ai_credits).
-    #[inline]
-    pub fn additional_ai_credits(mut self, additional_ai_credits: f64) -> Self {
-        self.additional_ai_credits = Some(additional_ai_credits);
-        self
-    }
-    /// Sets [`max_ai_credits`](Self::max_ai_credits).
-    #[inline]
-    pub fn max_ai_credits(mut self, max_ai_credits: f64) -> Self {
-        self.max_ai_credits = Some(max_ai_credits);
-        self
-    }
-}
+builder!(UiSessionLimitsExhaustedResponse new(action: UiSessionLimitsExhaustedResponseAction) {
+    additional_ai_credits: f64,
+    max_ai_credits: f64,
+});
 
 /// User action selected for an exhausted session limit.
 #[derive(Clone)]
@@ -1311,14 +845,7 @@ pub struct UiUnregisterDirectAutoModeSwitchHandlerRequest {
 record!(UiUnregisterDirectAutoModeSwitchHandlerRequest {
     Field handle "handle",
 });
-
-impl UiUnregisterDirectAutoModeSwitchHandlerRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(handle: impl Into<String>) -> Self {
-        Self { handle: handle.into() }
-    }
-}
+builder!(UiUnregisterDirectAutoModeSwitchHandlerRequest new(handle: impl Into<String>) {});
 
 /// Indicates whether the handle was active and the registration count was decremented.
 #[derive(Clone)]
@@ -1344,14 +871,4 @@ record!(UiUserInputResponse {
     Field answer "answer",
     Field was_freeform "wasFreeform",
 });
-
-impl UiUserInputResponse {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(answer: impl Into<String>, was_freeform: bool) -> Self {
-        Self {
-            answer: answer.into(),
-            was_freeform,
-        }
-    }
-}
+builder!(UiUserInputResponse new(answer: impl Into<String>, was_freeform: bool) {});

@@ -18,24 +18,9 @@ record!(SessionUsageSetCodeChangesParams {
     Field lines_removed "linesRemoved",
     Field files_count "filesCount",
 });
-
-impl SessionUsageSetCodeChangesParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(lines_added: f64, lines_removed: f64) -> Self {
-        Self {
-            lines_added,
-            lines_removed,
-            files_count: None,
-        }
-    }
-    /// Sets [`files_count`](Self::files_count).
-    #[inline]
-    pub fn files_count(mut self, files_count: f64) -> Self {
-        self.files_count = Some(files_count);
-        self
-    }
-}
+builder!(SessionUsageSetCodeChangesParams new(lines_added: f64, lines_removed: f64) {
+    files_count: f64,
+});
 
 /// Accumulated session usage metrics, including premium request cost, token counts, model breakdown, and code-change totals.
 #[derive(Clone)]

@@ -50,15 +50,9 @@ pub struct WorkflowExecuteResult {
 record!(WorkflowExecuteResult {
     Field result "result",
 });
-
-impl WorkflowExecuteResult {
-    /// Sets [`result`](Self::result).
-    #[inline]
-    pub fn result(mut self, result: serde_json::Value) -> Self {
-        self.result = Some(result);
-        self
-    }
-}
+builder!(WorkflowExecuteResult {
+    result: serde_json::Value,
+});
 
 /// Ephemeral signal that a workflow run reached a terminal status. *Experimental.*
 #[derive(Clone)]

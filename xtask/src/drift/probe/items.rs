@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use quote::{ToTokens, quote};
+use quote::ToTokens;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
 use syn::visit::Visit;
-use syn::{Fields, FnArg, ImplItem, Item, Type};
+use syn::{Fields, FnArg, ImplItem, Item, Token, Type};
 
 /// The kind of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,13 +177,9 @@ fn of_types(item: &Item, uses: &mut Vec<Use>) {
                     FnArg::Typed(argument) => Some(&*argument.ty),
                     FnArg::Receiver(_) => None,
                 });
-                // A `String` is passed for `impl Into<String>`.
                 let types: Vec<&Type> = arguments.collect();
-                let given = |(index, ty): (usize, &&Type)| match ty {
-                    Type::ImplTrait(_) => format!("a{index}: String"),
-                    ty => format!("a{index}: {}", outside(ty)),
-                };
-                let params: Vec<String> = types.iter().enumerate().map(given).collect();
+                let params: Vec<String> =
+                    types.iter().enumerate().map(|(index, ty)| given(index, ty)).collect();
                 let values: Vec<String> = (0..types.len()).map(|index| format!("a{index}")).collect();
                 let (params, values) = (params.join(", "), values.join(", "));
                 let is_new = function.sig.receiver().is_none();
@@ -199,7 +197,74 @@ fn of_types(item: &Item, uses: &mut Vec<Use>) {
                 add(if is_new { Kind::New } else { Kind::Setter }, &owner, &name, &types, source);
             }
         }
+        Item::Macro(item) if item.mac.path.is_ident("builder") => {
+            // The text is generated, so that it has this form.
+            let Ok(builder) = item.mac.parse_body::<Builder>() else { return };
+            let owner = builder.owner.to_string();
+            if let Some(new) = builder.new {
+                let types: Vec<&Type> = new.iter().map(|parameter| &parameter.ty).collect();
+                let params: Vec<String> =
+                    types.iter().enumerate().map(|(index, ty)| given(index, ty)).collect();
+                let values: Vec<String> = (0..types.len()).map(|index| format!("a{index}")).collect();
+                let (params, values) = (params.join(", "), values.join(", "));
+                let source = format!("{params}) {{ let _ = crate::types::{owner}::new({values});");
+                add(Kind::New, &owner, "new", &types, source);
+            }
+            for Parameter { name, ty } in &builder.setters {
+                let name = name.to_string();
+                let source = format!("x: crate::types::{owner}, {}) {{ let _ = x.{name}(a0);", given(0, ty));
+                add(Kind::Setter, &owner, &name, &[ty], source);
+            }
+        }
         _ => {}
+    }
+}
+
+/// The parameter of a use for an argument. A `String` is passed for `impl Into<String>`.
+fn given(index: usize, ty: &Type) -> String {
+    match ty {
+        Type::ImplTrait(_) => format!("a{index}: String"),
+        ty => format!("a{index}: {}", outside(ty)),
+    }
+}
+
+/// The table of a type's `new` and setters.
+struct Builder {
+    owner: syn::Ident,
+    new: Option<Punctuated<Parameter, Token![,]>>,
+    setters: Punctuated<Parameter, Token![,]>,
+}
+
+struct Parameter {
+    name: syn::Ident,
+    ty: Type,
+}
+
+impl Parse for Builder {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let owner = input.parse()?;
+        let (new, setters);
+        let new = match input.peek(syn::token::Brace) {
+            true => None,
+            false => {
+                input.parse::<syn::Ident>()?;
+                syn::parenthesized!(new in input);
+                Some(Punctuated::parse_terminated(&new)?)
+            }
+        };
+        syn::braced!(setters in input);
+        let setters = Punctuated::parse_terminated(&setters)?;
+        // The field of the open keys.
+        input.parse::<Option<syn::Ident>>()?;
+        Ok(Self { owner, new, setters })
+    }
+}
+
+impl Parse for Parameter {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let name = input.parse()?;
+        input.parse::<Token![:]>()?;
+        Ok(Self { name, ty: input.parse()? })
     }
 }
 
@@ -237,27 +302,51 @@ fn of_calls(item: &Item, module: &str, uses: &mut Vec<Use>) {
 
 /// Adds the methods that the CLI calls on its client, and its notifications.
 fn of_markers(item: &Item, module: &str, uses: &mut Vec<Use>) {
-    let Item::Impl(item) = item else { return };
-    let Some((_, of, _)) = &item.trait_ else { return };
-    let marker = item.self_ty.to_token_stream().to_string();
-    let mut wire = String::new();
-    let (mut bounds, mut types) = (Vec::new(), Vec::new());
-    for part in &item.items {
-        match part {
-            ImplItem::Const(part) => {
-                wire = part.expr.to_token_stream().to_string().trim_matches('"').to_owned()
-            }
-            ImplItem::Type(part) => {
-                bounds.push(format!("{} = {}", part.ident, outside(&part.ty)));
-                types.push(&part.ty);
-            }
-            _ => {}
-        }
+    let Item::Macro(item) = item else { return };
+    // The text is generated, so that it has this form.
+    let Ok(Markers { of, markers }) = item.mac.parse_body::<Markers>() else { return };
+    for Marker { name, wire, params, result } in markers {
+        let types: Vec<&Type> = [&params].into_iter().chain(&result).collect();
+        let result = result.iter().map(|ty| format!(", Result = {}", outside(ty)));
+        let bounds = format!("Params = {}{}", outside(&params), result.collect::<String>());
+        let source = format!(") where crate::{module}::{name}: crate::rpc::{of}<{bounds}> {{");
+        let (owner, name) = (wire.value(), name.to_string());
+        uses.push(Use { kind: Kind::Marker, owner, name, names: named(&types), source });
     }
-    let of = quote!(#of);
-    let bounds = bounds.join(", ");
-    let source = format!(") where crate::{module}::{marker}: {of}<{bounds}> {{");
-    uses.push(Use { kind: Kind::Marker, owner: wire, name: marker, names: named(&types), source });
+}
+
+/// The table of the markers of methods, and the trait that they implement.
+struct Markers {
+    of: syn::Ident,
+    markers: Punctuated<Marker, Token![,]>,
+}
+
+struct Marker {
+    name: syn::Ident,
+    wire: syn::LitStr,
+    params: Type,
+    result: Option<Type>,
+}
+
+impl Parse for Markers {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let of = input.parse()?;
+        let markers;
+        syn::braced!(markers in input);
+        Ok(Self { of, markers: Punctuated::parse_terminated(&markers)? })
+    }
+}
+
+impl Parse for Marker {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let (name, wire) = (input.parse()?, input.parse()?);
+        let params;
+        syn::parenthesized!(params in input);
+        let params = params.parse()?;
+        let arrow: Option<Token![->]> = input.parse()?;
+        let result = arrow.map(|_| input.parse()).transpose()?;
+        Ok(Self { name, wire, params, result })
+    }
 }
 
 fn of_events(item: &Item, uses: &mut Vec<Use>) {

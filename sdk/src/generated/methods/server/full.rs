@@ -4,2135 +4,242 @@
 
 use crate::types;
 
-/// `account.describeAuthInfo`.
-pub enum AccountDescribeAuthInfo {}
-
-impl crate::rpc::ServerMethod for AccountDescribeAuthInfo {
-    const NAME: &'static str = "account.describeAuthInfo";
-    type Params = types::AccountDescribeAuthInfoRequest;
-    type Result = types::AccountDescribeAuthInfoResult;
-}
-
-/// `account.getAllUsers`.
-pub enum AccountGetAllUsers {}
-
-impl crate::rpc::ServerMethod for AccountGetAllUsers {
-    const NAME: &'static str = "account.getAllUsers";
-    type Params = ();
-    type Result = Vec<types::AccountAllUsers>;
-}
-
-/// `account.getCurrentAuth`.
-pub enum AccountGetCurrentAuth {}
-
-impl crate::rpc::ServerMethod for AccountGetCurrentAuth {
-    const NAME: &'static str = "account.getCurrentAuth";
-    type Params = ();
-    type Result = types::AccountGetCurrentAuthResult;
-}
-
-/// `account.getGistSupport`.
-pub enum AccountGetGistSupport {}
-
-impl crate::rpc::ServerMethod for AccountGetGistSupport {
-    const NAME: &'static str = "account.getGistSupport";
-    type Params = types::AccountGetGistSupportRequest;
-    type Result = types::AccountGetGistSupportResult;
-}
-
-/// `account.getQuota`.
-pub enum AccountGetQuota {}
-
-impl crate::rpc::ServerMethod for AccountGetQuota {
-    const NAME: &'static str = "account.getQuota";
-    type Params = types::AccountGetQuotaRequest;
-    type Result = types::AccountGetQuotaResult;
-}
-
-/// `account.getTokenEnvVar`.
-pub enum AccountGetTokenEnvVar {}
-
-impl crate::rpc::ServerMethod for AccountGetTokenEnvVar {
-    const NAME: &'static str = "account.getTokenEnvVar";
-    type Params = ();
-    type Result = types::AccountGetTokenEnvVarResult;
-}
-
-/// `account.getWebUrl`.
-pub enum AccountGetWebUrl {}
-
-impl crate::rpc::ServerMethod for AccountGetWebUrl {
-    const NAME: &'static str = "account.getWebUrl";
-    type Params = types::AccountGetWebUrlRequest;
-    type Result = types::AccountGetWebUrlResult;
-}
-
-/// `account.login`.
-pub enum AccountLogin {}
-
-impl crate::rpc::ServerMethod for AccountLogin {
-    const NAME: &'static str = "account.login";
-    type Params = types::AccountLoginRequest;
-    type Result = types::AccountLoginResult;
-}
-
-/// `account.logout`.
-pub enum AccountLogout {}
-
-impl crate::rpc::ServerMethod for AccountLogout {
-    const NAME: &'static str = "account.logout";
-    type Params = types::AccountLogoutRequest;
-    type Result = types::AccountLogoutResult;
-}
-
-/// `agentRegistry.spawn`.
-pub enum AgentRegistrySpawn {}
-
-impl crate::rpc::ServerMethod for AgentRegistrySpawn {
-    const NAME: &'static str = "agentRegistry.spawn";
-    type Params = types::AgentRegistrySpawnRequest;
-    type Result = types::AgentRegistrySpawnResult;
-}
-
-/// `agents.customAgentInitialModelDecision`.
-pub enum AgentsCustomAgentInitialModelDecision {}
-
-impl crate::rpc::ServerMethod for AgentsCustomAgentInitialModelDecision {
-    const NAME: &'static str = "agents.customAgentInitialModelDecision";
-    type Params = types::AgentsCustomAgentInitialModelDecisionParams;
-    type Result = types::AgentsCustomAgentInitialModelDecisionResult;
-}
-
-/// `agents.discover`.
-pub enum AgentsDiscover {}
-
-impl crate::rpc::ServerMethod for AgentsDiscover {
-    const NAME: &'static str = "agents.discover";
-    type Params = types::AgentsDiscoverRequest;
-    type Result = types::ServerAgentList;
-}
-
-/// `agents.getAvailableBuiltins`.
-pub enum AgentsGetAvailableBuiltins {}
-
-impl crate::rpc::ServerMethod for AgentsGetAvailableBuiltins {
-    const NAME: &'static str = "agents.getAvailableBuiltins";
-    type Params = types::AgentsGetAvailableBuiltinsRequest;
-    type Result = types::AgentsGetAvailableBuiltinsResult;
-}
-
-/// `agents.getBuiltinDefinition`.
-pub enum AgentsGetBuiltinDefinition {}
-
-impl crate::rpc::ServerMethod for AgentsGetBuiltinDefinition {
-    const NAME: &'static str = "agents.getBuiltinDefinition";
-    type Params = types::AgentsGetBuiltinDefinitionRequest;
-    type Result = types::AgentsGetBuiltinDefinitionResult;
-}
-
-/// `agents.getBuiltinListingDefinition`.
-pub enum AgentsGetBuiltinListingDefinition {}
-
-impl crate::rpc::ServerMethod for AgentsGetBuiltinListingDefinition {
-    const NAME: &'static str = "agents.getBuiltinListingDefinition";
-    type Params = types::AgentsGetBuiltinListingDefinitionRequest;
-    type Result = types::AgentsGetBuiltinListingDefinitionResult;
-}
-
-/// `agents.getBuiltins`.
-pub enum AgentsGetBuiltins {}
-
-impl crate::rpc::ServerMethod for AgentsGetBuiltins {
-    const NAME: &'static str = "agents.getBuiltins";
-    type Params = ();
-    type Result = types::AgentsGetBuiltinsResult;
-}
-
-/// `agents.getDiscoveryPaths`.
-pub enum AgentsGetDiscoveryPaths {}
-
-impl crate::rpc::ServerMethod for AgentsGetDiscoveryPaths {
-    const NAME: &'static str = "agents.getDiscoveryPaths";
-    type Params = types::AgentsGetDiscoveryPathsRequest;
-    type Result = types::AgentDiscoveryPathList;
-}
-
-/// `azureMl.acquireFamily`.
-pub enum AzureMlAcquireFamily {}
-
-impl crate::rpc::ServerMethod for AzureMlAcquireFamily {
-    const NAME: &'static str = "azureMl.acquireFamily";
-    type Params = types::AzureMlFamilyRequest;
-    type Result = types::AzureMlFamilyLeaseResult;
-}
-
-/// `azureMl.cancel`.
-pub enum AzureMlCancel {}
-
-impl crate::rpc::ServerMethod for AzureMlCancel {
-    const NAME: &'static str = "azureMl.cancel";
-    type Params = types::AzureMlDownloadIdRequest;
-    type Result = types::AzureMlCancelResult;
-}
-
-/// `azureMl.catalog`.
-pub enum AzureMlCatalog {}
-
-impl crate::rpc::ServerMethod for AzureMlCatalog {
-    const NAME: &'static str = "azureMl.catalog";
-    type Params = types::AzureMlCatalogRequest;
-    type Result = types::AzureMlCatalogResult;
-}
-
-/// `azureMl.discard`.
-pub enum AzureMlDiscard {}
-
-impl crate::rpc::ServerMethod for AzureMlDiscard {
-    const NAME: &'static str = "azureMl.discard";
-    type Params = types::AzureMlDiscardRequest;
-    type Result = types::HostEmptyResult;
-}
-
-/// `azureMl.download`.
-pub enum AzureMlDownload {}
-
-impl crate::rpc::ServerMethod for AzureMlDownload {
-    const NAME: &'static str = "azureMl.download";
-    type Params = types::AzureMlDownloadRequest;
-    type Result = types::AzureMlDownloadResult;
-}
-
-/// `azureMl.latest`.
-pub enum AzureMlLatest {}
-
-impl crate::rpc::ServerMethod for AzureMlLatest {
-    const NAME: &'static str = "azureMl.latest";
-    type Params = types::AzureMlLatestRequest;
-    type Result = types::AzureMlModel;
-}
-
-/// `azureMl.releaseFamily`.
-pub enum AzureMlReleaseFamily {}
-
-impl crate::rpc::ServerMethod for AzureMlReleaseFamily {
-    const NAME: &'static str = "azureMl.releaseFamily";
-    type Params = types::AzureMlFamilyReleaseRequest;
-    type Result = types::HostEmptyResult;
-}
-
-/// `azureMl.resolve`.
-pub enum AzureMlResolve {}
-
-impl crate::rpc::ServerMethod for AzureMlResolve {
-    const NAME: &'static str = "azureMl.resolve";
-    type Params = types::AzureMlResolveRequest;
-    type Result = types::AzureMlResolveResult;
-}
-
-/// `azureMl.status`.
-pub enum AzureMlStatus {}
-
-impl crate::rpc::ServerMethod for AzureMlStatus {
-    const NAME: &'static str = "azureMl.status";
-    type Params = types::AzureMlDownloadIdRequest;
-    type Result = types::AzureMlStatusResult;
-}
-
-/// `catalog.getGeneratedFeed`.
-pub enum CatalogGetGeneratedFeed {}
-
-impl crate::rpc::ServerMethod for CatalogGetGeneratedFeed {
-    const NAME: &'static str = "catalog.getGeneratedFeed";
-    type Params = types::CatalogGetGeneratedFeedRequest;
-    type Result = types::CatalogResourceGeneratedFeedResult;
-}
-
-/// `catalog.getSavedFeed`.
-pub enum CatalogGetSavedFeed {}
-
-impl crate::rpc::ServerMethod for CatalogGetSavedFeed {
-    const NAME: &'static str = "catalog.getSavedFeed";
-    type Params = types::CatalogGetSavedFeedRequest;
-    type Result = types::CatalogResourceSavedFeedResult;
-}
-
-/// `catalog.planInstallFromReference`.
-pub enum CatalogPlanInstallFromReference {}
-
-impl crate::rpc::ServerMethod for CatalogPlanInstallFromReference {
-    const NAME: &'static str = "catalog.planInstallFromReference";
-    type Params = types::CatalogPlanInstallFromReferenceRequest;
-    type Result = types::CatalogReferenceInstallationResult;
-}
-
-/// `catalog.search`.
-pub enum CatalogSearch {}
-
-impl crate::rpc::ServerMethod for CatalogSearch {
-    const NAME: &'static str = "catalog.search";
-    type Params = types::CatalogSearchRequest;
-    type Result = types::CatalogSearchResult;
-}
-
-/// `catalog.select`.
-pub enum CatalogSelect {}
-
-impl crate::rpc::ServerMethod for CatalogSelect {
-    const NAME: &'static str = "catalog.select";
-    type Params = types::CatalogSelectionRequest;
-    type Result = types::CatalogSelectionResult;
-}
-
-/// `commands.list`.
-pub enum CommandsList {}
-
-impl crate::rpc::ServerMethod for CommandsList {
-    const NAME: &'static str = "commands.list";
-    type Params = ();
-    type Result = types::CommandList;
-}
-
-/// `connectors.getAccounts`.
-pub enum ConnectorsGetAccounts {}
-
-impl crate::rpc::ServerMethod for ConnectorsGetAccounts {
-    const NAME: &'static str = "connectors.getAccounts";
-    type Params = ();
-    type Result = types::ConnectorDiscoveryAccountList;
-}
-
-/// `connectors.getCapabilities`.
-pub enum ConnectorsGetCapabilities {}
-
-impl crate::rpc::ServerMethod for ConnectorsGetCapabilities {
-    const NAME: &'static str = "connectors.getCapabilities";
-    type Params = ();
-    type Result = types::ConnectorDiscoveryCapabilities;
-}
-
-/// `connectors.list`.
-pub enum ConnectorsList {}
-
-impl crate::rpc::ServerMethod for ConnectorsList {
-    const NAME: &'static str = "connectors.list";
-    type Params = types::ConnectorDiscoveryAccountRequest;
-    type Result = types::ConnectorDiscoveryCatalogResult;
-}
-
-/// `connectors.refresh`.
-pub enum ConnectorsRefresh {}
-
-impl crate::rpc::ServerMethod for ConnectorsRefresh {
-    const NAME: &'static str = "connectors.refresh";
-    type Params = types::ConnectorDiscoveryAccountRequest;
-    type Result = types::ConnectorDiscoveryCatalogResult;
-}
-
-/// `contentExclusion.validatePolicies`.
-pub enum ContentExclusionValidatePolicies {}
-
-impl crate::rpc::ServerMethod for ContentExclusionValidatePolicies {
-    const NAME: &'static str = "contentExclusion.validatePolicies";
-    type Params = types::ContentExclusionValidatePoliciesRequest;
-    type Result = types::ContentExclusionValidatePoliciesResult;
-}
-
-/// `environments.delete`.
-pub enum EnvironmentsDelete {}
-
-impl crate::rpc::ServerMethod for EnvironmentsDelete {
-    const NAME: &'static str = "environments.delete";
-    type Params = types::EnvironmentsDeleteRequest;
-    type Result = types::EnvironmentsDeleteResult;
-}
-
-/// `environments.get`.
-pub enum EnvironmentsGet {}
-
-impl crate::rpc::ServerMethod for EnvironmentsGet {
-    const NAME: &'static str = "environments.get";
-    type Params = types::EnvironmentsGetRequest;
-    type Result = types::EnvironmentsGetResult;
-}
-
-/// `environments.list`.
-pub enum EnvironmentsList {}
-
-impl crate::rpc::ServerMethod for EnvironmentsList {
-    const NAME: &'static str = "environments.list";
-    type Params = types::EnvironmentsListRequest;
-    type Result = types::EnvironmentsListResult;
-}
-
-/// `extensions.disable`.
-pub enum ExtensionsDisable {}
-
-impl crate::rpc::ServerMethod for ExtensionsDisable {
-    const NAME: &'static str = "extensions.disable";
-    type Params = types::DiscoveredExtensionsDisableRequest;
-    type Result = ();
-}
-
-/// `extensions.discover`.
-pub enum ExtensionsDiscover {}
-
-impl crate::rpc::ServerMethod for ExtensionsDiscover {
-    const NAME: &'static str = "extensions.discover";
-    type Params = ();
-    type Result = types::DiscoveredExtensions;
-}
-
-/// `extensions.enable`.
-pub enum ExtensionsEnable {}
-
-impl crate::rpc::ServerMethod for ExtensionsEnable {
-    const NAME: &'static str = "extensions.enable";
-    type Params = types::DiscoveredExtensionsEnableRequest;
-    type Result = ();
-}
-
-/// `featureFlags.listMetadata`.
-pub enum FeatureFlagsListMetadata {}
-
-impl crate::rpc::ServerMethod for FeatureFlagsListMetadata {
-    const NAME: &'static str = "featureFlags.listMetadata";
-    type Params = ();
-    type Result = types::FeatureFlagsMetadataResult;
-}
-
-/// `featureFlags.resolve`.
-pub enum FeatureFlagsResolve {}
-
-impl crate::rpc::ServerMethod for FeatureFlagsResolve {
-    const NAME: &'static str = "featureFlags.resolve";
-    type Params = types::FeatureFlagsResolveRequest;
-    type Result = std::collections::BTreeMap<String, bool>;
-}
-
-/// `featureFlags.resolveStartupGates`.
-pub enum FeatureFlagsResolveStartupGates {}
-
-impl crate::rpc::ServerMethod for FeatureFlagsResolveStartupGates {
-    const NAME: &'static str = "featureFlags.resolveStartupGates";
-    type Params = types::FeatureFlagsResolveStartupGatesRequest;
-    type Result = std::collections::BTreeMap<String, bool>;
-}
-
-/// `git.currentBranchRemote`.
-pub enum GitCurrentBranchRemote {}
-
-impl crate::rpc::ServerMethod for GitCurrentBranchRemote {
-    const NAME: &'static str = "git.currentBranchRemote";
-    type Params = types::GitCwdRequest;
-    type Result = types::GitCurrentBranchRemoteResult;
-}
-
-/// `git.reposFromRemotes`.
-pub enum GitReposFromRemotes {}
-
-impl crate::rpc::ServerMethod for GitReposFromRemotes {
-    const NAME: &'static str = "git.reposFromRemotes";
-    type Params = types::GitReposFromRemotesRequest;
-    type Result = types::GitReposFromRemotesResult;
-}
-
-/// `git.workingDirectoryContext`.
-pub enum GitWorkingDirectoryContext {}
-
-impl crate::rpc::ServerMethod for GitWorkingDirectoryContext {
-    const NAME: &'static str = "git.workingDirectoryContext";
-    type Params = types::GitCwdRequest;
-    type Result = types::SessionWorkingDirectoryContext;
-}
-
-/// `gitHubOwners.cancel`.
-pub enum GitHubOwnersCancel {}
-
-impl crate::rpc::ServerMethod for GitHubOwnersCancel {
-    const NAME: &'static str = "gitHubOwners.cancel";
-    type Params = types::GitHubOwnersCancelRequest;
-    type Result = types::GitHubOwnersCancelResult;
-}
-
-/// `gitHubOwners.list`.
-pub enum GitHubOwnersList {}
-
-impl crate::rpc::ServerMethod for GitHubOwnersList {
-    const NAME: &'static str = "gitHubOwners.list";
-    type Params = types::GitHubOwnersListRequest;
-    type Result = types::GitHubOwnersListResult;
-}
-
-/// `gitHubOwners.nextRequestId`.
-pub enum GitHubOwnersNextRequestId {}
-
-impl crate::rpc::ServerMethod for GitHubOwnersNextRequestId {
-    const NAME: &'static str = "gitHubOwners.nextRequestId";
-    type Params = ();
-    type Result = types::GitHubOwnersRequestIdResult;
-}
-
-/// `gitHubRepository.atPath`.
-pub enum GitHubRepositoryAtPath {}
-
-impl crate::rpc::ServerMethod for GitHubRepositoryAtPath {
-    const NAME: &'static str = "gitHubRepository.atPath";
-    type Params = types::GitHubRepositoryAtPathRequest;
-    type Result = types::GitHubRepositoryAtPathResult;
-}
-
-/// `globalState.load`.
-pub enum GlobalStateLoad {}
-
-impl crate::rpc::ServerMethod for GlobalStateLoad {
-    const NAME: &'static str = "globalState.load";
-    type Params = ();
-    type Result = types::GlobalStateLoadResult;
-}
-
-/// `globalState.loadForConfigDir`.
-pub enum GlobalStateLoadForConfigDir {}
-
-impl crate::rpc::ServerMethod for GlobalStateLoadForConfigDir {
-    const NAME: &'static str = "globalState.loadForConfigDir";
-    type Params = types::GlobalStateLoadForConfigDirRequest;
-    type Result = types::GlobalStateLoadResult;
-}
-
-/// `globalState.writeKey`.
-pub enum GlobalStateWriteKey {}
-
-impl crate::rpc::ServerMethod for GlobalStateWriteKey {
-    const NAME: &'static str = "globalState.writeKey";
-    type Params = types::GlobalStateWriteKeyRequest;
-    type Result = ();
-}
-
-/// `hooks.discover`.
-pub enum HooksDiscover {}
-
-impl crate::rpc::ServerMethod for HooksDiscover {
-    const NAME: &'static str = "hooks.discover";
-    type Params = types::HooksDiscoverRequest;
-    type Result = types::HooksDiscoverResult;
-}
-
-/// `host.createSession`.
-pub enum HostCreateSession {}
-
-impl crate::rpc::ServerMethod for HostCreateSession {
-    const NAME: &'static str = "host.createSession";
-    type Params = types::HostSessionCreateRequest;
-    type Result = types::HostSessionCreateResult;
-}
-
-/// `host.dispose`.
-pub enum HostDispose {}
-
-impl crate::rpc::ServerMethod for HostDispose {
-    const NAME: &'static str = "host.dispose";
-    type Params = types::HostDisposeRequest;
-    type Result = types::HostEmptyResult;
-}
-
-/// `host.getConfiguration`.
-pub enum HostGetConfiguration {}
-
-impl crate::rpc::ServerMethod for HostGetConfiguration {
-    const NAME: &'static str = "host.getConfiguration";
-    type Params = types::HostEmptyResult;
-    type Result = types::HostConfiguration;
-}
-
-/// `host.getEnvironmentCredentials`.
-pub enum HostGetEnvironmentCredentials {}
-
-impl crate::rpc::ServerMethod for HostGetEnvironmentCredentials {
-    const NAME: &'static str = "host.getEnvironmentCredentials";
-    type Params = types::HostEmptyResult;
-    type Result = types::HostEnvironmentCredentials;
-}
-
-/// `host.listSessions`.
-pub enum HostListSessions {}
-
-impl crate::rpc::ServerMethod for HostListSessions {
-    const NAME: &'static str = "host.listSessions";
-    type Params = types::HostListSessionsRequest;
-    type Result = types::HostListSessionsResult;
-}
-
-/// `host.publishSession`.
-pub enum HostPublishSession {}
-
-impl crate::rpc::ServerMethod for HostPublishSession {
-    const NAME: &'static str = "host.publishSession";
-    type Params = types::HostPublishSessionRequest;
-    type Result = types::HostPublishSessionResult;
-}
-
-/// `host.ready`.
-pub enum HostReady {}
-
-impl crate::rpc::ServerMethod for HostReady {
-    const NAME: &'static str = "host.ready";
-    type Params = types::HostReadyRequest;
-    type Result = types::HostEmptyResult;
-}
-
-/// `host.releaseSession`.
-pub enum HostReleaseSession {}
-
-impl crate::rpc::ServerMethod for HostReleaseSession {
-    const NAME: &'static str = "host.releaseSession";
-    type Params = types::HostSessionReleaseRequest;
-    type Result = types::HostEmptyResult;
-}
-
-/// `host.start`.
-pub enum HostStart {}
-
-impl crate::rpc::ServerMethod for HostStart {
-    const NAME: &'static str = "host.start";
-    type Params = types::HostStartRequest;
-    type Result = types::HostStartResult;
-}
-
-/// `host.unpublishSession`.
-pub enum HostUnpublishSession {}
-
-impl crate::rpc::ServerMethod for HostUnpublishSession {
-    const NAME: &'static str = "host.unpublishSession";
-    type Params = types::HostUnpublishSessionRequest;
-    type Result = types::HostUnpublishSessionResult;
-}
-
-/// `instructions.clearCache`.
-pub enum InstructionsClearCache {}
-
-impl crate::rpc::ServerMethod for InstructionsClearCache {
-    const NAME: &'static str = "instructions.clearCache";
-    type Params = ();
-    type Result = ();
-}
-
-/// `instructions.discover`.
-pub enum InstructionsDiscover {}
-
-impl crate::rpc::ServerMethod for InstructionsDiscover {
-    const NAME: &'static str = "instructions.discover";
-    type Params = types::InstructionsDiscoverRequest;
-    type Result = types::ServerInstructionSourceList;
-}
-
-/// `instructions.discoverRepoSources`.
-pub enum InstructionsDiscoverRepoSources {}
-
-impl crate::rpc::ServerMethod for InstructionsDiscoverRepoSources {
-    const NAME: &'static str = "instructions.discoverRepoSources";
-    type Params = types::InstructionsDiscoverRepoSourcesRequest;
-    type Result = types::ServerInstructionSourceList;
-}
-
-/// `instructions.getDiscoveryPaths`.
-pub enum InstructionsGetDiscoveryPaths {}
-
-impl crate::rpc::ServerMethod for InstructionsGetDiscoveryPaths {
-    const NAME: &'static str = "instructions.getDiscoveryPaths";
-    type Params = types::InstructionsGetDiscoveryPathsRequest;
-    type Result = types::InstructionDiscoveryPathList;
-}
-
-/// `instructions.getInitPrompt`.
-pub enum InstructionsGetInitPrompt {}
-
-impl crate::rpc::ServerMethod for InstructionsGetInitPrompt {
-    const NAME: &'static str = "instructions.getInitPrompt";
-    type Params = ();
-    type Result = types::InstructionsInitPromptResult;
-}
-
-/// `managedSettings.applyControls`.
-pub enum ManagedSettingsApplyControls {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsApplyControls {
-    const NAME: &'static str = "managedSettings.applyControls";
-    type Params = types::ManagedSettingsApplyControlsParams;
-    type Result = types::ManagedSettingsApplyControlsResult;
-}
-
-/// `managedSettings.clearCache`.
-pub enum ManagedSettingsClearCache {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsClearCache {
-    const NAME: &'static str = "managedSettings.clearCache";
-    type Params = ();
-    type Result = ();
-}
-
-/// `managedSettings.compose`.
-pub enum ManagedSettingsCompose {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsCompose {
-    const NAME: &'static str = "managedSettings.compose";
-    type Params = types::ManagedSettingsComposeRequest;
-    type Result = types::ManagedSettingsComposeResult;
-}
-
-/// `managedSettings.ingest`.
-pub enum ManagedSettingsIngest {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsIngest {
-    const NAME: &'static str = "managedSettings.ingest";
-    type Params = types::ManagedSettingsIngestParams;
-    type Result = types::ManagedSettingsIngestResult;
-}
-
-/// `managedSettings.loadRemoteControl`.
-pub enum ManagedSettingsLoadRemoteControl {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsLoadRemoteControl {
-    const NAME: &'static str = "managedSettings.loadRemoteControl";
-    type Params = types::ManagedSettingsLoadRemoteControlParams;
-    type Result = types::ManagedSettingsLoadRemoteControlResult;
-}
-
-/// `managedSettings.parseClientValue`.
-pub enum ManagedSettingsParseClientValue {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsParseClientValue {
-    const NAME: &'static str = "managedSettings.parseClientValue";
-    type Params = types::ManagedSettingsParseClientValueParams;
-    type Result = types::ManagedSettingsParseClientValueResult;
-}
-
-/// `managedSettings.permissions.evaluate`.
-pub enum ManagedSettingsPermissionsEvaluate {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsPermissionsEvaluate {
-    const NAME: &'static str = "managedSettings.permissions.evaluate";
-    type Params = types::ManagedPermissionsEvaluateRequest;
-    type Result = types::ManagedPermissionsEvaluateResult;
-}
-
-/// `managedSettings.read`.
-pub enum ManagedSettingsRead {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsRead {
-    const NAME: &'static str = "managedSettings.read";
-    type Params = ();
-    type Result = types::ManagedSettingsReadResult;
-}
-
-/// `managedSettings.readDevice`.
-pub enum ManagedSettingsReadDevice {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsReadDevice {
-    const NAME: &'static str = "managedSettings.readDevice";
-    type Params = ();
-    type Result = types::ManagedSettingsReadDeviceResult;
-}
-
-/// `managedSettings.resolve`.
-pub enum ManagedSettingsResolve {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsResolve {
-    const NAME: &'static str = "managedSettings.resolve";
-    type Params = types::ManagedSettingsResolveRequest;
-    type Result = types::ManagedSettingsResolveResult;
-}
-
-/// `managedSettings.resolveBypassDisableTransition`.
-pub enum ManagedSettingsResolveBypassDisableTransition {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsResolveBypassDisableTransition {
-    const NAME: &'static str = "managedSettings.resolveBypassDisableTransition";
-    type Params = types::ManagedSettingsResolveBypassDisableTransitionParams;
-    type Result = types::ManagedSettingsResolveBypassDisableTransitionResult;
-}
-
-/// `managedSettings.resolveDeviceForceLoginOrgsGate`.
-pub enum ManagedSettingsResolveDeviceForceLoginOrgsGate {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsResolveDeviceForceLoginOrgsGate {
-    const NAME: &'static str = "managedSettings.resolveDeviceForceLoginOrgsGate";
-    type Params = types::ManagedSettingsResolveDeviceForceLoginOrgsGateParams;
-    type Result = types::ForceLoginOrgsDecision;
-}
-
-/// `managedSettings.resolveEffectiveValue`.
-pub enum ManagedSettingsResolveEffectiveValue {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsResolveEffectiveValue {
-    const NAME: &'static str = "managedSettings.resolveEffectiveValue";
-    type Params = types::ManagedSettingsResolveEffectiveValueParams;
-    type Result = types::ManagedSettingsResolveEffectiveValueResult;
-}
-
-/// `managedSettings.resolveStartupPolicy`.
-pub enum ManagedSettingsResolveStartupPolicy {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsResolveStartupPolicy {
-    const NAME: &'static str = "managedSettings.resolveStartupPolicy";
-    type Params = types::ManagedSettingsResolveStartupPolicyParams;
-    type Result = types::ManagedSettingsResolveStartupPolicyResult;
-}
-
-/// `managedSettings.retainPolicy`.
-pub enum ManagedSettingsRetainPolicy {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsRetainPolicy {
-    const NAME: &'static str = "managedSettings.retainPolicy";
-    type Params = types::ManagedSettingsRetainPolicyParams;
-    type Result = ();
-}
-
-/// `managedSettings.schema`.
-pub enum ManagedSettingsSchema {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsSchema {
-    const NAME: &'static str = "managedSettings.schema";
-    type Params = ();
-    type Result = types::ManagedSettingsSchemaResult;
-}
-
-/// `managedSettings.validate`.
-pub enum ManagedSettingsValidate {}
-
-impl crate::rpc::ServerMethod for ManagedSettingsValidate {
-    const NAME: &'static str = "managedSettings.validate";
-    type Params = types::ManagedSettingsValidateRequest;
-    type Result = types::ManagedSettingsValidateResult;
-}
-
-/// `mcp.applyInstall`.
-pub enum McpApplyInstall {}
-
-impl crate::rpc::ServerMethod for McpApplyInstall {
-    const NAME: &'static str = "mcp.applyInstall";
-    type Params = types::McpApplyInstallRequest;
-    type Result = types::McpInstallationResult;
-}
-
-/// `mcp.applyUninstall`.
-pub enum McpApplyUninstall {}
-
-impl crate::rpc::ServerMethod for McpApplyUninstall {
-    const NAME: &'static str = "mcp.applyUninstall";
-    type Params = types::McpApplyUninstallRequest;
-    type Result = types::McpInstallationResult;
-}
-
-/// `mcp.config.add`.
-pub enum McpConfigAdd {}
-
-impl crate::rpc::ServerMethod for McpConfigAdd {
-    const NAME: &'static str = "mcp.config.add";
-    type Params = types::McpConfigAddRequest;
-    type Result = ();
-}
-
-/// `mcp.config.disable`.
-pub enum McpConfigDisable {}
-
-impl crate::rpc::ServerMethod for McpConfigDisable {
-    const NAME: &'static str = "mcp.config.disable";
-    type Params = types::McpConfigDisableRequest;
-    type Result = ();
-}
-
-/// `mcp.config.enable`.
-pub enum McpConfigEnable {}
-
-impl crate::rpc::ServerMethod for McpConfigEnable {
-    const NAME: &'static str = "mcp.config.enable";
-    type Params = types::McpConfigEnableRequest;
-    type Result = ();
-}
-
-/// `mcp.config.list`.
-pub enum McpConfigList {}
-
-impl crate::rpc::ServerMethod for McpConfigList {
-    const NAME: &'static str = "mcp.config.list";
-    type Params = ();
-    type Result = types::McpConfigList;
-}
-
-/// `mcp.config.reload`.
-pub enum McpConfigReload {}
-
-impl crate::rpc::ServerMethod for McpConfigReload {
-    const NAME: &'static str = "mcp.config.reload";
-    type Params = ();
-    type Result = ();
-}
-
-/// `mcp.config.remove`.
-pub enum McpConfigRemove {}
-
-impl crate::rpc::ServerMethod for McpConfigRemove {
-    const NAME: &'static str = "mcp.config.remove";
-    type Params = types::McpConfigRemoveRequest;
-    type Result = ();
-}
-
-/// `mcp.config.update`.
-pub enum McpConfigUpdate {}
-
-impl crate::rpc::ServerMethod for McpConfigUpdate {
-    const NAME: &'static str = "mcp.config.update";
-    type Params = types::McpConfigUpdateRequest;
-    type Result = ();
-}
-
-/// `mcp.discover`.
-pub enum McpDiscover {}
-
-impl crate::rpc::ServerMethod for McpDiscover {
-    const NAME: &'static str = "mcp.discover";
-    type Params = types::McpDiscoverRequest;
-    type Result = types::McpDiscoverResult;
-}
-
-/// `mcp.installations.cancel`.
-pub enum McpInstallationsCancel {}
-
-impl crate::rpc::ServerMethod for McpInstallationsCancel {
-    const NAME: &'static str = "mcp.installations.cancel";
-    type Params = types::McpInstallationOperationRequest;
-    type Result = types::McpInstallationManagementResult;
-}
-
-/// `mcp.installations.list`.
-pub enum McpInstallationsList {}
-
-impl crate::rpc::ServerMethod for McpInstallationsList {
-    const NAME: &'static str = "mcp.installations.list";
-    type Params = types::McpInstallationsRequest;
-    type Result = types::McpInstallationManagementResult;
-}
-
-/// `mcp.installations.recover`.
-pub enum McpInstallationsRecover {}
-
-impl crate::rpc::ServerMethod for McpInstallationsRecover {
-    const NAME: &'static str = "mcp.installations.recover";
-    type Params = types::McpInstallationsRequest;
-    type Result = types::McpInstallationManagementResult;
-}
-
-/// `mcp.installations.status`.
-pub enum McpInstallationsStatus {}
-
-impl crate::rpc::ServerMethod for McpInstallationsStatus {
-    const NAME: &'static str = "mcp.installations.status";
-    type Params = types::McpInstallationOperationRequest;
-    type Result = types::McpInstallationManagementResult;
-}
-
-/// `mcp.listBuiltinServerNames`.
-pub enum McpListBuiltinServerNames {}
-
-impl crate::rpc::ServerMethod for McpListBuiltinServerNames {
-    const NAME: &'static str = "mcp.listBuiltinServerNames";
-    type Params = ();
-    type Result = types::McpListBuiltinServerNamesResult;
-}
-
-/// `mcp.oauth.checkDcrSupport`.
-pub enum McpOauthCheckDcrSupport {}
-
-impl crate::rpc::ServerMethod for McpOauthCheckDcrSupport {
-    const NAME: &'static str = "mcp.oauth.checkDcrSupport";
-    type Params = types::McpOauthCheckDcrSupportRequest;
-    type Result = types::McpOauthCheckDcrSupportResult;
-}
-
-/// `mcp.oauth.fetchProtectedResourceMetadata`.
-pub enum McpOauthFetchProtectedResourceMetadata {}
-
-impl crate::rpc::ServerMethod for McpOauthFetchProtectedResourceMetadata {
-    const NAME: &'static str = "mcp.oauth.fetchProtectedResourceMetadata";
-    type Params = types::McpOauthFetchProtectedResourceMetadataRequest;
-    type Result = types::McpOauthFetchProtectedResourceMetadataResult;
-}
-
-/// `mcp.oauth.isMicrosoftAuthorizationServer`.
-pub enum McpOauthIsMicrosoftAuthorizationServer {}
-
-impl crate::rpc::ServerMethod for McpOauthIsMicrosoftAuthorizationServer {
-    const NAME: &'static str = "mcp.oauth.isMicrosoftAuthorizationServer";
-    type Params = types::McpOauthIsMicrosoftAuthorizationServerRequest;
-    type Result = types::McpOauthIsMicrosoftAuthorizationServerResult;
-}
-
-/// `mcp.oauth.staticClientConfig`.
-pub enum McpOauthStaticClientConfig {}
-
-impl crate::rpc::ServerMethod for McpOauthStaticClientConfig {
-    const NAME: &'static str = "mcp.oauth.staticClientConfig";
-    type Params = types::McpOauthStaticClientConfigRequest;
-    type Result = types::McpOauthStaticClientConfigResult;
-}
-
-/// `mcp.planInstall`.
-pub enum McpPlanInstall {}
-
-impl crate::rpc::ServerMethod for McpPlanInstall {
-    const NAME: &'static str = "mcp.planInstall";
-    type Params = types::McpPlanInstallRequest;
-    type Result = types::McpPlanInstallResult;
-}
-
-/// `mcp.planUninstall`.
-pub enum McpPlanUninstall {}
-
-impl crate::rpc::ServerMethod for McpPlanUninstall {
-    const NAME: &'static str = "mcp.planUninstall";
-    type Params = types::McpPlanUninstallRequest;
-    type Result = types::McpInstallationManagementResult;
-}
-
-/// `mcp.prepareInstall`.
-pub enum McpPrepareInstall {}
-
-impl crate::rpc::ServerMethod for McpPrepareInstall {
-    const NAME: &'static str = "mcp.prepareInstall";
-    type Params = types::McpPrepareInstallRequest;
-    type Result = types::McpInstallationManagementResult;
-}
-
-/// `mcp.registry.allocateRequestId`.
-pub enum McpRegistryAllocateRequestId {}
-
-impl crate::rpc::ServerMethod for McpRegistryAllocateRequestId {
-    const NAME: &'static str = "mcp.registry.allocateRequestId";
-    type Params = ();
-    type Result = types::McpRegistryRequestIdResult;
-}
-
-/// `mcp.registry.cancel`.
-pub enum McpRegistryCancel {}
-
-impl crate::rpc::ServerMethod for McpRegistryCancel {
-    const NAME: &'static str = "mcp.registry.cancel";
-    type Params = types::McpRegistryCancelRequest;
-    type Result = types::McpRegistryCancelResult;
-}
-
-/// `mcp.registry.search`.
-pub enum McpRegistrySearch {}
-
-impl crate::rpc::ServerMethod for McpRegistrySearch {
-    const NAME: &'static str = "mcp.registry.search";
-    type Params = types::McpRegistrySearchRequest;
-    type Result = types::McpRegistrySearchResult;
-}
-
-/// `mcp.shouldExcludeGitHubTools`.
-pub enum McpShouldExcludeGitHubTools {}
-
-impl crate::rpc::ServerMethod for McpShouldExcludeGitHubTools {
-    const NAME: &'static str = "mcp.shouldExcludeGitHubTools";
-    type Params = types::McpShouldExcludeGitHubToolsRequest;
-    type Result = types::McpShouldExcludeGitHubToolsResult;
-}
-
-/// `permissions.evaluateManagedPolicy`.
-pub enum PermissionsEvaluateManagedPolicy {}
-
-impl crate::rpc::ServerMethod for PermissionsEvaluateManagedPolicy {
-    const NAME: &'static str = "permissions.evaluateManagedPolicy";
-    type Params = types::PermissionsEvaluateManagedPolicyParams;
-    type Result = types::PermissionsEvaluateManagedPolicyResult;
-}
-
-/// `permissions.folderTrust.checkTrust`.
-pub enum PermissionsFolderTrustCheckTrust {}
-
-impl crate::rpc::ServerMethod for PermissionsFolderTrustCheckTrust {
-    const NAME: &'static str = "permissions.folderTrust.checkTrust";
-    type Params = types::FolderTrustIsTrustedParams;
-    type Result = types::FolderTrustCheckResult;
-}
-
-/// `permissions.locations.cleanupOrphaned`.
-pub enum PermissionsLocationsCleanupOrphaned {}
-
-impl crate::rpc::ServerMethod for PermissionsLocationsCleanupOrphaned {
-    const NAME: &'static str = "permissions.locations.cleanupOrphaned";
-    type Params = ();
-    type Result = types::LocationPermissionsCleanupResult;
-}
-
-/// `persistence.writeRawJsonLocked`.
-pub enum PersistenceWriteRawJsonLocked {}
-
-impl crate::rpc::ServerMethod for PersistenceWriteRawJsonLocked {
-    const NAME: &'static str = "persistence.writeRawJsonLocked";
-    type Params = types::PersistenceWriteRawJsonLockedRequest;
-    type Result = types::PersistenceWriteRawJsonLockedResult;
-}
-
-/// `plugins.applyInstall`.
-pub enum PluginsApplyInstall {}
-
-impl crate::rpc::ServerMethod for PluginsApplyInstall {
-    const NAME: &'static str = "plugins.applyInstall";
-    type Params = types::PluginApplyInstallRequest;
-    type Result = types::PluginInstallationResult;
-}
-
-/// `plugins.builtin.set`.
-pub enum PluginsBuiltinSet {}
-
-impl crate::rpc::ServerMethod for PluginsBuiltinSet {
-    const NAME: &'static str = "plugins.builtin.set";
-    type Params = types::PluginsBuiltinSetRequest;
-    type Result = ();
-}
-
-/// `plugins.disable`.
-pub enum PluginsDisable {}
-
-impl crate::rpc::ServerMethod for PluginsDisable {
-    const NAME: &'static str = "plugins.disable";
-    type Params = types::PluginsDisableRequest;
-    type Result = ();
-}
-
-/// `plugins.enable`.
-pub enum PluginsEnable {}
-
-impl crate::rpc::ServerMethod for PluginsEnable {
-    const NAME: &'static str = "plugins.enable";
-    type Params = types::PluginsEnableRequest;
-    type Result = ();
-}
-
-/// `plugins.install`.
-pub enum PluginsInstall {}
-
-impl crate::rpc::ServerMethod for PluginsInstall {
-    const NAME: &'static str = "plugins.install";
-    type Params = types::PluginsInstallRequest;
-    type Result = types::PluginInstallResult;
-}
-
-/// `plugins.list`.
-pub enum PluginsList {}
-
-impl crate::rpc::ServerMethod for PluginsList {
-    const NAME: &'static str = "plugins.list";
-    type Params = ();
-    type Result = types::PluginListResult;
-}
-
-/// `plugins.marketplaces.add`.
-pub enum PluginsMarketplacesAdd {}
-
-impl crate::rpc::ServerMethod for PluginsMarketplacesAdd {
-    const NAME: &'static str = "plugins.marketplaces.add";
-    type Params = types::PluginsMarketplacesAddRequest;
-    type Result = types::MarketplaceAddResult;
-}
-
-/// `plugins.marketplaces.browse`.
-pub enum PluginsMarketplacesBrowse {}
-
-impl crate::rpc::ServerMethod for PluginsMarketplacesBrowse {
-    const NAME: &'static str = "plugins.marketplaces.browse";
-    type Params = types::PluginsMarketplacesBrowseRequest;
-    type Result = types::MarketplaceBrowseResult;
-}
-
-/// `plugins.marketplaces.list`.
-pub enum PluginsMarketplacesList {}
-
-impl crate::rpc::ServerMethod for PluginsMarketplacesList {
-    const NAME: &'static str = "plugins.marketplaces.list";
-    type Params = ();
-    type Result = types::MarketplaceListResult;
-}
-
-/// `plugins.marketplaces.refresh`.
-pub enum PluginsMarketplacesRefresh {}
-
-impl crate::rpc::ServerMethod for PluginsMarketplacesRefresh {
-    const NAME: &'static str = "plugins.marketplaces.refresh";
-    type Params = types::PluginsMarketplacesRefreshRequest;
-    type Result = types::MarketplaceRefreshResult;
-}
-
-/// `plugins.marketplaces.remove`.
-pub enum PluginsMarketplacesRemove {}
-
-impl crate::rpc::ServerMethod for PluginsMarketplacesRemove {
-    const NAME: &'static str = "plugins.marketplaces.remove";
-    type Params = types::PluginsMarketplacesRemoveRequest;
-    type Result = types::MarketplaceRemoveResult;
-}
-
-/// `plugins.planInstall`.
-pub enum PluginsPlanInstall {}
-
-impl crate::rpc::ServerMethod for PluginsPlanInstall {
-    const NAME: &'static str = "plugins.planInstall";
-    type Params = types::PluginPlanInstallRequest;
-    type Result = types::PluginInstallationManagementResult;
-}
-
-/// `plugins.uninstall`.
-pub enum PluginsUninstall {}
-
-impl crate::rpc::ServerMethod for PluginsUninstall {
-    const NAME: &'static str = "plugins.uninstall";
-    type Params = types::PluginsUninstallRequest;
-    type Result = ();
-}
-
-/// `plugins.update`.
-pub enum PluginsUpdate {}
-
-impl crate::rpc::ServerMethod for PluginsUpdate {
-    const NAME: &'static str = "plugins.update";
-    type Params = types::PluginsUpdateRequest;
-    type Result = types::PluginUpdateResult;
-}
-
-/// `plugins.updateAll`.
-pub enum PluginsUpdateAll {}
-
-impl crate::rpc::ServerMethod for PluginsUpdateAll {
-    const NAME: &'static str = "plugins.updateAll";
-    type Params = ();
-    type Result = types::PluginUpdateAllResult;
-}
-
-/// `repo.settings.edit`.
-pub enum RepoSettingsEdit {}
-
-impl crate::rpc::ServerMethod for RepoSettingsEdit {
-    const NAME: &'static str = "repo.settings.edit";
-    type Params = types::RepoSettingsEditRequest;
-    type Result = types::SettingsEditResult;
-}
-
-/// `repo.settings.readRaw`.
-pub enum RepoSettingsReadRaw {}
-
-impl crate::rpc::ServerMethod for RepoSettingsReadRaw {
-    const NAME: &'static str = "repo.settings.readRaw";
-    type Params = types::RepoSettingsReadRawRequest;
-    type Result = types::RepoSettingsReadRawResult;
-}
-
-/// `repo.settings.writeAll`.
-pub enum RepoSettingsWriteAll {}
-
-impl crate::rpc::ServerMethod for RepoSettingsWriteAll {
-    const NAME: &'static str = "repo.settings.writeAll";
-    type Params = types::RepoSettingsWriteAllRequest;
-    type Result = ();
-}
-
-/// `repo.settings.writeKey`.
-pub enum RepoSettingsWriteKey {}
-
-impl crate::rpc::ServerMethod for RepoSettingsWriteKey {
-    const NAME: &'static str = "repo.settings.writeKey";
-    type Params = types::RepoSettingsWriteKeyRequest;
-    type Result = ();
-}
-
-/// `sandbox.checkEnforcementCommand`.
-pub enum SandboxCheckEnforcementCommand {}
-
-impl crate::rpc::ServerMethod for SandboxCheckEnforcementCommand {
-    const NAME: &'static str = "sandbox.checkEnforcementCommand";
-    type Params = types::SandboxEnforcementCommandAllowedParams;
-    type Result = bool;
-}
-
-/// `sandbox.checkPlatformSupport`.
-pub enum SandboxCheckPlatformSupport {}
-
-impl crate::rpc::ServerMethod for SandboxCheckPlatformSupport {
-    const NAME: &'static str = "sandbox.checkPlatformSupport";
-    type Params = ();
-    type Result = bool;
-}
-
-/// `sandbox.checkWindowsHostLoopbackSupport`.
-pub enum SandboxCheckWindowsHostLoopbackSupport {}
-
-impl crate::rpc::ServerMethod for SandboxCheckWindowsHostLoopbackSupport {
-    const NAME: &'static str = "sandbox.checkWindowsHostLoopbackSupport";
-    type Params = ();
-    type Result = bool;
-}
-
-/// `sandbox.filterPickerCandidates`.
-pub enum SandboxFilterPickerCandidates {}
-
-impl crate::rpc::ServerMethod for SandboxFilterPickerCandidates {
-    const NAME: &'static str = "sandbox.filterPickerCandidates";
-    type Params = types::SandboxFilterPickerCandidatesParams;
-    type Result = types::SandboxFilterPickerCandidatesResult;
-}
-
-/// `sandbox.getDocsUrl`.
-pub enum SandboxGetDocsUrl {}
-
-impl crate::rpc::ServerMethod for SandboxGetDocsUrl {
-    const NAME: &'static str = "sandbox.getDocsUrl";
-    type Params = ();
-    type Result = types::SandboxDocsUrlResult;
-}
-
-/// `sandbox.getHostSupport`.
-pub enum SandboxGetHostSupport {}
-
-impl crate::rpc::ServerMethod for SandboxGetHostSupport {
-    const NAME: &'static str = "sandbox.getHostSupport";
-    type Params = ();
-    type Result = types::SandboxHostSupport;
-}
-
-/// `sandbox.getUnsupportedMessage`.
-pub enum SandboxGetUnsupportedMessage {}
-
-impl crate::rpc::ServerMethod for SandboxGetUnsupportedMessage {
-    const NAME: &'static str = "sandbox.getUnsupportedMessage";
-    type Params = ();
-    type Result = String;
-}
-
-/// `sandbox.getUnsupportedSettingDisabledNotice`.
-pub enum SandboxGetUnsupportedSettingDisabledNotice {}
-
-impl crate::rpc::ServerMethod for SandboxGetUnsupportedSettingDisabledNotice {
-    const NAME: &'static str = "sandbox.getUnsupportedSettingDisabledNotice";
-    type Params = ();
-    type Result = String;
-}
-
-/// `sandbox.getUnsupportedStartupNotice`.
-pub enum SandboxGetUnsupportedStartupNotice {}
-
-impl crate::rpc::ServerMethod for SandboxGetUnsupportedStartupNotice {
-    const NAME: &'static str = "sandbox.getUnsupportedStartupNotice";
-    type Params = types::SandboxUnsupportedStartupNoticeParams;
-    type Result = types::SandboxUnsupportedStartupNoticeResult;
-}
-
-/// `sandbox.preparePickerPolicy`.
-pub enum SandboxPreparePickerPolicy {}
-
-impl crate::rpc::ServerMethod for SandboxPreparePickerPolicy {
-    const NAME: &'static str = "sandbox.preparePickerPolicy";
-    type Params = types::SandboxPreparePickerPolicyParams;
-    type Result = types::SandboxPreparePickerPolicyResult;
-}
-
-/// `sandbox.proxyCa.checkInstallationSupport`.
-pub enum SandboxProxyCaCheckInstallationSupport {}
-
-impl crate::rpc::ServerMethod for SandboxProxyCaCheckInstallationSupport {
-    const NAME: &'static str = "sandbox.proxyCa.checkInstallationSupport";
-    type Params = ();
-    type Result = bool;
-}
-
-/// `sandbox.proxyCa.checkRelevance`.
-pub enum SandboxProxyCaCheckRelevance {}
-
-impl crate::rpc::ServerMethod for SandboxProxyCaCheckRelevance {
-    const NAME: &'static str = "sandbox.proxyCa.checkRelevance";
-    type Params = types::SandboxProxyCaRequest;
-    type Result = bool;
-}
-
-/// `sandbox.proxyCa.create`.
-pub enum SandboxProxyCaCreate {}
-
-impl crate::rpc::ServerMethod for SandboxProxyCaCreate {
-    const NAME: &'static str = "sandbox.proxyCa.create";
-    type Params = types::SandboxProxyCaRequest;
-    type Result = types::SandboxProxyCaCreateResult;
-}
-
-/// `sandbox.proxyCa.getStatus`.
-pub enum SandboxProxyCaGetStatus {}
-
-impl crate::rpc::ServerMethod for SandboxProxyCaGetStatus {
-    const NAME: &'static str = "sandbox.proxyCa.getStatus";
-    type Params = types::SandboxProxyCaRequest;
-    type Result = types::SandboxProxyCaStatus;
-}
-
-/// `sandbox.proxyCa.remove`.
-pub enum SandboxProxyCaRemove {}
-
-impl crate::rpc::ServerMethod for SandboxProxyCaRemove {
-    const NAME: &'static str = "sandbox.proxyCa.remove";
-    type Params = ();
-    type Result = types::SandboxProxyCaStatus;
-}
-
-/// `sandbox.proxyCa.rotate`.
-pub enum SandboxProxyCaRotate {}
-
-impl crate::rpc::ServerMethod for SandboxProxyCaRotate {
-    const NAME: &'static str = "sandbox.proxyCa.rotate";
-    type Params = types::SandboxProxyCaRequest;
-    type Result = types::SandboxProxyCaStatus;
-}
-
-/// `sandbox.proxyCa.trust`.
-pub enum SandboxProxyCaTrust {}
-
-impl crate::rpc::ServerMethod for SandboxProxyCaTrust {
-    const NAME: &'static str = "sandbox.proxyCa.trust";
-    type Params = types::SandboxProxyCaRequest;
-    type Result = types::SandboxProxyCaStatus;
-}
-
-/// `sandbox.proxySecret.delete`.
-pub enum SandboxProxySecretDelete {}
-
-impl crate::rpc::ServerMethod for SandboxProxySecretDelete {
-    const NAME: &'static str = "sandbox.proxySecret.delete";
-    type Params = ();
-    type Result = ();
-}
-
-/// `sandbox.proxySecret.get`.
-pub enum SandboxProxySecretGet {}
-
-impl crate::rpc::ServerMethod for SandboxProxySecretGet {
-    const NAME: &'static str = "sandbox.proxySecret.get";
-    type Params = ();
-    type Result = types::SandboxProxySecretGetResult;
-}
-
-/// `sandbox.proxySecret.getLocation`.
-pub enum SandboxProxySecretGetLocation {}
-
-impl crate::rpc::ServerMethod for SandboxProxySecretGetLocation {
-    const NAME: &'static str = "sandbox.proxySecret.getLocation";
-    type Params = ();
-    type Result = types::SandboxProxySecretLocation;
-}
-
-/// `sandbox.proxySecret.save`.
-pub enum SandboxProxySecretSave {}
-
-impl crate::rpc::ServerMethod for SandboxProxySecretSave {
-    const NAME: &'static str = "sandbox.proxySecret.save";
-    type Params = types::SandboxProxySecretSaveRequest;
-    type Result = types::SandboxProxySecretSaveResult;
-}
-
-/// `sandbox.resolveFlooredConfig`.
-pub enum SandboxResolveFlooredConfig {}
-
-impl crate::rpc::ServerMethod for SandboxResolveFlooredConfig {
-    const NAME: &'static str = "sandbox.resolveFlooredConfig";
-    type Params = types::SandboxResolveFlooredConfigParams;
-    type Result = types::SandboxResolveFlooredConfigResult;
-}
-
-/// `sandbox.resolveForOptional`.
-pub enum SandboxResolveForOptional {}
-
-impl crate::rpc::ServerMethod for SandboxResolveForOptional {
-    const NAME: &'static str = "sandbox.resolveForOptional";
-    type Params = types::SandboxEffectiveForOptionalParams;
-    type Result = types::SandboxEffectiveForOptionalResult;
-}
-
-/// `sandbox.settings.applyDefaults`.
-pub enum SandboxSettingsApplyDefaults {}
-
-impl crate::rpc::ServerMethod for SandboxSettingsApplyDefaults {
-    const NAME: &'static str = "sandbox.settings.applyDefaults";
-    type Params = types::SandboxApplyDefaultsRequest;
-    type Result = std::collections::BTreeMap<String, serde_json::Value>;
-}
-
-/// `secrets.addFilterValues`.
-pub enum SecretsAddFilterValues {}
-
-impl crate::rpc::ServerMethod for SecretsAddFilterValues {
-    const NAME: &'static str = "secrets.addFilterValues";
-    type Params = types::SecretsAddFilterValuesRequest;
-    type Result = types::SecretsAddFilterValuesResult;
-}
-
-/// `sessions.bulkDelete`.
-pub enum SessionsBulkDelete {}
-
-impl crate::rpc::ServerMethod for SessionsBulkDelete {
-    const NAME: &'static str = "sessions.bulkDelete";
-    type Params = types::SessionsBulkDeleteRequest;
-    type Result = types::SessionBulkDeleteResult;
-}
-
-/// `sessions.checkInUse`.
-pub enum SessionsCheckInUse {}
-
-impl crate::rpc::ServerMethod for SessionsCheckInUse {
-    const NAME: &'static str = "sessions.checkInUse";
-    type Params = types::SessionsCheckInUseRequest;
-    type Result = types::SessionsCheckInUseResult;
-}
-
-/// `sessions.close`.
-pub enum SessionsClose {}
-
-impl crate::rpc::ServerMethod for SessionsClose {
-    const NAME: &'static str = "sessions.close";
-    type Params = types::SessionsCloseRequest;
-    type Result = types::SessionsCloseResult;
-}
-
-/// `sessions.configureSessionExtensions`.
-pub enum SessionsConfigureSessionExtensions {}
-
-impl crate::rpc::ServerMethod for SessionsConfigureSessionExtensions {
-    const NAME: &'static str = "sessions.configureSessionExtensions";
-    type Params = types::ConfigureSessionExtensionsParams;
-    type Result = ();
-}
-
-/// `sessions.connect`.
-pub enum SessionsConnect {}
-
-impl crate::rpc::ServerMethod for SessionsConnect {
-    const NAME: &'static str = "sessions.connect";
-    type Params = types::ConnectRemoteSessionParams;
-    type Result = types::RemoteSessionConnectionResult;
-}
-
-/// `sessions.createWorkspace`.
-pub enum SessionsCreateWorkspace {}
-
-impl crate::rpc::ServerMethod for SessionsCreateWorkspace {
-    const NAME: &'static str = "sessions.createWorkspace";
-    type Params = types::SessionsCreateWorkspaceRequest;
-    type Result = types::SessionsCreateWorkspaceResult;
-}
-
-/// `sessions.delete`.
-pub enum SessionsDelete {}
-
-impl crate::rpc::ServerMethod for SessionsDelete {
-    const NAME: &'static str = "sessions.delete";
-    type Params = types::SessionsDeleteRequest;
-    type Result = ();
-}
-
-/// `sessions.enrichMetadata`.
-pub enum SessionsEnrichMetadata {}
-
-impl crate::rpc::ServerMethod for SessionsEnrichMetadata {
-    const NAME: &'static str = "sessions.enrichMetadata";
-    type Params = types::SessionsEnrichMetadataRequest;
-    type Result = types::SessionEnrichMetadataResult;
-}
-
-/// `sessions.findByPrefix`.
-pub enum SessionsFindByPrefix {}
-
-impl crate::rpc::ServerMethod for SessionsFindByPrefix {
-    const NAME: &'static str = "sessions.findByPrefix";
-    type Params = types::SessionsFindByPrefixRequest;
-    type Result = types::SessionsFindByPrefixResult;
-}
-
-/// `sessions.findByTaskId`.
-pub enum SessionsFindByTaskId {}
-
-impl crate::rpc::ServerMethod for SessionsFindByTaskId {
-    const NAME: &'static str = "sessions.findByTaskId";
-    type Params = types::SessionsFindByTaskIdRequest;
-    type Result = types::SessionsFindByTaskIdResult;
-}
-
-/// `sessions.fork`.
-pub enum SessionsFork {}
-
-impl crate::rpc::ServerMethod for SessionsFork {
-    const NAME: &'static str = "sessions.fork";
-    type Params = types::SessionsForkRequest;
-    type Result = types::SessionsForkResult;
-}
-
-/// `sessions.getBoardEntryCount`.
-pub enum SessionsGetBoardEntryCount {}
-
-impl crate::rpc::ServerMethod for SessionsGetBoardEntryCount {
-    const NAME: &'static str = "sessions.getBoardEntryCount";
-    type Params = types::SessionsGetBoardEntryCountRequest;
-    type Result = types::SessionsGetBoardEntryCountResult;
-}
-
-/// `sessions.getClientMetadata`.
-pub enum SessionsGetClientMetadata {}
-
-impl crate::rpc::ServerMethod for SessionsGetClientMetadata {
-    const NAME: &'static str = "sessions.getClientMetadata";
-    type Params = types::SessionsGetClientMetadataRequest;
-    type Result = types::SessionsGetClientMetadataResult;
-}
-
-/// `sessions.getEventFilePath`.
-pub enum SessionsGetEventFilePath {}
-
-impl crate::rpc::ServerMethod for SessionsGetEventFilePath {
-    const NAME: &'static str = "sessions.getEventFilePath";
-    type Params = types::SessionsGetEventFilePathRequest;
-    type Result = types::SessionsGetEventFilePathResult;
-}
-
-/// `sessions.getLastForContext`.
-pub enum SessionsGetLastForContext {}
-
-impl crate::rpc::ServerMethod for SessionsGetLastForContext {
-    const NAME: &'static str = "sessions.getLastForContext";
-    type Params = types::SessionsGetLastForContextRequest;
-    type Result = types::SessionsGetLastForContextResult;
-}
-
-/// `sessions.getMetadata`.
-pub enum SessionsGetMetadata {}
-
-impl crate::rpc::ServerMethod for SessionsGetMetadata {
-    const NAME: &'static str = "sessions.getMetadata";
-    type Params = types::SessionsGetMetadataRequest;
-    type Result = types::SessionsGetMetadataResult;
-}
-
-/// `sessions.getPersistedRemoteSteerable`.
-pub enum SessionsGetPersistedRemoteSteerable {}
-
-impl crate::rpc::ServerMethod for SessionsGetPersistedRemoteSteerable {
-    const NAME: &'static str = "sessions.getPersistedRemoteSteerable";
-    type Params = types::SessionsGetPersistedRemoteSteerableRequest;
-    type Result = types::SessionsGetPersistedRemoteSteerableResult;
-}
-
-/// `sessions.getRemoteControlStatus`.
-pub enum SessionsGetRemoteControlStatus {}
-
-impl crate::rpc::ServerMethod for SessionsGetRemoteControlStatus {
-    const NAME: &'static str = "sessions.getRemoteControlStatus";
-    type Params = ();
-    type Result = types::RemoteControlStatusResult;
-}
-
-/// `sessions.getSizes`.
-pub enum SessionsGetSizes {}
-
-impl crate::rpc::ServerMethod for SessionsGetSizes {
-    const NAME: &'static str = "sessions.getSizes";
-    type Params = ();
-    type Result = types::SessionSizes;
-}
-
-/// `sessions.list`.
-pub enum SessionsList {}
-
-impl crate::rpc::ServerMethod for SessionsList {
-    const NAME: &'static str = "sessions.list";
-    type Params = types::SessionsListRequest;
-    type Result = types::SessionList;
-}
-
-/// `sessions.listNonEmptySessionIds`.
-pub enum SessionsListNonEmptySessionIds {}
-
-impl crate::rpc::ServerMethod for SessionsListNonEmptySessionIds {
-    const NAME: &'static str = "sessions.listNonEmptySessionIds";
-    type Params = types::SessionsListNonEmptySessionIdsRequest;
-    type Result = types::SessionsListNonEmptySessionIdsResult;
-}
-
-/// `sessions.loadDeferredRepoHooks`.
-pub enum SessionsLoadDeferredRepoHooks {}
-
-impl crate::rpc::ServerMethod for SessionsLoadDeferredRepoHooks {
-    const NAME: &'static str = "sessions.loadDeferredRepoHooks";
-    type Params = types::SessionsLoadDeferredRepoHooksRequest;
-    type Result = types::SessionLoadDeferredRepoHooksResult;
-}
-
-/// `sessions.loadWorkspace`.
-pub enum SessionsLoadWorkspace {}
-
-impl crate::rpc::ServerMethod for SessionsLoadWorkspace {
-    const NAME: &'static str = "sessions.loadWorkspace";
-    type Params = types::SessionsLoadWorkspaceRequest;
-    type Result = types::SessionsLoadWorkspaceResult;
-}
-
-/// `sessions.open`.
-pub enum SessionsOpen {}
-
-impl crate::rpc::ServerMethod for SessionsOpen {
-    const NAME: &'static str = "sessions.open";
-    type Params = types::SessionOpenParams;
-    type Result = types::SessionOpenResult;
-}
-
-/// `sessions.pruneOld`.
-pub enum SessionsPruneOld {}
-
-impl crate::rpc::ServerMethod for SessionsPruneOld {
-    const NAME: &'static str = "sessions.pruneOld";
-    type Params = types::SessionsPruneOldRequest;
-    type Result = types::SessionPruneResult;
-}
-
-/// `sessions.readPersistedEvents`.
-pub enum SessionsReadPersistedEvents {}
-
-impl crate::rpc::ServerMethod for SessionsReadPersistedEvents {
-    const NAME: &'static str = "sessions.readPersistedEvents";
-    type Params = types::SessionsReadPersistedEventsRequest;
-    type Result = types::EventsReadResult;
-}
-
-/// `sessions.releaseLock`.
-pub enum SessionsReleaseLock {}
-
-impl crate::rpc::ServerMethod for SessionsReleaseLock {
-    const NAME: &'static str = "sessions.releaseLock";
-    type Params = types::SessionsReleaseLockRequest;
-    type Result = types::SessionsReleaseLockResult;
-}
-
-/// `sessions.reloadPluginHooks`.
-pub enum SessionsReloadPluginHooks {}
-
-impl crate::rpc::ServerMethod for SessionsReloadPluginHooks {
-    const NAME: &'static str = "sessions.reloadPluginHooks";
-    type Params = types::SessionsReloadPluginHooksRequest;
-    type Result = types::SessionsReloadPluginHooksResult;
-}
-
-/// `sessions.save`.
-pub enum SessionsSave {}
-
-impl crate::rpc::ServerMethod for SessionsSave {
-    const NAME: &'static str = "sessions.save";
-    type Params = types::SessionsSaveRequest;
-    type Result = types::SessionsSaveResult;
-}
-
-/// `sessions.setAdditionalPlugins`.
-pub enum SessionsSetAdditionalPlugins {}
-
-impl crate::rpc::ServerMethod for SessionsSetAdditionalPlugins {
-    const NAME: &'static str = "sessions.setAdditionalPlugins";
-    type Params = types::SessionsSetAdditionalPluginsRequest;
-    type Result = types::SessionsSetAdditionalPluginsResult;
-}
-
-/// `sessions.setRemoteControlSteering`.
-pub enum SessionsSetRemoteControlSteering {}
-
-impl crate::rpc::ServerMethod for SessionsSetRemoteControlSteering {
-    const NAME: &'static str = "sessions.setRemoteControlSteering";
-    type Params = types::SessionsSetRemoteControlSteeringRequest;
-    type Result = types::RemoteControlStatusResult;
-}
-
-/// `sessions.startRemoteControl`.
-pub enum SessionsStartRemoteControl {}
-
-impl crate::rpc::ServerMethod for SessionsStartRemoteControl {
-    const NAME: &'static str = "sessions.startRemoteControl";
-    type Params = types::SessionsStartRemoteControlRequest;
-    type Result = types::RemoteControlStatusResult;
-}
-
-/// `sessions.stopRemoteControl`.
-pub enum SessionsStopRemoteControl {}
-
-impl crate::rpc::ServerMethod for SessionsStopRemoteControl {
-    const NAME: &'static str = "sessions.stopRemoteControl";
-    type Params = types::SessionsStopRemoteControlRequest;
-    type Result = types::RemoteControlStopResult;
-}
-
-/// `sessions.transferRemoteControl`.
-pub enum SessionsTransferRemoteControl {}
-
-impl crate::rpc::ServerMethod for SessionsTransferRemoteControl {
-    const NAME: &'static str = "sessions.transferRemoteControl";
-    type Params = types::SessionsTransferRemoteControlRequest;
-    type Result = types::RemoteControlTransferResult;
-}
-
-/// `sessions.updateWorkspaceFields`.
-pub enum SessionsUpdateWorkspaceFields {}
-
-impl crate::rpc::ServerMethod for SessionsUpdateWorkspaceFields {
-    const NAME: &'static str = "sessions.updateWorkspaceFields";
-    type Params = types::SessionsUpdateWorkspaceFieldsRequest;
-    type Result = types::SessionsUpdateWorkspaceFieldsResult;
-}
-
-/// `skills.applyInstall`.
-pub enum SkillsApplyInstall {}
-
-impl crate::rpc::ServerMethod for SkillsApplyInstall {
-    const NAME: &'static str = "skills.applyInstall";
-    type Params = types::SkillApplyInstallRequest;
-    type Result = types::SkillInstallationResult;
-}
-
-/// `skills.applyUninstall`.
-pub enum SkillsApplyUninstall {}
-
-impl crate::rpc::ServerMethod for SkillsApplyUninstall {
-    const NAME: &'static str = "skills.applyUninstall";
-    type Params = types::SkillApplyUninstallRequest;
-    type Result = types::SkillInstallationResult;
-}
-
-/// `skills.config.setDisabledSkills`.
-pub enum SkillsConfigSetDisabledSkills {}
-
-impl crate::rpc::ServerMethod for SkillsConfigSetDisabledSkills {
-    const NAME: &'static str = "skills.config.setDisabledSkills";
-    type Params = types::SkillsConfigSetDisabledSkillsRequest;
-    type Result = ();
-}
-
-/// `skills.config.setSkillDisabled`.
-pub enum SkillsConfigSetSkillDisabled {}
-
-impl crate::rpc::ServerMethod for SkillsConfigSetSkillDisabled {
-    const NAME: &'static str = "skills.config.setSkillDisabled";
-    type Params = types::SkillsConfigSetSkillDisabledRequest;
-    type Result = ();
-}
-
-/// `skills.discover`.
-pub enum SkillsDiscover {}
-
-impl crate::rpc::ServerMethod for SkillsDiscover {
-    const NAME: &'static str = "skills.discover";
-    type Params = types::SkillsDiscoverRequest;
-    type Result = types::ServerSkillList;
-}
-
-/// `skills.getDiscoveryPaths`.
-pub enum SkillsGetDiscoveryPaths {}
-
-impl crate::rpc::ServerMethod for SkillsGetDiscoveryPaths {
-    const NAME: &'static str = "skills.getDiscoveryPaths";
-    type Params = types::SkillsGetDiscoveryPathsRequest;
-    type Result = types::SkillDiscoveryPathList;
-}
-
-/// `skills.installations.cancel`.
-pub enum SkillsInstallationsCancel {}
-
-impl crate::rpc::ServerMethod for SkillsInstallationsCancel {
-    const NAME: &'static str = "skills.installations.cancel";
-    type Params = types::SkillInstallationOperationRequest;
-    type Result = types::SkillInstallationManagementResult;
-}
-
-/// `skills.installations.list`.
-pub enum SkillsInstallationsList {}
-
-impl crate::rpc::ServerMethod for SkillsInstallationsList {
-    const NAME: &'static str = "skills.installations.list";
-    type Params = types::SkillInstallationsRequest;
-    type Result = types::SkillInstallationManagementResult;
-}
-
-/// `skills.installations.recover`.
-pub enum SkillsInstallationsRecover {}
-
-impl crate::rpc::ServerMethod for SkillsInstallationsRecover {
-    const NAME: &'static str = "skills.installations.recover";
-    type Params = types::SkillInstallationsRequest;
-    type Result = types::SkillInstallationManagementResult;
-}
-
-/// `skills.installations.setEnabled`.
-pub enum SkillsInstallationsSetEnabled {}
-
-impl crate::rpc::ServerMethod for SkillsInstallationsSetEnabled {
-    const NAME: &'static str = "skills.installations.setEnabled";
-    type Params = types::SkillSetEnabledRequest;
-    type Result = types::SkillInstallationManagementResult;
-}
-
-/// `skills.installations.status`.
-pub enum SkillsInstallationsStatus {}
-
-impl crate::rpc::ServerMethod for SkillsInstallationsStatus {
-    const NAME: &'static str = "skills.installations.status";
-    type Params = types::SkillInstallationOperationRequest;
-    type Result = types::SkillInstallationManagementResult;
-}
-
-/// `skills.planInstall`.
-pub enum SkillsPlanInstall {}
-
-impl crate::rpc::ServerMethod for SkillsPlanInstall {
-    const NAME: &'static str = "skills.planInstall";
-    type Params = types::SkillPlanInstallRequest;
-    type Result = types::SkillInstallationManagementResult;
-}
-
-/// `skills.planUninstall`.
-pub enum SkillsPlanUninstall {}
-
-impl crate::rpc::ServerMethod for SkillsPlanUninstall {
-    const NAME: &'static str = "skills.planUninstall";
-    type Params = types::SkillPlanUninstallRequest;
-    type Result = types::SkillInstallationManagementResult;
-}
-
-/// `user.settings.applyTopKey`.
-pub enum UserSettingsApplyTopKey {}
-
-impl crate::rpc::ServerMethod for UserSettingsApplyTopKey {
-    const NAME: &'static str = "user.settings.applyTopKey";
-    type Params = types::UserSettingsApplyTopKeyRequest;
-    type Result = types::UserSettingsApplyTopKeyResult;
-}
-
-/// `user.settings.buildRuntime`.
-pub enum UserSettingsBuildRuntime {}
-
-impl crate::rpc::ServerMethod for UserSettingsBuildRuntime {
-    const NAME: &'static str = "user.settings.buildRuntime";
-    type Params = types::UserSettingsBuildRuntimeRequest;
-    type Result = std::collections::BTreeMap<String, serde_json::Value>;
-}
-
-/// `user.settings.diagnoseProblems`.
-pub enum UserSettingsDiagnoseProblems {}
-
-impl crate::rpc::ServerMethod for UserSettingsDiagnoseProblems {
-    const NAME: &'static str = "user.settings.diagnoseProblems";
-    type Params = types::UserSettingsProblemsRequest;
-    type Result = types::UserSettingsProblemsResult;
-}
-
-/// `user.settings.edit`.
-pub enum UserSettingsEdit {}
-
-impl crate::rpc::ServerMethod for UserSettingsEdit {
-    const NAME: &'static str = "user.settings.edit";
-    type Params = types::UserSettingsEditRequest;
-    type Result = types::SettingsEditResult;
-}
-
-/// `user.settings.get`.
-pub enum UserSettingsGet {}
-
-impl crate::rpc::ServerMethod for UserSettingsGet {
-    const NAME: &'static str = "user.settings.get";
-    type Params = ();
-    type Result = types::UserSettingsGetResult;
-}
-
-/// `user.settings.getPath`.
-pub enum UserSettingsGetPath {}
-
-impl crate::rpc::ServerMethod for UserSettingsGetPath {
-    const NAME: &'static str = "user.settings.getPath";
-    type Params = ();
-    type Result = types::UserSettingsPathResult;
-}
-
-/// `user.settings.getPaths`.
-pub enum UserSettingsGetPaths {}
-
-impl crate::rpc::ServerMethod for UserSettingsGetPaths {
-    const NAME: &'static str = "user.settings.getPaths";
-    type Params = types::UserSettingsGetPathsRequest;
-    type Result = types::UserSettingsGetPathsResult;
-}
-
-/// `user.settings.getUnknownKeysWarning`.
-pub enum UserSettingsGetUnknownKeysWarning {}
-
-impl crate::rpc::ServerMethod for UserSettingsGetUnknownKeysWarning {
-    const NAME: &'static str = "user.settings.getUnknownKeysWarning";
-    type Params = types::UserSettingsUnknownKeysWarningRequest;
-    type Result = types::UserSettingsUnknownKeysWarningResult;
-}
-
-/// `user.settings.listGovernanceKeys`.
-pub enum UserSettingsListGovernanceKeys {}
-
-impl crate::rpc::ServerMethod for UserSettingsListGovernanceKeys {
-    const NAME: &'static str = "user.settings.listGovernanceKeys";
-    type Params = ();
-    type Result = types::UserSettingsGovernanceKeysResult;
-}
-
-/// `user.settings.loadAndMergeRepo`.
-pub enum UserSettingsLoadAndMergeRepo {}
-
-impl crate::rpc::ServerMethod for UserSettingsLoadAndMergeRepo {
-    const NAME: &'static str = "user.settings.loadAndMergeRepo";
-    type Params = types::UserSettingsLoadAndMergeRepoRequest;
-    type Result = types::UserSettingsLoadAndMergeRepoResult;
-}
-
-/// `user.settings.loadForConfigDir`.
-pub enum UserSettingsLoadForConfigDir {}
-
-impl crate::rpc::ServerMethod for UserSettingsLoadForConfigDir {
-    const NAME: &'static str = "user.settings.loadForConfigDir";
-    type Params = types::UserSettingsLoadForConfigDirRequest;
-    type Result = std::collections::BTreeMap<String, serde_json::Value>;
-}
-
-/// `user.settings.loadForEdit`.
-pub enum UserSettingsLoadForEdit {}
-
-impl crate::rpc::ServerMethod for UserSettingsLoadForEdit {
-    const NAME: &'static str = "user.settings.loadForEdit";
-    type Params = ();
-    type Result = types::UserSettingsLoadForEditResult;
-}
-
-/// `user.settings.loadRepo`.
-pub enum UserSettingsLoadRepo {}
-
-impl crate::rpc::ServerMethod for UserSettingsLoadRepo {
-    const NAME: &'static str = "user.settings.loadRepo";
-    type Params = types::UserSettingsLoadRepoRequest;
-    type Result = types::UserSettingsLoadRepoResult;
-}
-
-/// `user.settings.loadWithWarning`.
-pub enum UserSettingsLoadWithWarning {}
-
-impl crate::rpc::ServerMethod for UserSettingsLoadWithWarning {
-    const NAME: &'static str = "user.settings.loadWithWarning";
-    type Params = ();
-    type Result = types::UserSettingsLoadWithWarningResult;
-}
-
-/// `user.settings.mergeManagedAndUser`.
-pub enum UserSettingsMergeManagedAndUser {}
-
-impl crate::rpc::ServerMethod for UserSettingsMergeManagedAndUser {
-    const NAME: &'static str = "user.settings.mergeManagedAndUser";
-    type Params = types::UserSettingsMergeManagedAndUserParams;
-    type Result = types::UserSettingsMergeManagedAndUserResult;
-}
-
-/// `user.settings.mergeRepoValue`.
-pub enum UserSettingsMergeRepoValue {}
-
-impl crate::rpc::ServerMethod for UserSettingsMergeRepoValue {
-    const NAME: &'static str = "user.settings.mergeRepoValue";
-    type Params = types::UserSettingsMergeRepoValueParams;
-    type Result = types::UserSettingsMergeRepoValueResult;
-}
-
-/// `user.settings.migrateObsoleteOnDisk`.
-pub enum UserSettingsMigrateObsoleteOnDisk {}
-
-impl crate::rpc::ServerMethod for UserSettingsMigrateObsoleteOnDisk {
-    const NAME: &'static str = "user.settings.migrateObsoleteOnDisk";
-    type Params = types::UserSettingsMigrateObsoleteOnDiskRequest;
-    type Result = types::UserSettingsMigrateObsoleteOnDiskResult;
-}
-
-/// `user.settings.migrateStaffLogLevelOnce`.
-pub enum UserSettingsMigrateStaffLogLevelOnce {}
-
-impl crate::rpc::ServerMethod for UserSettingsMigrateStaffLogLevelOnce {
-    const NAME: &'static str = "user.settings.migrateStaffLogLevelOnce";
-    type Params = types::UserSettingsMigrateStaffLogLevelOnceRequest;
-    type Result = types::UserSettingsMigrateStaffLogLevelOnceResult;
-}
-
-/// `user.settings.migrateStaffUpdateChannelOnce`.
-pub enum UserSettingsMigrateStaffUpdateChannelOnce {}
-
-impl crate::rpc::ServerMethod for UserSettingsMigrateStaffUpdateChannelOnce {
-    const NAME: &'static str = "user.settings.migrateStaffUpdateChannelOnce";
-    type Params = types::UserSettingsHostContext;
-    type Result = types::UserSettingsMigrateStaffUpdateChannelOnceResult;
-}
-
-/// `user.settings.normalize`.
-pub enum UserSettingsNormalize {}
-
-impl crate::rpc::ServerMethod for UserSettingsNormalize {
-    const NAME: &'static str = "user.settings.normalize";
-    type Params = types::UserSettingsNormalizeRequest;
-    type Result = types::UserSettingsNormalizeResult;
-}
-
-/// `user.settings.resetStaffModelSelectionOnce`.
-pub enum UserSettingsResetStaffModelSelectionOnce {}
-
-impl crate::rpc::ServerMethod for UserSettingsResetStaffModelSelectionOnce {
-    const NAME: &'static str = "user.settings.resetStaffModelSelectionOnce";
-    type Params = types::UserSettingsResetStaffModelSelectionOnceRequest;
-    type Result = types::UserSettingsResetStaffModelSelectionOnceResult;
-}
-
-/// `user.settings.set`.
-pub enum UserSettingsSet {}
-
-impl crate::rpc::ServerMethod for UserSettingsSet {
-    const NAME: &'static str = "user.settings.set";
-    type Params = types::UserSettingsSetRequest;
-    type Result = ();
-}
-
-/// `user.settings.setHookDisabled`.
-pub enum UserSettingsSetHookDisabled {}
-
-impl crate::rpc::ServerMethod for UserSettingsSetHookDisabled {
-    const NAME: &'static str = "user.settings.setHookDisabled";
-    type Params = types::UserSettingsSetHookDisabledRequest;
-    type Result = types::UserSettingsSetHookDisabledResult;
-}
-
-/// `user.settings.update`.
-pub enum UserSettingsUpdate {}
-
-impl crate::rpc::ServerMethod for UserSettingsUpdate {
-    const NAME: &'static str = "user.settings.update";
-    type Params = types::UserSettingsUpdateRequest;
-    type Result = types::UserSettingsUpdateResult;
-}
-
-/// `user.settings.validate`.
-pub enum UserSettingsValidate {}
-
-impl crate::rpc::ServerMethod for UserSettingsValidate {
-    const NAME: &'static str = "user.settings.validate";
-    type Params = types::UserSettingsValidateRequest;
-    type Result = types::UserSettingsValidateResult;
-}
-
-/// `user.settings.writeAll`.
-pub enum UserSettingsWriteAll {}
-
-impl crate::rpc::ServerMethod for UserSettingsWriteAll {
-    const NAME: &'static str = "user.settings.writeAll";
-    type Params = types::UserSettingsWriteAllRequest;
-    type Result = ();
-}
+methods!(ServerMethod {
+    AccountDescribeAuthInfo "account.describeAuthInfo"(types::AccountDescribeAuthInfoRequest) -> types::AccountDescribeAuthInfoResult,
+    AccountGetAllUsers "account.getAllUsers"(()) -> Vec<types::AccountAllUsers>,
+    AccountGetCurrentAuth "account.getCurrentAuth"(()) -> types::AccountGetCurrentAuthResult,
+    AccountGetGistSupport "account.getGistSupport"(types::AccountGetGistSupportRequest) -> types::AccountGetGistSupportResult,
+    AccountGetQuota "account.getQuota"(types::AccountGetQuotaRequest) -> types::AccountGetQuotaResult,
+    AccountGetTokenEnvVar "account.getTokenEnvVar"(()) -> types::AccountGetTokenEnvVarResult,
+    AccountGetWebUrl "account.getWebUrl"(types::AccountGetWebUrlRequest) -> types::AccountGetWebUrlResult,
+    AccountLogin "account.login"(types::AccountLoginRequest) -> types::AccountLoginResult,
+    AccountLogout "account.logout"(types::AccountLogoutRequest) -> types::AccountLogoutResult,
+    AgentRegistrySpawn "agentRegistry.spawn"(types::AgentRegistrySpawnRequest) -> types::AgentRegistrySpawnResult,
+    AgentsCustomAgentInitialModelDecision "agents.customAgentInitialModelDecision"(types::AgentsCustomAgentInitialModelDecisionParams) -> types::AgentsCustomAgentInitialModelDecisionResult,
+    AgentsDiscover "agents.discover"(types::AgentsDiscoverRequest) -> types::ServerAgentList,
+    AgentsGetAvailableBuiltins "agents.getAvailableBuiltins"(types::AgentsGetAvailableBuiltinsRequest) -> types::AgentsGetAvailableBuiltinsResult,
+    AgentsGetBuiltinDefinition "agents.getBuiltinDefinition"(types::AgentsGetBuiltinDefinitionRequest) -> types::AgentsGetBuiltinDefinitionResult,
+    AgentsGetBuiltinListingDefinition "agents.getBuiltinListingDefinition"(types::AgentsGetBuiltinListingDefinitionRequest) -> types::AgentsGetBuiltinListingDefinitionResult,
+    AgentsGetBuiltins "agents.getBuiltins"(()) -> types::AgentsGetBuiltinsResult,
+    AgentsGetDiscoveryPaths "agents.getDiscoveryPaths"(types::AgentsGetDiscoveryPathsRequest) -> types::AgentDiscoveryPathList,
+    AzureMlAcquireFamily "azureMl.acquireFamily"(types::AzureMlFamilyRequest) -> types::AzureMlFamilyLeaseResult,
+    AzureMlCancel "azureMl.cancel"(types::AzureMlDownloadIdRequest) -> types::AzureMlCancelResult,
+    AzureMlCatalog "azureMl.catalog"(types::AzureMlCatalogRequest) -> types::AzureMlCatalogResult,
+    AzureMlDiscard "azureMl.discard"(types::AzureMlDiscardRequest) -> types::HostEmptyResult,
+    AzureMlDownload "azureMl.download"(types::AzureMlDownloadRequest) -> types::AzureMlDownloadResult,
+    AzureMlLatest "azureMl.latest"(types::AzureMlLatestRequest) -> types::AzureMlModel,
+    AzureMlReleaseFamily "azureMl.releaseFamily"(types::AzureMlFamilyReleaseRequest) -> types::HostEmptyResult,
+    AzureMlResolve "azureMl.resolve"(types::AzureMlResolveRequest) -> types::AzureMlResolveResult,
+    AzureMlStatus "azureMl.status"(types::AzureMlDownloadIdRequest) -> types::AzureMlStatusResult,
+    CatalogGetGeneratedFeed "catalog.getGeneratedFeed"(types::CatalogGetGeneratedFeedRequest) -> types::CatalogResourceGeneratedFeedResult,
+    CatalogGetSavedFeed "catalog.getSavedFeed"(types::CatalogGetSavedFeedRequest) -> types::CatalogResourceSavedFeedResult,
+    CatalogPlanInstallFromReference "catalog.planInstallFromReference"(types::CatalogPlanInstallFromReferenceRequest) -> types::CatalogReferenceInstallationResult,
+    CatalogSearch "catalog.search"(types::CatalogSearchRequest) -> types::CatalogSearchResult,
+    CatalogSelect "catalog.select"(types::CatalogSelectionRequest) -> types::CatalogSelectionResult,
+    CommandsList "commands.list"(()) -> types::CommandList,
+    ConnectorsGetAccounts "connectors.getAccounts"(()) -> types::ConnectorDiscoveryAccountList,
+    ConnectorsGetCapabilities "connectors.getCapabilities"(()) -> types::ConnectorDiscoveryCapabilities,
+    ConnectorsList "connectors.list"(types::ConnectorDiscoveryAccountRequest) -> types::ConnectorDiscoveryCatalogResult,
+    ConnectorsRefresh "connectors.refresh"(types::ConnectorDiscoveryAccountRequest) -> types::ConnectorDiscoveryCatalogResult,
+    ContentExclusionValidatePolicies "contentExclusion.validatePolicies"(types::ContentExclusionValidatePoliciesRequest) -> types::ContentExclusionValidatePoliciesResult,
+    EnvironmentsDelete "environments.delete"(types::EnvironmentsDeleteRequest) -> types::EnvironmentsDeleteResult,
+    EnvironmentsGet "environments.get"(types::EnvironmentsGetRequest) -> types::EnvironmentsGetResult,
+    EnvironmentsList "environments.list"(types::EnvironmentsListRequest) -> types::EnvironmentsListResult,
+    ExtensionsDisable "extensions.disable"(types::DiscoveredExtensionsDisableRequest) -> (),
+    ExtensionsDiscover "extensions.discover"(()) -> types::DiscoveredExtensions,
+    ExtensionsEnable "extensions.enable"(types::DiscoveredExtensionsEnableRequest) -> (),
+    FeatureFlagsListMetadata "featureFlags.listMetadata"(()) -> types::FeatureFlagsMetadataResult,
+    FeatureFlagsResolve "featureFlags.resolve"(types::FeatureFlagsResolveRequest) -> std::collections::BTreeMap<String, bool>,
+    FeatureFlagsResolveStartupGates "featureFlags.resolveStartupGates"(types::FeatureFlagsResolveStartupGatesRequest) -> std::collections::BTreeMap<String, bool>,
+    GitCurrentBranchRemote "git.currentBranchRemote"(types::GitCwdRequest) -> types::GitCurrentBranchRemoteResult,
+    GitReposFromRemotes "git.reposFromRemotes"(types::GitReposFromRemotesRequest) -> types::GitReposFromRemotesResult,
+    GitWorkingDirectoryContext "git.workingDirectoryContext"(types::GitCwdRequest) -> types::SessionWorkingDirectoryContext,
+    GitHubOwnersCancel "gitHubOwners.cancel"(types::GitHubOwnersCancelRequest) -> types::GitHubOwnersCancelResult,
+    GitHubOwnersList "gitHubOwners.list"(types::GitHubOwnersListRequest) -> types::GitHubOwnersListResult,
+    GitHubOwnersNextRequestId "gitHubOwners.nextRequestId"(()) -> types::GitHubOwnersRequestIdResult,
+    GitHubRepositoryAtPath "gitHubRepository.atPath"(types::GitHubRepositoryAtPathRequest) -> types::GitHubRepositoryAtPathResult,
+    GlobalStateLoad "globalState.load"(()) -> types::GlobalStateLoadResult,
+    GlobalStateLoadForConfigDir "globalState.loadForConfigDir"(types::GlobalStateLoadForConfigDirRequest) -> types::GlobalStateLoadResult,
+    GlobalStateWriteKey "globalState.writeKey"(types::GlobalStateWriteKeyRequest) -> (),
+    HooksDiscover "hooks.discover"(types::HooksDiscoverRequest) -> types::HooksDiscoverResult,
+    HostCreateSession "host.createSession"(types::HostSessionCreateRequest) -> types::HostSessionCreateResult,
+    HostDispose "host.dispose"(types::HostDisposeRequest) -> types::HostEmptyResult,
+    HostGetConfiguration "host.getConfiguration"(types::HostEmptyResult) -> types::HostConfiguration,
+    HostGetEnvironmentCredentials "host.getEnvironmentCredentials"(types::HostEmptyResult) -> types::HostEnvironmentCredentials,
+    HostListSessions "host.listSessions"(types::HostListSessionsRequest) -> types::HostListSessionsResult,
+    HostPublishSession "host.publishSession"(types::HostPublishSessionRequest) -> types::HostPublishSessionResult,
+    HostReady "host.ready"(types::HostReadyRequest) -> types::HostEmptyResult,
+    HostReleaseSession "host.releaseSession"(types::HostSessionReleaseRequest) -> types::HostEmptyResult,
+    HostStart "host.start"(types::HostStartRequest) -> types::HostStartResult,
+    HostUnpublishSession "host.unpublishSession"(types::HostUnpublishSessionRequest) -> types::HostUnpublishSessionResult,
+    InstructionsClearCache "instructions.clearCache"(()) -> (),
+    InstructionsDiscover "instructions.discover"(types::InstructionsDiscoverRequest) -> types::ServerInstructionSourceList,
+    InstructionsDiscoverRepoSources "instructions.discoverRepoSources"(types::InstructionsDiscoverRepoSourcesRequest) -> types::ServerInstructionSourceList,
+    InstructionsGetDiscoveryPaths "instructions.getDiscoveryPaths"(types::InstructionsGetDiscoveryPathsRequest) -> types::InstructionDiscoveryPathList,
+    InstructionsGetInitPrompt "instructions.getInitPrompt"(()) -> types::InstructionsInitPromptResult,
+    ManagedSettingsApplyControls "managedSettings.applyControls"(types::ManagedSettingsApplyControlsParams) -> types::ManagedSettingsApplyControlsResult,
+    ManagedSettingsClearCache "managedSettings.clearCache"(()) -> (),
+    ManagedSettingsCompose "managedSettings.compose"(types::ManagedSettingsComposeRequest) -> types::ManagedSettingsComposeResult,
+    ManagedSettingsIngest "managedSettings.ingest"(types::ManagedSettingsIngestParams) -> types::ManagedSettingsIngestResult,
+    ManagedSettingsLoadRemoteControl "managedSettings.loadRemoteControl"(types::ManagedSettingsLoadRemoteControlParams) -> types::ManagedSettingsLoadRemoteControlResult,
+    ManagedSettingsParseClientValue "managedSettings.parseClientValue"(types::ManagedSettingsParseClientValueParams) -> types::ManagedSettingsParseClientValueResult,
+    ManagedSettingsPermissionsEvaluate "managedSettings.permissions.evaluate"(types::ManagedPermissionsEvaluateRequest) -> types::ManagedPermissionsEvaluateResult,
+    ManagedSettingsRead "managedSettings.read"(()) -> types::ManagedSettingsReadResult,
+    ManagedSettingsReadDevice "managedSettings.readDevice"(()) -> types::ManagedSettingsReadDeviceResult,
+    ManagedSettingsResolve "managedSettings.resolve"(types::ManagedSettingsResolveRequest) -> types::ManagedSettingsResolveResult,
+    ManagedSettingsResolveBypassDisableTransition "managedSettings.resolveBypassDisableTransition"(types::ManagedSettingsResolveBypassDisableTransitionParams) -> types::ManagedSettingsResolveBypassDisableTransitionResult,
+    ManagedSettingsResolveDeviceForceLoginOrgsGate "managedSettings.resolveDeviceForceLoginOrgsGate"(types::ManagedSettingsResolveDeviceForceLoginOrgsGateParams) -> types::ForceLoginOrgsDecision,
+    ManagedSettingsResolveEffectiveValue "managedSettings.resolveEffectiveValue"(types::ManagedSettingsResolveEffectiveValueParams) -> types::ManagedSettingsResolveEffectiveValueResult,
+    ManagedSettingsResolveStartupPolicy "managedSettings.resolveStartupPolicy"(types::ManagedSettingsResolveStartupPolicyParams) -> types::ManagedSettingsResolveStartupPolicyResult,
+    ManagedSettingsRetainPolicy "managedSettings.retainPolicy"(types::ManagedSettingsRetainPolicyParams) -> (),
+    ManagedSettingsSchema "managedSettings.schema"(()) -> types::ManagedSettingsSchemaResult,
+    ManagedSettingsValidate "managedSettings.validate"(types::ManagedSettingsValidateRequest) -> types::ManagedSettingsValidateResult,
+    McpApplyInstall "mcp.applyInstall"(types::McpApplyInstallRequest) -> types::McpInstallationResult,
+    McpApplyUninstall "mcp.applyUninstall"(types::McpApplyUninstallRequest) -> types::McpInstallationResult,
+    McpConfigAdd "mcp.config.add"(types::McpConfigAddRequest) -> (),
+    McpConfigDisable "mcp.config.disable"(types::McpConfigDisableRequest) -> (),
+    McpConfigEnable "mcp.config.enable"(types::McpConfigEnableRequest) -> (),
+    McpConfigList "mcp.config.list"(()) -> types::McpConfigList,
+    McpConfigReload "mcp.config.reload"(()) -> (),
+    McpConfigRemove "mcp.config.remove"(types::McpConfigRemoveRequest) -> (),
+    McpConfigUpdate "mcp.config.update"(types::McpConfigUpdateRequest) -> (),
+    McpDiscover "mcp.discover"(types::McpDiscoverRequest) -> types::McpDiscoverResult,
+    McpInstallationsCancel "mcp.installations.cancel"(types::McpInstallationOperationRequest) -> types::McpInstallationManagementResult,
+    McpInstallationsList "mcp.installations.list"(types::McpInstallationsRequest) -> types::McpInstallationManagementResult,
+    McpInstallationsRecover "mcp.installations.recover"(types::McpInstallationsRequest) -> types::McpInstallationManagementResult,
+    McpInstallationsStatus "mcp.installations.status"(types::McpInstallationOperationRequest) -> types::McpInstallationManagementResult,
+    McpListBuiltinServerNames "mcp.listBuiltinServerNames"(()) -> types::McpListBuiltinServerNamesResult,
+    McpOauthCheckDcrSupport "mcp.oauth.checkDcrSupport"(types::McpOauthCheckDcrSupportRequest) -> types::McpOauthCheckDcrSupportResult,
+    McpOauthFetchProtectedResourceMetadata "mcp.oauth.fetchProtectedResourceMetadata"(types::McpOauthFetchProtectedResourceMetadataRequest) -> types::McpOauthFetchProtectedResourceMetadataResult,
+    McpOauthIsMicrosoftAuthorizationServer "mcp.oauth.isMicrosoftAuthorizationServer"(types::McpOauthIsMicrosoftAuthorizationServerRequest) -> types::McpOauthIsMicrosoftAuthorizationServerResult,
+    McpOauthStaticClientConfig "mcp.oauth.staticClientConfig"(types::McpOauthStaticClientConfigRequest) -> types::McpOauthStaticClientConfigResult,
+    McpPlanInstall "mcp.planInstall"(types::McpPlanInstallRequest) -> types::McpPlanInstallResult,
+    McpPlanUninstall "mcp.planUninstall"(types::McpPlanUninstallRequest) -> types::McpInstallationManagementResult,
+    McpPrepareInstall "mcp.prepareInstall"(types::McpPrepareInstallRequest) -> types::McpInstallationManagementResult,
+    McpRegistryAllocateRequestId "mcp.registry.allocateRequestId"(()) -> types::McpRegistryRequestIdResult,
+    McpRegistryCancel "mcp.registry.cancel"(types::McpRegistryCancelRequest) -> types::McpRegistryCancelResult,
+    McpRegistrySearch "mcp.registry.search"(types::McpRegistrySearchRequest) -> types::McpRegistrySearchResult,
+    McpShouldExcludeGitHubTools "mcp.shouldExcludeGitHubTools"(types::McpShouldExcludeGitHubToolsRequest) -> types::McpShouldExcludeGitHubToolsResult,
+    PermissionsEvaluateManagedPolicy "permissions.evaluateManagedPolicy"(types::PermissionsEvaluateManagedPolicyParams) -> types::PermissionsEvaluateManagedPolicyResult,
+    PermissionsFolderTrustCheckTrust "permissions.folderTrust.checkTrust"(types::FolderTrustIsTrustedParams) -> types::FolderTrustCheckResult,
+    PermissionsLocationsCleanupOrphaned "permissions.locations.cleanupOrphaned"(()) -> types::LocationPermissionsCleanupResult,
+    PersistenceWriteRawJsonLocked "persistence.writeRawJsonLocked"(types::PersistenceWriteRawJsonLockedRequest) -> types::PersistenceWriteRawJsonLockedResult,
+    PluginsApplyInstall "plugins.applyInstall"(types::PluginApplyInstallRequest) -> types::PluginInstallationResult,
+    PluginsBuiltinSet "plugins.builtin.set"(types::PluginsBuiltinSetRequest) -> (),
+    PluginsDisable "plugins.disable"(types::PluginsDisableRequest) -> (),
+    PluginsEnable "plugins.enable"(types::PluginsEnableRequest) -> (),
+    PluginsInstall "plugins.install"(types::PluginsInstallRequest) -> types::PluginInstallResult,
+    PluginsList "plugins.list"(()) -> types::PluginListResult,
+    PluginsMarketplacesAdd "plugins.marketplaces.add"(types::PluginsMarketplacesAddRequest) -> types::MarketplaceAddResult,
+    PluginsMarketplacesBrowse "plugins.marketplaces.browse"(types::PluginsMarketplacesBrowseRequest) -> types::MarketplaceBrowseResult,
+    PluginsMarketplacesList "plugins.marketplaces.list"(()) -> types::MarketplaceListResult,
+    PluginsMarketplacesRefresh "plugins.marketplaces.refresh"(types::PluginsMarketplacesRefreshRequest) -> types::MarketplaceRefreshResult,
+    PluginsMarketplacesRemove "plugins.marketplaces.remove"(types::PluginsMarketplacesRemoveRequest) -> types::MarketplaceRemoveResult,
+    PluginsPlanInstall "plugins.planInstall"(types::PluginPlanInstallRequest) -> types::PluginInstallationManagementResult,
+    PluginsUninstall "plugins.uninstall"(types::PluginsUninstallRequest) -> (),
+    PluginsUpdate "plugins.update"(types::PluginsUpdateRequest) -> types::PluginUpdateResult,
+    PluginsUpdateAll "plugins.updateAll"(()) -> types::PluginUpdateAllResult,
+    RepoSettingsEdit "repo.settings.edit"(types::RepoSettingsEditRequest) -> types::SettingsEditResult,
+    RepoSettingsReadRaw "repo.settings.readRaw"(types::RepoSettingsReadRawRequest) -> types::RepoSettingsReadRawResult,
+    RepoSettingsWriteAll "repo.settings.writeAll"(types::RepoSettingsWriteAllRequest) -> (),
+    RepoSettingsWriteKey "repo.settings.writeKey"(types::RepoSettingsWriteKeyRequest) -> (),
+    SandboxCheckEnforcementCommand "sandbox.checkEnforcementCommand"(types::SandboxEnforcementCommandAllowedParams) -> bool,
+    SandboxCheckPlatformSupport "sandbox.checkPlatformSupport"(()) -> bool,
+    SandboxCheckWindowsHostLoopbackSupport "sandbox.checkWindowsHostLoopbackSupport"(()) -> bool,
+    SandboxFilterPickerCandidates "sandbox.filterPickerCandidates"(types::SandboxFilterPickerCandidatesParams) -> types::SandboxFilterPickerCandidatesResult,
+    SandboxGetDocsUrl "sandbox.getDocsUrl"(()) -> types::SandboxDocsUrlResult,
+    SandboxGetHostSupport "sandbox.getHostSupport"(()) -> types::SandboxHostSupport,
+    SandboxGetUnsupportedMessage "sandbox.getUnsupportedMessage"(()) -> String,
+    SandboxGetUnsupportedSettingDisabledNotice "sandbox.getUnsupportedSettingDisabledNotice"(()) -> String,
+    SandboxGetUnsupportedStartupNotice "sandbox.getUnsupportedStartupNotice"(types::SandboxUnsupportedStartupNoticeParams) -> types::SandboxUnsupportedStartupNoticeResult,
+    SandboxPreparePickerPolicy "sandbox.preparePickerPolicy"(types::SandboxPreparePickerPolicyParams) -> types::SandboxPreparePickerPolicyResult,
+    SandboxProxyCaCheckInstallationSupport "sandbox.proxyCa.checkInstallationSupport"(()) -> bool,
+    SandboxProxyCaCheckRelevance "sandbox.proxyCa.checkRelevance"(types::SandboxProxyCaRequest) -> bool,
+    SandboxProxyCaCreate "sandbox.proxyCa.create"(types::SandboxProxyCaRequest) -> types::SandboxProxyCaCreateResult,
+    SandboxProxyCaGetStatus "sandbox.proxyCa.getStatus"(types::SandboxProxyCaRequest) -> types::SandboxProxyCaStatus,
+    SandboxProxyCaRemove "sandbox.proxyCa.remove"(()) -> types::SandboxProxyCaStatus,
+    SandboxProxyCaRotate "sandbox.proxyCa.rotate"(types::SandboxProxyCaRequest) -> types::SandboxProxyCaStatus,
+    SandboxProxyCaTrust "sandbox.proxyCa.trust"(types::SandboxProxyCaRequest) -> types::SandboxProxyCaStatus,
+    SandboxProxySecretDelete "sandbox.proxySecret.delete"(()) -> (),
+    SandboxProxySecretGet "sandbox.proxySecret.get"(()) -> types::SandboxProxySecretGetResult,
+    SandboxProxySecretGetLocation "sandbox.proxySecret.getLocation"(()) -> types::SandboxProxySecretLocation,
+    SandboxProxySecretSave "sandbox.proxySecret.save"(types::SandboxProxySecretSaveRequest) -> types::SandboxProxySecretSaveResult,
+    SandboxResolveFlooredConfig "sandbox.resolveFlooredConfig"(types::SandboxResolveFlooredConfigParams) -> types::SandboxResolveFlooredConfigResult,
+    SandboxResolveForOptional "sandbox.resolveForOptional"(types::SandboxEffectiveForOptionalParams) -> types::SandboxEffectiveForOptionalResult,
+    SandboxSettingsApplyDefaults "sandbox.settings.applyDefaults"(types::SandboxApplyDefaultsRequest) -> std::collections::BTreeMap<String, serde_json::Value>,
+    SecretsAddFilterValues "secrets.addFilterValues"(types::SecretsAddFilterValuesRequest) -> types::SecretsAddFilterValuesResult,
+    SessionsBulkDelete "sessions.bulkDelete"(types::SessionsBulkDeleteRequest) -> types::SessionBulkDeleteResult,
+    SessionsCheckInUse "sessions.checkInUse"(types::SessionsCheckInUseRequest) -> types::SessionsCheckInUseResult,
+    SessionsClose "sessions.close"(types::SessionsCloseRequest) -> types::SessionsCloseResult,
+    SessionsConfigureSessionExtensions "sessions.configureSessionExtensions"(types::ConfigureSessionExtensionsParams) -> (),
+    SessionsConnect "sessions.connect"(types::ConnectRemoteSessionParams) -> types::RemoteSessionConnectionResult,
+    SessionsCreateWorkspace "sessions.createWorkspace"(types::SessionsCreateWorkspaceRequest) -> types::SessionsCreateWorkspaceResult,
+    SessionsDelete "sessions.delete"(types::SessionsDeleteRequest) -> (),
+    SessionsEnrichMetadata "sessions.enrichMetadata"(types::SessionsEnrichMetadataRequest) -> types::SessionEnrichMetadataResult,
+    SessionsFindByPrefix "sessions.findByPrefix"(types::SessionsFindByPrefixRequest) -> types::SessionsFindByPrefixResult,
+    SessionsFindByTaskId "sessions.findByTaskId"(types::SessionsFindByTaskIdRequest) -> types::SessionsFindByTaskIdResult,
+    SessionsFork "sessions.fork"(types::SessionsForkRequest) -> types::SessionsForkResult,
+    SessionsGetBoardEntryCount "sessions.getBoardEntryCount"(types::SessionsGetBoardEntryCountRequest) -> types::SessionsGetBoardEntryCountResult,
+    SessionsGetClientMetadata "sessions.getClientMetadata"(types::SessionsGetClientMetadataRequest) -> types::SessionsGetClientMetadataResult,
+    SessionsGetEventFilePath "sessions.getEventFilePath"(types::SessionsGetEventFilePathRequest) -> types::SessionsGetEventFilePathResult,
+    SessionsGetLastForContext "sessions.getLastForContext"(types::SessionsGetLastForContextRequest) -> types::SessionsGetLastForContextResult,
+    SessionsGetMetadata "sessions.getMetadata"(types::SessionsGetMetadataRequest) -> types::SessionsGetMetadataResult,
+    SessionsGetPersistedRemoteSteerable "sessions.getPersistedRemoteSteerable"(types::SessionsGetPersistedRemoteSteerableRequest) -> types::SessionsGetPersistedRemoteSteerableResult,
+    SessionsGetRemoteControlStatus "sessions.getRemoteControlStatus"(()) -> types::RemoteControlStatusResult,
+    SessionsGetSizes "sessions.getSizes"(()) -> types::SessionSizes,
+    SessionsList "sessions.list"(types::SessionsListRequest) -> types::SessionList,
+    SessionsListNonEmptySessionIds "sessions.listNonEmptySessionIds"(types::SessionsListNonEmptySessionIdsRequest) -> types::SessionsListNonEmptySessionIdsResult,
+    SessionsLoadDeferredRepoHooks "sessions.loadDeferredRepoHooks"(types::SessionsLoadDeferredRepoHooksRequest) -> types::SessionLoadDeferredRepoHooksResult,
+    SessionsLoadWorkspace "sessions.loadWorkspace"(types::SessionsLoadWorkspaceRequest) -> types::SessionsLoadWorkspaceResult,
+    SessionsOpen "sessions.open"(types::SessionOpenParams) -> types::SessionOpenResult,
+    SessionsPruneOld "sessions.pruneOld"(types::SessionsPruneOldRequest) -> types::SessionPruneResult,
+    SessionsReadPersistedEvents "sessions.readPersistedEvents"(types::SessionsReadPersistedEventsRequest) -> types::EventsReadResult,
+    SessionsReleaseLock "sessions.releaseLock"(types::SessionsReleaseLockRequest) -> types::SessionsReleaseLockResult,
+    SessionsReloadPluginHooks "sessions.reloadPluginHooks"(types::SessionsReloadPluginHooksRequest) -> types::SessionsReloadPluginHooksResult,
+    SessionsSave "sessions.save"(types::SessionsSaveRequest) -> types::SessionsSaveResult,
+    SessionsSetAdditionalPlugins "sessions.setAdditionalPlugins"(types::SessionsSetAdditionalPluginsRequest) -> types::SessionsSetAdditionalPluginsResult,
+    SessionsSetRemoteControlSteering "sessions.setRemoteControlSteering"(types::SessionsSetRemoteControlSteeringRequest) -> types::RemoteControlStatusResult,
+    SessionsStartRemoteControl "sessions.startRemoteControl"(types::SessionsStartRemoteControlRequest) -> types::RemoteControlStatusResult,
+    SessionsStopRemoteControl "sessions.stopRemoteControl"(types::SessionsStopRemoteControlRequest) -> types::RemoteControlStopResult,
+    SessionsTransferRemoteControl "sessions.transferRemoteControl"(types::SessionsTransferRemoteControlRequest) -> types::RemoteControlTransferResult,
+    SessionsUpdateWorkspaceFields "sessions.updateWorkspaceFields"(types::SessionsUpdateWorkspaceFieldsRequest) -> types::SessionsUpdateWorkspaceFieldsResult,
+    SkillsApplyInstall "skills.applyInstall"(types::SkillApplyInstallRequest) -> types::SkillInstallationResult,
+    SkillsApplyUninstall "skills.applyUninstall"(types::SkillApplyUninstallRequest) -> types::SkillInstallationResult,
+    SkillsConfigSetDisabledSkills "skills.config.setDisabledSkills"(types::SkillsConfigSetDisabledSkillsRequest) -> (),
+    SkillsConfigSetSkillDisabled "skills.config.setSkillDisabled"(types::SkillsConfigSetSkillDisabledRequest) -> (),
+    SkillsDiscover "skills.discover"(types::SkillsDiscoverRequest) -> types::ServerSkillList,
+    SkillsGetDiscoveryPaths "skills.getDiscoveryPaths"(types::SkillsGetDiscoveryPathsRequest) -> types::SkillDiscoveryPathList,
+    SkillsInstallationsCancel "skills.installations.cancel"(types::SkillInstallationOperationRequest) -> types::SkillInstallationManagementResult,
+    SkillsInstallationsList "skills.installations.list"(types::SkillInstallationsRequest) -> types::SkillInstallationManagementResult,
+    SkillsInstallationsRecover "skills.installations.recover"(types::SkillInstallationsRequest) -> types::SkillInstallationManagementResult,
+    SkillsInstallationsSetEnabled "skills.installations.setEnabled"(types::SkillSetEnabledRequest) -> types::SkillInstallationManagementResult,
+    SkillsInstallationsStatus "skills.installations.status"(types::SkillInstallationOperationRequest) -> types::SkillInstallationManagementResult,
+    SkillsPlanInstall "skills.planInstall"(types::SkillPlanInstallRequest) -> types::SkillInstallationManagementResult,
+    SkillsPlanUninstall "skills.planUninstall"(types::SkillPlanUninstallRequest) -> types::SkillInstallationManagementResult,
+    UserSettingsApplyTopKey "user.settings.applyTopKey"(types::UserSettingsApplyTopKeyRequest) -> types::UserSettingsApplyTopKeyResult,
+    UserSettingsBuildRuntime "user.settings.buildRuntime"(types::UserSettingsBuildRuntimeRequest) -> std::collections::BTreeMap<String, serde_json::Value>,
+    UserSettingsDiagnoseProblems "user.settings.diagnoseProblems"(types::UserSettingsProblemsRequest) -> types::UserSettingsProblemsResult,
+    UserSettingsEdit "user.settings.edit"(types::UserSettingsEditRequest) -> types::SettingsEditResult,
+    UserSettingsGet "user.settings.get"(()) -> types::UserSettingsGetResult,
+    UserSettingsGetPath "user.settings.getPath"(()) -> types::UserSettingsPathResult,
+    UserSettingsGetPaths "user.settings.getPaths"(types::UserSettingsGetPathsRequest) -> types::UserSettingsGetPathsResult,
+    UserSettingsGetUnknownKeysWarning "user.settings.getUnknownKeysWarning"(types::UserSettingsUnknownKeysWarningRequest) -> types::UserSettingsUnknownKeysWarningResult,
+    UserSettingsListGovernanceKeys "user.settings.listGovernanceKeys"(()) -> types::UserSettingsGovernanceKeysResult,
+    UserSettingsLoadAndMergeRepo "user.settings.loadAndMergeRepo"(types::UserSettingsLoadAndMergeRepoRequest) -> types::UserSettingsLoadAndMergeRepoResult,
+    UserSettingsLoadForConfigDir "user.settings.loadForConfigDir"(types::UserSettingsLoadForConfigDirRequest) -> std::collections::BTreeMap<String, serde_json::Value>,
+    UserSettingsLoadForEdit "user.settings.loadForEdit"(()) -> types::UserSettingsLoadForEditResult,
+    UserSettingsLoadRepo "user.settings.loadRepo"(types::UserSettingsLoadRepoRequest) -> types::UserSettingsLoadRepoResult,
+    UserSettingsLoadWithWarning "user.settings.loadWithWarning"(()) -> types::UserSettingsLoadWithWarningResult,
+    UserSettingsMergeManagedAndUser "user.settings.mergeManagedAndUser"(types::UserSettingsMergeManagedAndUserParams) -> types::UserSettingsMergeManagedAndUserResult,
+    UserSettingsMergeRepoValue "user.settings.mergeRepoValue"(types::UserSettingsMergeRepoValueParams) -> types::UserSettingsMergeRepoValueResult,
+    UserSettingsMigrateObsoleteOnDisk "user.settings.migrateObsoleteOnDisk"(types::UserSettingsMigrateObsoleteOnDiskRequest) -> types::UserSettingsMigrateObsoleteOnDiskResult,
+    UserSettingsMigrateStaffLogLevelOnce "user.settings.migrateStaffLogLevelOnce"(types::UserSettingsMigrateStaffLogLevelOnceRequest) -> types::UserSettingsMigrateStaffLogLevelOnceResult,
+    UserSettingsMigrateStaffUpdateChannelOnce "user.settings.migrateStaffUpdateChannelOnce"(types::UserSettingsHostContext) -> types::UserSettingsMigrateStaffUpdateChannelOnceResult,
+    UserSettingsNormalize "user.settings.normalize"(types::UserSettingsNormalizeRequest) -> types::UserSettingsNormalizeResult,
+    UserSettingsResetStaffModelSelectionOnce "user.settings.resetStaffModelSelectionOnce"(types::UserSettingsResetStaffModelSelectionOnceRequest) -> types::UserSettingsResetStaffModelSelectionOnceResult,
+    UserSettingsSet "user.settings.set"(types::UserSettingsSetRequest) -> (),
+    UserSettingsSetHookDisabled "user.settings.setHookDisabled"(types::UserSettingsSetHookDisabledRequest) -> types::UserSettingsSetHookDisabledResult,
+    UserSettingsUpdate "user.settings.update"(types::UserSettingsUpdateRequest) -> types::UserSettingsUpdateResult,
+    UserSettingsValidate "user.settings.validate"(types::UserSettingsValidateRequest) -> types::UserSettingsValidateResult,
+    UserSettingsWriteAll "user.settings.writeAll"(types::UserSettingsWriteAllRequest) -> (),
+});

@@ -4,2198 +4,249 @@
 
 use crate::types;
 
-/// `session.accounts.enumerate`.
-pub enum SessionAccountsEnumerate {}
-
-impl crate::rpc::ServerMethod for SessionAccountsEnumerate {
-    const NAME: &'static str = "session.accounts.enumerate";
-    type Params = types::AccountsEnumerateRequest;
-    type Result = types::AuthEnumerateValue;
-}
-
-/// `session.accounts.get`.
-pub enum SessionAccountsGet {}
-
-impl crate::rpc::ServerMethod for SessionAccountsGet {
-    const NAME: &'static str = "session.accounts.get";
-    type Params = types::AccountsGetRequest;
-    type Result = types::AuthReadValue;
-}
-
-/// `session.accounts.login.advance`.
-pub enum SessionAccountsLoginAdvance {}
-
-impl crate::rpc::ServerMethod for SessionAccountsLoginAdvance {
-    const NAME: &'static str = "session.accounts.login.advance";
-    type Params = types::AuthLoginAdvanceRequest;
-    type Result = types::AuthLoginStep;
-}
-
-/// `session.accounts.login.begin`.
-pub enum SessionAccountsLoginBegin {}
-
-impl crate::rpc::ServerMethod for SessionAccountsLoginBegin {
-    const NAME: &'static str = "session.accounts.login.begin";
-    type Params = types::AuthLoginBeginRequest;
-    type Result = types::AuthLoginBegun;
-}
-
-/// `session.accounts.login.cancel`.
-pub enum SessionAccountsLoginCancel {}
-
-impl crate::rpc::ServerMethod for SessionAccountsLoginCancel {
-    const NAME: &'static str = "session.accounts.login.cancel";
-    type Params = types::AuthLoginCancelRequest;
-    type Result = ();
-}
-
-/// `session.accounts.set`.
-pub enum SessionAccountsSet {}
-
-impl crate::rpc::ServerMethod for SessionAccountsSet {
-    const NAME: &'static str = "session.accounts.set";
-    type Params = types::AccountsSetRequest;
-    type Result = types::AuthWriteResult;
-}
-
-/// `session.autopilotObjective.getState`.
-pub enum SessionAutopilotObjectiveGetState {}
-
-impl crate::rpc::ServerMethod for SessionAutopilotObjectiveGetState {
-    const NAME: &'static str = "session.autopilotObjective.getState";
-    type Params = ();
-    type Result = types::AutopilotObjectiveGetStateResult;
-}
-
-/// `session.canvas.action.invoke`.
-pub enum SessionCanvasActionInvoke {}
-
-impl crate::rpc::ServerMethod for SessionCanvasActionInvoke {
-    const NAME: &'static str = "session.canvas.action.invoke";
-    type Params = types::CanvasActionInvokeRequest;
-    type Result = types::CanvasActionInvokeResult;
-}
-
-/// `session.canvas.close`.
-pub enum SessionCanvasClose {}
-
-impl crate::rpc::ServerMethod for SessionCanvasClose {
-    const NAME: &'static str = "session.canvas.close";
-    type Params = types::CanvasCloseRequest;
-    type Result = ();
-}
-
-/// `session.canvas.list`.
-pub enum SessionCanvasList {}
-
-impl crate::rpc::ServerMethod for SessionCanvasList {
-    const NAME: &'static str = "session.canvas.list";
-    type Params = ();
-    type Result = types::CanvasList;
-}
-
-/// `session.canvas.listOpen`.
-pub enum SessionCanvasListOpen {}
-
-impl crate::rpc::ServerMethod for SessionCanvasListOpen {
-    const NAME: &'static str = "session.canvas.listOpen";
-    type Params = ();
-    type Result = types::CanvasListOpenResult;
-}
-
-/// `session.canvas.open`.
-pub enum SessionCanvasOpen {}
-
-impl crate::rpc::ServerMethod for SessionCanvasOpen {
-    const NAME: &'static str = "session.canvas.open";
-    type Params = types::CanvasOpenRequest;
-    type Result = types::OpenCanvasInstance;
-}
-
-/// `session.canvas.provider.register`.
-pub enum SessionCanvasProviderRegister {}
-
-impl crate::rpc::ServerMethod for SessionCanvasProviderRegister {
-    const NAME: &'static str = "session.canvas.provider.register";
-    type Params = types::CanvasProviderRegisterRequest;
-    type Result = ();
-}
-
-/// `session.canvas.provider.unregister`.
-pub enum SessionCanvasProviderUnregister {}
-
-impl crate::rpc::ServerMethod for SessionCanvasProviderUnregister {
-    const NAME: &'static str = "session.canvas.provider.unregister";
-    type Params = types::CanvasProviderUnregisterRequest;
-    type Result = ();
-}
-
-/// `session.completions.getTriggerCharacters`.
-pub enum SessionCompletionsGetTriggerCharacters {}
-
-impl crate::rpc::ServerMethod for SessionCompletionsGetTriggerCharacters {
-    const NAME: &'static str = "session.completions.getTriggerCharacters";
-    type Params = ();
-    type Result = types::CompletionsGetTriggerCharactersResult;
-}
-
-/// `session.completions.request`.
-pub enum SessionCompletionsRequest {}
-
-impl crate::rpc::ServerMethod for SessionCompletionsRequest {
-    const NAME: &'static str = "session.completions.request";
-    type Params = types::CompletionsRequestRequest;
-    type Result = types::CompletionsRequestResult;
-}
-
-/// `session.connectors.connect`.
-pub enum SessionConnectorsConnect {}
-
-impl crate::rpc::ServerMethod for SessionConnectorsConnect {
-    const NAME: &'static str = "session.connectors.connect";
-    type Params = types::ConnectorConnectRequest;
-    type Result = types::ConnectorConnectResult;
-}
-
-/// `session.connectors.continueConnection`.
-pub enum SessionConnectorsContinueConnection {}
-
-impl crate::rpc::ServerMethod for SessionConnectorsContinueConnection {
-    const NAME: &'static str = "session.connectors.continueConnection";
-    type Params = types::ConnectorContinueRequest;
-    type Result = types::ConnectorConnectResult;
-}
-
-/// `session.connectors.disconnect`.
-pub enum SessionConnectorsDisconnect {}
-
-impl crate::rpc::ServerMethod for SessionConnectorsDisconnect {
-    const NAME: &'static str = "session.connectors.disconnect";
-    type Params = types::ConnectorConnectRequest;
-    type Result = types::ConnectorDisconnectResult;
-}
-
-/// `session.connectors.getAccount`.
-pub enum SessionConnectorsGetAccount {}
-
-impl crate::rpc::ServerMethod for SessionConnectorsGetAccount {
-    const NAME: &'static str = "session.connectors.getAccount";
-    type Params = ();
-    type Result = types::ConnectorSessionAccountResult;
-}
-
-/// `session.connectors.getCapabilities`.
-pub enum SessionConnectorsGetCapabilities {}
-
-impl crate::rpc::ServerMethod for SessionConnectorsGetCapabilities {
-    const NAME: &'static str = "session.connectors.getCapabilities";
-    type Params = ();
-    type Result = types::ConnectorCapabilities;
-}
-
-/// `session.connectors.getStatus`.
-pub enum SessionConnectorsGetStatus {}
-
-impl crate::rpc::ServerMethod for SessionConnectorsGetStatus {
-    const NAME: &'static str = "session.connectors.getStatus";
-    type Params = ();
-    type Result = types::ConnectorStatus;
-}
-
-/// `session.connectors.list`.
-pub enum SessionConnectorsList {}
-
-impl crate::rpc::ServerMethod for SessionConnectorsList {
-    const NAME: &'static str = "session.connectors.list";
-    type Params = types::ConnectorAccountRequest;
-    type Result = types::ConnectorCatalogResult;
-}
-
-/// `session.connectors.reconcile`.
-pub enum SessionConnectorsReconcile {}
-
-impl crate::rpc::ServerMethod for SessionConnectorsReconcile {
-    const NAME: &'static str = "session.connectors.reconcile";
-    type Params = types::ConnectorReconcileRequest;
-    type Result = types::ConnectorStatus;
-}
-
-/// `session.connectors.reconcileForStartup`.
-pub enum SessionConnectorsReconcileForStartup {}
-
-impl crate::rpc::ServerMethod for SessionConnectorsReconcileForStartup {
-    const NAME: &'static str = "session.connectors.reconcileForStartup";
-    type Params = types::ConnectorAccountRequest;
-    type Result = types::ConnectorStatus;
-}
-
-/// `session.connectors.reconnect`.
-pub enum SessionConnectorsReconnect {}
-
-impl crate::rpc::ServerMethod for SessionConnectorsReconnect {
-    const NAME: &'static str = "session.connectors.reconnect";
-    type Params = types::ConnectorConnectRequest;
-    type Result = types::ConnectorConnectResult;
-}
-
-/// `session.connectors.refresh`.
-pub enum SessionConnectorsRefresh {}
-
-impl crate::rpc::ServerMethod for SessionConnectorsRefresh {
-    const NAME: &'static str = "session.connectors.refresh";
-    type Params = types::ConnectorAccountRequest;
-    type Result = types::ConnectorCatalogResult;
-}
-
-/// `session.connectors.withdrawProjection`.
-pub enum SessionConnectorsWithdrawProjection {}
-
-impl crate::rpc::ServerMethod for SessionConnectorsWithdrawProjection {
-    const NAME: &'static str = "session.connectors.withdrawProjection";
-    type Params = ();
-    type Result = types::ConnectorStatus;
-}
-
-/// `session.contentExclusion.checkPaths`.
-pub enum SessionContentExclusionCheckPaths {}
-
-impl crate::rpc::ServerMethod for SessionContentExclusionCheckPaths {
-    const NAME: &'static str = "session.contentExclusion.checkPaths";
-    type Params = types::ContentExclusionCheckPathsRequest;
-    type Result = types::ContentExclusionCheckPathsResult;
-}
-
-/// `session.customizations.reload`.
-pub enum SessionCustomizationsReload {}
-
-impl crate::rpc::ServerMethod for SessionCustomizationsReload {
-    const NAME: &'static str = "session.customizations.reload";
-    type Params = ();
-    type Result = types::CustomizationsReloadResult;
-}
-
-/// `session.debug.collectLogs`.
-pub enum SessionDebugCollectLogs {}
-
-impl crate::rpc::ServerMethod for SessionDebugCollectLogs {
-    const NAME: &'static str = "session.debug.collectLogs";
-    type Params = types::DebugCollectLogsRequest;
-    type Result = types::DebugCollectLogsResult;
-}
-
-/// `session.diagnostics.configure`.
-pub enum SessionDiagnosticsConfigure {}
-
-impl crate::rpc::ServerMethod for SessionDiagnosticsConfigure {
-    const NAME: &'static str = "session.diagnostics.configure";
-    type Params = types::DiagnosticsConfigureRequest;
-    type Result = types::DiagnosticsConfiguration;
-}
-
-/// `session.diagnostics.read`.
-pub enum SessionDiagnosticsRead {}
-
-impl crate::rpc::ServerMethod for SessionDiagnosticsRead {
-    const NAME: &'static str = "session.diagnostics.read";
-    type Params = types::DiagnosticsReadRequest;
-    type Result = types::DiagnosticsReadResult;
-}
-
-/// `session.extensions.disable`.
-pub enum SessionExtensionsDisable {}
-
-impl crate::rpc::ServerMethod for SessionExtensionsDisable {
-    const NAME: &'static str = "session.extensions.disable";
-    type Params = types::ExtensionsDisableRequest;
-    type Result = ();
-}
-
-/// `session.extensions.enable`.
-pub enum SessionExtensionsEnable {}
-
-impl crate::rpc::ServerMethod for SessionExtensionsEnable {
-    const NAME: &'static str = "session.extensions.enable";
-    type Params = types::ExtensionsEnableRequest;
-    type Result = ();
-}
-
-/// `session.extensions.list`.
-pub enum SessionExtensionsList {}
-
-impl crate::rpc::ServerMethod for SessionExtensionsList {
-    const NAME: &'static str = "session.extensions.list";
-    type Params = ();
-    type Result = types::ExtensionList;
-}
-
-/// `session.extensions.reconcile`.
-pub enum SessionExtensionsReconcile {}
-
-impl crate::rpc::ServerMethod for SessionExtensionsReconcile {
-    const NAME: &'static str = "session.extensions.reconcile";
-    type Params = ();
-    type Result = types::ExtensionList;
-}
-
-/// `session.extensions.reload`.
-pub enum SessionExtensionsReload {}
-
-impl crate::rpc::ServerMethod for SessionExtensionsReload {
-    const NAME: &'static str = "session.extensions.reload";
-    type Params = ();
-    type Result = ();
-}
-
-/// `session.extensions.sendAttachmentsToMessage`.
-pub enum SessionExtensionsSendAttachmentsToMessage {}
-
-impl crate::rpc::ServerMethod for SessionExtensionsSendAttachmentsToMessage {
-    const NAME: &'static str = "session.extensions.sendAttachmentsToMessage";
-    type Params = types::SendAttachmentsToMessageParams;
-    type Result = ();
-}
-
-/// `session.gitHubAuth.getAllAuthAvailable`.
-pub enum SessionGitHubAuthGetAllAuthAvailable {}
-
-impl crate::rpc::ServerMethod for SessionGitHubAuthGetAllAuthAvailable {
-    const NAME: &'static str = "session.gitHubAuth.getAllAuthAvailable";
-    type Params = ();
-    type Result = Vec<types::SessionAuthStatus>;
-}
-
-/// `session.gitHubAuth.getCurrentAuthInfo`.
-pub enum SessionGitHubAuthGetCurrentAuthInfo {}
-
-impl crate::rpc::ServerMethod for SessionGitHubAuthGetCurrentAuthInfo {
-    const NAME: &'static str = "session.gitHubAuth.getCurrentAuthInfo";
-    type Params = ();
-    type Result = types::SessionAuthInfoResult;
-}
-
-/// `session.gitHubAuth.getStatus`.
-pub enum SessionGitHubAuthGetStatus {}
-
-impl crate::rpc::ServerMethod for SessionGitHubAuthGetStatus {
-    const NAME: &'static str = "session.gitHubAuth.getStatus";
-    type Params = ();
-    type Result = types::SessionAuthStatus;
-}
-
-/// `session.gitHubAuth.lastAuthErrors`.
-pub enum SessionGitHubAuthLastAuthErrors {}
-
-impl crate::rpc::ServerMethod for SessionGitHubAuthLastAuthErrors {
-    const NAME: &'static str = "session.gitHubAuth.lastAuthErrors";
-    type Params = ();
-    type Result = types::AuthValidationErrors;
-}
-
-/// `session.gitHubAuth.login`.
-pub enum SessionGitHubAuthLogin {}
-
-impl crate::rpc::ServerMethod for SessionGitHubAuthLogin {
-    const NAME: &'static str = "session.gitHubAuth.login";
-    type Params = types::SessionAuthLoginRequest;
-    type Result = types::AuthInfo;
-}
-
-/// `session.gitHubAuth.logout`.
-pub enum SessionGitHubAuthLogout {}
-
-impl crate::rpc::ServerMethod for SessionGitHubAuthLogout {
-    const NAME: &'static str = "session.gitHubAuth.logout";
-    type Params = ();
-    type Result = bool;
-}
-
-/// `session.gitHubAuth.logoutUser`.
-pub enum SessionGitHubAuthLogoutUser {}
-
-impl crate::rpc::ServerMethod for SessionGitHubAuthLogoutUser {
-    const NAME: &'static str = "session.gitHubAuth.logoutUser";
-    type Params = types::SessionAuthLogoutUserRequest;
-    type Result = bool;
-}
-
-/// `session.gitHubAuth.refreshCopilotUser`.
-pub enum SessionGitHubAuthRefreshCopilotUser {}
-
-impl crate::rpc::ServerMethod for SessionGitHubAuthRefreshCopilotUser {
-    const NAME: &'static str = "session.gitHubAuth.refreshCopilotUser";
-    type Params = ();
-    type Result = types::SessionAuthInfoResult;
-}
-
-/// `session.gitHubAuth.setCredentials`.
-pub enum SessionGitHubAuthSetCredentials {}
-
-impl crate::rpc::ServerMethod for SessionGitHubAuthSetCredentials {
-    const NAME: &'static str = "session.gitHubAuth.setCredentials";
-    type Params = types::SessionSetCredentialsParams;
-    type Result = types::SessionSetCredentialsResult;
-}
-
-/// `session.gitHubAuth.switchToAuth`.
-pub enum SessionGitHubAuthSwitchToAuth {}
-
-impl crate::rpc::ServerMethod for SessionGitHubAuthSwitchToAuth {
-    const NAME: &'static str = "session.gitHubAuth.switchToAuth";
-    type Params = types::SessionAuthSwitchRequest;
-    type Result = ();
-}
-
-/// `session.instructions.getSources`.
-pub enum SessionInstructionsGetSources {}
-
-impl crate::rpc::ServerMethod for SessionInstructionsGetSources {
-    const NAME: &'static str = "session.instructions.getSources";
-    type Params = ();
-    type Result = types::InstructionsGetSourcesResult;
-}
-
-/// `session.instructions.reload`.
-pub enum SessionInstructionsReload {}
-
-impl crate::rpc::ServerMethod for SessionInstructionsReload {
-    const NAME: &'static str = "session.instructions.reload";
-    type Params = ();
-    type Result = Option<types::InstructionsGetSourcesResult>;
-}
-
-/// `session.limitPrediction.predict`.
-pub enum SessionLimitPredictionPredict {}
-
-impl crate::rpc::ServerMethod for SessionLimitPredictionPredict {
-    const NAME: &'static str = "session.limitPrediction.predict";
-    type Params = types::SessionLimitPredictionRequest;
-    type Result = types::SessionLimitPredictionResult;
-}
-
-/// `session.managedSettings.get`.
-pub enum SessionManagedSettingsGet {}
-
-impl crate::rpc::ServerMethod for SessionManagedSettingsGet {
-    const NAME: &'static str = "session.managedSettings.get";
-    type Params = ();
-    type Result = types::ManagedSettingsResolvedData;
-}
-
-/// `session.mcp.apps.callTool`.
-pub enum SessionMcpAppsCallTool {}
-
-impl crate::rpc::ServerMethod for SessionMcpAppsCallTool {
-    const NAME: &'static str = "session.mcp.apps.callTool";
-    type Params = types::McpAppsCallToolRequest;
-    type Result = std::collections::BTreeMap<String, serde_json::Value>;
-}
-
-/// `session.mcp.apps.diagnose`.
-pub enum SessionMcpAppsDiagnose {}
-
-impl crate::rpc::ServerMethod for SessionMcpAppsDiagnose {
-    const NAME: &'static str = "session.mcp.apps.diagnose";
-    type Params = types::McpAppsDiagnoseRequest;
-    type Result = types::McpAppsDiagnoseResult;
-}
-
-/// `session.mcp.apps.getHostContext`.
-pub enum SessionMcpAppsGetHostContext {}
-
-impl crate::rpc::ServerMethod for SessionMcpAppsGetHostContext {
-    const NAME: &'static str = "session.mcp.apps.getHostContext";
-    type Params = ();
-    type Result = types::McpAppsHostContext;
-}
-
-/// `session.mcp.apps.listTools`.
-pub enum SessionMcpAppsListTools {}
-
-impl crate::rpc::ServerMethod for SessionMcpAppsListTools {
-    const NAME: &'static str = "session.mcp.apps.listTools";
-    type Params = types::McpAppsListToolsRequest;
-    type Result = types::McpAppsListToolsResult;
-}
-
-/// `session.mcp.apps.readResource`.
-pub enum SessionMcpAppsReadResource {}
-
-impl crate::rpc::ServerMethod for SessionMcpAppsReadResource {
-    const NAME: &'static str = "session.mcp.apps.readResource";
-    type Params = types::McpAppsReadResourceRequest;
-    type Result = types::McpAppsReadResourceResult;
-}
-
-/// `session.mcp.apps.setHostContext`.
-pub enum SessionMcpAppsSetHostContext {}
-
-impl crate::rpc::ServerMethod for SessionMcpAppsSetHostContext {
-    const NAME: &'static str = "session.mcp.apps.setHostContext";
-    type Params = types::McpAppsSetHostContextRequest;
-    type Result = ();
-}
-
-/// `session.mcp.cancelSamplingExecution`.
-pub enum SessionMcpCancelSamplingExecution {}
-
-impl crate::rpc::ServerMethod for SessionMcpCancelSamplingExecution {
-    const NAME: &'static str = "session.mcp.cancelSamplingExecution";
-    type Params = types::McpCancelSamplingExecutionParams;
-    type Result = types::McpCancelSamplingExecutionResult;
-}
-
-/// `session.mcp.configureGitHub`.
-pub enum SessionMcpConfigureGitHub {}
-
-impl crate::rpc::ServerMethod for SessionMcpConfigureGitHub {
-    const NAME: &'static str = "session.mcp.configureGitHub";
-    type Params = types::McpConfigureGitHubRequest;
-    type Result = types::McpConfigureGitHubResult;
-}
-
-/// `session.mcp.disable`.
-pub enum SessionMcpDisable {}
-
-impl crate::rpc::ServerMethod for SessionMcpDisable {
-    const NAME: &'static str = "session.mcp.disable";
-    type Params = types::McpDisableRequest;
-    type Result = ();
-}
-
-/// `session.mcp.enable`.
-pub enum SessionMcpEnable {}
-
-impl crate::rpc::ServerMethod for SessionMcpEnable {
-    const NAME: &'static str = "session.mcp.enable";
-    type Params = types::McpEnableRequest;
-    type Result = ();
-}
-
-/// `session.mcp.executeSampling`.
-pub enum SessionMcpExecuteSampling {}
-
-impl crate::rpc::ServerMethod for SessionMcpExecuteSampling {
-    const NAME: &'static str = "session.mcp.executeSampling";
-    type Params = types::McpExecuteSamplingParams;
-    type Result = types::McpSamplingExecutionResult;
-}
-
-/// `session.mcp.isServerRunning`.
-pub enum SessionMcpIsServerRunning {}
-
-impl crate::rpc::ServerMethod for SessionMcpIsServerRunning {
-    const NAME: &'static str = "session.mcp.isServerRunning";
-    type Params = types::McpIsServerRunningRequest;
-    type Result = types::McpIsServerRunningResult;
-}
-
-/// `session.mcp.list`.
-pub enum SessionMcpList {}
-
-impl crate::rpc::ServerMethod for SessionMcpList {
-    const NAME: &'static str = "session.mcp.list";
-    type Params = ();
-    type Result = types::McpServerList;
-}
-
-/// `session.mcp.listConfigured`.
-pub enum SessionMcpListConfigured {}
-
-impl crate::rpc::ServerMethod for SessionMcpListConfigured {
-    const NAME: &'static str = "session.mcp.listConfigured";
-    type Params = ();
-    type Result = types::McpConfiguredServerList;
-}
-
-/// `session.mcp.listTools`.
-pub enum SessionMcpListTools {}
-
-impl crate::rpc::ServerMethod for SessionMcpListTools {
-    const NAME: &'static str = "session.mcp.listTools";
-    type Params = types::McpListToolsRequest;
-    type Result = types::McpListToolsResult;
-}
-
-/// `session.mcp.moveLoadingToBackground`.
-pub enum SessionMcpMoveLoadingToBackground {}
-
-impl crate::rpc::ServerMethod for SessionMcpMoveLoadingToBackground {
-    const NAME: &'static str = "session.mcp.moveLoadingToBackground";
-    type Params = ();
-    type Result = types::MoveMcpLoadingToBackgroundResult;
-}
-
-/// `session.mcp.oauth.authenticationStateChanged`.
-pub enum SessionMcpOauthAuthenticationStateChanged {}
-
-impl crate::rpc::ServerMethod for SessionMcpOauthAuthenticationStateChanged {
-    const NAME: &'static str = "session.mcp.oauth.authenticationStateChanged";
-    type Params = types::McpOauthAuthenticationStateChangedRequest;
-    type Result = ();
-}
-
-/// `session.mcp.oauth.cancelLogin`.
-pub enum SessionMcpOauthCancelLogin {}
-
-impl crate::rpc::ServerMethod for SessionMcpOauthCancelLogin {
-    const NAME: &'static str = "session.mcp.oauth.cancelLogin";
-    type Params = types::SessionMcpOauthCancelLoginParams;
-    type Result = types::McpOauthCancelLoginResult;
-}
-
-/// `session.mcp.oauth.complete`.
-pub enum SessionMcpOauthComplete {}
-
-impl crate::rpc::ServerMethod for SessionMcpOauthComplete {
-    const NAME: &'static str = "session.mcp.oauth.complete";
-    type Params = types::McpOauthCompleteRequest;
-    type Result = ();
-}
-
-/// `session.mcp.oauth.login`.
-pub enum SessionMcpOauthLogin {}
-
-impl crate::rpc::ServerMethod for SessionMcpOauthLogin {
-    const NAME: &'static str = "session.mcp.oauth.login";
-    type Params = types::McpOauthLoginRequest;
-    type Result = types::McpOauthLoginResult;
-}
-
-/// `session.mcp.oauth.prepareLogin`.
-pub enum SessionMcpOauthPrepareLogin {}
-
-impl crate::rpc::ServerMethod for SessionMcpOauthPrepareLogin {
-    const NAME: &'static str = "session.mcp.oauth.prepareLogin";
-    type Params = types::SessionMcpOauthPrepareLoginParams;
-    type Result = types::McpOauthPrepareLoginResult;
-}
-
-/// `session.mcp.oauth.probe`.
-pub enum SessionMcpOauthProbe {}
-
-impl crate::rpc::ServerMethod for SessionMcpOauthProbe {
-    const NAME: &'static str = "session.mcp.oauth.probe";
-    type Params = types::McpOauthProbeRequest;
-    type Result = types::McpOauthProbeResult;
-}
-
-/// `session.mcp.oauth.respond`.
-pub enum SessionMcpOauthRespond {}
-
-impl crate::rpc::ServerMethod for SessionMcpOauthRespond {
-    const NAME: &'static str = "session.mcp.oauth.respond";
-    type Params = types::McpOauthRespondRequest;
-    type Result = types::McpOauthRespondResult;
-}
-
-/// `session.mcp.prompts.get`.
-pub enum SessionMcpPromptsGet {}
-
-impl crate::rpc::ServerMethod for SessionMcpPromptsGet {
-    const NAME: &'static str = "session.mcp.prompts.get";
-    type Params = types::McpPromptsGetRequest;
-    type Result = types::McpPromptsGetResult;
-}
-
-/// `session.mcp.prompts.list`.
-pub enum SessionMcpPromptsList {}
-
-impl crate::rpc::ServerMethod for SessionMcpPromptsList {
-    const NAME: &'static str = "session.mcp.prompts.list";
-    type Params = types::McpPromptsListRequest;
-    type Result = types::McpPromptsListResult;
-}
-
-/// `session.mcp.registerExternalClient`.
-pub enum SessionMcpRegisterExternalClient {}
-
-impl crate::rpc::ServerMethod for SessionMcpRegisterExternalClient {
-    const NAME: &'static str = "session.mcp.registerExternalClient";
-    type Params = types::McpRegisterExternalClientRequest;
-    type Result = ();
-}
-
-/// `session.mcp.reload`.
-pub enum SessionMcpReload {}
-
-impl crate::rpc::ServerMethod for SessionMcpReload {
-    const NAME: &'static str = "session.mcp.reload";
-    type Params = ();
-    type Result = ();
-}
-
-/// `session.mcp.reloadWithConfig`.
-pub enum SessionMcpReloadWithConfig {}
-
-impl crate::rpc::ServerMethod for SessionMcpReloadWithConfig {
-    const NAME: &'static str = "session.mcp.reloadWithConfig";
-    type Params = types::McpReloadWithConfigRequest;
-    type Result = types::McpStartServersResult;
-}
-
-/// `session.mcp.removeGitHub`.
-pub enum SessionMcpRemoveGitHub {}
-
-impl crate::rpc::ServerMethod for SessionMcpRemoveGitHub {
-    const NAME: &'static str = "session.mcp.removeGitHub";
-    type Params = ();
-    type Result = types::McpRemoveGitHubResult;
-}
-
-/// `session.mcp.resources.list`.
-pub enum SessionMcpResourcesList {}
-
-impl crate::rpc::ServerMethod for SessionMcpResourcesList {
-    const NAME: &'static str = "session.mcp.resources.list";
-    type Params = types::McpResourcesListRequest;
-    type Result = types::McpResourcesListResult;
-}
-
-/// `session.mcp.resources.listTemplates`.
-pub enum SessionMcpResourcesListTemplates {}
-
-impl crate::rpc::ServerMethod for SessionMcpResourcesListTemplates {
-    const NAME: &'static str = "session.mcp.resources.listTemplates";
-    type Params = types::McpResourcesListTemplatesRequest;
-    type Result = types::McpResourcesListTemplatesResult;
-}
-
-/// `session.mcp.resources.read`.
-pub enum SessionMcpResourcesRead {}
-
-impl crate::rpc::ServerMethod for SessionMcpResourcesRead {
-    const NAME: &'static str = "session.mcp.resources.read";
-    type Params = types::McpResourcesReadRequest;
-    type Result = types::McpResourcesReadResult;
-}
-
-/// `session.mcp.restartServer`.
-pub enum SessionMcpRestartServer {}
-
-impl crate::rpc::ServerMethod for SessionMcpRestartServer {
-    const NAME: &'static str = "session.mcp.restartServer";
-    type Params = types::McpRestartServerRequest;
-    type Result = ();
-}
-
-/// `session.mcp.setConnectedIdeInfo`.
-pub enum SessionMcpSetConnectedIdeInfo {}
-
-impl crate::rpc::ServerMethod for SessionMcpSetConnectedIdeInfo {
-    const NAME: &'static str = "session.mcp.setConnectedIdeInfo";
-    type Params = types::SessionMcpSetConnectedIdeInfoParams;
-    type Result = ();
-}
-
-/// `session.mcp.setEnvValueMode`.
-pub enum SessionMcpSetEnvValueMode {}
-
-impl crate::rpc::ServerMethod for SessionMcpSetEnvValueMode {
-    const NAME: &'static str = "session.mcp.setEnvValueMode";
-    type Params = types::McpSetEnvValueModeParams;
-    type Result = types::McpSetEnvValueModeResult;
-}
-
-/// `session.mcp.startServer`.
-pub enum SessionMcpStartServer {}
-
-impl crate::rpc::ServerMethod for SessionMcpStartServer {
-    const NAME: &'static str = "session.mcp.startServer";
-    type Params = types::McpStartServerRequest;
-    type Result = ();
-}
-
-/// `session.mcp.stopServer`.
-pub enum SessionMcpStopServer {}
-
-impl crate::rpc::ServerMethod for SessionMcpStopServer {
-    const NAME: &'static str = "session.mcp.stopServer";
-    type Params = types::McpStopServerRequest;
-    type Result = ();
-}
-
-/// `session.mcp.unregisterExternalClient`.
-pub enum SessionMcpUnregisterExternalClient {}
-
-impl crate::rpc::ServerMethod for SessionMcpUnregisterExternalClient {
-    const NAME: &'static str = "session.mcp.unregisterExternalClient";
-    type Params = types::McpUnregisterExternalClientRequest;
-    type Result = ();
-}
-
-/// `session.metadata.activity`.
-pub enum SessionMetadataActivity {}
-
-impl crate::rpc::ServerMethod for SessionMetadataActivity {
-    const NAME: &'static str = "session.metadata.activity";
-    type Params = ();
-    type Result = types::SessionActivity;
-}
-
-/// `session.metadata.contextInfo`.
-pub enum SessionMetadataContextInfo {}
-
-impl crate::rpc::ServerMethod for SessionMetadataContextInfo {
-    const NAME: &'static str = "session.metadata.contextInfo";
-    type Params = types::MetadataContextInfoRequest;
-    type Result = types::MetadataContextInfoResult;
-}
-
-/// `session.metadata.getClientMetadata`.
-pub enum SessionMetadataGetClientMetadata {}
-
-impl crate::rpc::ServerMethod for SessionMetadataGetClientMetadata {
-    const NAME: &'static str = "session.metadata.getClientMetadata";
-    type Params = ();
-    type Result = types::ClientMetadata;
-}
-
-/// `session.metadata.getContextAttribution`.
-pub enum SessionMetadataGetContextAttribution {}
-
-impl crate::rpc::ServerMethod for SessionMetadataGetContextAttribution {
-    const NAME: &'static str = "session.metadata.getContextAttribution";
-    type Params = ();
-    type Result = types::MetadataContextAttributionResult;
-}
-
-/// `session.metadata.getContextHeaviestMessages`.
-pub enum SessionMetadataGetContextHeaviestMessages {}
-
-impl crate::rpc::ServerMethod for SessionMetadataGetContextHeaviestMessages {
-    const NAME: &'static str = "session.metadata.getContextHeaviestMessages";
-    type Params = types::MetadataContextHeaviestMessagesRequest;
-    type Result = types::MetadataContextHeaviestMessagesResult;
-}
-
-/// `session.metadata.isProcessing`.
-pub enum SessionMetadataIsProcessing {}
-
-impl crate::rpc::ServerMethod for SessionMetadataIsProcessing {
-    const NAME: &'static str = "session.metadata.isProcessing";
-    type Params = ();
-    type Result = types::MetadataIsProcessingResult;
-}
-
-/// `session.metadata.recomputeContextTokens`.
-pub enum SessionMetadataRecomputeContextTokens {}
-
-impl crate::rpc::ServerMethod for SessionMetadataRecomputeContextTokens {
-    const NAME: &'static str = "session.metadata.recomputeContextTokens";
-    type Params = types::MetadataRecomputeContextTokensRequest;
-    type Result = types::MetadataRecomputeContextTokensResult;
-}
-
-/// `session.metadata.recordContextChange`.
-pub enum SessionMetadataRecordContextChange {}
-
-impl crate::rpc::ServerMethod for SessionMetadataRecordContextChange {
-    const NAME: &'static str = "session.metadata.recordContextChange";
-    type Params = types::MetadataRecordContextChangeRequest;
-    type Result = types::MetadataRecordContextChangeResult;
-}
-
-/// `session.metadata.setWorkingDirectory`.
-pub enum SessionMetadataSetWorkingDirectory {}
-
-impl crate::rpc::ServerMethod for SessionMetadataSetWorkingDirectory {
-    const NAME: &'static str = "session.metadata.setWorkingDirectory";
-    type Params = types::MetadataSetWorkingDirectoryRequest;
-    type Result = types::MetadataSetWorkingDirectoryResult;
-}
-
-/// `session.metadata.snapshot`.
-pub enum SessionMetadataSnapshot {}
-
-impl crate::rpc::ServerMethod for SessionMetadataSnapshot {
-    const NAME: &'static str = "session.metadata.snapshot";
-    type Params = ();
-    type Result = types::SessionMetadataSnapshot;
-}
-
-/// `session.metadata.updateClientMetadata`.
-pub enum SessionMetadataUpdateClientMetadata {}
-
-impl crate::rpc::ServerMethod for SessionMetadataUpdateClientMetadata {
-    const NAME: &'static str = "session.metadata.updateClientMetadata";
-    type Params = types::MetadataUpdateClientMetadataRequest;
-    type Result = types::ClientMetadata;
-}
-
-/// `session.options.update`.
-pub enum SessionOptionsUpdate {}
-
-impl crate::rpc::ServerMethod for SessionOptionsUpdate {
-    const NAME: &'static str = "session.options.update";
-    type Params = types::SessionUpdateOptionsParams;
-    type Result = types::SessionUpdateOptionsResult;
-}
-
-/// `session.permissions.configure`.
-pub enum SessionPermissionsConfigure {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsConfigure {
-    const NAME: &'static str = "session.permissions.configure";
-    type Params = types::PermissionsConfigureParams;
-    type Result = types::PermissionsConfigureResult;
-}
-
-/// `session.permissions.folderTrust.addTrusted`.
-pub enum SessionPermissionsFolderTrustAddTrusted {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsFolderTrustAddTrusted {
-    const NAME: &'static str = "session.permissions.folderTrust.addTrusted";
-    type Params = types::FolderTrustAddParams;
-    type Result = types::PermissionsFolderTrustAddTrustedResult;
-}
-
-/// `session.permissions.folderTrust.isTrusted`.
-pub enum SessionPermissionsFolderTrustIsTrusted {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsFolderTrustIsTrusted {
-    const NAME: &'static str = "session.permissions.folderTrust.isTrusted";
-    type Params = types::FolderTrustCheckParams;
-    type Result = types::FolderTrustCheckResult;
-}
-
-/// `session.permissions.getMode`.
-pub enum SessionPermissionsGetMode {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsGetMode {
-    const NAME: &'static str = "session.permissions.getMode";
-    type Params = ();
-    type Result = types::PermissionsGetModeResult;
-}
-
-/// `session.permissions.locations.addToolApproval`.
-pub enum SessionPermissionsLocationsAddToolApproval {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsLocationsAddToolApproval {
-    const NAME: &'static str = "session.permissions.locations.addToolApproval";
-    type Params = types::PermissionLocationAddToolApprovalParams;
-    type Result = types::PermissionsLocationsAddToolApprovalResult;
-}
-
-/// `session.permissions.locations.apply`.
-pub enum SessionPermissionsLocationsApply {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsLocationsApply {
-    const NAME: &'static str = "session.permissions.locations.apply";
-    type Params = types::PermissionLocationApplyParams;
-    type Result = types::PermissionLocationApplyResult;
-}
-
-/// `session.permissions.locations.resolve`.
-pub enum SessionPermissionsLocationsResolve {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsLocationsResolve {
-    const NAME: &'static str = "session.permissions.locations.resolve";
-    type Params = types::PermissionLocationResolveParams;
-    type Result = types::PermissionLocationResolveResult;
-}
-
-/// `session.permissions.modifyRules`.
-pub enum SessionPermissionsModifyRules {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsModifyRules {
-    const NAME: &'static str = "session.permissions.modifyRules";
-    type Params = types::PermissionsModifyRulesParams;
-    type Result = types::PermissionsModifyRulesResult;
-}
-
-/// `session.permissions.notifyPromptShown`.
-pub enum SessionPermissionsNotifyPromptShown {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsNotifyPromptShown {
-    const NAME: &'static str = "session.permissions.notifyPromptShown";
-    type Params = types::PermissionPromptShownNotification;
-    type Result = types::PermissionsNotifyPromptShownResult;
-}
-
-/// `session.permissions.paths.add`.
-pub enum SessionPermissionsPathsAdd {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsPathsAdd {
-    const NAME: &'static str = "session.permissions.paths.add";
-    type Params = types::PermissionPathsAddParams;
-    type Result = types::PermissionsPathsAddResult;
-}
-
-/// `session.permissions.paths.isPathWithinAllowedDirectories`.
-pub enum SessionPermissionsPathsIsPathWithinAllowedDirectories {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsPathsIsPathWithinAllowedDirectories {
-    const NAME: &'static str = "session.permissions.paths.isPathWithinAllowedDirectories";
-    type Params = types::PermissionPathsAllowedCheckParams;
-    type Result = types::PermissionPathsAllowedCheckResult;
-}
-
-/// `session.permissions.paths.isPathWithinWorkspace`.
-pub enum SessionPermissionsPathsIsPathWithinWorkspace {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsPathsIsPathWithinWorkspace {
-    const NAME: &'static str = "session.permissions.paths.isPathWithinWorkspace";
-    type Params = types::PermissionPathsWorkspaceCheckParams;
-    type Result = types::PermissionPathsWorkspaceCheckResult;
-}
-
-/// `session.permissions.paths.list`.
-pub enum SessionPermissionsPathsList {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsPathsList {
-    const NAME: &'static str = "session.permissions.paths.list";
-    type Params = ();
-    type Result = types::PermissionPathsList;
-}
-
-/// `session.permissions.paths.updatePrimary`.
-pub enum SessionPermissionsPathsUpdatePrimary {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsPathsUpdatePrimary {
-    const NAME: &'static str = "session.permissions.paths.updatePrimary";
-    type Params = types::PermissionPathsUpdatePrimaryParams;
-    type Result = types::PermissionsPathsUpdatePrimaryResult;
-}
-
-/// `session.permissions.resetSessionApprovals`.
-pub enum SessionPermissionsResetSessionApprovals {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsResetSessionApprovals {
-    const NAME: &'static str = "session.permissions.resetSessionApprovals";
-    type Params = types::PermissionsResetSessionApprovalsRequest;
-    type Result = types::PermissionsResetSessionApprovalsResult;
-}
-
-/// `session.permissions.setApproveAll`.
-pub enum SessionPermissionsSetApproveAll {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsSetApproveAll {
-    const NAME: &'static str = "session.permissions.setApproveAll";
-    type Params = types::PermissionsSetApproveAllRequest;
-    type Result = types::PermissionsSetApproveAllResult;
-}
-
-/// `session.permissions.setMode`.
-pub enum SessionPermissionsSetMode {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsSetMode {
-    const NAME: &'static str = "session.permissions.setMode";
-    type Params = types::PermissionsSetModeRequest;
-    type Result = types::PermissionsSetModeResult;
-}
-
-/// `session.permissions.setRequired`.
-pub enum SessionPermissionsSetRequired {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsSetRequired {
-    const NAME: &'static str = "session.permissions.setRequired";
-    type Params = types::PermissionsSetRequiredRequest;
-    type Result = types::PermissionsSetRequiredResult;
-}
-
-/// `session.permissions.urls.setUnrestrictedMode`.
-pub enum SessionPermissionsUrlsSetUnrestrictedMode {}
-
-impl crate::rpc::ServerMethod for SessionPermissionsUrlsSetUnrestrictedMode {
-    const NAME: &'static str = "session.permissions.urls.setUnrestrictedMode";
-    type Params = types::PermissionUrlsSetUnrestrictedModeParams;
-    type Result = types::PermissionsUrlsSetUnrestrictedModeResult;
-}
-
-/// `session.plugins.disable`.
-pub enum SessionPluginsDisable {}
-
-impl crate::rpc::ServerMethod for SessionPluginsDisable {
-    const NAME: &'static str = "session.plugins.disable";
-    type Params = types::SessionPluginsDisableRequest;
-    type Result = ();
-}
-
-/// `session.plugins.enable`.
-pub enum SessionPluginsEnable {}
-
-impl crate::rpc::ServerMethod for SessionPluginsEnable {
-    const NAME: &'static str = "session.plugins.enable";
-    type Params = types::SessionPluginsEnableRequest;
-    type Result = ();
-}
-
-/// `session.plugins.install`.
-pub enum SessionPluginsInstall {}
-
-impl crate::rpc::ServerMethod for SessionPluginsInstall {
-    const NAME: &'static str = "session.plugins.install";
-    type Params = types::SessionPluginsInstallRequest;
-    type Result = types::PluginInstallResult;
-}
-
-/// `session.plugins.list`.
-pub enum SessionPluginsList {}
-
-impl crate::rpc::ServerMethod for SessionPluginsList {
-    const NAME: &'static str = "session.plugins.list";
-    type Params = ();
-    type Result = types::PluginList;
-}
-
-/// `session.plugins.marketplaces.add`.
-pub enum SessionPluginsMarketplacesAdd {}
-
-impl crate::rpc::ServerMethod for SessionPluginsMarketplacesAdd {
-    const NAME: &'static str = "session.plugins.marketplaces.add";
-    type Params = types::PluginsMarketplacesAddRequest;
-    type Result = types::MarketplaceAddResult;
-}
-
-/// `session.plugins.marketplaces.browse`.
-pub enum SessionPluginsMarketplacesBrowse {}
-
-impl crate::rpc::ServerMethod for SessionPluginsMarketplacesBrowse {
-    const NAME: &'static str = "session.plugins.marketplaces.browse";
-    type Params = types::PluginsMarketplacesBrowseRequest;
-    type Result = types::MarketplaceBrowseResult;
-}
-
-/// `session.plugins.marketplaces.list`.
-pub enum SessionPluginsMarketplacesList {}
-
-impl crate::rpc::ServerMethod for SessionPluginsMarketplacesList {
-    const NAME: &'static str = "session.plugins.marketplaces.list";
-    type Params = ();
-    type Result = types::MarketplaceListResult;
-}
-
-/// `session.plugins.marketplaces.refresh`.
-pub enum SessionPluginsMarketplacesRefresh {}
-
-impl crate::rpc::ServerMethod for SessionPluginsMarketplacesRefresh {
-    const NAME: &'static str = "session.plugins.marketplaces.refresh";
-    type Params = types::PluginsMarketplacesRefreshRequest;
-    type Result = types::MarketplaceRefreshResult;
-}
-
-/// `session.plugins.marketplaces.remove`.
-pub enum SessionPluginsMarketplacesRemove {}
-
-impl crate::rpc::ServerMethod for SessionPluginsMarketplacesRemove {
-    const NAME: &'static str = "session.plugins.marketplaces.remove";
-    type Params = types::PluginsMarketplacesRemoveRequest;
-    type Result = types::MarketplaceRemoveResult;
-}
-
-/// `session.plugins.reload`.
-pub enum SessionPluginsReload {}
-
-impl crate::rpc::ServerMethod for SessionPluginsReload {
-    const NAME: &'static str = "session.plugins.reload";
-    type Params = types::PluginsReloadRequest;
-    type Result = ();
-}
-
-/// `session.plugins.retryManaged`.
-pub enum SessionPluginsRetryManaged {}
-
-impl crate::rpc::ServerMethod for SessionPluginsRetryManaged {
-    const NAME: &'static str = "session.plugins.retryManaged";
-    type Params = types::SessionPluginsRetryManagedRequest;
-    type Result = types::SessionPluginsRetryManagedResult;
-}
-
-/// `session.plugins.uninstall`.
-pub enum SessionPluginsUninstall {}
-
-impl crate::rpc::ServerMethod for SessionPluginsUninstall {
-    const NAME: &'static str = "session.plugins.uninstall";
-    type Params = types::PluginsUninstallRequest;
-    type Result = ();
-}
-
-/// `session.plugins.update`.
-pub enum SessionPluginsUpdate {}
-
-impl crate::rpc::ServerMethod for SessionPluginsUpdate {
-    const NAME: &'static str = "session.plugins.update";
-    type Params = types::PluginsUpdateRequest;
-    type Result = types::PluginUpdateResult;
-}
-
-/// `session.provider.add`.
-pub enum SessionProviderAdd {}
-
-impl crate::rpc::ServerMethod for SessionProviderAdd {
-    const NAME: &'static str = "session.provider.add";
-    type Params = types::ProviderAddRequest;
-    type Result = types::ProviderAddResult;
-}
-
-/// `session.provider.getEndpoint`.
-pub enum SessionProviderGetEndpoint {}
-
-impl crate::rpc::ServerMethod for SessionProviderGetEndpoint {
-    const NAME: &'static str = "session.provider.getEndpoint";
-    type Params = types::ProviderGetEndpointRequest;
-    type Result = types::ProviderEndpoint;
-}
-
-/// `session.provider.sync`.
-pub enum SessionProviderSync {}
-
-impl crate::rpc::ServerMethod for SessionProviderSync {
-    const NAME: &'static str = "session.provider.sync";
-    type Params = types::ProviderSyncRequest;
-    type Result = types::ProviderSyncResult;
-}
-
-/// `session.provider.withdraw`.
-pub enum SessionProviderWithdraw {}
-
-impl crate::rpc::ServerMethod for SessionProviderWithdraw {
-    const NAME: &'static str = "session.provider.withdraw";
-    type Params = types::ProviderWithdrawRequest;
-    type Result = types::ProviderWithdrawResult;
-}
-
-/// `session.providers.discover`.
-pub enum SessionProvidersDiscover {}
-
-impl crate::rpc::ServerMethod for SessionProvidersDiscover {
-    const NAME: &'static str = "session.providers.discover";
-    type Params = types::ModelProviderDiscoverRequest;
-    type Result = types::ModelProviderDiscoverResult;
-}
-
-/// `session.providers.getCatalog`.
-pub enum SessionProvidersGetCatalog {}
-
-impl crate::rpc::ServerMethod for SessionProvidersGetCatalog {
-    const NAME: &'static str = "session.providers.getCatalog";
-    type Params = ();
-    type Result = types::ModelProviderAdapterCatalog;
-}
-
-/// `session.providers.getStatus`.
-pub enum SessionProvidersGetStatus {}
-
-impl crate::rpc::ServerMethod for SessionProvidersGetStatus {
-    const NAME: &'static str = "session.providers.getStatus";
-    type Params = types::ModelProviderGetStatusRequest;
-    type Result = types::ModelProviderStatus;
-}
-
-/// `session.providers.models.list`.
-pub enum SessionProvidersModelsList {}
-
-impl crate::rpc::ServerMethod for SessionProvidersModelsList {
-    const NAME: &'static str = "session.providers.models.list";
-    type Params = types::ModelProviderModelsListRequest;
-    type Result = types::DiscoveredModelList;
-}
-
-/// `session.providers.models.prepareConfiguration`.
-pub enum SessionProvidersModelsPrepareConfiguration {}
-
-impl crate::rpc::ServerMethod for SessionProvidersModelsPrepareConfiguration {
-    const NAME: &'static str = "session.providers.models.prepareConfiguration";
-    type Params = types::ModelProviderPrepareConfigurationRequest;
-    type Result = types::ModelProviderConfigurationPlan;
-}
-
-/// `session.queue.appendSteering`.
-pub enum SessionQueueAppendSteering {}
-
-impl crate::rpc::ServerMethod for SessionQueueAppendSteering {
-    const NAME: &'static str = "session.queue.appendSteering";
-    type Params = types::QueueAppendSteeringRequest;
-    type Result = types::QueueUpdateTextResult;
-}
-
-/// `session.queue.beginDeferredIdleDrain`.
-pub enum SessionQueueBeginDeferredIdleDrain {}
-
-impl crate::rpc::ServerMethod for SessionQueueBeginDeferredIdleDrain {
-    const NAME: &'static str = "session.queue.beginDeferredIdleDrain";
-    type Params = types::QueueBeginDeferredIdleDrainRequest;
-    type Result = types::QueueBeginDeferredIdleDrainResult;
-}
-
-/// `session.queue.clear`.
-pub enum SessionQueueClear {}
-
-impl crate::rpc::ServerMethod for SessionQueueClear {
-    const NAME: &'static str = "session.queue.clear";
-    type Params = ();
-    type Result = ();
-}
-
-/// `session.queue.consumeSystemNotifications`.
-pub enum SessionQueueConsumeSystemNotifications {}
-
-impl crate::rpc::ServerMethod for SessionQueueConsumeSystemNotifications {
-    const NAME: &'static str = "session.queue.consumeSystemNotifications";
-    type Params = types::QueueConsumeSystemNotificationsRequest;
-    type Result = types::QueueRemoveMostRecentResult;
-}
-
-/// `session.queue.deferSessionIdle`.
-pub enum SessionQueueDeferSessionIdle {}
-
-impl crate::rpc::ServerMethod for SessionQueueDeferSessionIdle {
-    const NAME: &'static str = "session.queue.deferSessionIdle";
-    type Params = types::QueueDeferSessionIdleRequest;
-    type Result = ();
-}
-
-/// `session.queue.duplicateAt`.
-pub enum SessionQueueDuplicateAt {}
-
-impl crate::rpc::ServerMethod for SessionQueueDuplicateAt {
-    const NAME: &'static str = "session.queue.duplicateAt";
-    type Params = types::QueueDuplicateAtRequest;
-    type Result = types::QueueDuplicateAtResult;
-}
-
-/// `session.queue.enqueueResumePending`.
-pub enum SessionQueueEnqueueResumePending {}
-
-impl crate::rpc::ServerMethod for SessionQueueEnqueueResumePending {
-    const NAME: &'static str = "session.queue.enqueueResumePending";
-    type Params = ();
-    type Result = types::QueueEnqueueResumePendingResult;
-}
-
-/// `session.queue.finishDeferredIdleDrain`.
-pub enum SessionQueueFinishDeferredIdleDrain {}
-
-impl crate::rpc::ServerMethod for SessionQueueFinishDeferredIdleDrain {
-    const NAME: &'static str = "session.queue.finishDeferredIdleDrain";
-    type Params = types::QueueFinishDeferredIdleDrainRequest;
-    type Result = types::QueueFinishDeferredIdleDrainResult;
-}
-
-/// `session.queue.hasPending`.
-pub enum SessionQueueHasPending {}
-
-impl crate::rpc::ServerMethod for SessionQueueHasPending {
-    const NAME: &'static str = "session.queue.hasPending";
-    type Params = ();
-    type Result = types::QueueHasPendingResult;
-}
-
-/// `session.queue.insertAt`.
-pub enum SessionQueueInsertAt {}
-
-impl crate::rpc::ServerMethod for SessionQueueInsertAt {
-    const NAME: &'static str = "session.queue.insertAt";
-    type Params = types::QueueInsertAtRequest;
-    type Result = types::QueueInsertAtResult;
-}
-
-/// `session.queue.moveItem`.
-pub enum SessionQueueMoveItem {}
-
-impl crate::rpc::ServerMethod for SessionQueueMoveItem {
-    const NAME: &'static str = "session.queue.moveItem";
-    type Params = types::QueueMoveItemRequest;
-    type Result = types::QueueMoveItemResult;
-}
-
-/// `session.queue.pendingItems`.
-pub enum SessionQueuePendingItems {}
-
-impl crate::rpc::ServerMethod for SessionQueuePendingItems {
-    const NAME: &'static str = "session.queue.pendingItems";
-    type Params = ();
-    type Result = types::QueuePendingItemsResult;
-}
-
-/// `session.queue.process`.
-pub enum SessionQueueProcess {}
-
-impl crate::rpc::ServerMethod for SessionQueueProcess {
-    const NAME: &'static str = "session.queue.process";
-    type Params = ();
-    type Result = ();
-}
-
-/// `session.queue.removeAt`.
-pub enum SessionQueueRemoveAt {}
-
-impl crate::rpc::ServerMethod for SessionQueueRemoveAt {
-    const NAME: &'static str = "session.queue.removeAt";
-    type Params = types::QueueRemoveAtRequest;
-    type Result = types::QueueRemoveAtResult;
-}
-
-/// `session.queue.removeMostRecent`.
-pub enum SessionQueueRemoveMostRecent {}
-
-impl crate::rpc::ServerMethod for SessionQueueRemoveMostRecent {
-    const NAME: &'static str = "session.queue.removeMostRecent";
-    type Params = ();
-    type Result = types::QueueRemoveMostRecentResult;
-}
-
-/// `session.queue.sendNow`.
-pub enum SessionQueueSendNow {}
-
-impl crate::rpc::ServerMethod for SessionQueueSendNow {
-    const NAME: &'static str = "session.queue.sendNow";
-    type Params = types::QueueSendNowRequest;
-    type Result = types::QueueSendNowResult;
-}
-
-/// `session.queue.setDrainPaused`.
-pub enum SessionQueueSetDrainPaused {}
-
-impl crate::rpc::ServerMethod for SessionQueueSetDrainPaused {
-    const NAME: &'static str = "session.queue.setDrainPaused";
-    type Params = types::QueueSetDrainPausedRequest;
-    type Result = ();
-}
-
-/// `session.queue.snapshot`.
-pub enum SessionQueueSnapshot {}
-
-impl crate::rpc::ServerMethod for SessionQueueSnapshot {
-    const NAME: &'static str = "session.queue.snapshot";
-    type Params = ();
-    type Result = types::QueueSnapshotResult;
-}
-
-/// `session.queue.updateText`.
-pub enum SessionQueueUpdateText {}
-
-impl crate::rpc::ServerMethod for SessionQueueUpdateText {
-    const NAME: &'static str = "session.queue.updateText";
-    type Params = types::QueueUpdateTextRequest;
-    type Result = types::QueueUpdateTextResult;
-}
-
-/// `session.queue.withdrawMessage`.
-pub enum SessionQueueWithdrawMessage {}
-
-impl crate::rpc::ServerMethod for SessionQueueWithdrawMessage {
-    const NAME: &'static str = "session.queue.withdrawMessage";
-    type Params = types::QueueWithdrawMessageRequest;
-    type Result = types::QueueWithdrawMessageResult;
-}
-
-/// `session.quota.get`.
-pub enum SessionQuotaGet {}
-
-impl crate::rpc::ServerMethod for SessionQuotaGet {
-    const NAME: &'static str = "session.quota.get";
-    type Params = ();
-    type Result = types::SessionQuotaProjection;
-}
-
-/// `session.quota.refresh`.
-pub enum SessionQuotaRefresh {}
-
-impl crate::rpc::ServerMethod for SessionQuotaRefresh {
-    const NAME: &'static str = "session.quota.refresh";
-    type Params = ();
-    type Result = types::SessionQuotaProjection;
-}
-
-/// `session.quota.takeWarnings`.
-pub enum SessionQuotaTakeWarnings {}
-
-impl crate::rpc::ServerMethod for SessionQuotaTakeWarnings {
-    const NAME: &'static str = "session.quota.takeWarnings";
-    type Params = ();
-    type Result = types::QuotaTakeWarningsResult;
-}
-
-/// `session.remote.disable`.
-pub enum SessionRemoteDisable {}
-
-impl crate::rpc::ServerMethod for SessionRemoteDisable {
-    const NAME: &'static str = "session.remote.disable";
-    type Params = ();
-    type Result = ();
-}
-
-/// `session.remote.enable`.
-pub enum SessionRemoteEnable {}
-
-impl crate::rpc::ServerMethod for SessionRemoteEnable {
-    const NAME: &'static str = "session.remote.enable";
-    type Params = types::RemoteEnableRequest;
-    type Result = types::RemoteEnableResult;
-}
-
-/// `session.remote.notifySteerableChanged`.
-pub enum SessionRemoteNotifySteerableChanged {}
-
-impl crate::rpc::ServerMethod for SessionRemoteNotifySteerableChanged {
-    const NAME: &'static str = "session.remote.notifySteerableChanged";
-    type Params = types::RemoteNotifySteerableChangedRequest;
-    type Result = types::RemoteNotifySteerableChangedResult;
-}
-
-/// `session.sandbox.disableForSession`.
-pub enum SessionSandboxDisableForSession {}
-
-impl crate::rpc::ServerMethod for SessionSandboxDisableForSession {
-    const NAME: &'static str = "session.sandbox.disableForSession";
-    type Params = types::SandboxDisableForSessionRequest;
-    type Result = types::SandboxDisableForSessionResult;
-}
-
-/// `session.sandbox.getCredentialSuggestions`.
-pub enum SessionSandboxGetCredentialSuggestions {}
-
-impl crate::rpc::ServerMethod for SessionSandboxGetCredentialSuggestions {
-    const NAME: &'static str = "session.sandbox.getCredentialSuggestions";
-    type Params = ();
-    type Result = types::SandboxCredentialSuggestionsResult;
-}
-
-/// `session.sandbox.getEnforcementStatus`.
-pub enum SessionSandboxGetEnforcementStatus {}
-
-impl crate::rpc::ServerMethod for SessionSandboxGetEnforcementStatus {
-    const NAME: &'static str = "session.sandbox.getEnforcementStatus";
-    type Params = ();
-    type Result = types::SandboxEnforcementStatus;
-}
-
-/// `session.sandbox.grantPathForRequest`.
-pub enum SessionSandboxGrantPathForRequest {}
-
-impl crate::rpc::ServerMethod for SessionSandboxGrantPathForRequest {
-    const NAME: &'static str = "session.sandbox.grantPathForRequest";
-    type Params = types::SandboxGrantPathForRequestRequest;
-    type Result = types::SandboxGrantPathForRequestResult;
-}
-
-/// `session.schedule.add`.
-pub enum SessionScheduleAdd {}
-
-impl crate::rpc::ServerMethod for SessionScheduleAdd {
-    const NAME: &'static str = "session.schedule.add";
-    type Params = types::ScheduleAddRequest;
-    type Result = types::ScheduleAddResult;
-}
-
-/// `session.schedule.addAt`.
-pub enum SessionScheduleAddAt {}
-
-impl crate::rpc::ServerMethod for SessionScheduleAddAt {
-    const NAME: &'static str = "session.schedule.addAt";
-    type Params = types::ScheduleAddAtRequest;
-    type Result = types::ScheduleAddResult;
-}
-
-/// `session.schedule.addCron`.
-pub enum SessionScheduleAddCron {}
-
-impl crate::rpc::ServerMethod for SessionScheduleAddCron {
-    const NAME: &'static str = "session.schedule.addCron";
-    type Params = types::ScheduleAddCronRequest;
-    type Result = types::ScheduleAddResult;
-}
-
-/// `session.schedule.addSelfPaced`.
-pub enum SessionScheduleAddSelfPaced {}
-
-impl crate::rpc::ServerMethod for SessionScheduleAddSelfPaced {
-    const NAME: &'static str = "session.schedule.addSelfPaced";
-    type Params = types::ScheduleAddSelfPacedRequest;
-    type Result = types::ScheduleAddResult;
-}
-
-/// `session.schedule.hasSelfPaced`.
-pub enum SessionScheduleHasSelfPaced {}
-
-impl crate::rpc::ServerMethod for SessionScheduleHasSelfPaced {
-    const NAME: &'static str = "session.schedule.hasSelfPaced";
-    type Params = ();
-    type Result = types::ScheduleHasSelfPacedResult;
-}
-
-/// `session.schedule.hydrate`.
-pub enum SessionScheduleHydrate {}
-
-impl crate::rpc::ServerMethod for SessionScheduleHydrate {
-    const NAME: &'static str = "session.schedule.hydrate";
-    type Params = ();
-    type Result = ();
-}
-
-/// `session.schedule.list`.
-pub enum SessionScheduleList {}
-
-impl crate::rpc::ServerMethod for SessionScheduleList {
-    const NAME: &'static str = "session.schedule.list";
-    type Params = ();
-    type Result = types::ScheduleList;
-}
-
-/// `session.schedule.rearmSelfPaced`.
-pub enum SessionScheduleRearmSelfPaced {}
-
-impl crate::rpc::ServerMethod for SessionScheduleRearmSelfPaced {
-    const NAME: &'static str = "session.schedule.rearmSelfPaced";
-    type Params = types::ScheduleRearmSelfPacedRequest;
-    type Result = types::ScheduleAddResult;
-}
-
-/// `session.schedule.stop`.
-pub enum SessionScheduleStop {}
-
-impl crate::rpc::ServerMethod for SessionScheduleStop {
-    const NAME: &'static str = "session.schedule.stop";
-    type Params = types::ScheduleStopRequest;
-    type Result = types::ScheduleStopResult;
-}
-
-/// `session.settings.evaluatePredicate`.
-pub enum SessionSettingsEvaluatePredicate {}
-
-impl crate::rpc::ServerMethod for SessionSettingsEvaluatePredicate {
-    const NAME: &'static str = "session.settings.evaluatePredicate";
-    type Params = types::SessionSettingsEvaluatePredicateRequest;
-    type Result = types::SessionSettingsEvaluatePredicateResult;
-}
-
-/// `session.settings.snapshot`.
-pub enum SessionSettingsSnapshot {}
-
-impl crate::rpc::ServerMethod for SessionSettingsSnapshot {
-    const NAME: &'static str = "session.settings.snapshot";
-    type Params = ();
-    type Result = types::SessionSettingsSnapshot;
-}
-
-/// `session.tasks.cancel`.
-pub enum SessionTasksCancel {}
-
-impl crate::rpc::ServerMethod for SessionTasksCancel {
-    const NAME: &'static str = "session.tasks.cancel";
-    type Params = types::TasksCancelRequest;
-    type Result = types::TasksCancelResult;
-}
-
-/// `session.tasks.getCurrentPromotable`.
-pub enum SessionTasksGetCurrentPromotable {}
-
-impl crate::rpc::ServerMethod for SessionTasksGetCurrentPromotable {
-    const NAME: &'static str = "session.tasks.getCurrentPromotable";
-    type Params = ();
-    type Result = types::TasksGetCurrentPromotableResult;
-}
-
-/// `session.tasks.getProgress`.
-pub enum SessionTasksGetProgress {}
-
-impl crate::rpc::ServerMethod for SessionTasksGetProgress {
-    const NAME: &'static str = "session.tasks.getProgress";
-    type Params = types::TasksGetProgressRequest;
-    type Result = types::TasksGetProgressResult;
-}
-
-/// `session.tasks.list`.
-pub enum SessionTasksList {}
-
-impl crate::rpc::ServerMethod for SessionTasksList {
-    const NAME: &'static str = "session.tasks.list";
-    type Params = ();
-    type Result = types::TaskList;
-}
-
-/// `session.tasks.promoteCurrentToBackground`.
-pub enum SessionTasksPromoteCurrentToBackground {}
-
-impl crate::rpc::ServerMethod for SessionTasksPromoteCurrentToBackground {
-    const NAME: &'static str = "session.tasks.promoteCurrentToBackground";
-    type Params = ();
-    type Result = types::TasksPromoteCurrentToBackgroundResult;
-}
-
-/// `session.tasks.promoteToBackground`.
-pub enum SessionTasksPromoteToBackground {}
-
-impl crate::rpc::ServerMethod for SessionTasksPromoteToBackground {
-    const NAME: &'static str = "session.tasks.promoteToBackground";
-    type Params = types::TasksPromoteToBackgroundRequest;
-    type Result = types::TasksPromoteToBackgroundResult;
-}
-
-/// `session.tasks.readOutput`.
-pub enum SessionTasksReadOutput {}
-
-impl crate::rpc::ServerMethod for SessionTasksReadOutput {
-    const NAME: &'static str = "session.tasks.readOutput";
-    type Params = types::TasksReadOutputRequest;
-    type Result = types::TasksReadOutputResult;
-}
-
-/// `session.tasks.refresh`.
-pub enum SessionTasksRefresh {}
-
-impl crate::rpc::ServerMethod for SessionTasksRefresh {
-    const NAME: &'static str = "session.tasks.refresh";
-    type Params = ();
-    type Result = types::TasksRefreshResult;
-}
-
-/// `session.tasks.register`.
-pub enum SessionTasksRegister {}
-
-impl crate::rpc::ServerMethod for SessionTasksRegister {
-    const NAME: &'static str = "session.tasks.register";
-    type Params = types::TasksRegisterRequest;
-    type Result = types::TasksRegisterResult;
-}
-
-/// `session.tasks.remove`.
-pub enum SessionTasksRemove {}
-
-impl crate::rpc::ServerMethod for SessionTasksRemove {
-    const NAME: &'static str = "session.tasks.remove";
-    type Params = types::TasksRemoveRequest;
-    type Result = types::TasksRemoveResult;
-}
-
-/// `session.tasks.sendMessage`.
-pub enum SessionTasksSendMessage {}
-
-impl crate::rpc::ServerMethod for SessionTasksSendMessage {
-    const NAME: &'static str = "session.tasks.sendMessage";
-    type Params = types::TasksSendMessageRequest;
-    type Result = types::TasksSendMessageResult;
-}
-
-/// `session.tasks.startAgent`.
-pub enum SessionTasksStartAgent {}
-
-impl crate::rpc::ServerMethod for SessionTasksStartAgent {
-    const NAME: &'static str = "session.tasks.startAgent";
-    type Params = types::TasksStartAgentRequest;
-    type Result = types::TasksStartAgentResult;
-}
-
-/// `session.tasks.update`.
-pub enum SessionTasksUpdate {}
-
-impl crate::rpc::ServerMethod for SessionTasksUpdate {
-    const NAME: &'static str = "session.tasks.update";
-    type Params = types::TasksUpdateRequest;
-    type Result = types::TasksUpdateResult;
-}
-
-/// `session.tasks.waitForPending`.
-pub enum SessionTasksWaitForPending {}
-
-impl crate::rpc::ServerMethod for SessionTasksWaitForPending {
-    const NAME: &'static str = "session.tasks.waitForPending";
-    type Params = ();
-    type Result = types::TasksWaitForPendingResult;
-}
-
-/// `session.telemetry.getEngagementId`.
-pub enum SessionTelemetryGetEngagementId {}
-
-impl crate::rpc::ServerMethod for SessionTelemetryGetEngagementId {
-    const NAME: &'static str = "session.telemetry.getEngagementId";
-    type Params = ();
-    type Result = types::SessionTelemetryEngagement;
-}
-
-/// `session.telemetry.setFeatureOverrides`.
-pub enum SessionTelemetrySetFeatureOverrides {}
-
-impl crate::rpc::ServerMethod for SessionTelemetrySetFeatureOverrides {
-    const NAME: &'static str = "session.telemetry.setFeatureOverrides";
-    type Params = types::TelemetrySetFeatureOverridesRequest;
-    type Result = ();
-}
-
-/// `session.tools.execute`.
-pub enum SessionToolsExecute {}
-
-impl crate::rpc::ServerMethod for SessionToolsExecute {
-    const NAME: &'static str = "session.tools.execute";
-    type Params = types::ToolsExecuteRequest;
-    type Result = types::ToolResultValue;
-}
-
-/// `session.tools.getBuiltinDescriptors`.
-pub enum SessionToolsGetBuiltinDescriptors {}
-
-impl crate::rpc::ServerMethod for SessionToolsGetBuiltinDescriptors {
-    const NAME: &'static str = "session.tools.getBuiltinDescriptors";
-    type Params = types::ToolsGetBuiltinDescriptorsRequest;
-    type Result = types::ToolsGetBuiltinDescriptorsResult;
-}
-
-/// `session.tools.getCurrentMetadata`.
-pub enum SessionToolsGetCurrentMetadata {}
-
-impl crate::rpc::ServerMethod for SessionToolsGetCurrentMetadata {
-    const NAME: &'static str = "session.tools.getCurrentMetadata";
-    type Params = ();
-    type Result = types::ToolsGetCurrentMetadataResult;
-}
-
-/// `session.tools.initializeAndValidate`.
-pub enum SessionToolsInitializeAndValidate {}
-
-impl crate::rpc::ServerMethod for SessionToolsInitializeAndValidate {
-    const NAME: &'static str = "session.tools.initializeAndValidate";
-    type Params = ();
-    type Result = types::ToolsInitializeAndValidateResult;
-}
-
-/// `session.tools.taskCompleteEventData`.
-pub enum SessionToolsTaskCompleteEventData {}
-
-impl crate::rpc::ServerMethod for SessionToolsTaskCompleteEventData {
-    const NAME: &'static str = "session.tools.taskCompleteEventData";
-    type Params = types::ToolsTaskCompleteEventDataRequest;
-    type Result = types::TaskCompleteData;
-}
-
-/// `session.tools.updateSubagentSettings`.
-pub enum SessionToolsUpdateSubagentSettings {}
-
-impl crate::rpc::ServerMethod for SessionToolsUpdateSubagentSettings {
-    const NAME: &'static str = "session.tools.updateSubagentSettings";
-    type Params = types::UpdateSubagentSettingsRequest;
-    type Result = types::ToolsUpdateSubagentSettingsResult;
-}
-
-/// `session.visibility.get`.
-pub enum SessionVisibilityGet {}
-
-impl crate::rpc::ServerMethod for SessionVisibilityGet {
-    const NAME: &'static str = "session.visibility.get";
-    type Params = ();
-    type Result = types::VisibilityGetResult;
-}
-
-/// `session.visibility.set`.
-pub enum SessionVisibilitySet {}
-
-impl crate::rpc::ServerMethod for SessionVisibilitySet {
-    const NAME: &'static str = "session.visibility.set";
-    type Params = types::VisibilitySetRequest;
-    type Result = types::VisibilitySetResult;
-}
-
-/// `session.workflow.agent`.
-pub enum SessionWorkflowAgent {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowAgent {
-    const NAME: &'static str = "session.workflow.agent";
-    type Params = types::WorkflowAgentRequest;
-    type Result = types::WorkflowAgentResult;
-}
-
-/// `session.workflow.cancel`.
-pub enum SessionWorkflowCancel {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowCancel {
-    const NAME: &'static str = "session.workflow.cancel";
-    type Params = types::WorkflowCancelRequest;
-    type Result = types::WorkflowRunResult;
-}
-
-/// `session.workflow.getRun`.
-pub enum SessionWorkflowGetRun {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowGetRun {
-    const NAME: &'static str = "session.workflow.getRun";
-    type Params = types::WorkflowGetRunRequest;
-    type Result = types::WorkflowRunResult;
-}
-
-/// `session.workflow.getRunDetail`.
-pub enum SessionWorkflowGetRunDetail {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowGetRunDetail {
-    const NAME: &'static str = "session.workflow.getRunDetail";
-    type Params = types::WorkflowGetRunRequest;
-    type Result = types::WorkflowRunDetail;
-}
-
-/// `session.workflow.getRunProgress`.
-pub enum SessionWorkflowGetRunProgress {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowGetRunProgress {
-    const NAME: &'static str = "session.workflow.getRunProgress";
-    type Params = types::WorkflowGetRunProgressRequest;
-    type Result = types::WorkflowProgressPage;
-}
-
-/// `session.workflow.journal.get`.
-pub enum SessionWorkflowJournalGet {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowJournalGet {
-    const NAME: &'static str = "session.workflow.journal.get";
-    type Params = types::WorkflowJournalGetRequest;
-    type Result = types::WorkflowJournalGetResult;
-}
-
-/// `session.workflow.journal.put`.
-pub enum SessionWorkflowJournalPut {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowJournalPut {
-    const NAME: &'static str = "session.workflow.journal.put";
-    type Params = types::WorkflowJournalPutRequest;
-    type Result = types::WorkflowAckResult;
-}
-
-/// `session.workflow.listRuns`.
-pub enum SessionWorkflowListRuns {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowListRuns {
-    const NAME: &'static str = "session.workflow.listRuns";
-    type Params = types::WorkflowListRunsRequest;
-    type Result = types::WorkflowListRunsResult;
-}
-
-/// `session.workflow.log`.
-pub enum SessionWorkflowLog {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowLog {
-    const NAME: &'static str = "session.workflow.log";
-    type Params = types::WorkflowLogRequest;
-    type Result = types::WorkflowAckResult;
-}
-
-/// `session.workflow.pause`.
-pub enum SessionWorkflowPause {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowPause {
-    const NAME: &'static str = "session.workflow.pause";
-    type Params = types::WorkflowPauseRequest;
-    type Result = types::WorkflowRunResult;
-}
-
-/// `session.workflow.pauseAtCheckpoint`.
-pub enum SessionWorkflowPauseAtCheckpoint {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowPauseAtCheckpoint {
-    const NAME: &'static str = "session.workflow.pauseAtCheckpoint";
-    type Params = types::WorkflowPauseCheckpointRequest;
-    type Result = types::WorkflowPauseCheckpointResult;
-}
-
-/// `session.workflow.resume`.
-pub enum SessionWorkflowResume {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowResume {
-    const NAME: &'static str = "session.workflow.resume";
-    type Params = types::WorkflowResumeRequest;
-    type Result = types::WorkflowResumeResult;
-}
-
-/// `session.workflow.resumeFromTool`.
-pub enum SessionWorkflowResumeFromTool {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowResumeFromTool {
-    const NAME: &'static str = "session.workflow.resumeFromTool";
-    type Params = types::WorkflowToolResumeRequest;
-    type Result = types::WorkflowResumeResult;
-}
-
-/// `session.workflow.run`.
-pub enum SessionWorkflowRun {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowRun {
-    const NAME: &'static str = "session.workflow.run";
-    type Params = types::WorkflowRunRequest;
-    type Result = types::WorkflowRunResult;
-}
-
-/// `session.workflow.runFromTool`.
-pub enum SessionWorkflowRunFromTool {}
-
-impl crate::rpc::ServerMethod for SessionWorkflowRunFromTool {
-    const NAME: &'static str = "session.workflow.runFromTool";
-    type Params = types::WorkflowToolRunRequest;
-    type Result = types::WorkflowRunResult;
-}
-
-/// `session.workspaces.addSummary`.
-pub enum SessionWorkspacesAddSummary {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesAddSummary {
-    const NAME: &'static str = "session.workspaces.addSummary";
-    type Params = types::WorkspacesAddSummaryRequest;
-    type Result = types::WorkspacesAddSummaryResult;
-}
-
-/// `session.workspaces.autopilotObjectiveExists`.
-pub enum SessionWorkspacesAutopilotObjectiveExists {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesAutopilotObjectiveExists {
-    const NAME: &'static str = "session.workspaces.autopilotObjectiveExists";
-    type Params = ();
-    type Result = types::WorkspacesAutopilotObjectiveExistsResult;
-}
-
-/// `session.workspaces.createDirectory`.
-pub enum SessionWorkspacesCreateDirectory {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesCreateDirectory {
-    const NAME: &'static str = "session.workspaces.createDirectory";
-    type Params = types::WorkspacesCreateDirectoryRequest;
-    type Result = ();
-}
-
-/// `session.workspaces.createFile`.
-pub enum SessionWorkspacesCreateFile {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesCreateFile {
-    const NAME: &'static str = "session.workspaces.createFile";
-    type Params = types::WorkspacesCreateFileRequest;
-    type Result = ();
-}
-
-/// `session.workspaces.deleteAutopilotObjective`.
-pub enum SessionWorkspacesDeleteAutopilotObjective {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesDeleteAutopilotObjective {
-    const NAME: &'static str = "session.workspaces.deleteAutopilotObjective";
-    type Params = ();
-    type Result = types::WorkspacesDeleteAutopilotObjectiveResult;
-}
-
-/// `session.workspaces.diff`.
-pub enum SessionWorkspacesDiff {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesDiff {
-    const NAME: &'static str = "session.workspaces.diff";
-    type Params = types::WorkspacesDiffRequest;
-    type Result = types::WorkspaceDiffResult;
-}
-
-/// `session.workspaces.ensure`.
-pub enum SessionWorkspacesEnsure {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesEnsure {
-    const NAME: &'static str = "session.workspaces.ensure";
-    type Params = types::WorkspacesEnsureRequest;
-    type Result = types::WorkspacesGetWorkspaceResult;
-}
-
-/// `session.workspaces.getWorkspace`.
-pub enum SessionWorkspacesGetWorkspace {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesGetWorkspace {
-    const NAME: &'static str = "session.workspaces.getWorkspace";
-    type Params = ();
-    type Result = types::WorkspacesGetWorkspaceResult;
-}
-
-/// `session.workspaces.listCheckpoints`.
-pub enum SessionWorkspacesListCheckpoints {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesListCheckpoints {
-    const NAME: &'static str = "session.workspaces.listCheckpoints";
-    type Params = ();
-    type Result = types::WorkspacesListCheckpointsResult;
-}
-
-/// `session.workspaces.listFiles`.
-pub enum SessionWorkspacesListFiles {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesListFiles {
-    const NAME: &'static str = "session.workspaces.listFiles";
-    type Params = ();
-    type Result = types::WorkspacesListFilesResult;
-}
-
-/// `session.workspaces.readAutopilotObjective`.
-pub enum SessionWorkspacesReadAutopilotObjective {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesReadAutopilotObjective {
-    const NAME: &'static str = "session.workspaces.readAutopilotObjective";
-    type Params = ();
-    type Result = types::WorkspacesReadAutopilotObjectiveResult;
-}
-
-/// `session.workspaces.readCheckpoint`.
-pub enum SessionWorkspacesReadCheckpoint {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesReadCheckpoint {
-    const NAME: &'static str = "session.workspaces.readCheckpoint";
-    type Params = types::WorkspacesReadCheckpointRequest;
-    type Result = types::WorkspacesReadCheckpointResult;
-}
-
-/// `session.workspaces.readFile`.
-pub enum SessionWorkspacesReadFile {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesReadFile {
-    const NAME: &'static str = "session.workspaces.readFile";
-    type Params = types::WorkspacesReadFileRequest;
-    type Result = types::WorkspacesReadFileResult;
-}
-
-/// `session.workspaces.removePath`.
-pub enum SessionWorkspacesRemovePath {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesRemovePath {
-    const NAME: &'static str = "session.workspaces.removePath";
-    type Params = types::WorkspacesRemovePathRequest;
-    type Result = ();
-}
-
-/// `session.workspaces.renamePath`.
-pub enum SessionWorkspacesRenamePath {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesRenamePath {
-    const NAME: &'static str = "session.workspaces.renamePath";
-    type Params = types::WorkspacesRenamePathRequest;
-    type Result = ();
-}
-
-/// `session.workspaces.saveLargePaste`.
-pub enum SessionWorkspacesSaveLargePaste {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesSaveLargePaste {
-    const NAME: &'static str = "session.workspaces.saveLargePaste";
-    type Params = types::WorkspacesSaveLargePasteRequest;
-    type Result = types::WorkspacesSaveLargePasteResult;
-}
-
-/// `session.workspaces.statFile`.
-pub enum SessionWorkspacesStatFile {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesStatFile {
-    const NAME: &'static str = "session.workspaces.statFile";
-    type Params = types::WorkspacesStatFileRequest;
-    type Result = types::WorkspacesStatFileResult;
-}
-
-/// `session.workspaces.truncateSummaries`.
-pub enum SessionWorkspacesTruncateSummaries {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesTruncateSummaries {
-    const NAME: &'static str = "session.workspaces.truncateSummaries";
-    type Params = types::WorkspacesTruncateSummariesRequest;
-    type Result = types::WorkspacesGetWorkspaceResult;
-}
-
-/// `session.workspaces.updateMetadata`.
-pub enum SessionWorkspacesUpdateMetadata {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesUpdateMetadata {
-    const NAME: &'static str = "session.workspaces.updateMetadata";
-    type Params = types::WorkspacesUpdateMetadataRequest;
-    type Result = types::WorkspacesGetWorkspaceResult;
-}
-
-/// `session.workspaces.writeAutopilotObjective`.
-pub enum SessionWorkspacesWriteAutopilotObjective {}
-
-impl crate::rpc::ServerMethod for SessionWorkspacesWriteAutopilotObjective {
-    const NAME: &'static str = "session.workspaces.writeAutopilotObjective";
-    type Params = types::WorkspacesWriteAutopilotObjectiveRequest;
-    type Result = types::WorkspacesWriteAutopilotObjectiveResult;
-}
+methods!(ServerMethod {
+    SessionAccountsEnumerate "session.accounts.enumerate"(types::AccountsEnumerateRequest) -> types::AuthEnumerateValue,
+    SessionAccountsGet "session.accounts.get"(types::AccountsGetRequest) -> types::AuthReadValue,
+    SessionAccountsLoginAdvance "session.accounts.login.advance"(types::AuthLoginAdvanceRequest) -> types::AuthLoginStep,
+    SessionAccountsLoginBegin "session.accounts.login.begin"(types::AuthLoginBeginRequest) -> types::AuthLoginBegun,
+    SessionAccountsLoginCancel "session.accounts.login.cancel"(types::AuthLoginCancelRequest) -> (),
+    SessionAccountsSet "session.accounts.set"(types::AccountsSetRequest) -> types::AuthWriteResult,
+    SessionAutopilotObjectiveGetState "session.autopilotObjective.getState"(()) -> types::AutopilotObjectiveGetStateResult,
+    SessionCanvasActionInvoke "session.canvas.action.invoke"(types::CanvasActionInvokeRequest) -> types::CanvasActionInvokeResult,
+    SessionCanvasClose "session.canvas.close"(types::CanvasCloseRequest) -> (),
+    SessionCanvasList "session.canvas.list"(()) -> types::CanvasList,
+    SessionCanvasListOpen "session.canvas.listOpen"(()) -> types::CanvasListOpenResult,
+    SessionCanvasOpen "session.canvas.open"(types::CanvasOpenRequest) -> types::OpenCanvasInstance,
+    SessionCanvasProviderRegister "session.canvas.provider.register"(types::CanvasProviderRegisterRequest) -> (),
+    SessionCanvasProviderUnregister "session.canvas.provider.unregister"(types::CanvasProviderUnregisterRequest) -> (),
+    SessionCompletionsGetTriggerCharacters "session.completions.getTriggerCharacters"(()) -> types::CompletionsGetTriggerCharactersResult,
+    SessionCompletionsRequest "session.completions.request"(types::CompletionsRequestRequest) -> types::CompletionsRequestResult,
+    SessionConnectorsConnect "session.connectors.connect"(types::ConnectorConnectRequest) -> types::ConnectorConnectResult,
+    SessionConnectorsContinueConnection "session.connectors.continueConnection"(types::ConnectorContinueRequest) -> types::ConnectorConnectResult,
+    SessionConnectorsDisconnect "session.connectors.disconnect"(types::ConnectorConnectRequest) -> types::ConnectorDisconnectResult,
+    SessionConnectorsGetAccount "session.connectors.getAccount"(()) -> types::ConnectorSessionAccountResult,
+    SessionConnectorsGetCapabilities "session.connectors.getCapabilities"(()) -> types::ConnectorCapabilities,
+    SessionConnectorsGetStatus "session.connectors.getStatus"(()) -> types::ConnectorStatus,
+    SessionConnectorsList "session.connectors.list"(types::ConnectorAccountRequest) -> types::ConnectorCatalogResult,
+    SessionConnectorsReconcile "session.connectors.reconcile"(types::ConnectorReconcileRequest) -> types::ConnectorStatus,
+    SessionConnectorsReconcileForStartup "session.connectors.reconcileForStartup"(types::ConnectorAccountRequest) -> types::ConnectorStatus,
+    SessionConnectorsReconnect "session.connectors.reconnect"(types::ConnectorConnectRequest) -> types::ConnectorConnectResult,
+    SessionConnectorsRefresh "session.connectors.refresh"(types::ConnectorAccountRequest) -> types::ConnectorCatalogResult,
+    SessionConnectorsWithdrawProjection "session.connectors.withdrawProjection"(()) -> types::ConnectorStatus,
+    SessionContentExclusionCheckPaths "session.contentExclusion.checkPaths"(types::ContentExclusionCheckPathsRequest) -> types::ContentExclusionCheckPathsResult,
+    SessionCustomizationsReload "session.customizations.reload"(()) -> types::CustomizationsReloadResult,
+    SessionDebugCollectLogs "session.debug.collectLogs"(types::DebugCollectLogsRequest) -> types::DebugCollectLogsResult,
+    SessionDiagnosticsConfigure "session.diagnostics.configure"(types::DiagnosticsConfigureRequest) -> types::DiagnosticsConfiguration,
+    SessionDiagnosticsRead "session.diagnostics.read"(types::DiagnosticsReadRequest) -> types::DiagnosticsReadResult,
+    SessionExtensionsDisable "session.extensions.disable"(types::ExtensionsDisableRequest) -> (),
+    SessionExtensionsEnable "session.extensions.enable"(types::ExtensionsEnableRequest) -> (),
+    SessionExtensionsList "session.extensions.list"(()) -> types::ExtensionList,
+    SessionExtensionsReconcile "session.extensions.reconcile"(()) -> types::ExtensionList,
+    SessionExtensionsReload "session.extensions.reload"(()) -> (),
+    SessionExtensionsSendAttachmentsToMessage "session.extensions.sendAttachmentsToMessage"(types::SendAttachmentsToMessageParams) -> (),
+    SessionGitHubAuthGetAllAuthAvailable "session.gitHubAuth.getAllAuthAvailable"(()) -> Vec<types::SessionAuthStatus>,
+    SessionGitHubAuthGetCurrentAuthInfo "session.gitHubAuth.getCurrentAuthInfo"(()) -> types::SessionAuthInfoResult,
+    SessionGitHubAuthGetStatus "session.gitHubAuth.getStatus"(()) -> types::SessionAuthStatus,
+    SessionGitHubAuthLastAuthErrors "session.gitHubAuth.lastAuthErrors"(()) -> types::AuthValidationErrors,
+    SessionGitHubAuthLogin "session.gitHubAuth.login"(types::SessionAuthLoginRequest) -> types::AuthInfo,
+    SessionGitHubAuthLogout "session.gitHubAuth.logout"(()) -> bool,
+    SessionGitHubAuthLogoutUser "session.gitHubAuth.logoutUser"(types::SessionAuthLogoutUserRequest) -> bool,
+    SessionGitHubAuthRefreshCopilotUser "session.gitHubAuth.refreshCopilotUser"(()) -> types::SessionAuthInfoResult,
+    SessionGitHubAuthSetCredentials "session.gitHubAuth.setCredentials"(types::SessionSetCredentialsParams) -> types::SessionSetCredentialsResult,
+    SessionGitHubAuthSwitchToAuth "session.gitHubAuth.switchToAuth"(types::SessionAuthSwitchRequest) -> (),
+    SessionInstructionsGetSources "session.instructions.getSources"(()) -> types::InstructionsGetSourcesResult,
+    SessionInstructionsReload "session.instructions.reload"(()) -> Option<types::InstructionsGetSourcesResult>,
+    SessionLimitPredictionPredict "session.limitPrediction.predict"(types::SessionLimitPredictionRequest) -> types::SessionLimitPredictionResult,
+    SessionManagedSettingsGet "session.managedSettings.get"(()) -> types::ManagedSettingsResolvedData,
+    SessionMcpAppsCallTool "session.mcp.apps.callTool"(types::McpAppsCallToolRequest) -> std::collections::BTreeMap<String, serde_json::Value>,
+    SessionMcpAppsDiagnose "session.mcp.apps.diagnose"(types::McpAppsDiagnoseRequest) -> types::McpAppsDiagnoseResult,
+    SessionMcpAppsGetHostContext "session.mcp.apps.getHostContext"(()) -> types::McpAppsHostContext,
+    SessionMcpAppsListTools "session.mcp.apps.listTools"(types::McpAppsListToolsRequest) -> types::McpAppsListToolsResult,
+    SessionMcpAppsReadResource "session.mcp.apps.readResource"(types::McpAppsReadResourceRequest) -> types::McpAppsReadResourceResult,
+    SessionMcpAppsSetHostContext "session.mcp.apps.setHostContext"(types::McpAppsSetHostContextRequest) -> (),
+    SessionMcpCancelSamplingExecution "session.mcp.cancelSamplingExecution"(types::McpCancelSamplingExecutionParams) -> types::McpCancelSamplingExecutionResult,
+    SessionMcpConfigureGitHub "session.mcp.configureGitHub"(types::McpConfigureGitHubRequest) -> types::McpConfigureGitHubResult,
+    SessionMcpDisable "session.mcp.disable"(types::McpDisableRequest) -> (),
+    SessionMcpEnable "session.mcp.enable"(types::McpEnableRequest) -> (),
+    SessionMcpExecuteSampling "session.mcp.executeSampling"(types::McpExecuteSamplingParams) -> types::McpSamplingExecutionResult,
+    SessionMcpIsServerRunning "session.mcp.isServerRunning"(types::McpIsServerRunningRequest) -> types::McpIsServerRunningResult,
+    SessionMcpList "session.mcp.list"(()) -> types::McpServerList,
+    SessionMcpListConfigured "session.mcp.listConfigured"(()) -> types::McpConfiguredServerList,
+    SessionMcpListTools "session.mcp.listTools"(types::McpListToolsRequest) -> types::McpListToolsResult,
+    SessionMcpMoveLoadingToBackground "session.mcp.moveLoadingToBackground"(()) -> types::MoveMcpLoadingToBackgroundResult,
+    SessionMcpOauthAuthenticationStateChanged "session.mcp.oauth.authenticationStateChanged"(types::McpOauthAuthenticationStateChangedRequest) -> (),
+    SessionMcpOauthCancelLogin "session.mcp.oauth.cancelLogin"(types::SessionMcpOauthCancelLoginParams) -> types::McpOauthCancelLoginResult,
+    SessionMcpOauthComplete "session.mcp.oauth.complete"(types::McpOauthCompleteRequest) -> (),
+    SessionMcpOauthLogin "session.mcp.oauth.login"(types::McpOauthLoginRequest) -> types::McpOauthLoginResult,
+    SessionMcpOauthPrepareLogin "session.mcp.oauth.prepareLogin"(types::SessionMcpOauthPrepareLoginParams) -> types::McpOauthPrepareLoginResult,
+    SessionMcpOauthProbe "session.mcp.oauth.probe"(types::McpOauthProbeRequest) -> types::McpOauthProbeResult,
+    SessionMcpOauthRespond "session.mcp.oauth.respond"(types::McpOauthRespondRequest) -> types::McpOauthRespondResult,
+    SessionMcpPromptsGet "session.mcp.prompts.get"(types::McpPromptsGetRequest) -> types::McpPromptsGetResult,
+    SessionMcpPromptsList "session.mcp.prompts.list"(types::McpPromptsListRequest) -> types::McpPromptsListResult,
+    SessionMcpRegisterExternalClient "session.mcp.registerExternalClient"(types::McpRegisterExternalClientRequest) -> (),
+    SessionMcpReload "session.mcp.reload"(()) -> (),
+    SessionMcpReloadWithConfig "session.mcp.reloadWithConfig"(types::McpReloadWithConfigRequest) -> types::McpStartServersResult,
+    SessionMcpRemoveGitHub "session.mcp.removeGitHub"(()) -> types::McpRemoveGitHubResult,
+    SessionMcpResourcesList "session.mcp.resources.list"(types::McpResourcesListRequest) -> types::McpResourcesListResult,
+    SessionMcpResourcesListTemplates "session.mcp.resources.listTemplates"(types::McpResourcesListTemplatesRequest) -> types::McpResourcesListTemplatesResult,
+    SessionMcpResourcesRead "session.mcp.resources.read"(types::McpResourcesReadRequest) -> types::McpResourcesReadResult,
+    SessionMcpRestartServer "session.mcp.restartServer"(types::McpRestartServerRequest) -> (),
+    SessionMcpSetConnectedIdeInfo "session.mcp.setConnectedIdeInfo"(types::SessionMcpSetConnectedIdeInfoParams) -> (),
+    SessionMcpSetEnvValueMode "session.mcp.setEnvValueMode"(types::McpSetEnvValueModeParams) -> types::McpSetEnvValueModeResult,
+    SessionMcpStartServer "session.mcp.startServer"(types::McpStartServerRequest) -> (),
+    SessionMcpStopServer "session.mcp.stopServer"(types::McpStopServerRequest) -> (),
+    SessionMcpUnregisterExternalClient "session.mcp.unregisterExternalClient"(types::McpUnregisterExternalClientRequest) -> (),
+    SessionMetadataActivity "session.metadata.activity"(()) -> types::SessionActivity,
+    SessionMetadataContextInfo "session.metadata.contextInfo"(types::MetadataContextInfoRequest) -> types::MetadataContextInfoResult,
+    SessionMetadataGetClientMetadata "session.metadata.getClientMetadata"(()) -> types::ClientMetadata,
+    SessionMetadataGetContextAttribution "session.metadata.getContextAttribution"(()) -> types::MetadataContextAttributionResult,
+    SessionMetadataGetContextHeaviestMessages "session.metadata.getContextHeaviestMessages"(types::MetadataContextHeaviestMessagesRequest) -> types::MetadataContextHeaviestMessagesResult,
+    SessionMetadataIsProcessing "session.metadata.isProcessing"(()) -> types::MetadataIsProcessingResult,
+    SessionMetadataRecomputeContextTokens "session.metadata.recomputeContextTokens"(types::MetadataRecomputeContextTokensRequest) -> types::MetadataRecomputeContextTokensResult,
+    SessionMetadataRecordContextChange "session.metadata.recordContextChange"(types::MetadataRecordContextChangeRequest) -> types::MetadataRecordContextChangeResult,
+    SessionMetadataSetWorkingDirectory "session.metadata.setWorkingDirectory"(types::MetadataSetWorkingDirectoryRequest) -> types::MetadataSetWorkingDirectoryResult,
+    SessionMetadataSnapshot "session.metadata.snapshot"(()) -> types::SessionMetadataSnapshot,
+    SessionMetadataUpdateClientMetadata "session.metadata.updateClientMetadata"(types::MetadataUpdateClientMetadataRequest) -> types::ClientMetadata,
+    SessionOptionsUpdate "session.options.update"(types::SessionUpdateOptionsParams) -> types::SessionUpdateOptionsResult,
+    SessionPermissionsConfigure "session.permissions.configure"(types::PermissionsConfigureParams) -> types::PermissionsConfigureResult,
+    SessionPermissionsFolderTrustAddTrusted "session.permissions.folderTrust.addTrusted"(types::FolderTrustAddParams) -> types::PermissionsFolderTrustAddTrustedResult,
+    SessionPermissionsFolderTrustIsTrusted "session.permissions.folderTrust.isTrusted"(types::FolderTrustCheckParams) -> types::FolderTrustCheckResult,
+    SessionPermissionsGetMode "session.permissions.getMode"(()) -> types::PermissionsGetModeResult,
+    SessionPermissionsLocationsAddToolApproval "session.permissions.locations.addToolApproval"(types::PermissionLocationAddToolApprovalParams) -> types::PermissionsLocationsAddToolApprovalResult,
+    SessionPermissionsLocationsApply "session.permissions.locations.apply"(types::PermissionLocationApplyParams) -> types::PermissionLocationApplyResult,
+    SessionPermissionsLocationsResolve "session.permissions.locations.resolve"(types::PermissionLocationResolveParams) -> types::PermissionLocationResolveResult,
+    SessionPermissionsModifyRules "session.permissions.modifyRules"(types::PermissionsModifyRulesParams) -> types::PermissionsModifyRulesResult,
+    SessionPermissionsNotifyPromptShown "session.permissions.notifyPromptShown"(types::PermissionPromptShownNotification) -> types::PermissionsNotifyPromptShownResult,
+    SessionPermissionsPathsAdd "session.permissions.paths.add"(types::PermissionPathsAddParams) -> types::PermissionsPathsAddResult,
+    SessionPermissionsPathsIsPathWithinAllowedDirectories "session.permissions.paths.isPathWithinAllowedDirectories"(types::PermissionPathsAllowedCheckParams) -> types::PermissionPathsAllowedCheckResult,
+    SessionPermissionsPathsIsPathWithinWorkspace "session.permissions.paths.isPathWithinWorkspace"(types::PermissionPathsWorkspaceCheckParams) -> types::PermissionPathsWorkspaceCheckResult,
+    SessionPermissionsPathsList "session.permissions.paths.list"(()) -> types::PermissionPathsList,
+    SessionPermissionsPathsUpdatePrimary "session.permissions.paths.updatePrimary"(types::PermissionPathsUpdatePrimaryParams) -> types::PermissionsPathsUpdatePrimaryResult,
+    SessionPermissionsResetSessionApprovals "session.permissions.resetSessionApprovals"(types::PermissionsResetSessionApprovalsRequest) -> types::PermissionsResetSessionApprovalsResult,
+    SessionPermissionsSetApproveAll "session.permissions.setApproveAll"(types::PermissionsSetApproveAllRequest) -> types::PermissionsSetApproveAllResult,
+    SessionPermissionsSetMode "session.permissions.setMode"(types::PermissionsSetModeRequest) -> types::PermissionsSetModeResult,
+    SessionPermissionsSetRequired "session.permissions.setRequired"(types::PermissionsSetRequiredRequest) -> types::PermissionsSetRequiredResult,
+    SessionPermissionsUrlsSetUnrestrictedMode "session.permissions.urls.setUnrestrictedMode"(types::PermissionUrlsSetUnrestrictedModeParams) -> types::PermissionsUrlsSetUnrestrictedModeResult,
+    SessionPluginsDisable "session.plugins.disable"(types::SessionPluginsDisableRequest) -> (),
+    SessionPluginsEnable "session.plugins.enable"(types::SessionPluginsEnableRequest) -> (),
+    SessionPluginsInstall "session.plugins.install"(types::SessionPluginsInstallRequest) -> types::PluginInstallResult,
+    SessionPluginsList "session.plugins.list"(()) -> types::PluginList,
+    SessionPluginsMarketplacesAdd "session.plugins.marketplaces.add"(types::PluginsMarketplacesAddRequest) -> types::MarketplaceAddResult,
+    SessionPluginsMarketplacesBrowse "session.plugins.marketplaces.browse"(types::PluginsMarketplacesBrowseRequest) -> types::MarketplaceBrowseResult,
+    SessionPluginsMarketplacesList "session.plugins.marketplaces.list"(()) -> types::MarketplaceListResult,
+    SessionPluginsMarketplacesRefresh "session.plugins.marketplaces.refresh"(types::PluginsMarketplacesRefreshRequest) -> types::MarketplaceRefreshResult,
+    SessionPluginsMarketplacesRemove "session.plugins.marketplaces.remove"(types::PluginsMarketplacesRemoveRequest) -> types::MarketplaceRemoveResult,
+    SessionPluginsReload "session.plugins.reload"(types::PluginsReloadRequest) -> (),
+    SessionPluginsRetryManaged "session.plugins.retryManaged"(types::SessionPluginsRetryManagedRequest) -> types::SessionPluginsRetryManagedResult,
+    SessionPluginsUninstall "session.plugins.uninstall"(types::PluginsUninstallRequest) -> (),
+    SessionPluginsUpdate "session.plugins.update"(types::PluginsUpdateRequest) -> types::PluginUpdateResult,
+    SessionProviderAdd "session.provider.add"(types::ProviderAddRequest) -> types::ProviderAddResult,
+    SessionProviderGetEndpoint "session.provider.getEndpoint"(types::ProviderGetEndpointRequest) -> types::ProviderEndpoint,
+    SessionProviderSync "session.provider.sync"(types::ProviderSyncRequest) -> types::ProviderSyncResult,
+    SessionProviderWithdraw "session.provider.withdraw"(types::ProviderWithdrawRequest) -> types::ProviderWithdrawResult,
+    SessionProvidersDiscover "session.providers.discover"(types::ModelProviderDiscoverRequest) -> types::ModelProviderDiscoverResult,
+    SessionProvidersGetCatalog "session.providers.getCatalog"(()) -> types::ModelProviderAdapterCatalog,
+    SessionProvidersGetStatus "session.providers.getStatus"(types::ModelProviderGetStatusRequest) -> types::ModelProviderStatus,
+    SessionProvidersModelsList "session.providers.models.list"(types::ModelProviderModelsListRequest) -> types::DiscoveredModelList,
+    SessionProvidersModelsPrepareConfiguration "session.providers.models.prepareConfiguration"(types::ModelProviderPrepareConfigurationRequest) -> types::ModelProviderConfigurationPlan,
+    SessionQueueAppendSteering "session.queue.appendSteering"(types::QueueAppendSteeringRequest) -> types::QueueUpdateTextResult,
+    SessionQueueBeginDeferredIdleDrain "session.queue.beginDeferredIdleDrain"(types::QueueBeginDeferredIdleDrainRequest) -> types::QueueBeginDeferredIdleDrainResult,
+    SessionQueueClear "session.queue.clear"(()) -> (),
+    SessionQueueConsumeSystemNotifications "session.queue.consumeSystemNotifications"(types::QueueConsumeSystemNotificationsRequest) -> types::QueueRemoveMostRecentResult,
+    SessionQueueDeferSessionIdle "session.queue.deferSessionIdle"(types::QueueDeferSessionIdleRequest) -> (),
+    SessionQueueDuplicateAt "session.queue.duplicateAt"(types::QueueDuplicateAtRequest) -> types::QueueDuplicateAtResult,
+    SessionQueueEnqueueResumePending "session.queue.enqueueResumePending"(()) -> types::QueueEnqueueResumePendingResult,
+    SessionQueueFinishDeferredIdleDrain "session.queue.finishDeferredIdleDrain"(types::QueueFinishDeferredIdleDrainRequest) -> types::QueueFinishDeferredIdleDrainResult,
+    SessionQueueHasPending "session.queue.hasPending"(()) -> types::QueueHasPendingResult,
+    SessionQueueInsertAt "session.queue.insertAt"(types::QueueInsertAtRequest) -> types::QueueInsertAtResult,
+    SessionQueueMoveItem "session.queue.moveItem"(types::QueueMoveItemRequest) -> types::QueueMoveItemResult,
+    SessionQueuePendingItems "session.queue.pendingItems"(()) -> types::QueuePendingItemsResult,
+    SessionQueueProcess "session.queue.process"(()) -> (),
+    SessionQueueRemoveAt "session.queue.removeAt"(types::QueueRemoveAtRequest) -> types::QueueRemoveAtResult,
+    SessionQueueRemoveMostRecent "session.queue.removeMostRecent"(()) -> types::QueueRemoveMostRecentResult,
+    SessionQueueSendNow "session.queue.sendNow"(types::QueueSendNowRequest) -> types::QueueSendNowResult,
+    SessionQueueSetDrainPaused "session.queue.setDrainPaused"(types::QueueSetDrainPausedRequest) -> (),
+    SessionQueueSnapshot "session.queue.snapshot"(()) -> types::QueueSnapshotResult,
+    SessionQueueUpdateText "session.queue.updateText"(types::QueueUpdateTextRequest) -> types::QueueUpdateTextResult,
+    SessionQueueWithdrawMessage "session.queue.withdrawMessage"(types::QueueWithdrawMessageRequest) -> types::QueueWithdrawMessageResult,
+    SessionQuotaGet "session.quota.get"(()) -> types::SessionQuotaProjection,
+    SessionQuotaRefresh "session.quota.refresh"(()) -> types::SessionQuotaProjection,
+    SessionQuotaTakeWarnings "session.quota.takeWarnings"(()) -> types::QuotaTakeWarningsResult,
+    SessionRemoteDisable "session.remote.disable"(()) -> (),
+    SessionRemoteEnable "session.remote.enable"(types::RemoteEnableRequest) -> types::RemoteEnableResult,
+    SessionRemoteNotifySteerableChanged "session.remote.notifySteerableChanged"(types::RemoteNotifySteerableChangedRequest) -> types::RemoteNotifySteerableChangedResult,
+    SessionSandboxDisableForSession "session.sandbox.disableForSession"(types::SandboxDisableForSessionRequest) -> types::SandboxDisableForSessionResult,
+    SessionSandboxGetCredentialSuggestions "session.sandbox.getCredentialSuggestions"(()) -> types::SandboxCredentialSuggestionsResult,
+    SessionSandboxGetEnforcementStatus "session.sandbox.getEnforcementStatus"(()) -> types::SandboxEnforcementStatus,
+    SessionSandboxGrantPathForRequest "session.sandbox.grantPathForRequest"(types::SandboxGrantPathForRequestRequest) -> types::SandboxGrantPathForRequestResult,
+    SessionScheduleAdd "session.schedule.add"(types::ScheduleAddRequest) -> types::ScheduleAddResult,
+    SessionScheduleAddAt "session.schedule.addAt"(types::ScheduleAddAtRequest) -> types::ScheduleAddResult,
+    SessionScheduleAddCron "session.schedule.addCron"(types::ScheduleAddCronRequest) -> types::ScheduleAddResult,
+    SessionScheduleAddSelfPaced "session.schedule.addSelfPaced"(types::ScheduleAddSelfPacedRequest) -> types::ScheduleAddResult,
+    SessionScheduleHasSelfPaced "session.schedule.hasSelfPaced"(()) -> types::ScheduleHasSelfPacedResult,
+    SessionScheduleHydrate "session.schedule.hydrate"(()) -> (),
+    SessionScheduleList "session.schedule.list"(()) -> types::ScheduleList,
+    SessionScheduleRearmSelfPaced "session.schedule.rearmSelfPaced"(types::ScheduleRearmSelfPacedRequest) -> types::ScheduleAddResult,
+    SessionScheduleStop "session.schedule.stop"(types::ScheduleStopRequest) -> types::ScheduleStopResult,
+    SessionSettingsEvaluatePredicate "session.settings.evaluatePredicate"(types::SessionSettingsEvaluatePredicateRequest) -> types::SessionSettingsEvaluatePredicateResult,
+    SessionSettingsSnapshot "session.settings.snapshot"(()) -> types::SessionSettingsSnapshot,
+    SessionTasksCancel "session.tasks.cancel"(types::TasksCancelRequest) -> types::TasksCancelResult,
+    SessionTasksGetCurrentPromotable "session.tasks.getCurrentPromotable"(()) -> types::TasksGetCurrentPromotableResult,
+    SessionTasksGetProgress "session.tasks.getProgress"(types::TasksGetProgressRequest) -> types::TasksGetProgressResult,
+    SessionTasksList "session.tasks.list"(()) -> types::TaskList,
+    SessionTasksPromoteCurrentToBackground "session.tasks.promoteCurrentToBackground"(()) -> types::TasksPromoteCurrentToBackgroundResult,
+    SessionTasksPromoteToBackground "session.tasks.promoteToBackground"(types::TasksPromoteToBackgroundRequest) -> types::TasksPromoteToBackgroundResult,
+    SessionTasksReadOutput "session.tasks.readOutput"(types::TasksReadOutputRequest) -> types::TasksReadOutputResult,
+    SessionTasksRefresh "session.tasks.refresh"(()) -> types::TasksRefreshResult,
+    SessionTasksRegister "session.tasks.register"(types::TasksRegisterRequest) -> types::TasksRegisterResult,
+    SessionTasksRemove "session.tasks.remove"(types::TasksRemoveRequest) -> types::TasksRemoveResult,
+    SessionTasksSendMessage "session.tasks.sendMessage"(types::TasksSendMessageRequest) -> types::TasksSendMessageResult,
+    SessionTasksStartAgent "session.tasks.startAgent"(types::TasksStartAgentRequest) -> types::TasksStartAgentResult,
+    SessionTasksUpdate "session.tasks.update"(types::TasksUpdateRequest) -> types::TasksUpdateResult,
+    SessionTasksWaitForPending "session.tasks.waitForPending"(()) -> types::TasksWaitForPendingResult,
+    SessionTelemetryGetEngagementId "session.telemetry.getEngagementId"(()) -> types::SessionTelemetryEngagement,
+    SessionTelemetrySetFeatureOverrides "session.telemetry.setFeatureOverrides"(types::TelemetrySetFeatureOverridesRequest) -> (),
+    SessionToolsExecute "session.tools.execute"(types::ToolsExecuteRequest) -> types::ToolResultValue,
+    SessionToolsGetBuiltinDescriptors "session.tools.getBuiltinDescriptors"(types::ToolsGetBuiltinDescriptorsRequest) -> types::ToolsGetBuiltinDescriptorsResult,
+    SessionToolsGetCurrentMetadata "session.tools.getCurrentMetadata"(()) -> types::ToolsGetCurrentMetadataResult,
+    SessionToolsInitializeAndValidate "session.tools.initializeAndValidate"(()) -> types::ToolsInitializeAndValidateResult,
+    SessionToolsTaskCompleteEventData "session.tools.taskCompleteEventData"(types::ToolsTaskCompleteEventDataRequest) -> types::TaskCompleteData,
+    SessionToolsUpdateSubagentSettings "session.tools.updateSubagentSettings"(types::UpdateSubagentSettingsRequest) -> types::ToolsUpdateSubagentSettingsResult,
+    SessionVisibilityGet "session.visibility.get"(()) -> types::VisibilityGetResult,
+    SessionVisibilitySet "session.visibility.set"(types::VisibilitySetRequest) -> types::VisibilitySetResult,
+    SessionWorkflowAgent "session.workflow.agent"(types::WorkflowAgentRequest) -> types::WorkflowAgentResult,
+    SessionWorkflowCancel "session.workflow.cancel"(types::WorkflowCancelRequest) -> types::WorkflowRunResult,
+    SessionWorkflowGetRun "session.workflow.getRun"(types::WorkflowGetRunRequest) -> types::WorkflowRunResult,
+    SessionWorkflowGetRunDetail "session.workflow.getRunDetail"(types::WorkflowGetRunRequest) -> types::WorkflowRunDetail,
+    SessionWorkflowGetRunProgress "session.workflow.getRunProgress"(types::WorkflowGetRunProgressRequest) -> types::WorkflowProgressPage,
+    SessionWorkflowJournalGet "session.workflow.journal.get"(types::WorkflowJournalGetRequest) -> types::WorkflowJournalGetResult,
+    SessionWorkflowJournalPut "session.workflow.journal.put"(types::WorkflowJournalPutRequest) -> types::WorkflowAckResult,
+    SessionWorkflowListRuns "session.workflow.listRuns"(types::WorkflowListRunsRequest) -> types::WorkflowListRunsResult,
+    SessionWorkflowLog "session.workflow.log"(types::WorkflowLogRequest) -> types::WorkflowAckResult,
+    SessionWorkflowPause "session.workflow.pause"(types::WorkflowPauseRequest) -> types::WorkflowRunResult,
+    SessionWorkflowPauseAtCheckpoint "session.workflow.pauseAtCheckpoint"(types::WorkflowPauseCheckpointRequest) -> types::WorkflowPauseCheckpointResult,
+    SessionWorkflowResume "session.workflow.resume"(types::WorkflowResumeRequest) -> types::WorkflowResumeResult,
+    SessionWorkflowResumeFromTool "session.workflow.resumeFromTool"(types::WorkflowToolResumeRequest) -> types::WorkflowResumeResult,
+    SessionWorkflowRun "session.workflow.run"(types::WorkflowRunRequest) -> types::WorkflowRunResult,
+    SessionWorkflowRunFromTool "session.workflow.runFromTool"(types::WorkflowToolRunRequest) -> types::WorkflowRunResult,
+    SessionWorkspacesAddSummary "session.workspaces.addSummary"(types::WorkspacesAddSummaryRequest) -> types::WorkspacesAddSummaryResult,
+    SessionWorkspacesAutopilotObjectiveExists "session.workspaces.autopilotObjectiveExists"(()) -> types::WorkspacesAutopilotObjectiveExistsResult,
+    SessionWorkspacesCreateDirectory "session.workspaces.createDirectory"(types::WorkspacesCreateDirectoryRequest) -> (),
+    SessionWorkspacesCreateFile "session.workspaces.createFile"(types::WorkspacesCreateFileRequest) -> (),
+    SessionWorkspacesDeleteAutopilotObjective "session.workspaces.deleteAutopilotObjective"(()) -> types::WorkspacesDeleteAutopilotObjectiveResult,
+    SessionWorkspacesDiff "session.workspaces.diff"(types::WorkspacesDiffRequest) -> types::WorkspaceDiffResult,
+    SessionWorkspacesEnsure "session.workspaces.ensure"(types::WorkspacesEnsureRequest) -> types::WorkspacesGetWorkspaceResult,
+    SessionWorkspacesGetWorkspace "session.workspaces.getWorkspace"(()) -> types::WorkspacesGetWorkspaceResult,
+    SessionWorkspacesListCheckpoints "session.workspaces.listCheckpoints"(()) -> types::WorkspacesListCheckpointsResult,
+    SessionWorkspacesListFiles "session.workspaces.listFiles"(()) -> types::WorkspacesListFilesResult,
+    SessionWorkspacesReadAutopilotObjective "session.workspaces.readAutopilotObjective"(()) -> types::WorkspacesReadAutopilotObjectiveResult,
+    SessionWorkspacesReadCheckpoint "session.workspaces.readCheckpoint"(types::WorkspacesReadCheckpointRequest) -> types::WorkspacesReadCheckpointResult,
+    SessionWorkspacesReadFile "session.workspaces.readFile"(types::WorkspacesReadFileRequest) -> types::WorkspacesReadFileResult,
+    SessionWorkspacesRemovePath "session.workspaces.removePath"(types::WorkspacesRemovePathRequest) -> (),
+    SessionWorkspacesRenamePath "session.workspaces.renamePath"(types::WorkspacesRenamePathRequest) -> (),
+    SessionWorkspacesSaveLargePaste "session.workspaces.saveLargePaste"(types::WorkspacesSaveLargePasteRequest) -> types::WorkspacesSaveLargePasteResult,
+    SessionWorkspacesStatFile "session.workspaces.statFile"(types::WorkspacesStatFileRequest) -> types::WorkspacesStatFileResult,
+    SessionWorkspacesTruncateSummaries "session.workspaces.truncateSummaries"(types::WorkspacesTruncateSummariesRequest) -> types::WorkspacesGetWorkspaceResult,
+    SessionWorkspacesUpdateMetadata "session.workspaces.updateMetadata"(types::WorkspacesUpdateMetadataRequest) -> types::WorkspacesGetWorkspaceResult,
+    SessionWorkspacesWriteAutopilotObjective "session.workspaces.writeAutopilotObjective"(types::WorkspacesWriteAutopilotObjectiveRequest) -> types::WorkspacesWriteAutopilotObjectiveResult,
+});

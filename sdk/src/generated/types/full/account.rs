@@ -32,17 +32,7 @@ record!(AccountAuthInfo ["type" "account"] {
     Field host "host",
     Field login "login",
 });
-
-impl AccountAuthInfo {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(host: impl Into<String>, login: impl Into<String>) -> Self {
-        Self {
-            host: host.into(),
-            login: login.into(),
-        }
-    }
-}
+builder!(AccountAuthInfo new(host: impl Into<String>, login: impl Into<String>) {});
 
 /// The authentication identity whose shared wording should be rendered. *Internal.*
 #[derive(Clone)]
@@ -54,14 +44,7 @@ pub struct AccountDescribeAuthInfoRequest {
 record!(AccountDescribeAuthInfoRequest {
     Field identity "identity",
 });
-
-impl AccountDescribeAuthInfoRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(identity: AuthIdentity) -> Self {
-        Self { identity }
-    }
-}
+builder!(AccountDescribeAuthInfoRequest new(identity: AuthIdentity) {});
 
 /// The wording the runtime uses for an authentication identity. *Internal.*
 #[derive(Clone)]
@@ -101,14 +84,7 @@ pub struct AccountGetGistSupportRequest {
 record!(AccountGetGistSupportRequest {
     Field identity "identity",
 });
-
-impl AccountGetGistSupportRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(identity: AuthIdentity) -> Self {
-        Self { identity }
-    }
-}
+builder!(AccountGetGistSupportRequest new(identity: AuthIdentity) {});
 
 /// Whether the identity can create gists, and why not when it cannot. *Internal.*
 #[derive(Clone)]
@@ -140,21 +116,10 @@ record!(AccountGetQuotaRequest {
     Field selection_id "selectionId",
     Field github_token "gitHubToken",
 });
-
-impl AccountGetQuotaRequest {
-    /// Sets [`selection_id`](Self::selection_id).
-    #[inline]
-    pub fn selection_id(mut self, selection_id: impl Into<String>) -> Self {
-        self.selection_id = Some(selection_id.into());
-        self
-    }
-    /// Sets [`github_token`](Self::github_token).
-    #[inline]
-    pub fn github_token(mut self, github_token: impl Into<String>) -> Self {
-        self.github_token = Some(github_token.into());
-        self
-    }
-}
+builder!(AccountGetQuotaRequest {
+    selection_id: impl Into<String>,
+    github_token: impl Into<String>,
+});
 
 /// Quota usage snapshots for the resolved user, keyed by quota type.
 #[derive(Clone)]
@@ -191,23 +156,9 @@ record!(AccountGetWebUrlRequest {
     Field path "path",
     Field identity "identity",
 });
-
-impl AccountGetWebUrlRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            identity: None,
-        }
-    }
-    /// Sets [`identity`](Self::identity).
-    #[inline]
-    pub fn identity(mut self, identity: AuthIdentity) -> Self {
-        self.identity = Some(identity);
-        self
-    }
-}
+builder!(AccountGetWebUrlRequest new(path: impl Into<String>) {
+    identity: AuthIdentity,
+});
 
 /// An absolute URL on the identity's GitHub host. *Internal.*
 #[derive(Clone)]
@@ -261,24 +212,9 @@ record!(AccountLoginRequest {
     Field login "login",
     Field token "token",
 });
-
-impl AccountLoginRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(host: impl Into<String>, token: impl Into<String>) -> Self {
-        Self {
-            host: host.into(),
-            login: None,
-            token: token.into(),
-        }
-    }
-    /// Sets [`login`](Self::login).
-    #[inline]
-    pub fn login(mut self, login: impl Into<String>) -> Self {
-        self.login = Some(login.into());
-        self
-    }
-}
+builder!(AccountLoginRequest new(host: impl Into<String>, token: impl Into<String>) {
+    login: impl Into<String>,
+});
 
 /// Result of a successful login; throws on failure
 #[derive(Clone)]
@@ -304,21 +240,10 @@ record!(AccountLogoutRequest {
     Field selection_id "selectionId",
     Field auth_info "authInfo",
 });
-
-impl AccountLogoutRequest {
-    /// Sets [`selection_id`](Self::selection_id).
-    #[inline]
-    pub fn selection_id(mut self, selection_id: impl Into<String>) -> Self {
-        self.selection_id = Some(selection_id.into());
-        self
-    }
-    /// Sets [`auth_info`](Self::auth_info).
-    #[inline]
-    pub fn auth_info(mut self, auth_info: AuthInfo) -> Self {
-        self.auth_info = Some(auth_info);
-        self
-    }
-}
+builder!(AccountLogoutRequest {
+    selection_id: impl Into<String>,
+    auth_info: AuthInfo,
+});
 
 /// Logout result indicating if more users remain
 #[derive(Clone)]
@@ -402,14 +327,7 @@ pub struct AccountsEnumerateRequest {
 record!(AccountsEnumerateRequest {
     Field query "query",
 });
-
-impl AccountsEnumerateRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(query: AuthEnumerateQuery) -> Self {
-        Self { query }
-    }
-}
+builder!(AccountsEnumerateRequest new(query: AuthEnumerateQuery) {});
 
 /// Read request carrying the typed datum query. *Experimental.*
 #[derive(Clone)]
@@ -421,14 +339,7 @@ pub struct AccountsGetRequest {
 record!(AccountsGetRequest {
     Field query "query",
 });
-
-impl AccountsGetRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(query: AuthReadQuery) -> Self {
-        Self { query }
-    }
-}
+builder!(AccountsGetRequest new(query: AuthReadQuery) {});
 
 /// Mutation request carrying the typed write command. *Experimental.*
 #[derive(Clone)]
@@ -440,14 +351,7 @@ pub struct AccountsSetRequest {
 record!(AccountsSetRequest {
     Field command "command",
 });
-
-impl AccountsSetRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(command: AuthWrite) -> Self {
-        Self { command }
-    }
-}
+builder!(AccountsSetRequest new(command: AuthWrite) {});
 
 /// Selects which accounts collection to enumerate. A no-arg selector is the empty-payload variant. *Experimental.*
 #[derive(Clone)]
@@ -489,17 +393,7 @@ pub struct AuthEnumerateQueryLoginAccounts {
 record!(AuthEnumerateQueryLoginAccounts ["kind" "loginAccounts"] {
     Field provider "provider",
 } rest);
-
-impl AuthEnumerateQueryLoginAccounts {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(provider: LoginProviderKind) -> Self {
-        Self {
-            provider,
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-}
+builder!(AuthEnumerateQueryLoginAccounts new(provider: LoginProviderKind) {} rest);
 
 /// `AuthEnumerateQuery: Providers` of the protocol.
 #[derive(Clone, Default)]
@@ -513,15 +407,9 @@ pub struct AuthEnumerateQueryProviders {
 record!(AuthEnumerateQueryProviders ["kind" "providers"] {
     Field broker_available "brokerAvailable",
 } rest);
-
-impl AuthEnumerateQueryProviders {
-    /// Sets [`broker_available`](Self::broker_available).
-    #[inline]
-    pub fn broker_available(mut self, broker_available: bool) -> Self {
-        self.broker_available = Some(broker_available);
-        self
-    }
-}
+builder!(AuthEnumerateQueryProviders {
+    broker_available: bool,
+});
 
 /// The enumerated collection, keyed by the same selector as the query. *Experimental.*
 #[derive(Clone)]
@@ -614,23 +502,9 @@ record!(AuthLoginAdvanceRequest {
     Field flow_id "flowId",
     Field input "input",
 });
-
-impl AuthLoginAdvanceRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(flow_id: impl Into<String>) -> Self {
-        Self {
-            flow_id: flow_id.into(),
-            input: None,
-        }
-    }
-    /// Sets [`input`](Self::input).
-    #[inline]
-    pub fn input(mut self, input: impl Into<String>) -> Self {
-        self.input = Some(input.into());
-        self
-    }
-}
+builder!(AuthLoginAdvanceRequest new(flow_id: impl Into<String>) {
+    input: impl Into<String>,
+});
 
 /// Begin an interactive login flow for a provider kind, optionally reusing a cached base identity or explicitly requesting provider account selection. *Experimental.*
 #[derive(Clone)]
@@ -648,30 +522,10 @@ record!(AuthLoginBeginRequest {
     Field mode "mode",
     Field account_id "accountId",
 });
-
-impl AuthLoginBeginRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(kind: LoginProviderKind) -> Self {
-        Self {
-            kind,
-            mode: None,
-            account_id: None,
-        }
-    }
-    /// Sets [`mode`](Self::mode).
-    #[inline]
-    pub fn mode(mut self, mode: AuthLoginMode) -> Self {
-        self.mode = Some(mode);
-        self
-    }
-    /// Sets [`account_id`](Self::account_id).
-    #[inline]
-    pub fn account_id(mut self, account_id: impl Into<String>) -> Self {
-        self.account_id = Some(account_id.into());
-        self
-    }
-}
+builder!(AuthLoginBeginRequest new(kind: LoginProviderKind) {
+    mode: AuthLoginMode,
+    account_id: impl Into<String>,
+});
 
 /// A started login flow: its opaque id and first step. *Experimental.*
 #[derive(Clone)]
@@ -697,14 +551,7 @@ pub struct AuthLoginCancelRequest {
 record!(AuthLoginCancelRequest {
     Field flow_id "flowId",
 });
-
-impl AuthLoginCancelRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(flow_id: impl Into<String>) -> Self {
-        Self { flow_id: flow_id.into() }
-    }
-}
+builder!(AuthLoginCancelRequest new(flow_id: impl Into<String>) {});
 
 /// A cached base identity a provider can reuse for login without asking the user to choose an account again. *Experimental.*
 #[derive(Clone)]
@@ -1040,15 +887,9 @@ pub struct AuthWriteLogout {
 record!(AuthWriteLogout ["kind" "logout"] {
     Field selection_id "selectionId",
 } rest);
-
-impl AuthWriteLogout {
-    /// Sets [`selection_id`](Self::selection_id).
-    #[inline]
-    pub fn selection_id(mut self, selection_id: impl Into<String>) -> Self {
-        self.selection_id = Some(selection_id.into());
-        self
-    }
-}
+builder!(AuthWriteLogout {
+    selection_id: impl Into<String>,
+});
 
 /// Result of a non-interactive accounts mutation. *Experimental.*
 #[derive(Clone)]
@@ -1116,17 +957,7 @@ pub struct AuthWriteSwitchActive {
 record!(AuthWriteSwitchActive ["kind" "switchActive"] {
     Field selection_id "selectionId",
 } rest);
-
-impl AuthWriteSwitchActive {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(selection_id: impl Into<String>) -> Self {
-        Self {
-            selection_id: selection_id.into(),
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-}
+builder!(AuthWriteSwitchActive new(selection_id: impl Into<String>) {} rest);
 
 /// A provider a consumer may interactively sign in with. *Experimental.*
 #[derive(Clone)]

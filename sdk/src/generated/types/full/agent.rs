@@ -65,20 +65,7 @@ record!(AgentsCustomAgentInitialModelDecisionParams {
     Field agent_models_json "agentModelsJson",
     Field available_models_json "availableModelsJson",
 });
-
-impl AgentsCustomAgentInitialModelDecisionParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        agent_models_json: impl Into<String>,
-        available_models_json: impl Into<String>,
-    ) -> Self {
-        Self {
-            agent_models_json: agent_models_json.into(),
-            available_models_json: available_models_json.into(),
-        }
-    }
-}
+builder!(AgentsCustomAgentInitialModelDecisionParams new(agent_models_json: impl Into<String>, available_models_json: impl Into<String>) {});
 
 /// The model to switch to, and the warning to show when the agent's preference could not be met. *Internal.*
 #[derive(Clone)]
@@ -113,27 +100,11 @@ record!(AgentsDiscoverRequest {
     Field project_paths "projectPaths",
     Field exclude_host_agents "excludeHostAgents",
 });
-
-impl AgentsDiscoverRequest {
-    /// Sets [`agent_directories`](Self::agent_directories).
-    #[inline]
-    pub fn agent_directories(mut self, agent_directories: Vec<String>) -> Self {
-        self.agent_directories = Some(agent_directories);
-        self
-    }
-    /// Sets [`project_paths`](Self::project_paths).
-    #[inline]
-    pub fn project_paths(mut self, project_paths: Vec<String>) -> Self {
-        self.project_paths = Some(project_paths);
-        self
-    }
-    /// Sets [`exclude_host_agents`](Self::exclude_host_agents).
-    #[inline]
-    pub fn exclude_host_agents(mut self, exclude_host_agents: bool) -> Self {
-        self.exclude_host_agents = Some(exclude_host_agents);
-        self
-    }
-}
+builder!(AgentsDiscoverRequest {
+    agent_directories: Vec<String>,
+    project_paths: Vec<String>,
+    exclude_host_agents: bool,
+});
 
 /// The feature flags to evaluate shipped agents against. *Internal.*
 #[derive(Clone, Default)]
@@ -151,33 +122,11 @@ record!(AgentsGetAvailableBuiltinsRequest {
     Field overrides "overrides",
     Field context "context",
 });
-
-impl AgentsGetAvailableBuiltinsRequest {
-    /// Sets [`feature_flags`](Self::feature_flags).
-    #[inline]
-    pub fn feature_flags(
-        mut self,
-        feature_flags: Option<AgentsGetAvailableBuiltinsRequestFeatureFlags>,
-    ) -> Self {
-        self.feature_flags = Some(feature_flags);
-        self
-    }
-    /// Sets [`overrides`](Self::overrides).
-    #[inline]
-    pub fn overrides(
-        mut self,
-        overrides: Option<AgentsGetAvailableBuiltinsRequestOverrides>,
-    ) -> Self {
-        self.overrides = Some(overrides);
-        self
-    }
-    /// Sets [`context`](Self::context).
-    #[inline]
-    pub fn context(mut self, context: Option<String>) -> Self {
-        self.context = Some(context);
-        self
-    }
-}
+builder!(AgentsGetAvailableBuiltinsRequest {
+    feature_flags: Option<AgentsGetAvailableBuiltinsRequestFeatureFlags>,
+    overrides: Option<AgentsGetAvailableBuiltinsRequestOverrides>,
+    context: Option<String>,
+});
 
 /// `AgentsGetAvailableBuiltinsRequest.featureFlags` of the protocol.
 #[derive(Clone, Default)]
@@ -218,14 +167,7 @@ pub struct AgentsGetBuiltinDefinitionRequest {
 record!(AgentsGetBuiltinDefinitionRequest {
     Field name "name",
 });
-
-impl AgentsGetBuiltinDefinitionRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into() }
-    }
-}
+builder!(AgentsGetBuiltinDefinitionRequest new(name: impl Into<String>) {});
 
 /// One shipped agent's definition. *Internal.*
 #[derive(Clone)]
@@ -248,14 +190,7 @@ pub struct AgentsGetBuiltinListingDefinitionRequest {
 record!(AgentsGetBuiltinListingDefinitionRequest {
     Field name "name",
 });
-
-impl AgentsGetBuiltinListingDefinitionRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into() }
-    }
-}
+builder!(AgentsGetBuiltinListingDefinitionRequest new(name: impl Into<String>) {});
 
 /// One shipped agent, projected for a listing. *Internal.*
 #[derive(Clone)]
@@ -301,27 +236,11 @@ record!(AgentsGetDiscoveryPathsRequest {
     Field project_paths "projectPaths",
     Field exclude_host_agents "excludeHostAgents",
 });
-
-impl AgentsGetDiscoveryPathsRequest {
-    /// Sets [`agent_directories`](Self::agent_directories).
-    #[inline]
-    pub fn agent_directories(mut self, agent_directories: Vec<String>) -> Self {
-        self.agent_directories = Some(agent_directories);
-        self
-    }
-    /// Sets [`project_paths`](Self::project_paths).
-    #[inline]
-    pub fn project_paths(mut self, project_paths: Vec<String>) -> Self {
-        self.project_paths = Some(project_paths);
-        self
-    }
-    /// Sets [`exclude_host_agents`](Self::exclude_host_agents).
-    #[inline]
-    pub fn exclude_host_agents(mut self, exclude_host_agents: bool) -> Self {
-        self.exclude_host_agents = Some(exclude_host_agents);
-        self
-    }
-}
+builder!(AgentsGetDiscoveryPathsRequest {
+    agent_directories: Vec<String>,
+    project_paths: Vec<String>,
+    exclude_host_agents: bool,
+});
 
 /// A shipped agent, named and described. *Internal.*
 #[derive(Clone)]

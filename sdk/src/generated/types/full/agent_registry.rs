@@ -249,54 +249,13 @@ record!(AgentRegistrySpawnRequest {
     Field permission_mode "permissionMode",
     Field initial_prompt "initialPrompt",
 });
-
-impl AgentRegistrySpawnRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(cwd: impl Into<String>) -> Self {
-        Self {
-            cwd: cwd.into(),
-            agent_name: None,
-            model: None,
-            name: None,
-            permission_mode: None,
-            initial_prompt: None,
-        }
-    }
-    /// Sets [`agent_name`](Self::agent_name).
-    #[inline]
-    pub fn agent_name(mut self, agent_name: impl Into<String>) -> Self {
-        self.agent_name = Some(agent_name.into());
-        self
-    }
-    /// Sets [`model`](Self::model).
-    #[inline]
-    pub fn model(mut self, model: impl Into<String>) -> Self {
-        self.model = Some(model.into());
-        self
-    }
-    /// Sets [`name`](Self::name).
-    #[inline]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-    /// Sets [`permission_mode`](Self::permission_mode).
-    #[inline]
-    pub fn permission_mode(
-        mut self,
-        permission_mode: AgentRegistrySpawnPermissionMode,
-    ) -> Self {
-        self.permission_mode = Some(permission_mode);
-        self
-    }
-    /// Sets [`initial_prompt`](Self::initial_prompt).
-    #[inline]
-    pub fn initial_prompt(mut self, initial_prompt: impl Into<String>) -> Self {
-        self.initial_prompt = Some(initial_prompt.into());
-        self
-    }
-}
+builder!(AgentRegistrySpawnRequest new(cwd: impl Into<String>) {
+    agent_name: impl Into<String>,
+    model: impl Into<String>,
+    name: impl Into<String>,
+    permission_mode: AgentRegistrySpawnPermissionMode,
+    initial_prompt: impl Into<String>,
+});
 
 /// Outcome of an agentRegistry.spawn call.
 #[derive(Clone)]

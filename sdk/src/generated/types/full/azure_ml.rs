@@ -16,23 +16,9 @@ record!(AzureMlCatalogRequest {
     Field include_dev "includeDev",
     Field retry_mode "retryMode",
 });
-
-impl AzureMlCatalogRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(include_dev: bool) -> Self {
-        Self {
-            include_dev,
-            retry_mode: None,
-        }
-    }
-    /// Sets [`retry_mode`](Self::retry_mode).
-    #[inline]
-    pub fn retry_mode(mut self, retry_mode: Option<AzureMlCatalogRetryMode>) -> Self {
-        self.retry_mode = Some(retry_mode);
-        self
-    }
-}
+builder!(AzureMlCatalogRequest new(include_dev: bool) {
+    retry_mode: Option<AzureMlCatalogRetryMode>,
+});
 
 /// Eligible models and redacted validation warnings. *Experimental.*
 #[derive(Clone)]
@@ -101,23 +87,9 @@ record!(AzureMlDiscardRequest {
     Field destination "destination",
     Field lease_id "leaseId",
 });
-
-impl AzureMlDiscardRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(destination: impl Into<String>) -> Self {
-        Self {
-            destination: destination.into(),
-            lease_id: None,
-        }
-    }
-    /// Sets [`lease_id`](Self::lease_id).
-    #[inline]
-    pub fn lease_id(mut self, lease_id: Option<String>) -> Self {
-        self.lease_id = Some(lease_id);
-        self
-    }
-}
+builder!(AzureMlDiscardRequest new(destination: impl Into<String>) {
+    lease_id: Option<String>,
+});
 
 /// Selects an active connection-owned download. *Experimental.*
 #[derive(Clone)]
@@ -129,16 +101,7 @@ pub struct AzureMlDownloadIdRequest {
 record!(AzureMlDownloadIdRequest {
     Field request_id "requestId",
 });
-
-impl AzureMlDownloadIdRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>) -> Self {
-        Self {
-            request_id: request_id.into(),
-        }
-    }
-}
+builder!(AzureMlDownloadIdRequest new(request_id: impl Into<String>) {});
 
 /// Downloads a model version to its configured local library. *Experimental.*
 #[derive(Clone)]
@@ -165,6 +128,9 @@ record!(AzureMlDownloadRequest {
     Field destination "destination",
     Field lease_id "leaseId",
 });
+builder!(AzureMlDownloadRequest {
+    lease_id: Option<String>,
+});
 
 /// The required fields of [`AzureMlDownloadRequest`], for [`AzureMlDownloadRequest::new`].
 #[derive(Clone)]
@@ -188,12 +154,6 @@ impl AzureMlDownloadRequest {
             destination: fields.destination,
             lease_id: None,
         }
-    }
-    /// Sets [`lease_id`](Self::lease_id).
-    #[inline]
-    pub fn lease_id(mut self, lease_id: Option<String>) -> Self {
-        self.lease_id = Some(lease_id);
-        self
     }
 }
 
@@ -297,22 +257,7 @@ record!(AzureMlFamilyReleaseRequest {
     Field registry "registry",
     Field name "name",
 });
-
-impl AzureMlFamilyReleaseRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        lease_id: impl Into<String>,
-        registry: AzureMlRegistry,
-        name: impl Into<String>,
-    ) -> Self {
-        Self {
-            lease_id: lease_id.into(),
-            registry,
-            name: name.into(),
-        }
-    }
-}
+builder!(AzureMlFamilyReleaseRequest new(lease_id: impl Into<String>, registry: AzureMlRegistry, name: impl Into<String>) {});
 
 /// Identifies a family in the server's Azure ML model library. *Experimental.*
 #[derive(Clone)]
@@ -327,17 +272,7 @@ record!(AzureMlFamilyRequest {
     Field registry "registry",
     Field name "name",
 });
-
-impl AzureMlFamilyRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(registry: AzureMlRegistry, name: impl Into<String>) -> Self {
-        Self {
-            registry,
-            name: name.into(),
-        }
-    }
-}
+builder!(AzureMlFamilyRequest new(registry: AzureMlRegistry, name: impl Into<String>) {});
 
 /// Selects an Azure ML model family. *Experimental.*
 #[derive(Clone)]
@@ -352,17 +287,7 @@ record!(AzureMlLatestRequest {
     Field registry "registry",
     Field name "name",
 });
-
-impl AzureMlLatestRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(registry: AzureMlRegistry, name: impl Into<String>) -> Self {
-        Self {
-            registry,
-            name: name.into(),
-        }
-    }
-}
+builder!(AzureMlLatestRequest new(registry: AzureMlRegistry, name: impl Into<String>) {});
 
 /// License published with an eligible Azure ML model. *Experimental.*
 #[derive(Clone)]
@@ -474,22 +399,7 @@ record!(AzureMlResolveRequest {
     Field name "name",
     Field version "version",
 });
-
-impl AzureMlResolveRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        registry: AzureMlRegistry,
-        name: impl Into<String>,
-        version: impl Into<String>,
-    ) -> Self {
-        Self {
-            registry,
-            name: name.into(),
-            version: version.into(),
-        }
-    }
-}
+builder!(AzureMlResolveRequest new(registry: AzureMlRegistry, name: impl Into<String>, version: impl Into<String>) {});
 
 /// Resolved artifact facts without signed download URLs. *Experimental.*
 #[derive(Clone)]

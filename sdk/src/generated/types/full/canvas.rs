@@ -18,24 +18,9 @@ record!(CanvasActionInvokeRequest {
     Field action_name "actionName",
     Field input "input",
 });
-
-impl CanvasActionInvokeRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(instance_id: impl Into<String>, action_name: impl Into<String>) -> Self {
-        Self {
-            instance_id: instance_id.into(),
-            action_name: action_name.into(),
-            input: None,
-        }
-    }
-    /// Sets [`input`](Self::input).
-    #[inline]
-    pub fn input(mut self, input: serde_json::Value) -> Self {
-        self.input = Some(input);
-        self
-    }
-}
+builder!(CanvasActionInvokeRequest new(instance_id: impl Into<String>, action_name: impl Into<String>) {
+    input: serde_json::Value,
+});
 
 /// Canvas action invocation result. *Experimental.*
 #[derive(Clone)]
@@ -58,16 +43,7 @@ pub struct CanvasCloseRequest {
 record!(CanvasCloseRequest {
     Field instance_id "instanceId",
 });
-
-impl CanvasCloseRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(instance_id: impl Into<String>) -> Self {
-        Self {
-            instance_id: instance_id.into(),
-        }
-    }
-}
+builder!(CanvasCloseRequest new(instance_id: impl Into<String>) {});
 
 /// Declared canvases available in this session. *Experimental.*
 #[derive(Clone)]
@@ -110,31 +86,10 @@ record!(CanvasOpenRequest {
     Field instance_id "instanceId",
     Field input "input",
 });
-
-impl CanvasOpenRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(canvas_id: impl Into<String>, instance_id: impl Into<String>) -> Self {
-        Self {
-            extension_id: None,
-            canvas_id: canvas_id.into(),
-            instance_id: instance_id.into(),
-            input: None,
-        }
-    }
-    /// Sets [`extension_id`](Self::extension_id).
-    #[inline]
-    pub fn extension_id(mut self, extension_id: impl Into<String>) -> Self {
-        self.extension_id = Some(extension_id.into());
-        self
-    }
-    /// Sets [`input`](Self::input).
-    #[inline]
-    pub fn input(mut self, input: serde_json::Value) -> Self {
-        self.input = Some(input);
-        self
-    }
-}
+builder!(CanvasOpenRequest new(canvas_id: impl Into<String>, instance_id: impl Into<String>) {
+    extension_id: impl Into<String>,
+    input: serde_json::Value,
+});
 
 /// Internal canvas provider registration parameters. *Experimental.*
 #[derive(Clone)]
@@ -152,22 +107,7 @@ record!(CanvasProviderRegisterRequest {
     Field info "info",
     Field canvases "canvases",
 });
-
-impl CanvasProviderRegisterRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        connection_id: impl Into<String>,
-        info: serde_json::Value,
-        canvases: Vec<serde_json::Value>,
-    ) -> Self {
-        Self {
-            connection_id: connection_id.into(),
-            info,
-            canvases,
-        }
-    }
-}
+builder!(CanvasProviderRegisterRequest new(connection_id: impl Into<String>, info: serde_json::Value, canvases: Vec<serde_json::Value>) {});
 
 /// Internal canvas provider unregistration parameters. *Experimental.*
 #[derive(Clone)]
@@ -179,16 +119,7 @@ pub struct CanvasProviderUnregisterRequest {
 record!(CanvasProviderUnregisterRequest {
     Field connection_id "connectionId",
 });
-
-impl CanvasProviderUnregisterRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(connection_id: impl Into<String>) -> Self {
-        Self {
-            connection_id: connection_id.into(),
-        }
-    }
-}
+builder!(CanvasProviderUnregisterRequest new(connection_id: impl Into<String>) {});
 
 /// Canvas available in the current session. *Experimental.*
 #[derive(Clone)]

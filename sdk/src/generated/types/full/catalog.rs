@@ -304,20 +304,7 @@ record!(CatalogClientContract {
     Field protocol_version "protocolVersion",
     Field required_capabilities "requiredCapabilities",
 });
-
-impl CatalogClientContract {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        protocol_version: i64,
-        required_capabilities: Vec<CatalogCapabilityId>,
-    ) -> Self {
-        Self {
-            protocol_version,
-            required_capabilities,
-        }
-    }
-}
+builder!(CatalogClientContract new(protocol_version: i64, required_capabilities: Vec<CatalogCapabilityId>) {});
 
 /// An upstream catalog response broke the wire contract. Most importantly, every result must carry exactly one of a URL or embedded data: a result carrying both, or neither, is refused here rather than being guessed at.
 #[derive(Clone)]
@@ -513,36 +500,10 @@ record!(CatalogGetGeneratedFeedRequest {
     Field key "key",
     Field trust_tiers "trustTiers",
 });
-
-impl CatalogGetGeneratedFeedRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        strategy: impl Into<String>,
-        key: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            policy_session_id: None,
-            strategy: strategy.into(),
-            key: key.into(),
-            trust_tiers: None,
-        }
-    }
-    /// Sets [`policy_session_id`](Self::policy_session_id).
-    #[inline]
-    pub fn policy_session_id(mut self, policy_session_id: impl Into<String>) -> Self {
-        self.policy_session_id = Some(policy_session_id.into());
-        self
-    }
-    /// Sets [`trust_tiers`](Self::trust_tiers).
-    #[inline]
-    pub fn trust_tiers(mut self, trust_tiers: Vec<CatalogTrustTier>) -> Self {
-        self.trust_tiers = Some(trust_tiers);
-        self
-    }
-}
+builder!(CatalogGetGeneratedFeedRequest new(contract: CatalogClientContract, strategy: impl Into<String>, key: impl Into<String>) {
+    policy_session_id: impl Into<String>,
+    trust_tiers: Vec<CatalogTrustTier>,
+});
 
 /// A retrieved generated feed. Entries keep the feed's order and are never more than 100.
 #[derive(Clone)]
@@ -586,31 +547,10 @@ record!(CatalogGetSavedFeedRequest {
     Field feed_id "feedId",
     Field trust_tiers "trustTiers",
 });
-
-impl CatalogGetSavedFeedRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(contract: CatalogClientContract, feed_id: impl Into<String>) -> Self {
-        Self {
-            contract,
-            policy_session_id: None,
-            feed_id: feed_id.into(),
-            trust_tiers: None,
-        }
-    }
-    /// Sets [`policy_session_id`](Self::policy_session_id).
-    #[inline]
-    pub fn policy_session_id(mut self, policy_session_id: impl Into<String>) -> Self {
-        self.policy_session_id = Some(policy_session_id.into());
-        self
-    }
-    /// Sets [`trust_tiers`](Self::trust_tiers).
-    #[inline]
-    pub fn trust_tiers(mut self, trust_tiers: Vec<CatalogTrustTier>) -> Self {
-        self.trust_tiers = Some(trust_tiers);
-        self
-    }
-}
+builder!(CatalogGetSavedFeedRequest new(contract: CatalogClientContract, feed_id: impl Into<String>) {
+    policy_session_id: impl Into<String>,
+    trust_tiers: Vec<CatalogTrustTier>,
+});
 
 /// A retrieved saved feed. Entries keep the feed's order and are never more than 100.
 #[derive(Clone)]
@@ -1053,22 +993,7 @@ record!(CatalogPlanInstallFromReferenceRequest {
     Field reference "reference",
     Field policy_session_id "policySessionId",
 });
-
-impl CatalogPlanInstallFromReferenceRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        reference: CatalogMaterializationReference,
-        policy_session_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            reference,
-            policy_session_id: policy_session_id.into(),
-        }
-    }
-}
+builder!(CatalogPlanInstallFromReferenceRequest new(contract: CatalogClientContract, reference: CatalogMaterializationReference, policy_session_id: impl Into<String>) {});
 
 /// Syntactically validated GitHub repository provenance declared by catalog metadata. This is a source claim rather than proof that the descriptor URL resolves to the repository.
 #[derive(Clone)]

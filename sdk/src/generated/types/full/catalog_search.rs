@@ -21,17 +21,7 @@ record!(CatalogSearchPage {
     Field token "token",
     Field number "number",
 });
-
-impl CatalogSearchPage {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(token: impl Into<String>, number: i64) -> Self {
-        Self {
-            token: token.into(),
-            number,
-        }
-    }
-}
+builder!(CatalogSearchPage new(token: impl Into<String>, number: i64) {});
 
 /// Authority-reported navigation metadata, returned only to callers requiring catalog-search-pagination and only when a supported token is present. Tokenless first-page and continuation responses omit this object; no counts are inferred from candidates. The opaque token may be retained for previous or numbered navigation even when hasNextPage is false.
 #[derive(Clone)]
@@ -96,52 +86,13 @@ record!(CatalogSearchRequest {
     Field categories "categories",
     Field page "page",
 });
-
-impl CatalogSearchRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(contract: CatalogClientContract, query: impl Into<String>) -> Self {
-        Self {
-            contract,
-            policy_session_id: None,
-            query: query.into(),
-            limit: None,
-            kinds: None,
-            categories: None,
-            page: None,
-        }
-    }
-    /// Sets [`policy_session_id`](Self::policy_session_id).
-    #[inline]
-    pub fn policy_session_id(mut self, policy_session_id: impl Into<String>) -> Self {
-        self.policy_session_id = Some(policy_session_id.into());
-        self
-    }
-    /// Sets [`limit`](Self::limit).
-    #[inline]
-    pub fn limit(mut self, limit: i64) -> Self {
-        self.limit = Some(limit);
-        self
-    }
-    /// Sets [`kinds`](Self::kinds).
-    #[inline]
-    pub fn kinds(mut self, kinds: Vec<CatalogCandidateKind>) -> Self {
-        self.kinds = Some(kinds);
-        self
-    }
-    /// Sets [`categories`](Self::categories).
-    #[inline]
-    pub fn categories(mut self, categories: Vec<String>) -> Self {
-        self.categories = Some(categories);
-        self
-    }
-    /// Sets [`page`](Self::page).
-    #[inline]
-    pub fn page(mut self, page: CatalogSearchPage) -> Self {
-        self.page = Some(page);
-        self
-    }
-}
+builder!(CatalogSearchRequest new(contract: CatalogClientContract, query: impl Into<String>) {
+    policy_session_id: impl Into<String>,
+    limit: i64,
+    kinds: Vec<CatalogCandidateKind>,
+    categories: Vec<String>,
+    page: CatalogSearchPage,
+});
 
 /// Outcome of a catalog.search call: either bounded inert candidates, or one typed refusal. Never a partial success.
 #[derive(Clone)]

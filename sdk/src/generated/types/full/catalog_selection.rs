@@ -101,24 +101,7 @@ record!(CatalogSelectionRequest {
     Field selection_ref "selectionRef",
     Field outcome "outcome",
 });
-
-impl CatalogSelectionRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        session_id: impl Into<String>,
-        selection_ref: impl Into<String>,
-        outcome: CatalogSelectionDecision,
-    ) -> Self {
-        Self {
-            contract,
-            session_id: session_id.into(),
-            selection_ref: selection_ref.into(),
-            outcome,
-        }
-    }
-}
+builder!(CatalogSelectionRequest new(contract: CatalogClientContract, session_id: impl Into<String>, selection_ref: impl Into<String>, outcome: CatalogSelectionDecision) {});
 
 /// Typed outcome of catalog.select. Only the selected host result carries a fresh candidate handle; the model-facing projection removes both that handle and searchId.
 #[derive(Clone)]

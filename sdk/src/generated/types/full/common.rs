@@ -20,30 +20,10 @@ record!(ApiKeyAuthInfo ["type" "api-key"] {
     Field host "host",
     Field copilot_user "copilotUser",
 });
-
-impl ApiKeyAuthInfo {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(host: impl Into<String>) -> Self {
-        Self {
-            api_key: None,
-            host: host.into(),
-            copilot_user: None,
-        }
-    }
-    /// Sets [`api_key`](Self::api_key).
-    #[inline]
-    pub fn api_key(mut self, api_key: impl Into<String>) -> Self {
-        self.api_key = Some(api_key.into());
-        self
-    }
-    /// Sets [`copilot_user`](Self::copilot_user).
-    #[inline]
-    pub fn copilot_user(mut self, copilot_user: CopilotUserResponse) -> Self {
-        self.copilot_user = Some(copilot_user);
-        self
-    }
-}
+builder!(ApiKeyAuthInfo new(host: impl Into<String>) {
+    api_key: impl Into<String>,
+    copilot_user: CopilotUserResponse,
+});
 
 /// Credential-free authentication identity safe to expose to hosts and user interfaces.
 #[derive(Clone)]
@@ -71,45 +51,12 @@ record!(AuthIdentity {
     Field registration_id "registrationId",
     Field copilot_user "copilotUser",
 });
-
-impl AuthIdentity {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(kind: AuthInfoType, host: impl Into<String>) -> Self {
-        Self {
-            kind,
-            host: host.into(),
-            login: None,
-            env_var: None,
-            registration_id: None,
-            copilot_user: None,
-        }
-    }
-    /// Sets [`login`](Self::login).
-    #[inline]
-    pub fn login(mut self, login: impl Into<String>) -> Self {
-        self.login = Some(login.into());
-        self
-    }
-    /// Sets [`env_var`](Self::env_var).
-    #[inline]
-    pub fn env_var(mut self, env_var: impl Into<String>) -> Self {
-        self.env_var = Some(env_var.into());
-        self
-    }
-    /// Sets [`registration_id`](Self::registration_id).
-    #[inline]
-    pub fn registration_id(mut self, registration_id: impl Into<String>) -> Self {
-        self.registration_id = Some(registration_id.into());
-        self
-    }
-    /// Sets [`copilot_user`](Self::copilot_user).
-    #[inline]
-    pub fn copilot_user(mut self, copilot_user: CopilotUserResponse) -> Self {
-        self.copilot_user = Some(copilot_user);
-        self
-    }
-}
+builder!(AuthIdentity new(kind: AuthInfoType, host: impl Into<String>) {
+    login: impl Into<String>,
+    env_var: impl Into<String>,
+    registration_id: impl Into<String>,
+    copilot_user: CopilotUserResponse,
+});
 
 /// Authentication credentials accepted only at native protocol ingress. Runtime outputs use credential-free `AuthIdentity` metadata.
 #[derive(Clone)]
@@ -187,38 +134,11 @@ record!(EnvAuthInfo ["type" "env"] {
     Field env_var "envVar",
     Field copilot_user "copilotUser",
 });
-
-impl EnvAuthInfo {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(host: impl Into<String>, env_var: impl Into<String>) -> Self {
-        Self {
-            host: host.into(),
-            login: None,
-            token: None,
-            env_var: env_var.into(),
-            copilot_user: None,
-        }
-    }
-    /// Sets [`login`](Self::login).
-    #[inline]
-    pub fn login(mut self, login: impl Into<String>) -> Self {
-        self.login = Some(login.into());
-        self
-    }
-    /// Sets [`token`](Self::token).
-    #[inline]
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
-        self
-    }
-    /// Sets [`copilot_user`](Self::copilot_user).
-    #[inline]
-    pub fn copilot_user(mut self, copilot_user: CopilotUserResponse) -> Self {
-        self.copilot_user = Some(copilot_user);
-        self
-    }
-}
+builder!(EnvAuthInfo new(host: impl Into<String>, env_var: impl Into<String>) {
+    login: impl Into<String>,
+    token: impl Into<String>,
+    copilot_user: CopilotUserResponse,
+});
 
 /// Authentication-info input variant for GitHub CLI credentials, carrying host, login, and the `gh auth token` value.
 #[derive(Clone)]
@@ -239,31 +159,10 @@ record!(GhCliAuthInfo ["type" "gh-cli"] {
     Field token "token",
     Field copilot_user "copilotUser",
 });
-
-impl GhCliAuthInfo {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(host: impl Into<String>, login: impl Into<String>) -> Self {
-        Self {
-            host: host.into(),
-            login: login.into(),
-            token: None,
-            copilot_user: None,
-        }
-    }
-    /// Sets [`token`](Self::token).
-    #[inline]
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
-        self
-    }
-    /// Sets [`copilot_user`](Self::copilot_user).
-    #[inline]
-    pub fn copilot_user(mut self, copilot_user: CopilotUserResponse) -> Self {
-        self.copilot_user = Some(copilot_user);
-        self
-    }
-}
+builder!(GhCliAuthInfo new(host: impl Into<String>, login: impl Into<String>) {
+    token: impl Into<String>,
+    copilot_user: CopilotUserResponse,
+});
 
 /// Authentication-info input variant for GitHub-internal HMAC auth, carrying the public GitHub host and HMAC secret.
 #[derive(Clone, Default)]
@@ -278,21 +177,10 @@ record!(HmacAuthInfo ["type" "hmac", "host" "https://github.com"] {
     Field hmac "hmac",
     Field copilot_user "copilotUser",
 });
-
-impl HmacAuthInfo {
-    /// Sets [`hmac`](Self::hmac).
-    #[inline]
-    pub fn hmac(mut self, hmac: impl Into<String>) -> Self {
-        self.hmac = Some(hmac.into());
-        self
-    }
-    /// Sets [`copilot_user`](Self::copilot_user).
-    #[inline]
-    pub fn copilot_user(mut self, copilot_user: CopilotUserResponse) -> Self {
-        self.copilot_user = Some(copilot_user);
-        self
-    }
-}
+builder!(HmacAuthInfo {
+    hmac: impl Into<String>,
+    copilot_user: CopilotUserResponse,
+});
 
 /// Installed plugin record from global state, with marketplace, version, install time, enabled state, cache path, and source.
 #[derive(Clone)]
@@ -328,6 +216,13 @@ record!(InstalledPlugin {
     Field source_sha "source_sha",
     Field installed_from "installed_from",
 });
+builder!(InstalledPlugin {
+    version: impl Into<String>,
+    cache_path: impl Into<String>,
+    source: InstalledPluginSource,
+    source_sha: impl Into<String>,
+    installed_from: impl Into<String>,
+});
 
 /// The required fields of [`InstalledPlugin`], for [`InstalledPlugin::new`].
 #[derive(Clone)]
@@ -353,36 +248,6 @@ impl InstalledPlugin {
             source_sha: None,
             installed_from: None,
         }
-    }
-    /// Sets [`version`](Self::version).
-    #[inline]
-    pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.version = Some(version.into());
-        self
-    }
-    /// Sets [`cache_path`](Self::cache_path).
-    #[inline]
-    pub fn cache_path(mut self, cache_path: impl Into<String>) -> Self {
-        self.cache_path = Some(cache_path.into());
-        self
-    }
-    /// Sets [`source`](Self::source).
-    #[inline]
-    pub fn source(mut self, source: InstalledPluginSource) -> Self {
-        self.source = Some(source);
-        self
-    }
-    /// Sets [`source_sha`](Self::source_sha).
-    #[inline]
-    pub fn source_sha(mut self, source_sha: impl Into<String>) -> Self {
-        self.source_sha = Some(source_sha.into());
-        self
-    }
-    /// Sets [`installed_from`](Self::installed_from).
-    #[inline]
-    pub fn installed_from(mut self, installed_from: impl Into<String>) -> Self {
-        self.installed_from = Some(installed_from.into());
-        self
     }
 }
 
@@ -428,37 +293,11 @@ record!(InstalledPluginSourceGitHub ["source" "github"] {
     Field sha "sha",
     Field path "path",
 });
-
-impl InstalledPluginSourceGitHub {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(repo: impl Into<String>) -> Self {
-        Self {
-            repo: repo.into(),
-            git_ref: None,
-            sha: None,
-            path: None,
-        }
-    }
-    /// Sets [`git_ref`](Self::git_ref).
-    #[inline]
-    pub fn git_ref(mut self, git_ref: impl Into<String>) -> Self {
-        self.git_ref = Some(git_ref.into());
-        self
-    }
-    /// Sets [`sha`](Self::sha).
-    #[inline]
-    pub fn sha(mut self, sha: impl Into<String>) -> Self {
-        self.sha = Some(sha.into());
-        self
-    }
-    /// Sets [`path`](Self::path).
-    #[inline]
-    pub fn path(mut self, path: impl Into<String>) -> Self {
-        self.path = Some(path.into());
-        self
-    }
-}
+builder!(InstalledPluginSourceGitHub new(repo: impl Into<String>) {
+    git_ref: impl Into<String>,
+    sha: impl Into<String>,
+    path: impl Into<String>,
+});
 
 /// Source descriptor for a direct local plugin install, with a local filesystem path.
 #[derive(Clone)]
@@ -470,14 +309,7 @@ pub struct InstalledPluginSourceLocal {
 record!(InstalledPluginSourceLocal ["source" "local"] {
     Field path "path",
 });
-
-impl InstalledPluginSourceLocal {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into() }
-    }
-}
+builder!(InstalledPluginSourceLocal new(path: impl Into<String>) {});
 
 /// Source descriptor for a direct URL plugin install, with URL, optional ref or full commit SHA, and optional subpath.
 #[derive(Clone)]
@@ -499,37 +331,11 @@ record!(InstalledPluginSourceUrl ["source" "url"] {
     Field sha "sha",
     Field path "path",
 });
-
-impl InstalledPluginSourceUrl {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            git_ref: None,
-            sha: None,
-            path: None,
-        }
-    }
-    /// Sets [`git_ref`](Self::git_ref).
-    #[inline]
-    pub fn git_ref(mut self, git_ref: impl Into<String>) -> Self {
-        self.git_ref = Some(git_ref.into());
-        self
-    }
-    /// Sets [`sha`](Self::sha).
-    #[inline]
-    pub fn sha(mut self, sha: impl Into<String>) -> Self {
-        self.sha = Some(sha.into());
-        self
-    }
-    /// Sets [`path`](Self::path).
-    #[inline]
-    pub fn path(mut self, path: impl Into<String>) -> Self {
-        self.path = Some(path.into());
-        self
-    }
-}
+builder!(InstalledPluginSourceUrl new(url: impl Into<String>) {
+    git_ref: impl Into<String>,
+    sha: impl Into<String>,
+    path: impl Into<String>,
+});
 
 /// Origin of the sandbox choice supplied by the host. This value describes preference or session intent; it does not authorize bypassing managed policy. *Experimental.*
 #[derive(Clone)]
@@ -593,68 +399,15 @@ record!(SessionWorkingDirectoryContext {
     Field head_commit "headCommit",
     Field base_commit "baseCommit",
 });
-
-impl SessionWorkingDirectoryContext {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(cwd: impl Into<String>) -> Self {
-        Self {
-            cwd: cwd.into(),
-            git_root: None,
-            repository: None,
-            host_type: None,
-            repository_host: None,
-            branch: None,
-            head_commit: None,
-            base_commit: None,
-        }
-    }
-    /// Sets [`git_root`](Self::git_root).
-    #[inline]
-    pub fn git_root(mut self, git_root: impl Into<String>) -> Self {
-        self.git_root = Some(git_root.into());
-        self
-    }
-    /// Sets [`repository`](Self::repository).
-    #[inline]
-    pub fn repository(mut self, repository: impl Into<String>) -> Self {
-        self.repository = Some(repository.into());
-        self
-    }
-    /// Sets [`host_type`](Self::host_type).
-    #[inline]
-    pub fn host_type(
-        mut self,
-        host_type: SessionWorkingDirectoryContextHostType,
-    ) -> Self {
-        self.host_type = Some(host_type);
-        self
-    }
-    /// Sets [`repository_host`](Self::repository_host).
-    #[inline]
-    pub fn repository_host(mut self, repository_host: impl Into<String>) -> Self {
-        self.repository_host = Some(repository_host.into());
-        self
-    }
-    /// Sets [`branch`](Self::branch).
-    #[inline]
-    pub fn branch(mut self, branch: impl Into<String>) -> Self {
-        self.branch = Some(branch.into());
-        self
-    }
-    /// Sets [`head_commit`](Self::head_commit).
-    #[inline]
-    pub fn head_commit(mut self, head_commit: impl Into<String>) -> Self {
-        self.head_commit = Some(head_commit.into());
-        self
-    }
-    /// Sets [`base_commit`](Self::base_commit).
-    #[inline]
-    pub fn base_commit(mut self, base_commit: impl Into<String>) -> Self {
-        self.base_commit = Some(base_commit.into());
-        self
-    }
-}
+builder!(SessionWorkingDirectoryContext new(cwd: impl Into<String>) {
+    git_root: impl Into<String>,
+    repository: impl Into<String>,
+    host_type: SessionWorkingDirectoryContextHostType,
+    repository_host: impl Into<String>,
+    branch: impl Into<String>,
+    head_commit: impl Into<String>,
+    base_commit: impl Into<String>,
+});
 
 /// Hosting platform type of the repository
 #[derive(Clone)]
@@ -765,21 +518,10 @@ record!(ShellCredentials {
     Field git "git",
     Field gh "gh",
 });
-
-impl ShellCredentials {
-    /// Sets [`git`](Self::git).
-    #[inline]
-    pub fn git(mut self, git: bool) -> Self {
-        self.git = Some(git);
-        self
-    }
-    /// Sets [`gh`](Self::gh).
-    #[inline]
-    pub fn gh(mut self, gh: bool) -> Self {
-        self.gh = Some(gh);
-        self
-    }
-}
+builder!(ShellCredentials {
+    git: bool,
+    gh: bool,
+});
 
 /// Controls automatic non-interactive profile loading where supported. Explicit initScripts are unaffected.
 #[derive(Clone)]
@@ -810,14 +552,7 @@ record!(ShellInitScript {
     Field path "path",
     Field shell "shell",
 });
-
-impl ShellInitScript {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>, shell: ShellInitScriptShell) -> Self {
-        Self { path: path.into(), shell }
-    }
-}
+builder!(ShellInitScript new(path: impl Into<String>, shell: ShellInitScriptShell) {});
 
 /// Supported built-in shells for initialization scripts.
 #[derive(Clone)]
@@ -864,33 +599,12 @@ record!(ShellOptions {
     Field process_flags "processFlags",
     Field credentials "credentials",
 });
-
-impl ShellOptions {
-    /// Sets [`init_profile`](Self::init_profile).
-    #[inline]
-    pub fn init_profile(mut self, init_profile: ShellInitProfile) -> Self {
-        self.init_profile = Some(init_profile);
-        self
-    }
-    /// Sets [`init_scripts`](Self::init_scripts).
-    #[inline]
-    pub fn init_scripts(mut self, init_scripts: Vec<ShellInitScript>) -> Self {
-        self.init_scripts = Some(init_scripts);
-        self
-    }
-    /// Sets [`process_flags`](Self::process_flags).
-    #[inline]
-    pub fn process_flags(mut self, process_flags: Vec<String>) -> Self {
-        self.process_flags = Some(process_flags);
-        self
-    }
-    /// Sets [`credentials`](Self::credentials).
-    #[inline]
-    pub fn credentials(mut self, credentials: ShellCredentials) -> Self {
-        self.credentials = Some(credentials);
-        self
-    }
-}
+builder!(ShellOptions {
+    init_profile: ShellInitProfile,
+    init_scripts: Vec<ShellInitScript>,
+    process_flags: Vec<String>,
+    credentials: ShellCredentials,
+});
 
 /// Authentication-info input variant for SDK-configured token authentication, carrying host and the secret token value.
 #[derive(Clone)]
@@ -911,37 +625,11 @@ record!(TokenAuthInfo ["type" "token"] {
     Field registration_id "registrationId",
     Field copilot_user "copilotUser",
 });
-
-impl TokenAuthInfo {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(host: impl Into<String>) -> Self {
-        Self {
-            host: host.into(),
-            token: None,
-            registration_id: None,
-            copilot_user: None,
-        }
-    }
-    /// Sets [`token`](Self::token).
-    #[inline]
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
-        self
-    }
-    /// Sets [`registration_id`](Self::registration_id).
-    #[inline]
-    pub fn registration_id(mut self, registration_id: impl Into<String>) -> Self {
-        self.registration_id = Some(registration_id.into());
-        self
-    }
-    /// Sets [`copilot_user`](Self::copilot_user).
-    #[inline]
-    pub fn copilot_user(mut self, copilot_user: CopilotUserResponse) -> Self {
-        self.copilot_user = Some(copilot_user);
-        self
-    }
-}
+builder!(TokenAuthInfo new(host: impl Into<String>) {
+    token: impl Into<String>,
+    registration_id: impl Into<String>,
+    copilot_user: CopilotUserResponse,
+});
 
 /// Authentication-info variant backed by an SDK GitHub token callback. It carries routing metadata but never a plaintext token.
 #[derive(Clone)]
@@ -959,24 +647,9 @@ record!(TokenProviderAuthInfo ["type" "token-provider"] {
     Field registration_id "registrationId",
     Field copilot_user "copilotUser",
 });
-
-impl TokenProviderAuthInfo {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(host: impl Into<String>, registration_id: impl Into<String>) -> Self {
-        Self {
-            host: host.into(),
-            registration_id: registration_id.into(),
-            copilot_user: None,
-        }
-    }
-    /// Sets [`copilot_user`](Self::copilot_user).
-    #[inline]
-    pub fn copilot_user(mut self, copilot_user: CopilotUserResponse) -> Self {
-        self.copilot_user = Some(copilot_user);
-        self
-    }
-}
+builder!(TokenProviderAuthInfo new(host: impl Into<String>, registration_id: impl Into<String>) {
+    copilot_user: CopilotUserResponse,
+});
 
 /// Authentication-info variant for OAuth user auth, with host and login; the token remains in the runtime secret store.
 #[derive(Clone)]
@@ -994,21 +667,6 @@ record!(UserAuthInfo ["type" "user"] {
     Field login "login",
     Field copilot_user "copilotUser",
 });
-
-impl UserAuthInfo {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(host: impl Into<String>, login: impl Into<String>) -> Self {
-        Self {
-            host: host.into(),
-            login: login.into(),
-            copilot_user: None,
-        }
-    }
-    /// Sets [`copilot_user`](Self::copilot_user).
-    #[inline]
-    pub fn copilot_user(mut self, copilot_user: CopilotUserResponse) -> Self {
-        self.copilot_user = Some(copilot_user);
-        self
-    }
-}
+builder!(UserAuthInfo new(host: impl Into<String>, login: impl Into<String>) {
+    copilot_user: CopilotUserResponse,
+});

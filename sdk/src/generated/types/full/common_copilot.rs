@@ -10,15 +10,9 @@ pub struct CopilotApiTokenAuthInfo {
 record!(CopilotApiTokenAuthInfo ["type" "copilot-api-token", "host" "https://github.com"] {
     Field copilot_user "copilotUser",
 });
-
-impl CopilotApiTokenAuthInfo {
-    /// Sets [`copilot_user`](Self::copilot_user).
-    #[inline]
-    pub fn copilot_user(mut self, copilot_user: CopilotUserResponse) -> Self {
-        self.copilot_user = Some(copilot_user);
-        self
-    }
-}
+builder!(CopilotApiTokenAuthInfo {
+    copilot_user: CopilotUserResponse,
+});
 
 /// Snapshot of the authenticated user's Copilot subscription info, if known. Mirrors the GitHub API `/copilot_internal/v2/token` user response shape — the runtime trusts this verbatim and does not re-fetch when set.
 #[derive(Clone, Default)]
@@ -112,204 +106,35 @@ record!(CopilotUserResponse {
     Field cloud_session_storage_enabled "cloud_session_storage_enabled",
     Field cli_remote_control_enabled "cli_remote_control_enabled",
 });
-
-impl CopilotUserResponse {
-    /// Sets [`login`](Self::login).
-    #[inline]
-    pub fn login(mut self, login: impl Into<String>) -> Self {
-        self.login = Some(login.into());
-        self
-    }
-    /// Sets [`access_type_sku`](Self::access_type_sku).
-    #[inline]
-    pub fn access_type_sku(mut self, access_type_sku: impl Into<String>) -> Self {
-        self.access_type_sku = Some(access_type_sku.into());
-        self
-    }
-    /// Sets [`analytics_tracking_id`](Self::analytics_tracking_id).
-    #[inline]
-    pub fn analytics_tracking_id(
-        mut self,
-        analytics_tracking_id: impl Into<String>,
-    ) -> Self {
-        self.analytics_tracking_id = Some(analytics_tracking_id.into());
-        self
-    }
-    /// Sets [`assigned_date`](Self::assigned_date).
-    #[inline]
-    pub fn assigned_date(mut self, assigned_date: Option<String>) -> Self {
-        self.assigned_date = Some(assigned_date);
-        self
-    }
-    /// Sets [`can_signup_for_limited`](Self::can_signup_for_limited).
-    #[inline]
-    pub fn can_signup_for_limited(mut self, can_signup_for_limited: bool) -> Self {
-        self.can_signup_for_limited = Some(can_signup_for_limited);
-        self
-    }
-    /// Sets [`chat_enabled`](Self::chat_enabled).
-    #[inline]
-    pub fn chat_enabled(mut self, chat_enabled: bool) -> Self {
-        self.chat_enabled = Some(chat_enabled);
-        self
-    }
-    /// Sets [`copilot_plan`](Self::copilot_plan).
-    #[inline]
-    pub fn copilot_plan(mut self, copilot_plan: impl Into<String>) -> Self {
-        self.copilot_plan = Some(copilot_plan.into());
-        self
-    }
-    /// Sets [`copilotignore_enabled`](Self::copilotignore_enabled).
-    #[inline]
-    pub fn copilotignore_enabled(mut self, copilotignore_enabled: bool) -> Self {
-        self.copilotignore_enabled = Some(copilotignore_enabled);
-        self
-    }
-    /// Sets [`endpoints`](Self::endpoints).
-    #[inline]
-    pub fn endpoints(mut self, endpoints: CopilotUserResponseEndpoints) -> Self {
-        self.endpoints = Some(endpoints);
-        self
-    }
-    /// Sets [`organization_login_list`](Self::organization_login_list).
-    #[inline]
-    pub fn organization_login_list(
-        mut self,
-        organization_login_list: Vec<String>,
-    ) -> Self {
-        self.organization_login_list = Some(organization_login_list);
-        self
-    }
-    /// Sets [`organization_list`](Self::organization_list).
-    #[inline]
-    pub fn organization_list(
-        mut self,
-        organization_list: Option<Vec<Option<CopilotUserResponseOrganizationListItem>>>,
-    ) -> Self {
-        self.organization_list = Some(organization_list);
-        self
-    }
-    /// Sets [`enterprise_list`](Self::enterprise_list).
-    #[inline]
-    pub fn enterprise_list(
-        mut self,
-        enterprise_list: Option<Vec<Option<CopilotUserResponseEnterpriseListItem>>>,
-    ) -> Self {
-        self.enterprise_list = Some(enterprise_list);
-        self
-    }
-    /// Sets [`codex_agent_enabled`](Self::codex_agent_enabled).
-    #[inline]
-    pub fn codex_agent_enabled(mut self, codex_agent_enabled: bool) -> Self {
-        self.codex_agent_enabled = Some(codex_agent_enabled);
-        self
-    }
-    /// Sets [`is_mcp_enabled`](Self::is_mcp_enabled).
-    #[inline]
-    pub fn is_mcp_enabled(mut self, is_mcp_enabled: Option<bool>) -> Self {
-        self.is_mcp_enabled = Some(is_mcp_enabled);
-        self
-    }
-    /// Sets [`quota_reset_date`](Self::quota_reset_date).
-    #[inline]
-    pub fn quota_reset_date(mut self, quota_reset_date: impl Into<String>) -> Self {
-        self.quota_reset_date = Some(quota_reset_date.into());
-        self
-    }
-    /// Sets [`quota_snapshots`](Self::quota_snapshots).
-    #[inline]
-    pub fn quota_snapshots(
-        mut self,
-        quota_snapshots: CopilotUserResponseQuotaSnapshots,
-    ) -> Self {
-        self.quota_snapshots = Some(quota_snapshots);
-        self
-    }
-    /// Sets [`restricted_telemetry`](Self::restricted_telemetry).
-    #[inline]
-    pub fn restricted_telemetry(mut self, restricted_telemetry: bool) -> Self {
-        self.restricted_telemetry = Some(restricted_telemetry);
-        self
-    }
-    /// Sets [`is_staff`](Self::is_staff).
-    #[inline]
-    pub fn is_staff(mut self, is_staff: bool) -> Self {
-        self.is_staff = Some(is_staff);
-        self
-    }
-    /// Sets [`te`](Self::te).
-    #[inline]
-    pub fn te(mut self, te: bool) -> Self {
-        self.te = Some(te);
-        self
-    }
-    /// Sets [`token_based_billing`](Self::token_based_billing).
-    #[inline]
-    pub fn token_based_billing(mut self, token_based_billing: bool) -> Self {
-        self.token_based_billing = Some(token_based_billing);
-        self
-    }
-    /// Sets [`can_upgrade_plan`](Self::can_upgrade_plan).
-    #[inline]
-    pub fn can_upgrade_plan(mut self, can_upgrade_plan: bool) -> Self {
-        self.can_upgrade_plan = Some(can_upgrade_plan);
-        self
-    }
-    /// Sets [`quota_reset_date_utc`](Self::quota_reset_date_utc).
-    #[inline]
-    pub fn quota_reset_date_utc(
-        mut self,
-        quota_reset_date_utc: impl Into<String>,
-    ) -> Self {
-        self.quota_reset_date_utc = Some(quota_reset_date_utc.into());
-        self
-    }
-    /// Sets [`limited_user_quotas`](Self::limited_user_quotas).
-    #[inline]
-    pub fn limited_user_quotas(
-        mut self,
-        limited_user_quotas: std::collections::BTreeMap<String, f64>,
-    ) -> Self {
-        self.limited_user_quotas = Some(limited_user_quotas);
-        self
-    }
-    /// Sets [`limited_user_reset_date`](Self::limited_user_reset_date).
-    #[inline]
-    pub fn limited_user_reset_date(
-        mut self,
-        limited_user_reset_date: impl Into<String>,
-    ) -> Self {
-        self.limited_user_reset_date = Some(limited_user_reset_date.into());
-        self
-    }
-    /// Sets [`monthly_quotas`](Self::monthly_quotas).
-    #[inline]
-    pub fn monthly_quotas(
-        mut self,
-        monthly_quotas: std::collections::BTreeMap<String, f64>,
-    ) -> Self {
-        self.monthly_quotas = Some(monthly_quotas);
-        self
-    }
-    /// Sets [`cloud_session_storage_enabled`](Self::cloud_session_storage_enabled).
-    #[inline]
-    pub fn cloud_session_storage_enabled(
-        mut self,
-        cloud_session_storage_enabled: bool,
-    ) -> Self {
-        self.cloud_session_storage_enabled = Some(cloud_session_storage_enabled);
-        self
-    }
-    /// Sets [`cli_remote_control_enabled`](Self::cli_remote_control_enabled).
-    #[inline]
-    pub fn cli_remote_control_enabled(
-        mut self,
-        cli_remote_control_enabled: bool,
-    ) -> Self {
-        self.cli_remote_control_enabled = Some(cli_remote_control_enabled);
-        self
-    }
-}
+builder!(CopilotUserResponse {
+    login: impl Into<String>,
+    access_type_sku: impl Into<String>,
+    analytics_tracking_id: impl Into<String>,
+    assigned_date: Option<String>,
+    can_signup_for_limited: bool,
+    chat_enabled: bool,
+    copilot_plan: impl Into<String>,
+    copilotignore_enabled: bool,
+    endpoints: CopilotUserResponseEndpoints,
+    organization_login_list: Vec<String>,
+    organization_list: Option<Vec<Option<CopilotUserResponseOrganizationListItem>>>,
+    enterprise_list: Option<Vec<Option<CopilotUserResponseEnterpriseListItem>>>,
+    codex_agent_enabled: bool,
+    is_mcp_enabled: Option<bool>,
+    quota_reset_date: impl Into<String>,
+    quota_snapshots: CopilotUserResponseQuotaSnapshots,
+    restricted_telemetry: bool,
+    is_staff: bool,
+    te: bool,
+    token_based_billing: bool,
+    can_upgrade_plan: bool,
+    quota_reset_date_utc: impl Into<String>,
+    limited_user_quotas: std::collections::BTreeMap<String, f64>,
+    limited_user_reset_date: impl Into<String>,
+    monthly_quotas: std::collections::BTreeMap<String, f64>,
+    cloud_session_storage_enabled: bool,
+    cli_remote_control_enabled: bool,
+});
 
 /// Endpoint URLs from the raw Copilot `/copilot_internal/v2/token` user-response passthrough.
 #[derive(Clone, Default)]
@@ -333,39 +158,13 @@ record!(CopilotUserResponseEndpoints {
     Field telemetry "telemetry",
     Field exp "exp",
 });
-
-impl CopilotUserResponseEndpoints {
-    /// Sets [`api`](Self::api).
-    #[inline]
-    pub fn api(mut self, api: impl Into<String>) -> Self {
-        self.api = Some(api.into());
-        self
-    }
-    /// Sets [`origin_tracker`](Self::origin_tracker).
-    #[inline]
-    pub fn origin_tracker(mut self, origin_tracker: impl Into<String>) -> Self {
-        self.origin_tracker = Some(origin_tracker.into());
-        self
-    }
-    /// Sets [`proxy`](Self::proxy).
-    #[inline]
-    pub fn proxy(mut self, proxy: impl Into<String>) -> Self {
-        self.proxy = Some(proxy.into());
-        self
-    }
-    /// Sets [`telemetry`](Self::telemetry).
-    #[inline]
-    pub fn telemetry(mut self, telemetry: impl Into<String>) -> Self {
-        self.telemetry = Some(telemetry.into());
-        self
-    }
-    /// Sets [`exp`](Self::exp).
-    #[inline]
-    pub fn exp(mut self, exp: impl Into<String>) -> Self {
-        self.exp = Some(exp.into());
-        self
-    }
-}
+builder!(CopilotUserResponseEndpoints {
+    api: impl Into<String>,
+    origin_tracker: impl Into<String>,
+    proxy: impl Into<String>,
+    telemetry: impl Into<String>,
+    exp: impl Into<String>,
+});
 
 /// `CopilotUserResponse.enterprise_list` of the protocol.
 #[derive(Clone, Default)]
@@ -377,15 +176,9 @@ pub struct CopilotUserResponseEnterpriseListItem {
 record!(CopilotUserResponseEnterpriseListItem {
     Field id "id",
 });
-
-impl CopilotUserResponseEnterpriseListItem {
-    /// Sets [`id`](Self::id).
-    #[inline]
-    pub fn id(mut self, id: i64) -> Self {
-        self.id = Some(id);
-        self
-    }
-}
+builder!(CopilotUserResponseEnterpriseListItem {
+    id: i64,
+});
 
 /// `CopilotUserResponse.organization_list` of the protocol.
 #[derive(Clone, Default)]
@@ -403,27 +196,11 @@ record!(CopilotUserResponseOrganizationListItem {
     Field login "login",
     Field name "name",
 });
-
-impl CopilotUserResponseOrganizationListItem {
-    /// Sets [`id`](Self::id).
-    #[inline]
-    pub fn id(mut self, id: f64) -> Self {
-        self.id = Some(id);
-        self
-    }
-    /// Sets [`login`](Self::login).
-    #[inline]
-    pub fn login(mut self, login: Option<String>) -> Self {
-        self.login = Some(login);
-        self
-    }
-    /// Sets [`name`](Self::name).
-    #[inline]
-    pub fn name(mut self, name: Option<String>) -> Self {
-        self.name = Some(name);
-        self
-    }
-}
+builder!(CopilotUserResponseOrganizationListItem {
+    id: f64,
+    login: Option<String>,
+    name: Option<String>,
+});
 
 /// Quota snapshot map from the raw Copilot user-response passthrough, with chat, completions, premium-interactions, and other entries.
 #[derive(Clone, Default)]
@@ -448,33 +225,11 @@ record!(CopilotUserResponseQuotaSnapshots {
     Field completions "completions",
     Field premium_interactions "premium_interactions",
 } rest);
-
-impl CopilotUserResponseQuotaSnapshots {
-    /// Sets [`chat`](Self::chat).
-    #[inline]
-    pub fn chat(mut self, chat: CopilotUserResponseQuotaSnapshotsChat) -> Self {
-        self.chat = Some(chat);
-        self
-    }
-    /// Sets [`completions`](Self::completions).
-    #[inline]
-    pub fn completions(
-        mut self,
-        completions: CopilotUserResponseQuotaSnapshotsCompletions,
-    ) -> Self {
-        self.completions = Some(completions);
-        self
-    }
-    /// Sets [`premium_interactions`](Self::premium_interactions).
-    #[inline]
-    pub fn premium_interactions(
-        mut self,
-        premium_interactions: CopilotUserResponseQuotaSnapshotsPremiumInteractions,
-    ) -> Self {
-        self.premium_interactions = Some(premium_interactions);
-        self
-    }
-}
+builder!(CopilotUserResponseQuotaSnapshots {
+    chat: CopilotUserResponseQuotaSnapshotsChat,
+    completions: CopilotUserResponseQuotaSnapshotsCompletions,
+    premium_interactions: CopilotUserResponseQuotaSnapshotsPremiumInteractions,
+});
 
 /// Chat quota snapshot from the raw Copilot user-response passthrough, with entitlement, overage, remaining quota, reset, and billing fields.
 #[derive(Clone, Default)]
@@ -519,81 +274,20 @@ record!(CopilotUserResponseQuotaSnapshotsChat {
     Field quota_reset_at "quota_reset_at",
     Field token_based_billing "token_based_billing",
 });
-
-impl CopilotUserResponseQuotaSnapshotsChat {
-    /// Sets [`entitlement`](Self::entitlement).
-    #[inline]
-    pub fn entitlement(mut self, entitlement: f64) -> Self {
-        self.entitlement = Some(entitlement);
-        self
-    }
-    /// Sets [`overage_count`](Self::overage_count).
-    #[inline]
-    pub fn overage_count(mut self, overage_count: f64) -> Self {
-        self.overage_count = Some(overage_count);
-        self
-    }
-    /// Sets [`overage_permitted`](Self::overage_permitted).
-    #[inline]
-    pub fn overage_permitted(mut self, overage_permitted: bool) -> Self {
-        self.overage_permitted = Some(overage_permitted);
-        self
-    }
-    /// Sets [`percent_remaining`](Self::percent_remaining).
-    #[inline]
-    pub fn percent_remaining(mut self, percent_remaining: f64) -> Self {
-        self.percent_remaining = Some(percent_remaining);
-        self
-    }
-    /// Sets [`quota_id`](Self::quota_id).
-    #[inline]
-    pub fn quota_id(mut self, quota_id: impl Into<String>) -> Self {
-        self.quota_id = Some(quota_id.into());
-        self
-    }
-    /// Sets [`quota_remaining`](Self::quota_remaining).
-    #[inline]
-    pub fn quota_remaining(mut self, quota_remaining: f64) -> Self {
-        self.quota_remaining = Some(quota_remaining);
-        self
-    }
-    /// Sets [`remaining`](Self::remaining).
-    #[inline]
-    pub fn remaining(mut self, remaining: f64) -> Self {
-        self.remaining = Some(remaining);
-        self
-    }
-    /// Sets [`unlimited`](Self::unlimited).
-    #[inline]
-    pub fn unlimited(mut self, unlimited: bool) -> Self {
-        self.unlimited = Some(unlimited);
-        self
-    }
-    /// Sets [`timestamp_utc`](Self::timestamp_utc).
-    #[inline]
-    pub fn timestamp_utc(mut self, timestamp_utc: impl Into<String>) -> Self {
-        self.timestamp_utc = Some(timestamp_utc.into());
-        self
-    }
-    /// Sets [`has_quota`](Self::has_quota).
-    #[inline]
-    pub fn has_quota(mut self, has_quota: bool) -> Self {
-        self.has_quota = Some(has_quota);
-        self
-    }
-    /// Sets [`quota_reset_at`](Self::quota_reset_at).
-    #[inline]
-    pub fn quota_reset_at(mut self, quota_reset_at: f64) -> Self {
-        self.quota_reset_at = Some(quota_reset_at);
-        self
-    }
-    /// Sets [`token_based_billing`](Self::token_based_billing).
-    #[inline]
-    pub fn token_based_billing(mut self, token_based_billing: bool) -> Self {
-        self.token_based_billing = Some(token_based_billing);
-        self
-    }
-}
+builder!(CopilotUserResponseQuotaSnapshotsChat {
+    entitlement: f64,
+    overage_count: f64,
+    overage_permitted: bool,
+    percent_remaining: f64,
+    quota_id: impl Into<String>,
+    quota_remaining: f64,
+    remaining: f64,
+    unlimited: bool,
+    timestamp_utc: impl Into<String>,
+    has_quota: bool,
+    quota_reset_at: f64,
+    token_based_billing: bool,
+});
 
 /// Completions quota snapshot from the raw Copilot user-response passthrough, with entitlement, overage, remaining quota, reset, and billing fields.
 #[derive(Clone, Default)]
@@ -638,81 +332,20 @@ record!(CopilotUserResponseQuotaSnapshotsCompletions {
     Field quota_reset_at "quota_reset_at",
     Field token_based_billing "token_based_billing",
 });
-
-impl CopilotUserResponseQuotaSnapshotsCompletions {
-    /// Sets [`entitlement`](Self::entitlement).
-    #[inline]
-    pub fn entitlement(mut self, entitlement: f64) -> Self {
-        self.entitlement = Some(entitlement);
-        self
-    }
-    /// Sets [`overage_count`](Self::overage_count).
-    #[inline]
-    pub fn overage_count(mut self, overage_count: f64) -> Self {
-        self.overage_count = Some(overage_count);
-        self
-    }
-    /// Sets [`overage_permitted`](Self::overage_permitted).
-    #[inline]
-    pub fn overage_permitted(mut self, overage_permitted: bool) -> Self {
-        self.overage_permitted = Some(overage_permitted);
-        self
-    }
-    /// Sets [`percent_remaining`](Self::percent_remaining).
-    #[inline]
-    pub fn percent_remaining(mut self, percent_remaining: f64) -> Self {
-        self.percent_remaining = Some(percent_remaining);
-        self
-    }
-    /// Sets [`quota_id`](Self::quota_id).
-    #[inline]
-    pub fn quota_id(mut self, quota_id: impl Into<String>) -> Self {
-        self.quota_id = Some(quota_id.into());
-        self
-    }
-    /// Sets [`quota_remaining`](Self::quota_remaining).
-    #[inline]
-    pub fn quota_remaining(mut self, quota_remaining: f64) -> Self {
-        self.quota_remaining = Some(quota_remaining);
-        self
-    }
-    /// Sets [`remaining`](Self::remaining).
-    #[inline]
-    pub fn remaining(mut self, remaining: f64) -> Self {
-        self.remaining = Some(remaining);
-        self
-    }
-    /// Sets [`unlimited`](Self::unlimited).
-    #[inline]
-    pub fn unlimited(mut self, unlimited: bool) -> Self {
-        self.unlimited = Some(unlimited);
-        self
-    }
-    /// Sets [`timestamp_utc`](Self::timestamp_utc).
-    #[inline]
-    pub fn timestamp_utc(mut self, timestamp_utc: impl Into<String>) -> Self {
-        self.timestamp_utc = Some(timestamp_utc.into());
-        self
-    }
-    /// Sets [`has_quota`](Self::has_quota).
-    #[inline]
-    pub fn has_quota(mut self, has_quota: bool) -> Self {
-        self.has_quota = Some(has_quota);
-        self
-    }
-    /// Sets [`quota_reset_at`](Self::quota_reset_at).
-    #[inline]
-    pub fn quota_reset_at(mut self, quota_reset_at: f64) -> Self {
-        self.quota_reset_at = Some(quota_reset_at);
-        self
-    }
-    /// Sets [`token_based_billing`](Self::token_based_billing).
-    #[inline]
-    pub fn token_based_billing(mut self, token_based_billing: bool) -> Self {
-        self.token_based_billing = Some(token_based_billing);
-        self
-    }
-}
+builder!(CopilotUserResponseQuotaSnapshotsCompletions {
+    entitlement: f64,
+    overage_count: f64,
+    overage_permitted: bool,
+    percent_remaining: f64,
+    quota_id: impl Into<String>,
+    quota_remaining: f64,
+    remaining: f64,
+    unlimited: bool,
+    timestamp_utc: impl Into<String>,
+    has_quota: bool,
+    quota_reset_at: f64,
+    token_based_billing: bool,
+});
 
 /// Premium-interactions quota snapshot from the raw Copilot user-response passthrough, with entitlement, overage, remaining quota, reset, and billing fields.
 #[derive(Clone, Default)]
@@ -757,81 +390,20 @@ record!(CopilotUserResponseQuotaSnapshotsPremiumInteractions {
     Field quota_reset_at "quota_reset_at",
     Field token_based_billing "token_based_billing",
 });
-
-impl CopilotUserResponseQuotaSnapshotsPremiumInteractions {
-    /// Sets [`entitlement`](Self::entitlement).
-    #[inline]
-    pub fn entitlement(mut self, entitlement: f64) -> Self {
-        self.entitlement = Some(entitlement);
-        self
-    }
-    /// Sets [`overage_count`](Self::overage_count).
-    #[inline]
-    pub fn overage_count(mut self, overage_count: f64) -> Self {
-        self.overage_count = Some(overage_count);
-        self
-    }
-    /// Sets [`overage_permitted`](Self::overage_permitted).
-    #[inline]
-    pub fn overage_permitted(mut self, overage_permitted: bool) -> Self {
-        self.overage_permitted = Some(overage_permitted);
-        self
-    }
-    /// Sets [`percent_remaining`](Self::percent_remaining).
-    #[inline]
-    pub fn percent_remaining(mut self, percent_remaining: f64) -> Self {
-        self.percent_remaining = Some(percent_remaining);
-        self
-    }
-    /// Sets [`quota_id`](Self::quota_id).
-    #[inline]
-    pub fn quota_id(mut self, quota_id: impl Into<String>) -> Self {
-        self.quota_id = Some(quota_id.into());
-        self
-    }
-    /// Sets [`quota_remaining`](Self::quota_remaining).
-    #[inline]
-    pub fn quota_remaining(mut self, quota_remaining: f64) -> Self {
-        self.quota_remaining = Some(quota_remaining);
-        self
-    }
-    /// Sets [`remaining`](Self::remaining).
-    #[inline]
-    pub fn remaining(mut self, remaining: f64) -> Self {
-        self.remaining = Some(remaining);
-        self
-    }
-    /// Sets [`unlimited`](Self::unlimited).
-    #[inline]
-    pub fn unlimited(mut self, unlimited: bool) -> Self {
-        self.unlimited = Some(unlimited);
-        self
-    }
-    /// Sets [`timestamp_utc`](Self::timestamp_utc).
-    #[inline]
-    pub fn timestamp_utc(mut self, timestamp_utc: impl Into<String>) -> Self {
-        self.timestamp_utc = Some(timestamp_utc.into());
-        self
-    }
-    /// Sets [`has_quota`](Self::has_quota).
-    #[inline]
-    pub fn has_quota(mut self, has_quota: bool) -> Self {
-        self.has_quota = Some(has_quota);
-        self
-    }
-    /// Sets [`quota_reset_at`](Self::quota_reset_at).
-    #[inline]
-    pub fn quota_reset_at(mut self, quota_reset_at: f64) -> Self {
-        self.quota_reset_at = Some(quota_reset_at);
-        self
-    }
-    /// Sets [`token_based_billing`](Self::token_based_billing).
-    #[inline]
-    pub fn token_based_billing(mut self, token_based_billing: bool) -> Self {
-        self.token_based_billing = Some(token_based_billing);
-        self
-    }
-}
+builder!(CopilotUserResponseQuotaSnapshotsPremiumInteractions {
+    entitlement: f64,
+    overage_count: f64,
+    overage_permitted: bool,
+    percent_remaining: f64,
+    quota_id: impl Into<String>,
+    quota_remaining: f64,
+    remaining: f64,
+    unlimited: bool,
+    timestamp_utc: impl Into<String>,
+    has_quota: bool,
+    quota_reset_at: f64,
+    token_based_billing: bool,
+});
 
 /// `CopilotUserResponseQuotaSnapshots` of the protocol.
 #[derive(Clone, Default)]
@@ -876,78 +448,17 @@ record!(CopilotUserResponseQuotaSnapshotsValue {
     Field quota_reset_at "quota_reset_at",
     Field token_based_billing "token_based_billing",
 });
-
-impl CopilotUserResponseQuotaSnapshotsValue {
-    /// Sets [`entitlement`](Self::entitlement).
-    #[inline]
-    pub fn entitlement(mut self, entitlement: f64) -> Self {
-        self.entitlement = Some(entitlement);
-        self
-    }
-    /// Sets [`overage_count`](Self::overage_count).
-    #[inline]
-    pub fn overage_count(mut self, overage_count: f64) -> Self {
-        self.overage_count = Some(overage_count);
-        self
-    }
-    /// Sets [`overage_permitted`](Self::overage_permitted).
-    #[inline]
-    pub fn overage_permitted(mut self, overage_permitted: bool) -> Self {
-        self.overage_permitted = Some(overage_permitted);
-        self
-    }
-    /// Sets [`percent_remaining`](Self::percent_remaining).
-    #[inline]
-    pub fn percent_remaining(mut self, percent_remaining: f64) -> Self {
-        self.percent_remaining = Some(percent_remaining);
-        self
-    }
-    /// Sets [`quota_id`](Self::quota_id).
-    #[inline]
-    pub fn quota_id(mut self, quota_id: impl Into<String>) -> Self {
-        self.quota_id = Some(quota_id.into());
-        self
-    }
-    /// Sets [`quota_remaining`](Self::quota_remaining).
-    #[inline]
-    pub fn quota_remaining(mut self, quota_remaining: f64) -> Self {
-        self.quota_remaining = Some(quota_remaining);
-        self
-    }
-    /// Sets [`remaining`](Self::remaining).
-    #[inline]
-    pub fn remaining(mut self, remaining: f64) -> Self {
-        self.remaining = Some(remaining);
-        self
-    }
-    /// Sets [`unlimited`](Self::unlimited).
-    #[inline]
-    pub fn unlimited(mut self, unlimited: bool) -> Self {
-        self.unlimited = Some(unlimited);
-        self
-    }
-    /// Sets [`timestamp_utc`](Self::timestamp_utc).
-    #[inline]
-    pub fn timestamp_utc(mut self, timestamp_utc: impl Into<String>) -> Self {
-        self.timestamp_utc = Some(timestamp_utc.into());
-        self
-    }
-    /// Sets [`has_quota`](Self::has_quota).
-    #[inline]
-    pub fn has_quota(mut self, has_quota: bool) -> Self {
-        self.has_quota = Some(has_quota);
-        self
-    }
-    /// Sets [`quota_reset_at`](Self::quota_reset_at).
-    #[inline]
-    pub fn quota_reset_at(mut self, quota_reset_at: f64) -> Self {
-        self.quota_reset_at = Some(quota_reset_at);
-        self
-    }
-    /// Sets [`token_based_billing`](Self::token_based_billing).
-    #[inline]
-    pub fn token_based_billing(mut self, token_based_billing: bool) -> Self {
-        self.token_based_billing = Some(token_based_billing);
-        self
-    }
-}
+builder!(CopilotUserResponseQuotaSnapshotsValue {
+    entitlement: f64,
+    overage_count: f64,
+    overage_permitted: bool,
+    percent_remaining: f64,
+    quota_id: impl Into<String>,
+    quota_remaining: f64,
+    remaining: f64,
+    unlimited: bool,
+    timestamp_utc: impl Into<String>,
+    has_quota: bool,
+    quota_reset_at: f64,
+    token_based_billing: bool,
+});

@@ -30,16 +30,7 @@ pub struct ConnectorAccountRequest {
 record!(ConnectorAccountRequest {
     Field account_id "accountId",
 });
-
-impl ConnectorAccountRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(account_id: impl Into<String>) -> Self {
-        Self {
-            account_id: account_id.into(),
-        }
-    }
-}
+builder!(ConnectorAccountRequest new(account_id: impl Into<String>) {});
 
 /// Account-targeted authorization update required by the Connector service. The account ID is an opaque host routing identifier; no credential is included. *Experimental.*
 #[derive(Clone)]
@@ -209,20 +200,7 @@ record!(ConnectorConnectRequest {
     Field account_id "accountId",
     Field connector_name "connectorName",
 });
-
-impl ConnectorConnectRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        account_id: impl Into<String>,
-        connector_name: impl Into<String>,
-    ) -> Self {
-        Self {
-            account_id: account_id.into(),
-            connector_name: connector_name.into(),
-        }
-    }
-}
+builder!(ConnectorConnectRequest new(account_id: impl Into<String>, connector_name: impl Into<String>) {});
 
 /// Typed result of initiating or continuing a Connector connection. *Experimental.*
 #[derive(Clone)]
@@ -373,16 +351,7 @@ pub struct ConnectorDiscoveryAccountRequest {
 record!(ConnectorDiscoveryAccountRequest {
     Field account_id "accountId",
 });
-
-impl ConnectorDiscoveryAccountRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(account_id: impl Into<String>) -> Self {
-        Self {
-            account_id: account_id.into(),
-        }
-    }
-}
+builder!(ConnectorDiscoveryAccountRequest new(account_id: impl Into<String>) {});
 
 /// Account metadata. *Experimental.*
 #[derive(Clone)]
@@ -537,33 +506,10 @@ record!(ConnectorReconcileRequest {
     Field refresh_catalog "refreshCatalog",
     Field force_connector_name "forceConnectorName",
 });
-
-impl ConnectorReconcileRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(account_id: impl Into<String>) -> Self {
-        Self {
-            account_id: account_id.into(),
-            refresh_catalog: None,
-            force_connector_name: None,
-        }
-    }
-    /// Sets [`refresh_catalog`](Self::refresh_catalog).
-    #[inline]
-    pub fn refresh_catalog(mut self, refresh_catalog: bool) -> Self {
-        self.refresh_catalog = Some(refresh_catalog);
-        self
-    }
-    /// Sets [`force_connector_name`](Self::force_connector_name).
-    #[inline]
-    pub fn force_connector_name(
-        mut self,
-        force_connector_name: impl Into<String>,
-    ) -> Self {
-        self.force_connector_name = Some(force_connector_name.into());
-        self
-    }
-}
+builder!(ConnectorReconcileRequest new(account_id: impl Into<String>) {
+    refresh_catalog: bool,
+    force_connector_name: impl Into<String>,
+});
 
 /// Live status of one session-owned MCP projection. *Experimental.*
 #[derive(Clone)]

@@ -46,23 +46,9 @@ record!(DebugCollectLogsDestinationArchive ["kind" "archive"] {
     Field output_path "outputPath",
     Field no_overwrite "noOverwrite",
 });
-
-impl DebugCollectLogsDestinationArchive {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(output_path: impl Into<String>) -> Self {
-        Self {
-            output_path: output_path.into(),
-            no_overwrite: None,
-        }
-    }
-    /// Sets [`no_overwrite`](Self::no_overwrite).
-    #[inline]
-    pub fn no_overwrite(mut self, no_overwrite: bool) -> Self {
-        self.no_overwrite = Some(no_overwrite);
-        self
-    }
-}
+builder!(DebugCollectLogsDestinationArchive new(output_path: impl Into<String>) {
+    no_overwrite: bool,
+});
 
 /// `DebugCollectLogsDestination: Directory` of the protocol.
 #[derive(Clone)]
@@ -74,16 +60,7 @@ pub struct DebugCollectLogsDestinationDirectory {
 record!(DebugCollectLogsDestinationDirectory ["kind" "directory"] {
     Field output_directory "outputDirectory",
 });
-
-impl DebugCollectLogsDestinationDirectory {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(output_directory: impl Into<String>) -> Self {
-        Self {
-            output_directory: output_directory.into(),
-        }
-    }
-}
+builder!(DebugCollectLogsDestinationDirectory new(output_directory: impl Into<String>) {});
 
 /// A caller-provided server-local file or directory to include in the debug bundle.
 #[derive(Clone)]
@@ -107,36 +84,10 @@ record!(DebugCollectLogsEntry {
     Field redaction "redaction",
     Field required "required",
 });
-
-impl DebugCollectLogsEntry {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        kind: DebugCollectLogsEntryKind,
-        path: impl Into<String>,
-        bundle_path: impl Into<String>,
-    ) -> Self {
-        Self {
-            kind,
-            path: path.into(),
-            bundle_path: bundle_path.into(),
-            redaction: None,
-            required: None,
-        }
-    }
-    /// Sets [`redaction`](Self::redaction).
-    #[inline]
-    pub fn redaction(mut self, redaction: DebugCollectLogsRedaction) -> Self {
-        self.redaction = Some(redaction);
-        self
-    }
-    /// Sets [`required`](Self::required).
-    #[inline]
-    pub fn required(mut self, required: bool) -> Self {
-        self.required = Some(required);
-        self
-    }
-}
+builder!(DebugCollectLogsEntry new(kind: DebugCollectLogsEntryKind, path: impl Into<String>, bundle_path: impl Into<String>) {
+    redaction: DebugCollectLogsRedaction,
+    required: bool,
+});
 
 /// Kind of caller-provided debug log entry.
 #[derive(Clone)]
@@ -182,60 +133,15 @@ record!(DebugCollectLogsInclude {
     Field process_log_directory "processLogDirectory",
     Field previous_process_log_limit "previousProcessLogLimit",
 });
-
-impl DebugCollectLogsInclude {
-    /// Sets [`events`](Self::events).
-    #[inline]
-    pub fn events(mut self, events: bool) -> Self {
-        self.events = Some(events);
-        self
-    }
-    /// Sets [`process_logs`](Self::process_logs).
-    #[inline]
-    pub fn process_logs(mut self, process_logs: bool) -> Self {
-        self.process_logs = Some(process_logs);
-        self
-    }
-    /// Sets [`shell_logs`](Self::shell_logs).
-    #[inline]
-    pub fn shell_logs(mut self, shell_logs: bool) -> Self {
-        self.shell_logs = Some(shell_logs);
-        self
-    }
-    /// Sets [`events_path`](Self::events_path).
-    #[inline]
-    pub fn events_path(mut self, events_path: impl Into<String>) -> Self {
-        self.events_path = Some(events_path.into());
-        self
-    }
-    /// Sets [`current_process_log_path`](Self::current_process_log_path).
-    #[inline]
-    pub fn current_process_log_path(
-        mut self,
-        current_process_log_path: impl Into<String>,
-    ) -> Self {
-        self.current_process_log_path = Some(current_process_log_path.into());
-        self
-    }
-    /// Sets [`process_log_directory`](Self::process_log_directory).
-    #[inline]
-    pub fn process_log_directory(
-        mut self,
-        process_log_directory: impl Into<String>,
-    ) -> Self {
-        self.process_log_directory = Some(process_log_directory.into());
-        self
-    }
-    /// Sets [`previous_process_log_limit`](Self::previous_process_log_limit).
-    #[inline]
-    pub fn previous_process_log_limit(
-        mut self,
-        previous_process_log_limit: i64,
-    ) -> Self {
-        self.previous_process_log_limit = Some(previous_process_log_limit);
-        self
-    }
-}
+builder!(DebugCollectLogsInclude {
+    events: bool,
+    process_logs: bool,
+    shell_logs: bool,
+    events_path: impl Into<String>,
+    current_process_log_path: impl Into<String>,
+    process_log_directory: impl Into<String>,
+    previous_process_log_limit: i64,
+});
 
 /// How a collected debug entry should be redacted before being staged.
 #[derive(Clone)]
@@ -272,33 +178,10 @@ record!(DebugCollectLogsRequest {
     Field include "include",
     Field additional_entries "additionalEntries",
 });
-
-impl DebugCollectLogsRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(destination: DebugCollectLogsDestination) -> Self {
-        Self {
-            destination,
-            include: None,
-            additional_entries: None,
-        }
-    }
-    /// Sets [`include`](Self::include).
-    #[inline]
-    pub fn include(mut self, include: DebugCollectLogsInclude) -> Self {
-        self.include = Some(include);
-        self
-    }
-    /// Sets [`additional_entries`](Self::additional_entries).
-    #[inline]
-    pub fn additional_entries(
-        mut self,
-        additional_entries: Vec<DebugCollectLogsEntry>,
-    ) -> Self {
-        self.additional_entries = Some(additional_entries);
-        self
-    }
-}
+builder!(DebugCollectLogsRequest new(destination: DebugCollectLogsDestination) {
+    include: DebugCollectLogsInclude,
+    additional_entries: Vec<DebugCollectLogsEntry>,
+});
 
 /// Result of collecting a session debug bundle.
 #[derive(Clone)]

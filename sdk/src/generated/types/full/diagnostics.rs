@@ -98,14 +98,7 @@ pub struct DiagnosticsConfigureRequest {
 record!(DiagnosticsConfigureRequest {
     Field sources "sources",
 });
-
-impl DiagnosticsConfigureRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(sources: DiagnosticSourcesConfiguration) -> Self {
-        Self { sources }
-    }
-}
+builder!(DiagnosticsConfigureRequest new(sources: DiagnosticSourcesConfiguration) {});
 
 /// Cursor-based request for session diagnostics. The default limit is 100 (maximum 500); the default waitMs is zero (maximum 30000). *Experimental.*
 #[derive(Clone)]
@@ -126,37 +119,11 @@ record!(DiagnosticsReadRequest {
     Field max "max",
     Field wait_ms "waitMs",
 });
-
-impl DiagnosticsReadRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(sources: Vec<DiagnosticSource>) -> Self {
-        Self {
-            sources,
-            cursor: None,
-            max: None,
-            wait_ms: None,
-        }
-    }
-    /// Sets [`cursor`](Self::cursor).
-    #[inline]
-    pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
-        self.cursor = Some(cursor.into());
-        self
-    }
-    /// Sets [`max`](Self::max).
-    #[inline]
-    pub fn max(mut self, max: i64) -> Self {
-        self.max = Some(max);
-        self
-    }
-    /// Sets [`wait_ms`](Self::wait_ms).
-    #[inline]
-    pub fn wait_ms(mut self, wait_ms: i64) -> Self {
-        self.wait_ms = Some(wait_ms);
-        self
-    }
-}
+builder!(DiagnosticsReadRequest new(sources: Vec<DiagnosticSource>) {
+    cursor: impl Into<String>,
+    max: i64,
+    wait_ms: i64,
+});
 
 /// One cursor-addressed page of retained session diagnostics.
 #[derive(Clone)]

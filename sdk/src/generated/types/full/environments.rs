@@ -57,16 +57,7 @@ pub struct EnvironmentsDeleteRequest {
 record!(EnvironmentsDeleteRequest {
     Field environment_id "environmentId",
 });
-
-impl EnvironmentsDeleteRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(environment_id: impl Into<String>) -> Self {
-        Self {
-            environment_id: environment_id.into(),
-        }
-    }
-}
+builder!(EnvironmentsDeleteRequest new(environment_id: impl Into<String>) {});
 
 /// Acknowledgement that the requested environment was deleted. *Experimental.*
 #[derive(Clone)]
@@ -84,16 +75,7 @@ pub struct EnvironmentsGetRequest {
 record!(EnvironmentsGetRequest {
     Field environment_id "environmentId",
 });
-
-impl EnvironmentsGetRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(environment_id: impl Into<String>) -> Self {
-        Self {
-            environment_id: environment_id.into(),
-        }
-    }
-}
+builder!(EnvironmentsGetRequest new(environment_id: impl Into<String>) {});
 
 /// Safe discovery information for the requested environment. *Experimental.*
 #[derive(Clone)]
@@ -121,21 +103,10 @@ record!(EnvironmentsListRequest {
     Field kind "kind",
     Field status "status",
 });
-
-impl EnvironmentsListRequest {
-    /// Sets [`kind`](Self::kind).
-    #[inline]
-    pub fn kind(mut self, kind: EnvironmentKind) -> Self {
-        self.kind = Some(kind);
-        self
-    }
-    /// Sets [`status`](Self::status).
-    #[inline]
-    pub fn status(mut self, status: impl Into<String>) -> Self {
-        self.status = Some(status.into());
-        self
-    }
-}
+builder!(EnvironmentsListRequest {
+    kind: EnvironmentKind,
+    status: impl Into<String>,
+});
 
 /// Environments visible to the authenticated caller and matching the supplied filters. *Experimental.*
 #[derive(Clone)]

@@ -98,14 +98,7 @@ pub struct DiscoveredExtensionsDisableRequest {
 record!(DiscoveredExtensionsDisableRequest {
     Field ids "ids",
 });
-
-impl DiscoveredExtensionsDisableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(ids: Vec<String>) -> Self {
-        Self { ids }
-    }
-}
+builder!(DiscoveredExtensionsDisableRequest new(ids: Vec<String>) {});
 
 /// Source-qualified extension identifiers to persistently enable for future sessions. *Experimental.*
 #[derive(Clone)]
@@ -117,14 +110,7 @@ pub struct DiscoveredExtensionsEnableRequest {
 record!(DiscoveredExtensionsEnableRequest {
     Field ids "ids",
 });
-
-impl DiscoveredExtensionsEnableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(ids: Vec<String>) -> Self {
-        Self { ids }
-    }
-}
+builder!(DiscoveredExtensionsEnableRequest new(ids: Vec<String>) {});
 
 /// Discovered extension metadata, including source-qualified ID, name, discovery source, status, and optional process ID.
 #[derive(Clone)]
@@ -162,17 +148,7 @@ record!(ExtensionContextPushInput ["type" "extension_context"] {
     Field title "title",
     Field payload "payload",
 });
-
-impl ExtensionContextPushInput {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(title: impl Into<String>, payload: serde_json::Value) -> Self {
-        Self {
-            title: title.into(),
-            payload,
-        }
-    }
-}
+builder!(ExtensionContextPushInput new(title: impl Into<String>, payload: serde_json::Value) {});
 
 /// Extensions discovered for the session, with their current status.
 #[derive(Clone)]
@@ -217,14 +193,7 @@ pub struct ExtensionsDisableRequest {
 record!(ExtensionsDisableRequest {
     Field id "id",
 });
-
-impl ExtensionsDisableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>) -> Self {
-        Self { id: id.into() }
-    }
-}
+builder!(ExtensionsDisableRequest new(id: impl Into<String>) {});
 
 /// Source-qualified extension identifier to enable for the session. *Experimental.*
 #[derive(Clone)]
@@ -236,14 +205,7 @@ pub struct ExtensionsEnableRequest {
 record!(ExtensionsEnableRequest {
     Field id "id",
 });
-
-impl ExtensionsEnableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>) -> Self {
-        Self { id: id.into() }
-    }
-}
+builder!(ExtensionsEnableRequest new(id: impl Into<String>) {});
 
 /// Attachment union accepted by push input, covering files, directories, GitHub objects, blobs, snippets, and extension context.
 #[derive(Clone)]
@@ -316,24 +278,9 @@ record!(PushAttachmentBlob ["type" "blob"] {
     Field mime_type "mimeType",
     Field display_name "displayName",
 });
-
-impl PushAttachmentBlob {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(data: impl Into<String>, mime_type: impl Into<String>) -> Self {
-        Self {
-            data: data.into(),
-            mime_type: mime_type.into(),
-            display_name: None,
-        }
-    }
-    /// Sets [`display_name`](Self::display_name).
-    #[inline]
-    pub fn display_name(mut self, display_name: impl Into<String>) -> Self {
-        self.display_name = Some(display_name.into());
-        self
-    }
-}
+builder!(PushAttachmentBlob new(data: impl Into<String>, mime_type: impl Into<String>) {
+    display_name: impl Into<String>,
+});
 
 /// Directory attachment
 #[derive(Clone)]
@@ -348,17 +295,7 @@ record!(PushAttachmentDirectory ["type" "directory"] {
     Field path "path",
     Field display_name "displayName",
 });
-
-impl PushAttachmentDirectory {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>, display_name: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            display_name: display_name.into(),
-        }
-    }
-}
+builder!(PushAttachmentDirectory new(path: impl Into<String>, display_name: impl Into<String>) {});
 
 /// File attachment
 #[derive(Clone)]
@@ -376,24 +313,9 @@ record!(PushAttachmentFile ["type" "file"] {
     Field display_name "displayName",
     Field line_range "lineRange",
 });
-
-impl PushAttachmentFile {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>, display_name: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            display_name: display_name.into(),
-            line_range: None,
-        }
-    }
-    /// Sets [`line_range`](Self::line_range).
-    #[inline]
-    pub fn line_range(mut self, line_range: PushAttachmentFileLineRange) -> Self {
-        self.line_range = Some(line_range);
-        self
-    }
-}
+builder!(PushAttachmentFile new(path: impl Into<String>, display_name: impl Into<String>) {
+    line_range: PushAttachmentFileLineRange,
+});
 
 /// Optional line range to scope the attachment to a specific section of the file
 #[derive(Clone)]
@@ -408,14 +330,7 @@ record!(PushAttachmentFileLineRange {
     Field start "start",
     Field end "end",
 });
-
-impl PushAttachmentFileLineRange {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(start: i64, end: i64) -> Self {
-        Self { start, end }
-    }
-}
+builder!(PushAttachmentFileLineRange new(start: i64, end: i64) {});
 
 /// Pointer to a GitHub Actions job.
 #[derive(Clone)]
@@ -442,6 +357,9 @@ record!(PushAttachmentGitHubActionsJob ["type" "github_actions_job"] {
     Field url "url",
     Field conclusion "conclusion",
 });
+builder!(PushAttachmentGitHubActionsJob {
+    conclusion: impl Into<String>,
+});
 
 /// The required fields of [`PushAttachmentGitHubActionsJob`], for [`PushAttachmentGitHubActionsJob::new`].
 #[derive(Clone)]
@@ -465,12 +383,6 @@ impl PushAttachmentGitHubActionsJob {
             url: fields.url,
             conclusion: None,
         }
-    }
-    /// Sets [`conclusion`](Self::conclusion).
-    #[inline]
-    pub fn conclusion(mut self, conclusion: impl Into<String>) -> Self {
-        self.conclusion = Some(conclusion.into());
-        self
     }
 }
 
@@ -575,30 +487,10 @@ record!(PushAttachmentGitHubFileDiff ["type" "github_file_diff"] {
     Field head "head",
     Field base "base",
 });
-
-impl PushAttachmentGitHubFileDiff {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            head: None,
-            base: None,
-        }
-    }
-    /// Sets [`head`](Self::head).
-    #[inline]
-    pub fn head(mut self, head: PushAttachmentGitHubFileDiffSide) -> Self {
-        self.head = Some(head);
-        self
-    }
-    /// Sets [`base`](Self::base).
-    #[inline]
-    pub fn base(mut self, base: PushAttachmentGitHubFileDiffSide) -> Self {
-        self.base = Some(base);
-        self
-    }
-}
+builder!(PushAttachmentGitHubFileDiff new(url: impl Into<String>) {
+    head: PushAttachmentGitHubFileDiffSide,
+    base: PushAttachmentGitHubFileDiffSide,
+});
 
 /// One side of a file diff (head or base)
 #[derive(Clone)]
@@ -617,22 +509,7 @@ record!(PushAttachmentGitHubFileDiffSide {
     Field git_ref "ref",
     Field path "path",
 });
-
-impl PushAttachmentGitHubFileDiffSide {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        repo: PushGitHubRepoRef,
-        git_ref: impl Into<String>,
-        path: impl Into<String>,
-    ) -> Self {
-        Self {
-            repo,
-            git_ref: git_ref.into(),
-            path: path.into(),
-        }
-    }
-}
+builder!(PushAttachmentGitHubFileDiffSide new(repo: PushGitHubRepoRef, git_ref: impl Into<String>, path: impl Into<String>) {});
 
 /// GitHub issue, pull request, or discussion reference
 #[derive(Clone)]
@@ -656,26 +533,7 @@ record!(PushAttachmentGitHubReference ["type" "github_reference"] {
     Field state "state",
     Field url "url",
 });
-
-impl PushAttachmentGitHubReference {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        number: i64,
-        title: impl Into<String>,
-        reference_type: PushAttachmentGitHubReferenceType,
-        state: impl Into<String>,
-        url: impl Into<String>,
-    ) -> Self {
-        Self {
-            number,
-            title: title.into(),
-            reference_type,
-            state: state.into(),
-            url: url.into(),
-        }
-    }
-}
+builder!(PushAttachmentGitHubReference new(number: i64, title: impl Into<String>, reference_type: PushAttachmentGitHubReferenceType, state: impl Into<String>, url: impl Into<String>) {});
 
 /// Type of GitHub reference
 #[derive(Clone)]
@@ -758,31 +616,10 @@ record!(PushAttachmentGitHubRepository ["type" "github_repository"] {
     Field description "description",
     Field git_ref "ref",
 });
-
-impl PushAttachmentGitHubRepository {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(repo: PushGitHubRepoRef, url: impl Into<String>) -> Self {
-        Self {
-            repo,
-            url: url.into(),
-            description: None,
-            git_ref: None,
-        }
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`git_ref`](Self::git_ref).
-    #[inline]
-    pub fn git_ref(mut self, git_ref: impl Into<String>) -> Self {
-        self.git_ref = Some(git_ref.into());
-        self
-    }
-}
+builder!(PushAttachmentGitHubRepository new(repo: PushGitHubRepoRef, url: impl Into<String>) {
+    description: impl Into<String>,
+    git_ref: impl Into<String>,
+});
 
 /// Pointer to a line range inside a file in a GitHub repository.
 #[derive(Clone)]
@@ -848,22 +685,7 @@ record!(PushAttachmentGitHubTreeComparison ["type" "github_tree_comparison"] {
     Field base "base",
     Field head "head",
 });
-
-impl PushAttachmentGitHubTreeComparison {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        url: impl Into<String>,
-        base: PushAttachmentGitHubTreeComparisonSide,
-        head: PushAttachmentGitHubTreeComparisonSide,
-    ) -> Self {
-        Self {
-            url: url.into(),
-            base,
-            head,
-        }
-    }
-}
+builder!(PushAttachmentGitHubTreeComparison new(url: impl Into<String>, base: PushAttachmentGitHubTreeComparisonSide, head: PushAttachmentGitHubTreeComparisonSide) {});
 
 /// One side of a tree comparison (head or base)
 #[derive(Clone)]
@@ -878,17 +700,7 @@ record!(PushAttachmentGitHubTreeComparisonSide {
     Field repo "repo",
     Field revision "revision",
 });
-
-impl PushAttachmentGitHubTreeComparisonSide {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(repo: PushGitHubRepoRef, revision: impl Into<String>) -> Self {
-        Self {
-            repo,
-            revision: revision.into(),
-        }
-    }
-}
+builder!(PushAttachmentGitHubTreeComparisonSide new(repo: PushGitHubRepoRef, revision: impl Into<String>) {});
 
 /// Generic GitHub URL reference.
 #[derive(Clone)]
@@ -900,14 +712,7 @@ pub struct PushAttachmentGitHubUrl {
 record!(PushAttachmentGitHubUrl ["type" "github_url"] {
     Field url "url",
 });
-
-impl PushAttachmentGitHubUrl {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into() }
-    }
-}
+builder!(PushAttachmentGitHubUrl new(url: impl Into<String>) {});
 
 /// Code selection attachment from an editor
 #[derive(Clone)]
@@ -964,17 +769,7 @@ record!(PushAttachmentSelectionDetails {
     Field start "start",
     Field end "end",
 });
-
-impl PushAttachmentSelectionDetails {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        start: PushAttachmentSelectionDetailsStart,
-        end: PushAttachmentSelectionDetailsEnd,
-    ) -> Self {
-        Self { start, end }
-    }
-}
+builder!(PushAttachmentSelectionDetails new(start: PushAttachmentSelectionDetailsStart, end: PushAttachmentSelectionDetailsEnd) {});
 
 /// End position of the selection
 #[derive(Clone)]
@@ -989,14 +784,7 @@ record!(PushAttachmentSelectionDetailsEnd {
     Field line "line",
     Field character "character",
 });
-
-impl PushAttachmentSelectionDetailsEnd {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(line: i64, character: i64) -> Self {
-        Self { line, character }
-    }
-}
+builder!(PushAttachmentSelectionDetailsEnd new(line: i64, character: i64) {});
 
 /// Start position of the selection
 #[derive(Clone)]
@@ -1011,14 +799,7 @@ record!(PushAttachmentSelectionDetailsStart {
     Field line "line",
     Field character "character",
 });
-
-impl PushAttachmentSelectionDetailsStart {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(line: i64, character: i64) -> Self {
-        Self { line, character }
-    }
-}
+builder!(PushAttachmentSelectionDetailsStart new(line: i64, character: i64) {});
 
 /// Pointer to a GitHub repository.
 #[derive(Clone)]
@@ -1036,24 +817,9 @@ record!(PushGitHubRepoRef {
     Field name "name",
     Field owner "owner",
 });
-
-impl PushGitHubRepoRef {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, owner: impl Into<String>) -> Self {
-        Self {
-            id: None,
-            name: name.into(),
-            owner: owner.into(),
-        }
-    }
-    /// Sets [`id`](Self::id).
-    #[inline]
-    pub fn id(mut self, id: i64) -> Self {
-        self.id = Some(id);
-        self
-    }
-}
+builder!(PushGitHubRepoRef new(name: impl Into<String>, owner: impl Into<String>) {
+    id: i64,
+});
 
 /// Parameters for session.extensions.sendAttachmentsToMessage. *Experimental.*
 #[derive(Clone)]
@@ -1068,20 +834,6 @@ record!(SendAttachmentsToMessageParams {
     Field instance_id "instanceId",
     Field attachments "attachments",
 });
-
-impl SendAttachmentsToMessageParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(attachments: Vec<PushAttachment>) -> Self {
-        Self {
-            instance_id: None,
-            attachments,
-        }
-    }
-    /// Sets [`instance_id`](Self::instance_id).
-    #[inline]
-    pub fn instance_id(mut self, instance_id: impl Into<String>) -> Self {
-        self.instance_id = Some(instance_id.into());
-        self
-    }
-}
+builder!(SendAttachmentsToMessageParams new(attachments: Vec<PushAttachment>) {
+    instance_id: impl Into<String>,
+});

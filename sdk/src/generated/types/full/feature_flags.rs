@@ -108,6 +108,14 @@ record!(FeatureFlagsResolveRequest {
     Field config "config",
     Field flag_overrides "flagOverrides",
 });
+builder!(FeatureFlagsResolveRequest {
+    is_staff_github: bool,
+    is_staff_microsoft: bool,
+    base_flags: std::collections::BTreeMap<String, bool>,
+    environment: std::collections::BTreeMap<String, String>,
+    config: serde_json::Value,
+    flag_overrides: std::collections::BTreeMap<String, bool>,
+});
 
 /// The required fields of [`FeatureFlagsResolveRequest`], for [`FeatureFlagsResolveRequest::new`].
 #[derive(Clone)]
@@ -132,51 +140,6 @@ impl FeatureFlagsResolveRequest {
             config: None,
             flag_overrides: None,
         }
-    }
-    /// Sets [`is_staff_github`](Self::is_staff_github).
-    #[inline]
-    pub fn is_staff_github(mut self, is_staff_github: bool) -> Self {
-        self.is_staff_github = Some(is_staff_github);
-        self
-    }
-    /// Sets [`is_staff_microsoft`](Self::is_staff_microsoft).
-    #[inline]
-    pub fn is_staff_microsoft(mut self, is_staff_microsoft: bool) -> Self {
-        self.is_staff_microsoft = Some(is_staff_microsoft);
-        self
-    }
-    /// Sets [`base_flags`](Self::base_flags).
-    #[inline]
-    pub fn base_flags(
-        mut self,
-        base_flags: std::collections::BTreeMap<String, bool>,
-    ) -> Self {
-        self.base_flags = Some(base_flags);
-        self
-    }
-    /// Sets [`environment`](Self::environment).
-    #[inline]
-    pub fn environment(
-        mut self,
-        environment: std::collections::BTreeMap<String, String>,
-    ) -> Self {
-        self.environment = Some(environment);
-        self
-    }
-    /// Sets [`config`](Self::config).
-    #[inline]
-    pub fn config(mut self, config: serde_json::Value) -> Self {
-        self.config = Some(config);
-        self
-    }
-    /// Sets [`flag_overrides`](Self::flag_overrides).
-    #[inline]
-    pub fn flag_overrides(
-        mut self,
-        flag_overrides: std::collections::BTreeMap<String, bool>,
-    ) -> Self {
-        self.flag_overrides = Some(flag_overrides);
-        self
     }
 }
 
@@ -220,6 +183,13 @@ record!(FeatureFlagsResolveStartupGatesRequest {
     Field first_launch_at_millis "firstLaunchAtMillis",
     Field refresh_without_session "refreshWithoutSession",
 });
+builder!(FeatureFlagsResolveStartupGatesRequest {
+    is_staff_github: bool,
+    is_staff_microsoft: bool,
+    environment: std::collections::BTreeMap<String, String>,
+    config: serde_json::Value,
+    first_launch_at_millis: f64,
+});
 
 /// The required fields of [`FeatureFlagsResolveStartupGatesRequest`], for [`FeatureFlagsResolveStartupGatesRequest::new`].
 #[derive(Clone)]
@@ -249,38 +219,5 @@ impl FeatureFlagsResolveStartupGatesRequest {
             first_launch_at_millis: None,
             refresh_without_session: fields.refresh_without_session,
         }
-    }
-    /// Sets [`is_staff_github`](Self::is_staff_github).
-    #[inline]
-    pub fn is_staff_github(mut self, is_staff_github: bool) -> Self {
-        self.is_staff_github = Some(is_staff_github);
-        self
-    }
-    /// Sets [`is_staff_microsoft`](Self::is_staff_microsoft).
-    #[inline]
-    pub fn is_staff_microsoft(mut self, is_staff_microsoft: bool) -> Self {
-        self.is_staff_microsoft = Some(is_staff_microsoft);
-        self
-    }
-    /// Sets [`environment`](Self::environment).
-    #[inline]
-    pub fn environment(
-        mut self,
-        environment: std::collections::BTreeMap<String, String>,
-    ) -> Self {
-        self.environment = Some(environment);
-        self
-    }
-    /// Sets [`config`](Self::config).
-    #[inline]
-    pub fn config(mut self, config: serde_json::Value) -> Self {
-        self.config = Some(config);
-        self
-    }
-    /// Sets [`first_launch_at_millis`](Self::first_launch_at_millis).
-    #[inline]
-    pub fn first_launch_at_millis(mut self, first_launch_at_millis: f64) -> Self {
-        self.first_launch_at_millis = Some(first_launch_at_millis);
-        self
     }
 }

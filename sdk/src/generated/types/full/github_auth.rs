@@ -31,6 +31,9 @@ record!(SessionAuthLoginRequest {
     Field token "token",
     Field persist "persist",
 });
+builder!(SessionAuthLoginRequest {
+    persist: bool,
+});
 
 /// The required fields of [`SessionAuthLoginRequest`], for [`SessionAuthLoginRequest::new`].
 #[derive(Clone)]
@@ -51,12 +54,6 @@ impl SessionAuthLoginRequest {
             persist: None,
         }
     }
-    /// Sets [`persist`](Self::persist).
-    #[inline]
-    pub fn persist(mut self, persist: bool) -> Self {
-        self.persist = Some(persist);
-        self
-    }
 }
 
 /// Parameters identifying a GitHub authentication to log out. *Experimental.*
@@ -69,14 +66,7 @@ pub struct SessionAuthLogoutUserRequest {
 record!(SessionAuthLogoutUserRequest {
     Field auth_info "authInfo",
 });
-
-impl SessionAuthLogoutUserRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(auth_info: AuthInfo) -> Self {
-        Self { auth_info }
-    }
-}
+builder!(SessionAuthLogoutUserRequest new(auth_info: AuthInfo) {});
 
 /// Parameters for switching the session's active authentication. *Experimental.*
 #[derive(Clone)]
@@ -91,20 +81,9 @@ record!(SessionAuthSwitchRequest {
     Field auth_info "authInfo",
     Field token "token",
 });
-
-impl SessionAuthSwitchRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(auth_info: AuthInfo) -> Self {
-        Self { auth_info, token: None }
-    }
-    /// Sets [`token`](Self::token).
-    #[inline]
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
-        self
-    }
-}
+builder!(SessionAuthSwitchRequest new(auth_info: AuthInfo) {
+    token: impl Into<String>,
+});
 
 /// New auth credentials to install on the session. Omit to leave credentials unchanged. *Experimental.*
 #[derive(Clone, Default)]
@@ -116,15 +95,9 @@ pub struct SessionSetCredentialsParams {
 record!(SessionSetCredentialsParams {
     Field credentials "credentials",
 });
-
-impl SessionSetCredentialsParams {
-    /// Sets [`credentials`](Self::credentials).
-    #[inline]
-    pub fn credentials(mut self, credentials: SettableAuthInfo) -> Self {
-        self.credentials = Some(credentials);
-        self
-    }
-}
+builder!(SessionSetCredentialsParams {
+    credentials: SettableAuthInfo,
+});
 
 /// Indicates whether the credential update succeeded.
 #[derive(Clone)]
@@ -190,21 +163,6 @@ record!(SettableTokenAuthInfo ["type" "token"] {
     Field token "token",
     Field copilot_user "copilotUser",
 });
-
-impl SettableTokenAuthInfo {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(host: impl Into<String>, token: impl Into<String>) -> Self {
-        Self {
-            host: host.into(),
-            token: token.into(),
-            copilot_user: None,
-        }
-    }
-    /// Sets [`copilot_user`](Self::copilot_user).
-    #[inline]
-    pub fn copilot_user(mut self, copilot_user: CopilotUserResponse) -> Self {
-        self.copilot_user = Some(copilot_user);
-        self
-    }
-}
+builder!(SettableTokenAuthInfo new(host: impl Into<String>, token: impl Into<String>) {
+    copilot_user: CopilotUserResponse,
+});

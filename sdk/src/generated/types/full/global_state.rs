@@ -12,15 +12,9 @@ pub struct GlobalStateLoadForConfigDirRequest {
 record!(GlobalStateLoadForConfigDirRequest {
     Field config_dir "configDir",
 });
-
-impl GlobalStateLoadForConfigDirRequest {
-    /// Sets [`config_dir`](Self::config_dir).
-    #[inline]
-    pub fn config_dir(mut self, config_dir: impl Into<String>) -> Self {
-        self.config_dir = Some(config_dir.into());
-        self
-    }
-}
+builder!(GlobalStateLoadForConfigDirRequest {
+    config_dir: impl Into<String>,
+});
 
 /// The host's machine-wide state. Every field is optional because a fresh install has recorded nothing yet, so a reader must treat an absent field as `not yet`, never as a negative answer. Stored credentials are deliberately absent from this shape. *Internal.*
 #[derive(Clone)]
@@ -105,30 +99,10 @@ record!(GlobalStateWriteKeyRequest {
     Field key "key",
     Field value "value",
 });
-
-impl GlobalStateWriteKeyRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(key: impl Into<String>) -> Self {
-        Self {
-            config_dir: None,
-            key: key.into(),
-            value: None,
-        }
-    }
-    /// Sets [`config_dir`](Self::config_dir).
-    #[inline]
-    pub fn config_dir(mut self, config_dir: impl Into<String>) -> Self {
-        self.config_dir = Some(config_dir.into());
-        self
-    }
-    /// Sets [`value`](Self::value).
-    #[inline]
-    pub fn value(mut self, value: serde_json::Value) -> Self {
-        self.value = Some(value);
-        self
-    }
-}
+builder!(GlobalStateWriteKeyRequest new(key: impl Into<String>) {
+    config_dir: impl Into<String>,
+    value: serde_json::Value,
+});
 
 /// An account the host has signed in to, identified by the server it lives on and the login it uses there. The same person can appear more than once when they use both github.com and an Enterprise server. *Internal.*
 #[derive(Clone)]

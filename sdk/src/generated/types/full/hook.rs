@@ -69,27 +69,11 @@ record!(HooksDiscoverRequest {
     Field project_paths "projectPaths",
     Field exclude_host_hooks "excludeHostHooks",
 });
-
-impl HooksDiscoverRequest {
-    /// Sets [`hook_directories`](Self::hook_directories).
-    #[inline]
-    pub fn hook_directories(mut self, hook_directories: Vec<String>) -> Self {
-        self.hook_directories = Some(hook_directories);
-        self
-    }
-    /// Sets [`project_paths`](Self::project_paths).
-    #[inline]
-    pub fn project_paths(mut self, project_paths: Vec<String>) -> Self {
-        self.project_paths = Some(project_paths);
-        self
-    }
-    /// Sets [`exclude_host_hooks`](Self::exclude_host_hooks).
-    #[inline]
-    pub fn exclude_host_hooks(mut self, exclude_host_hooks: bool) -> Self {
-        self.exclude_host_hooks = Some(exclude_host_hooks);
-        self
-    }
-}
+builder!(HooksDiscoverRequest {
+    hook_directories: Vec<String>,
+    project_paths: Vec<String>,
+    exclude_host_hooks: bool,
+});
 
 /// Server-discovered hook actions and partial-load diagnostics from user, repository, plugin, and managed-policy sources. Concrete sessions may include additional session-specific hook sources.
 #[derive(Clone)]

@@ -34,17 +34,7 @@ pub struct HostDisposeRequest {
 record!(HostDisposeRequest {
     Field host_id "hostId",
 } rest);
-
-impl HostDisposeRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(host_id: impl Into<String>) -> Self {
-        Self {
-            host_id: host_id.into(),
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-}
+builder!(HostDisposeRequest new(host_id: impl Into<String>) {} rest);
 
 /// Private credentials delivered only to a runtime-owned Mission Control hosting participant. *Experimental.*
 #[derive(Clone)]
@@ -82,27 +72,9 @@ record!(HostGitHubEnvironmentOptions {
     Field compute_id "computeId",
     Field require_connection_binding "requireConnectionBinding",
 });
-
-impl HostGitHubEnvironmentOptions {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, compute_id: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            compute_id: compute_id.into(),
-            require_connection_binding: None,
-        }
-    }
-    /// Sets [`require_connection_binding`](Self::require_connection_binding).
-    #[inline]
-    pub fn require_connection_binding(
-        mut self,
-        require_connection_binding: bool,
-    ) -> Self {
-        self.require_connection_binding = Some(require_connection_binding);
-        self
-    }
-}
+builder!(HostGitHubEnvironmentOptions new(name: impl Into<String>, compute_id: impl Into<String>) {
+    require_connection_binding: bool,
+});
 
 /// Reads a running host's catalog or the runtime's saved default catalog. *Experimental.*
 #[derive(Clone, Default)]
@@ -115,15 +87,9 @@ pub struct HostListSessionsRequest {
 record!(HostListSessionsRequest {
     Field host_id "hostId",
 });
-
-impl HostListSessionsRequest {
-    /// Sets [`host_id`](Self::host_id).
-    #[inline]
-    pub fn host_id(mut self, host_id: impl Into<String>) -> Self {
-        self.host_id = Some(host_id.into());
-        self
-    }
-}
+builder!(HostListSessionsRequest {
+    host_id: impl Into<String>,
+});
 
 /// The complete live and dormant advertised catalog, without subscribing to sessions. *Experimental.*
 #[derive(Clone)]
@@ -177,33 +143,12 @@ record!(HostLocalServerOptions {
     Field token "token",
     Field require_connection_token "requireConnectionToken",
 });
-
-impl HostLocalServerOptions {
-    /// Sets [`hostname`](Self::hostname).
-    #[inline]
-    pub fn hostname(mut self, hostname: impl Into<String>) -> Self {
-        self.hostname = Some(hostname.into());
-        self
-    }
-    /// Sets [`port`](Self::port).
-    #[inline]
-    pub fn port(mut self, port: i64) -> Self {
-        self.port = Some(port);
-        self
-    }
-    /// Sets [`token`](Self::token).
-    #[inline]
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
-        self
-    }
-    /// Sets [`require_connection_token`](Self::require_connection_token).
-    #[inline]
-    pub fn require_connection_token(mut self, require_connection_token: bool) -> Self {
-        self.require_connection_token = Some(require_connection_token);
-        self
-    }
-}
+builder!(HostLocalServerOptions {
+    hostname: impl Into<String>,
+    port: i64,
+    token: impl Into<String>,
+    require_connection_token: bool,
+});
 
 /// Publishes a resident session attached to the listener's owning connection. *Experimental.*
 #[derive(Clone)]
@@ -218,17 +163,7 @@ record!(HostPublishSessionRequest {
     Field host_id "hostId",
     Field session_id "sessionId",
 });
-
-impl HostPublishSessionRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(host_id: impl Into<String>, session_id: impl Into<String>) -> Self {
-        Self {
-            host_id: host_id.into(),
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(HostPublishSessionRequest new(host_id: impl Into<String>, session_id: impl Into<String>) {});
 
 /// Readiness reported by the supervised hosting participant on its own SDK connection. *Experimental.*
 #[derive(Clone, Default)]
@@ -246,27 +181,11 @@ record!(HostReadyRequest {
     Field token "token",
     Field environment_id "environmentId",
 });
-
-impl HostReadyRequest {
-    /// Sets [`address`](Self::address).
-    #[inline]
-    pub fn address(mut self, address: impl Into<String>) -> Self {
-        self.address = Some(address.into());
-        self
-    }
-    /// Sets [`token`](Self::token).
-    #[inline]
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
-        self
-    }
-    /// Sets [`environment_id`](Self::environment_id).
-    #[inline]
-    pub fn environment_id(mut self, environment_id: impl Into<String>) -> Self {
-        self.environment_id = Some(environment_id.into());
-        self
-    }
-}
+builder!(HostReadyRequest {
+    address: impl Into<String>,
+    token: impl Into<String>,
+    environment_id: impl Into<String>,
+});
 
 /// One application-owned session handoff, requested by the supervised hosting participant. *Experimental.*
 #[derive(Clone)]
@@ -290,34 +209,10 @@ record!(HostSessionCreateRequest {
     Field prefer_resident "preferResident",
     Field config "config",
 });
-
-impl HostSessionCreateRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        handoff_id: impl Into<String>,
-        config: HostSessionCreateRequestConfig,
-    ) -> Self {
-        Self {
-            handoff_id: handoff_id.into(),
-            resume: None,
-            prefer_resident: None,
-            config,
-        }
-    }
-    /// Sets [`resume`](Self::resume).
-    #[inline]
-    pub fn resume(mut self, resume: bool) -> Self {
-        self.resume = Some(resume);
-        self
-    }
-    /// Sets [`prefer_resident`](Self::prefer_resident).
-    #[inline]
-    pub fn prefer_resident(mut self, prefer_resident: bool) -> Self {
-        self.prefer_resident = Some(prefer_resident);
-        self
-    }
-}
+builder!(HostSessionCreateRequest new(handoff_id: impl Into<String>, config: HostSessionCreateRequestConfig) {
+    resume: bool,
+    prefer_resident: bool,
+});
 
 /// Host-selected SDK creation or resume settings, without executable callbacks or tools.
 #[derive(Clone, Default)]
@@ -338,16 +233,7 @@ pub struct HostSessionReleaseRequest {
 record!(HostSessionReleaseRequest {
     Field handoff_id "handoffId",
 });
-
-impl HostSessionReleaseRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(handoff_id: impl Into<String>) -> Self {
-        Self {
-            handoff_id: handoff_id.into(),
-        }
-    }
-}
+builder!(HostSessionReleaseRequest new(handoff_id: impl Into<String>) {});
 
 /// Metadata advertised by the AHP host, not a guarantee that history can be resumed. *Experimental.*
 #[derive(Clone)]
@@ -402,54 +288,13 @@ record!(HostStartRequest {
     Field session_factory "sessionFactory",
     Field resume_factory "resumeFactory",
 });
-
-impl HostStartRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(host_id: impl Into<String>) -> Self {
-        Self {
-            host_id: host_id.into(),
-            compute_id: None,
-            local_server: None,
-            github_environment: None,
-            session_factory: None,
-            resume_factory: None,
-        }
-    }
-    /// Sets [`compute_id`](Self::compute_id).
-    #[inline]
-    pub fn compute_id(mut self, compute_id: impl Into<String>) -> Self {
-        self.compute_id = Some(compute_id.into());
-        self
-    }
-    /// Sets [`local_server`](Self::local_server).
-    #[inline]
-    pub fn local_server(mut self, local_server: HostLocalServerOptions) -> Self {
-        self.local_server = Some(local_server);
-        self
-    }
-    /// Sets [`github_environment`](Self::github_environment).
-    #[inline]
-    pub fn github_environment(
-        mut self,
-        github_environment: HostGitHubEnvironmentOptions,
-    ) -> Self {
-        self.github_environment = Some(github_environment);
-        self
-    }
-    /// Sets [`session_factory`](Self::session_factory).
-    #[inline]
-    pub fn session_factory(mut self, session_factory: bool) -> Self {
-        self.session_factory = Some(session_factory);
-        self
-    }
-    /// Sets [`resume_factory`](Self::resume_factory).
-    #[inline]
-    pub fn resume_factory(mut self, resume_factory: bool) -> Self {
-        self.resume_factory = Some(resume_factory);
-        self
-    }
-}
+builder!(HostStartRequest new(host_id: impl Into<String>) {
+    compute_id: impl Into<String>,
+    local_server: HostLocalServerOptions,
+    github_environment: HostGitHubEnvironmentOptions,
+    session_factory: bool,
+    resume_factory: bool,
+});
 
 /// Listener readiness, returned only after binding and the supervised participant's SDK handshake. *Experimental.*
 #[derive(Clone)]
@@ -509,14 +354,4 @@ record!(HostUnpublishSessionRequest {
     Field host_id "hostId",
     Field session_id "sessionId",
 });
-
-impl HostUnpublishSessionRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(host_id: impl Into<String>, session_id: impl Into<String>) -> Self {
-        Self {
-            host_id: host_id.into(),
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(HostUnpublishSessionRequest new(host_id: impl Into<String>, session_id: impl Into<String>) {});

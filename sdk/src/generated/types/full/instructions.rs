@@ -189,51 +189,13 @@ record!(InstructionsDiscoverRepoSourcesRequest {
     Field additional_dirs "additionalDirs",
     Field enable_child_instructions "enableChildInstructions",
 });
-
-impl InstructionsDiscoverRepoSourcesRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(location: impl Into<String>) -> Self {
-        Self {
-            location: location.into(),
-            is_cli: None,
-            cwd_path: None,
-            config_dir: None,
-            additional_dirs: None,
-            enable_child_instructions: None,
-        }
-    }
-    /// Sets [`is_cli`](Self::is_cli).
-    #[inline]
-    pub fn is_cli(mut self, is_cli: bool) -> Self {
-        self.is_cli = Some(is_cli);
-        self
-    }
-    /// Sets [`cwd_path`](Self::cwd_path).
-    #[inline]
-    pub fn cwd_path(mut self, cwd_path: impl Into<String>) -> Self {
-        self.cwd_path = Some(cwd_path.into());
-        self
-    }
-    /// Sets [`config_dir`](Self::config_dir).
-    #[inline]
-    pub fn config_dir(mut self, config_dir: impl Into<String>) -> Self {
-        self.config_dir = Some(config_dir.into());
-        self
-    }
-    /// Sets [`additional_dirs`](Self::additional_dirs).
-    #[inline]
-    pub fn additional_dirs(mut self, additional_dirs: Vec<String>) -> Self {
-        self.additional_dirs = Some(additional_dirs);
-        self
-    }
-    /// Sets [`enable_child_instructions`](Self::enable_child_instructions).
-    #[inline]
-    pub fn enable_child_instructions(mut self, enable_child_instructions: bool) -> Self {
-        self.enable_child_instructions = Some(enable_child_instructions);
-        self
-    }
-}
+builder!(InstructionsDiscoverRepoSourcesRequest new(location: impl Into<String>) {
+    is_cli: bool,
+    cwd_path: impl Into<String>,
+    config_dir: impl Into<String>,
+    additional_dirs: Vec<String>,
+    enable_child_instructions: bool,
+});
 
 /// Optional project paths to include in instruction discovery.
 #[derive(Clone, Default)]
@@ -251,30 +213,11 @@ record!(InstructionsDiscoverRequest {
     Field project_paths "projectPaths",
     Field exclude_host_instructions "excludeHostInstructions",
 });
-
-impl InstructionsDiscoverRequest {
-    /// Sets [`instruction_directories`](Self::instruction_directories).
-    #[inline]
-    pub fn instruction_directories(
-        mut self,
-        instruction_directories: Vec<String>,
-    ) -> Self {
-        self.instruction_directories = Some(instruction_directories);
-        self
-    }
-    /// Sets [`project_paths`](Self::project_paths).
-    #[inline]
-    pub fn project_paths(mut self, project_paths: Vec<String>) -> Self {
-        self.project_paths = Some(project_paths);
-        self
-    }
-    /// Sets [`exclude_host_instructions`](Self::exclude_host_instructions).
-    #[inline]
-    pub fn exclude_host_instructions(mut self, exclude_host_instructions: bool) -> Self {
-        self.exclude_host_instructions = Some(exclude_host_instructions);
-        self
-    }
-}
+builder!(InstructionsDiscoverRequest {
+    instruction_directories: Vec<String>,
+    project_paths: Vec<String>,
+    exclude_host_instructions: bool,
+});
 
 /// Optional project paths to include when enumerating instruction discovery targets.
 #[derive(Clone, Default)]
@@ -292,30 +235,11 @@ record!(InstructionsGetDiscoveryPathsRequest {
     Field project_paths "projectPaths",
     Field exclude_host_instructions "excludeHostInstructions",
 });
-
-impl InstructionsGetDiscoveryPathsRequest {
-    /// Sets [`instruction_directories`](Self::instruction_directories).
-    #[inline]
-    pub fn instruction_directories(
-        mut self,
-        instruction_directories: Vec<String>,
-    ) -> Self {
-        self.instruction_directories = Some(instruction_directories);
-        self
-    }
-    /// Sets [`project_paths`](Self::project_paths).
-    #[inline]
-    pub fn project_paths(mut self, project_paths: Vec<String>) -> Self {
-        self.project_paths = Some(project_paths);
-        self
-    }
-    /// Sets [`exclude_host_instructions`](Self::exclude_host_instructions).
-    #[inline]
-    pub fn exclude_host_instructions(mut self, exclude_host_instructions: bool) -> Self {
-        self.exclude_host_instructions = Some(exclude_host_instructions);
-        self
-    }
-}
+builder!(InstructionsGetDiscoveryPathsRequest {
+    instruction_directories: Vec<String>,
+    project_paths: Vec<String>,
+    exclude_host_instructions: bool,
+});
 
 /// Instruction sources loaded for the session, in merge order.
 #[derive(Clone)]

@@ -78,21 +78,10 @@ record!(SessionLimitPredictionRequest {
     Field model_id "modelId",
     Field client_type "clientType",
 });
-
-impl SessionLimitPredictionRequest {
-    /// Sets [`model_id`](Self::model_id).
-    #[inline]
-    pub fn model_id(mut self, model_id: impl Into<String>) -> Self {
-        self.model_id = Some(model_id.into());
-        self
-    }
-    /// Sets [`client_type`](Self::client_type).
-    #[inline]
-    pub fn client_type(mut self, client_type: SessionLimitPredictionClientType) -> Self {
-        self.client_type = Some(client_type);
-        self
-    }
-}
+builder!(SessionLimitPredictionRequest {
+    model_id: impl Into<String>,
+    client_type: SessionLimitPredictionClientType,
+});
 
 /// Prediction result. Available results include prediction details; unavailable results include an explicit reason.
 #[derive(Clone)]

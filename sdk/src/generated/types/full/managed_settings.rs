@@ -82,14 +82,7 @@ pub struct ManagedPermissionOperationValue {
 record!(ManagedPermissionOperationValue ["kind" "url"] {
     Field url "url",
 });
-
-impl ManagedPermissionOperationValue {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into() }
-    }
-}
+builder!(ManagedPermissionOperationValue new(url: impl Into<String>) {});
 
 /// Managed-policy verdict only: deny blocks the URL, ask requires approval, allow approves under managed policy, and unmanaged leaves the normal consumer permission flow in effect. No verdict bypasses other security controls.
 #[derive(Clone)]
@@ -126,17 +119,7 @@ record!(ManagedPermissionsEvaluateRequest {
     Field context "context",
     Field operations "operations",
 });
-
-impl ManagedPermissionsEvaluateRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        context: ManagedPermissionsContext,
-        operations: Vec<ManagedPermissionOperation>,
-    ) -> Self {
-        Self { context, operations }
-    }
-}
+builder!(ManagedPermissionsEvaluateRequest new(context: ManagedPermissionsContext, operations: Vec<ManagedPermissionOperation>) {});
 
 /// Ordered managed permission verdicts and the supplied policy's fail-closed posture.
 #[derive(Clone)]
@@ -182,20 +165,9 @@ record!(ManagedSettingsApplyControlsParams {
     Field settings "settings",
     Field managed "managed",
 });
-
-impl ManagedSettingsApplyControlsParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(settings: serde_json::Value) -> Self {
-        Self { settings, managed: None }
-    }
-    /// Sets [`managed`](Self::managed).
-    #[inline]
-    pub fn managed(mut self, managed: serde_json::Value) -> Self {
-        self.managed = Some(managed);
-        self
-    }
-}
+builder!(ManagedSettingsApplyControlsParams new(settings: serde_json::Value) {
+    managed: serde_json::Value,
+});
 
 /// The user settings with the managed layer's controlled entries stamped on. *Internal.*
 #[derive(Clone)]
@@ -278,20 +250,9 @@ record!(ManagedSettingsComposeLayer {
     Field source "source",
     Field settings "settings",
 });
-
-impl ManagedSettingsComposeLayer {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(source: ManagedSettingsChannel) -> Self {
-        Self { source, settings: None }
-    }
-    /// Sets [`settings`](Self::settings).
-    #[inline]
-    pub fn settings(mut self, settings: serde_json::Value) -> Self {
-        self.settings = Some(settings);
-        self
-    }
-}
+builder!(ManagedSettingsComposeLayer new(source: ManagedSettingsChannel) {
+    settings: serde_json::Value,
+});
 
 /// Candidate managed-settings documents to merge without applying them. *Experimental.*
 #[derive(Clone)]
@@ -303,14 +264,7 @@ pub struct ManagedSettingsComposeRequest {
 record!(ManagedSettingsComposeRequest {
     Field layers "layers",
 });
-
-impl ManagedSettingsComposeRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(layers: Vec<ManagedSettingsComposeLayer>) -> Self {
-        Self { layers }
-    }
-}
+builder!(ManagedSettingsComposeRequest new(layers: Vec<ManagedSettingsComposeLayer>) {});
 
 /// The effective managed settings the runtime would enforce for the given documents, in the same shape `managedSettings.resolve` returns. *Experimental.*
 #[derive(Clone)]
@@ -420,112 +374,19 @@ record!(ManagedSettingsIngestParams {
     Field platform "platform",
     Field home_directory "homeDirectory",
 });
-
-impl ManagedSettingsIngestParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        user_agent: impl Into<String>,
-        environment: serde_json::Value,
-        platform: impl Into<String>,
-        home_directory: impl Into<String>,
-    ) -> Self {
-        Self {
-            policy_helper_reason: None,
-            self_fetch: None,
-            auth_info: None,
-            session_id: None,
-            device_response: None,
-            has_device_response: None,
-            bypass_cache_read: None,
-            server_policy_cache_mode: None,
-            policy_helper_enabled: None,
-            policy_helper_working_directory: None,
-            user_agent: user_agent.into(),
-            client_name: None,
-            environment,
-            platform: platform.into(),
-            home_directory: home_directory.into(),
-        }
-    }
-    /// Sets [`policy_helper_reason`](Self::policy_helper_reason).
-    #[inline]
-    pub fn policy_helper_reason(
-        mut self,
-        policy_helper_reason: ManagedSettingsPolicyHelperReason,
-    ) -> Self {
-        self.policy_helper_reason = Some(policy_helper_reason);
-        self
-    }
-    /// Sets [`self_fetch`](Self::self_fetch).
-    #[inline]
-    pub fn self_fetch(mut self, self_fetch: bool) -> Self {
-        self.self_fetch = Some(self_fetch);
-        self
-    }
-    /// Sets [`auth_info`](Self::auth_info).
-    #[inline]
-    pub fn auth_info(mut self, auth_info: serde_json::Value) -> Self {
-        self.auth_info = Some(auth_info);
-        self
-    }
-    /// Sets [`session_id`](Self::session_id).
-    #[inline]
-    pub fn session_id(mut self, session_id: impl Into<String>) -> Self {
-        self.session_id = Some(session_id.into());
-        self
-    }
-    /// Sets [`device_response`](Self::device_response).
-    #[inline]
-    pub fn device_response(mut self, device_response: serde_json::Value) -> Self {
-        self.device_response = Some(device_response);
-        self
-    }
-    /// Sets [`has_device_response`](Self::has_device_response).
-    #[inline]
-    pub fn has_device_response(mut self, has_device_response: bool) -> Self {
-        self.has_device_response = Some(has_device_response);
-        self
-    }
-    /// Sets [`bypass_cache_read`](Self::bypass_cache_read).
-    #[inline]
-    pub fn bypass_cache_read(mut self, bypass_cache_read: bool) -> Self {
-        self.bypass_cache_read = Some(bypass_cache_read);
-        self
-    }
-    /// Sets [`server_policy_cache_mode`](Self::server_policy_cache_mode).
-    #[inline]
-    pub fn server_policy_cache_mode(
-        mut self,
-        server_policy_cache_mode: ManagedSettingsServerPolicyCacheMode,
-    ) -> Self {
-        self.server_policy_cache_mode = Some(server_policy_cache_mode);
-        self
-    }
-    /// Sets [`policy_helper_enabled`](Self::policy_helper_enabled).
-    #[inline]
-    pub fn policy_helper_enabled(mut self, policy_helper_enabled: bool) -> Self {
-        self.policy_helper_enabled = Some(policy_helper_enabled);
-        self
-    }
-    /// Sets [`policy_helper_working_directory`](Self::policy_helper_working_directory).
-    #[inline]
-    pub fn policy_helper_working_directory(
-        mut self,
-        policy_helper_working_directory: impl Into<String>,
-    ) -> Self {
-        self.policy_helper_working_directory = Some(
-            policy_helper_working_directory.into(),
-        );
-        self
-    }
-    /// Sets [`client_name`](Self::client_name).
-    #[inline]
-    pub fn client_name(mut self, client_name: impl Into<String>) -> Self {
-        self.client_name = Some(client_name.into());
-        self
-    }
-}
+builder!(ManagedSettingsIngestParams new(user_agent: impl Into<String>, environment: serde_json::Value, platform: impl Into<String>, home_directory: impl Into<String>) {
+    policy_helper_reason: ManagedSettingsPolicyHelperReason,
+    self_fetch: bool,
+    auth_info: serde_json::Value,
+    session_id: impl Into<String>,
+    device_response: serde_json::Value,
+    has_device_response: bool,
+    bypass_cache_read: bool,
+    server_policy_cache_mode: ManagedSettingsServerPolicyCacheMode,
+    policy_helper_enabled: bool,
+    policy_helper_working_directory: impl Into<String>,
+    client_name: impl Into<String>,
+});
 
 /// The managed policy layers an ingestion resolved, together with the per-layer outcome flags a host needs to decide how much to trust the result. The flags are reported rather than folded into the settings because a host must be able to distinguish an unmanaged device from a managed device whose policy could not be confirmed, and apply its fail-closed gates in the second case. *Internal.*
 #[derive(Clone)]
@@ -667,76 +528,15 @@ record!(ManagedSettingsLoadRemoteControlParams {
     Field platform "platform",
     Field home_directory "homeDirectory",
 });
-
-impl ManagedSettingsLoadRemoteControlParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        user_agent: impl Into<String>,
-        environment: serde_json::Value,
-        platform: impl Into<String>,
-        home_directory: impl Into<String>,
-    ) -> Self {
-        Self {
-            policy_helper_reason: None,
-            self_fetch: None,
-            auth_info: None,
-            device_response: None,
-            has_device_response: None,
-            policy_helper_enabled: None,
-            user_agent: user_agent.into(),
-            client_name: None,
-            environment,
-            platform: platform.into(),
-            home_directory: home_directory.into(),
-        }
-    }
-    /// Sets [`policy_helper_reason`](Self::policy_helper_reason).
-    #[inline]
-    pub fn policy_helper_reason(
-        mut self,
-        policy_helper_reason: ManagedSettingsPolicyHelperReason,
-    ) -> Self {
-        self.policy_helper_reason = Some(policy_helper_reason);
-        self
-    }
-    /// Sets [`self_fetch`](Self::self_fetch).
-    #[inline]
-    pub fn self_fetch(mut self, self_fetch: bool) -> Self {
-        self.self_fetch = Some(self_fetch);
-        self
-    }
-    /// Sets [`auth_info`](Self::auth_info).
-    #[inline]
-    pub fn auth_info(mut self, auth_info: serde_json::Value) -> Self {
-        self.auth_info = Some(auth_info);
-        self
-    }
-    /// Sets [`device_response`](Self::device_response).
-    #[inline]
-    pub fn device_response(mut self, device_response: serde_json::Value) -> Self {
-        self.device_response = Some(device_response);
-        self
-    }
-    /// Sets [`has_device_response`](Self::has_device_response).
-    #[inline]
-    pub fn has_device_response(mut self, has_device_response: bool) -> Self {
-        self.has_device_response = Some(has_device_response);
-        self
-    }
-    /// Sets [`policy_helper_enabled`](Self::policy_helper_enabled).
-    #[inline]
-    pub fn policy_helper_enabled(mut self, policy_helper_enabled: bool) -> Self {
-        self.policy_helper_enabled = Some(policy_helper_enabled);
-        self
-    }
-    /// Sets [`client_name`](Self::client_name).
-    #[inline]
-    pub fn client_name(mut self, client_name: impl Into<String>) -> Self {
-        self.client_name = Some(client_name.into());
-        self
-    }
-}
+builder!(ManagedSettingsLoadRemoteControlParams new(user_agent: impl Into<String>, environment: serde_json::Value, platform: impl Into<String>, home_directory: impl Into<String>) {
+    policy_helper_reason: ManagedSettingsPolicyHelperReason,
+    self_fetch: bool,
+    auth_info: serde_json::Value,
+    device_response: serde_json::Value,
+    has_device_response: bool,
+    policy_helper_enabled: bool,
+    client_name: impl Into<String>,
+});
 
 /// The managed remote-control policy in force for an account, if any. An absent policy means the account is unmanaged for this capability, which a host reads as allowed — so absence here is a positive statement that no policy applies, never a stand-in for a resolution that failed. A resolution that cannot be completed is rejected instead. *Internal.*
 #[derive(Clone)]
@@ -818,15 +618,9 @@ pub struct ManagedSettingsParseClientValueParams {
 record!(ManagedSettingsParseClientValueParams {
     Field settings "settings",
 });
-
-impl ManagedSettingsParseClientValueParams {
-    /// Sets [`settings`](Self::settings).
-    #[inline]
-    pub fn settings(mut self, settings: serde_json::Value) -> Self {
-        self.settings = Some(settings);
-        self
-    }
-}
+builder!(ManagedSettingsParseClientValueParams {
+    settings: serde_json::Value,
+});
 
 /// The accepted managed settings, reduced to the keys a client is allowed to set. *Internal.*
 #[derive(Clone)]
@@ -924,40 +718,10 @@ record!(ManagedSettingsResolveBypassDisableTransitionParams {
     Field active_identity "activeIdentity",
     Field policy "policy",
 });
-
-impl ManagedSettingsResolveBypassDisableTransitionParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        active_identity: impl Into<String>,
-        policy: ManagedSettingsBypassPolicyResolution,
-    ) -> Self {
-        Self {
-            current_source: None,
-            current_managed_identity: None,
-            active_identity: active_identity.into(),
-            policy,
-        }
-    }
-    /// Sets [`current_source`](Self::current_source).
-    #[inline]
-    pub fn current_source(
-        mut self,
-        current_source: ManagedSettingsBypassDisableSource,
-    ) -> Self {
-        self.current_source = Some(current_source);
-        self
-    }
-    /// Sets [`current_managed_identity`](Self::current_managed_identity).
-    #[inline]
-    pub fn current_managed_identity(
-        mut self,
-        current_managed_identity: impl Into<String>,
-    ) -> Self {
-        self.current_managed_identity = Some(current_managed_identity.into());
-        self
-    }
-}
+builder!(ManagedSettingsResolveBypassDisableTransitionParams new(active_identity: impl Into<String>, policy: ManagedSettingsBypassPolicyResolution) {
+    current_source: ManagedSettingsBypassDisableSource,
+    current_managed_identity: impl Into<String>,
+});
 
 /// The bypass-permissions state a host should hold after the resolution, and what it must do to get there. *Internal.*
 #[derive(Clone)]
@@ -992,23 +756,9 @@ record!(ManagedSettingsResolveDeviceForceLoginOrgsGateParams {
     Field auth_info "authInfo",
     Field environment "environment",
 });
-
-impl ManagedSettingsResolveDeviceForceLoginOrgsGateParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(environment: serde_json::Value) -> Self {
-        Self {
-            auth_info: None,
-            environment,
-        }
-    }
-    /// Sets [`auth_info`](Self::auth_info).
-    #[inline]
-    pub fn auth_info(mut self, auth_info: serde_json::Value) -> Self {
-        self.auth_info = Some(auth_info);
-        self
-    }
-}
+builder!(ManagedSettingsResolveDeviceForceLoginOrgsGateParams new(environment: serde_json::Value) {
+    auth_info: serde_json::Value,
+});
 
 /// The managed-settings layers to compose into an effective policy. Every layer is optional; omitting all of them yields no effective policy. *Internal.*
 #[derive(Clone, Default)]
@@ -1029,36 +779,12 @@ record!(ManagedSettingsResolveEffectiveValueParams {
     Field device_sandbox_floor "deviceSandboxFloor",
     Field policy_helper "policyHelper",
 });
-
-impl ManagedSettingsResolveEffectiveValueParams {
-    /// Sets [`server`](Self::server).
-    #[inline]
-    pub fn server(mut self, server: serde_json::Value) -> Self {
-        self.server = Some(server);
-        self
-    }
-    /// Sets [`mdm`](Self::mdm).
-    #[inline]
-    pub fn mdm(mut self, mdm: serde_json::Value) -> Self {
-        self.mdm = Some(mdm);
-        self
-    }
-    /// Sets [`device_sandbox_floor`](Self::device_sandbox_floor).
-    #[inline]
-    pub fn device_sandbox_floor(
-        mut self,
-        device_sandbox_floor: serde_json::Value,
-    ) -> Self {
-        self.device_sandbox_floor = Some(device_sandbox_floor);
-        self
-    }
-    /// Sets [`policy_helper`](Self::policy_helper).
-    #[inline]
-    pub fn policy_helper(mut self, policy_helper: serde_json::Value) -> Self {
-        self.policy_helper = Some(policy_helper);
-        self
-    }
-}
+builder!(ManagedSettingsResolveEffectiveValueParams {
+    server: serde_json::Value,
+    mdm: serde_json::Value,
+    device_sandbox_floor: serde_json::Value,
+    policy_helper: serde_json::Value,
+});
 
 /// The effective managed policy composed from the supplied layers. *Internal.*
 #[derive(Clone)]
@@ -1090,33 +816,12 @@ record!(ManagedSettingsResolveRequest {
     Field client_name "clientName",
     Field working_directory "workingDirectory",
 });
-
-impl ManagedSettingsResolveRequest {
-    /// Sets [`selection_id`](Self::selection_id).
-    #[inline]
-    pub fn selection_id(mut self, selection_id: impl Into<String>) -> Self {
-        self.selection_id = Some(selection_id.into());
-        self
-    }
-    /// Sets [`github_token`](Self::github_token).
-    #[inline]
-    pub fn github_token(mut self, github_token: impl Into<String>) -> Self {
-        self.github_token = Some(github_token.into());
-        self
-    }
-    /// Sets [`client_name`](Self::client_name).
-    #[inline]
-    pub fn client_name(mut self, client_name: impl Into<String>) -> Self {
-        self.client_name = Some(client_name.into());
-        self
-    }
-    /// Sets [`working_directory`](Self::working_directory).
-    #[inline]
-    pub fn working_directory(mut self, working_directory: impl Into<String>) -> Self {
-        self.working_directory = Some(working_directory.into());
-        self
-    }
-}
+builder!(ManagedSettingsResolveRequest {
+    selection_id: impl Into<String>,
+    github_token: impl Into<String>,
+    client_name: impl Into<String>,
+    working_directory: impl Into<String>,
+});
 
 /// Effective enterprise managed settings for an account, resolved without a session. *Experimental.*
 #[derive(Clone)]
@@ -1202,114 +907,19 @@ record!(ManagedSettingsResolveStartupPolicyParams {
     Field home_directory "homeDirectory",
     Field retain_and_apply "retainAndApply",
 });
-
-impl ManagedSettingsResolveStartupPolicyParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        user_agent: impl Into<String>,
-        environment: serde_json::Value,
-        platform: impl Into<String>,
-        home_directory: impl Into<String>,
-        retain_and_apply: bool,
-    ) -> Self {
-        Self {
-            policy_helper_reason: None,
-            self_fetch: None,
-            auth_info: None,
-            session_id: None,
-            device_response: None,
-            has_device_response: None,
-            bypass_cache_read: None,
-            server_policy_cache_mode: None,
-            policy_helper_enabled: None,
-            policy_helper_working_directory: None,
-            user_agent: user_agent.into(),
-            client_name: None,
-            environment,
-            platform: platform.into(),
-            home_directory: home_directory.into(),
-            retain_and_apply,
-        }
-    }
-    /// Sets [`policy_helper_reason`](Self::policy_helper_reason).
-    #[inline]
-    pub fn policy_helper_reason(
-        mut self,
-        policy_helper_reason: ManagedSettingsPolicyHelperReason,
-    ) -> Self {
-        self.policy_helper_reason = Some(policy_helper_reason);
-        self
-    }
-    /// Sets [`self_fetch`](Self::self_fetch).
-    #[inline]
-    pub fn self_fetch(mut self, self_fetch: bool) -> Self {
-        self.self_fetch = Some(self_fetch);
-        self
-    }
-    /// Sets [`auth_info`](Self::auth_info).
-    #[inline]
-    pub fn auth_info(mut self, auth_info: serde_json::Value) -> Self {
-        self.auth_info = Some(auth_info);
-        self
-    }
-    /// Sets [`session_id`](Self::session_id).
-    #[inline]
-    pub fn session_id(mut self, session_id: impl Into<String>) -> Self {
-        self.session_id = Some(session_id.into());
-        self
-    }
-    /// Sets [`device_response`](Self::device_response).
-    #[inline]
-    pub fn device_response(mut self, device_response: serde_json::Value) -> Self {
-        self.device_response = Some(device_response);
-        self
-    }
-    /// Sets [`has_device_response`](Self::has_device_response).
-    #[inline]
-    pub fn has_device_response(mut self, has_device_response: bool) -> Self {
-        self.has_device_response = Some(has_device_response);
-        self
-    }
-    /// Sets [`bypass_cache_read`](Self::bypass_cache_read).
-    #[inline]
-    pub fn bypass_cache_read(mut self, bypass_cache_read: bool) -> Self {
-        self.bypass_cache_read = Some(bypass_cache_read);
-        self
-    }
-    /// Sets [`server_policy_cache_mode`](Self::server_policy_cache_mode).
-    #[inline]
-    pub fn server_policy_cache_mode(
-        mut self,
-        server_policy_cache_mode: ManagedSettingsServerPolicyCacheMode,
-    ) -> Self {
-        self.server_policy_cache_mode = Some(server_policy_cache_mode);
-        self
-    }
-    /// Sets [`policy_helper_enabled`](Self::policy_helper_enabled).
-    #[inline]
-    pub fn policy_helper_enabled(mut self, policy_helper_enabled: bool) -> Self {
-        self.policy_helper_enabled = Some(policy_helper_enabled);
-        self
-    }
-    /// Sets [`policy_helper_working_directory`](Self::policy_helper_working_directory).
-    #[inline]
-    pub fn policy_helper_working_directory(
-        mut self,
-        policy_helper_working_directory: impl Into<String>,
-    ) -> Self {
-        self.policy_helper_working_directory = Some(
-            policy_helper_working_directory.into(),
-        );
-        self
-    }
-    /// Sets [`client_name`](Self::client_name).
-    #[inline]
-    pub fn client_name(mut self, client_name: impl Into<String>) -> Self {
-        self.client_name = Some(client_name.into());
-        self
-    }
-}
+builder!(ManagedSettingsResolveStartupPolicyParams new(user_agent: impl Into<String>, environment: serde_json::Value, platform: impl Into<String>, home_directory: impl Into<String>, retain_and_apply: bool) {
+    policy_helper_reason: ManagedSettingsPolicyHelperReason,
+    self_fetch: bool,
+    auth_info: serde_json::Value,
+    session_id: impl Into<String>,
+    device_response: serde_json::Value,
+    has_device_response: bool,
+    bypass_cache_read: bool,
+    server_policy_cache_mode: ManagedSettingsServerPolicyCacheMode,
+    policy_helper_enabled: bool,
+    policy_helper_working_directory: impl Into<String>,
+    client_name: impl Into<String>,
+});
 
 /// The startup policy a resolution composed, the per-layer outcome flags a host needs to decide how much to trust it, and the enterprise sign-in verdict for the credential it ran against. The flags are reported rather than folded into the settings because a host must distinguish an unmanaged device from a managed device whose policy could not be confirmed, and apply its fail-closed gates in the second case. *Internal.*
 #[derive(Clone)]
@@ -1428,6 +1038,13 @@ record!(ManagedSettingsRetainPolicyParams {
     Field device_load_failed "deviceLoadFailed",
     Field policy_helper_response "policyHelperResponse",
 });
+builder!(ManagedSettingsRetainPolicyParams {
+    server_response: serde_json::Value,
+    device_response: serde_json::Value,
+    device_sandbox_floor: serde_json::Value,
+    shared_sandbox_floor: serde_json::Value,
+    policy_helper_response: serde_json::Value,
+});
 
 /// The required fields of [`ManagedSettingsRetainPolicyParams`], for [`ManagedSettingsRetainPolicyParams::new`].
 #[derive(Clone)]
@@ -1468,45 +1085,6 @@ impl ManagedSettingsRetainPolicyParams {
             device_load_failed: fields.device_load_failed,
             policy_helper_response: None,
         }
-    }
-    /// Sets [`server_response`](Self::server_response).
-    #[inline]
-    pub fn server_response(mut self, server_response: serde_json::Value) -> Self {
-        self.server_response = Some(server_response);
-        self
-    }
-    /// Sets [`device_response`](Self::device_response).
-    #[inline]
-    pub fn device_response(mut self, device_response: serde_json::Value) -> Self {
-        self.device_response = Some(device_response);
-        self
-    }
-    /// Sets [`device_sandbox_floor`](Self::device_sandbox_floor).
-    #[inline]
-    pub fn device_sandbox_floor(
-        mut self,
-        device_sandbox_floor: serde_json::Value,
-    ) -> Self {
-        self.device_sandbox_floor = Some(device_sandbox_floor);
-        self
-    }
-    /// Sets [`shared_sandbox_floor`](Self::shared_sandbox_floor).
-    #[inline]
-    pub fn shared_sandbox_floor(
-        mut self,
-        shared_sandbox_floor: serde_json::Value,
-    ) -> Self {
-        self.shared_sandbox_floor = Some(shared_sandbox_floor);
-        self
-    }
-    /// Sets [`policy_helper_response`](Self::policy_helper_response).
-    #[inline]
-    pub fn policy_helper_response(
-        mut self,
-        policy_helper_response: serde_json::Value,
-    ) -> Self {
-        self.policy_helper_response = Some(policy_helper_response);
-        self
     }
 }
 
@@ -1590,20 +1168,9 @@ record!(ManagedSettingsValidateRequest {
     Field content "content",
     Field layer "layer",
 });
-
-impl ManagedSettingsValidateRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(content: serde_json::Value) -> Self {
-        Self { content, layer: None }
-    }
-    /// Sets [`layer`](Self::layer).
-    #[inline]
-    pub fn layer(mut self, layer: impl Into<String>) -> Self {
-        self.layer = Some(layer.into());
-        self
-    }
-}
+builder!(ManagedSettingsValidateRequest new(content: serde_json::Value) {
+    layer: impl Into<String>,
+});
 
 /// Result of validating a managed-settings document. *Experimental.*
 #[derive(Clone)]

@@ -221,22 +221,7 @@ record!(McpApplyInstallRequest {
     Field operation_id "operationId",
     Field policy_session_id "policySessionId",
 });
-
-impl McpApplyInstallRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        operation_id: impl Into<String>,
-        policy_session_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            operation_id: operation_id.into(),
-            policy_session_id: policy_session_id.into(),
-        }
-    }
-}
+builder!(McpApplyInstallRequest new(contract: CatalogClientContract, operation_id: impl Into<String>, policy_session_id: impl Into<String>) {});
 
 /// One-use application of the exact retained removal plan.
 #[derive(Clone)]
@@ -254,22 +239,7 @@ record!(McpApplyUninstallRequest {
     Field plan_handle "planHandle",
     Field policy_session_id "policySessionId",
 });
-
-impl McpApplyUninstallRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        plan_handle: impl Into<String>,
-        policy_session_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            plan_handle: plan_handle.into(),
-            policy_session_id: policy_session_id.into(),
-        }
-    }
-}
+builder!(McpApplyUninstallRequest new(contract: CatalogClientContract, plan_handle: impl Into<String>, policy_session_id: impl Into<String>) {});
 
 /// The requestId previously passed to executeSampling that should be cancelled. *Experimental.*
 #[derive(Clone)]
@@ -281,16 +251,7 @@ pub struct McpCancelSamplingExecutionParams {
 record!(McpCancelSamplingExecutionParams {
     Field request_id "requestId",
 });
-
-impl McpCancelSamplingExecutionParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>) -> Self {
-        Self {
-            request_id: request_id.into(),
-        }
-    }
-}
+builder!(McpCancelSamplingExecutionParams new(request_id: impl Into<String>) {});
 
 /// Indicates whether an in-flight sampling execution with the given requestId was found and cancelled.
 #[derive(Clone)]
@@ -316,14 +277,7 @@ record!(McpConfigAddRequest {
     Field name "name",
     Field config "config",
 });
-
-impl McpConfigAddRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, config: McpSerializableServerConfig) -> Self {
-        Self { name: name.into(), config }
-    }
-}
+builder!(McpConfigAddRequest new(name: impl Into<String>, config: McpSerializableServerConfig) {});
 
 /// MCP server names to disable for new sessions.
 #[derive(Clone)]
@@ -335,14 +289,7 @@ pub struct McpConfigDisableRequest {
 record!(McpConfigDisableRequest {
     Field names "names",
 });
-
-impl McpConfigDisableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(names: Vec<String>) -> Self {
-        Self { names }
-    }
-}
+builder!(McpConfigDisableRequest new(names: Vec<String>) {});
 
 /// MCP server names to enable for new sessions.
 #[derive(Clone)]
@@ -354,14 +301,7 @@ pub struct McpConfigEnableRequest {
 record!(McpConfigEnableRequest {
     Field names "names",
 });
-
-impl McpConfigEnableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(names: Vec<String>) -> Self {
-        Self { names }
-    }
-}
+builder!(McpConfigEnableRequest new(names: Vec<String>) {});
 
 /// User-configured MCP servers, keyed by server name.
 #[derive(Clone)]
@@ -387,26 +327,9 @@ record!(McpConfigRemoveRequest {
     Field name "name",
     Field auth_client_id_metadata_url "authClientIdMetadataUrl",
 });
-
-impl McpConfigRemoveRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            auth_client_id_metadata_url: None,
-        }
-    }
-    /// Sets [`auth_client_id_metadata_url`](Self::auth_client_id_metadata_url).
-    #[inline]
-    pub fn auth_client_id_metadata_url(
-        mut self,
-        auth_client_id_metadata_url: impl Into<String>,
-    ) -> Self {
-        self.auth_client_id_metadata_url = Some(auth_client_id_metadata_url.into());
-        self
-    }
-}
+builder!(McpConfigRemoveRequest new(name: impl Into<String>) {
+    auth_client_id_metadata_url: impl Into<String>,
+});
 
 /// MCP server name and replacement configuration to write to user configuration.
 #[derive(Clone)]
@@ -421,14 +344,7 @@ record!(McpConfigUpdateRequest {
     Field name "name",
     Field config "config",
 });
-
-impl McpConfigUpdateRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, config: McpSerializableServerConfig) -> Self {
-        Self { name: name.into(), config }
-    }
-}
+builder!(McpConfigUpdateRequest new(name: impl Into<String>, config: McpSerializableServerConfig) {});
 
 /// Credential-free authentication identity used to configure GitHub MCP. *Internal.*
 #[derive(Clone)]
@@ -440,14 +356,7 @@ pub struct McpConfigureGitHubRequest {
 record!(McpConfigureGitHubRequest {
     Field auth_info "authInfo",
 });
-
-impl McpConfigureGitHubRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(auth_info: serde_json::Value) -> Self {
-        Self { auth_info }
-    }
-}
+builder!(McpConfigureGitHubRequest new(auth_info: serde_json::Value) {});
 
 /// Result of configuring GitHub MCP.
 #[derive(Clone)]
@@ -532,26 +441,9 @@ record!(McpDisableRequest {
     Field expected_installation_id "expectedInstallationId",
     Field server_name "serverName",
 });
-
-impl McpDisableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            expected_installation_id: None,
-            server_name: server_name.into(),
-        }
-    }
-    /// Sets [`expected_installation_id`](Self::expected_installation_id).
-    #[inline]
-    pub fn expected_installation_id(
-        mut self,
-        expected_installation_id: impl Into<String>,
-    ) -> Self {
-        self.expected_installation_id = Some(expected_installation_id.into());
-        self
-    }
-}
+builder!(McpDisableRequest new(server_name: impl Into<String>) {
+    expected_installation_id: impl Into<String>,
+});
 
 /// Optional working directory used as context for MCP server discovery.
 #[derive(Clone, Default)]
@@ -566,21 +458,10 @@ record!(McpDiscoverRequest {
     Field working_directory "workingDirectory",
     Field include_effective_source "includeEffectiveSource",
 });
-
-impl McpDiscoverRequest {
-    /// Sets [`working_directory`](Self::working_directory).
-    #[inline]
-    pub fn working_directory(mut self, working_directory: impl Into<String>) -> Self {
-        self.working_directory = Some(working_directory.into());
-        self
-    }
-    /// Sets [`include_effective_source`](Self::include_effective_source).
-    #[inline]
-    pub fn include_effective_source(mut self, include_effective_source: bool) -> Self {
-        self.include_effective_source = Some(include_effective_source);
-        self
-    }
-}
+builder!(McpDiscoverRequest {
+    working_directory: impl Into<String>,
+    include_effective_source: bool,
+});
 
 /// MCP servers discovered from user, workspace, plugin, and built-in sources.
 #[derive(Clone)]
@@ -606,26 +487,9 @@ record!(McpEnableRequest {
     Field expected_installation_id "expectedInstallationId",
     Field server_name "serverName",
 });
-
-impl McpEnableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            expected_installation_id: None,
-            server_name: server_name.into(),
-        }
-    }
-    /// Sets [`expected_installation_id`](Self::expected_installation_id).
-    #[inline]
-    pub fn expected_installation_id(
-        mut self,
-        expected_installation_id: impl Into<String>,
-    ) -> Self {
-        self.expected_installation_id = Some(expected_installation_id.into());
-        self
-    }
-}
+builder!(McpEnableRequest new(server_name: impl Into<String>) {
+    expected_installation_id: impl Into<String>,
+});
 
 /// Identifiers and raw MCP CreateMessageRequest params used to run a sampling inference. *Experimental.*
 #[derive(Clone)]
@@ -646,24 +510,7 @@ record!(McpExecuteSamplingParams {
     Field mcp_request_id "mcpRequestId",
     Field request "request",
 });
-
-impl McpExecuteSamplingParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        request_id: impl Into<String>,
-        server_name: impl Into<String>,
-        mcp_request_id: serde_json::Value,
-        request: McpExecuteSamplingRequest,
-    ) -> Self {
-        Self {
-            request_id: request_id.into(),
-            server_name: server_name.into(),
-            mcp_request_id,
-            request,
-        }
-    }
-}
+builder!(McpExecuteSamplingParams new(request_id: impl Into<String>, server_name: impl Into<String>, mcp_request_id: serde_json::Value, request: McpExecuteSamplingRequest) {});
 
 /// Raw MCP CreateMessageRequest params, as received in the `sampling.requested` event. Treated as opaque at the schema layer; the runtime converts the embedded MCP messages into the OpenAI chat-completion shape internally.
 #[derive(Clone, Default)]
@@ -801,20 +648,7 @@ record!(McpInstallationsRequest {
     Field contract "contract",
     Field policy_session_id "policySessionId",
 });
-
-impl McpInstallationsRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        policy_session_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            policy_session_id: policy_session_id.into(),
-        }
-    }
-}
+builder!(McpInstallationsRequest new(contract: CatalogClientContract, policy_session_id: impl Into<String>) {});
 
 /// Server name to check running status for. *Experimental.*
 #[derive(Clone)]
@@ -826,16 +660,7 @@ pub struct McpIsServerRunningRequest {
 record!(McpIsServerRunningRequest {
     Field server_name "serverName",
 });
-
-impl McpIsServerRunningRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-        }
-    }
-}
+builder!(McpIsServerRunningRequest new(server_name: impl Into<String>) {});
 
 /// Whether the named MCP server is running.
 #[derive(Clone)]
@@ -869,16 +694,7 @@ pub struct McpListToolsRequest {
 record!(McpListToolsRequest {
     Field server_name "serverName",
 });
-
-impl McpListToolsRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-        }
-    }
-}
+builder!(McpListToolsRequest new(server_name: impl Into<String>) {});
 
 /// Tools exposed by the connected MCP server. Throws when the server is not connected.
 #[derive(Clone)]
@@ -1058,14 +874,7 @@ pub struct McpRegistryCancelRequest {
 record!(McpRegistryCancelRequest {
     Field request_id "requestId",
 });
-
-impl McpRegistryCancelRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: i64) -> Self {
-        Self { request_id }
-    }
-}
+builder!(McpRegistryCancelRequest new(request_id: i64) {});
 
 /// Whether the cancel reached a live search. *Internal.*
 #[derive(Clone)]
@@ -1111,32 +920,10 @@ record!(McpRegistrySearchRequest {
     Field repository "repository",
     Field limit "limit",
 });
-
-impl McpRegistrySearchRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: i64, auth_info: serde_json::Value, limit: i64) -> Self {
-        Self {
-            request_id,
-            auth_info,
-            query: None,
-            repository: None,
-            limit,
-        }
-    }
-    /// Sets [`query`](Self::query).
-    #[inline]
-    pub fn query(mut self, query: impl Into<String>) -> Self {
-        self.query = Some(query.into());
-        self
-    }
-    /// Sets [`repository`](Self::repository).
-    #[inline]
-    pub fn repository(mut self, repository: impl Into<String>) -> Self {
-        self.repository = Some(repository.into());
-        self
-    }
-}
+builder!(McpRegistrySearchRequest new(request_id: i64, auth_info: serde_json::Value, limit: i64) {
+    query: impl Into<String>,
+    repository: impl Into<String>,
+});
 
 /// Servers selected from the registry response. *Internal.*
 #[derive(Clone)]
@@ -1209,14 +996,7 @@ pub struct McpReloadWithConfigRequest {
 record!(McpReloadWithConfigRequest {
     Field config "config",
 });
-
-impl McpReloadWithConfigRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(config: serde_json::Value) -> Self {
-        Self { config }
-    }
-}
+builder!(McpReloadWithConfigRequest new(config: serde_json::Value) {});
 
 /// Indicates whether the auto-managed `github` MCP server was removed (false when nothing to remove).
 #[derive(Clone)]
@@ -1245,33 +1025,10 @@ record!(McpRestartServerRequest {
     Field config "config",
     Field expected_installation_id "expectedInstallationId",
 });
-
-impl McpRestartServerRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-            config: None,
-            expected_installation_id: None,
-        }
-    }
-    /// Sets [`config`](Self::config).
-    #[inline]
-    pub fn config(mut self, config: McpSerializableServerConfig) -> Self {
-        self.config = Some(config);
-        self
-    }
-    /// Sets [`expected_installation_id`](Self::expected_installation_id).
-    #[inline]
-    pub fn expected_installation_id(
-        mut self,
-        expected_installation_id: impl Into<String>,
-    ) -> Self {
-        self.expected_installation_id = Some(expected_installation_id.into());
-        self
-    }
-}
+builder!(McpRestartServerRequest new(server_name: impl Into<String>) {
+    config: McpSerializableServerConfig,
+    expected_installation_id: impl Into<String>,
+});
 
 /// Outcome of the sampling inference. 'success' produced a response; 'failure' encountered an error (including agent-side rejection by content filter or criteria); 'cancelled' the caller cancelled this execution via cancelSamplingExecution.
 #[derive(Clone)]
@@ -1335,14 +1092,7 @@ pub struct McpSetEnvValueModeParams {
 record!(McpSetEnvValueModeParams {
     Field mode "mode",
 });
-
-impl McpSetEnvValueModeParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(mode: McpSetEnvValueModeDetails) -> Self {
-        Self { mode }
-    }
-}
+builder!(McpSetEnvValueModeParams new(mode: McpSetEnvValueModeDetails) {});
 
 /// Env-value mode recorded on the session after the update.
 #[derive(Clone)]
@@ -1371,30 +1121,11 @@ record!(McpShouldExcludeGitHubToolsRequest {
     Field excluded_tools "excludedTools",
     Field tool_filter_precedence "toolFilterPrecedence",
 });
-
-impl McpShouldExcludeGitHubToolsRequest {
-    /// Sets [`available_tools`](Self::available_tools).
-    #[inline]
-    pub fn available_tools(mut self, available_tools: Vec<String>) -> Self {
-        self.available_tools = Some(available_tools);
-        self
-    }
-    /// Sets [`excluded_tools`](Self::excluded_tools).
-    #[inline]
-    pub fn excluded_tools(mut self, excluded_tools: Vec<String>) -> Self {
-        self.excluded_tools = Some(excluded_tools);
-        self
-    }
-    /// Sets [`tool_filter_precedence`](Self::tool_filter_precedence).
-    #[inline]
-    pub fn tool_filter_precedence(
-        mut self,
-        tool_filter_precedence: Option<OptionsUpdateToolFilterPrecedence>,
-    ) -> Self {
-        self.tool_filter_precedence = Some(tool_filter_precedence);
-        self
-    }
-}
+builder!(McpShouldExcludeGitHubToolsRequest {
+    available_tools: Vec<String>,
+    excluded_tools: Vec<String>,
+    tool_filter_precedence: Option<OptionsUpdateToolFilterPrecedence>,
+});
 
 /// Whether the gh-replaceable GitHub MCP tools may be clipped for the session described by the request. *Internal.*
 #[derive(Clone)]
@@ -1477,33 +1208,10 @@ record!(McpStartServerRequest {
     Field config "config",
     Field expected_installation_id "expectedInstallationId",
 });
-
-impl McpStartServerRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-            config: None,
-            expected_installation_id: None,
-        }
-    }
-    /// Sets [`config`](Self::config).
-    #[inline]
-    pub fn config(mut self, config: McpSerializableServerConfig) -> Self {
-        self.config = Some(config);
-        self
-    }
-    /// Sets [`expected_installation_id`](Self::expected_installation_id).
-    #[inline]
-    pub fn expected_installation_id(
-        mut self,
-        expected_installation_id: impl Into<String>,
-    ) -> Self {
-        self.expected_installation_id = Some(expected_installation_id.into());
-        self
-    }
-}
+builder!(McpStartServerRequest new(server_name: impl Into<String>) {
+    config: McpSerializableServerConfig,
+    expected_installation_id: impl Into<String>,
+});
 
 /// MCP server startup filtering result.
 #[derive(Clone)]
@@ -1535,26 +1243,9 @@ record!(McpStopServerRequest {
     Field expected_installation_id "expectedInstallationId",
     Field server_name "serverName",
 });
-
-impl McpStopServerRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            expected_installation_id: None,
-            server_name: server_name.into(),
-        }
-    }
-    /// Sets [`expected_installation_id`](Self::expected_installation_id).
-    #[inline]
-    pub fn expected_installation_id(
-        mut self,
-        expected_installation_id: impl Into<String>,
-    ) -> Self {
-        self.expected_installation_id = Some(expected_installation_id.into());
-        self
-    }
-}
+builder!(McpStopServerRequest new(server_name: impl Into<String>) {
+    expected_installation_id: impl Into<String>,
+});
 
 /// Normalized MCP Apps discovery metadata from a tool's `_meta.ui` block.
 #[derive(Clone)]
@@ -1642,16 +1333,7 @@ pub struct McpUnregisterExternalClientRequest {
 record!(McpUnregisterExternalClientRequest {
     Field server_name "serverName",
 });
-
-impl McpUnregisterExternalClientRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-        }
-    }
-}
+builder!(McpUnregisterExternalClientRequest new(server_name: impl Into<String>) {});
 
 /// Result of moving in-flight MCP loading to the background.
 #[derive(Clone)]
@@ -1677,20 +1359,7 @@ record!(SessionConnectedIdeInfo {
     Field ide_name "ideName",
     Field workspace_folder "workspaceFolder",
 });
-
-impl SessionConnectedIdeInfo {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        ide_name: impl Into<String>,
-        workspace_folder: impl Into<String>,
-    ) -> Self {
-        Self {
-            ide_name: ide_name.into(),
-            workspace_folder: workspace_folder.into(),
-        }
-    }
-}
+builder!(SessionConnectedIdeInfo new(ide_name: impl Into<String>, workspace_folder: impl Into<String>) {});
 
 /// Records which IDE the host is connected to, or clears it. *Experimental.*
 #[derive(Clone, Default)]
@@ -1702,12 +1371,6 @@ pub struct SessionMcpSetConnectedIdeInfoParams {
 record!(SessionMcpSetConnectedIdeInfoParams {
     Field ide "ide",
 });
-
-impl SessionMcpSetConnectedIdeInfoParams {
-    /// Sets [`ide`](Self::ide).
-    #[inline]
-    pub fn ide(mut self, ide: Option<SessionConnectedIdeInfo>) -> Self {
-        self.ide = Some(ide);
-        self
-    }
-}
+builder!(SessionMcpSetConnectedIdeInfoParams {
+    ide: Option<SessionConnectedIdeInfo>,
+});

@@ -19,6 +19,9 @@ record!(McpAppsCallToolRequest {
     Field arguments "arguments",
     Field origin_server_name "originServerName",
 });
+builder!(McpAppsCallToolRequest {
+    arguments: std::collections::BTreeMap<String, serde_json::Value>,
+});
 
 /// The required fields of [`McpAppsCallToolRequest`], for [`McpAppsCallToolRequest::new`].
 #[derive(Clone)]
@@ -38,15 +41,6 @@ impl McpAppsCallToolRequest {
             arguments: None,
             origin_server_name: fields.origin_server_name,
         }
-    }
-    /// Sets [`arguments`](Self::arguments).
-    #[inline]
-    pub fn arguments(
-        mut self,
-        arguments: std::collections::BTreeMap<String, serde_json::Value>,
-    ) -> Self {
-        self.arguments = Some(arguments);
-        self
     }
 }
 
@@ -77,16 +71,7 @@ pub struct McpAppsDiagnoseRequest {
 record!(McpAppsDiagnoseRequest {
     Field server_name "serverName",
 });
-
-impl McpAppsDiagnoseRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-        }
-    }
-}
+builder!(McpAppsDiagnoseRequest new(server_name: impl Into<String>) {});
 
 /// Diagnostic snapshot of MCP Apps wiring for the named server.
 #[derive(Clone)]
@@ -252,20 +237,7 @@ record!(McpAppsListToolsRequest {
     Field server_name "serverName",
     Field origin_server_name "originServerName",
 });
-
-impl McpAppsListToolsRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        server_name: impl Into<String>,
-        origin_server_name: impl Into<String>,
-    ) -> Self {
-        Self {
-            server_name: server_name.into(),
-            origin_server_name: origin_server_name.into(),
-        }
-    }
-}
+builder!(McpAppsListToolsRequest new(server_name: impl Into<String>, origin_server_name: impl Into<String>) {});
 
 /// App-callable tools from the named MCP server.
 #[derive(Clone)]
@@ -291,17 +263,7 @@ record!(McpAppsReadResourceRequest {
     Field server_name "serverName",
     Field uri "uri",
 });
-
-impl McpAppsReadResourceRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>, uri: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-            uri: uri.into(),
-        }
-    }
-}
+builder!(McpAppsReadResourceRequest new(server_name: impl Into<String>, uri: impl Into<String>) {});
 
 /// Resource contents returned by the MCP server.
 #[derive(Clone)]
@@ -369,57 +331,15 @@ record!(McpAppsSetHostContextDetails {
     Field platform "platform",
     Field user_agent "userAgent",
 } rest);
-
-impl McpAppsSetHostContextDetails {
-    /// Sets [`theme`](Self::theme).
-    #[inline]
-    pub fn theme(mut self, theme: McpAppsSetHostContextDetailsTheme) -> Self {
-        self.theme = Some(theme);
-        self
-    }
-    /// Sets [`locale`](Self::locale).
-    #[inline]
-    pub fn locale(mut self, locale: impl Into<String>) -> Self {
-        self.locale = Some(locale.into());
-        self
-    }
-    /// Sets [`time_zone`](Self::time_zone).
-    #[inline]
-    pub fn time_zone(mut self, time_zone: impl Into<String>) -> Self {
-        self.time_zone = Some(time_zone.into());
-        self
-    }
-    /// Sets [`display_mode`](Self::display_mode).
-    #[inline]
-    pub fn display_mode(
-        mut self,
-        display_mode: McpAppsSetHostContextDetailsDisplayMode,
-    ) -> Self {
-        self.display_mode = Some(display_mode);
-        self
-    }
-    /// Sets [`available_display_modes`](Self::available_display_modes).
-    #[inline]
-    pub fn available_display_modes(
-        mut self,
-        available_display_modes: Vec<McpAppsSetHostContextDetailsAvailableDisplayMode>,
-    ) -> Self {
-        self.available_display_modes = Some(available_display_modes);
-        self
-    }
-    /// Sets [`platform`](Self::platform).
-    #[inline]
-    pub fn platform(mut self, platform: McpAppsSetHostContextDetailsPlatform) -> Self {
-        self.platform = Some(platform);
-        self
-    }
-    /// Sets [`user_agent`](Self::user_agent).
-    #[inline]
-    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
-        self.user_agent = Some(user_agent.into());
-        self
-    }
-}
+builder!(McpAppsSetHostContextDetails {
+    theme: McpAppsSetHostContextDetailsTheme,
+    locale: impl Into<String>,
+    time_zone: impl Into<String>,
+    display_mode: McpAppsSetHostContextDetailsDisplayMode,
+    available_display_modes: Vec<McpAppsSetHostContextDetailsAvailableDisplayMode>,
+    platform: McpAppsSetHostContextDetailsPlatform,
+    user_agent: impl Into<String>,
+});
 
 /// Allowed values for the `McpAppsSetHostContextDetailsAvailableDisplayMode` enumeration.
 #[derive(Clone)]
@@ -504,11 +424,4 @@ pub struct McpAppsSetHostContextRequest {
 record!(McpAppsSetHostContextRequest {
     Field context "context",
 });
-
-impl McpAppsSetHostContextRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(context: McpAppsSetHostContextDetails) -> Self {
-        Self { context }
-    }
-}
+builder!(McpAppsSetHostContextRequest new(context: McpAppsSetHostContextDetails) {});

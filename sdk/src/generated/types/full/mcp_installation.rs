@@ -236,20 +236,7 @@ record!(McpInstallationOperationRequest {
     Field contract "contract",
     Field operation_id "operationId",
 });
-
-impl McpInstallationOperationRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        operation_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            operation_id: operation_id.into(),
-        }
-    }
-}
+builder!(McpInstallationOperationRequest new(contract: CatalogClientContract, operation_id: impl Into<String>) {});
 
 /// Status snapshot from the original connection, independent of new-work account availability.
 #[derive(Clone)]
@@ -546,17 +533,7 @@ record!(McpInstallationSecret {
     Field placeholder "placeholder",
     Secret value "value",
 });
-
-impl McpInstallationSecret {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(placeholder: McpPlanSecretReference, value: impl Into<String>) -> Self {
-        Self {
-            placeholder,
-            value: value.into(),
-        }
-    }
-}
+builder!(McpInstallationSecret new(placeholder: McpPlanSecretReference, value: impl Into<String>) {});
 
 /// Configuration ownership and setup observations, distinct from tool permissions.
 #[derive(Clone)]

@@ -20,21 +20,10 @@ record!(McpOauthAuthenticationStateChangedRequest {
     Field server_name "serverName",
     Field refresh_session_token "refreshSessionToken",
 });
-
-impl McpOauthAuthenticationStateChangedRequest {
-    /// Sets [`server_name`](Self::server_name).
-    #[inline]
-    pub fn server_name(mut self, server_name: impl Into<String>) -> Self {
-        self.server_name = Some(server_name.into());
-        self
-    }
-    /// Sets [`refresh_session_token`](Self::refresh_session_token).
-    #[inline]
-    pub fn refresh_session_token(mut self, refresh_session_token: bool) -> Self {
-        self.refresh_session_token = Some(refresh_session_token);
-        self
-    }
-}
+builder!(McpOauthAuthenticationStateChangedRequest {
+    server_name: impl Into<String>,
+    refresh_session_token: bool,
+});
 
 /// Honest terminal cancellation result; persistence or recovery failures remain RPC errors.
 #[derive(Clone)]
@@ -66,40 +55,11 @@ record!(McpOauthCheckDcrSupportRequest {
     Field sandbox_proxy "sandboxProxy",
     Field session_id "sessionId",
 });
-
-impl McpOauthCheckDcrSupportRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_url: impl Into<String>) -> Self {
-        Self {
-            server_url: server_url.into(),
-            resource_metadata_text: None,
-            sandbox_proxy: None,
-            session_id: None,
-        }
-    }
-    /// Sets [`resource_metadata_text`](Self::resource_metadata_text).
-    #[inline]
-    pub fn resource_metadata_text(
-        mut self,
-        resource_metadata_text: impl Into<String>,
-    ) -> Self {
-        self.resource_metadata_text = Some(resource_metadata_text.into());
-        self
-    }
-    /// Sets [`sandbox_proxy`](Self::sandbox_proxy).
-    #[inline]
-    pub fn sandbox_proxy(mut self, sandbox_proxy: impl Into<String>) -> Self {
-        self.sandbox_proxy = Some(sandbox_proxy.into());
-        self
-    }
-    /// Sets [`session_id`](Self::session_id).
-    #[inline]
-    pub fn session_id(mut self, session_id: impl Into<String>) -> Self {
-        self.session_id = Some(session_id.into());
-        self
-    }
-}
+builder!(McpOauthCheckDcrSupportRequest new(server_url: impl Into<String>) {
+    resource_metadata_text: impl Into<String>,
+    sandbox_proxy: impl Into<String>,
+    session_id: impl Into<String>,
+});
 
 /// Whether the server's authorization server registers clients dynamically. *Internal.*
 #[derive(Clone)]
@@ -128,20 +88,7 @@ record!(McpOauthCompleteRequest {
     Field authorization_id "authorizationId",
     Field callback_url "callbackUrl",
 });
-
-impl McpOauthCompleteRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        authorization_id: impl Into<String>,
-        callback_url: impl Into<String>,
-    ) -> Self {
-        Self {
-            authorization_id: authorization_id.into(),
-            callback_url: callback_url.into(),
-        }
-    }
-}
+builder!(McpOauthCompleteRequest new(authorization_id: impl Into<String>, callback_url: impl Into<String>) {});
 
 /// An OAuth challenge from a remote MCP server whose protected-resource metadata should be read. *Internal.*
 #[derive(Clone)]
@@ -168,54 +115,13 @@ record!(McpOauthFetchProtectedResourceMetadataRequest {
     Field sandbox_proxy "sandboxProxy",
     Field session_id "sessionId",
 });
-
-impl McpOauthFetchProtectedResourceMetadataRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_url: impl Into<String>) -> Self {
-        Self {
-            request_url: request_url.into(),
-            headers_json: None,
-            resource_metadata_url: None,
-            user_agent: None,
-            sandbox_proxy: None,
-            session_id: None,
-        }
-    }
-    /// Sets [`headers_json`](Self::headers_json).
-    #[inline]
-    pub fn headers_json(mut self, headers_json: impl Into<String>) -> Self {
-        self.headers_json = Some(headers_json.into());
-        self
-    }
-    /// Sets [`resource_metadata_url`](Self::resource_metadata_url).
-    #[inline]
-    pub fn resource_metadata_url(
-        mut self,
-        resource_metadata_url: impl Into<String>,
-    ) -> Self {
-        self.resource_metadata_url = Some(resource_metadata_url.into());
-        self
-    }
-    /// Sets [`user_agent`](Self::user_agent).
-    #[inline]
-    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
-        self.user_agent = Some(user_agent.into());
-        self
-    }
-    /// Sets [`sandbox_proxy`](Self::sandbox_proxy).
-    #[inline]
-    pub fn sandbox_proxy(mut self, sandbox_proxy: impl Into<String>) -> Self {
-        self.sandbox_proxy = Some(sandbox_proxy.into());
-        self
-    }
-    /// Sets [`session_id`](Self::session_id).
-    #[inline]
-    pub fn session_id(mut self, session_id: impl Into<String>) -> Self {
-        self.session_id = Some(session_id.into());
-        self
-    }
-}
+builder!(McpOauthFetchProtectedResourceMetadataRequest new(request_url: impl Into<String>) {
+    headers_json: impl Into<String>,
+    resource_metadata_url: impl Into<String>,
+    user_agent: impl Into<String>,
+    sandbox_proxy: impl Into<String>,
+    session_id: impl Into<String>,
+});
 
 /// Raw protected-resource metadata from the explicit metadata URL or conventional discovery. *Internal.*
 #[derive(Clone)]
@@ -238,16 +144,7 @@ pub struct McpOauthIsMicrosoftAuthorizationServerRequest {
 record!(McpOauthIsMicrosoftAuthorizationServerRequest {
     Field authorization_server_url "authorizationServerUrl",
 });
-
-impl McpOauthIsMicrosoftAuthorizationServerRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(authorization_server_url: impl Into<String>) -> Self {
-        Self {
-            authorization_server_url: authorization_server_url.into(),
-        }
-    }
-}
+builder!(McpOauthIsMicrosoftAuthorizationServerRequest new(authorization_server_url: impl Into<String>) {});
 
 /// Whether the URL is a Microsoft Entra ID authorization server. *Internal.*
 #[derive(Clone)]
@@ -317,92 +214,18 @@ record!(McpOauthLoginRequest {
     Field login_id "loginId",
     Field expected_installation_id "expectedInstallationId",
 });
-
-impl McpOauthLoginRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-            force_reauth: None,
-            client_name: None,
-            callback_success_message: None,
-            client_id: None,
-            client_secret: None,
-            public_client: None,
-            grant_type: None,
-            redirect_uri: None,
-            login_id: None,
-            expected_installation_id: None,
-        }
-    }
-    /// Sets [`force_reauth`](Self::force_reauth).
-    #[inline]
-    pub fn force_reauth(mut self, force_reauth: bool) -> Self {
-        self.force_reauth = Some(force_reauth);
-        self
-    }
-    /// Sets [`client_name`](Self::client_name).
-    #[inline]
-    pub fn client_name(mut self, client_name: impl Into<String>) -> Self {
-        self.client_name = Some(client_name.into());
-        self
-    }
-    /// Sets [`callback_success_message`](Self::callback_success_message).
-    #[inline]
-    pub fn callback_success_message(
-        mut self,
-        callback_success_message: impl Into<String>,
-    ) -> Self {
-        self.callback_success_message = Some(callback_success_message.into());
-        self
-    }
-    /// Sets [`client_id`](Self::client_id).
-    #[inline]
-    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
-        self.client_id = Some(client_id.into());
-        self
-    }
-    /// Sets [`client_secret`](Self::client_secret).
-    #[inline]
-    pub fn client_secret(mut self, client_secret: impl Into<String>) -> Self {
-        self.client_secret = Some(client_secret.into());
-        self
-    }
-    /// Sets [`public_client`](Self::public_client).
-    #[inline]
-    pub fn public_client(mut self, public_client: bool) -> Self {
-        self.public_client = Some(public_client);
-        self
-    }
-    /// Sets [`grant_type`](Self::grant_type).
-    #[inline]
-    pub fn grant_type(mut self, grant_type: McpOauthLoginGrantType) -> Self {
-        self.grant_type = Some(grant_type);
-        self
-    }
-    /// Sets [`redirect_uri`](Self::redirect_uri).
-    #[inline]
-    pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
-        self.redirect_uri = Some(redirect_uri.into());
-        self
-    }
-    /// Sets [`login_id`](Self::login_id).
-    #[inline]
-    pub fn login_id(mut self, login_id: impl Into<String>) -> Self {
-        self.login_id = Some(login_id.into());
-        self
-    }
-    /// Sets [`expected_installation_id`](Self::expected_installation_id).
-    #[inline]
-    pub fn expected_installation_id(
-        mut self,
-        expected_installation_id: impl Into<String>,
-    ) -> Self {
-        self.expected_installation_id = Some(expected_installation_id.into());
-        self
-    }
-}
+builder!(McpOauthLoginRequest new(server_name: impl Into<String>) {
+    force_reauth: bool,
+    client_name: impl Into<String>,
+    callback_success_message: impl Into<String>,
+    client_id: impl Into<String>,
+    client_secret: impl Into<String>,
+    public_client: bool,
+    grant_type: McpOauthLoginGrantType,
+    redirect_uri: impl Into<String>,
+    login_id: impl Into<String>,
+    expected_installation_id: impl Into<String>,
+});
 
 /// OAuth authorization URL the caller should open, or empty when cached tokens already authenticated the server.
 #[derive(Clone)]
@@ -470,26 +293,9 @@ record!(McpOauthProbeRequest {
     Field expected_installation_id "expectedInstallationId",
     Field server_name "serverName",
 });
-
-impl McpOauthProbeRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            expected_installation_id: None,
-            server_name: server_name.into(),
-        }
-    }
-    /// Sets [`expected_installation_id`](Self::expected_installation_id).
-    #[inline]
-    pub fn expected_installation_id(
-        mut self,
-        expected_installation_id: impl Into<String>,
-    ) -> Self {
-        self.expected_installation_id = Some(expected_installation_id.into());
-        self
-    }
-}
+builder!(McpOauthProbeRequest new(server_name: impl Into<String>) {
+    expected_installation_id: impl Into<String>,
+});
 
 /// Passive MCP OAuth probe result. `authenticated` means the server accepted the probe request while an OAuth-origin access token was attached; it does not prove the server required or independently validated that token. The probe does not make a second unauthenticated request. Failed is an expected probe-domain outcome; JSON-RPC errors are reserved for API-call failures.
 #[derive(Clone)]
@@ -584,16 +390,7 @@ pub struct McpOauthRespondRequest {
 record!(McpOauthRespondRequest {
     Field request_id "requestId",
 });
-
-impl McpOauthRespondRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>) -> Self {
-        Self {
-            request_id: request_id.into(),
-        }
-    }
-}
+builder!(McpOauthRespondRequest new(request_id: impl Into<String>) {});
 
 /// Indicates whether the pending MCP OAuth response was accepted.
 #[derive(Clone)]
@@ -638,14 +435,7 @@ pub struct McpOauthStaticClientConfigRequest {
 record!(McpOauthStaticClientConfigRequest {
     Field config "config",
 });
-
-impl McpOauthStaticClientConfigRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(config: McpServerConfig) -> Self {
-        Self { config }
-    }
-}
+builder!(McpOauthStaticClientConfigRequest new(config: McpServerConfig) {});
 
 /// The OAuth client the configuration pins, when it pins one. *Internal.*
 #[derive(Clone)]
@@ -763,165 +553,28 @@ record!(McpServerConfigMemory ["type" "memory"] {
     Field source_path "sourcePath",
     Field config_warnings "configWarnings",
 });
-
-impl McpServerConfigMemory {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_instance: serde_json::Value) -> Self {
-        Self {
-            server_instance,
-            tools: None,
-            display_name: None,
-            is_default_server: None,
-            filter_mapping: None,
-            safe_for_telemetry: None,
-            timeout: None,
-            slow_connection_threshold_ms: None,
-            oidc: None,
-            defer_tools: None,
-            disable_tool_cache: None,
-            disable_secret_masking: None,
-            exclude_tools: None,
-            events: None,
-            notifications: None,
-            source: None,
-            source_plugin: None,
-            source_plugin_version: None,
-            source_plugin_spec: None,
-            source_path: None,
-            config_warnings: None,
-        }
-    }
-    /// Sets [`tools`](Self::tools).
-    #[inline]
-    pub fn tools(mut self, tools: Vec<String>) -> Self {
-        self.tools = Some(tools);
-        self
-    }
-    /// Sets [`display_name`](Self::display_name).
-    #[inline]
-    pub fn display_name(mut self, display_name: impl Into<String>) -> Self {
-        self.display_name = Some(display_name.into());
-        self
-    }
-    /// Sets [`is_default_server`](Self::is_default_server).
-    #[inline]
-    pub fn is_default_server(mut self, is_default_server: bool) -> Self {
-        self.is_default_server = Some(is_default_server);
-        self
-    }
-    /// Sets [`filter_mapping`](Self::filter_mapping).
-    #[inline]
-    pub fn filter_mapping(mut self, filter_mapping: FilterMapping) -> Self {
-        self.filter_mapping = Some(filter_mapping);
-        self
-    }
-    /// Sets [`safe_for_telemetry`](Self::safe_for_telemetry).
-    #[inline]
-    pub fn safe_for_telemetry(
-        mut self,
-        safe_for_telemetry: McpSafeForTelemetry,
-    ) -> Self {
-        self.safe_for_telemetry = Some(safe_for_telemetry);
-        self
-    }
-    /// Sets [`timeout`](Self::timeout).
-    #[inline]
-    pub fn timeout(mut self, timeout: i64) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-    /// Sets [`slow_connection_threshold_ms`](Self::slow_connection_threshold_ms).
-    #[inline]
-    pub fn slow_connection_threshold_ms(
-        mut self,
-        slow_connection_threshold_ms: i64,
-    ) -> Self {
-        self.slow_connection_threshold_ms = Some(slow_connection_threshold_ms);
-        self
-    }
-    /// Sets [`oidc`](Self::oidc).
-    #[inline]
-    pub fn oidc(mut self, oidc: McpServerAuthConfig) -> Self {
-        self.oidc = Some(oidc);
-        self
-    }
-    /// Sets [`defer_tools`](Self::defer_tools).
-    #[inline]
-    pub fn defer_tools(mut self, defer_tools: McpServerConfigDeferTools) -> Self {
-        self.defer_tools = Some(defer_tools);
-        self
-    }
-    /// Sets [`disable_tool_cache`](Self::disable_tool_cache).
-    #[inline]
-    pub fn disable_tool_cache(mut self, disable_tool_cache: bool) -> Self {
-        self.disable_tool_cache = Some(disable_tool_cache);
-        self
-    }
-    /// Sets [`disable_secret_masking`](Self::disable_secret_masking).
-    #[inline]
-    pub fn disable_secret_masking(mut self, disable_secret_masking: bool) -> Self {
-        self.disable_secret_masking = Some(disable_secret_masking);
-        self
-    }
-    /// Sets [`exclude_tools`](Self::exclude_tools).
-    #[inline]
-    pub fn exclude_tools(mut self, exclude_tools: Vec<String>) -> Self {
-        self.exclude_tools = Some(exclude_tools);
-        self
-    }
-    /// Sets [`events`](Self::events).
-    #[inline]
-    pub fn events(mut self, events: Vec<String>) -> Self {
-        self.events = Some(events);
-        self
-    }
-    /// Sets [`notifications`](Self::notifications).
-    #[inline]
-    pub fn notifications(mut self, notifications: Vec<String>) -> Self {
-        self.notifications = Some(notifications);
-        self
-    }
-    /// Sets [`source`](Self::source).
-    #[inline]
-    pub fn source(mut self, source: McpServerSource) -> Self {
-        self.source = Some(source);
-        self
-    }
-    /// Sets [`source_plugin`](Self::source_plugin).
-    #[inline]
-    pub fn source_plugin(mut self, source_plugin: impl Into<String>) -> Self {
-        self.source_plugin = Some(source_plugin.into());
-        self
-    }
-    /// Sets [`source_plugin_version`](Self::source_plugin_version).
-    #[inline]
-    pub fn source_plugin_version(
-        mut self,
-        source_plugin_version: impl Into<String>,
-    ) -> Self {
-        self.source_plugin_version = Some(source_plugin_version.into());
-        self
-    }
-    /// Sets [`source_plugin_spec`](Self::source_plugin_spec).
-    #[inline]
-    pub fn source_plugin_spec(mut self, source_plugin_spec: bool) -> Self {
-        self.source_plugin_spec = Some(source_plugin_spec);
-        self
-    }
-    /// Sets [`source_path`](Self::source_path).
-    #[inline]
-    pub fn source_path(mut self, source_path: impl Into<String>) -> Self {
-        self.source_path = Some(source_path.into());
-        self
-    }
-    /// Sets [`config_warnings`](Self::config_warnings).
-    #[inline]
-    pub fn config_warnings(mut self, config_warnings: Vec<String>) -> Self {
-        self.config_warnings = Some(config_warnings);
-        self
-    }
-}
+builder!(McpServerConfigMemory new(server_instance: serde_json::Value) {
+    tools: Vec<String>,
+    display_name: impl Into<String>,
+    is_default_server: bool,
+    filter_mapping: FilterMapping,
+    safe_for_telemetry: McpSafeForTelemetry,
+    timeout: i64,
+    slow_connection_threshold_ms: i64,
+    oidc: McpServerAuthConfig,
+    defer_tools: McpServerConfigDeferTools,
+    disable_tool_cache: bool,
+    disable_secret_masking: bool,
+    exclude_tools: Vec<String>,
+    events: Vec<String>,
+    notifications: Vec<String>,
+    source: McpServerSource,
+    source_plugin: impl Into<String>,
+    source_plugin_version: impl Into<String>,
+    source_plugin_spec: bool,
+    source_path: impl Into<String>,
+    config_warnings: Vec<String>,
+});
 
 /// Targets only the original prepared/applying owned login on this exact session requester. *Experimental.*
 #[derive(Clone)]
@@ -936,20 +589,7 @@ record!(SessionMcpOauthCancelLoginParams {
     Field expected_installation_id "expectedInstallationId",
     Field login_id "loginId",
 });
-
-impl SessionMcpOauthCancelLoginParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        expected_installation_id: impl Into<String>,
-        login_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            expected_installation_id: expected_installation_id.into(),
-            login_id: login_id.into(),
-        }
-    }
-}
+builder!(SessionMcpOauthCancelLoginParams new(expected_installation_id: impl Into<String>, login_id: impl Into<String>) {});
 
 /// Effect-free preparation bound to the existing local session, requester and installation, with frozen options. *Experimental.*
 #[derive(Clone)]
@@ -973,41 +613,8 @@ record!(SessionMcpOauthPrepareLoginParams {
     Field client_name "clientName",
     Field callback_success_message "callbackSuccessMessage",
 });
-
-impl SessionMcpOauthPrepareLoginParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        server_name: impl Into<String>,
-        expected_installation_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            server_name: server_name.into(),
-            expected_installation_id: expected_installation_id.into(),
-            force_reauth: None,
-            client_name: None,
-            callback_success_message: None,
-        }
-    }
-    /// Sets [`force_reauth`](Self::force_reauth).
-    #[inline]
-    pub fn force_reauth(mut self, force_reauth: bool) -> Self {
-        self.force_reauth = Some(force_reauth);
-        self
-    }
-    /// Sets [`client_name`](Self::client_name).
-    #[inline]
-    pub fn client_name(mut self, client_name: impl Into<String>) -> Self {
-        self.client_name = Some(client_name.into());
-        self
-    }
-    /// Sets [`callback_success_message`](Self::callback_success_message).
-    #[inline]
-    pub fn callback_success_message(
-        mut self,
-        callback_success_message: impl Into<String>,
-    ) -> Self {
-        self.callback_success_message = Some(callback_success_message.into());
-        self
-    }
-}
+builder!(SessionMcpOauthPrepareLoginParams new(server_name: impl Into<String>, expected_installation_id: impl Into<String>) {
+    force_reauth: bool,
+    client_name: impl Into<String>,
+    callback_success_message: impl Into<String>,
+});

@@ -56,31 +56,10 @@ record!(McpPlanInstallRequest {
     Field scope "scope",
     Field policy_session_id "policySessionId",
 });
-
-impl McpPlanInstallRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(contract: CatalogClientContract, source: McpPlanInstallSource) -> Self {
-        Self {
-            contract,
-            source,
-            scope: None,
-            policy_session_id: None,
-        }
-    }
-    /// Sets [`scope`](Self::scope).
-    #[inline]
-    pub fn scope(mut self, scope: McpPlanScope) -> Self {
-        self.scope = Some(scope);
-        self
-    }
-    /// Sets [`policy_session_id`](Self::policy_session_id).
-    #[inline]
-    pub fn policy_session_id(mut self, policy_session_id: impl Into<String>) -> Self {
-        self.policy_session_id = Some(policy_session_id.into());
-        self
-    }
-}
+builder!(McpPlanInstallRequest new(contract: CatalogClientContract, source: McpPlanInstallSource) {
+    scope: McpPlanScope,
+    policy_session_id: impl Into<String>,
+});
 
 /// Outcome of an mcp.planInstall call: either a normalised plan, or one typed refusal. Nothing is written in either case.
 #[derive(Clone)]
@@ -160,20 +139,7 @@ record!(McpPlanInstallSourceCandidate ["kind" "candidate"] {
     Field candidate_handle "candidateHandle",
     Field search_id "searchId",
 });
-
-impl McpPlanInstallSourceCandidate {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        candidate_handle: impl Into<String>,
-        search_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            candidate_handle: candidate_handle.into(),
-            search_id: search_id.into(),
-        }
-    }
-}
+builder!(McpPlanInstallSourceCandidate new(candidate_handle: impl Into<String>, search_id: impl Into<String>) {});
 
 /// Discriminator for a candidate-backed install-plan source
 #[derive(Clone)]
@@ -198,14 +164,7 @@ pub struct McpPlanInstallSourceCard {
 record!(McpPlanInstallSourceCard ["kind" "card"] {
     Field card "card",
 });
-
-impl McpPlanInstallSourceCard {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(card: McpServerCardReference) -> Self {
-        Self { card }
-    }
-}
+builder!(McpPlanInstallSourceCard new(card: McpServerCardReference) {});
 
 /// Discriminator for a caller-supplied-card install-plan source
 #[derive(Clone)]
@@ -301,19 +260,4 @@ record!(McpPlanUninstallRequest {
     Field installation_id "installationId",
     Field policy_session_id "policySessionId",
 });
-
-impl McpPlanUninstallRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        installation_id: impl Into<String>,
-        policy_session_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            installation_id: installation_id.into(),
-            policy_session_id: policy_session_id.into(),
-        }
-    }
-}
+builder!(McpPlanUninstallRequest new(contract: CatalogClientContract, installation_id: impl Into<String>, policy_session_id: impl Into<String>) {});

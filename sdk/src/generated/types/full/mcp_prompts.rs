@@ -135,27 +135,9 @@ record!(McpPromptsGetRequest {
     Field prompt_name "promptName",
     Field arguments "arguments",
 });
-
-impl McpPromptsGetRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>, prompt_name: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-            prompt_name: prompt_name.into(),
-            arguments: None,
-        }
-    }
-    /// Sets [`arguments`](Self::arguments).
-    #[inline]
-    pub fn arguments(
-        mut self,
-        arguments: std::collections::BTreeMap<String, String>,
-    ) -> Self {
-        self.arguments = Some(arguments);
-        self
-    }
-}
+builder!(McpPromptsGetRequest new(server_name: impl Into<String>, prompt_name: impl Into<String>) {
+    arguments: std::collections::BTreeMap<String, String>,
+});
 
 /// Prompt messages returned by the MCP server without sending them to the model.
 #[derive(Clone)]
@@ -192,23 +174,9 @@ record!(McpPromptsListRequest {
     Field server_name "serverName",
     Field cursor "cursor",
 });
-
-impl McpPromptsListRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-            cursor: None,
-        }
-    }
-    /// Sets [`cursor`](Self::cursor).
-    #[inline]
-    pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
-        self.cursor = Some(cursor.into());
-        self
-    }
-}
+builder!(McpPromptsListRequest new(server_name: impl Into<String>) {
+    cursor: impl Into<String>,
+});
 
 /// One page of prompts advertised by the named MCP server.
 #[derive(Clone)]

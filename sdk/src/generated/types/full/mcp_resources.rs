@@ -160,23 +160,9 @@ record!(McpResourcesListRequest {
     Field server_name "serverName",
     Field cursor "cursor",
 });
-
-impl McpResourcesListRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-            cursor: None,
-        }
-    }
-    /// Sets [`cursor`](Self::cursor).
-    #[inline]
-    pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
-        self.cursor = Some(cursor.into());
-        self
-    }
-}
+builder!(McpResourcesListRequest new(server_name: impl Into<String>) {
+    cursor: impl Into<String>,
+});
 
 /// One page of resources advertised by the named MCP server.
 #[derive(Clone)]
@@ -205,23 +191,9 @@ record!(McpResourcesListTemplatesRequest {
     Field server_name "serverName",
     Field cursor "cursor",
 });
-
-impl McpResourcesListTemplatesRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-            cursor: None,
-        }
-    }
-    /// Sets [`cursor`](Self::cursor).
-    #[inline]
-    pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
-        self.cursor = Some(cursor.into());
-        self
-    }
-}
+builder!(McpResourcesListTemplatesRequest new(server_name: impl Into<String>) {
+    cursor: impl Into<String>,
+});
 
 /// One page of resource templates advertised by the named MCP server.
 #[derive(Clone)]
@@ -250,17 +222,7 @@ record!(McpResourcesReadRequest {
     Field server_name "serverName",
     Field uri "uri",
 });
-
-impl McpResourcesReadRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>, uri: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-            uri: uri.into(),
-        }
-    }
-}
+builder!(McpResourcesReadRequest new(server_name: impl Into<String>, uri: impl Into<String>) {});
 
 /// Resource contents returned by the MCP server.
 #[derive(Clone)]

@@ -56,17 +56,7 @@ record!(McpServerCardEmbedded ["kind" "embedded"] {
     Field media_type "mediaType",
     Secret data "data",
 });
-
-impl McpServerCardEmbedded {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(media_type: McpServerCardMediaType, data: impl Into<String>) -> Self {
-        Self {
-            media_type,
-            data: data.into(),
-        }
-    }
-}
+builder!(McpServerCardEmbedded new(media_type: McpServerCardMediaType, data: impl Into<String>) {});
 
 /// Discriminator for an embedded MCP server card
 #[derive(Clone)]
@@ -110,17 +100,7 @@ record!(McpServerCardUrl ["kind" "url"] {
     Field media_type "mediaType",
     Secret url "url",
 });
-
-impl McpServerCardUrl {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(media_type: McpServerCardMediaType, url: impl Into<String>) -> Self {
-        Self {
-            media_type,
-            url: url.into(),
-        }
-    }
-}
+builder!(McpServerCardUrl new(media_type: McpServerCardMediaType, url: impl Into<String>) {});
 
 /// Discriminator for a URL-backed MCP server card
 #[derive(Clone)]

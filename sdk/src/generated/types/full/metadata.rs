@@ -46,15 +46,9 @@ pub struct MetadataContextHeaviestMessagesRequest {
 record!(MetadataContextHeaviestMessagesRequest {
     Field limit "limit",
 });
-
-impl MetadataContextHeaviestMessagesRequest {
-    /// Sets [`limit`](Self::limit).
-    #[inline]
-    pub fn limit(mut self, limit: i64) -> Self {
-        self.limit = Some(limit);
-        self
-    }
-}
+builder!(MetadataContextHeaviestMessagesRequest {
+    limit: i64,
+});
 
 /// The heaviest individual messages in the session's context window, most-expensive first.
 #[derive(Clone)]
@@ -89,31 +83,10 @@ record!(MetadataContextInfoRequest {
     Field selected_model "selectedModel",
     Field provider_id "providerId",
 });
-
-impl MetadataContextInfoRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(prompt_token_limit: i64, output_token_limit: i64) -> Self {
-        Self {
-            prompt_token_limit,
-            output_token_limit,
-            selected_model: None,
-            provider_id: None,
-        }
-    }
-    /// Sets [`selected_model`](Self::selected_model).
-    #[inline]
-    pub fn selected_model(mut self, selected_model: impl Into<String>) -> Self {
-        self.selected_model = Some(selected_model.into());
-        self
-    }
-    /// Sets [`provider_id`](Self::provider_id).
-    #[inline]
-    pub fn provider_id(mut self, provider_id: impl Into<String>) -> Self {
-        self.provider_id = Some(provider_id.into());
-        self
-    }
-}
+builder!(MetadataContextInfoRequest new(prompt_token_limit: i64, output_token_limit: i64) {
+    selected_model: impl Into<String>,
+    provider_id: impl Into<String>,
+});
 
 /// Token breakdown for the session's current context window, or null if uninitialized.
 #[derive(Clone)]
@@ -147,14 +120,7 @@ pub struct MetadataRecomputeContextTokensRequest {
 record!(MetadataRecomputeContextTokensRequest {
     Field model_id "modelId",
 });
-
-impl MetadataRecomputeContextTokensRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(model_id: impl Into<String>) -> Self {
-        Self { model_id: model_id.into() }
-    }
-}
+builder!(MetadataRecomputeContextTokensRequest new(model_id: impl Into<String>) {});
 
 /// Re-tokenize the session's existing messages against `modelId` and return the token totals. Useful for hosts that want an initial estimate of context usage on session resume, before the next agent turn fires `session.context_info_changed` events. Returns zeros for an empty session.
 #[derive(Clone)]
@@ -183,14 +149,7 @@ pub struct MetadataRecordContextChangeRequest {
 record!(MetadataRecordContextChangeRequest {
     Field context "context",
 });
-
-impl MetadataRecordContextChangeRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(context: SessionWorkingDirectoryContext) -> Self {
-        Self { context }
-    }
-}
+builder!(MetadataRecordContextChangeRequest new(context: SessionWorkingDirectoryContext) {});
 
 /// Notify the session that its working directory context has changed. Emits a `session.context_changed` event so consumers (telemetry, OTel tracker, ACP, the timeline UI) can react. Use this when the host has detected a cwd/branch/repo change outside the session's normal lifecycle (e.g., after a shell command in interactive mode). For a local session, a report whose `cwd` diverges from the session's current working directory is ignored (the call still succeeds but records nothing and emits no event); move a local session's working directory via `metadata.setWorkingDirectory` instead.
 #[derive(Clone)]
@@ -208,16 +167,7 @@ pub struct MetadataSetWorkingDirectoryRequest {
 record!(MetadataSetWorkingDirectoryRequest {
     Field working_directory "workingDirectory",
 });
-
-impl MetadataSetWorkingDirectoryRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(working_directory: impl Into<String>) -> Self {
-        Self {
-            working_directory: working_directory.into(),
-        }
-    }
-}
+builder!(MetadataSetWorkingDirectoryRequest new(working_directory: impl Into<String>) {});
 
 /// Update the session's working directory. Used by the host when the user explicitly changes cwd (e.g., the `/cd` slash command). The host is responsible for any related side-effects (file index, etc.); it does NOT change the process working directory (a session's cwd is per-session, not process-global). For local sessions the runtime validates the target first (an absolute path that exists on disk) and re-bases the permission primary directory; a rejected validation fails the call before anything is mutated, persisted, or emitted. Location-scoped permission rules are then re-keyed to the new directory (best-effort). Remote sessions only record the path.
 #[derive(Clone)]
@@ -318,27 +268,11 @@ record!(MetadataUpdateClientMetadataRequest {
     Field remove "remove",
     Field set "set",
 });
-
-impl MetadataUpdateClientMetadataRequest {
-    /// Sets [`clear`](Self::clear).
-    #[inline]
-    pub fn clear(mut self, clear: bool) -> Self {
-        self.clear = Some(clear);
-        self
-    }
-    /// Sets [`remove`](Self::remove).
-    #[inline]
-    pub fn remove(mut self, remove: Vec<String>) -> Self {
-        self.remove = Some(remove);
-        self
-    }
-    /// Sets [`set`](Self::set).
-    #[inline]
-    pub fn set(mut self, set: std::collections::BTreeMap<String, String>) -> Self {
-        self.set = Some(set);
-        self
-    }
-}
+builder!(MetadataUpdateClientMetadataRequest {
+    clear: bool,
+    remove: Vec<String>,
+    set: std::collections::BTreeMap<String, String>,
+});
 
 /// Current activity flags for the session.
 #[derive(Clone)]

@@ -25,23 +25,7 @@ record!(OptionsUpdateAdditionalContentExclusionPolicy {
     Field last_updated_at "last_updated_at",
     Field scope "scope",
 } rest);
-
-impl OptionsUpdateAdditionalContentExclusionPolicy {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        rules: Vec<OptionsUpdateAdditionalContentExclusionPolicyRule>,
-        last_updated_at: serde_json::Value,
-        scope: OptionsUpdateAdditionalContentExclusionPolicyScope,
-    ) -> Self {
-        Self {
-            rules,
-            last_updated_at,
-            scope,
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-}
+builder!(OptionsUpdateAdditionalContentExclusionPolicy new(rules: Vec<OptionsUpdateAdditionalContentExclusionPolicyRule>, last_updated_at: serde_json::Value, scope: OptionsUpdateAdditionalContentExclusionPolicyScope) {} rest);
 
 /// Single content-exclusion rule supplied to `session.options.update`, with paths, match conditions, and source.
 #[derive(Clone)]
@@ -64,35 +48,10 @@ record!(OptionsUpdateAdditionalContentExclusionPolicyRule {
     Field if_none_match "ifNoneMatch",
     Field source "source",
 } rest);
-
-impl OptionsUpdateAdditionalContentExclusionPolicyRule {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        paths: Vec<String>,
-        source: OptionsUpdateAdditionalContentExclusionPolicyRuleSource,
-    ) -> Self {
-        Self {
-            paths,
-            if_any_match: None,
-            if_none_match: None,
-            source,
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-    /// Sets [`if_any_match`](Self::if_any_match).
-    #[inline]
-    pub fn if_any_match(mut self, if_any_match: Vec<String>) -> Self {
-        self.if_any_match = Some(if_any_match);
-        self
-    }
-    /// Sets [`if_none_match`](Self::if_none_match).
-    #[inline]
-    pub fn if_none_match(mut self, if_none_match: Vec<String>) -> Self {
-        self.if_none_match = Some(if_none_match);
-        self
-    }
-}
+builder!(OptionsUpdateAdditionalContentExclusionPolicyRule new(paths: Vec<String>, source: OptionsUpdateAdditionalContentExclusionPolicyRuleSource) {
+    if_any_match: Vec<String>,
+    if_none_match: Vec<String>,
+} rest);
 
 /// Source descriptor for a `session.options.update` content-exclusion rule, with source name and type.
 #[derive(Clone)]
@@ -108,17 +67,7 @@ record!(OptionsUpdateAdditionalContentExclusionPolicyRuleSource {
     Field name "name",
     Field kind "type",
 });
-
-impl OptionsUpdateAdditionalContentExclusionPolicyRuleSource {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, kind: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            kind: kind.into(),
-        }
-    }
-}
+builder!(OptionsUpdateAdditionalContentExclusionPolicyRuleSource new(name: impl Into<String>, kind: impl Into<String>) {});
 
 /// Allowed values for the `OptionsUpdateAdditionalContentExclusionPolicyScope` enumeration.
 #[derive(Clone)]
@@ -221,6 +170,13 @@ record!(SessionInstalledPlugin {
     Field source_sha "source_sha",
     Field installed_from "installed_from",
 });
+builder!(SessionInstalledPlugin {
+    version: impl Into<String>,
+    cache_path: impl Into<String>,
+    source: SessionInstalledPluginSource,
+    source_sha: impl Into<String>,
+    installed_from: impl Into<String>,
+});
 
 /// The required fields of [`SessionInstalledPlugin`], for [`SessionInstalledPlugin::new`].
 #[derive(Clone)]
@@ -246,36 +202,6 @@ impl SessionInstalledPlugin {
             source_sha: None,
             installed_from: None,
         }
-    }
-    /// Sets [`version`](Self::version).
-    #[inline]
-    pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.version = Some(version.into());
-        self
-    }
-    /// Sets [`cache_path`](Self::cache_path).
-    #[inline]
-    pub fn cache_path(mut self, cache_path: impl Into<String>) -> Self {
-        self.cache_path = Some(cache_path.into());
-        self
-    }
-    /// Sets [`source`](Self::source).
-    #[inline]
-    pub fn source(mut self, source: SessionInstalledPluginSource) -> Self {
-        self.source = Some(source);
-        self
-    }
-    /// Sets [`source_sha`](Self::source_sha).
-    #[inline]
-    pub fn source_sha(mut self, source_sha: impl Into<String>) -> Self {
-        self.source_sha = Some(source_sha.into());
-        self
-    }
-    /// Sets [`installed_from`](Self::installed_from).
-    #[inline]
-    pub fn installed_from(mut self, installed_from: impl Into<String>) -> Self {
-        self.installed_from = Some(installed_from.into());
-        self
     }
 }
 
@@ -321,37 +247,11 @@ record!(SessionInstalledPluginSourceGitHub ["source" "github"] {
     Field sha "sha",
     Field path "path",
 });
-
-impl SessionInstalledPluginSourceGitHub {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(repo: impl Into<String>) -> Self {
-        Self {
-            repo: repo.into(),
-            git_ref: None,
-            sha: None,
-            path: None,
-        }
-    }
-    /// Sets [`git_ref`](Self::git_ref).
-    #[inline]
-    pub fn git_ref(mut self, git_ref: impl Into<String>) -> Self {
-        self.git_ref = Some(git_ref.into());
-        self
-    }
-    /// Sets [`sha`](Self::sha).
-    #[inline]
-    pub fn sha(mut self, sha: impl Into<String>) -> Self {
-        self.sha = Some(sha.into());
-        self
-    }
-    /// Sets [`path`](Self::path).
-    #[inline]
-    pub fn path(mut self, path: impl Into<String>) -> Self {
-        self.path = Some(path.into());
-        self
-    }
-}
+builder!(SessionInstalledPluginSourceGitHub new(repo: impl Into<String>) {
+    git_ref: impl Into<String>,
+    sha: impl Into<String>,
+    path: impl Into<String>,
+});
 
 /// Source descriptor for a direct local plugin install, with a local filesystem path.
 #[derive(Clone)]
@@ -363,14 +263,7 @@ pub struct SessionInstalledPluginSourceLocal {
 record!(SessionInstalledPluginSourceLocal ["source" "local"] {
     Field path "path",
 });
-
-impl SessionInstalledPluginSourceLocal {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into() }
-    }
-}
+builder!(SessionInstalledPluginSourceLocal new(path: impl Into<String>) {});
 
 /// Source descriptor for a direct URL plugin install, with URL, optional ref or full commit SHA, and optional subpath.
 #[derive(Clone)]
@@ -392,37 +285,11 @@ record!(SessionInstalledPluginSourceUrl ["source" "url"] {
     Field sha "sha",
     Field path "path",
 });
-
-impl SessionInstalledPluginSourceUrl {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            git_ref: None,
-            sha: None,
-            path: None,
-        }
-    }
-    /// Sets [`git_ref`](Self::git_ref).
-    #[inline]
-    pub fn git_ref(mut self, git_ref: impl Into<String>) -> Self {
-        self.git_ref = Some(git_ref.into());
-        self
-    }
-    /// Sets [`sha`](Self::sha).
-    #[inline]
-    pub fn sha(mut self, sha: impl Into<String>) -> Self {
-        self.sha = Some(sha.into());
-        self
-    }
-    /// Sets [`path`](Self::path).
-    #[inline]
-    pub fn path(mut self, path: impl Into<String>) -> Self {
-        self.path = Some(path.into());
-        self
-    }
-}
+builder!(SessionInstalledPluginSourceUrl new(url: impl Into<String>) {
+    git_ref: impl Into<String>,
+    sha: impl Into<String>,
+    path: impl Into<String>,
+});
 
 /// Patch of mutable session options to apply to the running session. *Experimental.*
 #[derive(Clone, Default)]
@@ -630,482 +497,73 @@ record!(SessionUpdateOptionsParams {
     Field session_limits "sessionLimits",
     Field autopilot "autopilot",
 });
-
-impl SessionUpdateOptionsParams {
-    /// Sets [`image_generation`](Self::image_generation).
-    #[inline]
-    pub fn image_generation(
-        mut self,
-        image_generation: ProtocolImageGenerationOptions,
-    ) -> Self {
-        self.image_generation = Some(image_generation);
-        self
-    }
-    /// Sets [`model`](Self::model).
-    #[inline]
-    pub fn model(mut self, model: impl Into<String>) -> Self {
-        self.model = Some(model.into());
-        self
-    }
-    /// Sets [`model_capabilities_overrides`](Self::model_capabilities_overrides).
-    #[inline]
-    pub fn model_capabilities_overrides(
-        mut self,
-        model_capabilities_overrides: ModelCapabilitiesOverride,
-    ) -> Self {
-        self.model_capabilities_overrides = Some(model_capabilities_overrides);
-        self
-    }
-    /// Sets [`reasoning_effort`](Self::reasoning_effort).
-    #[inline]
-    pub fn reasoning_effort(mut self, reasoning_effort: impl Into<String>) -> Self {
-        self.reasoning_effort = Some(reasoning_effort.into());
-        self
-    }
-    /// Sets [`reasoning_summary`](Self::reasoning_summary).
-    #[inline]
-    pub fn reasoning_summary(
-        mut self,
-        reasoning_summary: OptionsUpdateReasoningSummary,
-    ) -> Self {
-        self.reasoning_summary = Some(reasoning_summary);
-        self
-    }
-    /// Sets [`verbosity`](Self::verbosity).
-    #[inline]
-    pub fn verbosity(mut self, verbosity: Verbosity) -> Self {
-        self.verbosity = Some(verbosity);
-        self
-    }
-    /// Sets [`client_name`](Self::client_name).
-    #[inline]
-    pub fn client_name(mut self, client_name: impl Into<String>) -> Self {
-        self.client_name = Some(client_name.into());
-        self
-    }
-    /// Sets [`lsp_client_name`](Self::lsp_client_name).
-    #[inline]
-    pub fn lsp_client_name(mut self, lsp_client_name: impl Into<String>) -> Self {
-        self.lsp_client_name = Some(lsp_client_name.into());
-        self
-    }
-    /// Sets [`integration_id`](Self::integration_id).
-    #[inline]
-    pub fn integration_id(mut self, integration_id: impl Into<String>) -> Self {
-        self.integration_id = Some(integration_id.into());
-        self
-    }
-    /// Sets [`feature_flags`](Self::feature_flags).
-    #[inline]
-    pub fn feature_flags(
-        mut self,
-        feature_flags: std::collections::BTreeMap<String, bool>,
-    ) -> Self {
-        self.feature_flags = Some(feature_flags);
-        self
-    }
-    /// Sets [`is_experimental_mode`](Self::is_experimental_mode).
-    #[inline]
-    pub fn is_experimental_mode(mut self, is_experimental_mode: bool) -> Self {
-        self.is_experimental_mode = Some(is_experimental_mode);
-        self
-    }
-    /// Sets [`provider`](Self::provider).
-    #[inline]
-    pub fn provider(mut self, provider: ProviderConfig) -> Self {
-        self.provider = Some(provider);
-        self
-    }
-    /// Sets [`capi`](Self::capi).
-    #[inline]
-    pub fn capi(mut self, capi: CapiSessionOptions) -> Self {
-        self.capi = Some(capi);
-        self
-    }
-    /// Sets [`working_directory`](Self::working_directory).
-    #[inline]
-    pub fn working_directory(mut self, working_directory: impl Into<String>) -> Self {
-        self.working_directory = Some(working_directory.into());
-        self
-    }
-    /// Sets [`available_tools`](Self::available_tools).
-    #[inline]
-    pub fn available_tools(mut self, available_tools: Vec<String>) -> Self {
-        self.available_tools = Some(available_tools);
-        self
-    }
-    /// Sets [`excluded_tools`](Self::excluded_tools).
-    #[inline]
-    pub fn excluded_tools(mut self, excluded_tools: Vec<String>) -> Self {
-        self.excluded_tools = Some(excluded_tools);
-        self
-    }
-    /// Sets [`included_builtin_agents`](Self::included_builtin_agents).
-    #[inline]
-    pub fn included_builtin_agents(
-        mut self,
-        included_builtin_agents: Option<Vec<String>>,
-    ) -> Self {
-        self.included_builtin_agents = Some(included_builtin_agents);
-        self
-    }
-    /// Sets [`excluded_builtin_agents`](Self::excluded_builtin_agents).
-    #[inline]
-    pub fn excluded_builtin_agents(
-        mut self,
-        excluded_builtin_agents: Vec<String>,
-    ) -> Self {
-        self.excluded_builtin_agents = Some(excluded_builtin_agents);
-        self
-    }
-    /// Sets [`tool_filter_precedence`](Self::tool_filter_precedence).
-    #[inline]
-    pub fn tool_filter_precedence(
-        mut self,
-        tool_filter_precedence: OptionsUpdateToolFilterPrecedence,
-    ) -> Self {
-        self.tool_filter_precedence = Some(tool_filter_precedence);
-        self
-    }
-    /// Sets [`enable_script_safety`](Self::enable_script_safety).
-    #[inline]
-    pub fn enable_script_safety(mut self, enable_script_safety: bool) -> Self {
-        self.enable_script_safety = Some(enable_script_safety);
-        self
-    }
-    /// Sets [`shell`](Self::shell).
-    #[inline]
-    pub fn shell(mut self, shell: ShellOptions) -> Self {
-        self.shell = Some(shell);
-        self
-    }
-    /// Sets [`shell_init_profile`](Self::shell_init_profile).
-    #[inline]
-    pub fn shell_init_profile(mut self, shell_init_profile: impl Into<String>) -> Self {
-        self.shell_init_profile = Some(shell_init_profile.into());
-        self
-    }
-    /// Sets [`shell_process_flags`](Self::shell_process_flags).
-    #[inline]
-    pub fn shell_process_flags(mut self, shell_process_flags: Vec<String>) -> Self {
-        self.shell_process_flags = Some(shell_process_flags);
-        self
-    }
-    /// Sets [`sandbox_config`](Self::sandbox_config).
-    #[inline]
-    pub fn sandbox_config(mut self, sandbox_config: SandboxConfig) -> Self {
-        self.sandbox_config = Some(sandbox_config);
-        self
-    }
-    /// Sets [`sandbox_config_source`](Self::sandbox_config_source).
-    #[inline]
-    pub fn sandbox_config_source(
-        mut self,
-        sandbox_config_source: SandboxConfigSource,
-    ) -> Self {
-        self.sandbox_config_source = Some(sandbox_config_source);
-        self
-    }
-    /// Sets [`log_interactive_shells`](Self::log_interactive_shells).
-    #[inline]
-    pub fn log_interactive_shells(mut self, log_interactive_shells: bool) -> Self {
-        self.log_interactive_shells = Some(log_interactive_shells);
-        self
-    }
-    /// Sets [`env_value_mode`](Self::env_value_mode).
-    #[inline]
-    pub fn env_value_mode(mut self, env_value_mode: OptionsUpdateEnvValueMode) -> Self {
-        self.env_value_mode = Some(env_value_mode);
-        self
-    }
-    /// Sets [`allow_all_mcp_server_instructions`](Self::allow_all_mcp_server_instructions).
-    #[inline]
-    pub fn allow_all_mcp_server_instructions(
-        mut self,
-        allow_all_mcp_server_instructions: bool,
-    ) -> Self {
-        self.allow_all_mcp_server_instructions = Some(allow_all_mcp_server_instructions);
-        self
-    }
-    /// Sets [`skill_directories`](Self::skill_directories).
-    #[inline]
-    pub fn skill_directories(mut self, skill_directories: Vec<String>) -> Self {
-        self.skill_directories = Some(skill_directories);
-        self
-    }
-    /// Sets [`agent_directories`](Self::agent_directories).
-    #[inline]
-    pub fn agent_directories(mut self, agent_directories: Vec<String>) -> Self {
-        self.agent_directories = Some(agent_directories);
-        self
-    }
-    /// Sets [`instruction_directories`](Self::instruction_directories).
-    #[inline]
-    pub fn instruction_directories(
-        mut self,
-        instruction_directories: Vec<String>,
-    ) -> Self {
-        self.instruction_directories = Some(instruction_directories);
-        self
-    }
-    /// Sets [`hook_directories`](Self::hook_directories).
-    #[inline]
-    pub fn hook_directories(mut self, hook_directories: Vec<String>) -> Self {
-        self.hook_directories = Some(hook_directories);
-        self
-    }
-    /// Sets [`ignored_skills_locations`](Self::ignored_skills_locations).
-    #[inline]
-    pub fn ignored_skills_locations(
-        mut self,
-        ignored_skills_locations: Vec<String>,
-    ) -> Self {
-        self.ignored_skills_locations = Some(ignored_skills_locations);
-        self
-    }
-    /// Sets [`included_builtin_skills`](Self::included_builtin_skills).
-    #[inline]
-    pub fn included_builtin_skills(
-        mut self,
-        included_builtin_skills: Option<Vec<String>>,
-    ) -> Self {
-        self.included_builtin_skills = Some(included_builtin_skills);
-        self
-    }
-    /// Sets [`disabled_skills`](Self::disabled_skills).
-    #[inline]
-    pub fn disabled_skills(mut self, disabled_skills: Vec<String>) -> Self {
-        self.disabled_skills = Some(disabled_skills);
-        self
-    }
-    /// Sets [`enable_on_demand_instruction_discovery`](Self::enable_on_demand_instruction_discovery).
-    #[inline]
-    pub fn enable_on_demand_instruction_discovery(
-        mut self,
-        enable_on_demand_instruction_discovery: bool,
-    ) -> Self {
-        self.enable_on_demand_instruction_discovery = Some(
-            enable_on_demand_instruction_discovery,
-        );
-        self
-    }
-    /// Sets [`max_inline_binary_bytes`](Self::max_inline_binary_bytes).
-    #[inline]
-    pub fn max_inline_binary_bytes(mut self, max_inline_binary_bytes: i64) -> Self {
-        self.max_inline_binary_bytes = Some(max_inline_binary_bytes);
-        self
-    }
-    /// Sets [`installed_plugins`](Self::installed_plugins).
-    #[inline]
-    pub fn installed_plugins(
-        mut self,
-        installed_plugins: Vec<SessionInstalledPlugin>,
-    ) -> Self {
-        self.installed_plugins = Some(installed_plugins);
-        self
-    }
-    /// Sets [`custom_agents_local_only`](Self::custom_agents_local_only).
-    #[inline]
-    pub fn custom_agents_local_only(mut self, custom_agents_local_only: bool) -> Self {
-        self.custom_agents_local_only = Some(custom_agents_local_only);
-        self
-    }
-    /// Sets [`suppress_custom_agent_prompt`](Self::suppress_custom_agent_prompt).
-    #[inline]
-    pub fn suppress_custom_agent_prompt(
-        mut self,
-        suppress_custom_agent_prompt: bool,
-    ) -> Self {
-        self.suppress_custom_agent_prompt = Some(suppress_custom_agent_prompt);
-        self
-    }
-    /// Sets [`skip_custom_instructions`](Self::skip_custom_instructions).
-    #[inline]
-    pub fn skip_custom_instructions(mut self, skip_custom_instructions: bool) -> Self {
-        self.skip_custom_instructions = Some(skip_custom_instructions);
-        self
-    }
-    /// Sets [`disabled_instruction_sources`](Self::disabled_instruction_sources).
-    #[inline]
-    pub fn disabled_instruction_sources(
-        mut self,
-        disabled_instruction_sources: Vec<String>,
-    ) -> Self {
-        self.disabled_instruction_sources = Some(disabled_instruction_sources);
-        self
-    }
-    /// Sets [`coauthor_enabled`](Self::coauthor_enabled).
-    #[inline]
-    pub fn coauthor_enabled(mut self, coauthor_enabled: bool) -> Self {
-        self.coauthor_enabled = Some(coauthor_enabled);
-        self
-    }
-    /// Sets [`trajectory_file`](Self::trajectory_file).
-    #[inline]
-    pub fn trajectory_file(mut self, trajectory_file: impl Into<String>) -> Self {
-        self.trajectory_file = Some(trajectory_file.into());
-        self
-    }
-    /// Sets [`enable_streaming`](Self::enable_streaming).
-    #[inline]
-    pub fn enable_streaming(mut self, enable_streaming: bool) -> Self {
-        self.enable_streaming = Some(enable_streaming);
-        self
-    }
-    /// Sets [`copilot_url`](Self::copilot_url).
-    #[inline]
-    pub fn copilot_url(mut self, copilot_url: impl Into<String>) -> Self {
-        self.copilot_url = Some(copilot_url.into());
-        self
-    }
-    /// Sets [`ask_user_disabled`](Self::ask_user_disabled).
-    #[inline]
-    pub fn ask_user_disabled(mut self, ask_user_disabled: bool) -> Self {
-        self.ask_user_disabled = Some(ask_user_disabled);
-        self
-    }
-    /// Sets [`continue_on_auto_mode`](Self::continue_on_auto_mode).
-    #[inline]
-    pub fn continue_on_auto_mode(mut self, continue_on_auto_mode: bool) -> Self {
-        self.continue_on_auto_mode = Some(continue_on_auto_mode);
-        self
-    }
-    /// Sets [`running_in_interactive_mode`](Self::running_in_interactive_mode).
-    #[inline]
-    pub fn running_in_interactive_mode(
-        mut self,
-        running_in_interactive_mode: bool,
-    ) -> Self {
-        self.running_in_interactive_mode = Some(running_in_interactive_mode);
-        self
-    }
-    /// Sets [`enable_reasoning_summaries`](Self::enable_reasoning_summaries).
-    #[inline]
-    pub fn enable_reasoning_summaries(
-        mut self,
-        enable_reasoning_summaries: bool,
-    ) -> Self {
-        self.enable_reasoning_summaries = Some(enable_reasoning_summaries);
-        self
-    }
-    /// Sets [`agent_context`](Self::agent_context).
-    #[inline]
-    pub fn agent_context(mut self, agent_context: impl Into<String>) -> Self {
-        self.agent_context = Some(agent_context.into());
-        self
-    }
-    /// Sets [`events_log_directory`](Self::events_log_directory).
-    #[inline]
-    pub fn events_log_directory(
-        mut self,
-        events_log_directory: impl Into<String>,
-    ) -> Self {
-        self.events_log_directory = Some(events_log_directory.into());
-        self
-    }
-    /// Sets [`events_log_includes_subagents`](Self::events_log_includes_subagents).
-    #[inline]
-    pub fn events_log_includes_subagents(
-        mut self,
-        events_log_includes_subagents: bool,
-    ) -> Self {
-        self.events_log_includes_subagents = Some(events_log_includes_subagents);
-        self
-    }
-    /// Sets [`additional_content_exclusion_policies`](Self::additional_content_exclusion_policies).
-    #[inline]
-    pub fn additional_content_exclusion_policies(
-        mut self,
-        additional_content_exclusion_policies: Vec<
-            OptionsUpdateAdditionalContentExclusionPolicy,
-        >,
-    ) -> Self {
-        self.additional_content_exclusion_policies = Some(
-            additional_content_exclusion_policies,
-        );
-        self
-    }
-    /// Sets [`manage_schedule_enabled`](Self::manage_schedule_enabled).
-    #[inline]
-    pub fn manage_schedule_enabled(mut self, manage_schedule_enabled: bool) -> Self {
-        self.manage_schedule_enabled = Some(manage_schedule_enabled);
-        self
-    }
-    /// Sets [`session_capabilities`](Self::session_capabilities).
-    #[inline]
-    pub fn session_capabilities(
-        mut self,
-        session_capabilities: Vec<SessionCapability>,
-    ) -> Self {
-        self.session_capabilities = Some(session_capabilities);
-        self
-    }
-    /// Sets [`skip_embedding_retrieval`](Self::skip_embedding_retrieval).
-    #[inline]
-    pub fn skip_embedding_retrieval(mut self, skip_embedding_retrieval: bool) -> Self {
-        self.skip_embedding_retrieval = Some(skip_embedding_retrieval);
-        self
-    }
-    /// Sets [`organization_custom_instructions`](Self::organization_custom_instructions).
-    #[inline]
-    pub fn organization_custom_instructions(
-        mut self,
-        organization_custom_instructions: impl Into<String>,
-    ) -> Self {
-        self.organization_custom_instructions = Some(
-            organization_custom_instructions.into(),
-        );
-        self
-    }
-    /// Sets [`enable_file_hooks`](Self::enable_file_hooks).
-    #[inline]
-    pub fn enable_file_hooks(mut self, enable_file_hooks: bool) -> Self {
-        self.enable_file_hooks = Some(enable_file_hooks);
-        self
-    }
-    /// Sets [`enable_host_git_operations`](Self::enable_host_git_operations).
-    #[inline]
-    pub fn enable_host_git_operations(
-        mut self,
-        enable_host_git_operations: bool,
-    ) -> Self {
-        self.enable_host_git_operations = Some(enable_host_git_operations);
-        self
-    }
-    /// Sets [`enable_session_store`](Self::enable_session_store).
-    #[inline]
-    pub fn enable_session_store(mut self, enable_session_store: bool) -> Self {
-        self.enable_session_store = Some(enable_session_store);
-        self
-    }
-    /// Sets [`enable_skills`](Self::enable_skills).
-    #[inline]
-    pub fn enable_skills(mut self, enable_skills: bool) -> Self {
-        self.enable_skills = Some(enable_skills);
-        self
-    }
-    /// Sets [`context_tier`](Self::context_tier).
-    #[inline]
-    pub fn context_tier(mut self, context_tier: OptionsUpdateContextTier) -> Self {
-        self.context_tier = Some(context_tier);
-        self
-    }
-    /// Sets [`session_limits`](Self::session_limits).
-    #[inline]
-    pub fn session_limits(
-        mut self,
-        session_limits: Option<SessionLimitsConfig>,
-    ) -> Self {
-        self.session_limits = Some(session_limits);
-        self
-    }
-    /// Sets [`autopilot`](Self::autopilot).
-    #[inline]
-    pub fn autopilot(mut self, autopilot: AutopilotOptions) -> Self {
-        self.autopilot = Some(autopilot);
-        self
-    }
-}
+builder!(SessionUpdateOptionsParams {
+    image_generation: ProtocolImageGenerationOptions,
+    model: impl Into<String>,
+    model_capabilities_overrides: ModelCapabilitiesOverride,
+    reasoning_effort: impl Into<String>,
+    reasoning_summary: OptionsUpdateReasoningSummary,
+    verbosity: Verbosity,
+    client_name: impl Into<String>,
+    lsp_client_name: impl Into<String>,
+    integration_id: impl Into<String>,
+    feature_flags: std::collections::BTreeMap<String, bool>,
+    is_experimental_mode: bool,
+    provider: ProviderConfig,
+    capi: CapiSessionOptions,
+    working_directory: impl Into<String>,
+    available_tools: Vec<String>,
+    excluded_tools: Vec<String>,
+    included_builtin_agents: Option<Vec<String>>,
+    excluded_builtin_agents: Vec<String>,
+    tool_filter_precedence: OptionsUpdateToolFilterPrecedence,
+    enable_script_safety: bool,
+    shell: ShellOptions,
+    shell_init_profile: impl Into<String>,
+    shell_process_flags: Vec<String>,
+    sandbox_config: SandboxConfig,
+    sandbox_config_source: SandboxConfigSource,
+    log_interactive_shells: bool,
+    env_value_mode: OptionsUpdateEnvValueMode,
+    allow_all_mcp_server_instructions: bool,
+    skill_directories: Vec<String>,
+    agent_directories: Vec<String>,
+    instruction_directories: Vec<String>,
+    hook_directories: Vec<String>,
+    ignored_skills_locations: Vec<String>,
+    included_builtin_skills: Option<Vec<String>>,
+    disabled_skills: Vec<String>,
+    enable_on_demand_instruction_discovery: bool,
+    max_inline_binary_bytes: i64,
+    installed_plugins: Vec<SessionInstalledPlugin>,
+    custom_agents_local_only: bool,
+    suppress_custom_agent_prompt: bool,
+    skip_custom_instructions: bool,
+    disabled_instruction_sources: Vec<String>,
+    coauthor_enabled: bool,
+    trajectory_file: impl Into<String>,
+    enable_streaming: bool,
+    copilot_url: impl Into<String>,
+    ask_user_disabled: bool,
+    continue_on_auto_mode: bool,
+    running_in_interactive_mode: bool,
+    enable_reasoning_summaries: bool,
+    agent_context: impl Into<String>,
+    events_log_directory: impl Into<String>,
+    events_log_includes_subagents: bool,
+    additional_content_exclusion_policies: Vec<OptionsUpdateAdditionalContentExclusionPolicy>,
+    manage_schedule_enabled: bool,
+    session_capabilities: Vec<SessionCapability>,
+    skip_embedding_retrieval: bool,
+    organization_custom_instructions: impl Into<String>,
+    enable_file_hooks: bool,
+    enable_host_git_operations: bool,
+    enable_session_store: bool,
+    enable_skills: bool,
+    context_tier: OptionsUpdateContextTier,
+    session_limits: Option<SessionLimitsConfig>,
+    autopilot: AutopilotOptions,
+});
 
 /// Indicates whether the session options patch was applied successfully.
 #[derive(Clone)]

@@ -118,14 +118,7 @@ record!(CompletionsRequestRequest {
     Field text "text",
     Field offset "offset",
 });
-
-impl CompletionsRequestRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(text: impl Into<String>, offset: i64) -> Self {
-        Self { text: text.into(), offset }
-    }
-}
+builder!(CompletionsRequestRequest new(text: impl Into<String>, offset: i64) {});
 
 /// Host-driven completion items for the current composer input. Empty when the host returns no items or does not support completions.
 #[derive(Clone)]
@@ -148,14 +141,7 @@ pub struct ContentExclusionCheckPathsRequest {
 record!(ContentExclusionCheckPathsRequest {
     Field paths "paths",
 });
-
-impl ContentExclusionCheckPathsRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(paths: Vec<String>) -> Self {
-        Self { paths }
-    }
-}
+builder!(ContentExclusionCheckPathsRequest new(paths: Vec<String>) {});
 
 /// Batch content-exclusion result. Callers must fail closed when policy evaluation is unavailable. *Experimental.*
 #[derive(Clone)]
@@ -195,16 +181,7 @@ pub struct ContentExclusionValidatePoliciesRequest {
 record!(ContentExclusionValidatePoliciesRequest {
     Field policies_json "policiesJson",
 });
-
-impl ContentExclusionValidatePoliciesRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(policies_json: impl Into<String>) -> Self {
-        Self {
-            policies_json: policies_json.into(),
-        }
-    }
-}
+builder!(ContentExclusionValidatePoliciesRequest new(policies_json: impl Into<String>) {});
 
 /// The accepted policies, parsed and normalized. A rejected input is reported as an error rather than in this result. *Experimental.*
 #[derive(Clone)]
@@ -327,14 +304,7 @@ pub struct GitCwdRequest {
 record!(GitCwdRequest {
     Field cwd "cwd",
 });
-
-impl GitCwdRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(cwd: impl Into<String>) -> Self {
-        Self { cwd: cwd.into() }
-    }
-}
+builder!(GitCwdRequest new(cwd: impl Into<String>) {});
 
 /// A GitHub login the authenticated user may act as: their own account, or an organization they belong to. *Internal.*
 #[derive(Clone)]
@@ -361,14 +331,7 @@ pub struct GitHubOwnersCancelRequest {
 record!(GitHubOwnersCancelRequest {
     Field request_id "requestId",
 });
-
-impl GitHubOwnersCancelRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: i64) -> Self {
-        Self { request_id }
-    }
-}
+builder!(GitHubOwnersCancelRequest new(request_id: i64) {});
 
 /// Whether the id named a running owner listing. *Internal.*
 #[derive(Clone)]
@@ -394,14 +357,7 @@ record!(GitHubOwnersListRequest {
     Field request_id "requestId",
     Field auth_info "authInfo",
 });
-
-impl GitHubOwnersListRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: i64, auth_info: serde_json::Value) -> Self {
-        Self { request_id, auth_info }
-    }
-}
+builder!(GitHubOwnersListRequest new(request_id: i64, auth_info: serde_json::Value) {});
 
 /// Outcome of an owner listing. Exactly one of `owners` and `message` is present, except that `throwError` reports a failure the caller is expected to raise rather than render. *Internal.*
 #[derive(Clone)]
@@ -444,14 +400,7 @@ pub struct GitHubRepositoryAtPathRequest {
 record!(GitHubRepositoryAtPathRequest {
     Field path "path",
 });
-
-impl GitHubRepositoryAtPathRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into() }
-    }
-}
+builder!(GitHubRepositoryAtPathRequest new(path: impl Into<String>) {});
 
 /// The GitHub repository that owns the requested path, when the selected remote (`origin`, else the first) is on a GitHub host. *Internal.*
 #[derive(Clone)]
@@ -511,14 +460,7 @@ pub struct GitReposFromRemotesRequest {
 record!(GitReposFromRemotesRequest {
     Field git_root "gitRoot",
 });
-
-impl GitReposFromRemotesRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(git_root: impl Into<String>) -> Self {
-        Self { git_root: git_root.into() }
-    }
-}
+builder!(GitReposFromRemotesRequest new(git_root: impl Into<String>) {});
 
 /// The GitHub repositories a working tree's remotes point at. *Internal.*
 #[derive(Clone)]
@@ -579,24 +521,9 @@ record!(PersistenceWriteRawJsonLockedRequest {
     Field data_json "dataJson",
     Field file_header "fileHeader",
 });
-
-impl PersistenceWriteRawJsonLockedRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>, data_json: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            data_json: data_json.into(),
-            file_header: None,
-        }
-    }
-    /// Sets [`file_header`](Self::file_header).
-    #[inline]
-    pub fn file_header(mut self, file_header: Option<String>) -> Self {
-        self.file_header = Some(file_header);
-        self
-    }
-}
+builder!(PersistenceWriteRawJsonLockedRequest new(path: impl Into<String>, data_json: impl Into<String>) {
+    file_header: Option<String>,
+});
 
 /// The outcome of a locked snapshot write.
 #[derive(Clone)]
@@ -648,15 +575,9 @@ pub struct RemoteEnableRequest {
 record!(RemoteEnableRequest {
     Field mode "mode",
 });
-
-impl RemoteEnableRequest {
-    /// Sets [`mode`](Self::mode).
-    #[inline]
-    pub fn mode(mut self, mode: RemoteSessionMode) -> Self {
-        self.mode = Some(mode);
-        self
-    }
-}
+builder!(RemoteEnableRequest {
+    mode: RemoteSessionMode,
+});
 
 /// GitHub URL for the session and a flag indicating whether remote steering is enabled.
 #[derive(Clone)]
@@ -682,14 +603,7 @@ pub struct RemoteNotifySteerableChangedRequest {
 record!(RemoteNotifySteerableChangedRequest {
     Field remote_steerable "remoteSteerable",
 });
-
-impl RemoteNotifySteerableChangedRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(remote_steerable: bool) -> Self {
-        Self { remote_steerable }
-    }
-}
+builder!(RemoteNotifySteerableChangedRequest new(remote_steerable: bool) {});
 
 /// Persist a steerability change as a `session.remote_steerable_changed` event. Used by the host (CLI / SDK consumer) when it has just finished enabling or disabling steering on a remote exporter that the runtime does not directly own.
 #[derive(Clone)]
@@ -707,14 +621,7 @@ pub struct SecretsAddFilterValuesRequest {
 record!(SecretsAddFilterValuesRequest {
     Secret values "values",
 });
-
-impl SecretsAddFilterValuesRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(values: Vec<String>) -> Self {
-        Self { values }
-    }
-}
+builder!(SecretsAddFilterValuesRequest new(values: Vec<String>) {});
 
 /// Confirmation that the secret values were registered.
 #[derive(Clone)]
@@ -782,14 +689,7 @@ pub struct TelemetrySetFeatureOverridesRequest {
 record!(TelemetrySetFeatureOverridesRequest {
     Field features "features",
 });
-
-impl TelemetrySetFeatureOverridesRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(features: std::collections::BTreeMap<String, String>) -> Self {
-        Self { features }
-    }
-}
+builder!(TelemetrySetFeatureOverridesRequest new(features: std::collections::BTreeMap<String, String>) {});
 
 /// No parameters; returns the external tool calls of the session and its sub-agents that are still waiting for a result. *Experimental.*
 #[derive(Clone)]
@@ -841,14 +741,7 @@ pub struct VisibilitySetRequest {
 record!(VisibilitySetRequest {
     Field status "status",
 });
-
-impl VisibilitySetRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(status: SessionVisibilityStatus) -> Self {
-        Self { status }
-    }
-}
+builder!(VisibilitySetRequest new(status: SessionVisibilityStatus) {});
 
 /// Effective sharing status and shareable GitHub URL after updating session visibility.
 #[derive(Clone)]

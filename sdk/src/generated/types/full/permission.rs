@@ -12,14 +12,7 @@ pub struct FolderTrustAddParams {
 record!(FolderTrustAddParams {
     Field path "path",
 });
-
-impl FolderTrustAddParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into() }
-    }
-}
+builder!(FolderTrustAddParams new(path: impl Into<String>) {});
 
 /// Folder path to check for trust. *Experimental.*
 #[derive(Clone)]
@@ -31,14 +24,7 @@ pub struct FolderTrustCheckParams {
 record!(FolderTrustCheckParams {
     Field path "path",
 });
-
-impl FolderTrustCheckParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into() }
-    }
-}
+builder!(FolderTrustCheckParams new(path: impl Into<String>) {});
 
 /// Folder trust check result.
 #[derive(Clone)]
@@ -64,23 +50,9 @@ record!(FolderTrustIsTrustedParams {
     Field path "path",
     Field config_dir "configDir",
 });
-
-impl FolderTrustIsTrustedParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            config_dir: None,
-        }
-    }
-    /// Sets [`config_dir`](Self::config_dir).
-    #[inline]
-    pub fn config_dir(mut self, config_dir: impl Into<String>) -> Self {
-        self.config_dir = Some(config_dir.into());
-        self
-    }
-}
+builder!(FolderTrustIsTrustedParams new(path: impl Into<String>) {
+    config_dir: impl Into<String>,
+});
 
 /// Which stored location permissions were dropped because their directory is gone. *Internal.*
 #[derive(Clone)]
@@ -106,20 +78,7 @@ record!(PermissionLocationAddToolApprovalParams {
     Field location_key "locationKey",
     Field approval "approval",
 });
-
-impl PermissionLocationAddToolApprovalParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        location_key: impl Into<String>,
-        approval: PermissionsLocationsAddToolApprovalDetails,
-    ) -> Self {
-        Self {
-            location_key: location_key.into(),
-            approval,
-        }
-    }
-}
+builder!(PermissionLocationAddToolApprovalParams new(location_key: impl Into<String>, approval: PermissionsLocationsAddToolApprovalDetails) {});
 
 /// Working directory to load persisted location permissions for. *Experimental.*
 #[derive(Clone)]
@@ -131,16 +90,7 @@ pub struct PermissionLocationApplyParams {
 record!(PermissionLocationApplyParams {
     Field working_directory "workingDirectory",
 });
-
-impl PermissionLocationApplyParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(working_directory: impl Into<String>) -> Self {
-        Self {
-            working_directory: working_directory.into(),
-        }
-    }
-}
+builder!(PermissionLocationApplyParams new(working_directory: impl Into<String>) {});
 
 /// Summary of persisted location permissions applied to the session.
 #[derive(Clone)]
@@ -178,16 +128,7 @@ pub struct PermissionLocationResolveParams {
 record!(PermissionLocationResolveParams {
     Field working_directory "workingDirectory",
 });
-
-impl PermissionLocationResolveParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(working_directory: impl Into<String>) -> Self {
-        Self {
-            working_directory: working_directory.into(),
-        }
-    }
-}
+builder!(PermissionLocationResolveParams new(working_directory: impl Into<String>) {});
 
 /// Resolved location-permissions key and type.
 #[derive(Clone)]
@@ -257,14 +198,7 @@ pub struct PermissionPathsAddParams {
 record!(PermissionPathsAddParams {
     Field path "path",
 });
-
-impl PermissionPathsAddParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into() }
-    }
-}
+builder!(PermissionPathsAddParams new(path: impl Into<String>) {});
 
 /// Path to evaluate against the session's allowed directories. *Experimental.*
 #[derive(Clone)]
@@ -276,14 +210,7 @@ pub struct PermissionPathsAllowedCheckParams {
 record!(PermissionPathsAllowedCheckParams {
     Field path "path",
 });
-
-impl PermissionPathsAllowedCheckParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into() }
-    }
-}
+builder!(PermissionPathsAllowedCheckParams new(path: impl Into<String>) {});
 
 /// Indicates whether the supplied path is within the session's allowed directories.
 #[derive(Clone)]
@@ -315,36 +242,12 @@ record!(PermissionPathsConfig {
     Field include_temp_directory "includeTempDirectory",
     Field workspace_path "workspacePath",
 });
-
-impl PermissionPathsConfig {
-    /// Sets [`unrestricted`](Self::unrestricted).
-    #[inline]
-    pub fn unrestricted(mut self, unrestricted: bool) -> Self {
-        self.unrestricted = Some(unrestricted);
-        self
-    }
-    /// Sets [`additional_directories`](Self::additional_directories).
-    #[inline]
-    pub fn additional_directories(
-        mut self,
-        additional_directories: Vec<String>,
-    ) -> Self {
-        self.additional_directories = Some(additional_directories);
-        self
-    }
-    /// Sets [`include_temp_directory`](Self::include_temp_directory).
-    #[inline]
-    pub fn include_temp_directory(mut self, include_temp_directory: bool) -> Self {
-        self.include_temp_directory = Some(include_temp_directory);
-        self
-    }
-    /// Sets [`workspace_path`](Self::workspace_path).
-    #[inline]
-    pub fn workspace_path(mut self, workspace_path: impl Into<String>) -> Self {
-        self.workspace_path = Some(workspace_path.into());
-        self
-    }
-}
+builder!(PermissionPathsConfig {
+    unrestricted: bool,
+    additional_directories: Vec<String>,
+    include_temp_directory: bool,
+    workspace_path: impl Into<String>,
+});
 
 /// Snapshot of the session's recursive directory grants, exact session-approved paths, and primary working directory.
 #[derive(Clone)]
@@ -373,14 +276,7 @@ pub struct PermissionPathsUpdatePrimaryParams {
 record!(PermissionPathsUpdatePrimaryParams {
     Field path "path",
 });
-
-impl PermissionPathsUpdatePrimaryParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into() }
-    }
-}
+builder!(PermissionPathsUpdatePrimaryParams new(path: impl Into<String>) {});
 
 /// Path to evaluate against the session's workspace (primary) directory. *Experimental.*
 #[derive(Clone)]
@@ -392,14 +288,7 @@ pub struct PermissionPathsWorkspaceCheckParams {
 record!(PermissionPathsWorkspaceCheckParams {
     Field path "path",
 });
-
-impl PermissionPathsWorkspaceCheckParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into() }
-    }
-}
+builder!(PermissionPathsWorkspaceCheckParams new(path: impl Into<String>) {});
 
 /// Indicates whether the supplied path is within the session's workspace directory.
 #[derive(Clone)]
@@ -422,14 +311,7 @@ pub struct PermissionPromptShownNotification {
 record!(PermissionPromptShownNotification {
     Field message "message",
 });
-
-impl PermissionPromptShownNotification {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
-    }
-}
+builder!(PermissionPromptShownNotification new(message: impl Into<String>) {});
 
 /// If specified, replaces the session's approved/denied permission rules. Omit to leave the current rules unchanged.
 #[derive(Clone)]
@@ -444,14 +326,7 @@ record!(PermissionRulesSet {
     Field approved "approved",
     Field denied "denied",
 });
-
-impl PermissionRulesSet {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(approved: Vec<PermissionRule>, denied: Vec<PermissionRule>) -> Self {
-        Self { approved, denied }
-    }
-}
+builder!(PermissionRulesSet new(approved: Vec<PermissionRule>, denied: Vec<PermissionRule>) {});
 
 /// If specified, replaces the session's URL-permission policy. The runtime constructs a fresh DefaultUrlManager based on these inputs. Omit to leave the current URL policy unchanged.
 #[derive(Clone, Default)]
@@ -466,21 +341,10 @@ record!(PermissionUrlsConfig {
     Field unrestricted "unrestricted",
     Field initial_allowed "initialAllowed",
 });
-
-impl PermissionUrlsConfig {
-    /// Sets [`unrestricted`](Self::unrestricted).
-    #[inline]
-    pub fn unrestricted(mut self, unrestricted: bool) -> Self {
-        self.unrestricted = Some(unrestricted);
-        self
-    }
-    /// Sets [`initial_allowed`](Self::initial_allowed).
-    #[inline]
-    pub fn initial_allowed(mut self, initial_allowed: Vec<String>) -> Self {
-        self.initial_allowed = Some(initial_allowed);
-        self
-    }
-}
+builder!(PermissionUrlsConfig {
+    unrestricted: bool,
+    initial_allowed: Vec<String>,
+});
 
 /// Whether the URL-permission policy should run in unrestricted mode. *Experimental.*
 #[derive(Clone)]
@@ -492,14 +356,7 @@ pub struct PermissionUrlsSetUnrestrictedModeParams {
 record!(PermissionUrlsSetUnrestrictedModeParams {
     Field enabled "enabled",
 });
-
-impl PermissionUrlsSetUnrestrictedModeParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(enabled: bool) -> Self {
-        Self { enabled }
-    }
-}
+builder!(PermissionUrlsSetUnrestrictedModeParams new(enabled: bool) {});
 
 /// Content-exclusion policy supplied to `session.permissions.configure`, with rules, last-updated data, and scope.
 #[derive(Clone)]
@@ -519,23 +376,7 @@ record!(PermissionsConfigureAdditionalContentExclusionPolicy {
     Field last_updated_at "last_updated_at",
     Field scope "scope",
 } rest);
-
-impl PermissionsConfigureAdditionalContentExclusionPolicy {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        rules: Vec<PermissionsConfigureAdditionalContentExclusionPolicyRule>,
-        last_updated_at: serde_json::Value,
-        scope: PermissionsConfigureAdditionalContentExclusionPolicyScope,
-    ) -> Self {
-        Self {
-            rules,
-            last_updated_at,
-            scope,
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-}
+builder!(PermissionsConfigureAdditionalContentExclusionPolicy new(rules: Vec<PermissionsConfigureAdditionalContentExclusionPolicyRule>, last_updated_at: serde_json::Value, scope: PermissionsConfigureAdditionalContentExclusionPolicyScope) {} rest);
 
 /// Single content-exclusion rule supplied to `session.permissions.configure`, with paths, match conditions, and source.
 #[derive(Clone)]
@@ -558,35 +399,10 @@ record!(PermissionsConfigureAdditionalContentExclusionPolicyRule {
     Field if_none_match "ifNoneMatch",
     Field source "source",
 } rest);
-
-impl PermissionsConfigureAdditionalContentExclusionPolicyRule {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        paths: Vec<String>,
-        source: PermissionsConfigureAdditionalContentExclusionPolicyRuleSource,
-    ) -> Self {
-        Self {
-            paths,
-            if_any_match: None,
-            if_none_match: None,
-            source,
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-    /// Sets [`if_any_match`](Self::if_any_match).
-    #[inline]
-    pub fn if_any_match(mut self, if_any_match: Vec<String>) -> Self {
-        self.if_any_match = Some(if_any_match);
-        self
-    }
-    /// Sets [`if_none_match`](Self::if_none_match).
-    #[inline]
-    pub fn if_none_match(mut self, if_none_match: Vec<String>) -> Self {
-        self.if_none_match = Some(if_none_match);
-        self
-    }
-}
+builder!(PermissionsConfigureAdditionalContentExclusionPolicyRule new(paths: Vec<String>, source: PermissionsConfigureAdditionalContentExclusionPolicyRuleSource) {
+    if_any_match: Vec<String>,
+    if_none_match: Vec<String>,
+} rest);
 
 /// Source descriptor for a `session.permissions.configure` content-exclusion rule, with source name and type.
 #[derive(Clone)]
@@ -602,17 +418,7 @@ record!(PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
     Field name "name",
     Field kind "type",
 });
-
-impl PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, kind: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            kind: kind.into(),
-        }
-    }
-}
+builder!(PermissionsConfigureAdditionalContentExclusionPolicyRuleSource new(name: impl Into<String>, kind: impl Into<String>) {});
 
 /// Allowed values for the `PermissionsConfigureAdditionalContentExclusionPolicyScope` enumeration.
 #[derive(Clone)]
@@ -660,73 +466,15 @@ record!(PermissionsConfigureParams {
     Field additional_content_exclusion_policies "additionalContentExclusionPolicies",
     Field assisted_approval_instructions "assistedApprovalInstructions",
 });
-
-impl PermissionsConfigureParams {
-    /// Sets [`approve_all_tool_permission_requests`](Self::approve_all_tool_permission_requests).
-    #[inline]
-    pub fn approve_all_tool_permission_requests(
-        mut self,
-        approve_all_tool_permission_requests: bool,
-    ) -> Self {
-        self.approve_all_tool_permission_requests = Some(
-            approve_all_tool_permission_requests,
-        );
-        self
-    }
-    /// Sets [`approve_all_read_permission_requests`](Self::approve_all_read_permission_requests).
-    #[inline]
-    pub fn approve_all_read_permission_requests(
-        mut self,
-        approve_all_read_permission_requests: bool,
-    ) -> Self {
-        self.approve_all_read_permission_requests = Some(
-            approve_all_read_permission_requests,
-        );
-        self
-    }
-    /// Sets [`rules`](Self::rules).
-    #[inline]
-    pub fn rules(mut self, rules: PermissionRulesSet) -> Self {
-        self.rules = Some(rules);
-        self
-    }
-    /// Sets [`paths`](Self::paths).
-    #[inline]
-    pub fn paths(mut self, paths: PermissionPathsConfig) -> Self {
-        self.paths = Some(paths);
-        self
-    }
-    /// Sets [`urls`](Self::urls).
-    #[inline]
-    pub fn urls(mut self, urls: PermissionUrlsConfig) -> Self {
-        self.urls = Some(urls);
-        self
-    }
-    /// Sets [`additional_content_exclusion_policies`](Self::additional_content_exclusion_policies).
-    #[inline]
-    pub fn additional_content_exclusion_policies(
-        mut self,
-        additional_content_exclusion_policies: Vec<
-            PermissionsConfigureAdditionalContentExclusionPolicy,
-        >,
-    ) -> Self {
-        self.additional_content_exclusion_policies = Some(
-            additional_content_exclusion_policies,
-        );
-        self
-    }
-    /// Sets [`assisted_approval_instructions`](Self::assisted_approval_instructions).
-    #[inline]
-    pub fn assisted_approval_instructions(
-        mut self,
-        assisted_approval_instructions: impl Into<String>,
-    ) -> Self {
-        self.assisted_approval_instructions = Some(
-            assisted_approval_instructions.into(),
-        );
-        self
-    }
-}
+builder!(PermissionsConfigureParams {
+    approve_all_tool_permission_requests: bool,
+    approve_all_read_permission_requests: bool,
+    rules: PermissionRulesSet,
+    paths: PermissionPathsConfig,
+    urls: PermissionUrlsConfig,
+    additional_content_exclusion_policies: Vec<PermissionsConfigureAdditionalContentExclusionPolicy>,
+    assisted_approval_instructions: impl Into<String>,
+});
 
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
@@ -749,15 +497,9 @@ pub struct PermissionsEvaluateManagedPolicyParams {
 record!(PermissionsEvaluateManagedPolicyParams {
     Field permissions "permissions",
 });
-
-impl PermissionsEvaluateManagedPolicyParams {
-    /// Sets [`permissions`](Self::permissions).
-    #[inline]
-    pub fn permissions(mut self, permissions: serde_json::Value) -> Self {
-        self.permissions = Some(permissions);
-        self
-    }
-}
+builder!(PermissionsEvaluateManagedPolicyParams {
+    permissions: serde_json::Value,
+});
 
 /// The policy questions a host asks before granting elevated permissions.
 #[derive(Clone)]
@@ -853,14 +595,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsCommands {
 record!(PermissionsLocationsAddToolApprovalDetailsCommands ["kind" "commands"] {
     Field command_identifiers "commandIdentifiers",
 });
-
-impl PermissionsLocationsAddToolApprovalDetailsCommands {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(command_identifiers: Vec<String>) -> Self {
-        Self { command_identifiers }
-    }
-}
+builder!(PermissionsLocationsAddToolApprovalDetailsCommands new(command_identifiers: Vec<String>) {});
 
 /// Location-persisted tool approval details for a custom tool, keyed by tool name.
 #[derive(Clone)]
@@ -872,16 +607,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsCustomTool {
 record!(PermissionsLocationsAddToolApprovalDetailsCustomTool ["kind" "custom-tool"] {
     Field tool_name "toolName",
 });
-
-impl PermissionsLocationsAddToolApprovalDetailsCustomTool {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(tool_name: impl Into<String>) -> Self {
-        Self {
-            tool_name: tool_name.into(),
-        }
-    }
-}
+builder!(PermissionsLocationsAddToolApprovalDetailsCustomTool new(tool_name: impl Into<String>) {});
 
 /// Location-persisted tool approval details for an extension's access to sensitive environment variables, keyed by extension name and the exact set of variable names.
 #[derive(Clone)]
@@ -896,20 +622,7 @@ record!(PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess ["kind" "ex
     Field extension_name "extensionName",
     Field environment_variables "environmentVariables",
 });
-
-impl PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        extension_name: impl Into<String>,
-        environment_variables: Vec<String>,
-    ) -> Self {
-        Self {
-            extension_name: extension_name.into(),
-            environment_variables,
-        }
-    }
-}
+builder!(PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess new(extension_name: impl Into<String>, environment_variables: Vec<String>) {});
 
 /// Location-persisted tool approval details for extension-management operations, optionally narrowed by operation.
 #[derive(Clone, Default)]
@@ -921,15 +634,9 @@ pub struct PermissionsLocationsAddToolApprovalDetailsExtensionManagement {
 record!(PermissionsLocationsAddToolApprovalDetailsExtensionManagement ["kind" "extension-management"] {
     Field operation "operation",
 });
-
-impl PermissionsLocationsAddToolApprovalDetailsExtensionManagement {
-    /// Sets [`operation`](Self::operation).
-    #[inline]
-    pub fn operation(mut self, operation: impl Into<String>) -> Self {
-        self.operation = Some(operation.into());
-        self
-    }
-}
+builder!(PermissionsLocationsAddToolApprovalDetailsExtensionManagement {
+    operation: impl Into<String>,
+});
 
 /// Location-persisted tool approval details for an extension's permission-gated capability access, keyed by extension name.
 #[derive(Clone)]
@@ -941,16 +648,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess {
 record!(PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess ["kind" "extension-permission-access"] {
     Field extension_name "extensionName",
 });
-
-impl PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(extension_name: impl Into<String>) -> Self {
-        Self {
-            extension_name: extension_name.into(),
-        }
-    }
-}
+builder!(PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess new(extension_name: impl Into<String>) {});
 
 /// Location-persisted tool approval details for an MCP server tool, or all tools when `toolName` is null.
 #[derive(Clone)]
@@ -965,17 +663,7 @@ record!(PermissionsLocationsAddToolApprovalDetailsMcp ["kind" "mcp"] {
     Field server_name "serverName",
     Nullable tool_name "toolName",
 });
-
-impl PermissionsLocationsAddToolApprovalDetailsMcp {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>, tool_name: Option<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-            tool_name,
-        }
-    }
-}
+builder!(PermissionsLocationsAddToolApprovalDetailsMcp new(server_name: impl Into<String>, tool_name: Option<String>) {});
 
 /// Location-persisted tool approval details for MCP sampling requests from a server.
 #[derive(Clone)]
@@ -987,16 +675,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsMcpSampling {
 record!(PermissionsLocationsAddToolApprovalDetailsMcpSampling ["kind" "mcp-sampling"] {
     Field server_name "serverName",
 });
-
-impl PermissionsLocationsAddToolApprovalDetailsMcpSampling {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(server_name: impl Into<String>) -> Self {
-        Self {
-            server_name: server_name.into(),
-        }
-    }
-}
+builder!(PermissionsLocationsAddToolApprovalDetailsMcpSampling new(server_name: impl Into<String>) {});
 
 /// Location-persisted tool approval details for writes to long-term memory.
 #[derive(Clone, Default)]
@@ -1020,15 +699,9 @@ pub struct PermissionsLocationsAddToolApprovalDetailsWorkflow {
 record!(PermissionsLocationsAddToolApprovalDetailsWorkflow ["kind" "workflow"] {
     Field approval_key "approvalKey",
 });
-
-impl PermissionsLocationsAddToolApprovalDetailsWorkflow {
-    /// Sets [`approval_key`](Self::approval_key).
-    #[inline]
-    pub fn approval_key(mut self, approval_key: impl Into<String>) -> Self {
-        self.approval_key = Some(approval_key.into());
-        self
-    }
-}
+builder!(PermissionsLocationsAddToolApprovalDetailsWorkflow {
+    approval_key: impl Into<String>,
+});
 
 /// Location-persisted tool approval details for filesystem write operations.
 #[derive(Clone, Default)]
@@ -1066,37 +739,11 @@ record!(PermissionsModifyRulesParams {
     Field remove "remove",
     Field remove_all "removeAll",
 });
-
-impl PermissionsModifyRulesParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(scope: PermissionsModifyRulesScope) -> Self {
-        Self {
-            scope,
-            add: None,
-            remove: None,
-            remove_all: None,
-        }
-    }
-    /// Sets [`add`](Self::add).
-    #[inline]
-    pub fn add(mut self, add: Vec<PermissionRule>) -> Self {
-        self.add = Some(add);
-        self
-    }
-    /// Sets [`remove`](Self::remove).
-    #[inline]
-    pub fn remove(mut self, remove: Vec<PermissionRule>) -> Self {
-        self.remove = Some(remove);
-        self
-    }
-    /// Sets [`remove_all`](Self::remove_all).
-    #[inline]
-    pub fn remove_all(mut self, remove_all: bool) -> Self {
-        self.remove_all = Some(remove_all);
-        self
-    }
-}
+builder!(PermissionsModifyRulesParams new(scope: PermissionsModifyRulesScope) {
+    add: Vec<PermissionRule>,
+    remove: Vec<PermissionRule>,
+    remove_all: bool,
+});
 
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
@@ -1168,15 +815,9 @@ pub struct PermissionsResetSessionApprovalsRequest {
 record!(PermissionsResetSessionApprovalsRequest {
     Field include_location "includeLocation",
 });
-
-impl PermissionsResetSessionApprovalsRequest {
-    /// Sets [`include_location`](Self::include_location).
-    #[inline]
-    pub fn include_location(mut self, include_location: bool) -> Self {
-        self.include_location = Some(include_location);
-        self
-    }
-}
+builder!(PermissionsResetSessionApprovalsRequest {
+    include_location: bool,
+});
 
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
@@ -1202,20 +843,9 @@ record!(PermissionsSetApproveAllRequest {
     Field enabled "enabled",
     Field source "source",
 });
-
-impl PermissionsSetApproveAllRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(enabled: bool) -> Self {
-        Self { enabled, source: None }
-    }
-    /// Sets [`source`](Self::source).
-    #[inline]
-    pub fn source(mut self, source: PermissionsSetApproveAllSource) -> Self {
-        self.source = Some(source);
-        self
-    }
-}
+builder!(PermissionsSetApproveAllRequest new(enabled: bool) {
+    source: PermissionsSetApproveAllSource,
+});
 
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
@@ -1269,33 +899,10 @@ record!(PermissionsSetModeRequest {
     Field assisted_approval_model "assistedApprovalModel",
     Field source "source",
 });
-
-impl PermissionsSetModeRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(mode: PermissionMode) -> Self {
-        Self {
-            mode,
-            assisted_approval_model: None,
-            source: None,
-        }
-    }
-    /// Sets [`assisted_approval_model`](Self::assisted_approval_model).
-    #[inline]
-    pub fn assisted_approval_model(
-        mut self,
-        assisted_approval_model: impl Into<String>,
-    ) -> Self {
-        self.assisted_approval_model = Some(assisted_approval_model.into());
-        self
-    }
-    /// Sets [`source`](Self::source).
-    #[inline]
-    pub fn source(mut self, source: PermissionModeSource) -> Self {
-        self.source = Some(source);
-        self
-    }
-}
+builder!(PermissionsSetModeRequest new(mode: PermissionMode) {
+    assisted_approval_model: impl Into<String>,
+    source: PermissionModeSource,
+});
 
 /// Indicates whether the requested permission mode was applied and reports the authoritative post-mutation mode. *Experimental.*
 #[derive(Clone)]
@@ -1321,14 +928,7 @@ pub struct PermissionsSetRequiredRequest {
 record!(PermissionsSetRequiredRequest {
     Field required "required",
 });
-
-impl PermissionsSetRequiredRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(required: bool) -> Self {
-        Self { required }
-    }
-}
+builder!(PermissionsSetRequiredRequest new(required: bool) {});
 
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]

@@ -279,22 +279,7 @@ record!(PluginApplyInstallRequest {
     Field plan_handle "planHandle",
     Field policy_session_id "policySessionId",
 });
-
-impl PluginApplyInstallRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        plan_handle: impl Into<String>,
-        policy_session_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            plan_handle: plan_handle.into(),
-            policy_session_id: policy_session_id.into(),
-        }
-    }
-}
+builder!(PluginApplyInstallRequest new(contract: CatalogClientContract, plan_handle: impl Into<String>, policy_session_id: impl Into<String>) {});
 
 /// A computed Agent Plugin install plan. Nothing has been applied.
 #[derive(Clone)]
@@ -714,22 +699,7 @@ record!(PluginPlanInstallRequest {
     Field candidate_handle "candidateHandle",
     Field policy_session_id "policySessionId",
 });
-
-impl PluginPlanInstallRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        candidate_handle: impl Into<String>,
-        policy_session_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            candidate_handle: candidate_handle.into(),
-            policy_session_id: policy_session_id.into(),
-        }
-    }
-}
+builder!(PluginPlanInstallRequest new(contract: CatalogClientContract, candidate_handle: impl Into<String>, policy_session_id: impl Into<String>) {});
 
 /// Per-plugin result from updating all plugins, with versions, skills installed, success flag, and optional error.
 #[derive(Clone)]
@@ -798,14 +768,7 @@ pub struct PluginsBuiltinSetRequest {
 record!(PluginsBuiltinSetRequest {
     Field paths "paths",
 });
-
-impl PluginsBuiltinSetRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(paths: Vec<String>) -> Self {
-        Self { paths }
-    }
-}
+builder!(PluginsBuiltinSetRequest new(paths: Vec<String>) {});
 
 /// Plugin names (or specs) to disable, plus the optional working directory the repository-controlled guard is evaluated against.
 #[derive(Clone)]
@@ -820,23 +783,9 @@ record!(PluginsDisableRequest {
     Field names "names",
     Field working_directory "workingDirectory",
 });
-
-impl PluginsDisableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(names: Vec<String>) -> Self {
-        Self {
-            names,
-            working_directory: None,
-        }
-    }
-    /// Sets [`working_directory`](Self::working_directory).
-    #[inline]
-    pub fn working_directory(mut self, working_directory: impl Into<String>) -> Self {
-        self.working_directory = Some(working_directory.into());
-        self
-    }
-}
+builder!(PluginsDisableRequest new(names: Vec<String>) {
+    working_directory: impl Into<String>,
+});
 
 /// Plugin names (or specs) to enable, plus the optional working directory the repository-controlled guard is evaluated against.
 #[derive(Clone)]
@@ -851,23 +800,9 @@ record!(PluginsEnableRequest {
     Field names "names",
     Field working_directory "workingDirectory",
 });
-
-impl PluginsEnableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(names: Vec<String>) -> Self {
-        Self {
-            names,
-            working_directory: None,
-        }
-    }
-    /// Sets [`working_directory`](Self::working_directory).
-    #[inline]
-    pub fn working_directory(mut self, working_directory: impl Into<String>) -> Self {
-        self.working_directory = Some(working_directory.into());
-        self
-    }
-}
+builder!(PluginsEnableRequest new(names: Vec<String>) {
+    working_directory: impl Into<String>,
+});
 
 /// Plugin source and optional working directory for relative-path resolution.
 #[derive(Clone)]
@@ -882,23 +817,9 @@ record!(PluginsInstallRequest {
     Field source "source",
     Field working_directory "workingDirectory",
 });
-
-impl PluginsInstallRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(source: impl Into<String>) -> Self {
-        Self {
-            source: source.into(),
-            working_directory: None,
-        }
-    }
-    /// Sets [`working_directory`](Self::working_directory).
-    #[inline]
-    pub fn working_directory(mut self, working_directory: impl Into<String>) -> Self {
-        self.working_directory = Some(working_directory.into());
-        self
-    }
-}
+builder!(PluginsInstallRequest new(source: impl Into<String>) {
+    working_directory: impl Into<String>,
+});
 
 /// Marketplace source and optional working directory for relative-path resolution.
 #[derive(Clone)]
@@ -913,23 +834,9 @@ record!(PluginsMarketplacesAddRequest {
     Field source "source",
     Field working_directory "workingDirectory",
 });
-
-impl PluginsMarketplacesAddRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(source: impl Into<String>) -> Self {
-        Self {
-            source: source.into(),
-            working_directory: None,
-        }
-    }
-    /// Sets [`working_directory`](Self::working_directory).
-    #[inline]
-    pub fn working_directory(mut self, working_directory: impl Into<String>) -> Self {
-        self.working_directory = Some(working_directory.into());
-        self
-    }
-}
+builder!(PluginsMarketplacesAddRequest new(source: impl Into<String>) {
+    working_directory: impl Into<String>,
+});
 
 /// Name of the marketplace whose plugin catalog to fetch.
 #[derive(Clone)]
@@ -941,14 +848,7 @@ pub struct PluginsMarketplacesBrowseRequest {
 record!(PluginsMarketplacesBrowseRequest {
     Field name "name",
 });
-
-impl PluginsMarketplacesBrowseRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into() }
-    }
-}
+builder!(PluginsMarketplacesBrowseRequest new(name: impl Into<String>) {});
 
 /// Optional marketplace name; omit to refresh all.
 #[derive(Clone, Default)]
@@ -960,15 +860,9 @@ pub struct PluginsMarketplacesRefreshRequest {
 record!(PluginsMarketplacesRefreshRequest {
     Field name "name",
 });
-
-impl PluginsMarketplacesRefreshRequest {
-    /// Sets [`name`](Self::name).
-    #[inline]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-}
+builder!(PluginsMarketplacesRefreshRequest {
+    name: impl Into<String>,
+});
 
 /// Name of the marketplace to remove and an optional force flag.
 #[derive(Clone)]
@@ -983,23 +877,9 @@ record!(PluginsMarketplacesRemoveRequest {
     Field name "name",
     Field force "force",
 });
-
-impl PluginsMarketplacesRemoveRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            force: None,
-        }
-    }
-    /// Sets [`force`](Self::force).
-    #[inline]
-    pub fn force(mut self, force: bool) -> Self {
-        self.force = Some(force);
-        self
-    }
-}
+builder!(PluginsMarketplacesRemoveRequest new(name: impl Into<String>) {
+    force: bool,
+});
 
 /// Optional flags controlling which side effects the reload performs. *Experimental.*
 #[derive(Clone, Default)]
@@ -1023,39 +903,13 @@ record!(PluginsReloadRequest {
     Field reload_extensions "reloadExtensions",
     Field defer_repo_hooks "deferRepoHooks",
 });
-
-impl PluginsReloadRequest {
-    /// Sets [`reload_mcp`](Self::reload_mcp).
-    #[inline]
-    pub fn reload_mcp(mut self, reload_mcp: bool) -> Self {
-        self.reload_mcp = Some(reload_mcp);
-        self
-    }
-    /// Sets [`reload_custom_agents`](Self::reload_custom_agents).
-    #[inline]
-    pub fn reload_custom_agents(mut self, reload_custom_agents: bool) -> Self {
-        self.reload_custom_agents = Some(reload_custom_agents);
-        self
-    }
-    /// Sets [`reload_hooks`](Self::reload_hooks).
-    #[inline]
-    pub fn reload_hooks(mut self, reload_hooks: bool) -> Self {
-        self.reload_hooks = Some(reload_hooks);
-        self
-    }
-    /// Sets [`reload_extensions`](Self::reload_extensions).
-    #[inline]
-    pub fn reload_extensions(mut self, reload_extensions: bool) -> Self {
-        self.reload_extensions = Some(reload_extensions);
-        self
-    }
-    /// Sets [`defer_repo_hooks`](Self::defer_repo_hooks).
-    #[inline]
-    pub fn defer_repo_hooks(mut self, defer_repo_hooks: bool) -> Self {
-        self.defer_repo_hooks = Some(defer_repo_hooks);
-        self
-    }
-}
+builder!(PluginsReloadRequest {
+    reload_mcp: bool,
+    reload_custom_agents: bool,
+    reload_hooks: bool,
+    reload_extensions: bool,
+    defer_repo_hooks: bool,
+});
 
 /// Name (or spec) of the plugin to uninstall.
 #[derive(Clone)]
@@ -1070,23 +924,9 @@ record!(PluginsUninstallRequest {
     Field name "name",
     Field direct_source_id "directSourceId",
 });
-
-impl PluginsUninstallRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            direct_source_id: None,
-        }
-    }
-    /// Sets [`direct_source_id`](Self::direct_source_id).
-    #[inline]
-    pub fn direct_source_id(mut self, direct_source_id: Option<String>) -> Self {
-        self.direct_source_id = Some(direct_source_id);
-        self
-    }
-}
+builder!(PluginsUninstallRequest new(name: impl Into<String>) {
+    direct_source_id: Option<String>,
+});
 
 /// Name (or spec) of the plugin to update.
 #[derive(Clone)]
@@ -1098,14 +938,7 @@ pub struct PluginsUpdateRequest {
 record!(PluginsUpdateRequest {
     Field name "name",
 });
-
-impl PluginsUpdateRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into() }
-    }
-}
+builder!(PluginsUpdateRequest new(name: impl Into<String>) {});
 
 /// Plugin names (or specs) to disable in the session's authoritative working directory. *Experimental.*
 #[derive(Clone)]
@@ -1117,14 +950,7 @@ pub struct SessionPluginsDisableRequest {
 record!(SessionPluginsDisableRequest {
     Field names "names",
 });
-
-impl SessionPluginsDisableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(names: Vec<String>) -> Self {
-        Self { names }
-    }
-}
+builder!(SessionPluginsDisableRequest new(names: Vec<String>) {});
 
 /// Plugin names (or specs) to enable in the session's authoritative working directory. *Experimental.*
 #[derive(Clone)]
@@ -1136,14 +962,7 @@ pub struct SessionPluginsEnableRequest {
 record!(SessionPluginsEnableRequest {
     Field names "names",
 });
-
-impl SessionPluginsEnableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(names: Vec<String>) -> Self {
-        Self { names }
-    }
-}
+builder!(SessionPluginsEnableRequest new(names: Vec<String>) {});
 
 /// Plugin source resolved relative to the session's authoritative working directory. *Experimental.*
 #[derive(Clone)]
@@ -1155,14 +974,7 @@ pub struct SessionPluginsInstallRequest {
 record!(SessionPluginsInstallRequest {
     Field source "source",
 });
-
-impl SessionPluginsInstallRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(source: impl Into<String>) -> Self {
-        Self { source: source.into() }
-    }
-}
+builder!(SessionPluginsInstallRequest new(source: impl Into<String>) {});
 
 /// Plugins required by the session's managed settings to install or update again. *Experimental.*
 #[derive(Clone, Default)]
@@ -1174,15 +986,9 @@ pub struct SessionPluginsRetryManagedRequest {
 record!(SessionPluginsRetryManagedRequest {
     Field plugins "plugins",
 });
-
-impl SessionPluginsRetryManagedRequest {
-    /// Sets [`plugins`](Self::plugins).
-    #[inline]
-    pub fn plugins(mut self, plugins: Vec<String>) -> Self {
-        self.plugins = Some(plugins);
-        self
-    }
-}
+builder!(SessionPluginsRetryManagedRequest {
+    plugins: Vec<String>,
+});
 
 /// Per-plugin outcomes of retrying the plugins required by the session's managed settings. *Experimental.*
 #[derive(Clone)]

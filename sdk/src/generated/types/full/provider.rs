@@ -36,54 +36,12 @@ record!(DiscoveredModel {
     Field capabilities "capabilities",
     Field warnings "warnings",
 });
-
-impl DiscoveredModel {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        id: impl Into<String>,
-        provenance: ModelProviderProvenance,
-        details: ModelArtifactDetails,
-        capabilities: ModelCapabilities,
-        warnings: Vec<ModelProviderWarning>,
-    ) -> Self {
-        Self {
-            id: id.into(),
-            name: None,
-            provenance,
-            digest: None,
-            modified_at: None,
-            size_bytes: None,
-            details,
-            capabilities,
-            warnings,
-        }
-    }
-    /// Sets [`name`](Self::name).
-    #[inline]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-    /// Sets [`digest`](Self::digest).
-    #[inline]
-    pub fn digest(mut self, digest: impl Into<String>) -> Self {
-        self.digest = Some(digest.into());
-        self
-    }
-    /// Sets [`modified_at`](Self::modified_at).
-    #[inline]
-    pub fn modified_at(mut self, modified_at: impl Into<String>) -> Self {
-        self.modified_at = Some(modified_at.into());
-        self
-    }
-    /// Sets [`size_bytes`](Self::size_bytes).
-    #[inline]
-    pub fn size_bytes(mut self, size_bytes: i64) -> Self {
-        self.size_bytes = Some(size_bytes);
-        self
-    }
-}
+builder!(DiscoveredModel new(id: impl Into<String>, provenance: ModelProviderProvenance, details: ModelArtifactDetails, capabilities: ModelCapabilities, warnings: Vec<ModelProviderWarning>) {
+    name: impl Into<String>,
+    digest: impl Into<String>,
+    modified_at: impl Into<String>,
+    size_bytes: i64,
+});
 
 /// Models offered for agent conversations by one provider instance. Adapters exclude known-incompatible models, but retain candidates with unknown capabilities. Listing does not guarantee compatibility. *Experimental.*
 #[derive(Clone)]
@@ -127,51 +85,15 @@ record!(ModelArtifactDetails {
     Field architecture "architecture",
     Field tokenizer "tokenizer",
 });
-
-impl ModelArtifactDetails {
-    /// Sets [`format`](Self::format).
-    #[inline]
-    pub fn format(mut self, format: impl Into<String>) -> Self {
-        self.format = Some(format.into());
-        self
-    }
-    /// Sets [`family`](Self::family).
-    #[inline]
-    pub fn family(mut self, family: impl Into<String>) -> Self {
-        self.family = Some(family.into());
-        self
-    }
-    /// Sets [`families`](Self::families).
-    #[inline]
-    pub fn families(mut self, families: Vec<String>) -> Self {
-        self.families = Some(families);
-        self
-    }
-    /// Sets [`parameter_size`](Self::parameter_size).
-    #[inline]
-    pub fn parameter_size(mut self, parameter_size: impl Into<String>) -> Self {
-        self.parameter_size = Some(parameter_size.into());
-        self
-    }
-    /// Sets [`quantization`](Self::quantization).
-    #[inline]
-    pub fn quantization(mut self, quantization: impl Into<String>) -> Self {
-        self.quantization = Some(quantization.into());
-        self
-    }
-    /// Sets [`architecture`](Self::architecture).
-    #[inline]
-    pub fn architecture(mut self, architecture: impl Into<String>) -> Self {
-        self.architecture = Some(architecture.into());
-        self
-    }
-    /// Sets [`tokenizer`](Self::tokenizer).
-    #[inline]
-    pub fn tokenizer(mut self, tokenizer: impl Into<String>) -> Self {
-        self.tokenizer = Some(tokenizer.into());
-        self
-    }
-}
+builder!(ModelArtifactDetails {
+    format: impl Into<String>,
+    family: impl Into<String>,
+    families: Vec<String>,
+    parameter_size: impl Into<String>,
+    quantization: impl Into<String>,
+    architecture: impl Into<String>,
+    tokenizer: impl Into<String>,
+});
 
 /// Normalized model-provider adapter definitions available to the session, not discovered instances. *Experimental.*
 #[derive(Clone)]
@@ -335,23 +257,9 @@ record!(ModelProviderDiscoverRequest {
     Field adapter_id "adapterId",
     Field input "input",
 });
-
-impl ModelProviderDiscoverRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(adapter_id: impl Into<String>) -> Self {
-        Self {
-            adapter_id: adapter_id.into(),
-            input: None,
-        }
-    }
-    /// Sets [`input`](Self::input).
-    #[inline]
-    pub fn input(mut self, input: serde_json::Value) -> Self {
-        self.input = Some(input);
-        self
-    }
-}
+builder!(ModelProviderDiscoverRequest new(adapter_id: impl Into<String>) {
+    input: serde_json::Value,
+});
 
 /// Provider instances found by a discovery operation. *Experimental.*
 #[derive(Clone)]
@@ -402,14 +310,7 @@ pub struct ModelProviderGetStatusRequest {
 record!(ModelProviderGetStatusRequest {
     Field instance "instance",
 });
-
-impl ModelProviderGetStatusRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(instance: ModelProviderInstanceReference) -> Self {
-        Self { instance }
-    }
-}
+builder!(ModelProviderGetStatusRequest new(instance: ModelProviderInstanceReference) {});
 
 /// A normalized model-provider instance discovered by the runtime. *Experimental.*
 #[derive(Clone)]
@@ -439,56 +340,12 @@ record!(ModelProviderInstance {
     Field inference_wire_api "inferenceWireApi",
     Field inference_transport "inferenceTransport",
 });
-
-impl ModelProviderInstance {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        reference: ModelProviderInstanceReference,
-        display_name: impl Into<String>,
-        provenance: ModelProviderProvenance,
-    ) -> Self {
-        Self {
-            reference,
-            display_name: display_name.into(),
-            provenance,
-            inference_endpoint: None,
-            inference_type: None,
-            inference_wire_api: None,
-            inference_transport: None,
-        }
-    }
-    /// Sets [`inference_endpoint`](Self::inference_endpoint).
-    #[inline]
-    pub fn inference_endpoint(mut self, inference_endpoint: impl Into<String>) -> Self {
-        self.inference_endpoint = Some(inference_endpoint.into());
-        self
-    }
-    /// Sets [`inference_type`](Self::inference_type).
-    #[inline]
-    pub fn inference_type(mut self, inference_type: ProviderEndpointType) -> Self {
-        self.inference_type = Some(inference_type);
-        self
-    }
-    /// Sets [`inference_wire_api`](Self::inference_wire_api).
-    #[inline]
-    pub fn inference_wire_api(
-        mut self,
-        inference_wire_api: ProviderEndpointWireApi,
-    ) -> Self {
-        self.inference_wire_api = Some(inference_wire_api);
-        self
-    }
-    /// Sets [`inference_transport`](Self::inference_transport).
-    #[inline]
-    pub fn inference_transport(
-        mut self,
-        inference_transport: ProviderEndpointTransport,
-    ) -> Self {
-        self.inference_transport = Some(inference_transport);
-        self
-    }
-}
+builder!(ModelProviderInstance new(reference: ModelProviderInstanceReference, display_name: impl Into<String>, provenance: ModelProviderProvenance) {
+    inference_endpoint: impl Into<String>,
+    inference_type: ProviderEndpointType,
+    inference_wire_api: ProviderEndpointWireApi,
+    inference_transport: ProviderEndpointTransport,
+});
 
 /// Serializable reference to a discovered provider instance. *Experimental.*
 #[derive(Clone)]
@@ -542,14 +399,7 @@ pub struct ModelProviderModelsListRequest {
 record!(ModelProviderModelsListRequest {
     Field instance "instance",
 });
-
-impl ModelProviderModelsListRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(instance: ModelProviderInstanceReference) -> Self {
-        Self { instance }
-    }
-}
+builder!(ModelProviderModelsListRequest new(instance: ModelProviderInstanceReference) {});
 
 /// Typed provider-operation outcome. Use the code for control flow and the optional message for display. *Experimental.*
 #[derive(Clone)]
@@ -600,14 +450,7 @@ record!(ModelProviderPrepareConfigurationRequest {
     Field instance "instance",
     Field model "model",
 });
-
-impl ModelProviderPrepareConfigurationRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(instance: ModelProviderInstance, model: DiscoveredModel) -> Self {
-        Self { instance, model }
-    }
-}
+builder!(ModelProviderPrepareConfigurationRequest new(instance: ModelProviderInstance, model: DiscoveredModel) {});
 
 /// Attribution for the adapter that produced a provider row. *Experimental.*
 #[derive(Clone)]
@@ -631,36 +474,10 @@ record!(ModelProviderProvenance {
     Field owner_id "ownerId",
     Field owner_display_name "ownerDisplayName",
 });
-
-impl ModelProviderProvenance {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        adapter_id: impl Into<String>,
-        provider_kind: impl Into<String>,
-        source: ModelProviderProvenanceSource,
-    ) -> Self {
-        Self {
-            adapter_id: adapter_id.into(),
-            provider_kind: provider_kind.into(),
-            source,
-            owner_id: None,
-            owner_display_name: None,
-        }
-    }
-    /// Sets [`owner_id`](Self::owner_id).
-    #[inline]
-    pub fn owner_id(mut self, owner_id: impl Into<String>) -> Self {
-        self.owner_id = Some(owner_id.into());
-        self
-    }
-    /// Sets [`owner_display_name`](Self::owner_display_name).
-    #[inline]
-    pub fn owner_display_name(mut self, owner_display_name: impl Into<String>) -> Self {
-        self.owner_display_name = Some(owner_display_name.into());
-        self
-    }
-}
+builder!(ModelProviderProvenance new(adapter_id: impl Into<String>, provider_kind: impl Into<String>, source: ModelProviderProvenanceSource) {
+    owner_id: impl Into<String>,
+    owner_display_name: impl Into<String>,
+});
 
 /// Kind of component that supplied a provider adapter or row. Attribution does not confer authority.
 #[derive(Clone)]
@@ -717,17 +534,7 @@ record!(ModelProviderWarning {
     Field code "code",
     Field message "message",
 });
-
-impl ModelProviderWarning {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-        }
-    }
-}
+builder!(ModelProviderWarning new(code: impl Into<String>, message: impl Into<String>) {});
 
 /// BYOK providers and/or models to add to the session's registry at runtime. Both fields are optional; provide providers, models, or both. *Experimental.*
 #[derive(Clone, Default)]
@@ -742,21 +549,10 @@ record!(ProviderAddRequest {
     Field providers "providers",
     Field models "models",
 });
-
-impl ProviderAddRequest {
-    /// Sets [`providers`](Self::providers).
-    #[inline]
-    pub fn providers(mut self, providers: Vec<NamedProviderConfig>) -> Self {
-        self.providers = Some(providers);
-        self
-    }
-    /// Sets [`models`](Self::models).
-    #[inline]
-    pub fn models(mut self, models: Vec<ProviderModelConfig>) -> Self {
-        self.models = Some(models);
-        self
-    }
-}
+builder!(ProviderAddRequest {
+    providers: Vec<NamedProviderConfig>,
+    models: Vec<ProviderModelConfig>,
+});
 
 /// The selectable model entries synthesized for the models added by this call. *Experimental.*
 #[derive(Clone)]
@@ -860,15 +656,9 @@ pub struct ProviderGetEndpointRequest {
 record!(ProviderGetEndpointRequest {
     Field model_id "modelId",
 });
-
-impl ProviderGetEndpointRequest {
-    /// Sets [`model_id`](Self::model_id).
-    #[inline]
-    pub fn model_id(mut self, model_id: impl Into<String>) -> Self {
-        self.model_id = Some(model_id.into());
-        self
-    }
-}
+builder!(ProviderGetEndpointRequest {
+    model_id: impl Into<String>,
+});
 
 /// Short-lived, rotating credential the caller must send on every request, in addition to `apiKey` if one is present. Omitted when the endpoint does not require one.
 #[derive(Clone)]
@@ -903,21 +693,10 @@ record!(ProviderSyncRequest {
     Field providers "providers",
     Field models "models",
 });
-
-impl ProviderSyncRequest {
-    /// Sets [`providers`](Self::providers).
-    #[inline]
-    pub fn providers(mut self, providers: Vec<NamedProviderConfig>) -> Self {
-        self.providers = Some(providers);
-        self
-    }
-    /// Sets [`models`](Self::models).
-    #[inline]
-    pub fn models(mut self, models: Vec<ProviderModelConfig>) -> Self {
-        self.models = Some(models);
-        self
-    }
-}
+builder!(ProviderSyncRequest {
+    providers: Vec<NamedProviderConfig>,
+    models: Vec<ProviderModelConfig>,
+});
 
 /// The selectable model entries and selection ids synthesized for the synchronized BYOK models. *Experimental.*
 #[derive(Clone)]
@@ -946,14 +725,7 @@ pub struct ProviderWithdrawRequest {
 record!(ProviderWithdrawRequest {
     Field models "models",
 });
-
-impl ProviderWithdrawRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(models: Vec<String>) -> Self {
-        Self { models }
-    }
-}
+builder!(ProviderWithdrawRequest new(models: Vec<String>) {});
 
 /// What the withdrawal actually removed from the registry. *Experimental.*
 #[derive(Clone)]

@@ -27,28 +27,7 @@ record!(QueueAppendSteeringRequest {
     Field display_prompt "displayPrompt",
     Field attachments "attachments",
 });
-
-impl QueueAppendSteeringRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        message_id: impl Into<String>,
-        expected_prompt: impl Into<String>,
-        agent_mode: SendAgentMode,
-        prompt: impl Into<String>,
-        display_prompt: impl Into<String>,
-        attachments: Vec<Attachment>,
-    ) -> Self {
-        Self {
-            message_id: message_id.into(),
-            expected_prompt: expected_prompt.into(),
-            agent_mode,
-            prompt: prompt.into(),
-            display_prompt: display_prompt.into(),
-            attachments,
-        }
-    }
-}
+builder!(QueueAppendSteeringRequest new(message_id: impl Into<String>, expected_prompt: impl Into<String>, agent_mode: SendAgentMode, prompt: impl Into<String>, display_prompt: impl Into<String>, attachments: Vec<Attachment>) {});
 
 /// Inputs for starting a deferred-idle drain. *Experimental.*
 #[derive(Clone)]
@@ -60,14 +39,7 @@ pub struct QueueBeginDeferredIdleDrainRequest {
 record!(QueueBeginDeferredIdleDrainRequest {
     Field active_background_work "activeBackgroundWork",
 });
-
-impl QueueBeginDeferredIdleDrainRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(active_background_work: bool) -> Self {
-        Self { active_background_work }
-    }
-}
+builder!(QueueBeginDeferredIdleDrainRequest new(active_background_work: bool) {});
 
 /// Whether a deferred-idle drain should run. *Experimental.*
 #[derive(Clone)]
@@ -90,14 +62,7 @@ pub struct QueueConsumeSystemNotificationsRequest {
 record!(QueueConsumeSystemNotificationsRequest {
     Field filter "filter",
 });
-
-impl QueueConsumeSystemNotificationsRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(filter: serde_json::Value) -> Self {
-        Self { filter }
-    }
-}
+builder!(QueueConsumeSystemNotificationsRequest new(filter: serde_json::Value) {});
 
 /// Inputs for marking session.idle deferred in native state. *Experimental.*
 #[derive(Clone)]
@@ -109,14 +74,7 @@ pub struct QueueDeferSessionIdleRequest {
 record!(QueueDeferSessionIdleRequest {
     Field aborted "aborted",
 });
-
-impl QueueDeferSessionIdleRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(aborted: bool) -> Self {
-        Self { aborted }
-    }
-}
+builder!(QueueDeferSessionIdleRequest new(aborted: bool) {});
 
 /// Parameters for duplicating a queued item. *Experimental.*
 #[derive(Clone)]
@@ -128,14 +86,7 @@ pub struct QueueDuplicateAtRequest {
 record!(QueueDuplicateAtRequest {
     Field id "id",
 });
-
-impl QueueDuplicateAtRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>) -> Self {
-        Self { id: id.into() }
-    }
-}
+builder!(QueueDuplicateAtRequest new(id: impl Into<String>) {});
 
 /// Result of duplicating a queued item.
 #[derive(Clone)]
@@ -172,17 +123,7 @@ record!(QueueFinishDeferredIdleDrainRequest {
     Field active_background_work "activeBackgroundWork",
     Field has_pending "hasPending",
 });
-
-impl QueueFinishDeferredIdleDrainRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(active_background_work: bool, has_pending: bool) -> Self {
-        Self {
-            active_background_work,
-            has_pending,
-        }
-    }
-}
+builder!(QueueFinishDeferredIdleDrainRequest new(active_background_work: bool, has_pending: bool) {});
 
 /// Action selected by the native deferred-idle drain. *Experimental.*
 #[derive(Clone)]
@@ -222,14 +163,7 @@ record!(QueueInsertAtRequest {
     Field position "position",
     Field message "message",
 });
-
-impl QueueInsertAtRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(position: i64, message: QueueInsertMessage) -> Self {
-        Self { position, message }
-    }
-}
+builder!(QueueInsertAtRequest new(position: i64, message: QueueInsertMessage) {});
 
 /// Result of inserting a queued message.
 #[derive(Clone)]
@@ -285,96 +219,19 @@ record!(QueueInsertMessage {
     Field wait "wait",
     Field delivery "delivery",
 });
-
-impl QueueInsertMessage {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(prompt: impl Into<String>) -> Self {
-        Self {
-            prompt: prompt.into(),
-            display_prompt: None,
-            attachments: None,
-            agent_mode: None,
-            source: None,
-            billable: None,
-            required_tool: None,
-            request_headers: None,
-            mode: None,
-            prepend: None,
-            wait: None,
-            delivery: None,
-        }
-    }
-    /// Sets [`display_prompt`](Self::display_prompt).
-    #[inline]
-    pub fn display_prompt(mut self, display_prompt: impl Into<String>) -> Self {
-        self.display_prompt = Some(display_prompt.into());
-        self
-    }
-    /// Sets [`attachments`](Self::attachments).
-    #[inline]
-    pub fn attachments(mut self, attachments: Vec<Attachment>) -> Self {
-        self.attachments = Some(attachments);
-        self
-    }
-    /// Sets [`agent_mode`](Self::agent_mode).
-    #[inline]
-    pub fn agent_mode(mut self, agent_mode: SendAgentMode) -> Self {
-        self.agent_mode = Some(agent_mode);
-        self
-    }
-    /// Sets [`source`](Self::source).
-    #[inline]
-    pub fn source(mut self, source: impl Into<String>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-    /// Sets [`billable`](Self::billable).
-    #[inline]
-    pub fn billable(mut self, billable: bool) -> Self {
-        self.billable = Some(billable);
-        self
-    }
-    /// Sets [`required_tool`](Self::required_tool).
-    #[inline]
-    pub fn required_tool(mut self, required_tool: impl Into<String>) -> Self {
-        self.required_tool = Some(required_tool.into());
-        self
-    }
-    /// Sets [`request_headers`](Self::request_headers).
-    #[inline]
-    pub fn request_headers(
-        mut self,
-        request_headers: std::collections::BTreeMap<String, String>,
-    ) -> Self {
-        self.request_headers = Some(request_headers);
-        self
-    }
-    /// Sets [`mode`](Self::mode).
-    #[inline]
-    pub fn mode(mut self, mode: SendMode) -> Self {
-        self.mode = Some(mode);
-        self
-    }
-    /// Sets [`prepend`](Self::prepend).
-    #[inline]
-    pub fn prepend(mut self, prepend: bool) -> Self {
-        self.prepend = Some(prepend);
-        self
-    }
-    /// Sets [`wait`](Self::wait).
-    #[inline]
-    pub fn wait(mut self, wait: bool) -> Self {
-        self.wait = Some(wait);
-        self
-    }
-    /// Sets [`delivery`](Self::delivery).
-    #[inline]
-    pub fn delivery(mut self, delivery: impl Into<String>) -> Self {
-        self.delivery = Some(delivery.into());
-        self
-    }
-}
+builder!(QueueInsertMessage new(prompt: impl Into<String>) {
+    display_prompt: impl Into<String>,
+    attachments: Vec<Attachment>,
+    agent_mode: SendAgentMode,
+    source: impl Into<String>,
+    billable: bool,
+    required_tool: impl Into<String>,
+    request_headers: std::collections::BTreeMap<String, String>,
+    mode: SendMode,
+    prepend: bool,
+    wait: bool,
+    delivery: impl Into<String>,
+});
 
 /// Parameters for moving a queued item by stable id. *Experimental.*
 #[derive(Clone)]
@@ -389,14 +246,7 @@ record!(QueueMoveItemRequest {
     Field id "id",
     Field to_position "toPosition",
 });
-
-impl QueueMoveItemRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>, to_position: i64) -> Self {
-        Self { id: id.into(), to_position }
-    }
-}
+builder!(QueueMoveItemRequest new(id: impl Into<String>, to_position: i64) {});
 
 /// Result of moving a queued item.
 #[derive(Clone)]
@@ -485,14 +335,7 @@ pub struct QueueRemoveAtRequest {
 record!(QueueRemoveAtRequest {
     Field id "id",
 });
-
-impl QueueRemoveAtRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>) -> Self {
-        Self { id: id.into() }
-    }
-}
+builder!(QueueRemoveAtRequest new(id: impl Into<String>) {});
 
 /// Result of removing a queued item.
 #[derive(Clone)]
@@ -526,14 +369,7 @@ pub struct QueueSendNowRequest {
 record!(QueueSendNowRequest {
     Field id "id",
 });
-
-impl QueueSendNowRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>) -> Self {
-        Self { id: id.into() }
-    }
-}
+builder!(QueueSendNowRequest new(id: impl Into<String>) {});
 
 /// Result of trying to steer a queued message into a live turn.
 #[derive(Clone)]
@@ -556,14 +392,7 @@ pub struct QueueSetDrainPausedRequest {
 record!(QueueSetDrainPausedRequest {
     Field paused "paused",
 });
-
-impl QueueSetDrainPausedRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(paused: bool) -> Self {
-        Self { paused }
-    }
-}
+builder!(QueueSetDrainPausedRequest new(paused: bool) {});
 
 /// Internal snapshot of native queue state for local session orchestration.
 #[derive(Clone)]
@@ -604,24 +433,9 @@ record!(QueueUpdateTextRequest {
     Field prompt "prompt",
     Field display_prompt "displayPrompt",
 });
-
-impl QueueUpdateTextRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>, prompt: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            prompt: prompt.into(),
-            display_prompt: None,
-        }
-    }
-    /// Sets [`display_prompt`](Self::display_prompt).
-    #[inline]
-    pub fn display_prompt(mut self, display_prompt: impl Into<String>) -> Self {
-        self.display_prompt = Some(display_prompt.into());
-        self
-    }
-}
+builder!(QueueUpdateTextRequest new(id: impl Into<String>, prompt: impl Into<String>) {
+    display_prompt: impl Into<String>,
+});
 
 /// Result of editing a queued message.
 #[derive(Clone)]
@@ -647,20 +461,7 @@ record!(QueueWithdrawMessageRequest {
     Field message_id "messageId",
     Field expected_prompt "expectedPrompt",
 });
-
-impl QueueWithdrawMessageRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        message_id: impl Into<String>,
-        expected_prompt: impl Into<String>,
-    ) -> Self {
-        Self {
-            message_id: message_id.into(),
-            expected_prompt: expected_prompt.into(),
-        }
-    }
-}
+builder!(QueueWithdrawMessageRequest new(message_id: impl Into<String>, expected_prompt: impl Into<String>) {});
 
 /// Result of withdrawing a user message. *Experimental.*
 #[derive(Clone)]

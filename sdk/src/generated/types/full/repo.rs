@@ -24,31 +24,9 @@ record!(RepoSettingsEditRequest {
     Field operation "operation",
     Field value "value",
 });
-
-impl RepoSettingsEditRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        repo_root: impl Into<String>,
-        scope: RepoSettingsEditScope,
-        key: impl Into<String>,
-        operation: SettingsEditOperation,
-    ) -> Self {
-        Self {
-            repo_root: repo_root.into(),
-            scope,
-            key: key.into(),
-            operation,
-            value: None,
-        }
-    }
-    /// Sets [`value`](Self::value).
-    #[inline]
-    pub fn value(mut self, value: serde_json::Value) -> Self {
-        self.value = Some(value);
-        self
-    }
-}
+builder!(RepoSettingsEditRequest new(repo_root: impl Into<String>, scope: RepoSettingsEditScope, key: impl Into<String>, operation: SettingsEditOperation) {
+    value: serde_json::Value,
+});
 
 /// Which repository settings file to edit. *Internal.*
 #[derive(Clone)]
@@ -79,17 +57,7 @@ record!(RepoSettingsReadRawRequest {
     Field repo_root "repoRoot",
     Field scope "scope",
 });
-
-impl RepoSettingsReadRawRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(repo_root: impl Into<String>, scope: impl Into<String>) -> Self {
-        Self {
-            repo_root: repo_root.into(),
-            scope: scope.into(),
-        }
-    }
-}
+builder!(RepoSettingsReadRawRequest new(repo_root: impl Into<String>, scope: impl Into<String>) {});
 
 /// Parsed repository settings without normalization or layering. *Internal.*
 #[derive(Clone)]
@@ -121,22 +89,7 @@ record!(RepoSettingsWriteAllRequest {
     Field scope "scope",
     Field settings "settings",
 });
-
-impl RepoSettingsWriteAllRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        repo_root: impl Into<String>,
-        scope: impl Into<String>,
-        settings: serde_json::Value,
-    ) -> Self {
-        Self {
-            repo_root: repo_root.into(),
-            scope: scope.into(),
-            settings,
-        }
-    }
-}
+builder!(RepoSettingsWriteAllRequest new(repo_root: impl Into<String>, scope: impl Into<String>, settings: serde_json::Value) {});
 
 /// One key to write or remove in a repository settings file. *Internal.*
 #[derive(Clone)]
@@ -160,6 +113,10 @@ record!(RepoSettingsWriteKeyRequest {
     Field value "value",
     Field delete "delete",
 });
+builder!(RepoSettingsWriteKeyRequest {
+    value: serde_json::Value,
+    delete: bool,
+});
 
 /// The required fields of [`RepoSettingsWriteKeyRequest`], for [`RepoSettingsWriteKeyRequest::new`].
 #[derive(Clone)]
@@ -180,17 +137,5 @@ impl RepoSettingsWriteKeyRequest {
             value: None,
             delete: None,
         }
-    }
-    /// Sets [`value`](Self::value).
-    #[inline]
-    pub fn value(mut self, value: serde_json::Value) -> Self {
-        self.value = Some(value);
-        self
-    }
-    /// Sets [`delete`](Self::delete).
-    #[inline]
-    pub fn delete(mut self, delete: bool) -> Self {
-        self.delete = Some(delete);
-        self
     }
 }

@@ -12,14 +12,7 @@ pub struct SandboxApplyDefaultsRequest {
 record!(SandboxApplyDefaultsRequest {
     Field stored "stored",
 });
-
-impl SandboxApplyDefaultsRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(stored: serde_json::Value) -> Self {
-        Self { stored }
-    }
-}
+builder!(SandboxApplyDefaultsRequest new(stored: serde_json::Value) {});
 
 /// A possible secret-bearing environment variable and optional locally suggested HTTPS injection hosts. This is a draft for user review, not an active grant. *Experimental.*
 #[derive(Clone)]
@@ -59,26 +52,9 @@ record!(SandboxDisableForSessionRequest {
     Field request_id "requestId",
     Field decision_context "decisionContext",
 });
-
-impl SandboxDisableForSessionRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>) -> Self {
-        Self {
-            request_id: request_id.into(),
-            decision_context: None,
-        }
-    }
-    /// Sets [`decision_context`](Self::decision_context).
-    #[inline]
-    pub fn decision_context(
-        mut self,
-        decision_context: PermissionDecisionContext,
-    ) -> Self {
-        self.decision_context = Some(decision_context);
-        self
-    }
-}
+builder!(SandboxDisableForSessionRequest new(request_id: impl Into<String>) {
+    decision_context: PermissionDecisionContext,
+});
 
 /// Result of attempting to disable sandboxing for the current session.
 #[derive(Clone)]
@@ -118,23 +94,9 @@ record!(SandboxEffectiveForOptionalParams {
     Field sandbox "sandbox",
     Field routing_flag "routingFlag",
 });
-
-impl SandboxEffectiveForOptionalParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(routing_flag: impl Into<String>) -> Self {
-        Self {
-            sandbox: None,
-            routing_flag: routing_flag.into(),
-        }
-    }
-    /// Sets [`sandbox`](Self::sandbox).
-    #[inline]
-    pub fn sandbox(mut self, sandbox: serde_json::Value) -> Self {
-        self.sandbox = Some(sandbox);
-        self
-    }
-}
+builder!(SandboxEffectiveForOptionalParams new(routing_flag: impl Into<String>) {
+    sandbox: serde_json::Value,
+});
 
 /// The sandbox a named feature actually launches under. *Internal.*
 #[derive(Clone)]
@@ -160,17 +122,7 @@ record!(SandboxEnforcementCommandAllowedParams {
     Field command_name "commandName",
     Field args "args",
 });
-
-impl SandboxEnforcementCommandAllowedParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(command_name: impl Into<String>, args: Vec<String>) -> Self {
-        Self {
-            command_name: command_name.into(),
-            args,
-        }
-    }
-}
+builder!(SandboxEnforcementCommandAllowedParams new(command_name: impl Into<String>, args: Vec<String>) {});
 
 /// Managed sandbox enforcement state for a session.
 #[derive(Clone)]
@@ -205,24 +157,9 @@ record!(SandboxFilterPickerCandidatesParams {
     Field cwd "cwd",
     Field sandbox "sandbox",
 });
-
-impl SandboxFilterPickerCandidatesParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(candidates: Vec<SandboxPickerCandidate>, cwd: impl Into<String>) -> Self {
-        Self {
-            candidates,
-            cwd: cwd.into(),
-            sandbox: None,
-        }
-    }
-    /// Sets [`sandbox`](Self::sandbox).
-    #[inline]
-    pub fn sandbox(mut self, sandbox: serde_json::Value) -> Self {
-        self.sandbox = Some(sandbox);
-        self
-    }
-}
+builder!(SandboxFilterPickerCandidatesParams new(candidates: Vec<SandboxPickerCandidate>, cwd: impl Into<String>) {
+    sandbox: serde_json::Value,
+});
 
 /// Per-candidate allow decisions, positionally aligned with the request. *Internal.*
 #[derive(Clone)]
@@ -248,26 +185,9 @@ record!(SandboxGrantPathForRequestRequest {
     Field request_id "requestId",
     Field decision_context "decisionContext",
 });
-
-impl SandboxGrantPathForRequestRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(request_id: impl Into<String>) -> Self {
-        Self {
-            request_id: request_id.into(),
-            decision_context: None,
-        }
-    }
-    /// Sets [`decision_context`](Self::decision_context).
-    #[inline]
-    pub fn decision_context(
-        mut self,
-        decision_context: PermissionDecisionContext,
-    ) -> Self {
-        self.decision_context = Some(decision_context);
-        self
-    }
-}
+builder!(SandboxGrantPathForRequestRequest new(request_id: impl Into<String>) {
+    decision_context: PermissionDecisionContext,
+});
 
 /// Result of accepting a sandbox path grant. *Experimental.*
 #[derive(Clone)]
@@ -330,17 +250,7 @@ record!(SandboxPickerCandidate {
     Field path "path",
     Field is_directory "isDirectory",
 });
-
-impl SandboxPickerCandidate {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>, is_directory: bool) -> Self {
-        Self {
-            path: path.into(),
-            is_directory,
-        }
-    }
-}
+builder!(SandboxPickerCandidate new(path: impl Into<String>, is_directory: bool) {});
 
 /// The working directory and sandbox settings to build a file-picker policy from. *Internal.*
 #[derive(Clone)]
@@ -355,23 +265,9 @@ record!(SandboxPreparePickerPolicyParams {
     Field cwd "cwd",
     Field sandbox "sandbox",
 });
-
-impl SandboxPreparePickerPolicyParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(cwd: impl Into<String>) -> Self {
-        Self {
-            cwd: cwd.into(),
-            sandbox: None,
-        }
-    }
-    /// Sets [`sandbox`](Self::sandbox).
-    #[inline]
-    pub fn sandbox(mut self, sandbox: serde_json::Value) -> Self {
-        self.sandbox = Some(sandbox);
-        self
-    }
-}
+builder!(SandboxPreparePickerPolicyParams new(cwd: impl Into<String>) {
+    sandbox: serde_json::Value,
+});
 
 /// The prepared file-picker policy, or none when the sandbox is disabled. *Internal.*
 #[derive(Clone)]
@@ -405,15 +301,9 @@ pub struct SandboxProxyCaRequest {
 record!(SandboxProxyCaRequest {
     Field sandbox_config "sandboxConfig",
 });
-
-impl SandboxProxyCaRequest {
-    /// Sets [`sandbox_config`](Self::sandbox_config).
-    #[inline]
-    pub fn sandbox_config(mut self, sandbox_config: SandboxConfig) -> Self {
-        self.sandbox_config = Some(sandbox_config);
-        self
-    }
-}
+builder!(SandboxProxyCaRequest {
+    sandbox_config: SandboxConfig,
+});
 
 /// State of the persistent certificate authority of the sandbox credential proxy. *Experimental.*
 #[derive(Clone)]
@@ -489,14 +379,7 @@ pub struct SandboxProxySecretSaveRequest {
 record!(SandboxProxySecretSaveRequest {
     Secret value "value",
 });
-
-impl SandboxProxySecretSaveRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(value: impl Into<String>) -> Self {
-        Self { value: value.into() }
-    }
-}
+builder!(SandboxProxySecretSaveRequest new(value: impl Into<String>) {});
 
 /// Where the sandbox proxy password was stored.
 #[derive(Clone)]
@@ -522,21 +405,10 @@ record!(SandboxResolveFlooredConfigParams {
     Field user_sandbox "userSandbox",
     Field managed_sandbox "managedSandbox",
 });
-
-impl SandboxResolveFlooredConfigParams {
-    /// Sets [`user_sandbox`](Self::user_sandbox).
-    #[inline]
-    pub fn user_sandbox(mut self, user_sandbox: serde_json::Value) -> Self {
-        self.user_sandbox = Some(user_sandbox);
-        self
-    }
-    /// Sets [`managed_sandbox`](Self::managed_sandbox).
-    #[inline]
-    pub fn managed_sandbox(mut self, managed_sandbox: serde_json::Value) -> Self {
-        self.managed_sandbox = Some(managed_sandbox);
-        self
-    }
-}
+builder!(SandboxResolveFlooredConfigParams {
+    user_sandbox: serde_json::Value,
+    managed_sandbox: serde_json::Value,
+});
 
 /// The user's sandbox settings raised to the managed floor.
 #[derive(Clone)]
@@ -562,24 +434,10 @@ record!(SandboxUnsupportedStartupNoticeParams {
     Field managed_sandbox "managedSandbox",
     Field enabled_by_undetermined_policy "enabledByUndeterminedPolicy",
 });
-
-impl SandboxUnsupportedStartupNoticeParams {
-    /// Sets [`managed_sandbox`](Self::managed_sandbox).
-    #[inline]
-    pub fn managed_sandbox(mut self, managed_sandbox: serde_json::Value) -> Self {
-        self.managed_sandbox = Some(managed_sandbox);
-        self
-    }
-    /// Sets [`enabled_by_undetermined_policy`](Self::enabled_by_undetermined_policy).
-    #[inline]
-    pub fn enabled_by_undetermined_policy(
-        mut self,
-        enabled_by_undetermined_policy: bool,
-    ) -> Self {
-        self.enabled_by_undetermined_policy = Some(enabled_by_undetermined_policy);
-        self
-    }
-}
+builder!(SandboxUnsupportedStartupNoticeParams {
+    managed_sandbox: serde_json::Value,
+    enabled_by_undetermined_policy: bool,
+});
 
 /// The startup warning, absent when the machine can run a sandbox. *Internal.*
 #[derive(Clone)]

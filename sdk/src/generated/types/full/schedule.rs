@@ -19,31 +19,10 @@ record!(ScheduleAddAtRequest {
     Field recurring "recurring",
     Field display_prompt "displayPrompt",
 });
-
-impl ScheduleAddAtRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(at: i64, prompt: impl Into<String>) -> Self {
-        Self {
-            at,
-            prompt: prompt.into(),
-            recurring: None,
-            display_prompt: None,
-        }
-    }
-    /// Sets [`recurring`](Self::recurring).
-    #[inline]
-    pub fn recurring(mut self, recurring: bool) -> Self {
-        self.recurring = Some(recurring);
-        self
-    }
-    /// Sets [`display_prompt`](Self::display_prompt).
-    #[inline]
-    pub fn display_prompt(mut self, display_prompt: impl Into<String>) -> Self {
-        self.display_prompt = Some(display_prompt.into());
-        self
-    }
-}
+builder!(ScheduleAddAtRequest new(at: i64, prompt: impl Into<String>) {
+    recurring: bool,
+    display_prompt: impl Into<String>,
+});
 
 /// Register a cron scheduled prompt. *Experimental.*
 #[derive(Clone)]
@@ -67,38 +46,11 @@ record!(ScheduleAddCronRequest {
     Field display_prompt "displayPrompt",
     Field tz "tz",
 });
-
-impl ScheduleAddCronRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(cron: impl Into<String>, prompt: impl Into<String>) -> Self {
-        Self {
-            cron: cron.into(),
-            prompt: prompt.into(),
-            recurring: None,
-            display_prompt: None,
-            tz: None,
-        }
-    }
-    /// Sets [`recurring`](Self::recurring).
-    #[inline]
-    pub fn recurring(mut self, recurring: bool) -> Self {
-        self.recurring = Some(recurring);
-        self
-    }
-    /// Sets [`display_prompt`](Self::display_prompt).
-    #[inline]
-    pub fn display_prompt(mut self, display_prompt: impl Into<String>) -> Self {
-        self.display_prompt = Some(display_prompt.into());
-        self
-    }
-    /// Sets [`tz`](Self::tz).
-    #[inline]
-    pub fn tz(mut self, tz: impl Into<String>) -> Self {
-        self.tz = Some(tz.into());
-        self
-    }
-}
+builder!(ScheduleAddCronRequest new(cron: impl Into<String>, prompt: impl Into<String>) {
+    recurring: bool,
+    display_prompt: impl Into<String>,
+    tz: impl Into<String>,
+});
 
 /// Register a relative-interval scheduled prompt. *Experimental.*
 #[derive(Clone)]
@@ -119,31 +71,10 @@ record!(ScheduleAddRequest {
     Field recurring "recurring",
     Field display_prompt "displayPrompt",
 });
-
-impl ScheduleAddRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(interval: impl Into<String>, prompt: impl Into<String>) -> Self {
-        Self {
-            interval: interval.into(),
-            prompt: prompt.into(),
-            recurring: None,
-            display_prompt: None,
-        }
-    }
-    /// Sets [`recurring`](Self::recurring).
-    #[inline]
-    pub fn recurring(mut self, recurring: bool) -> Self {
-        self.recurring = Some(recurring);
-        self
-    }
-    /// Sets [`display_prompt`](Self::display_prompt).
-    #[inline]
-    pub fn display_prompt(mut self, display_prompt: impl Into<String>) -> Self {
-        self.display_prompt = Some(display_prompt.into());
-        self
-    }
-}
+builder!(ScheduleAddRequest new(interval: impl Into<String>, prompt: impl Into<String>) {
+    recurring: bool,
+    display_prompt: impl Into<String>,
+});
 
 /// Result of registering or re-arming a scheduled prompt.
 #[derive(Clone)]
@@ -172,23 +103,9 @@ record!(ScheduleAddSelfPacedRequest {
     Field prompt "prompt",
     Field display_prompt "displayPrompt",
 });
-
-impl ScheduleAddSelfPacedRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(prompt: impl Into<String>) -> Self {
-        Self {
-            prompt: prompt.into(),
-            display_prompt: None,
-        }
-    }
-    /// Sets [`display_prompt`](Self::display_prompt).
-    #[inline]
-    pub fn display_prompt(mut self, display_prompt: impl Into<String>) -> Self {
-        self.display_prompt = Some(display_prompt.into());
-        self
-    }
-}
+builder!(ScheduleAddSelfPacedRequest new(prompt: impl Into<String>) {
+    display_prompt: impl Into<String>,
+});
 
 /// Scheduled prompt entry with ID, timing (`intervalMs`, `cron`, or `at`), prompt text, recurrence, and next run time.
 #[derive(Clone)]
@@ -263,14 +180,7 @@ record!(ScheduleRearmSelfPacedRequest {
     Field id "id",
     Field at "at",
 });
-
-impl ScheduleRearmSelfPacedRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: i64, at: i64) -> Self {
-        Self { id, at }
-    }
-}
+builder!(ScheduleRearmSelfPacedRequest new(id: i64, at: i64) {});
 
 /// Identifier of the scheduled prompt to remove. *Experimental.*
 #[derive(Clone)]
@@ -282,14 +192,7 @@ pub struct ScheduleStopRequest {
 record!(ScheduleStopRequest {
     Field id "id",
 });
-
-impl ScheduleStopRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: i64) -> Self {
-        Self { id }
-    }
-}
+builder!(ScheduleStopRequest new(id: i64) {});
 
 /// Remove a scheduled prompt by id. The result entry is omitted if the id was unknown.
 #[derive(Clone)]

@@ -18,23 +18,9 @@ record!(ConfigureSessionExtensionsParams {
     Field session_id "sessionId",
     Field controller "controller",
 });
-
-impl ConfigureSessionExtensionsParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-            controller: None,
-        }
-    }
-    /// Sets [`controller`](Self::controller).
-    #[inline]
-    pub fn controller(mut self, controller: serde_json::Value) -> Self {
-        self.controller = Some(controller);
-        self
-    }
-}
+builder!(ConfigureSessionExtensionsParams new(session_id: impl Into<String>) {
+    controller: serde_json::Value,
+});
 
 /// Remote session connection parameters.
 #[derive(Clone)]
@@ -46,16 +32,7 @@ pub struct ConnectRemoteSessionParams {
 record!(ConnectRemoteSessionParams {
     Field session_id "sessionId",
 });
-
-impl ConnectRemoteSessionParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(ConnectRemoteSessionParams new(session_id: impl Into<String>) {});
 
 /// Metadata for a connected remote session.
 #[derive(Clone)]
@@ -165,6 +142,14 @@ record!(LocalSessionMetadataValue ["isRemote" false] {
     Field context "context",
     Field mc_task_id "mcTaskId",
 });
+builder!(LocalSessionMetadataValue {
+    summary: impl Into<String>,
+    name: impl Into<String>,
+    client_name: impl Into<String>,
+    is_detached: bool,
+    context: SessionContext,
+    mc_task_id: impl Into<String>,
+});
 
 /// The required fields of [`LocalSessionMetadataValue`], for [`LocalSessionMetadataValue::new`].
 #[derive(Clone)]
@@ -190,42 +175,6 @@ impl LocalSessionMetadataValue {
             mc_task_id: None,
         }
     }
-    /// Sets [`summary`](Self::summary).
-    #[inline]
-    pub fn summary(mut self, summary: impl Into<String>) -> Self {
-        self.summary = Some(summary.into());
-        self
-    }
-    /// Sets [`name`](Self::name).
-    #[inline]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-    /// Sets [`client_name`](Self::client_name).
-    #[inline]
-    pub fn client_name(mut self, client_name: impl Into<String>) -> Self {
-        self.client_name = Some(client_name.into());
-        self
-    }
-    /// Sets [`is_detached`](Self::is_detached).
-    #[inline]
-    pub fn is_detached(mut self, is_detached: bool) -> Self {
-        self.is_detached = Some(is_detached);
-        self
-    }
-    /// Sets [`context`](Self::context).
-    #[inline]
-    pub fn context(mut self, context: SessionContext) -> Self {
-        self.context = Some(context);
-        self
-    }
-    /// Sets [`mc_task_id`](Self::mc_task_id).
-    #[inline]
-    pub fn mc_task_id(mut self, mc_task_id: impl Into<String>) -> Self {
-        self.mc_task_id = Some(mc_task_id.into());
-        self
-    }
 }
 
 /// Non-secret host-managed HTTP MCP server configuration. The containing map key is the stable managed identity; credentials are supplied dynamically by the host.
@@ -250,38 +199,11 @@ record!(ManagedMcpServerConfig {
     Field timeout "timeout",
     Field headers_refresh_ttl_ms "headersRefreshTtlMs",
 });
-
-impl ManagedMcpServerConfig {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(display_name: impl Into<String>, url: impl Into<String>) -> Self {
-        Self {
-            display_name: display_name.into(),
-            url: url.into(),
-            tools: None,
-            timeout: None,
-            headers_refresh_ttl_ms: None,
-        }
-    }
-    /// Sets [`tools`](Self::tools).
-    #[inline]
-    pub fn tools(mut self, tools: Vec<String>) -> Self {
-        self.tools = Some(tools);
-        self
-    }
-    /// Sets [`timeout`](Self::timeout).
-    #[inline]
-    pub fn timeout(mut self, timeout: i64) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-    /// Sets [`headers_refresh_ttl_ms`](Self::headers_refresh_ttl_ms).
-    #[inline]
-    pub fn headers_refresh_ttl_ms(mut self, headers_refresh_ttl_ms: i64) -> Self {
-        self.headers_refresh_ttl_ms = Some(headers_refresh_ttl_ms);
-        self
-    }
-}
+builder!(ManagedMcpServerConfig new(display_name: impl Into<String>, url: impl Into<String>) {
+    tools: Vec<String>,
+    timeout: i64,
+    headers_refresh_ttl_ms: i64,
+});
 
 /// Map of sessionId -> bytes freed by removing the session's workspace directory.
 #[derive(Clone)]
@@ -476,72 +398,16 @@ record!(SessionWorkingDirectoryContextWithClient {
     Field base_commit "baseCommit",
     Field client_name "clientName",
 });
-
-impl SessionWorkingDirectoryContextWithClient {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(cwd: impl Into<String>) -> Self {
-        Self {
-            cwd: cwd.into(),
-            git_root: None,
-            repository: None,
-            host_type: None,
-            branch: None,
-            repository_host: None,
-            head_commit: None,
-            base_commit: None,
-            client_name: None,
-        }
-    }
-    /// Sets [`git_root`](Self::git_root).
-    #[inline]
-    pub fn git_root(mut self, git_root: impl Into<String>) -> Self {
-        self.git_root = Some(git_root.into());
-        self
-    }
-    /// Sets [`repository`](Self::repository).
-    #[inline]
-    pub fn repository(mut self, repository: impl Into<String>) -> Self {
-        self.repository = Some(repository.into());
-        self
-    }
-    /// Sets [`host_type`](Self::host_type).
-    #[inline]
-    pub fn host_type(mut self, host_type: impl Into<String>) -> Self {
-        self.host_type = Some(host_type.into());
-        self
-    }
-    /// Sets [`branch`](Self::branch).
-    #[inline]
-    pub fn branch(mut self, branch: impl Into<String>) -> Self {
-        self.branch = Some(branch.into());
-        self
-    }
-    /// Sets [`repository_host`](Self::repository_host).
-    #[inline]
-    pub fn repository_host(mut self, repository_host: impl Into<String>) -> Self {
-        self.repository_host = Some(repository_host.into());
-        self
-    }
-    /// Sets [`head_commit`](Self::head_commit).
-    #[inline]
-    pub fn head_commit(mut self, head_commit: impl Into<String>) -> Self {
-        self.head_commit = Some(head_commit.into());
-        self
-    }
-    /// Sets [`base_commit`](Self::base_commit).
-    #[inline]
-    pub fn base_commit(mut self, base_commit: impl Into<String>) -> Self {
-        self.base_commit = Some(base_commit.into());
-        self
-    }
-    /// Sets [`client_name`](Self::client_name).
-    #[inline]
-    pub fn client_name(mut self, client_name: impl Into<String>) -> Self {
-        self.client_name = Some(client_name.into());
-        self
-    }
-}
+builder!(SessionWorkingDirectoryContextWithClient new(cwd: impl Into<String>) {
+    git_root: impl Into<String>,
+    repository: impl Into<String>,
+    host_type: impl Into<String>,
+    branch: impl Into<String>,
+    repository_host: impl Into<String>,
+    head_commit: impl Into<String>,
+    base_commit: impl Into<String>,
+    client_name: impl Into<String>,
+});
 
 /// Session IDs to close, deactivate, and delete from disk.
 #[derive(Clone)]
@@ -553,14 +419,7 @@ pub struct SessionsBulkDeleteRequest {
 record!(SessionsBulkDeleteRequest {
     Field session_ids "sessionIds",
 });
-
-impl SessionsBulkDeleteRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_ids: Vec<String>) -> Self {
-        Self { session_ids }
-    }
-}
+builder!(SessionsBulkDeleteRequest new(session_ids: Vec<String>) {});
 
 /// Session IDs to test for live in-use locks.
 #[derive(Clone)]
@@ -572,14 +431,7 @@ pub struct SessionsCheckInUseRequest {
 record!(SessionsCheckInUseRequest {
     Field session_ids "sessionIds",
 });
-
-impl SessionsCheckInUseRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_ids: Vec<String>) -> Self {
-        Self { session_ids }
-    }
-}
+builder!(SessionsCheckInUseRequest new(session_ids: Vec<String>) {});
 
 /// Session IDs from the input set that are currently in use by another process.
 #[derive(Clone)]
@@ -691,16 +543,7 @@ pub struct SessionsCloseRequest {
 record!(SessionsCloseRequest {
     Field session_id "sessionId",
 });
-
-impl SessionsCloseRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(SessionsCloseRequest new(session_id: impl Into<String>) {});
 
 /// Closes a session: emits shutdown, flushes pending events to disk, releases the in-use lock, disposes the active session. Idempotent: succeeds even if the session is not currently active.
 #[derive(Clone)]
@@ -730,6 +573,10 @@ record!(SessionsCreateWorkspaceRequest {
     Field context "context",
     Field name "name",
 });
+builder!(SessionsCreateWorkspaceRequest {
+    context: SessionWorkingDirectoryContextWithClient,
+    name: impl Into<String>,
+});
 
 /// The required fields of [`SessionsCreateWorkspaceRequest`], for [`SessionsCreateWorkspaceRequest::new`].
 #[derive(Clone)]
@@ -750,18 +597,6 @@ impl SessionsCreateWorkspaceRequest {
             context: None,
             name: None,
         }
-    }
-    /// Sets [`context`](Self::context).
-    #[inline]
-    pub fn context(mut self, context: SessionWorkingDirectoryContextWithClient) -> Self {
-        self.context = Some(context);
-        self
-    }
-    /// Sets [`name`](Self::name).
-    #[inline]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
     }
 }
 
@@ -789,23 +624,9 @@ record!(SessionsDeleteRequest {
     Field session_id "sessionId",
     Field session_path "sessionPath",
 });
-
-impl SessionsDeleteRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-            session_path: None,
-        }
-    }
-    /// Sets [`session_path`](Self::session_path).
-    #[inline]
-    pub fn session_path(mut self, session_path: Option<String>) -> Self {
-        self.session_path = Some(session_path);
-        self
-    }
-}
+builder!(SessionsDeleteRequest new(session_id: impl Into<String>) {
+    session_path: Option<String>,
+});
 
 /// Session metadata records to enrich with summary and context information.
 #[derive(Clone)]
@@ -817,14 +638,7 @@ pub struct SessionsEnrichMetadataRequest {
 record!(SessionsEnrichMetadataRequest {
     Field sessions "sessions",
 });
-
-impl SessionsEnrichMetadataRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(sessions: Vec<LocalSessionMetadataValue>) -> Self {
-        Self { sessions }
-    }
-}
+builder!(SessionsEnrichMetadataRequest new(sessions: Vec<LocalSessionMetadataValue>) {});
 
 /// UUID prefix to resolve to a unique session ID.
 #[derive(Clone)]
@@ -836,14 +650,7 @@ pub struct SessionsFindByPrefixRequest {
 record!(SessionsFindByPrefixRequest {
     Field prefix "prefix",
 });
-
-impl SessionsFindByPrefixRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(prefix: impl Into<String>) -> Self {
-        Self { prefix: prefix.into() }
-    }
-}
+builder!(SessionsFindByPrefixRequest new(prefix: impl Into<String>) {});
 
 /// Session ID matching the prefix, omitted when no unique match exists.
 #[derive(Clone)]
@@ -866,14 +673,7 @@ pub struct SessionsFindByTaskIdRequest {
 record!(SessionsFindByTaskIdRequest {
     Field task_id "taskId",
 });
-
-impl SessionsFindByTaskIdRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(task_id: impl Into<String>) -> Self {
-        Self { task_id: task_id.into() }
-    }
-}
+builder!(SessionsFindByTaskIdRequest new(task_id: impl Into<String>) {});
 
 /// ID of the local session bound to the given GitHub task, or omitted when none.
 #[derive(Clone)]
@@ -902,30 +702,10 @@ record!(SessionsForkRequest {
     Field to_event_id "toEventId",
     Field name "name",
 });
-
-impl SessionsForkRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-            to_event_id: None,
-            name: None,
-        }
-    }
-    /// Sets [`to_event_id`](Self::to_event_id).
-    #[inline]
-    pub fn to_event_id(mut self, to_event_id: impl Into<String>) -> Self {
-        self.to_event_id = Some(to_event_id.into());
-        self
-    }
-    /// Sets [`name`](Self::name).
-    #[inline]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-}
+builder!(SessionsForkRequest new(session_id: impl Into<String>) {
+    to_event_id: impl Into<String>,
+    name: impl Into<String>,
+});
 
 /// Identifier and optional friendly name assigned to the newly forked session.
 #[derive(Clone)]
@@ -951,16 +731,7 @@ pub struct SessionsGetBoardEntryCountRequest {
 record!(SessionsGetBoardEntryCountRequest {
     Field session_id "sessionId",
 });
-
-impl SessionsGetBoardEntryCountRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(SessionsGetBoardEntryCountRequest new(session_id: impl Into<String>) {});
 
 /// Dynamic-context board entry count, when available.
 #[derive(Clone)]
@@ -986,20 +757,9 @@ record!(SessionsGetClientMetadataRequest {
     Field session_ids "sessionIds",
     Field keys "keys",
 });
-
-impl SessionsGetClientMetadataRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_ids: Vec<String>) -> Self {
-        Self { session_ids, keys: None }
-    }
-    /// Sets [`keys`](Self::keys).
-    #[inline]
-    pub fn keys(mut self, keys: Vec<String>) -> Self {
-        self.keys = Some(keys);
-        self
-    }
-}
+builder!(SessionsGetClientMetadataRequest new(session_ids: Vec<String>) {
+    keys: Vec<String>,
+});
 
 /// Ordered client metadata outcomes for the requested local sessions.
 pub type SessionsGetClientMetadataResult = Vec<SessionsClientMetadataEntry>;
@@ -1014,16 +774,7 @@ pub struct SessionsGetEventFilePathRequest {
 record!(SessionsGetEventFilePathRequest {
     Field session_id "sessionId",
 });
-
-impl SessionsGetEventFilePathRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(SessionsGetEventFilePathRequest new(session_id: impl Into<String>) {});
 
 /// Absolute path to the session's events.jsonl file on disk.
 #[derive(Clone)]
@@ -1046,15 +797,9 @@ pub struct SessionsGetLastForContextRequest {
 record!(SessionsGetLastForContextRequest {
     Field context "context",
 });
-
-impl SessionsGetLastForContextRequest {
-    /// Sets [`context`](Self::context).
-    #[inline]
-    pub fn context(mut self, context: SessionContext) -> Self {
-        self.context = Some(context);
-        self
-    }
-}
+builder!(SessionsGetLastForContextRequest {
+    context: SessionContext,
+});
 
 /// Most-relevant session ID for the supplied context, or omitted when no sessions exist.
 #[derive(Clone)]
@@ -1077,16 +822,7 @@ pub struct SessionsGetMetadataRequest {
 record!(SessionsGetMetadataRequest {
     Field session_id "sessionId",
 });
-
-impl SessionsGetMetadataRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(SessionsGetMetadataRequest new(session_id: impl Into<String>) {});
 
 /// Persisted local session metadata when the session exists.
 #[derive(Clone)]
@@ -1109,16 +845,7 @@ pub struct SessionsGetPersistedRemoteSteerableRequest {
 record!(SessionsGetPersistedRemoteSteerableRequest {
     Field session_id "sessionId",
 });
-
-impl SessionsGetPersistedRemoteSteerableRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(SessionsGetPersistedRemoteSteerableRequest new(session_id: impl Into<String>) {});
 
 /// The session's persisted remote-steerable flag, or omitted when no value has been persisted.
 #[derive(Clone)]
@@ -1141,15 +868,9 @@ pub struct SessionsListNonEmptySessionIdsRequest {
 record!(SessionsListNonEmptySessionIdsRequest {
     Field limit "limit",
 });
-
-impl SessionsListNonEmptySessionIdsRequest {
-    /// Sets [`limit`](Self::limit).
-    #[inline]
-    pub fn limit(mut self, limit: i64) -> Self {
-        self.limit = Some(limit);
-        self
-    }
-}
+builder!(SessionsListNonEmptySessionIdsRequest {
+    limit: i64,
+});
 
 /// Recent local session IDs that contain user-visible history.
 #[derive(Clone)]
@@ -1184,39 +905,13 @@ record!(SessionsListRequest {
     Field include_detached "includeDetached",
     Field throw_on_error "throwOnError",
 });
-
-impl SessionsListRequest {
-    /// Sets [`source`](Self::source).
-    #[inline]
-    pub fn source(mut self, source: SessionSource) -> Self {
-        self.source = Some(source);
-        self
-    }
-    /// Sets [`metadata_limit`](Self::metadata_limit).
-    #[inline]
-    pub fn metadata_limit(mut self, metadata_limit: i64) -> Self {
-        self.metadata_limit = Some(metadata_limit);
-        self
-    }
-    /// Sets [`filter`](Self::filter).
-    #[inline]
-    pub fn filter(mut self, filter: SessionListFilter) -> Self {
-        self.filter = Some(filter);
-        self
-    }
-    /// Sets [`include_detached`](Self::include_detached).
-    #[inline]
-    pub fn include_detached(mut self, include_detached: bool) -> Self {
-        self.include_detached = Some(include_detached);
-        self
-    }
-    /// Sets [`throw_on_error`](Self::throw_on_error).
-    #[inline]
-    pub fn throw_on_error(mut self, throw_on_error: bool) -> Self {
-        self.throw_on_error = Some(throw_on_error);
-        self
-    }
-}
+builder!(SessionsListRequest {
+    source: SessionSource,
+    metadata_limit: i64,
+    filter: SessionListFilter,
+    include_detached: bool,
+    throw_on_error: bool,
+});
 
 /// Active session ID whose deferred repo-level hooks should be loaded.
 #[derive(Clone)]
@@ -1228,16 +923,7 @@ pub struct SessionsLoadDeferredRepoHooksRequest {
 record!(SessionsLoadDeferredRepoHooksRequest {
     Field session_id "sessionId",
 });
-
-impl SessionsLoadDeferredRepoHooksRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(SessionsLoadDeferredRepoHooksRequest new(session_id: impl Into<String>) {});
 
 /// Where the session's state lives, as a root directory and the session ID under it.
 #[derive(Clone)]
@@ -1252,17 +938,7 @@ record!(SessionsLoadWorkspaceRequest {
     Field sessions_home "sessionsHome",
     Field session_id "sessionId",
 });
-
-impl SessionsLoadWorkspaceRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(sessions_home: impl Into<String>, session_id: impl Into<String>) -> Self {
-        Self {
-            sessions_home: sessions_home.into(),
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(SessionsLoadWorkspaceRequest new(sessions_home: impl Into<String>, session_id: impl Into<String>) {});
 
 /// The workspace record on disk, omitted when the session has none.
 #[derive(Clone)]
@@ -1294,37 +970,11 @@ record!(SessionsPruneOldRequest {
     Field include_named "includeNamed",
     Field exclude_session_ids "excludeSessionIds",
 });
-
-impl SessionsPruneOldRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(older_than_days: i64) -> Self {
-        Self {
-            older_than_days,
-            dry_run: None,
-            include_named: None,
-            exclude_session_ids: None,
-        }
-    }
-    /// Sets [`dry_run`](Self::dry_run).
-    #[inline]
-    pub fn dry_run(mut self, dry_run: bool) -> Self {
-        self.dry_run = Some(dry_run);
-        self
-    }
-    /// Sets [`include_named`](Self::include_named).
-    #[inline]
-    pub fn include_named(mut self, include_named: bool) -> Self {
-        self.include_named = Some(include_named);
-        self
-    }
-    /// Sets [`exclude_session_ids`](Self::exclude_session_ids).
-    #[inline]
-    pub fn exclude_session_ids(mut self, exclude_session_ids: Vec<String>) -> Self {
-        self.exclude_session_ids = Some(exclude_session_ids);
-        self
-    }
-}
+builder!(SessionsPruneOldRequest new(older_than_days: i64) {
+    dry_run: bool,
+    include_named: bool,
+    exclude_session_ids: Vec<String>,
+});
 
 /// Pagination options for reading an inactive or active local session's persisted event journal.
 #[derive(Clone)]
@@ -1345,37 +995,11 @@ record!(SessionsReadPersistedEventsRequest {
     Field max "max",
     Field direction "direction",
 });
-
-impl SessionsReadPersistedEventsRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-            cursor: None,
-            max: None,
-            direction: None,
-        }
-    }
-    /// Sets [`cursor`](Self::cursor).
-    #[inline]
-    pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
-        self.cursor = Some(cursor.into());
-        self
-    }
-    /// Sets [`max`](Self::max).
-    #[inline]
-    pub fn max(mut self, max: i64) -> Self {
-        self.max = Some(max);
-        self
-    }
-    /// Sets [`direction`](Self::direction).
-    #[inline]
-    pub fn direction(mut self, direction: EventsReadDirection) -> Self {
-        self.direction = Some(direction);
-        self
-    }
-}
+builder!(SessionsReadPersistedEventsRequest new(session_id: impl Into<String>) {
+    cursor: impl Into<String>,
+    max: i64,
+    direction: EventsReadDirection,
+});
 
 /// Session ID whose in-use lock should be released.
 #[derive(Clone)]
@@ -1387,16 +1011,7 @@ pub struct SessionsReleaseLockRequest {
 record!(SessionsReleaseLockRequest {
     Field session_id "sessionId",
 });
-
-impl SessionsReleaseLockRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(SessionsReleaseLockRequest new(session_id: impl Into<String>) {});
 
 /// Release the in-use lock held by this process for the given session. No-op when this process does not currently hold a lock for the session.
 #[derive(Clone)]
@@ -1417,23 +1032,9 @@ record!(SessionsReloadPluginHooksRequest {
     Field session_id "sessionId",
     Field defer_repo_hooks "deferRepoHooks",
 });
-
-impl SessionsReloadPluginHooksRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-            defer_repo_hooks: None,
-        }
-    }
-    /// Sets [`defer_repo_hooks`](Self::defer_repo_hooks).
-    #[inline]
-    pub fn defer_repo_hooks(mut self, defer_repo_hooks: bool) -> Self {
-        self.defer_repo_hooks = Some(defer_repo_hooks);
-        self
-    }
-}
+builder!(SessionsReloadPluginHooksRequest new(session_id: impl Into<String>) {
+    defer_repo_hooks: bool,
+});
 
 /// Reload all hooks (user, plugin, optionally repo) and apply them to the active session. Call after installing or removing plugins so their hooks take effect immediately. No-op when no active session matches the given sessionId.
 #[derive(Clone)]
@@ -1451,16 +1052,7 @@ pub struct SessionsSaveRequest {
 record!(SessionsSaveRequest {
     Field session_id "sessionId",
 });
-
-impl SessionsSaveRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(SessionsSaveRequest new(session_id: impl Into<String>) {});
 
 /// Flush a session's pending events to disk. No-op when no writer exists for the session (e.g., already closed).
 #[derive(Clone)]
@@ -1478,14 +1070,7 @@ pub struct SessionsSetAdditionalPluginsRequest {
 record!(SessionsSetAdditionalPluginsRequest {
     Field plugins "plugins",
 });
-
-impl SessionsSetAdditionalPluginsRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(plugins: Vec<InstalledPlugin>) -> Self {
-        Self { plugins }
-    }
-}
+builder!(SessionsSetAdditionalPluginsRequest new(plugins: Vec<InstalledPlugin>) {});
 
 /// Replace the manager-wide additional plugins. New session creations and subsequent hook reloads see the new set; already-running sessions keep their existing hook installation until the next reload.
 #[derive(Clone)]
@@ -1503,14 +1088,7 @@ pub struct SessionsSetRemoteControlSteeringRequest {
 record!(SessionsSetRemoteControlSteeringRequest {
     Field enabled "enabled",
 });
-
-impl SessionsSetRemoteControlSteeringRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(enabled: bool) -> Self {
-        Self { enabled }
-    }
-}
+builder!(SessionsSetRemoteControlSteeringRequest new(enabled: bool) {});
 
 /// Parameters for attaching the remote-control singleton to a session.
 #[derive(Clone)]
@@ -1525,17 +1103,7 @@ record!(SessionsStartRemoteControlRequest {
     Field session_id "sessionId",
     Field config "config",
 });
-
-impl SessionsStartRemoteControlRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>, config: RemoteControlConfig) -> Self {
-        Self {
-            session_id: session_id.into(),
-            config,
-        }
-    }
-}
+builder!(SessionsStartRemoteControlRequest new(session_id: impl Into<String>, config: RemoteControlConfig) {});
 
 /// Parameters for stopping the remote-control singleton.
 #[derive(Clone, Default)]
@@ -1550,24 +1118,10 @@ record!(SessionsStopRemoteControlRequest {
     Field expected_session_id "expectedSessionId",
     Field force "force",
 });
-
-impl SessionsStopRemoteControlRequest {
-    /// Sets [`expected_session_id`](Self::expected_session_id).
-    #[inline]
-    pub fn expected_session_id(
-        mut self,
-        expected_session_id: impl Into<String>,
-    ) -> Self {
-        self.expected_session_id = Some(expected_session_id.into());
-        self
-    }
-    /// Sets [`force`](Self::force).
-    #[inline]
-    pub fn force(mut self, force: bool) -> Self {
-        self.force = Some(force);
-        self
-    }
-}
+builder!(SessionsStopRemoteControlRequest {
+    expected_session_id: impl Into<String>,
+    force: bool,
+});
 
 /// Parameters for atomically rebinding the remote-control singleton.
 #[derive(Clone)]
@@ -1582,26 +1136,9 @@ record!(SessionsTransferRemoteControlRequest {
     Field to_session_id "toSessionId",
     Field expected_from_session_id "expectedFromSessionId",
 });
-
-impl SessionsTransferRemoteControlRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(to_session_id: impl Into<String>) -> Self {
-        Self {
-            to_session_id: to_session_id.into(),
-            expected_from_session_id: None,
-        }
-    }
-    /// Sets [`expected_from_session_id`](Self::expected_from_session_id).
-    #[inline]
-    pub fn expected_from_session_id(
-        mut self,
-        expected_from_session_id: impl Into<String>,
-    ) -> Self {
-        self.expected_from_session_id = Some(expected_from_session_id.into());
-        self
-    }
-}
+builder!(SessionsTransferRemoteControlRequest new(to_session_id: impl Into<String>) {
+    expected_from_session_id: impl Into<String>,
+});
 
 /// Where the session's state lives, plus workspace-schema fields to merge into its workspace record. Stored keys outside the schema are not preserved, and a stored `fork_count` is never replaced.
 #[derive(Clone)]

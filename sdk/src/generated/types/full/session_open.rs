@@ -270,598 +270,91 @@ record!(SessionOpenOptions {
     Field memory "memory",
     Field session_capabilities "sessionCapabilities",
 });
-
-impl SessionOpenOptions {
-    /// Sets [`session_id`](Self::session_id).
-    #[inline]
-    pub fn session_id(mut self, session_id: impl Into<String>) -> Self {
-        self.session_id = Some(session_id.into());
-        self
-    }
-    /// Sets [`name`](Self::name).
-    #[inline]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-    /// Sets [`model`](Self::model).
-    #[inline]
-    pub fn model(mut self, model: impl Into<String>) -> Self {
-        self.model = Some(model.into());
-        self
-    }
-    /// Sets [`reasoning_effort`](Self::reasoning_effort).
-    #[inline]
-    pub fn reasoning_effort(mut self, reasoning_effort: impl Into<String>) -> Self {
-        self.reasoning_effort = Some(reasoning_effort.into());
-        self
-    }
-    /// Sets [`reasoning_summary`](Self::reasoning_summary).
-    #[inline]
-    pub fn reasoning_summary(
-        mut self,
-        reasoning_summary: SessionOpenOptionsReasoningSummary,
-    ) -> Self {
-        self.reasoning_summary = Some(reasoning_summary);
-        self
-    }
-    /// Sets [`verbosity`](Self::verbosity).
-    #[inline]
-    pub fn verbosity(mut self, verbosity: Verbosity) -> Self {
-        self.verbosity = Some(verbosity);
-        self
-    }
-    /// Sets [`client_name`](Self::client_name).
-    #[inline]
-    pub fn client_name(mut self, client_name: impl Into<String>) -> Self {
-        self.client_name = Some(client_name.into());
-        self
-    }
-    /// Sets [`auth_client_id_metadata_url`](Self::auth_client_id_metadata_url).
-    #[inline]
-    pub fn auth_client_id_metadata_url(
-        mut self,
-        auth_client_id_metadata_url: impl Into<String>,
-    ) -> Self {
-        self.auth_client_id_metadata_url = Some(auth_client_id_metadata_url.into());
-        self
-    }
-    /// Sets [`client_kind`](Self::client_kind).
-    #[inline]
-    pub fn client_kind(mut self, client_kind: impl Into<String>) -> Self {
-        self.client_kind = Some(client_kind.into());
-        self
-    }
-    /// Sets [`lsp_client_name`](Self::lsp_client_name).
-    #[inline]
-    pub fn lsp_client_name(mut self, lsp_client_name: impl Into<String>) -> Self {
-        self.lsp_client_name = Some(lsp_client_name.into());
-        self
-    }
-    /// Sets [`integration_id`](Self::integration_id).
-    #[inline]
-    pub fn integration_id(mut self, integration_id: impl Into<String>) -> Self {
-        self.integration_id = Some(integration_id.into());
-        self
-    }
-    /// Sets [`exp_assignments`](Self::exp_assignments).
-    #[inline]
-    pub fn exp_assignments(mut self, exp_assignments: serde_json::Value) -> Self {
-        self.exp_assignments = Some(exp_assignments);
-        self
-    }
-    /// Sets [`enable_managed_settings`](Self::enable_managed_settings).
-    #[inline]
-    pub fn enable_managed_settings(mut self, enable_managed_settings: bool) -> Self {
-        self.enable_managed_settings = Some(enable_managed_settings);
-        self
-    }
-    /// Sets [`enforce_managed_model_defaults`](Self::enforce_managed_model_defaults).
-    #[inline]
-    pub fn enforce_managed_model_defaults(
-        mut self,
-        enforce_managed_model_defaults: bool,
-    ) -> Self {
-        self.enforce_managed_model_defaults = Some(enforce_managed_model_defaults);
-        self
-    }
-    /// Sets [`managed_settings`](Self::managed_settings).
-    #[inline]
-    pub fn managed_settings(mut self, managed_settings: SessionManagedSettings) -> Self {
-        self.managed_settings = Some(managed_settings);
-        self
-    }
-    /// Sets [`interactive_user`](Self::interactive_user).
-    #[inline]
-    pub fn interactive_user(mut self, interactive_user: bool) -> Self {
-        self.interactive_user = Some(interactive_user);
-        self
-    }
-    /// Sets [`enable_file_change_tracking`](Self::enable_file_change_tracking).
-    #[inline]
-    pub fn enable_file_change_tracking(
-        mut self,
-        enable_file_change_tracking: bool,
-    ) -> Self {
-        self.enable_file_change_tracking = Some(enable_file_change_tracking);
-        self
-    }
-    /// Sets [`feature_flags`](Self::feature_flags).
-    #[inline]
-    pub fn feature_flags(
-        mut self,
-        feature_flags: std::collections::BTreeMap<String, bool>,
-    ) -> Self {
-        self.feature_flags = Some(feature_flags);
-        self
-    }
-    /// Sets [`is_experimental_mode`](Self::is_experimental_mode).
-    #[inline]
-    pub fn is_experimental_mode(mut self, is_experimental_mode: bool) -> Self {
-        self.is_experimental_mode = Some(is_experimental_mode);
-        self
-    }
-    /// Sets [`auth_info`](Self::auth_info).
-    #[inline]
-    pub fn auth_info(mut self, auth_info: AuthInfo) -> Self {
-        self.auth_info = Some(auth_info);
-        self
-    }
-    /// Sets [`provider`](Self::provider).
-    #[inline]
-    pub fn provider(mut self, provider: ProviderConfig) -> Self {
-        self.provider = Some(provider);
-        self
-    }
-    /// Sets [`capi`](Self::capi).
-    #[inline]
-    pub fn capi(mut self, capi: CapiSessionOptions) -> Self {
-        self.capi = Some(capi);
-        self
-    }
-    /// Sets [`auto_tier_is_explicit`](Self::auto_tier_is_explicit).
-    #[inline]
-    pub fn auto_tier_is_explicit(mut self, auto_tier_is_explicit: bool) -> Self {
-        self.auto_tier_is_explicit = Some(auto_tier_is_explicit);
-        self
-    }
-    /// Sets [`providers`](Self::providers).
-    #[inline]
-    pub fn providers(mut self, providers: Vec<NamedProviderConfig>) -> Self {
-        self.providers = Some(providers);
-        self
-    }
-    /// Sets [`models`](Self::models).
-    #[inline]
-    pub fn models(mut self, models: Vec<ProviderModelConfig>) -> Self {
-        self.models = Some(models);
-        self
-    }
-    /// Sets [`working_directory`](Self::working_directory).
-    #[inline]
-    pub fn working_directory(mut self, working_directory: impl Into<String>) -> Self {
-        self.working_directory = Some(working_directory.into());
-        self
-    }
-    /// Sets [`additional_directories`](Self::additional_directories).
-    #[inline]
-    pub fn additional_directories(
-        mut self,
-        additional_directories: Vec<String>,
-    ) -> Self {
-        self.additional_directories = Some(additional_directories);
-        self
-    }
-    /// Sets [`working_directory_context`](Self::working_directory_context).
-    #[inline]
-    pub fn working_directory_context(
-        mut self,
-        working_directory_context: SessionContext,
-    ) -> Self {
-        self.working_directory_context = Some(working_directory_context);
-        self
-    }
-    /// Sets [`remote_steerable`](Self::remote_steerable).
-    #[inline]
-    pub fn remote_steerable(mut self, remote_steerable: bool) -> Self {
-        self.remote_steerable = Some(remote_steerable);
-        self
-    }
-    /// Sets [`remote_exporting`](Self::remote_exporting).
-    #[inline]
-    pub fn remote_exporting(mut self, remote_exporting: bool) -> Self {
-        self.remote_exporting = Some(remote_exporting);
-        self
-    }
-    /// Sets [`remote_defaulted_on`](Self::remote_defaulted_on).
-    #[inline]
-    pub fn remote_defaulted_on(mut self, remote_defaulted_on: bool) -> Self {
-        self.remote_defaulted_on = Some(remote_defaulted_on);
-        self
-    }
-    /// Sets [`detached_from_spawning_parent_session_id`](Self::detached_from_spawning_parent_session_id).
-    #[inline]
-    pub fn detached_from_spawning_parent_session_id(
-        mut self,
-        detached_from_spawning_parent_session_id: impl Into<String>,
-    ) -> Self {
-        self.detached_from_spawning_parent_session_id = Some(
-            detached_from_spawning_parent_session_id.into(),
-        );
-        self
-    }
-    /// Sets [`detached_from_spawning_parent_engagement_id`](Self::detached_from_spawning_parent_engagement_id).
-    #[inline]
-    pub fn detached_from_spawning_parent_engagement_id(
-        mut self,
-        detached_from_spawning_parent_engagement_id: impl Into<String>,
-    ) -> Self {
-        self.detached_from_spawning_parent_engagement_id = Some(
-            detached_from_spawning_parent_engagement_id.into(),
-        );
-        self
-    }
-    /// Sets [`available_tools`](Self::available_tools).
-    #[inline]
-    pub fn available_tools(mut self, available_tools: Vec<String>) -> Self {
-        self.available_tools = Some(available_tools);
-        self
-    }
-    /// Sets [`excluded_tools`](Self::excluded_tools).
-    #[inline]
-    pub fn excluded_tools(mut self, excluded_tools: Vec<String>) -> Self {
-        self.excluded_tools = Some(excluded_tools);
-        self
-    }
-    /// Sets [`included_builtin_agents`](Self::included_builtin_agents).
-    #[inline]
-    pub fn included_builtin_agents(
-        mut self,
-        included_builtin_agents: Vec<String>,
-    ) -> Self {
-        self.included_builtin_agents = Some(included_builtin_agents);
-        self
-    }
-    /// Sets [`excluded_builtin_agents`](Self::excluded_builtin_agents).
-    #[inline]
-    pub fn excluded_builtin_agents(
-        mut self,
-        excluded_builtin_agents: Vec<String>,
-    ) -> Self {
-        self.excluded_builtin_agents = Some(excluded_builtin_agents);
-        self
-    }
-    /// Sets [`enable_script_safety`](Self::enable_script_safety).
-    #[inline]
-    pub fn enable_script_safety(mut self, enable_script_safety: bool) -> Self {
-        self.enable_script_safety = Some(enable_script_safety);
-        self
-    }
-    /// Sets [`shell`](Self::shell).
-    #[inline]
-    pub fn shell(mut self, shell: ShellOptions) -> Self {
-        self.shell = Some(shell);
-        self
-    }
-    /// Sets [`shell_init_profile`](Self::shell_init_profile).
-    #[inline]
-    pub fn shell_init_profile(mut self, shell_init_profile: impl Into<String>) -> Self {
-        self.shell_init_profile = Some(shell_init_profile.into());
-        self
-    }
-    /// Sets [`shell_process_flags`](Self::shell_process_flags).
-    #[inline]
-    pub fn shell_process_flags(mut self, shell_process_flags: Vec<String>) -> Self {
-        self.shell_process_flags = Some(shell_process_flags);
-        self
-    }
-    /// Sets [`sandbox_config`](Self::sandbox_config).
-    #[inline]
-    pub fn sandbox_config(mut self, sandbox_config: SandboxConfig) -> Self {
-        self.sandbox_config = Some(sandbox_config);
-        self
-    }
-    /// Sets [`sandbox_config_source`](Self::sandbox_config_source).
-    #[inline]
-    pub fn sandbox_config_source(
-        mut self,
-        sandbox_config_source: SandboxConfigSource,
-    ) -> Self {
-        self.sandbox_config_source = Some(sandbox_config_source);
-        self
-    }
-    /// Sets [`log_interactive_shells`](Self::log_interactive_shells).
-    #[inline]
-    pub fn log_interactive_shells(mut self, log_interactive_shells: bool) -> Self {
-        self.log_interactive_shells = Some(log_interactive_shells);
-        self
-    }
-    /// Sets [`env_value_mode`](Self::env_value_mode).
-    #[inline]
-    pub fn env_value_mode(
-        mut self,
-        env_value_mode: SessionOpenOptionsEnvValueMode,
-    ) -> Self {
-        self.env_value_mode = Some(env_value_mode);
-        self
-    }
-    /// Sets [`disabled_mcp_servers`](Self::disabled_mcp_servers).
-    #[inline]
-    pub fn disabled_mcp_servers(mut self, disabled_mcp_servers: Vec<String>) -> Self {
-        self.disabled_mcp_servers = Some(disabled_mcp_servers);
-        self
-    }
-    /// Sets [`managed_mcp_servers`](Self::managed_mcp_servers).
-    #[inline]
-    pub fn managed_mcp_servers(
-        mut self,
-        managed_mcp_servers: std::collections::BTreeMap<String, ManagedMcpServerConfig>,
-    ) -> Self {
-        self.managed_mcp_servers = Some(managed_mcp_servers);
-        self
-    }
-    /// Sets [`allow_all_mcp_server_instructions`](Self::allow_all_mcp_server_instructions).
-    #[inline]
-    pub fn allow_all_mcp_server_instructions(
-        mut self,
-        allow_all_mcp_server_instructions: bool,
-    ) -> Self {
-        self.allow_all_mcp_server_instructions = Some(allow_all_mcp_server_instructions);
-        self
-    }
-    /// Sets [`skill_directories`](Self::skill_directories).
-    #[inline]
-    pub fn skill_directories(mut self, skill_directories: Vec<String>) -> Self {
-        self.skill_directories = Some(skill_directories);
-        self
-    }
-    /// Sets [`agent_directories`](Self::agent_directories).
-    #[inline]
-    pub fn agent_directories(mut self, agent_directories: Vec<String>) -> Self {
-        self.agent_directories = Some(agent_directories);
-        self
-    }
-    /// Sets [`instruction_directories`](Self::instruction_directories).
-    #[inline]
-    pub fn instruction_directories(
-        mut self,
-        instruction_directories: Vec<String>,
-    ) -> Self {
-        self.instruction_directories = Some(instruction_directories);
-        self
-    }
-    /// Sets [`hook_directories`](Self::hook_directories).
-    #[inline]
-    pub fn hook_directories(mut self, hook_directories: Vec<String>) -> Self {
-        self.hook_directories = Some(hook_directories);
-        self
-    }
-    /// Sets [`ignored_skills_locations`](Self::ignored_skills_locations).
-    #[inline]
-    pub fn ignored_skills_locations(
-        mut self,
-        ignored_skills_locations: Vec<String>,
-    ) -> Self {
-        self.ignored_skills_locations = Some(ignored_skills_locations);
-        self
-    }
-    /// Sets [`enable_skills`](Self::enable_skills).
-    #[inline]
-    pub fn enable_skills(mut self, enable_skills: bool) -> Self {
-        self.enable_skills = Some(enable_skills);
-        self
-    }
-    /// Sets [`has_skill_provider`](Self::has_skill_provider).
-    #[inline]
-    pub fn has_skill_provider(mut self, has_skill_provider: bool) -> Self {
-        self.has_skill_provider = Some(has_skill_provider);
-        self
-    }
-    /// Sets [`included_builtin_skills`](Self::included_builtin_skills).
-    #[inline]
-    pub fn included_builtin_skills(
-        mut self,
-        included_builtin_skills: Vec<String>,
-    ) -> Self {
-        self.included_builtin_skills = Some(included_builtin_skills);
-        self
-    }
-    /// Sets [`disabled_skills`](Self::disabled_skills).
-    #[inline]
-    pub fn disabled_skills(mut self, disabled_skills: Vec<String>) -> Self {
-        self.disabled_skills = Some(disabled_skills);
-        self
-    }
-    /// Sets [`installed_plugins`](Self::installed_plugins).
-    #[inline]
-    pub fn installed_plugins(mut self, installed_plugins: Vec<InstalledPlugin>) -> Self {
-        self.installed_plugins = Some(installed_plugins);
-        self
-    }
-    /// Sets [`custom_agents_local_only`](Self::custom_agents_local_only).
-    #[inline]
-    pub fn custom_agents_local_only(mut self, custom_agents_local_only: bool) -> Self {
-        self.custom_agents_local_only = Some(custom_agents_local_only);
-        self
-    }
-    /// Sets [`skip_custom_instructions`](Self::skip_custom_instructions).
-    #[inline]
-    pub fn skip_custom_instructions(mut self, skip_custom_instructions: bool) -> Self {
-        self.skip_custom_instructions = Some(skip_custom_instructions);
-        self
-    }
-    /// Sets [`refresh_custom_instructions`](Self::refresh_custom_instructions).
-    #[inline]
-    pub fn refresh_custom_instructions(
-        mut self,
-        refresh_custom_instructions: bool,
-    ) -> Self {
-        self.refresh_custom_instructions = Some(refresh_custom_instructions);
-        self
-    }
-    /// Sets [`disabled_instruction_sources`](Self::disabled_instruction_sources).
-    #[inline]
-    pub fn disabled_instruction_sources(
-        mut self,
-        disabled_instruction_sources: Vec<String>,
-    ) -> Self {
-        self.disabled_instruction_sources = Some(disabled_instruction_sources);
-        self
-    }
-    /// Sets [`coauthor_enabled`](Self::coauthor_enabled).
-    #[inline]
-    pub fn coauthor_enabled(mut self, coauthor_enabled: bool) -> Self {
-        self.coauthor_enabled = Some(coauthor_enabled);
-        self
-    }
-    /// Sets [`trajectory_file`](Self::trajectory_file).
-    #[inline]
-    pub fn trajectory_file(mut self, trajectory_file: impl Into<String>) -> Self {
-        self.trajectory_file = Some(trajectory_file.into());
-        self
-    }
-    /// Sets [`enable_streaming`](Self::enable_streaming).
-    #[inline]
-    pub fn enable_streaming(mut self, enable_streaming: bool) -> Self {
-        self.enable_streaming = Some(enable_streaming);
-        self
-    }
-    /// Sets [`enable_citations`](Self::enable_citations).
-    #[inline]
-    pub fn enable_citations(mut self, enable_citations: bool) -> Self {
-        self.enable_citations = Some(enable_citations);
-        self
-    }
-    /// Sets [`copilot_url`](Self::copilot_url).
-    #[inline]
-    pub fn copilot_url(mut self, copilot_url: impl Into<String>) -> Self {
-        self.copilot_url = Some(copilot_url.into());
-        self
-    }
-    /// Sets [`ask_user_disabled`](Self::ask_user_disabled).
-    #[inline]
-    pub fn ask_user_disabled(mut self, ask_user_disabled: bool) -> Self {
-        self.ask_user_disabled = Some(ask_user_disabled);
-        self
-    }
-    /// Sets [`continue_on_auto_mode`](Self::continue_on_auto_mode).
-    #[inline]
-    pub fn continue_on_auto_mode(mut self, continue_on_auto_mode: bool) -> Self {
-        self.continue_on_auto_mode = Some(continue_on_auto_mode);
-        self
-    }
-    /// Sets [`running_in_interactive_mode`](Self::running_in_interactive_mode).
-    #[inline]
-    pub fn running_in_interactive_mode(
-        mut self,
-        running_in_interactive_mode: bool,
-    ) -> Self {
-        self.running_in_interactive_mode = Some(running_in_interactive_mode);
-        self
-    }
-    /// Sets [`enable_on_demand_instruction_discovery`](Self::enable_on_demand_instruction_discovery).
-    #[inline]
-    pub fn enable_on_demand_instruction_discovery(
-        mut self,
-        enable_on_demand_instruction_discovery: bool,
-    ) -> Self {
-        self.enable_on_demand_instruction_discovery = Some(
-            enable_on_demand_instruction_discovery,
-        );
-        self
-    }
-    /// Sets [`max_inline_binary_bytes`](Self::max_inline_binary_bytes).
-    #[inline]
-    pub fn max_inline_binary_bytes(mut self, max_inline_binary_bytes: i64) -> Self {
-        self.max_inline_binary_bytes = Some(max_inline_binary_bytes);
-        self
-    }
-    /// Sets [`model_capabilities_overrides`](Self::model_capabilities_overrides).
-    #[inline]
-    pub fn model_capabilities_overrides(
-        mut self,
-        model_capabilities_overrides: ModelCapabilitiesOverride,
-    ) -> Self {
-        self.model_capabilities_overrides = Some(model_capabilities_overrides);
-        self
-    }
-    /// Sets [`session_limits`](Self::session_limits).
-    #[inline]
-    pub fn session_limits(mut self, session_limits: SessionLimitsConfig) -> Self {
-        self.session_limits = Some(session_limits);
-        self
-    }
-    /// Sets [`autopilot`](Self::autopilot).
-    #[inline]
-    pub fn autopilot(mut self, autopilot: AutopilotOptions) -> Self {
-        self.autopilot = Some(autopilot);
-        self
-    }
-    /// Sets [`agent_context`](Self::agent_context).
-    #[inline]
-    pub fn agent_context(mut self, agent_context: impl Into<String>) -> Self {
-        self.agent_context = Some(agent_context.into());
-        self
-    }
-    /// Sets [`events_log_directory`](Self::events_log_directory).
-    #[inline]
-    pub fn events_log_directory(
-        mut self,
-        events_log_directory: impl Into<String>,
-    ) -> Self {
-        self.events_log_directory = Some(events_log_directory.into());
-        self
-    }
-    /// Sets [`events_log_includes_subagents`](Self::events_log_includes_subagents).
-    #[inline]
-    pub fn events_log_includes_subagents(
-        mut self,
-        events_log_includes_subagents: bool,
-    ) -> Self {
-        self.events_log_includes_subagents = Some(events_log_includes_subagents);
-        self
-    }
-    /// Sets [`config_dir`](Self::config_dir).
-    #[inline]
-    pub fn config_dir(mut self, config_dir: impl Into<String>) -> Self {
-        self.config_dir = Some(config_dir.into());
-        self
-    }
-    /// Sets [`additional_content_exclusion_policies`](Self::additional_content_exclusion_policies).
-    #[inline]
-    pub fn additional_content_exclusion_policies(
-        mut self,
-        additional_content_exclusion_policies: Vec<
-            SessionOpenOptionsAdditionalContentExclusionPolicy,
-        >,
-    ) -> Self {
-        self.additional_content_exclusion_policies = Some(
-            additional_content_exclusion_policies,
-        );
-        self
-    }
-    /// Sets [`enable_file_hooks`](Self::enable_file_hooks).
-    #[inline]
-    pub fn enable_file_hooks(mut self, enable_file_hooks: bool) -> Self {
-        self.enable_file_hooks = Some(enable_file_hooks);
-        self
-    }
-    /// Sets [`memory`](Self::memory).
-    #[inline]
-    pub fn memory(mut self, memory: MemoryConfiguration) -> Self {
-        self.memory = Some(memory);
-        self
-    }
-    /// Sets [`session_capabilities`](Self::session_capabilities).
-    #[inline]
-    pub fn session_capabilities(
-        mut self,
-        session_capabilities: Vec<SessionCapability>,
-    ) -> Self {
-        self.session_capabilities = Some(session_capabilities);
-        self
-    }
-}
+builder!(SessionOpenOptions {
+    session_id: impl Into<String>,
+    name: impl Into<String>,
+    model: impl Into<String>,
+    reasoning_effort: impl Into<String>,
+    reasoning_summary: SessionOpenOptionsReasoningSummary,
+    verbosity: Verbosity,
+    client_name: impl Into<String>,
+    auth_client_id_metadata_url: impl Into<String>,
+    client_kind: impl Into<String>,
+    lsp_client_name: impl Into<String>,
+    integration_id: impl Into<String>,
+    exp_assignments: serde_json::Value,
+    enable_managed_settings: bool,
+    enforce_managed_model_defaults: bool,
+    managed_settings: SessionManagedSettings,
+    interactive_user: bool,
+    enable_file_change_tracking: bool,
+    feature_flags: std::collections::BTreeMap<String, bool>,
+    is_experimental_mode: bool,
+    auth_info: AuthInfo,
+    provider: ProviderConfig,
+    capi: CapiSessionOptions,
+    auto_tier_is_explicit: bool,
+    providers: Vec<NamedProviderConfig>,
+    models: Vec<ProviderModelConfig>,
+    working_directory: impl Into<String>,
+    additional_directories: Vec<String>,
+    working_directory_context: SessionContext,
+    remote_steerable: bool,
+    remote_exporting: bool,
+    remote_defaulted_on: bool,
+    detached_from_spawning_parent_session_id: impl Into<String>,
+    detached_from_spawning_parent_engagement_id: impl Into<String>,
+    available_tools: Vec<String>,
+    excluded_tools: Vec<String>,
+    included_builtin_agents: Vec<String>,
+    excluded_builtin_agents: Vec<String>,
+    enable_script_safety: bool,
+    shell: ShellOptions,
+    shell_init_profile: impl Into<String>,
+    shell_process_flags: Vec<String>,
+    sandbox_config: SandboxConfig,
+    sandbox_config_source: SandboxConfigSource,
+    log_interactive_shells: bool,
+    env_value_mode: SessionOpenOptionsEnvValueMode,
+    disabled_mcp_servers: Vec<String>,
+    managed_mcp_servers: std::collections::BTreeMap<String, ManagedMcpServerConfig>,
+    allow_all_mcp_server_instructions: bool,
+    skill_directories: Vec<String>,
+    agent_directories: Vec<String>,
+    instruction_directories: Vec<String>,
+    hook_directories: Vec<String>,
+    ignored_skills_locations: Vec<String>,
+    enable_skills: bool,
+    has_skill_provider: bool,
+    included_builtin_skills: Vec<String>,
+    disabled_skills: Vec<String>,
+    installed_plugins: Vec<InstalledPlugin>,
+    custom_agents_local_only: bool,
+    skip_custom_instructions: bool,
+    refresh_custom_instructions: bool,
+    disabled_instruction_sources: Vec<String>,
+    coauthor_enabled: bool,
+    trajectory_file: impl Into<String>,
+    enable_streaming: bool,
+    enable_citations: bool,
+    copilot_url: impl Into<String>,
+    ask_user_disabled: bool,
+    continue_on_auto_mode: bool,
+    running_in_interactive_mode: bool,
+    enable_on_demand_instruction_discovery: bool,
+    max_inline_binary_bytes: i64,
+    model_capabilities_overrides: ModelCapabilitiesOverride,
+    session_limits: SessionLimitsConfig,
+    autopilot: AutopilotOptions,
+    agent_context: impl Into<String>,
+    events_log_directory: impl Into<String>,
+    events_log_includes_subagents: bool,
+    config_dir: impl Into<String>,
+    additional_content_exclusion_policies: Vec<SessionOpenOptionsAdditionalContentExclusionPolicy>,
+    enable_file_hooks: bool,
+    memory: MemoryConfiguration,
+    session_capabilities: Vec<SessionCapability>,
+});
 
 /// Content-exclusion policy supplied to `sessions.open` options, with rules, last-updated data, and scope.
 #[derive(Clone)]
@@ -881,23 +374,7 @@ record!(SessionOpenOptionsAdditionalContentExclusionPolicy {
     Field last_updated_at "last_updated_at",
     Field scope "scope",
 } rest);
-
-impl SessionOpenOptionsAdditionalContentExclusionPolicy {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        rules: Vec<SessionOpenOptionsAdditionalContentExclusionPolicyRule>,
-        last_updated_at: serde_json::Value,
-        scope: SessionOpenOptionsAdditionalContentExclusionPolicyScope,
-    ) -> Self {
-        Self {
-            rules,
-            last_updated_at,
-            scope,
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-}
+builder!(SessionOpenOptionsAdditionalContentExclusionPolicy new(rules: Vec<SessionOpenOptionsAdditionalContentExclusionPolicyRule>, last_updated_at: serde_json::Value, scope: SessionOpenOptionsAdditionalContentExclusionPolicyScope) {} rest);
 
 /// Single content-exclusion rule supplied to `sessions.open` options, with paths, match conditions, and source.
 #[derive(Clone)]
@@ -920,35 +397,10 @@ record!(SessionOpenOptionsAdditionalContentExclusionPolicyRule {
     Field if_none_match "ifNoneMatch",
     Field source "source",
 } rest);
-
-impl SessionOpenOptionsAdditionalContentExclusionPolicyRule {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        paths: Vec<String>,
-        source: SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource,
-    ) -> Self {
-        Self {
-            paths,
-            if_any_match: None,
-            if_none_match: None,
-            source,
-            rest: std::collections::BTreeMap::new(),
-        }
-    }
-    /// Sets [`if_any_match`](Self::if_any_match).
-    #[inline]
-    pub fn if_any_match(mut self, if_any_match: Vec<String>) -> Self {
-        self.if_any_match = Some(if_any_match);
-        self
-    }
-    /// Sets [`if_none_match`](Self::if_none_match).
-    #[inline]
-    pub fn if_none_match(mut self, if_none_match: Vec<String>) -> Self {
-        self.if_none_match = Some(if_none_match);
-        self
-    }
-}
+builder!(SessionOpenOptionsAdditionalContentExclusionPolicyRule new(paths: Vec<String>, source: SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource) {
+    if_any_match: Vec<String>,
+    if_none_match: Vec<String>,
+} rest);
 
 /// Source descriptor for a `sessions.open` content-exclusion rule, with source name and type.
 #[derive(Clone)]
@@ -964,17 +416,7 @@ record!(SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
     Field name "name",
     Field kind "type",
 });
-
-impl SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, kind: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            kind: kind.into(),
-        }
-    }
-}
+builder!(SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource new(name: impl Into<String>, kind: impl Into<String>) {});
 
 /// Allowed values for the `SessionOpenOptionsAdditionalContentExclusionPolicyScope` enumeration.
 #[derive(Clone)]
@@ -1081,16 +523,7 @@ pub struct SessionsOpenAttach {
 record!(SessionsOpenAttach ["kind" "attach"] {
     Field session_id "sessionId",
 });
-
-impl SessionsOpenAttach {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-        }
-    }
-}
+builder!(SessionsOpenAttach new(session_id: impl Into<String>) {});
 
 /// Parameters for creating a new cloud session.
 #[derive(Clone, Default)]
@@ -1111,33 +544,12 @@ record!(SessionsOpenCloud ["kind" "cloud"] {
     Field options "options",
     Field on_task_created "onTaskCreated",
 });
-
-impl SessionsOpenCloud {
-    /// Sets [`repository`](Self::repository).
-    #[inline]
-    pub fn repository(mut self, repository: RemoteSessionRepository) -> Self {
-        self.repository = Some(repository);
-        self
-    }
-    /// Sets [`owner`](Self::owner).
-    #[inline]
-    pub fn owner(mut self, owner: impl Into<String>) -> Self {
-        self.owner = Some(owner.into());
-        self
-    }
-    /// Sets [`options`](Self::options).
-    #[inline]
-    pub fn options(mut self, options: SessionOpenOptions) -> Self {
-        self.options = Some(options);
-        self
-    }
-    /// Sets [`on_task_created`](Self::on_task_created).
-    #[inline]
-    pub fn on_task_created(mut self, on_task_created: serde_json::Value) -> Self {
-        self.on_task_created = Some(on_task_created);
-        self
-    }
-}
+builder!(SessionsOpenCloud {
+    repository: RemoteSessionRepository,
+    owner: impl Into<String>,
+    options: SessionOpenOptions,
+    on_task_created: serde_json::Value,
+});
 
 /// Parameters for creating a new local session.
 #[derive(Clone, Default)]
@@ -1152,21 +564,10 @@ record!(SessionsOpenCreate ["kind" "create"] {
     Field options "options",
     Field emit_start "emitStart",
 });
-
-impl SessionsOpenCreate {
-    /// Sets [`options`](Self::options).
-    #[inline]
-    pub fn options(mut self, options: SessionOpenOptions) -> Self {
-        self.options = Some(options);
-        self
-    }
-    /// Sets [`emit_start`](Self::emit_start).
-    #[inline]
-    pub fn emit_start(mut self, emit_start: bool) -> Self {
-        self.emit_start = Some(emit_start);
-        self
-    }
-}
+builder!(SessionsOpenCreate {
+    options: SessionOpenOptions,
+    emit_start: bool,
+});
 
 /// Parameters for fetching a remote session and handing it off to a new local session.
 #[derive(Clone)]
@@ -1190,44 +591,12 @@ record!(SessionsOpenHandoff ["kind" "handoff"] {
     Field on_progress "onProgress",
     Field on_confirm "onConfirm",
 });
-
-impl SessionsOpenHandoff {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(metadata: RemoteSessionMetadataValue) -> Self {
-        Self {
-            metadata,
-            options: None,
-            task_type: None,
-            on_progress: None,
-            on_confirm: None,
-        }
-    }
-    /// Sets [`options`](Self::options).
-    #[inline]
-    pub fn options(mut self, options: SessionOpenOptions) -> Self {
-        self.options = Some(options);
-        self
-    }
-    /// Sets [`task_type`](Self::task_type).
-    #[inline]
-    pub fn task_type(mut self, task_type: SessionsOpenHandoffTaskType) -> Self {
-        self.task_type = Some(task_type);
-        self
-    }
-    /// Sets [`on_progress`](Self::on_progress).
-    #[inline]
-    pub fn on_progress(mut self, on_progress: serde_json::Value) -> Self {
-        self.on_progress = Some(on_progress);
-        self
-    }
-    /// Sets [`on_confirm`](Self::on_confirm).
-    #[inline]
-    pub fn on_confirm(mut self, on_confirm: serde_json::Value) -> Self {
-        self.on_confirm = Some(on_confirm);
-        self
-    }
-}
+builder!(SessionsOpenHandoff new(metadata: RemoteSessionMetadataValue) {
+    options: SessionOpenOptions,
+    task_type: SessionsOpenHandoffTaskType,
+    on_progress: serde_json::Value,
+    on_confirm: serde_json::Value,
+});
 
 /// Task type determines the handoff strategy (CCA fetches events; CLI prepares a transient session).
 #[derive(Clone)]
@@ -1322,30 +691,10 @@ record!(SessionsOpenRemote ["kind" "remote"] {
     Field repository "repository",
     Field options "options",
 });
-
-impl SessionsOpenRemote {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(remote_session_id: impl Into<String>) -> Self {
-        Self {
-            remote_session_id: remote_session_id.into(),
-            repository: None,
-            options: None,
-        }
-    }
-    /// Sets [`repository`](Self::repository).
-    #[inline]
-    pub fn repository(mut self, repository: RemoteSessionRepository) -> Self {
-        self.repository = Some(repository);
-        self
-    }
-    /// Sets [`options`](Self::options).
-    #[inline]
-    pub fn options(mut self, options: SessionOpenOptions) -> Self {
-        self.options = Some(options);
-        self
-    }
-}
+builder!(SessionsOpenRemote new(remote_session_id: impl Into<String>) {
+    repository: RemoteSessionRepository,
+    options: SessionOpenOptions,
+});
 
 /// Parameters for resuming a specific local session.
 #[derive(Clone)]
@@ -1366,42 +715,11 @@ record!(SessionsOpenResume ["kind" "resume"] {
     Field resume "resume",
     Field suppress_resume_workspace_metadata_writeback "suppressResumeWorkspaceMetadataWriteback",
 });
-
-impl SessionsOpenResume {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(session_id: impl Into<String>) -> Self {
-        Self {
-            session_id: session_id.into(),
-            options: None,
-            resume: None,
-            suppress_resume_workspace_metadata_writeback: None,
-        }
-    }
-    /// Sets [`options`](Self::options).
-    #[inline]
-    pub fn options(mut self, options: SessionOpenOptions) -> Self {
-        self.options = Some(options);
-        self
-    }
-    /// Sets [`resume`](Self::resume).
-    #[inline]
-    pub fn resume(mut self, resume: bool) -> Self {
-        self.resume = Some(resume);
-        self
-    }
-    /// Sets [`suppress_resume_workspace_metadata_writeback`](Self::suppress_resume_workspace_metadata_writeback).
-    #[inline]
-    pub fn suppress_resume_workspace_metadata_writeback(
-        mut self,
-        suppress_resume_workspace_metadata_writeback: bool,
-    ) -> Self {
-        self.suppress_resume_workspace_metadata_writeback = Some(
-            suppress_resume_workspace_metadata_writeback,
-        );
-        self
-    }
-}
+builder!(SessionsOpenResume new(session_id: impl Into<String>) {
+    options: SessionOpenOptions,
+    resume: bool,
+    suppress_resume_workspace_metadata_writeback: bool,
+});
 
 /// Parameters for resuming the most relevant local session.
 #[derive(Clone, Default)]
@@ -1419,32 +737,11 @@ record!(SessionsOpenResumeLast ["kind" "resumeLast"] {
     Field options "options",
     Field suppress_resume_workspace_metadata_writeback "suppressResumeWorkspaceMetadataWriteback",
 });
-
-impl SessionsOpenResumeLast {
-    /// Sets [`context`](Self::context).
-    #[inline]
-    pub fn context(mut self, context: SessionContext) -> Self {
-        self.context = Some(context);
-        self
-    }
-    /// Sets [`options`](Self::options).
-    #[inline]
-    pub fn options(mut self, options: SessionOpenOptions) -> Self {
-        self.options = Some(options);
-        self
-    }
-    /// Sets [`suppress_resume_workspace_metadata_writeback`](Self::suppress_resume_workspace_metadata_writeback).
-    #[inline]
-    pub fn suppress_resume_workspace_metadata_writeback(
-        mut self,
-        suppress_resume_workspace_metadata_writeback: bool,
-    ) -> Self {
-        self.suppress_resume_workspace_metadata_writeback = Some(
-            suppress_resume_workspace_metadata_writeback,
-        );
-        self
-    }
-}
+builder!(SessionsOpenResumeLast {
+    context: SessionContext,
+    options: SessionOpenOptions,
+    suppress_resume_workspace_metadata_writeback: bool,
+});
 
 /// Outcome of the open request.
 #[derive(Clone)]

@@ -27,6 +27,10 @@ record!(RemoteControlConfig {
     Field task_id "taskId",
     Field existing_mc_session "existingMcSession",
 });
+builder!(RemoteControlConfig {
+    task_id: impl Into<String>,
+    existing_mc_session: RemoteControlConfigExistingMcSession,
+});
 
 /// The required fields of [`RemoteControlConfig`], for [`RemoteControlConfig::new`].
 #[derive(Clone)]
@@ -50,21 +54,6 @@ impl RemoteControlConfig {
             existing_mc_session: None,
         }
     }
-    /// Sets [`task_id`](Self::task_id).
-    #[inline]
-    pub fn task_id(mut self, task_id: impl Into<String>) -> Self {
-        self.task_id = Some(task_id.into());
-        self
-    }
-    /// Sets [`existing_mc_session`](Self::existing_mc_session).
-    #[inline]
-    pub fn existing_mc_session(
-        mut self,
-        existing_mc_session: RemoteControlConfigExistingMcSession,
-    ) -> Self {
-        self.existing_mc_session = Some(existing_mc_session);
-        self
-    }
 }
 
 /// Reattach to an existing MC session without creating a new one.
@@ -80,17 +69,7 @@ record!(RemoteControlConfigExistingMcSession {
     Field mc_session_id "mcSessionId",
     Field mc_task_id "mcTaskId",
 });
-
-impl RemoteControlConfigExistingMcSession {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(mc_session_id: impl Into<String>, mc_task_id: impl Into<String>) -> Self {
-        Self {
-            mc_session_id: mc_session_id.into(),
-            mc_task_id: mc_task_id.into(),
-        }
-    }
-}
+builder!(RemoteControlConfigExistingMcSession new(mc_session_id: impl Into<String>, mc_task_id: impl Into<String>) {});
 
 /// State of the runtime-managed remote-control singleton.
 #[derive(Clone)]
@@ -348,6 +327,18 @@ record!(RemoteSessionMetadataValue ["isRemote" true] {
     Field host_status "hostStatus",
     Field host_activity "hostActivity",
 });
+builder!(RemoteSessionMetadataValue {
+    summary: impl Into<String>,
+    name: impl Into<String>,
+    context: SessionContext,
+    pull_request_number: i64,
+    resource_id: impl Into<String>,
+    task_type: RemoteSessionMetadataTaskType,
+    stale_at: impl Into<String>,
+    state: impl Into<String>,
+    host_status: RemoteSessionHostStatus,
+    host_activity: impl Into<String>,
+});
 
 /// The required fields of [`RemoteSessionMetadataValue`], for [`RemoteSessionMetadataValue::new`].
 #[derive(Clone)]
@@ -380,65 +371,5 @@ impl RemoteSessionMetadataValue {
             host_status: None,
             host_activity: None,
         }
-    }
-    /// Sets [`summary`](Self::summary).
-    #[inline]
-    pub fn summary(mut self, summary: impl Into<String>) -> Self {
-        self.summary = Some(summary.into());
-        self
-    }
-    /// Sets [`name`](Self::name).
-    #[inline]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-    /// Sets [`context`](Self::context).
-    #[inline]
-    pub fn context(mut self, context: SessionContext) -> Self {
-        self.context = Some(context);
-        self
-    }
-    /// Sets [`pull_request_number`](Self::pull_request_number).
-    #[inline]
-    pub fn pull_request_number(mut self, pull_request_number: i64) -> Self {
-        self.pull_request_number = Some(pull_request_number);
-        self
-    }
-    /// Sets [`resource_id`](Self::resource_id).
-    #[inline]
-    pub fn resource_id(mut self, resource_id: impl Into<String>) -> Self {
-        self.resource_id = Some(resource_id.into());
-        self
-    }
-    /// Sets [`task_type`](Self::task_type).
-    #[inline]
-    pub fn task_type(mut self, task_type: RemoteSessionMetadataTaskType) -> Self {
-        self.task_type = Some(task_type);
-        self
-    }
-    /// Sets [`stale_at`](Self::stale_at).
-    #[inline]
-    pub fn stale_at(mut self, stale_at: impl Into<String>) -> Self {
-        self.stale_at = Some(stale_at.into());
-        self
-    }
-    /// Sets [`state`](Self::state).
-    #[inline]
-    pub fn state(mut self, state: impl Into<String>) -> Self {
-        self.state = Some(state.into());
-        self
-    }
-    /// Sets [`host_status`](Self::host_status).
-    #[inline]
-    pub fn host_status(mut self, host_status: RemoteSessionHostStatus) -> Self {
-        self.host_status = Some(host_status);
-        self
-    }
-    /// Sets [`host_activity`](Self::host_activity).
-    #[inline]
-    pub fn host_activity(mut self, host_activity: impl Into<String>) -> Self {
-        self.host_activity = Some(host_activity.into());
-        self
     }
 }

@@ -27,20 +27,9 @@ record!(SessionSettingsEvaluatePredicateRequest {
     Field name "name",
     Field tool_name "toolName",
 });
-
-impl SessionSettingsEvaluatePredicateRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: SessionSettingsPredicateName) -> Self {
-        Self { name, tool_name: None }
-    }
-    /// Sets [`tool_name`](Self::tool_name).
-    #[inline]
-    pub fn tool_name(mut self, tool_name: impl Into<String>) -> Self {
-        self.tool_name = Some(tool_name.into());
-        self
-    }
-}
+builder!(SessionSettingsEvaluatePredicateRequest new(name: SessionSettingsPredicateName) {
+    tool_name: impl Into<String>,
+});
 
 /// Result of evaluating a Rust-owned settings predicate.
 #[derive(Clone)]

@@ -71,22 +71,7 @@ record!(SkillApplyInstallRequest {
     Field plan_handle "planHandle",
     Field policy_session_id "policySessionId",
 });
-
-impl SkillApplyInstallRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        plan_handle: impl Into<String>,
-        policy_session_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            plan_handle: plan_handle.into(),
-            policy_session_id: policy_session_id.into(),
-        }
-    }
-}
+builder!(SkillApplyInstallRequest new(contract: CatalogClientContract, plan_handle: impl Into<String>, policy_session_id: impl Into<String>) {});
 
 /// One-use application of the exact retained Skill removal plan.
 #[derive(Clone)]
@@ -104,22 +89,7 @@ record!(SkillApplyUninstallRequest {
     Field plan_handle "planHandle",
     Field policy_session_id "policySessionId",
 });
-
-impl SkillApplyUninstallRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        plan_handle: impl Into<String>,
-        policy_session_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            plan_handle: plan_handle.into(),
-            policy_session_id: policy_session_id.into(),
-        }
-    }
-}
+builder!(SkillApplyUninstallRequest new(contract: CatalogClientContract, plan_handle: impl Into<String>, policy_session_id: impl Into<String>) {});
 
 /// Canonical directory where skills can be discovered or created, with scope, preference, and optional project path.
 #[derive(Clone)]
@@ -494,20 +464,7 @@ record!(SkillInstallationOperationRequest {
     Field contract "contract",
     Field operation_id "operationId",
 });
-
-impl SkillInstallationOperationRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        operation_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            operation_id: operation_id.into(),
-        }
-    }
-}
+builder!(SkillInstallationOperationRequest new(contract: CatalogClientContract, operation_id: impl Into<String>) {});
 
 /// Status snapshot from the original connection, independent of new-work account availability.
 #[derive(Clone)]
@@ -795,20 +752,7 @@ record!(SkillInstallationsRequest {
     Field contract "contract",
     Field policy_session_id "policySessionId",
 });
-
-impl SkillInstallationsRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        policy_session_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            policy_session_id: policy_session_id.into(),
-        }
-    }
-}
+builder!(SkillInstallationsRequest new(contract: CatalogClientContract, policy_session_id: impl Into<String>) {});
 
 /// Side-effect-free planning of one verified Agent Finder Skill candidate.
 #[derive(Clone)]
@@ -826,22 +770,7 @@ record!(SkillPlanInstallRequest {
     Field candidate_handle "candidateHandle",
     Field policy_session_id "policySessionId",
 });
-
-impl SkillPlanInstallRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        candidate_handle: impl Into<String>,
-        policy_session_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            candidate_handle: candidate_handle.into(),
-            policy_session_id: policy_session_id.into(),
-        }
-    }
-}
+builder!(SkillPlanInstallRequest new(contract: CatalogClientContract, candidate_handle: impl Into<String>, policy_session_id: impl Into<String>) {});
 
 /// Read-only preparation of one owned Skill removal under fresh selected-session authority.
 #[derive(Clone)]
@@ -859,22 +788,7 @@ record!(SkillPlanUninstallRequest {
     Field installation_id "installationId",
     Field policy_session_id "policySessionId",
 });
-
-impl SkillPlanUninstallRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        installation_id: impl Into<String>,
-        policy_session_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            installation_id: installation_id.into(),
-            policy_session_id: policy_session_id.into(),
-        }
-    }
-}
+builder!(SkillPlanUninstallRequest new(contract: CatalogClientContract, installation_id: impl Into<String>, policy_session_id: impl Into<String>) {});
 
 /// Persisted enablement update for one owned Skill installation.
 #[derive(Clone)]
@@ -895,24 +809,7 @@ record!(SkillSetEnabledRequest {
     Field enabled "enabled",
     Field policy_session_id "policySessionId",
 });
-
-impl SkillSetEnabledRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        contract: CatalogClientContract,
-        installation_id: impl Into<String>,
-        enabled: bool,
-        policy_session_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            contract,
-            installation_id: installation_id.into(),
-            enabled,
-            policy_session_id: policy_session_id.into(),
-        }
-    }
-}
+builder!(SkillSetEnabledRequest new(contract: CatalogClientContract, installation_id: impl Into<String>, enabled: bool, policy_session_id: impl Into<String>) {});
 
 /// A computed Skill uninstall plan. Nothing has been removed.
 #[derive(Clone)]
@@ -947,14 +844,7 @@ pub struct SkillsConfigSetDisabledSkillsRequest {
 record!(SkillsConfigSetDisabledSkillsRequest {
     Field disabled_skills "disabledSkills",
 });
-
-impl SkillsConfigSetDisabledSkillsRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(disabled_skills: Vec<String>) -> Self {
-        Self { disabled_skills }
-    }
-}
+builder!(SkillsConfigSetDisabledSkillsRequest new(disabled_skills: Vec<String>) {});
 
 /// Adds or removes a single skill from the global disabled list, leaving every other entry untouched.
 #[derive(Clone)]
@@ -969,17 +859,7 @@ record!(SkillsConfigSetSkillDisabledRequest {
     Field name "name",
     Field disabled "disabled",
 });
-
-impl SkillsConfigSetSkillDisabledRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, disabled: bool) -> Self {
-        Self {
-            name: name.into(),
-            disabled,
-        }
-    }
-}
+builder!(SkillsConfigSetSkillDisabledRequest new(name: impl Into<String>, disabled: bool) {});
 
 /// Optional project paths and additional skill directories to include in discovery.
 #[derive(Clone, Default)]
@@ -1000,36 +880,12 @@ record!(SkillsDiscoverRequest {
     Field ignored_skills_locations "ignoredSkillsLocations",
     Field exclude_host_skills "excludeHostSkills",
 });
-
-impl SkillsDiscoverRequest {
-    /// Sets [`project_paths`](Self::project_paths).
-    #[inline]
-    pub fn project_paths(mut self, project_paths: Vec<String>) -> Self {
-        self.project_paths = Some(project_paths);
-        self
-    }
-    /// Sets [`skill_directories`](Self::skill_directories).
-    #[inline]
-    pub fn skill_directories(mut self, skill_directories: Vec<String>) -> Self {
-        self.skill_directories = Some(skill_directories);
-        self
-    }
-    /// Sets [`ignored_skills_locations`](Self::ignored_skills_locations).
-    #[inline]
-    pub fn ignored_skills_locations(
-        mut self,
-        ignored_skills_locations: Vec<String>,
-    ) -> Self {
-        self.ignored_skills_locations = Some(ignored_skills_locations);
-        self
-    }
-    /// Sets [`exclude_host_skills`](Self::exclude_host_skills).
-    #[inline]
-    pub fn exclude_host_skills(mut self, exclude_host_skills: bool) -> Self {
-        self.exclude_host_skills = Some(exclude_host_skills);
-        self
-    }
-}
+builder!(SkillsDiscoverRequest {
+    project_paths: Vec<String>,
+    skill_directories: Vec<String>,
+    ignored_skills_locations: Vec<String>,
+    exclude_host_skills: bool,
+});
 
 /// Optional project paths to enumerate.
 #[derive(Clone, Default)]
@@ -1050,33 +906,9 @@ record!(SkillsGetDiscoveryPathsRequest {
     Field ignored_skills_locations "ignoredSkillsLocations",
     Field exclude_host_skills "excludeHostSkills",
 });
-
-impl SkillsGetDiscoveryPathsRequest {
-    /// Sets [`skill_directories`](Self::skill_directories).
-    #[inline]
-    pub fn skill_directories(mut self, skill_directories: Vec<String>) -> Self {
-        self.skill_directories = Some(skill_directories);
-        self
-    }
-    /// Sets [`project_paths`](Self::project_paths).
-    #[inline]
-    pub fn project_paths(mut self, project_paths: Vec<String>) -> Self {
-        self.project_paths = Some(project_paths);
-        self
-    }
-    /// Sets [`ignored_skills_locations`](Self::ignored_skills_locations).
-    #[inline]
-    pub fn ignored_skills_locations(
-        mut self,
-        ignored_skills_locations: Vec<String>,
-    ) -> Self {
-        self.ignored_skills_locations = Some(ignored_skills_locations);
-        self
-    }
-    /// Sets [`exclude_host_skills`](Self::exclude_host_skills).
-    #[inline]
-    pub fn exclude_host_skills(mut self, exclude_host_skills: bool) -> Self {
-        self.exclude_host_skills = Some(exclude_host_skills);
-        self
-    }
-}
+builder!(SkillsGetDiscoveryPathsRequest {
+    skill_directories: Vec<String>,
+    project_paths: Vec<String>,
+    ignored_skills_locations: Vec<String>,
+    exclude_host_skills: bool,
+});

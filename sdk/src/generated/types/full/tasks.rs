@@ -345,21 +345,10 @@ record!(TaskClientUpdateCancelled ["kind" "cancelled"] {
     Field message "message",
     Field reason "reason",
 });
-
-impl TaskClientUpdateCancelled {
-    /// Sets [`message`](Self::message).
-    #[inline]
-    pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
-        self
-    }
-    /// Sets [`reason`](Self::reason).
-    #[inline]
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
-        self
-    }
-}
+builder!(TaskClientUpdateCancelled {
+    message: impl Into<String>,
+    reason: impl Into<String>,
+});
 
 /// Reports successful terminal completion.
 #[derive(Clone, Default)]
@@ -374,21 +363,10 @@ record!(TaskClientUpdateCompleted ["kind" "completed"] {
     Field message "message",
     Field result "result",
 });
-
-impl TaskClientUpdateCompleted {
-    /// Sets [`message`](Self::message).
-    #[inline]
-    pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
-        self
-    }
-    /// Sets [`result`](Self::result).
-    #[inline]
-    pub fn result(mut self, result: serde_json::Value) -> Self {
-        self.result = Some(result);
-        self
-    }
-}
+builder!(TaskClientUpdateCompleted {
+    message: impl Into<String>,
+    result: serde_json::Value,
+});
 
 /// Reports terminal failure.
 #[derive(Clone)]
@@ -406,30 +384,10 @@ record!(TaskClientUpdateFailed ["kind" "failed"] {
     Field error "error",
     Field code "code",
 });
-
-impl TaskClientUpdateFailed {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(error: impl Into<String>) -> Self {
-        Self {
-            message: None,
-            error: error.into(),
-            code: None,
-        }
-    }
-    /// Sets [`message`](Self::message).
-    #[inline]
-    pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
-        self
-    }
-    /// Sets [`code`](Self::code).
-    #[inline]
-    pub fn code(mut self, code: impl Into<String>) -> Self {
-        self.code = Some(code.into());
-        self
-    }
-}
+builder!(TaskClientUpdateFailed new(error: impl Into<String>) {
+    message: impl Into<String>,
+    code: impl Into<String>,
+});
 
 /// Publishes nonterminal progress for a running or idle client task.
 #[derive(Clone, Default)]
@@ -450,33 +408,12 @@ record!(TaskClientUpdateProgress ["kind" "progress"] {
     Field phase "phase",
     Field percentage "percentage",
 });
-
-impl TaskClientUpdateProgress {
-    /// Sets [`status`](Self::status).
-    #[inline]
-    pub fn status(mut self, status: TaskClientActiveStatus) -> Self {
-        self.status = Some(status);
-        self
-    }
-    /// Sets [`message`](Self::message).
-    #[inline]
-    pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
-        self
-    }
-    /// Sets [`phase`](Self::phase).
-    #[inline]
-    pub fn phase(mut self, phase: Option<String>) -> Self {
-        self.phase = Some(phase);
-        self
-    }
-    /// Sets [`percentage`](Self::percentage).
-    #[inline]
-    pub fn percentage(mut self, percentage: Option<f64>) -> Self {
-        self.percentage = Some(percentage);
-        self
-    }
-}
+builder!(TaskClientUpdateProgress {
+    status: TaskClientActiveStatus,
+    message: impl Into<String>,
+    phase: Option<String>,
+    percentage: Option<f64>,
+});
 
 /// Whether task execution is synchronously awaited or managed in the background
 #[derive(Clone)]
@@ -680,14 +617,7 @@ pub struct TasksCancelRequest {
 record!(TasksCancelRequest {
     Field id "id",
 });
-
-impl TasksCancelRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>) -> Self {
-        Self { id: id.into() }
-    }
-}
+builder!(TasksCancelRequest new(id: impl Into<String>) {});
 
 /// Indicates whether the background task was successfully cancelled.
 #[derive(Clone)]
@@ -721,14 +651,7 @@ pub struct TasksGetProgressRequest {
 record!(TasksGetProgressRequest {
     Field id "id",
 });
-
-impl TasksGetProgressRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>) -> Self {
-        Self { id: id.into() }
-    }
-}
+builder!(TasksGetProgressRequest new(id: impl Into<String>) {});
 
 /// Progress information for the task, or null when no task with that ID is tracked.
 #[derive(Clone)]
@@ -762,14 +685,7 @@ pub struct TasksPromoteToBackgroundRequest {
 record!(TasksPromoteToBackgroundRequest {
     Field id "id",
 });
-
-impl TasksPromoteToBackgroundRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>) -> Self {
-        Self { id: id.into() }
-    }
-}
+builder!(TasksPromoteToBackgroundRequest new(id: impl Into<String>) {});
 
 /// Indicates whether the task was successfully promoted to background mode.
 #[derive(Clone)]
@@ -798,30 +714,10 @@ record!(TasksReadOutputRequest {
     Field cursor "cursor",
     Field wait_ms "waitMs",
 });
-
-impl TasksReadOutputRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            cursor: None,
-            wait_ms: None,
-        }
-    }
-    /// Sets [`cursor`](Self::cursor).
-    #[inline]
-    pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
-        self.cursor = Some(cursor.into());
-        self
-    }
-    /// Sets [`wait_ms`](Self::wait_ms).
-    #[inline]
-    pub fn wait_ms(mut self, wait_ms: i64) -> Self {
-        self.wait_ms = Some(wait_ms);
-        self
-    }
-}
+builder!(TasksReadOutputRequest new(id: impl Into<String>) {
+    cursor: impl Into<String>,
+    wait_ms: i64,
+});
 
 /// Output a detached shell task wrote after the request cursor, with the cursor for the next read.
 #[derive(Clone)]
@@ -868,36 +764,10 @@ record!(TasksRegisterRequest ["type" "client"] {
     Field cancellable "cancellable",
     Field expected_sequence "expectedSequence",
 });
-
-impl TasksRegisterRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        client_task_id: impl Into<String>,
-        description: impl Into<String>,
-        cancellable: bool,
-    ) -> Self {
-        Self {
-            client_task_id: client_task_id.into(),
-            description: description.into(),
-            display_name: None,
-            cancellable,
-            expected_sequence: None,
-        }
-    }
-    /// Sets [`display_name`](Self::display_name).
-    #[inline]
-    pub fn display_name(mut self, display_name: impl Into<String>) -> Self {
-        self.display_name = Some(display_name.into());
-        self
-    }
-    /// Sets [`expected_sequence`](Self::expected_sequence).
-    #[inline]
-    pub fn expected_sequence(mut self, expected_sequence: i64) -> Self {
-        self.expected_sequence = Some(expected_sequence);
-        self
-    }
-}
+builder!(TasksRegisterRequest new(client_task_id: impl Into<String>, description: impl Into<String>, cancellable: bool) {
+    display_name: impl Into<String>,
+    expected_sequence: i64,
+});
 
 /// Result of registering or reclaiming a client-owned task.
 #[derive(Clone)]
@@ -926,14 +796,7 @@ pub struct TasksRemoveRequest {
 record!(TasksRemoveRequest {
     Field id "id",
 });
-
-impl TasksRemoveRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>) -> Self {
-        Self { id: id.into() }
-    }
-}
+builder!(TasksRemoveRequest new(id: impl Into<String>) {});
 
 /// Indicates whether the task was removed. False when the task does not exist or is still running/idle.
 #[derive(Clone)]
@@ -962,24 +825,9 @@ record!(TasksSendMessageRequest {
     Field message "message",
     Field from_agent_id "fromAgentId",
 });
-
-impl TasksSendMessageRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            message: message.into(),
-            from_agent_id: None,
-        }
-    }
-    /// Sets [`from_agent_id`](Self::from_agent_id).
-    #[inline]
-    pub fn from_agent_id(mut self, from_agent_id: impl Into<String>) -> Self {
-        self.from_agent_id = Some(from_agent_id.into());
-        self
-    }
-}
+builder!(TasksSendMessageRequest new(id: impl Into<String>, message: impl Into<String>) {
+    from_agent_id: impl Into<String>,
+});
 
 /// Indicates whether the message was delivered, with an error message when delivery failed.
 #[derive(Clone)]
@@ -1017,6 +865,10 @@ record!(TasksStartAgentRequest {
     Field description "description",
     Field model "model",
 });
+builder!(TasksStartAgentRequest {
+    description: impl Into<String>,
+    model: impl Into<String>,
+});
 
 /// The required fields of [`TasksStartAgentRequest`], for [`TasksStartAgentRequest::new`].
 #[derive(Clone)]
@@ -1037,18 +889,6 @@ impl TasksStartAgentRequest {
             description: None,
             model: None,
         }
-    }
-    /// Sets [`description`](Self::description).
-    #[inline]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-    /// Sets [`model`](Self::model).
-    #[inline]
-    pub fn model(mut self, model: impl Into<String>) -> Self {
-        self.model = Some(model.into());
-        self
     }
 }
 
@@ -1079,18 +919,7 @@ record!(TasksUpdateRequest {
     Field sequence "sequence",
     Field update "update",
 });
-
-impl TasksUpdateRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(id: impl Into<String>, sequence: i64, update: TaskClientUpdate) -> Self {
-        Self {
-            id: id.into(),
-            sequence,
-            update,
-        }
-    }
-}
+builder!(TasksUpdateRequest new(id: impl Into<String>, sequence: i64, update: TaskClientUpdate) {});
 
 /// Result of publishing a client-owned task update.
 #[derive(Clone)]

@@ -153,42 +153,13 @@ record!(SubagentSettingsEntry {
     Field context_tier "contextTier",
     Field auto_invoke "autoInvoke",
 });
-
-impl SubagentSettingsEntry {
-    /// Sets [`model`](Self::model).
-    #[inline]
-    pub fn model(mut self, model: impl Into<String>) -> Self {
-        self.model = Some(model.into());
-        self
-    }
-    /// Sets [`model_policy`](Self::model_policy).
-    #[inline]
-    pub fn model_policy(mut self, model_policy: AgentModelPolicy) -> Self {
-        self.model_policy = Some(model_policy);
-        self
-    }
-    /// Sets [`effort_level`](Self::effort_level).
-    #[inline]
-    pub fn effort_level(mut self, effort_level: impl Into<String>) -> Self {
-        self.effort_level = Some(effort_level.into());
-        self
-    }
-    /// Sets [`context_tier`](Self::context_tier).
-    #[inline]
-    pub fn context_tier(
-        mut self,
-        context_tier: SubagentSettingsEntryContextTier,
-    ) -> Self {
-        self.context_tier = Some(context_tier);
-        self
-    }
-    /// Sets [`auto_invoke`](Self::auto_invoke).
-    #[inline]
-    pub fn auto_invoke(mut self, auto_invoke: bool) -> Self {
-        self.auto_invoke = Some(auto_invoke);
-        self
-    }
-}
+builder!(SubagentSettingsEntry {
+    model: impl Into<String>,
+    model_policy: AgentModelPolicy,
+    effort_level: impl Into<String>,
+    context_tier: SubagentSettingsEntryContextTier,
+    auto_invoke: bool,
+});
 
 /// Context tier override for matching subagents
 #[derive(Clone)]
@@ -228,36 +199,12 @@ record!(SubagentSettingsValue {
     Field max_concurrency "maxConcurrency",
     Field max_depth "maxDepth",
 });
-
-impl SubagentSettingsValue {
-    /// Sets [`agents`](Self::agents).
-    #[inline]
-    pub fn agents(
-        mut self,
-        agents: std::collections::BTreeMap<String, SubagentSettingsEntry>,
-    ) -> Self {
-        self.agents = Some(agents);
-        self
-    }
-    /// Sets [`disabled_subagents`](Self::disabled_subagents).
-    #[inline]
-    pub fn disabled_subagents(mut self, disabled_subagents: Vec<String>) -> Self {
-        self.disabled_subagents = Some(disabled_subagents);
-        self
-    }
-    /// Sets [`max_concurrency`](Self::max_concurrency).
-    #[inline]
-    pub fn max_concurrency(mut self, max_concurrency: i64) -> Self {
-        self.max_concurrency = Some(max_concurrency);
-        self
-    }
-    /// Sets [`max_depth`](Self::max_depth).
-    #[inline]
-    pub fn max_depth(mut self, max_depth: i64) -> Self {
-        self.max_depth = Some(max_depth);
-        self
-    }
-}
+builder!(SubagentSettingsValue {
+    agents: std::collections::BTreeMap<String, SubagentSettingsEntry>,
+    disabled_subagents: Vec<String>,
+    max_concurrency: i64,
+    max_depth: i64,
+});
 
 /// Canonical result returned by a session tool. *Experimental.*
 #[doc(alias = "ToolResult")]
@@ -292,24 +239,9 @@ record!(ToolsExecuteRequest {
     Field arguments "arguments",
     Field tool_call_id "toolCallId",
 });
-
-impl ToolsExecuteRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, arguments: serde_json::Value) -> Self {
-        Self {
-            name: name.into(),
-            arguments,
-            tool_call_id: None,
-        }
-    }
-    /// Sets [`tool_call_id`](Self::tool_call_id).
-    #[inline]
-    pub fn tool_call_id(mut self, tool_call_id: impl Into<String>) -> Self {
-        self.tool_call_id = Some(tool_call_id.into());
-        self
-    }
-}
+builder!(ToolsExecuteRequest new(name: impl Into<String>, arguments: serde_json::Value) {
+    tool_call_id: impl Into<String>,
+});
 
 /// Options controlling how Rust-owned built-in tool descriptors are materialized. *Experimental.*
 #[derive(Clone, Default)]
@@ -339,61 +271,15 @@ record!(ToolsGetBuiltinDescriptorsRequest {
     Field shell_timeout_ms "shellTimeoutMs",
     Field background_task_notifications_enabled "backgroundTaskNotificationsEnabled",
 });
-
-impl ToolsGetBuiltinDescriptorsRequest {
-    /// Sets [`reduce_user_intervention`](Self::reduce_user_intervention).
-    #[inline]
-    pub fn reduce_user_intervention(mut self, reduce_user_intervention: bool) -> Self {
-        self.reduce_user_intervention = Some(reduce_user_intervention);
-        self
-    }
-    /// Sets [`include_author`](Self::include_author).
-    #[inline]
-    pub fn include_author(mut self, include_author: bool) -> Self {
-        self.include_author = Some(include_author);
-        self
-    }
-    /// Sets [`skill_embedding_enabled`](Self::skill_embedding_enabled).
-    #[inline]
-    pub fn skill_embedding_enabled(mut self, skill_embedding_enabled: bool) -> Self {
-        self.skill_embedding_enabled = Some(skill_embedding_enabled);
-        self
-    }
-    /// Sets [`shell_config`](Self::shell_config).
-    #[inline]
-    pub fn shell_config(mut self, shell_config: ToolsShellDescriptorConfig) -> Self {
-        self.shell_config = Some(shell_config);
-        self
-    }
-    /// Sets [`shell_supports_power_shell7_syntax`](Self::shell_supports_power_shell7_syntax).
-    #[inline]
-    pub fn shell_supports_power_shell7_syntax(
-        mut self,
-        shell_supports_power_shell7_syntax: bool,
-    ) -> Self {
-        self.shell_supports_power_shell7_syntax = Some(
-            shell_supports_power_shell7_syntax,
-        );
-        self
-    }
-    /// Sets [`shell_timeout_ms`](Self::shell_timeout_ms).
-    #[inline]
-    pub fn shell_timeout_ms(mut self, shell_timeout_ms: f64) -> Self {
-        self.shell_timeout_ms = Some(shell_timeout_ms);
-        self
-    }
-    /// Sets [`background_task_notifications_enabled`](Self::background_task_notifications_enabled).
-    #[inline]
-    pub fn background_task_notifications_enabled(
-        mut self,
-        background_task_notifications_enabled: bool,
-    ) -> Self {
-        self.background_task_notifications_enabled = Some(
-            background_task_notifications_enabled,
-        );
-        self
-    }
-}
+builder!(ToolsGetBuiltinDescriptorsRequest {
+    reduce_user_intervention: bool,
+    include_author: bool,
+    skill_embedding_enabled: bool,
+    shell_config: ToolsShellDescriptorConfig,
+    shell_supports_power_shell7_syntax: bool,
+    shell_timeout_ms: f64,
+    background_task_notifications_enabled: bool,
+});
 
 /// Rust-owned built-in tool descriptors for the session. *Experimental.*
 #[derive(Clone)]
@@ -493,14 +379,7 @@ record!(ToolsTaskCompleteEventDataRequest {
     Field tool_args "toolArgs",
     Field final_result "finalResult",
 });
-
-impl ToolsTaskCompleteEventDataRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(tool_args: serde_json::Value, final_result: ToolResultExpanded) -> Self {
-        Self { tool_args, final_result }
-    }
-}
+builder!(ToolsTaskCompleteEventDataRequest new(tool_args: serde_json::Value, final_result: ToolResultExpanded) {});
 
 /// Empty result after applying subagent settings
 #[derive(Clone)]
@@ -518,11 +397,4 @@ pub struct UpdateSubagentSettingsRequest {
 record!(UpdateSubagentSettingsRequest {
     Nullable subagents "subagents",
 });
-
-impl UpdateSubagentSettingsRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(subagents: SubagentSettings) -> Self {
-        Self { subagents }
-    }
-}
+builder!(UpdateSubagentSettingsRequest new(subagents: SubagentSettings) {});

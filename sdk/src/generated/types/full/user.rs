@@ -86,43 +86,11 @@ record!(UserSettingsApplyTopKeyRequest {
     Field delete "delete",
     Field complete_staff_update_channel_migration "completeStaffUpdateChannelMigration",
 });
-
-impl UserSettingsApplyTopKeyRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(canonical_path: Vec<String>, top_key: impl Into<String>) -> Self {
-        Self {
-            canonical_path,
-            top_key: top_key.into(),
-            value: None,
-            delete: None,
-            complete_staff_update_channel_migration: None,
-        }
-    }
-    /// Sets [`value`](Self::value).
-    #[inline]
-    pub fn value(mut self, value: Option<serde_json::Value>) -> Self {
-        self.value = Some(value);
-        self
-    }
-    /// Sets [`delete`](Self::delete).
-    #[inline]
-    pub fn delete(mut self, delete: bool) -> Self {
-        self.delete = Some(delete);
-        self
-    }
-    /// Sets [`complete_staff_update_channel_migration`](Self::complete_staff_update_channel_migration).
-    #[inline]
-    pub fn complete_staff_update_channel_migration(
-        mut self,
-        complete_staff_update_channel_migration: bool,
-    ) -> Self {
-        self.complete_staff_update_channel_migration = Some(
-            complete_staff_update_channel_migration,
-        );
-        self
-    }
-}
+builder!(UserSettingsApplyTopKeyRequest new(canonical_path: Vec<String>, top_key: impl Into<String>) {
+    value: Option<serde_json::Value>,
+    delete: bool,
+    complete_staff_update_channel_migration: bool,
+});
 
 /// Outcome of validating and writing one top-level setting subtree.
 #[derive(Clone)]
@@ -160,32 +128,9 @@ record!(UserSettingsBuildRuntimeRequest {
     Field environment "environment",
     Field platform "platform",
 });
-
-impl UserSettingsBuildRuntimeRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        working_directory: impl Into<String>,
-        environment: std::collections::BTreeMap<String, String>,
-        platform: impl Into<String>,
-    ) -> Self {
-        Self {
-            overrides: None,
-            working_directory: working_directory.into(),
-            environment,
-            platform: platform.into(),
-        }
-    }
-    /// Sets [`overrides`](Self::overrides).
-    #[inline]
-    pub fn overrides(
-        mut self,
-        overrides: std::collections::BTreeMap<String, serde_json::Value>,
-    ) -> Self {
-        self.overrides = Some(overrides);
-        self
-    }
-}
+builder!(UserSettingsBuildRuntimeRequest new(working_directory: impl Into<String>, environment: std::collections::BTreeMap<String, String>, platform: impl Into<String>) {
+    overrides: std::collections::BTreeMap<String, serde_json::Value>,
+});
 
 /// One atomic edit of a canonical setting in settings.json. *Internal.*
 #[derive(Clone)]
@@ -206,31 +151,10 @@ record!(UserSettingsEditRequest {
     Field operation "operation",
     Field value "value",
 });
-
-impl UserSettingsEditRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(canonical_path: Vec<String>, operation: SettingsEditOperation) -> Self {
-        Self {
-            config_dir: None,
-            canonical_path,
-            operation,
-            value: None,
-        }
-    }
-    /// Sets [`config_dir`](Self::config_dir).
-    #[inline]
-    pub fn config_dir(mut self, config_dir: impl Into<String>) -> Self {
-        self.config_dir = Some(config_dir.into());
-        self
-    }
-    /// Sets [`value`](Self::value).
-    #[inline]
-    pub fn value(mut self, value: serde_json::Value) -> Self {
-        self.value = Some(value);
-        self
-    }
-}
+builder!(UserSettingsEditRequest new(canonical_path: Vec<String>, operation: SettingsEditOperation) {
+    config_dir: impl Into<String>,
+    value: serde_json::Value,
+});
 
 /// Selects which settings file paths to resolve.
 #[derive(Clone, Default)]
@@ -242,15 +166,9 @@ pub struct UserSettingsGetPathsRequest {
 record!(UserSettingsGetPathsRequest {
     Field repo_root "repoRoot",
 });
-
-impl UserSettingsGetPathsRequest {
-    /// Sets [`repo_root`](Self::repo_root).
-    #[inline]
-    pub fn repo_root(mut self, repo_root: impl Into<String>) -> Self {
-        self.repo_root = Some(repo_root.into());
-        self
-    }
-}
+builder!(UserSettingsGetPathsRequest {
+    repo_root: impl Into<String>,
+});
 
 /// On-disk locations of the settings files this runtime reads. A path is reported whether or not the file exists.
 #[derive(Clone)]
@@ -313,27 +231,9 @@ record!(UserSettingsHostContext {
     Field home_directory "homeDirectory",
     Field environment "environment",
 });
-
-impl UserSettingsHostContext {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        home_directory: impl Into<String>,
-        environment: UserSettingsHostContextEnvironment,
-    ) -> Self {
-        Self {
-            config_dir: None,
-            home_directory: home_directory.into(),
-            environment,
-        }
-    }
-    /// Sets [`config_dir`](Self::config_dir).
-    #[inline]
-    pub fn config_dir(mut self, config_dir: impl Into<String>) -> Self {
-        self.config_dir = Some(config_dir.into());
-        self
-    }
-}
+builder!(UserSettingsHostContext new(home_directory: impl Into<String>, environment: UserSettingsHostContextEnvironment) {
+    config_dir: impl Into<String>,
+});
 
 /// The host's environment variables. `COPILOT_HOME` is read from here, as are the variables a settings hook may expand.
 #[derive(Clone, Default)]
@@ -357,20 +257,7 @@ record!(UserSettingsLoadAndMergeRepoRequest {
     Field repo_root "repoRoot",
     Field user_settings "userSettings",
 });
-
-impl UserSettingsLoadAndMergeRepoRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        repo_root: impl Into<String>,
-        user_settings: std::collections::BTreeMap<String, serde_json::Value>,
-    ) -> Self {
-        Self {
-            repo_root: repo_root.into(),
-            user_settings,
-        }
-    }
-}
+builder!(UserSettingsLoadAndMergeRepoRequest new(repo_root: impl Into<String>, user_settings: std::collections::BTreeMap<String, serde_json::Value>) {});
 
 /// The settings a consumer should act on inside a repository, together with any diagnostic raised while reading the repository layer. *Internal.*
 #[derive(Clone)]
@@ -396,15 +283,9 @@ pub struct UserSettingsLoadForConfigDirRequest {
 record!(UserSettingsLoadForConfigDirRequest {
     Field config_dir "configDir",
 });
-
-impl UserSettingsLoadForConfigDirRequest {
-    /// Sets [`config_dir`](Self::config_dir).
-    #[inline]
-    pub fn config_dir(mut self, config_dir: impl Into<String>) -> Self {
-        self.config_dir = Some(config_dir.into());
-        self
-    }
-}
+builder!(UserSettingsLoadForConfigDirRequest {
+    config_dir: impl Into<String>,
+});
 
 /// Contents of settings.json as stored, for a caller about to rewrite it.
 #[derive(Clone)]
@@ -430,16 +311,7 @@ pub struct UserSettingsLoadRepoRequest {
 record!(UserSettingsLoadRepoRequest {
     Field repo_root "repoRoot",
 });
-
-impl UserSettingsLoadRepoRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(repo_root: impl Into<String>) -> Self {
-        Self {
-            repo_root: repo_root.into(),
-        }
-    }
-}
+builder!(UserSettingsLoadRepoRequest new(repo_root: impl Into<String>) {});
 
 /// A repository's settings as stored, together with any diagnostic raised while reading them.
 #[derive(Clone)]
@@ -482,21 +354,10 @@ record!(UserSettingsMergeManagedAndUserParams {
     Field managed "managed",
     Field user "user",
 });
-
-impl UserSettingsMergeManagedAndUserParams {
-    /// Sets [`managed`](Self::managed).
-    #[inline]
-    pub fn managed(mut self, managed: serde_json::Value) -> Self {
-        self.managed = Some(managed);
-        self
-    }
-    /// Sets [`user`](Self::user).
-    #[inline]
-    pub fn user(mut self, user: serde_json::Value) -> Self {
-        self.user = Some(user);
-        self
-    }
-}
+builder!(UserSettingsMergeManagedAndUserParams {
+    managed: serde_json::Value,
+    user: serde_json::Value,
+});
 
 /// The user layer folded over the managed layer.
 #[derive(Clone)]
@@ -522,20 +383,7 @@ record!(UserSettingsMergeRepoValueParams {
     Field user_settings "userSettings",
     Field repo_settings "repoSettings",
 });
-
-impl UserSettingsMergeRepoValueParams {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        user_settings: serde_json::Value,
-        repo_settings: serde_json::Value,
-    ) -> Self {
-        Self {
-            user_settings,
-            repo_settings,
-        }
-    }
-}
+builder!(UserSettingsMergeRepoValueParams new(user_settings: serde_json::Value, repo_settings: serde_json::Value) {});
 
 /// The repository layer folded into the user layer.
 #[derive(Clone)]
@@ -558,15 +406,9 @@ pub struct UserSettingsMigrateObsoleteOnDiskRequest {
 record!(UserSettingsMigrateObsoleteOnDiskRequest {
     Field config_dir "configDir",
 });
-
-impl UserSettingsMigrateObsoleteOnDiskRequest {
-    /// Sets [`config_dir`](Self::config_dir).
-    #[inline]
-    pub fn config_dir(mut self, config_dir: impl Into<String>) -> Self {
-        self.config_dir = Some(config_dir.into());
-        self
-    }
-}
+builder!(UserSettingsMigrateObsoleteOnDiskRequest {
+    config_dir: impl Into<String>,
+});
 
 /// The outcome of the one-time obsolete-settings cleanup. *Internal.*
 #[derive(Clone)]
@@ -614,26 +456,9 @@ record!(UserSettingsMigrateStaffLogLevelOnceRequest {
     Field context "context",
     Field cached_completed_at "cachedCompletedAt",
 });
-
-impl UserSettingsMigrateStaffLogLevelOnceRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(context: UserSettingsHostContext) -> Self {
-        Self {
-            context,
-            cached_completed_at: None,
-        }
-    }
-    /// Sets [`cached_completed_at`](Self::cached_completed_at).
-    #[inline]
-    pub fn cached_completed_at(
-        mut self,
-        cached_completed_at: impl Into<String>,
-    ) -> Self {
-        self.cached_completed_at = Some(cached_completed_at.into());
-        self
-    }
-}
+builder!(UserSettingsMigrateStaffLogLevelOnceRequest new(context: UserSettingsHostContext) {
+    cached_completed_at: impl Into<String>,
+});
 
 /// The outcome of the one-time staff log-level migration. *Internal.*
 #[derive(Clone)]
@@ -685,14 +510,7 @@ pub struct UserSettingsNormalizeRequest {
 record!(UserSettingsNormalizeRequest {
     Field settings "settings",
 });
-
-impl UserSettingsNormalizeRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(settings: serde_json::Value) -> Self {
-        Self { settings }
-    }
-}
+builder!(UserSettingsNormalizeRequest new(settings: serde_json::Value) {});
 
 /// Settings object with canonical key names.
 #[derive(Clone)]
@@ -781,6 +599,10 @@ record!(UserSettingsProblemSource {
     Field config "config",
     Field invalid "invalid",
 });
+builder!(UserSettingsProblemSource {
+    config: UserSettingsProblemSourceConfig,
+    invalid: bool,
+});
 
 /// The required fields of [`UserSettingsProblemSource`], for [`UserSettingsProblemSource::new`].
 #[derive(Clone)]
@@ -801,18 +623,6 @@ impl UserSettingsProblemSource {
             config: None,
             invalid: None,
         }
-    }
-    /// Sets [`config`](Self::config).
-    #[inline]
-    pub fn config(mut self, config: UserSettingsProblemSourceConfig) -> Self {
-        self.config = Some(config);
-        self
-    }
-    /// Sets [`invalid`](Self::invalid).
-    #[inline]
-    pub fn invalid(mut self, invalid: bool) -> Self {
-        self.invalid = Some(invalid);
-        self
     }
 }
 
@@ -835,15 +645,9 @@ pub struct UserSettingsProblemsRequest {
 record!(UserSettingsProblemsRequest {
     Field sources "sources",
 });
-
-impl UserSettingsProblemsRequest {
-    /// Sets [`sources`](Self::sources).
-    #[inline]
-    pub fn sources(mut self, sources: Vec<UserSettingsProblemSource>) -> Self {
-        self.sources = Some(sources);
-        self
-    }
-}
+builder!(UserSettingsProblemsRequest {
+    sources: Vec<UserSettingsProblemSource>,
+});
 
 /// The settings that will not take effect across the given layers.
 #[derive(Clone)]
@@ -872,33 +676,10 @@ record!(UserSettingsResetStaffModelSelectionOnceRequest {
     Field staff "staff",
     Field staff_model_reset_at "staffModelResetAt",
 });
-
-impl UserSettingsResetStaffModelSelectionOnceRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(context: UserSettingsHostContext) -> Self {
-        Self {
-            context,
-            staff: None,
-            staff_model_reset_at: None,
-        }
-    }
-    /// Sets [`staff`](Self::staff).
-    #[inline]
-    pub fn staff(mut self, staff: bool) -> Self {
-        self.staff = Some(staff);
-        self
-    }
-    /// Sets [`staff_model_reset_at`](Self::staff_model_reset_at).
-    #[inline]
-    pub fn staff_model_reset_at(
-        mut self,
-        staff_model_reset_at: impl Into<String>,
-    ) -> Self {
-        self.staff_model_reset_at = Some(staff_model_reset_at.into());
-        self
-    }
-}
+builder!(UserSettingsResetStaffModelSelectionOnceRequest new(context: UserSettingsHostContext) {
+    staff: bool,
+    staff_model_reset_at: impl Into<String>,
+});
 
 /// The outcome of the one-time staff model-selection reset. *Internal.*
 #[derive(Clone)]
@@ -945,22 +726,7 @@ record!(UserSettingsSetHookDisabledRequest {
     Field disable_key "disableKey",
     Field disabled "disabled",
 });
-
-impl UserSettingsSetHookDisabledRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        settings_path: impl Into<String>,
-        disable_key: impl Into<String>,
-        disabled: bool,
-    ) -> Self {
-        Self {
-            settings_path: settings_path.into(),
-            disable_key: disable_key.into(),
-            disabled,
-        }
-    }
-}
+builder!(UserSettingsSetHookDisabledRequest new(settings_path: impl Into<String>, disable_key: impl Into<String>, disabled: bool) {});
 
 /// Outcome of rewriting the `disabledHooks` setting. *Internal.*
 #[derive(Clone)]
@@ -986,14 +752,7 @@ pub struct UserSettingsSetRequest {
 record!(UserSettingsSetRequest {
     Field settings "settings",
 });
-
-impl UserSettingsSetRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(settings: serde_json::Value) -> Self {
-        Self { settings }
-    }
-}
+builder!(UserSettingsSetRequest new(settings: serde_json::Value) {});
 
 /// Selects the configuration directory whose user settings document should be inspected for unrecognized top-level keys. *Internal.*
 #[derive(Clone)]
@@ -1005,14 +764,7 @@ pub struct UserSettingsUnknownKeysWarningRequest {
 record!(UserSettingsUnknownKeysWarningRequest {
     Field context "context",
 });
-
-impl UserSettingsUnknownKeysWarningRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(context: UserSettingsHostContext) -> Self {
-        Self { context }
-    }
-}
+builder!(UserSettingsUnknownKeysWarningRequest new(context: UserSettingsHostContext) {});
 
 /// The unrecognized top-level keys found in the user settings document, already phrased for display. *Internal.*
 #[derive(Clone)]
@@ -1044,31 +796,10 @@ record!(UserSettingsUpdateRequest {
     Field config_dir "configDir",
     Field sub_dir "subDir",
 });
-
-impl UserSettingsUpdateRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(key: impl Into<String>, value: serde_json::Value) -> Self {
-        Self {
-            key: key.into(),
-            value,
-            config_dir: None,
-            sub_dir: None,
-        }
-    }
-    /// Sets [`config_dir`](Self::config_dir).
-    #[inline]
-    pub fn config_dir(mut self, config_dir: impl Into<String>) -> Self {
-        self.config_dir = Some(config_dir.into());
-        self
-    }
-    /// Sets [`sub_dir`](Self::sub_dir).
-    #[inline]
-    pub fn sub_dir(mut self, sub_dir: impl Into<String>) -> Self {
-        self.sub_dir = Some(sub_dir.into());
-        self
-    }
-}
+builder!(UserSettingsUpdateRequest new(key: impl Into<String>, value: serde_json::Value) {
+    config_dir: impl Into<String>,
+    sub_dir: impl Into<String>,
+});
 
 /// The stored value of the user setting after the merge. *Internal.*
 #[derive(Clone)]
@@ -1097,30 +828,10 @@ record!(UserSettingsValidateRequest {
     Field value "value",
     Field delete "delete",
 });
-
-impl UserSettingsValidateRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(top_key: impl Into<String>) -> Self {
-        Self {
-            top_key: top_key.into(),
-            value: None,
-            delete: None,
-        }
-    }
-    /// Sets [`value`](Self::value).
-    #[inline]
-    pub fn value(mut self, value: serde_json::Value) -> Self {
-        self.value = Some(value);
-        self
-    }
-    /// Sets [`delete`](Self::delete).
-    #[inline]
-    pub fn delete(mut self, delete: bool) -> Self {
-        self.delete = Some(delete);
-        self
-    }
-}
+builder!(UserSettingsValidateRequest new(top_key: impl Into<String>) {
+    value: serde_json::Value,
+    delete: bool,
+});
 
 /// Outcome of validating one top-level setting subtree.
 #[derive(Clone)]
@@ -1160,11 +871,4 @@ pub struct UserSettingsWriteAllRequest {
 record!(UserSettingsWriteAllRequest {
     Field settings "settings",
 });
-
-impl UserSettingsWriteAllRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(settings: serde_json::Value) -> Self {
-        Self { settings }
-    }
-}
+builder!(UserSettingsWriteAllRequest new(settings: serde_json::Value) {});

@@ -27,45 +27,14 @@ record!(WorkflowAgentOptions {
     Field context_tier "contextTier",
     Field agent "agent",
 });
-
-impl WorkflowAgentOptions {
-    /// Sets [`label`](Self::label).
-    #[inline]
-    pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
-        self
-    }
-    /// Sets [`schema`](Self::schema).
-    #[inline]
-    pub fn schema(mut self, schema: serde_json::Value) -> Self {
-        self.schema = Some(schema);
-        self
-    }
-    /// Sets [`model`](Self::model).
-    #[inline]
-    pub fn model(mut self, model: impl Into<String>) -> Self {
-        self.model = Some(model.into());
-        self
-    }
-    /// Sets [`reasoning_effort`](Self::reasoning_effort).
-    #[inline]
-    pub fn reasoning_effort(mut self, reasoning_effort: impl Into<String>) -> Self {
-        self.reasoning_effort = Some(reasoning_effort.into());
-        self
-    }
-    /// Sets [`context_tier`](Self::context_tier).
-    #[inline]
-    pub fn context_tier(mut self, context_tier: ContextTier) -> Self {
-        self.context_tier = Some(context_tier);
-        self
-    }
-    /// Sets [`agent`](Self::agent).
-    #[inline]
-    pub fn agent(mut self, agent: impl Into<String>) -> Self {
-        self.agent = Some(agent.into());
-        self
-    }
-}
+builder!(WorkflowAgentOptions {
+    label: impl Into<String>,
+    schema: serde_json::Value,
+    model: impl Into<String>,
+    reasoning_effort: impl Into<String>,
+    context_tier: ContextTier,
+    agent: impl Into<String>,
+});
 
 /// Parameters for one workflow-scoped subagent call. *Experimental.*
 #[derive(Clone)]
@@ -180,14 +149,7 @@ pub struct WorkflowCancelRequest {
 record!(WorkflowCancelRequest {
     Field run_id "runId",
 });
-
-impl WorkflowCancelRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(run_id: impl Into<String>) -> Self {
-        Self { run_id: run_id.into() }
-    }
-}
+builder!(WorkflowCancelRequest new(run_id: impl Into<String>) {});
 
 /// Current workflow phase identity. *Experimental.*
 #[derive(Clone)]
@@ -288,44 +250,12 @@ record!(WorkflowGetRunProgressRequest {
     Field before_seq "beforeSeq",
     Field limit "limit",
 });
-
-impl WorkflowGetRunProgressRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(run_id: impl Into<String>) -> Self {
-        Self {
-            run_id: run_id.into(),
-            phase_id: None,
-            after_seq: None,
-            before_seq: None,
-            limit: None,
-        }
-    }
-    /// Sets [`phase_id`](Self::phase_id).
-    #[inline]
-    pub fn phase_id(mut self, phase_id: impl Into<String>) -> Self {
-        self.phase_id = Some(phase_id.into());
-        self
-    }
-    /// Sets [`after_seq`](Self::after_seq).
-    #[inline]
-    pub fn after_seq(mut self, after_seq: i64) -> Self {
-        self.after_seq = Some(after_seq);
-        self
-    }
-    /// Sets [`before_seq`](Self::before_seq).
-    #[inline]
-    pub fn before_seq(mut self, before_seq: i64) -> Self {
-        self.before_seq = Some(before_seq);
-        self
-    }
-    /// Sets [`limit`](Self::limit).
-    #[inline]
-    pub fn limit(mut self, limit: i64) -> Self {
-        self.limit = Some(limit);
-        self
-    }
-}
+builder!(WorkflowGetRunProgressRequest new(run_id: impl Into<String>) {
+    phase_id: impl Into<String>,
+    after_seq: i64,
+    before_seq: i64,
+    limit: i64,
+});
 
 /// Parameters for retrieving a workflow run. *Experimental.*
 #[derive(Clone)]
@@ -337,14 +267,7 @@ pub struct WorkflowGetRunRequest {
 record!(WorkflowGetRunRequest {
     Field run_id "runId",
 });
-
-impl WorkflowGetRunRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(run_id: impl Into<String>) -> Self {
-        Self { run_id: run_id.into() }
-    }
-}
+builder!(WorkflowGetRunRequest new(run_id: impl Into<String>) {});
 
 /// Parameters for reading a workflow journal entry. *Experimental.*
 #[derive(Clone)]
@@ -455,27 +378,11 @@ record!(WorkflowListRunsRequest {
     Field before_seq "beforeSeq",
     Field limit "limit",
 });
-
-impl WorkflowListRunsRequest {
-    /// Sets [`after_seq`](Self::after_seq).
-    #[inline]
-    pub fn after_seq(mut self, after_seq: i64) -> Self {
-        self.after_seq = Some(after_seq);
-        self
-    }
-    /// Sets [`before_seq`](Self::before_seq).
-    #[inline]
-    pub fn before_seq(mut self, before_seq: i64) -> Self {
-        self.before_seq = Some(before_seq);
-        self
-    }
-    /// Sets [`limit`](Self::limit).
-    #[inline]
-    pub fn limit(mut self, limit: i64) -> Self {
-        self.limit = Some(limit);
-        self
-    }
-}
+builder!(WorkflowListRunsRequest {
+    after_seq: i64,
+    before_seq: i64,
+    limit: i64,
+});
 
 /// A page of workflow runs in durable creation order. *Experimental.*
 #[derive(Clone)]
@@ -516,18 +423,7 @@ record!(WorkflowLogLine {
     Field kind "kind",
     Field text "text",
 });
-
-impl WorkflowLogLine {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(seq: i64, kind: WorkflowLogLineKind, text: impl Into<String>) -> Self {
-        Self {
-            seq,
-            kind,
-            text: text.into(),
-        }
-    }
-}
+builder!(WorkflowLogLine new(seq: i64, kind: WorkflowLogLineKind, text: impl Into<String>) {});
 
 /// Kind of workflow progress line.
 #[derive(Clone)]
@@ -561,22 +457,7 @@ record!(WorkflowLogRequest {
     Field execution_token "executionToken",
     Field lines "lines",
 });
-
-impl WorkflowLogRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(
-        run_id: impl Into<String>,
-        execution_token: impl Into<String>,
-        lines: Vec<WorkflowLogLine>,
-    ) -> Self {
-        Self {
-            run_id: run_id.into(),
-            execution_token: execution_token.into(),
-            lines,
-        }
-    }
-}
+builder!(WorkflowLogRequest new(run_id: impl Into<String>, execution_token: impl Into<String>, lines: Vec<WorkflowLogLine>) {});
 
 /// Action the runtime selected for a durable workflow pause checkpoint.
 #[derive(Clone)]
@@ -690,14 +571,7 @@ pub struct WorkflowPauseRequest {
 record!(WorkflowPauseRequest {
     Field run_id "runId",
 });
-
-impl WorkflowPauseRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(run_id: impl Into<String>) -> Self {
-        Self { run_id: run_id.into() }
-    }
-}
+builder!(WorkflowPauseRequest new(run_id: impl Into<String>) {});
 
 /// Durable lifecycle and timing for one workflow phase. *Experimental.*
 #[derive(Clone)]
@@ -839,37 +713,11 @@ record!(WorkflowResumeRequest {
     Field notify_on_complete "notifyOnComplete",
     Field log_phase_names "logPhaseNames",
 });
-
-impl WorkflowResumeRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(run_id: impl Into<String>) -> Self {
-        Self {
-            run_id: run_id.into(),
-            limits: None,
-            notify_on_complete: None,
-            log_phase_names: None,
-        }
-    }
-    /// Sets [`limits`](Self::limits).
-    #[inline]
-    pub fn limits(mut self, limits: WorkflowRunLimits) -> Self {
-        self.limits = Some(limits);
-        self
-    }
-    /// Sets [`notify_on_complete`](Self::notify_on_complete).
-    #[inline]
-    pub fn notify_on_complete(mut self, notify_on_complete: bool) -> Self {
-        self.notify_on_complete = Some(notify_on_complete);
-        self
-    }
-    /// Sets [`log_phase_names`](Self::log_phase_names).
-    #[inline]
-    pub fn log_phase_names(mut self, log_phase_names: bool) -> Self {
-        self.log_phase_names = Some(log_phase_names);
-        self
-    }
-}
+builder!(WorkflowResumeRequest new(run_id: impl Into<String>) {
+    limits: WorkflowRunLimits,
+    notify_on_complete: bool,
+    log_phase_names: bool,
+});
 
 /// Resolved persisted workflow identity and resumed run envelope.
 #[derive(Clone)]
@@ -1118,36 +966,12 @@ record!(WorkflowRunLimits {
     Field timeout_seconds "timeoutSeconds",
     Field max_ai_credits "maxAiCredits",
 });
-
-impl WorkflowRunLimits {
-    /// Sets [`max_concurrent_subagents`](Self::max_concurrent_subagents).
-    #[inline]
-    pub fn max_concurrent_subagents(
-        mut self,
-        max_concurrent_subagents: Option<i64>,
-    ) -> Self {
-        self.max_concurrent_subagents = Some(max_concurrent_subagents);
-        self
-    }
-    /// Sets [`max_total_subagents`](Self::max_total_subagents).
-    #[inline]
-    pub fn max_total_subagents(mut self, max_total_subagents: Option<i64>) -> Self {
-        self.max_total_subagents = Some(max_total_subagents);
-        self
-    }
-    /// Sets [`timeout_seconds`](Self::timeout_seconds).
-    #[inline]
-    pub fn timeout_seconds(mut self, timeout_seconds: Option<f64>) -> Self {
-        self.timeout_seconds = Some(timeout_seconds);
-        self
-    }
-    /// Sets [`max_ai_credits`](Self::max_ai_credits).
-    #[inline]
-    pub fn max_ai_credits(mut self, max_ai_credits: Option<f64>) -> Self {
-        self.max_ai_credits = Some(max_ai_credits);
-        self
-    }
-}
+builder!(WorkflowRunLimits {
+    max_concurrent_subagents: Option<i64>,
+    max_total_subagents: Option<i64>,
+    timeout_seconds: Option<f64>,
+    max_ai_credits: Option<f64>,
+});
 
 /// Options controlling workflow invocation. *Experimental.*
 #[derive(Clone, Default)]
@@ -1168,33 +992,12 @@ record!(WorkflowRunOptions {
     Field log_phase_names "logPhaseNames",
     Field resume_from_run_id "resumeFromRunId",
 });
-
-impl WorkflowRunOptions {
-    /// Sets [`limits`](Self::limits).
-    #[inline]
-    pub fn limits(mut self, limits: WorkflowRunLimits) -> Self {
-        self.limits = Some(limits);
-        self
-    }
-    /// Sets [`notify_on_complete`](Self::notify_on_complete).
-    #[inline]
-    pub fn notify_on_complete(mut self, notify_on_complete: bool) -> Self {
-        self.notify_on_complete = Some(notify_on_complete);
-        self
-    }
-    /// Sets [`log_phase_names`](Self::log_phase_names).
-    #[inline]
-    pub fn log_phase_names(mut self, log_phase_names: bool) -> Self {
-        self.log_phase_names = Some(log_phase_names);
-        self
-    }
-    /// Sets [`resume_from_run_id`](Self::resume_from_run_id).
-    #[inline]
-    pub fn resume_from_run_id(mut self, resume_from_run_id: impl Into<String>) -> Self {
-        self.resume_from_run_id = Some(resume_from_run_id.into());
-        self
-    }
-}
+builder!(WorkflowRunOptions {
+    limits: WorkflowRunLimits,
+    notify_on_complete: bool,
+    log_phase_names: bool,
+    resume_from_run_id: impl Into<String>,
+});
 
 /// Parameters for invoking a registered workflow. *Experimental.*
 #[derive(Clone)]
@@ -1212,24 +1015,9 @@ record!(WorkflowRunRequest {
     Field args "args",
     Field options "options",
 });
-
-impl WorkflowRunRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, args: serde_json::Value) -> Self {
-        Self {
-            name: name.into(),
-            args,
-            options: None,
-        }
-    }
-    /// Sets [`options`](Self::options).
-    #[inline]
-    pub fn options(mut self, options: WorkflowRunOptions) -> Self {
-        self.options = Some(options);
-        self
-    }
-}
+builder!(WorkflowRunRequest new(name: impl Into<String>, args: serde_json::Value) {
+    options: WorkflowRunOptions,
+});
 
 /// Complete current or terminal workflow run envelope.
 #[derive(Clone)]
@@ -1404,30 +1192,10 @@ record!(WorkflowToolResumeRequest {
     Field limits "limits",
     Field tool_call_id "toolCallId",
 });
-
-impl WorkflowToolResumeRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(run_id: impl Into<String>) -> Self {
-        Self {
-            run_id: run_id.into(),
-            limits: None,
-            tool_call_id: None,
-        }
-    }
-    /// Sets [`limits`](Self::limits).
-    #[inline]
-    pub fn limits(mut self, limits: WorkflowRunLimits) -> Self {
-        self.limits = Some(limits);
-        self
-    }
-    /// Sets [`tool_call_id`](Self::tool_call_id).
-    #[inline]
-    pub fn tool_call_id(mut self, tool_call_id: impl Into<String>) -> Self {
-        self.tool_call_id = Some(tool_call_id.into());
-        self
-    }
-}
+builder!(WorkflowToolResumeRequest new(run_id: impl Into<String>) {
+    limits: WorkflowRunLimits,
+    tool_call_id: impl Into<String>,
+});
 
 /// Options for an internal tool-originated workflow invocation. *Internal.*
 #[derive(Clone, Default)]
@@ -1442,21 +1210,10 @@ record!(WorkflowToolRunOptions {
     Field limits "limits",
     Field resume_from_run_id "resumeFromRunId",
 });
-
-impl WorkflowToolRunOptions {
-    /// Sets [`limits`](Self::limits).
-    #[inline]
-    pub fn limits(mut self, limits: WorkflowRunLimits) -> Self {
-        self.limits = Some(limits);
-        self
-    }
-    /// Sets [`resume_from_run_id`](Self::resume_from_run_id).
-    #[inline]
-    pub fn resume_from_run_id(mut self, resume_from_run_id: impl Into<String>) -> Self {
-        self.resume_from_run_id = Some(resume_from_run_id.into());
-        self
-    }
-}
+builder!(WorkflowToolRunOptions {
+    limits: WorkflowRunLimits,
+    resume_from_run_id: impl Into<String>,
+});
 
 /// Internal parameters for invoking a registered workflow from a tool. *Internal.*
 #[derive(Clone)]
@@ -1477,28 +1234,7 @@ record!(WorkflowToolRunRequest {
     Field options "options",
     Field tool_call_id "toolCallId",
 });
-
-impl WorkflowToolRunRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(name: impl Into<String>, args: serde_json::Value) -> Self {
-        Self {
-            name: name.into(),
-            args,
-            options: None,
-            tool_call_id: None,
-        }
-    }
-    /// Sets [`options`](Self::options).
-    #[inline]
-    pub fn options(mut self, options: WorkflowToolRunOptions) -> Self {
-        self.options = Some(options);
-        self
-    }
-    /// Sets [`tool_call_id`](Self::tool_call_id).
-    #[inline]
-    pub fn tool_call_id(mut self, tool_call_id: impl Into<String>) -> Self {
-        self.tool_call_id = Some(tool_call_id.into());
-        self
-    }
-}
+builder!(WorkflowToolRunRequest new(name: impl Into<String>, args: serde_json::Value) {
+    options: WorkflowToolRunOptions,
+    tool_call_id: impl Into<String>,
+});

@@ -122,17 +122,7 @@ record!(WorkspacesAddSummaryRequest {
     Field title "title",
     Field content "content",
 });
-
-impl WorkspacesAddSummaryRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(title: impl Into<String>, content: impl Into<String>) -> Self {
-        Self {
-            title: title.into(),
-            content: content.into(),
-        }
-    }
-}
+builder!(WorkspacesAddSummaryRequest new(title: impl Into<String>, content: impl Into<String>) {});
 
 /// Persisted summary metadata and refreshed workspace metadata.
 #[derive(Clone)]
@@ -209,23 +199,9 @@ record!(WorkspacesCreateDirectoryRequest {
     Field path "path",
     Field recursive "recursive",
 });
-
-impl WorkspacesCreateDirectoryRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            recursive: None,
-        }
-    }
-    /// Sets [`recursive`](Self::recursive).
-    #[inline]
-    pub fn recursive(mut self, recursive: bool) -> Self {
-        self.recursive = Some(recursive);
-        self
-    }
-}
+builder!(WorkspacesCreateDirectoryRequest new(path: impl Into<String>) {
+    recursive: bool,
+});
 
 /// Relative path and UTF-8 content for the workspace file to create or overwrite. *Experimental.*
 #[derive(Clone)]
@@ -240,17 +216,7 @@ record!(WorkspacesCreateFileRequest {
     Field path "path",
     Field content "content",
 });
-
-impl WorkspacesCreateFileRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>, content: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            content: content.into(),
-        }
-    }
-}
+builder!(WorkspacesCreateFileRequest new(path: impl Into<String>, content: impl Into<String>) {});
 
 /// Result of deleting the autopilot objective file. *Experimental.*
 #[derive(Clone)]
@@ -279,30 +245,10 @@ record!(WorkspacesDiffRequest {
     Field ignore_whitespace "ignoreWhitespace",
     Field include_contents "includeContents",
 });
-
-impl WorkspacesDiffRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(mode: WorkspaceDiffMode) -> Self {
-        Self {
-            mode,
-            ignore_whitespace: None,
-            include_contents: None,
-        }
-    }
-    /// Sets [`ignore_whitespace`](Self::ignore_whitespace).
-    #[inline]
-    pub fn ignore_whitespace(mut self, ignore_whitespace: bool) -> Self {
-        self.ignore_whitespace = Some(ignore_whitespace);
-        self
-    }
-    /// Sets [`include_contents`](Self::include_contents).
-    #[inline]
-    pub fn include_contents(mut self, include_contents: bool) -> Self {
-        self.include_contents = Some(include_contents);
-        self
-    }
-}
+builder!(WorkspacesDiffRequest new(mode: WorkspaceDiffMode) {
+    ignore_whitespace: bool,
+    include_contents: bool,
+});
 
 /// Optional session context used when creating a local workspace. *Experimental.*
 #[derive(Clone, Default)]
@@ -314,15 +260,9 @@ pub struct WorkspacesEnsureRequest {
 record!(WorkspacesEnsureRequest {
     Field context "context",
 });
-
-impl WorkspacesEnsureRequest {
-    /// Sets [`context`](Self::context).
-    #[inline]
-    pub fn context(mut self, context: serde_json::Value) -> Self {
-        self.context = Some(context);
-        self
-    }
-}
+builder!(WorkspacesEnsureRequest {
+    context: serde_json::Value,
+});
 
 /// Current workspace metadata for the session, including its absolute filesystem path when available.
 #[derive(Clone)]
@@ -440,14 +380,7 @@ pub struct WorkspacesReadCheckpointRequest {
 record!(WorkspacesReadCheckpointRequest {
     Field number "number",
 });
-
-impl WorkspacesReadCheckpointRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(number: i64) -> Self {
-        Self { number }
-    }
-}
+builder!(WorkspacesReadCheckpointRequest new(number: i64) {});
 
 /// Checkpoint content as a UTF-8 string, or null when the checkpoint or workspace is missing.
 #[derive(Clone)]
@@ -470,14 +403,7 @@ pub struct WorkspacesReadFileRequest {
 record!(WorkspacesReadFileRequest {
     Field path "path",
 });
-
-impl WorkspacesReadFileRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into() }
-    }
-}
+builder!(WorkspacesReadFileRequest new(path: impl Into<String>) {});
 
 /// Contents of the requested workspace file as a UTF-8 string.
 #[derive(Clone)]
@@ -506,30 +432,10 @@ record!(WorkspacesRemovePathRequest {
     Field recursive "recursive",
     Field force "force",
 });
-
-impl WorkspacesRemovePathRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            recursive: None,
-            force: None,
-        }
-    }
-    /// Sets [`recursive`](Self::recursive).
-    #[inline]
-    pub fn recursive(mut self, recursive: bool) -> Self {
-        self.recursive = Some(recursive);
-        self
-    }
-    /// Sets [`force`](Self::force).
-    #[inline]
-    pub fn force(mut self, force: bool) -> Self {
-        self.force = Some(force);
-        self
-    }
-}
+builder!(WorkspacesRemovePathRequest new(path: impl Into<String>) {
+    recursive: bool,
+    force: bool,
+});
 
 /// Source and destination paths for a rename within the session workspace files directory. *Experimental.*
 #[derive(Clone)]
@@ -544,17 +450,7 @@ record!(WorkspacesRenamePathRequest {
     Field source "source",
     Field destination "destination",
 });
-
-impl WorkspacesRenamePathRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(source: impl Into<String>, destination: impl Into<String>) -> Self {
-        Self {
-            source: source.into(),
-            destination: destination.into(),
-        }
-    }
-}
+builder!(WorkspacesRenamePathRequest new(source: impl Into<String>, destination: impl Into<String>) {});
 
 /// Pasted content to save as a UTF-8 file in the session workspace. *Experimental.*
 #[derive(Clone)]
@@ -566,14 +462,7 @@ pub struct WorkspacesSaveLargePasteRequest {
 record!(WorkspacesSaveLargePasteRequest {
     Field content "content",
 });
-
-impl WorkspacesSaveLargePasteRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(content: impl Into<String>) -> Self {
-        Self { content: content.into() }
-    }
-}
+builder!(WorkspacesSaveLargePasteRequest new(content: impl Into<String>) {});
 
 /// Descriptor for the saved paste file, or null when the workspace is unavailable.
 #[derive(Clone)]
@@ -613,14 +502,7 @@ pub struct WorkspacesStatFileRequest {
 record!(WorkspacesStatFileRequest {
     Field path "path",
 });
-
-impl WorkspacesStatFileRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into() }
-    }
-}
+builder!(WorkspacesStatFileRequest new(path: impl Into<String>) {});
 
 /// Filesystem metadata for a path in the session workspace files directory.
 #[derive(Clone)]
@@ -655,14 +537,7 @@ pub struct WorkspacesTruncateSummariesRequest {
 record!(WorkspacesTruncateSummariesRequest {
     Field keep_count "keepCount",
 });
-
-impl WorkspacesTruncateSummariesRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(keep_count: i64) -> Self {
-        Self { keep_count }
-    }
-}
+builder!(WorkspacesTruncateSummariesRequest new(keep_count: i64) {});
 
 /// Workspace metadata fields to update. *Experimental.*
 #[derive(Clone, Default)]
@@ -677,21 +552,10 @@ record!(WorkspacesUpdateMetadataRequest {
     Field context "context",
     Field name "name",
 });
-
-impl WorkspacesUpdateMetadataRequest {
-    /// Sets [`context`](Self::context).
-    #[inline]
-    pub fn context(mut self, context: serde_json::Value) -> Self {
-        self.context = Some(context);
-        self
-    }
-    /// Sets [`name`](Self::name).
-    #[inline]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-}
+builder!(WorkspacesUpdateMetadataRequest {
+    context: serde_json::Value,
+    name: impl Into<String>,
+});
 
 /// Allowed values for the `WorkspacesWorkspaceDetailsHostType` enumeration.
 #[derive(Clone)]
@@ -719,14 +583,7 @@ pub struct WorkspacesWriteAutopilotObjectiveRequest {
 record!(WorkspacesWriteAutopilotObjectiveRequest {
     Field content "content",
 });
-
-impl WorkspacesWriteAutopilotObjectiveRequest {
-    /// Creates a value with the required fields; the others are unset.
-    #[inline]
-    pub fn new(content: impl Into<String>) -> Self {
-        Self { content: content.into() }
-    }
-}
+builder!(WorkspacesWriteAutopilotObjectiveRequest new(content: impl Into<String>) {});
 
 /// Result of writing the autopilot objective file. *Experimental.*
 #[derive(Clone)]
