@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::call::{life::Life, peer::Peer};
 use crate::error::{Closed, Error, RpcError, unsupported::Unsupported};
-use crate::rpc::message::{NoResult, Response, check_depth};
+use crate::rpc::message::{NoResult, Params, Response, check_depth};
 use crate::wire::{self, Wire, peek, quote};
 
 /// The sender of calls: the client, or one of its sessions.
@@ -50,17 +50,17 @@ impl Caller {
 
     /// Returns a call that is sent when it is first polled.
     pub(crate) fn call<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
-        self.with_params(method, self.params(params))
+        self.with_params(method, wire::to_params(params))
     }
 
     /// Returns a call about a GitHub account. The client's token is added, unless the params name another.
     pub(crate) fn call_with_login<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
-        self.with_params(method, self.with_login(self.params(params)))
+        self.with_params(method, self.with_login(wire::to_params(params)))
     }
 
     /// Returns a call whose params are the JSON of an object, to which the session's id is added.
     pub(crate) fn call_json<R>(&self, method: &'static str, params: String) -> Call<R> {
-        self.with_params(method, self.with_session(&params))
+        self.with_params(method, params)
     }
 
     fn with_params<R>(&self, method: &'static str, params: String) -> Call<R> {
@@ -82,7 +82,7 @@ impl Caller {
         timeout: Option<Duration>,
     ) -> Result<Call<()>, Error> {
         self.check()?;
-        let sent = self.peer.connection().request(method, &self.params(params), timeout);
+        let sent = self.peer.connection().request(method, self.params(&wire::to_params(params)), timeout);
         let (id, response) = sent.map_err(Error::Closed)?;
         let request = self.request(method, State::Sent { id, response });
         Ok(Call { request, result: PhantomData }.timeout(timeout))
@@ -91,15 +91,14 @@ impl Caller {
     /// Sends the response to an event request at once, as a request whose own response is ignored. It is sent even if
     /// the session has just ended. The params are the JSON of an object, to which the session's id is added.
     pub(crate) fn answer_json(&self, method: &str, params: &str) -> Result<(), Error> {
-        let params = self.with_session(params);
-        check_depth(&params)?;
-        self.peer.connection().request_unanswered(method, &params);
+        check_depth(params)?;
+        self.peer.connection().request_unanswered(method, self.params(params));
         Ok(())
     }
 
-    /// Returns the params as JSON, with the session's id.
-    fn params(&self, params: &dyn Wire) -> String {
-        self.with_session(&wire::to_params(params))
+    /// Adds the session's id to the JSON of an object of params.
+    fn params<'a>(&'a self, object: &'a str) -> Params<'a> {
+        Params { first: self.session.as_ref().map_or("", |life| life.member()), object }
     }
 
     /// Adds the client's GitHub token to the JSON of an object of params, unless they name a login or a model
@@ -115,14 +114,6 @@ impl Caller {
         }
         let comma = if rest.starts_with('}') { "" } else { "," };
         format!(r#"{{"gitHubToken":{}{comma}{rest}"#, quote(token))
-    }
-
-    fn with_session(&self, params: &str) -> String {
-        match (&self.session, params.strip_prefix('{')) {
-            (Some(life), Some("}")) => format!(r#"{{"sessionId":{}}}"#, quote(life.id())),
-            (Some(life), Some(rest)) => format!(r#"{{"sessionId":{},{rest}"#, quote(life.id())),
-            _ => params.to_owned(),
-        }
     }
 }
 
@@ -194,10 +185,11 @@ impl<R: Wire> Future for Call<R> {
 impl Request {
     /// Sends the request and waits for the JSON of its result.
     fn poll_json(&mut self, context: &mut Context<'_>) -> Poll<Result<Box<str>, Error>> {
-        if let State::New { params } = &mut self.state {
+        if let State::New { params } = &self.state {
             if let Err(error) = self.caller.check().and_then(|()| Ok(check_depth(params)?)) {
                 return Poll::Ready(Err(error));
             }
+            let params = self.caller.params(params);
             match self.caller.peer.connection().request(self.method, params, self.timeout) {
                 Ok((id, response)) => self.state = State::Sent { id, response },
                 Err(closed) => return Poll::Ready(Err(Error::Closed(closed))),

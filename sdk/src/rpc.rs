@@ -6,6 +6,7 @@ pub(crate) mod frame;
 pub(crate) mod in_flight;
 pub(crate) mod message;
 mod method;
+pub(crate) mod outbox;
 pub(crate) mod responder;
 pub(crate) mod wire_log;
 

@@ -1,6 +1,7 @@
 //! Tasks, timers, guards and locks that are robust against the behaviour of user values and executors.
 
 pub(crate) mod aside;
+pub(crate) mod hash;
 pub(crate) mod on_drop;
 pub(crate) mod timer;
 

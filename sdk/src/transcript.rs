@@ -404,7 +404,7 @@ impl Seen {
         if event.id().is_empty() {
             return false;
         }
-        if self.recent.has_seen(event.id()) {
+        if self.recent.has_seen(event.id(), None) {
             return true;
         }
         if !event.is_ephemeral() {

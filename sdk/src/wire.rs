@@ -13,6 +13,8 @@ pub(crate) mod scan;
 mod serde;
 mod writer;
 
+use std::borrow::Cow;
+
 pub(crate) use document::MISSING;
 pub(crate) use document::{Document, Node};
 pub use error::DecodeError;
@@ -23,7 +25,18 @@ pub(crate) use writer::Writer;
 
 /// Returns a string as JSON.
 pub(crate) fn quote(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    format!("\"{}\"", escaped(text))
+}
+
+/// Returns a string as it stands between the quotes in JSON.
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
+    if scan::is_plain(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut json = serde_json::Value::from(text).to_string();
+    json.pop();
+    json.remove(0);
+    Cow::Owned(json)
 }
 
 /// A value with a JSON form on the CLI's wire.

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Error;
 use crate::events::stream::Ended;
+use crate::wire::quote;
 
 /// Records whether a session can still send requests.
 pub(crate) struct Life {
     id: Box<str>,
+    /// The id as the first member of params.
+    member: Box<str>,
     /// True once the session is being detached: its handles send nothing more, its handlers still may.
     is_detached: AtomicBool,
     ended: OnceLock<Ended>,
@@ -16,12 +19,18 @@ pub(crate) struct Life {
 
 impl Life {
     pub fn new(id: String) -> Self {
-        Self { id: id.into(), is_detached: AtomicBool::new(false), ended: OnceLock::new() }
+        let member = format!(r#""sessionId":{}"#, quote(&id)).into();
+        Self { id: id.into(), member, is_detached: AtomicBool::new(false), ended: OnceLock::new() }
     }
 
     /// The session's id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The session's id as the first member of params.
+    pub fn member(&self) -> &str {
+        &self.member
     }
 
     /// Records that the session is being detached. Returns false if it was already.

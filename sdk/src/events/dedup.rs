@@ -4,7 +4,9 @@
 //! earlier, with the same ids. Joined deltas would then contain the start of a text again at its end.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
+
+use crate::runtime::hash::QuickHash;
 
 /// The number of ids in one generation. Two generations hold more than 10,000 ids in less than 400 KB.
 const GENERATION: usize = 12 << 10;
@@ -12,17 +14,17 @@ const GENERATION: usize = 12 << 10;
 /// The ids of the recent events of a turn.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SeenEvents {
-    newer: HashSet<u64>,
-    older: HashSet<u64>,
+    newer: HashSet<u64, QuickHash>,
+    older: HashSet<u64, QuickHash>,
 }
 
 impl SeenEvents {
-    /// Records an event. Returns true if it was seen before.
-    pub fn has_seen(&mut self, id: &str) -> bool {
+    /// Records an event, by its id and the id of its request, if it is one. Returns true if it was seen before.
+    pub fn has_seen(&mut self, id: &str, request: Option<&str>) -> bool {
         if id.is_empty() {
             return false;
         }
-        let id = hash(id);
+        let id = hash(id, request);
         if self.has_hash(id) {
             return true;
         }
@@ -36,7 +38,7 @@ impl SeenEvents {
     /// Returns true if an event was seen, without recording it.
     #[cfg(feature = "transcript")]
     pub fn contains(&self, id: &str) -> bool {
-        self.has_hash(hash(id))
+        self.has_hash(hash(id, None))
     }
 
     fn has_hash(&self, hash: u64) -> bool {
@@ -50,10 +52,8 @@ impl SeenEvents {
 }
 
 /// Two different ids practically never have the same hash.
-fn hash(id: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    hasher.finish()
+fn hash(id: &str, request: Option<&str>) -> u64 {
+    QuickHash::default().hash_one((id, request))
 }
 
 #[cfg(test)]
@@ -66,18 +66,18 @@ mod tests {
         // Miri is too slow to fill a generation.
         let (count, distance) = if cfg!(miri) { (1_000, 100) } else { (100_000_i64, 10_030) };
         for number in 0..count {
-            assert!(!seen.has_seen(&number.to_string()), "{number} is new");
+            assert!(!seen.has_seen(&number.to_string(), None), "{number} is new");
             let earlier = (number - distance).max(0);
-            assert!(seen.has_seen(&earlier.to_string()), "{earlier} came before {number}");
+            assert!(seen.has_seen(&earlier.to_string(), None), "{earlier} came before {number}");
             assert!(seen.newer.len() <= GENERATION && seen.older.len() <= GENERATION);
         }
         seen.clear();
-        assert!(!seen.has_seen(&(count - 1).to_string()));
+        assert!(!seen.has_seen(&(count - 1).to_string(), None));
     }
 
     #[test]
     fn events_without_an_id_are_always_new() {
         let mut seen = SeenEvents::default();
-        assert!(!seen.has_seen("") && !seen.has_seen(""));
+        assert!(!seen.has_seen("", None) && !seen.has_seen("", None));
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::value::RawValue;
 
 use crate::generated::session_event::SessionEventData;
+use crate::wire::scan::{Invalid, Raw, Scanner};
 use crate::wire::{self, DecodeError, Document, Node, Wire, Writer, peek, quote, redact};
 
 /// The kind of the event that stands for missed events.
@@ -38,6 +39,80 @@ struct Inner {
     decoded: OnceLock<Box<dyn Borrow<SessionEventData> + Send + Sync>>,
 }
 
+/// The keys of an event, in the order in which the CLI writes them.
+const ENVELOPE: [&str; 7] = ["type", "data", "ephemeral", "id", "timestamp", "parentId", "agentId"];
+
+/// The parts of an event in the text that it was found in.
+#[derive(Default)]
+pub(crate) struct Envelope<'a> {
+    text: &'a str,
+    kind: Option<Raw<'a>>,
+    id: Option<Raw<'a>>,
+    timestamp: Option<Raw<'a>>,
+    parent_id: Option<Raw<'a>>,
+    agent_id: Option<Raw<'a>>,
+    ephemeral: bool,
+    data: Option<&'a str>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads an object. The last of several equal keys counts.
+    pub fn read(scanner: &mut Scanner<'a>) -> Result<Self, Invalid> {
+        let mut found = Self::default();
+        found.text = scanner.object(&ENVELOPE, |scanner, index| {
+            match index {
+                0 => found.kind = scanner.string_or_skip()?,
+                1 => found.data = Some(scanner.skip()?),
+                2 => found.ephemeral = scanner.skip()? == "true",
+                3 => found.id = scanner.string_or_skip()?,
+                4 => found.timestamp = scanner.string_or_skip()?,
+                5 => found.parent_id = scanner.string_or_skip()?,
+                _ => found.agent_id = scanner.string_or_skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Returns the event, with a text of its own.
+    pub fn event(&self) -> Result<SessionEvent, DecodeError> {
+        let (inner, unescaped) = self.places(self.text)?;
+        let text = match unescaped.is_empty() {
+            true => self.text.into(),
+            false => [self.text, &unescaped].concat().into(),
+        };
+        Ok(SessionEvent(Arc::new(Inner { text, ..inner })))
+    }
+
+    /// Returns the event without its text, as places in `whole` followed by the strings that have escapes there.
+    fn places(&self, whole: &str) -> Result<(Inner, String), DecodeError> {
+        let mut unescaped = String::new();
+        let mut place = |raw: Raw<'a>| match raw.text() {
+            Cow::Borrowed(text) => span(whole, text),
+            Cow::Owned(text) => {
+                let start = whole.len() + unescaped.len();
+                unescaped.push_str(&text);
+                start..start + text.len()
+            }
+        };
+        let Some(kind) = self.kind else {
+            return Err(DecodeError::new("a string", "nothing").in_field("type"));
+        };
+        let inner = Inner {
+            kind: place(kind),
+            id: self.id.map(&mut place).unwrap_or_default(),
+            timestamp: self.timestamp.map(&mut place).unwrap_or_default(),
+            parent_id: self.parent_id.map(&mut place).unwrap_or_default(),
+            agent_id: self.agent_id.map(&mut place).unwrap_or_default(),
+            ephemeral: self.ephemeral,
+            data: self.data.map(|raw| span(whole, raw)).unwrap_or_default(),
+            length: whole.len(),
+            ..Inner::default()
+        };
+        Ok((inner, unescaped))
+    }
+}
+
 /// An event of a type that this version of the crate does not know.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -66,30 +141,14 @@ impl SessionEvent {
     /// # Errors
     /// If the text is not a JSON object with a `type`.
     pub fn from_json(json: impl Into<Box<str>>) -> Result<Self, DecodeError> {
-        let json = json.into();
-        let keys = ["type", "id", "timestamp", "parentId", "agentId", "ephemeral", "data"];
-        let [kind, id, timestamp, parent_id, agent_id, ephemeral, data] = peek::pick(&json, keys)?;
-        let mut unescaped = String::new();
-        let mut place = |raw: Option<&str>| match peek::string(raw?)? {
-            Cow::Borrowed(text) => Some(span(&json, text)),
-            Cow::Owned(text) => {
-                let start = json.len() + unescaped.len();
-                unescaped.push_str(&text);
-                Some(start..start + text.len())
-            }
-        };
-        let inner = Inner {
-            kind: place(kind).ok_or_else(|| DecodeError::new("a string", "nothing").in_field("type"))?,
-            id: place(id).unwrap_or_default(),
-            timestamp: place(timestamp).unwrap_or_default(),
-            parent_id: place(parent_id).unwrap_or_default(),
-            agent_id: place(agent_id).unwrap_or_default(),
-            ephemeral: ephemeral == Some("true"),
-            data: data.map(|raw| span(&json, raw)).unwrap_or_default(),
-            length: json.len(),
-            ..Inner::default()
-        };
-        let text = (json.into_string() + &unescaped).into();
+        Self::from_text(json.into())
+    }
+
+    fn from_text(json: Box<str>) -> Result<Self, DecodeError> {
+        let envelope = Envelope::read(&mut Scanner::new(&json));
+        let envelope = envelope.map_err(|error| error.expected("a JSON object"))?;
+        let (inner, unescaped) = envelope.places(&json)?;
+        let text = if unescaped.is_empty() { json } else { (json.into_string() + &unescaped).into() };
         Ok(Self(Arc::new(Inner { text, ..inner })))
     }
 

@@ -165,8 +165,10 @@ impl Queue {
             return Some(SessionEvent::missed_marker(std::mem::take(&mut self.missed)));
         }
         let Entry { event, more } = self.take_front()?;
-        let text = merged(&event).filter(|_| !more.is_empty());
-        Some(text.and_then(|[text, ..]| event.with_appended(text, &more)).unwrap_or(event))
+        if more.is_empty() {
+            return Some(event);
+        }
+        Some(merged(&event).and_then(|[text, ..]| event.with_appended(text, &more)).unwrap_or(event))
     }
 }
 

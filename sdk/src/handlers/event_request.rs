@@ -2,13 +2,14 @@
 //! handles one answers with a call (`…handlePending…`).
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex};
 
 use crate::events::SessionEvent;
 use crate::generated::event_requests;
 use crate::handlers::context::{HandlerContext, HandlerTimeout, Scope};
 use crate::handlers::reply::{self, IntoReply, Replies};
-use crate::runtime::{BoxFuture, lock};
+use crate::runtime::{BoxFuture, hash::QuickHash, lock};
 use crate::wire::{self, Wire, peek, quote};
 
 /// Code that starts the handler for an event request of one kind.
@@ -91,7 +92,7 @@ struct PendingReply {
     scope: Arc<Scope>,
     request_id: String,
     /// Its key among the session's event requests.
-    key: String,
+    key: u64,
     /// Its number among the in-flight requests.
     number: u64,
     method: &'static str,
@@ -116,7 +117,7 @@ impl PendingReply {
         let key = EventRequests::key(event.kind(), &request_id);
         let in_flight = scope.peer().connection().in_flight();
         let number = in_flight.begin(None);
-        if !scope.event_requests.begin(&key, number, event) {
+        if !scope.event_requests.begin(key, number, event) {
             in_flight.end(number);
             return None;
         }
@@ -134,7 +135,7 @@ impl PendingReply {
     fn send(&mut self, answer: Result<Option<String>, String>) {
         self.is_open = false;
         self.scope.peer().connection().in_flight().end(self.number);
-        if self.scope.event_requests.take(&self.key).is_none() {
+        if self.scope.event_requests.take(self.key).is_none() {
             return;
         }
         let fields = match answer {
@@ -175,49 +176,50 @@ pub(crate) struct EventRequests(Mutex<Requests>);
 #[derive(Default)]
 struct Requests {
     /// Their numbers among the in-flight requests, and their events.
-    in_flight: HashMap<String, (u64, SessionEvent)>,
-    done: HashSet<String>,
+    in_flight: HashMap<u64, (u64, SessionEvent), QuickHash>,
+    done: HashSet<u64, QuickHash>,
     /// The keys of `done`, the oldest first.
-    order: VecDeque<String>,
+    order: VecDeque<u64>,
 }
 
 impl EventRequests {
-    /// Returns the key of a request, since ids are unique only within a kind. `kind` is that of the event which
-    /// begins the request, or of the one that completes it.
-    pub fn key(kind: &str, id: &str) -> String {
-        format!("{} {id}", event_requests::completed_by(kind).unwrap_or(kind))
+    /// Returns the key of a request: a hash of its kind and id, since ids are unique only within a kind. Two different
+    /// requests practically never have the same. `kind` is that of the event which begins the request, or of the one
+    /// that completes it.
+    pub fn key(kind: &str, id: &str) -> u64 {
+        QuickHash::default().hash_one((event_requests::completed_by(kind).unwrap_or(kind), id))
     }
 
     /// Adds a request. Returns false if it is in flight or done: it may arrive both as an event and in the list of
     /// pending requests.
-    fn begin(&self, key: &str, number: u64, event: &SessionEvent) -> bool {
+    fn begin(&self, key: u64, number: u64, event: &SessionEvent) -> bool {
         let mut requests = lock(&self.0);
-        let is_new = !requests.done.contains(key) && !requests.in_flight.contains_key(key);
+        let is_new = !requests.done.contains(&key) && !requests.in_flight.contains_key(&key);
         if is_new {
-            requests.in_flight.insert(key.to_owned(), (number, event.clone()));
+            requests.in_flight.insert(key, (number, event.clone()));
         }
         is_new
     }
 
     /// Removes a request and returns its number among the in-flight requests with its event; none if it was not in
     /// flight.
-    pub fn take(&self, key: &str) -> Option<(u64, SessionEvent)> {
+    pub fn take(&self, key: u64) -> Option<(u64, SessionEvent)> {
         let mut requests = lock(&self.0);
         requests.remember(key);
-        requests.in_flight.remove(key)
+        requests.in_flight.remove(&key)
     }
 
     /// Removes and returns all requests.
     pub fn take_all(&self) -> Vec<(u64, SessionEvent)> {
-        let keys: Vec<String> = lock(&self.0).in_flight.keys().cloned().collect();
-        keys.into_iter().filter_map(|key| self.take(&key)).collect()
+        let keys: Vec<u64> = lock(&self.0).in_flight.keys().copied().collect();
+        keys.into_iter().filter_map(|key| self.take(key)).collect()
     }
 }
 
 impl Requests {
-    fn remember(&mut self, key: &str) {
-        if self.done.insert(key.to_owned()) {
-            self.order.push_back(key.to_owned());
+    fn remember(&mut self, key: u64) {
+        if self.done.insert(key) {
+            self.order.push_back(key);
         }
         if self.order.len() > REMEMBERED
             && let Some(oldest) = self.order.pop_front()
@@ -239,25 +241,25 @@ mod tests {
     fn a_request_is_handled_once() {
         let requests = EventRequests::default();
         let key = EventRequests::key("permission.requested", "1");
-        assert!(requests.begin(&key, 0, &event()) && !requests.begin(&key, 1, &event()), "it is in flight");
-        assert!(requests.take(&key).is_some() && requests.take(&key).is_none());
-        assert!(!requests.begin(&key, 2, &event()), "it is done");
+        assert!(requests.begin(key, 0, &event()) && !requests.begin(key, 1, &event()), "it is in flight");
+        assert!(requests.take(key).is_some() && requests.take(key).is_none());
+        assert!(!requests.begin(key, 2, &event()), "it is done");
         let other = EventRequests::key("external_tool.requested", "1");
-        assert!(requests.begin(&other, 3, &event()), "another kind");
+        assert!(requests.begin(other, 3, &event()), "another kind");
     }
 
     #[test]
     fn a_request_that_is_done_before_it_comes_does_not_begin() {
         let requests = EventRequests::default();
-        assert!(requests.take(&EventRequests::key("mcp.oauth_completed", "1")).is_none());
-        assert!(!requests.begin(&EventRequests::key("mcp.oauth_required", "1"), 0, &event()));
+        assert!(requests.take(EventRequests::key("mcp.oauth_completed", "1")).is_none());
+        assert!(!requests.begin(EventRequests::key("mcp.oauth_required", "1"), 0, &event()));
     }
 
     #[test]
     fn a_bounded_number_of_requests_is_remembered() {
         let requests = EventRequests::default();
-        for id in 0..3 * REMEMBERED {
-            requests.take(&id.to_string());
+        for id in 0..3 * REMEMBERED as u64 {
+            requests.take(id);
         }
         let requests = lock(&requests.0);
         assert_eq!((requests.done.len(), requests.order.len()), (REMEMBERED, REMEMBERED));

@@ -15,16 +15,17 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::rpc::frame::{self, Frames};
 use crate::rpc::in_flight::InFlight;
-use crate::rpc::message::{self, NoResult, Response};
+use crate::rpc::message::{self, NoResult, Params, Response};
+use crate::rpc::outbox::Outbox;
 use crate::rpc::responder::Responder;
 use crate::rpc::wire_log::{Log, WireLog};
 use crate::rpc::{Closed, RpcError};
-use crate::runtime::{BoxFuture, aside::caught, lock, spawn, timer};
+use crate::runtime::{BoxFuture, aside::caught, hash::QuickHash, lock, spawn, timer};
 use crate::tail::Tail;
 use tasks::{CloseOnDrop, read, time_out, write};
 
@@ -32,6 +33,10 @@ use tasks::{CloseOnDrop, read, time_out, write};
 pub(crate) trait Service: Send + Sync {
     /// Handles a request of the peer.
     fn request(&self, method: &str, params: &str, responder: Responder);
+
+    /// Handles a notification whose params may be no JSON. Returns false if they are not, or if it does not know the
+    /// method; it has done nothing then, and gets the notification again once it is checked.
+    fn unchecked(&self, method: &str, params: &str) -> bool;
 
     /// Handles a notification.
     fn notification(&self, method: &str, params: &str);
@@ -41,7 +46,7 @@ pub(crate) trait Service: Send + Sync {
 
     /// Observes a call before it is written, under the lock of the pending calls. Returns a callback for
     /// its response; a call with a callback stays pending even if its caller is dropped.
-    fn calling(&self, method: &str, params: &str) -> Option<OnResponse>;
+    fn calling(&self, method: &str, params: Params<'_>) -> Option<OnResponse>;
 
     /// Ends everything that depends on the connection.
     fn closed(&self, closed: &Closed);
@@ -55,9 +60,7 @@ pub(crate) type Diagnose = Box<dyn FnOnce(Closed) -> BoxFuture<Closed> + Send>;
 
 /// A connection to a peer. It lives until its stream ends or [`Connection::end`].
 pub(crate) struct Connection {
-    /// Unbounded: each entry is a call whose caller waits, or a response, which must neither be lost nor
-    /// block the reader.
-    outgoing: mpsc::UnboundedSender<Outgoing>,
+    outbox: Outbox,
     calls: Mutex<Calls>,
     /// Wakes the task for timeouts when a deadline comes before those it knows, or to end.
     look_sooner: Notify,
@@ -89,23 +92,28 @@ impl Default for Options {
     }
 }
 
-enum Outgoing {
-    Message(String),
-    /// Closes our side of the stream after everything queued before.
-    End,
-}
-
 /// The pending calls.
 #[derive(Default)]
 struct Calls {
     last_id: u64,
-    pending: HashMap<u64, Pending>,
+    pending: HashMap<u64, Pending, QuickHash>,
     /// None before the start and once the connection is closed.
     service: Option<Arc<dyn Service>>,
     closed: Option<Closed>,
     /// The time at which the task for timeouts looks next. It stays when the call that set it is over, so that calls
     /// with one timeout wake the task once in that time, and not for each call.
     next_look: Option<Instant>,
+}
+
+impl Calls {
+    /// Returns the id of the next call.
+    fn next_id(&mut self) -> Result<u64, Closed> {
+        if let Some(closed) = &self.closed {
+            return Err(closed.clone());
+        }
+        self.last_id += 1;
+        Ok(self.last_id)
+    }
 }
 
 struct Pending {
@@ -139,10 +147,9 @@ impl Connection {
         S: Service + 'static,
     {
         let Options { max_message_size, wire_log, text, diagnose } = options;
-        let (outgoing, queue) = mpsc::unbounded_channel();
         let frames = Frames::new(from, max_message_size).with_text(text.clone());
         let connection = Arc::new(Self {
-            outgoing,
+            outbox: Outbox::default(),
             calls: Mutex::default(),
             look_sooner: Notify::new(),
             in_flight: InFlight::default(),
@@ -155,7 +162,7 @@ impl Connection {
         let service = service(&connection);
         lock(&connection.calls).service = Some(Arc::clone(&service) as Arc<dyn Service>);
         let (reader, writer) = (CloseOnDrop(Arc::clone(&connection)), CloseOnDrop(Arc::clone(&connection)));
-        spawn(&runtime, write(to, queue, writer));
+        spawn(&runtime, write(to, writer));
         spawn(&runtime, read(frames, Arc::clone(&service), diagnose, reader));
         spawn(&runtime, time_out(connection));
         service
@@ -165,17 +172,13 @@ impl Connection {
     pub fn request(
         &self,
         method: &str,
-        params: &str,
+        params: Params<'_>,
         timeout: Option<Duration>,
     ) -> Result<(u64, oneshot::Receiver<Response>), Closed> {
         let (caller, response) = oneshot::channel();
         let deadline = timeout.and_then(|timeout| timer::end(Instant::now(), timeout));
         let mut calls = lock(&self.calls);
-        if let Some(closed) = &calls.closed {
-            return Err(closed.clone());
-        }
-        calls.last_id += 1;
-        let id = calls.last_id;
+        let id = calls.next_id()?;
         let on_response = calls.service.as_ref().and_then(|service| service.calling(method, params));
         calls.pending.insert(id, Pending { caller: Some(caller), on_response, deadline });
         let is_next = deadline.is_some_and(|deadline| calls.next_look.is_none_or(|next| deadline < next));
@@ -186,14 +189,15 @@ impl Connection {
         if is_next {
             self.look_sooner.notify_one();
         }
-        self.send(message::request(id, method, params));
+        message::request(id, method, params, |pieces| self.send(pieces));
         Ok((id, response))
     }
 
     /// Sends a request whose response is ignored.
-    pub fn request_unanswered(&self, method: &str, params: &str) {
-        if let Ok((id, _)) = self.request(method, params, None) {
-            self.abandon(id);
+    pub fn request_unanswered(&self, method: &str, params: Params<'_>) {
+        let id = lock(&self.calls).next_id();
+        if let Ok(id) = id {
+            message::request(id, method, params, |pieces| self.send(pieces));
         }
     }
 
@@ -252,13 +256,13 @@ impl Connection {
 
     /// Responds to a request. `id` is its id as JSON, sent back unchanged.
     pub(super) fn respond(&self, id: &str, result: &Result<String, RpcError>) {
-        self.send(message::reply(id, result));
+        message::reply(id, result, |pieces| self.send(pieces));
     }
 
     /// Closes our side of the stream after everything queued before is written.
     pub fn end(&self) {
         self.write_closed.store(true, Ordering::Relaxed);
-        drop(self.outgoing.send(Outgoing::End));
+        self.outbox.end();
     }
 
     /// Waits until the connection is closed and returns the reason.
@@ -282,13 +286,14 @@ impl Connection {
         &self.runtime
     }
 
-    fn send(&self, message: String) {
+    /// Sends a message, from the pieces of its JSON.
+    fn send(&self, pieces: &[&str]) {
         if let Some(log) = &self.wire_log {
-            log.sent(&message);
+            log.sent(&pieces.concat());
         }
-        let sent = self.outgoing.send(Outgoing::Message(message));
+        let sent = self.outbox.push(pieces);
         // After `end` the reader sees the end of the stream, and has the better reason.
-        if sent.is_err() && !self.write_closed.load(Ordering::Relaxed) {
+        if !sent && !self.write_closed.load(Ordering::Relaxed) {
             self.close(Closed::new("the stream cannot be written"));
         }
     }

@@ -127,7 +127,14 @@ impl<R: AsyncRead + Unpin> Frames<R> {
             if self.skipped > 0 {
                 return None;
             }
-            let Some((block, body)) = split_header(&self.buffer[self.done..]) else {
+            let rest = &self.buffer[self.done..];
+            if let Some((body, length)) = usual_header(rest)
+                && length <= self.limit
+            {
+                let body = self.done + body;
+                return self.buffer.get(body..body + length).map(|_| Next::Body(body..body + length));
+            }
+            let Some((block, body)) = split_header(rest) else {
                 self.drop_junk();
                 return None;
             };
@@ -173,6 +180,19 @@ impl<R: AsyncRead + Unpin> Frames<R> {
     }
 }
 
+/// Reads a header in the form that the CLI gives it. Returns the index of the body and its length; none for any other
+/// header, and for the length of an implausible message.
+fn usual_header(bytes: &[u8]) -> Option<(usize, usize)> {
+    const NAME: &[u8] = b"Content-Length: ";
+    /// More digits are not read here, so that no sum overflows.
+    const MAX_DIGITS: usize = 9;
+    let rest = bytes.strip_prefix(NAME)?;
+    let digits = rest.iter().take(MAX_DIGITS).take_while(|byte| byte.is_ascii_digit()).count();
+    let is_whole = digits > 0 && rest[digits..].starts_with(b"\r\n\r\n");
+    let number = |sum, digit: &u8| sum * 10 + usize::from(digit - b'0');
+    is_whole.then(|| (NAME.len() + digits + 4, rest[..digits].iter().fold(0, number)))
+}
+
 /// Returns the header block and the index of the body.
 fn split_header(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
@@ -198,12 +218,37 @@ fn content_length(block: &[u8]) -> Option<(usize, u64)> {
     (length <= MAX_PLAUSIBLE_LENGTH).then_some((name, length))
 }
 
-/// Appends a framed message to `out`.
-pub(crate) fn append(out: &mut Vec<u8>, body: &str) {
+/// Appends a framed message to `out`, from the pieces of its body.
+pub(crate) fn append(out: &mut Vec<u8>, pieces: &[&str]) {
+    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
     out.extend_from_slice(b"Content-Length: ");
-    out.extend_from_slice(body.len().to_string().as_bytes());
+    out.extend_from_slice(Digits::of(length as u64).text().as_bytes());
     out.extend_from_slice(b"\r\n\r\n");
-    out.extend_from_slice(body.as_bytes());
+    pieces.iter().for_each(|piece| out.extend_from_slice(piece.as_bytes()));
+}
+
+/// A number as text, without an allocation.
+pub(crate) struct Digits {
+    text: [u8; 20],
+    start: usize,
+}
+
+impl Digits {
+    pub fn of(mut number: u64) -> Self {
+        let (mut text, mut start) = ([0; 20], 20);
+        loop {
+            start -= 1;
+            text[start] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                return Self { text, start };
+            }
+        }
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.text[self.start..]).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -272,7 +317,7 @@ mod tests {
 
     fn framed(bodies: &[&str]) -> String {
         let mut out = Vec::new();
-        bodies.iter().for_each(|body| append(&mut out, body));
+        bodies.iter().for_each(|body| append(&mut out, &[body]));
         String::from_utf8(out).expect("text")
     }
 
@@ -289,6 +334,16 @@ mod tests {
         for part_of_one in ["Content-Length: 3\r\n\r\n{}", "Content-Length: 3\r\n\r", "Conte", ""] {
             check(&format!("{}{part_of_one}", framed(&["1"])), &["1"], "");
         }
+    }
+
+    #[test]
+    fn numbers_become_text() {
+        for number in [0, 9, 10, 65_536, u64::MAX] {
+            assert_eq!(Digits::of(number).text(), number.to_string());
+        }
+        let mut out = Vec::new();
+        append(&mut out, &["{", "é", "}"]);
+        assert_eq!(out, "Content-Length: 4\r\n\r\n{é}".as_bytes());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use crate::runtime::{lock, spawn};
+use crate::runtime::{hash::QuickHash, lock, spawn};
 
 tokio::task_local! {
     /// The number of the request whose handler runs in this task.
@@ -22,7 +22,7 @@ pub(crate) fn number() -> u64 {
 
 /// The in-flight requests by number, since the peer's ids may repeat.
 #[derive(Default)]
-pub(crate) struct InFlight(Mutex<HashMap<u64, Entry>>);
+pub(crate) struct InFlight(Mutex<HashMap<u64, Entry, QuickHash>>);
 
 #[derive(Default)]
 struct Entry {

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::rpc::frame::Digits;
 use crate::rpc::{Closed, RpcError};
 use crate::wire::scan::{Discard, Scanner};
-use crate::wire::{DecodeError, peek, quote, redact};
+use crate::wire::{DecodeError, escaped, peek, quote, redact};
 
 /// The response to a call: the JSON of its result, or the reason why there is none.
 pub(crate) type Response = Result<Box<str>, NoResult>;
@@ -45,6 +46,14 @@ pub(crate) enum Message<'a> {
 
 /// The keys of a message.
 pub(super) const KEYS: [&str; 5] = ["id", "method", "params", "result", "error"];
+
+/// Splits a notification in the form that the CLI gives it into its method, as written, and its params, which are not checked.
+/// If they are one JSON value, the text is this message. Most messages are events, and are scanned only once so.
+pub(crate) fn usual_notification(text: &str) -> Option<(&str, &str)> {
+    let rest = text.strip_prefix(r#"{"jsonrpc":"2.0","method":""#)?;
+    let (method, rest) = rest.split_at(rest.bytes().position(|byte| byte == b'"')?);
+    Some((method, rest.strip_prefix(r#"","params":"#)?.strip_suffix('}')?))
+}
 
 /// Calls `receive` for each message of a text, which is one message or an array of them.
 pub(crate) fn each<'a>(text: &'a str, mut receive: impl FnMut(Message<'a>)) {
@@ -122,15 +131,54 @@ fn rpc_error(raw: &str) -> RpcError {
     }
 }
 
-/// Formats a request.
-pub(crate) fn request(id: u64, method: &str, params: &str) -> String {
-    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{},"params":{params}}}"#, quote(method))
+/// The params of a call: an object, and a member that is put before its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Params<'a> {
+    /// Such as `"key":"value"`; empty if there is none.
+    pub first: &'a str,
+    /// The JSON of the object.
+    pub object: &'a str,
 }
 
-/// Formats the response to a request. `id` is the request's id as JSON.
-pub(crate) fn reply(id: &str, result: &Result<String, RpcError>) -> String {
+impl<'a> Params<'a> {
+    /// The pieces of the JSON.
+    fn pieces(self) -> [&'a str; 4] {
+        match self.object.strip_prefix('{') {
+            Some(rest) if self.first.is_empty() => ["{", "", "", rest],
+            Some(rest) if rest.trim_ascii_start() == "}" => ["{", self.first, "", "}"],
+            Some(rest) => ["{", self.first, ",", rest],
+            None => ["", "", "", self.object],
+        }
+    }
+
+    /// Returns the JSON.
+    pub fn text(self) -> String {
+        self.pieces().concat()
+    }
+}
+
+/// Calls `send` with the pieces of a request.
+pub(crate) fn request<T>(id: u64, method: &str, params: Params<'_>, send: impl FnOnce(&[&str]) -> T) -> T {
+    let (id, method, [a, b, c, d]) = (Digits::of(id), escaped(method), params.pieces());
+    send(&[
+        r#"{"jsonrpc":"2.0","id":"#,
+        id.text(),
+        r#","method":""#,
+        &method,
+        r#"","params":"#,
+        a,
+        b,
+        c,
+        d,
+        "}",
+    ])
+}
+
+/// Calls `send` with the pieces of the response to a request. `id` is the request's id as JSON.
+pub(crate) fn reply<T>(id: &str, result: &Result<String, RpcError>, send: impl FnOnce(&[&str]) -> T) -> T {
+    const START: &str = r#"{"jsonrpc":"2.0","id":"#;
     match result {
-        Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
+        Ok(result) => send(&[START, id, r#","result":"#, result, "}"]),
         Err(error) => {
             let data = match &error.data {
                 Some(json) if check_depth(json).is_ok() => format!(r#","data":{json}"#),
@@ -139,7 +187,7 @@ pub(crate) fn reply(id: &str, result: &Result<String, RpcError>) -> String {
                 None => String::new(),
             };
             let (code, message) = (error.code, quote(&error.message));
-            format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":{message}{data}}}}}"#)
+            send(&[START, id, &format!(r#","error":{{"code":{code},"message":{message}{data}}}}}"#)])
         }
     }
 }

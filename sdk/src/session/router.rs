@@ -8,21 +8,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::peer::Peer;
-use crate::events::{SessionEvent, notifications::NotificationSubscribers, stream::Ended};
+use crate::events::{event::Envelope, notifications::NotificationSubscribers, stream::Ended};
 use crate::handlers::{context::ClientContext, dialogs, handler::Handler, hooks};
 use crate::methods::client::{AutoModeSwitchRequest, ExitPlanModeRequest, HooksInvoke};
 use crate::methods::notification;
 use crate::rpc::connection::{OnResponse, Service};
+use crate::rpc::message::Params;
 use crate::rpc::responder::{OnFailure, Responder};
 use crate::rpc::{ClientMethod, Closed, Notification, RpcError};
 use crate::runtime::aside::drop_aside;
 use crate::session::{shell::routes::EXEC, shell::routes::ShellRoutes, state::SessionState, table::Sessions};
 use crate::types::SessionLifecycleType;
 use crate::version::Feature;
+use crate::wire::scan::{Invalid, Scanner};
 use crate::wire::{peek, peek::keys};
 
 /// The notification that carries an event of a session.
 const EVENT: &str = notification::SessionEvent::NAME;
+
+/// The keys of its params.
+const EVENT_PARAMS: [&str; 2] = keys!(SessionEventNotification, ["sessionId", "event"]);
 
 /// The handlers of a client, which serve all its sessions, by method.
 pub(crate) type ClientHandlers = HashMap<&'static str, Handler<ClientContext>>;
@@ -56,21 +61,31 @@ impl Router {
         }
     }
 
-    fn event(&self, params: &str) {
-        let keys = keys!(SessionEventNotification, ["sessionId", "event"]);
-        let Ok([Some(session), event]) = peek::pick(params, keys) else {
-            return tracing::warn!("an event without a session id");
+    /// Delivers the event in the params of a notification, which need not be JSON: then it does nothing.
+    fn event(&self, params: &str) -> Result<(), Invalid> {
+        let (mut session, mut event) = (None, None);
+        let mut scanner = Scanner::new(params);
+        scanner.known_members(&EVENT_PARAMS, |scanner, index| {
+            match index {
+                0 => session = scanner.string_or_skip()?,
+                _ if scanner.is_at(b'{') => event = Some(Envelope::read(scanner)?),
+                _ => (_, event) = (scanner.skip()?, None),
+            }
+            Ok(())
+        })?;
+        scanner.end()?;
+        let Some(session) = session.and_then(|id| self.sessions.get(&id.text())) else {
+            tracing::trace!("an event of a session that is not open here");
+            return Ok(());
         };
-        let Some(session) = peek::string(session).and_then(|id| self.sessions.get(&id)) else {
-            return tracing::trace!(session, "an event of a session that is not open here");
-        };
-        match SessionEvent::from_json(event.unwrap_or("null")) {
+        match event.unwrap_or_default().event() {
             Ok(event) => session.deliver(event),
             Err(error) => {
                 tracing::warn!(%error, "an event without a type");
                 session.report_missed();
             }
         }
+        Ok(())
     }
 
     /// Ends a session that a client deleted: the CLI sends nothing more for it.
@@ -112,9 +127,18 @@ impl Service for Router {
         }
     }
 
+    fn unchecked(&self, method: &str, params: &str) -> bool {
+        method == EVENT && self.event(params).is_ok()
+    }
+
     fn notification(&self, method: &str, params: &str) {
         match method {
-            EVENT => return self.event(params),
+            EVENT => {
+                if self.event(params).is_err() {
+                    tracing::warn!("an event without a session id");
+                }
+                return;
+            }
             notification::ShellOutput::NAME | notification::ShellExit::NAME => {
                 if let Some(session) = self.shells.route(method, params).and_then(|id| self.sessions.get(&id))
                 {
@@ -143,11 +167,12 @@ impl Service for Router {
         responder.on_failure(on_failure).respond(Err(error));
     }
 
-    fn calling(&self, method: &str, params: &str) -> Option<OnResponse> {
+    fn calling(&self, method: &str, params: Params<'_>) -> Option<OnResponse> {
         if method != EXEC || !self.peer.version().has(Feature::ShellNotifications) {
             return None;
         }
-        let [session] = peek::pick(params, ["sessionId"]).ok()?;
+        let params = params.text();
+        let [session] = peek::pick(&params, ["sessionId"]).ok()?;
         let session = peek::string(session?)?.into_owned();
         let (shells, sessions) = (Arc::clone(&self.shells), Arc::clone(&self.sessions));
         shells.starting();

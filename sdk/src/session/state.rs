@@ -160,18 +160,15 @@ impl SessionState {
 
     /// Returns true if the CLI sent an event before. An event request with another `requestId` is another event,
     /// whatever its id, since it needs an answer.
-    fn is_repeated(&self, event: &SessionEvent) -> bool {
-        if !event_requests::is_request(event.kind()) {
-            return lock(&self.seen).has_seen(event.id());
-        }
-        let [request] = event.pick([event_requests::ID]);
-        let id = if event.id().is_empty() { String::new() } else { format!("{} {request:?}", event.id()) };
-        lock(&self.seen).has_seen(&id)
+    fn is_repeated(&self, event: &SessionEvent, is_request: bool) -> bool {
+        let [request] = if is_request { event.pick([event_requests::ID]) } else { [None] };
+        lock(&self.seen).has_seen(event.id(), request)
     }
 
     /// Dispatches a live event: starts its handler if it is a request, then publishes it.
     pub fn deliver(&self, event: SessionEvent) {
-        if self.is_repeated(&event) {
+        let is_request = event_requests::is_request(event.kind());
+        if self.is_repeated(&event, is_request) {
             return tracing::debug!(id = event.id(), "the CLI repeated an event");
         }
         match event.kind() {
@@ -184,7 +181,8 @@ impl SessionState {
                 self.record_working_directory(&event)
             }
             kind if event_requests::completed_by(kind).is_some() => self.complete(&event),
-            _ => self.handle_event_request(&event),
+            _ if is_request => self.handle_event_request(&event),
+            _ => {}
         }
         self.subscribers.push(event.clone());
         // A successor has ended the handlers and subscribers of this session, perhaps before they received the event.
@@ -215,7 +213,7 @@ impl SessionState {
         let [request] = event.pick([event_requests::ID]);
         let Some(request) = request.and_then(peek::string) else { return };
         let key = EventRequests::key(event.kind(), &request);
-        if let Some((number, _)) = self.scope.event_requests.take(&key) {
+        if let Some((number, _)) = self.scope.event_requests.take(key) {
             self.peer().connection().in_flight().cancel(number);
         }
     }

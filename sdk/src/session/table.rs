@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
-use crate::runtime::{lock, on_drop::OnDrop, spawn};
+use crate::runtime::{hash::QuickHash, lock, on_drop::OnDrop, spawn};
 use crate::session::{Session, WeakSession, state::SessionState};
 
 /// The longest wait for the response to `session.detach`.
@@ -45,7 +45,7 @@ pub(crate) struct Sessions {
 
 #[derive(Default)]
 struct Table {
-    open: HashMap<String, Entry>,
+    open: HashMap<String, Entry, QuickHash>,
     /// The ids of the sessions whose `session.detach` has no response yet. Only the session that has the place of its
     /// id is detached, and only once.
     detaching: HashSet<String>,

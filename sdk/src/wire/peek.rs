@@ -70,20 +70,10 @@ pub(crate) fn pick_start<'a, const N: usize>(json: &'a str, keys: [&str; N]) -> 
     found
 }
 
-fn pick_into<'a, const N: usize>(
-    json: &'a str,
-    keys: &[&str; N],
-    found: &mut [Option<&'a str>; N],
-) -> Result<(), Invalid> {
-    Scanner::new(json).members(|scanner, key| {
-        let wanted = keys.iter().position(|wanted| *wanted == key);
-        if let Some(index) = wanted {
-            found[index] = Some("");
-        }
-        let value = scanner.skip()?;
-        if let Some(index) = wanted {
-            found[index] = Some(value);
-        }
+fn pick_into<'a>(json: &'a str, keys: &[&str], found: &mut [Option<&'a str>]) -> Result<(), Invalid> {
+    Scanner::new(json).known_members(keys, |scanner, index| {
+        found[index] = Some("");
+        found[index] = Some(scanner.skip()?);
         Ok(())
     })
 }

@@ -90,7 +90,37 @@ impl<'a> Scanner<'a> {
     pub fn skip(&mut self) -> Result<&'a str, Invalid> {
         self.peek();
         let start = self.at;
-        self.value(&mut Discard)?;
+        self.pass()?;
+        Ok(&self.text[start..self.at])
+    }
+
+    /// Skips a value.
+    fn pass(&mut self) -> Result<(), Invalid> {
+        self.value(&mut Discard).map(drop)
+    }
+
+    /// Returns true if the next value begins with this byte.
+    pub fn is_at(&mut self, first: u8) -> bool {
+        self.peek() == Some(first)
+    }
+
+    /// Consumes a value and returns it if it is a string.
+    pub fn string_or_skip(&mut self) -> Result<Option<Raw<'a>>, Invalid> {
+        match self.peek() {
+            Some(b'"') => self.string().map(Some),
+            _ => self.pass().map(|()| None),
+        }
+    }
+
+    /// Consumes an object as [`known_members`](Self::known_members) does and returns its text.
+    pub fn object(
+        &mut self,
+        known: &[&str],
+        each: impl FnMut(&mut Self, usize) -> Result<(), Invalid>,
+    ) -> Result<&'a str, Invalid> {
+        self.peek();
+        let start = self.at;
+        self.known_members(known, each)?;
         Ok(&self.text[start..self.at])
     }
 
@@ -99,19 +129,41 @@ impl<'a> Scanner<'a> {
         &self.text[self.at..]
     }
 
-    /// Calls `each` for every key of an object; it must consume the value that follows.
-    pub fn members(
+    /// Calls `each` with the index of every key of an object that is known, after which it must consume the value.
+    /// Other keys are skipped. It is fastest if the keys come in this order.
+    pub fn known_members(
         &mut self,
-        mut each: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), Invalid>,
+        known: &[&str],
+        mut each: impl FnMut(&mut Self, usize) -> Result<(), Invalid>,
     ) -> Result<(), Invalid> {
         self.expect(b'{', "another value than an object")?;
-        let mut more = !self.eat(b'}');
+        let (mut more, mut next) = (!self.eat(b'}'), 0);
         while more {
-            let key = self.key()?.text();
-            each(self, key)?;
+            match self.known_key(known, next)? {
+                Some(index) => {
+                    next = index + 1;
+                    each(self, index)?;
+                }
+                None => self.pass()?,
+            }
             more = self.has_more(b'}')?;
         }
         Ok(())
+    }
+
+    /// Consumes a key and its colon. Returns its index in `known`; those from `next` on are found without a scan.
+    fn known_key(&mut self, known: &[&str], next: usize) -> Result<Option<usize>, Invalid> {
+        if self.peek() == Some(b'"') {
+            let rest = &self.text.as_bytes()[self.at + 1..];
+            let is_here =
+                |key: &&str| rest.strip_prefix(key.as_bytes()).is_some_and(|after| after.starts_with(b"\":"));
+            if let Some(index) = known.iter().skip(next).position(is_here) {
+                self.at += known[next + index].len() + 3;
+                return Ok(Some(next + index));
+            }
+        }
+        let key = self.key()?.text();
+        Ok(known.iter().position(|known| *known == key))
     }
 
     /// Calls `each` for every item of an array; it must consume the item.
@@ -125,11 +177,9 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Scans a value and returns its number of levels. Open containers are kept in a list, so deep nesting does not
-    /// use the stack.
+    /// Scans a value and returns its number of levels. Deep nesting does not use the stack.
     fn value(&mut self, sink: &mut impl Sink<'a>) -> Result<usize, Invalid> {
-        // The closing brackets of the open containers.
-        let mut open: Vec<u8> = Vec::new();
+        let mut open = Open::default();
         let mut levels = 0;
         loop {
             let first = self.peek();
@@ -142,10 +192,10 @@ impl<'a> Scanner<'a> {
                 self.scalar(first, sink)?;
             } else {
                 sink.open(self.rest());
-                levels = levels.max(open.len() + 1);
+                levels = levels.max(open.levels + 1);
                 self.at += 1;
                 if !self.eat(close) {
-                    open.push(close);
+                    open.push(close == b'}');
                     if close == b'}' {
                         sink.string(self.key()?);
                     }
@@ -155,7 +205,7 @@ impl<'a> Scanner<'a> {
             }
             // A value has ended, and possibly the containers around it.
             loop {
-                let Some(&close) = open.last() else { return Ok(levels) };
+                let Some(close) = open.innermost() else { return Ok(levels) };
                 if self.has_more(close)? {
                     if close == b'}' {
                         sink.string(self.key()?);
@@ -204,23 +254,18 @@ impl<'a> Scanner<'a> {
     /// Consumes a string and checks its escapes.
     #[inline]
     fn string(&mut self) -> Result<Raw<'a>, Invalid> {
-        self.at += 1;
-        let (start, mut has_escapes) = (self.at, false);
-        loop {
-            self.at += plain_prefix(&self.text.as_bytes()[self.at..]);
-            match self.byte() {
-                Some(b'"') => {
-                    let text = &self.text[start..self.at];
-                    self.at += 1;
-                    return Ok(Raw { text, has_escapes });
-                }
-                Some(b'\\') => {
-                    has_escapes = true;
-                    self.at += self.escape()?;
-                }
-                _ => return Err(self.invalid("a control character")),
-            }
+        let start = self.at + 1;
+        self.at = plain_end(self.text.as_bytes(), start);
+        let has_escapes = self.byte() == Some(b'\\');
+        while self.byte() == Some(b'\\') {
+            self.at = plain_end(self.text.as_bytes(), self.at + self.escape()?);
         }
+        if self.byte() != Some(b'"') {
+            return Err(self.invalid("a control character"));
+        }
+        let text = &self.text[start..self.at];
+        self.at += 1;
+        Ok(Raw { text, has_escapes })
     }
 
     /// Returns the length of the escape at the current position.
@@ -302,25 +347,95 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Returns the number of bytes before the first quote, backslash or control character.
-#[inline]
-fn plain_prefix(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGH: u64 = ONES << 7;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        // Marks the high bit of each byte below `limit`. It may also mark later bytes; only the first mark
-        // counts.
-        let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
-        let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-        let found = below(word, 0x20) | equal(b'"') | equal(b'\\');
-        if found != 0 {
-            return index * 8 + found.trailing_zeros() as usize / 8;
+/// The containers that are open, innermost last, one bit for each: set for an object.
+#[derive(Default)]
+struct Open {
+    levels: usize,
+    /// The innermost 64.
+    bits: u64,
+    /// The others, in groups of 64.
+    outer: Vec<u64>,
+}
+
+impl Open {
+    #[inline]
+    fn push(&mut self, is_object: bool) {
+        if self.levels > 0 && self.levels.is_multiple_of(64) {
+            self.outer.push(self.bits);
+        }
+        self.bits = self.bits << 1 | u64::from(is_object);
+        self.levels += 1;
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        self.bits >>= 1;
+        self.levels -= 1;
+        if self.levels.is_multiple_of(64) {
+            self.bits = self.outer.pop().unwrap_or_default();
         }
     }
-    let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    bytes.len() - rest.len() + rest.iter().position(special).unwrap_or(rest.len())
+
+    /// The closing bracket of the innermost.
+    #[inline]
+    fn innermost(&self) -> Option<u8> {
+        (self.levels > 0).then_some(if self.bits & 1 == 1 { b'}' } else { b']' })
+    }
+}
+
+/// Returns true if a string is written in JSON as it is.
+pub(crate) fn is_plain(text: &str) -> bool {
+    plain_end(text.as_bytes(), 0) == text.len()
+}
+
+/// Returns the index of the first quote, backslash or control character from `at` on, or the length.
+#[inline]
+fn plain_end(bytes: &[u8], at: usize) -> usize {
+    // Most strings are short.
+    for start in [at, at + 8] {
+        let Some(word) = bytes.get(start..).and_then(<[u8]>::first_chunk) else { break };
+        let found = special(u64::from_le_bytes(*word));
+        if found != 0 {
+            return start + found.trailing_zeros() as usize / 8;
+        }
+    }
+    plain_end_of_long(bytes, at)
+}
+
+fn plain_end_of_long(bytes: &[u8], at: usize) -> usize {
+    let mut at = at + plain_blocks(&bytes[at..]);
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let found = special(u64::from_le_bytes(*word));
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let is_special = |byte: &u8| special(u64::from(*byte) | PLAIN << 8) != 0;
+    at + bytes[at..].iter().position(is_special).unwrap_or(bytes.len() - at)
+}
+
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+/// A word of plain letters.
+const PLAIN: u64 = ONES * b'x' as u64;
+
+/// Marks the high bit of each quote, backslash and control character. It may also mark bytes after the first of them.
+#[inline]
+fn special(word: u64) -> u64 {
+    // A subtraction sets the high bit of what is too small. Bytes that have it already are no such characters.
+    let control = word.wrapping_sub(ONES * 0x20);
+    let quote = (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES);
+    let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+    (control | quote | backslash) & !word & (ONES << 7)
+}
+
+/// Returns the length of the blocks at the start without such a character.
+#[inline]
+fn plain_blocks(bytes: &[u8]) -> usize {
+    let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    // Without a branch per byte, so that the compiler uses vector instructions.
+    let is_plain = |block: &&[u8; 16]| !block.iter().fold(false, |found, byte| found | is_special(*byte));
+    16 * bytes.as_chunks().0.iter().take_while(is_plain).count()
 }
 
 impl<'a> Raw<'a> {
@@ -335,7 +450,7 @@ fn unescaped(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
     loop {
-        let (before, special) = rest.split_at(plain_prefix(rest.as_bytes()));
+        let (before, special) = rest.split_at(plain_end(rest.as_bytes(), 0));
         text.push_str(before);
         let (letter, length) = match special.as_bytes() {
             [] => return text,

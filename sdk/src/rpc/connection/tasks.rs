@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
 
-use super::{Connection, Diagnose, Outgoing, Service};
-use crate::rpc::frame::{self, Frame, Frames};
+use super::{Connection, Diagnose, Service};
+use crate::rpc::frame::{Frame, Frames};
 use crate::rpc::message::{self, Message, NoResult};
 use crate::rpc::responder::Responder;
 use crate::rpc::{Closed, RpcError};
+use crate::runtime::on_drop::OnDrop;
 use crate::wire::{DecodeError, peek, redact};
 
 /// The notification that cancels a request.
@@ -82,6 +82,9 @@ fn receive(connection: &Arc<Connection>, service: &impl Service, body: &[u8]) {
         },
         Cow::Borrowed,
     );
+    if message::usual_notification(&text).is_some_and(|(method, params)| service.unchecked(method, params)) {
+        return;
+    }
     message::each(&text, |message| match message {
         Message::Response { id, response } => connection.complete(id, response),
         Message::Notification { method, params } if method == CANCEL => {
@@ -149,23 +152,14 @@ pub(super) async fn time_out(connection: Arc<Connection>) {
     }
 }
 
-/// Writes queued messages until our side of the stream is closed.
-pub(super) async fn write<W: AsyncWrite + Unpin>(
-    mut to: W,
-    mut queue: mpsc::UnboundedReceiver<Outgoing>,
-    open: CloseOnDrop,
-) {
+/// Writes the messages of the outbox until our side of the stream is closed.
+pub(super) async fn write<W: AsyncWrite + Unpin>(mut to: W, open: CloseOnDrop) {
     let CloseOnDrop(connection) = &open;
-    let (mut queued, mut bytes, mut is_over) = (Vec::new(), Vec::new(), false);
-    while !is_over && queue.recv_many(&mut queued, usize::MAX).await > 0 {
-        // Everything queued goes out in one write.
-        for outgoing in queued.drain(..) {
-            match outgoing {
-                Outgoing::Message(message) if !is_over => frame::append(&mut bytes, &message),
-                Outgoing::Message(_) => {}
-                Outgoing::End => is_over = true,
-            }
-        }
+    let closed = OnDrop(|| connection.outbox.close());
+    let (mut bytes, mut is_over) = (Vec::new(), false);
+    while !is_over {
+        // Everything that waits goes out in one write.
+        is_over = std::future::poll_fn(|context| connection.outbox.poll_take(context, &mut bytes)).await;
         let written = async {
             to.write_all(&bytes).await?;
             to.flush().await
@@ -181,7 +175,7 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
     }
     // The peer may be gone.
     drop(to.shutdown().await);
-    drop((to, queue));
+    drop((to, closed));
     // The reader sees the end of the connection.
     connection.closed().await;
 }
