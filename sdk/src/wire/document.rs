@@ -14,6 +14,9 @@ use super::{DecodeError, Wire};
 /// Maximum nesting of values. Reading recurses once per level.
 const MAX_DEPTH: usize = 127;
 
+/// The number of keys up to which an object is searched for each of them.
+const FEW_KEYS: usize = 8;
+
 /// One entry of the list. A container is followed by its contents and holds the index of their end; the
 /// contents of an object are keys, each followed by its value.
 pub(super) enum Entry<'a> {
@@ -293,8 +296,13 @@ impl<'a> Node<'a> {
 
     /// The keys of an object, each with its last value, in the order of the text.
     pub(crate) fn fields(self) -> Result<impl Iterator<Item = (&'a str, Self)>, DecodeError> {
-        let last = self.last_entries()?;
-        let counts = move |(key, value): &(&str, Self)| last.get(key).is_some_and(|last| last.at == value.at);
+        // A few keys are compared with each other, so that no map is made for most objects.
+        let is_small = self.entries()?.nth(FEW_KEYS).is_none();
+        let last = if is_small { BTreeMap::new() } else { self.last_entries()? };
+        let counts = move |(key, value): &(&str, Self)| match is_small {
+            true => self.get(key).is_some_and(|last| last.at == value.at),
+            false => last.get(key).is_some_and(|last| last.at == value.at),
+        };
         Ok(self.entries()?.filter(counts))
     }
 

@@ -1,6 +1,6 @@
 //! The timeouts of a turn, and the diagnostics reported when one elapses.
 
-use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,11 +10,20 @@ use tokio::time::{Instant, Sleep};
 use crate::error::turn::{TimeoutKind, TurnTimeout};
 use crate::events::{SessionEvent, answer::Answer};
 use crate::generated::{event_requests, kind};
-use crate::runtime::timer;
+use crate::runtime::{hash::QuickHash, timer};
 use crate::wire::{peek, peek::keys};
 
 /// Maximum number of open tools and requests that a timeout names.
 const MAX_OPEN: usize = 256;
+
+/// Maximum number of events whose text is not joined yet.
+const MAX_PIECES: usize = 64;
+
+/// The key of a tool's id in the events of its start and its end.
+const TOOL_CALL: &str = {
+    let [_] = keys!(ToolExecutionCompleteData, ["toolCallId"]);
+    keys!(ToolExecutionStartData, ["toolCallId"])[0]
+};
 
 /// Measures the time of one turn and records what it waits for.
 pub(crate) struct Watch {
@@ -22,10 +31,12 @@ pub(crate) struct Watch {
     pub idle: Option<Duration>,
     pub first_event: Option<Duration>,
     started: Instant,
-    last: Option<(String, Instant)>,
-    /// The tools and requests that are open, by the kind and the id with which they began.
-    open: BTreeMap<String, String>,
+    last: Option<(SessionEvent, Instant)>,
+    /// The events with which the open tools and requests began, by a hash of their kind and id.
+    open: Vec<(u64, SessionEvent)>,
     unfinished: String,
+    /// The events whose text continues `unfinished`. Most turns end before anybody asks for it.
+    pieces: Vec<SessionEvent>,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -37,8 +48,9 @@ impl Watch {
             first_event: None,
             started,
             last: None,
-            open: BTreeMap::new(),
+            open: Vec::new(),
             unfinished: String::new(),
+            pieces: Vec::new(),
             timer: Box::pin(tokio::time::sleep_until(started)),
         }
     }
@@ -64,47 +76,57 @@ impl Watch {
 
     /// Records an event of the session. `ours` is true if it belongs to the turn.
     pub fn record(&mut self, event: &SessionEvent, ours: bool) {
-        self.last = Some((event.kind().to_owned(), Instant::now()));
-        self.set_timer();
+        self.last = Some((event.clone(), Instant::now()));
+        // A timeout of the whole turn does not move.
+        if self.idle.is_some() || self.first_event.is_some() {
+            self.set_timer();
+        }
         let kind = event.kind();
         match kind {
             kind::ASSISTANT_MESSAGE_DELTA if ours && event.agent_id().is_none() => {
-                let [text] = event.pick(keys!(AssistantMessageDeltaData, ["deltaContent"]));
-                self.unfinished.push_str(&text.and_then(peek::string).unwrap_or_default());
+                self.pieces.push(event.clone());
+                if self.pieces.len() == MAX_PIECES {
+                    self.join_pieces();
+                }
             }
             kind::ASSISTANT_MESSAGE | kind::ASSISTANT_TURN_RETRY if event.agent_id().is_none() => {
-                self.unfinished.clear()
+                self.pieces.clear();
+                self.unfinished.clear();
             }
-            kind::TOOL_EXECUTION_START => {
-                let [id, name] = event.pick(keys!(ToolExecutionStartData, ["toolCallId", "toolName"]));
-                self.open(kind, id, name.and_then(peek::string).unwrap_or_default().as_ref());
-            }
+            kind::TOOL_EXECUTION_START => self.open(kind, event, TOOL_CALL),
             kind::TOOL_EXECUTION_COMPLETE => {
-                let [id] = event.pick(keys!(ToolExecutionCompleteData, ["toolCallId"]));
-                self.close(kind::TOOL_EXECUTION_START, id);
+                self.close(kind::TOOL_EXECUTION_START, event, TOOL_CALL);
             }
-            _ if event_requests::is_request(kind) => {
-                let [id] = event.pick([event_requests::ID]);
-                self.open(kind, id, kind);
-            }
+            _ if event_requests::is_request(kind) => self.open(kind, event, event_requests::ID),
             _ => {
                 if let Some(request) = event_requests::completed_by(kind) {
-                    let [id] = event.pick([event_requests::ID]);
-                    self.close(request, id);
+                    self.close(request, event, event_requests::ID);
                 }
             }
         }
     }
 
-    fn open(&mut self, kind: &str, id: Option<&str>, what: &str) {
-        if let Some(id) = id.filter(|_| self.open.len() < MAX_OPEN) {
-            self.open.insert(format!("{kind} {id}"), what.to_owned());
+    /// Records the start of a tool or request, whose id is under `key`.
+    fn open(&mut self, kind: &str, event: &SessionEvent, key: &str) {
+        if let Some(id) = id(kind, event, key).filter(|_| self.open.len() < MAX_OPEN) {
+            self.open.retain(|(open, _)| *open != id);
+            self.open.push((id, event.clone()));
         }
     }
 
-    fn close(&mut self, kind: &str, id: Option<&str>) {
-        if let Some(id) = id {
-            self.open.remove(&format!("{kind} {id}"));
+    fn close(&mut self, kind: &str, event: &SessionEvent, key: &str) {
+        if self.open.is_empty() {
+            return;
+        }
+        if let Some(id) = id(kind, event, key) {
+            self.open.retain(|(open, _)| *open != id);
+        }
+    }
+
+    fn join_pieces(&mut self) {
+        for event in self.pieces.drain(..) {
+            let [text] = event.pick(keys!(AssistantMessageDeltaData, ["deltaContent"]));
+            self.unfinished.push_str(&text.and_then(peek::string).unwrap_or_default());
         }
     }
 
@@ -114,14 +136,30 @@ impl Watch {
         if self.timer.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
+        self.join_pieces();
         Poll::Ready(TurnTimeout {
             kind,
             after,
-            last_event: self.last.as_ref().map(|(kind, at)| (kind.clone(), at.elapsed())),
-            waiting_for: self.open.values().cloned().collect(),
+            last_event: self.last.as_ref().map(|(event, at)| (event.kind().to_owned(), at.elapsed())),
+            waiting_for: self.open.iter().map(|(_, event)| name(event)).collect(),
             answer: answer(),
             unfinished: std::mem::take(&mut self.unfinished),
             stderr: String::new(),
         })
     }
+}
+
+/// Returns the hash of the kind and the id, which is under `key`.
+fn id(kind: &str, event: &SessionEvent, key: &str) -> Option<u64> {
+    let [id] = event.pick([key]);
+    id.map(|id| QuickHash::default().hash_one((kind, id)))
+}
+
+/// Returns the name of the tool that began with this event, or the kind of the request.
+fn name(event: &SessionEvent) -> String {
+    if event.kind() != kind::TOOL_EXECUTION_START {
+        return event.kind().to_owned();
+    }
+    let [name] = event.pick(keys!(ToolExecutionStartData, ["toolName"]));
+    name.and_then(peek::string).unwrap_or_default().into_owned()
 }
