@@ -70,6 +70,8 @@ impl Tally {
 /// The call for a method: `rpc.user().settings().get_path()` for `user.settings.getPath`.
 fn call_of(method: &str) -> String {
     let mut call = "rpc".to_owned();
+    // One word in Rust.
+    let method = method.replace("gitHub", "github").replace("GitHub", "Github");
     for part in method.split('.') {
         call.push('.');
         for letter in part.chars() {
