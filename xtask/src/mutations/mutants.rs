@@ -17,7 +17,8 @@ const WORDS: &str = "* + - 1 1foo 2.0 a_b _ é 🎉 日本 x userId abstract as 
     crate do dyn else enum extern false final fn for gen if impl in let loop macro match mod move mut override priv \
     pub ref return self static struct super trait true try type typeof union unsafe unsized use virtual where while \
     yield call clone default deserialize empty eq fmt from hash kind new name params probe provide read rest serialize \
-    text to_string write probeText ProbeX1 v1 returnValue forEach TrueOrFalse sessionId ids rpc types wire u8 str";
+    text to_string write probeText ProbeX1 v1 returnValue forEach TrueOrFalse sessionId ids rpc types wire u8 str \
+    full";
 
 /// Words that become the same names as others.
 const TWINS: &str = "a-b __ X userID Self Box Call Caller Clone Debug Default Eq Err From Into Method Node None Ok Option \
