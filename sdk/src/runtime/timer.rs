@@ -59,8 +59,8 @@ pub(crate) fn sleep(runtime: Handle, limit: Duration) -> impl Future<Output = Ti
             return TimeUp::Elapsed;
         }
         // Otherwise the client's runtime. A timer panics when its runtime has ended; awaiting a task does
-        // not.
-        let mut task = Task(super::spawn(&runtime, tokio::time::sleep_until(end)));
+        // not. The timer is made inside of the task, since it also panics where there is no runtime.
+        let mut task = Task(super::spawn(&runtime, async move { tokio::time::sleep_until(end).await }));
         match (&mut task.0).await {
             Ok(()) => TimeUp::Elapsed,
             Err(_) => TimeUp::NoRuntime,
