@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use copilot_session::round_trip::TABLE;
 use copilot_session_tests::sample::Schemas;
 use serde_json::{Value, json};
 
 use super::wire_log::log_of;
+use crate::generated::round_trip::TABLE;
 
 /// The methods of the schema, each with the place of a type that it carries.
 fn carried(tree: &Value, found: &mut Vec<(String, String)>) {
