@@ -4,9 +4,13 @@
 //! may enable: with `arbitrary_precision` a number arrives as a map. It also rejects numbers that fit no
 //! Rust type, and strings with a lone surrogate, which JavaScript writes when it cuts a text.
 
+mod strings;
+
 use std::borrow::Cow;
 
 use super::DecodeError;
+pub(crate) use strings::{Raw, is_plain};
+use strings::{plain_end, utf16};
 
 /// Splits JSON text into its values.
 #[derive(Debug, Clone)]
@@ -33,13 +37,6 @@ pub(crate) trait Sink<'a> {
 pub(crate) struct Discard;
 
 impl Sink<'_> for Discard {}
-
-/// A string as written between its quotes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Raw<'a> {
-    text: &'a str,
-    has_escapes: bool,
-}
 
 /// A violation of the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,12 +151,14 @@ impl<'a> Scanner<'a> {
     /// Consumes a key and its colon. Returns its index in `known`; those from `next` on are found without a scan.
     fn known_key(&mut self, known: &[&str], next: usize) -> Result<Option<usize>, Invalid> {
         if self.peek() == Some(b'"') {
-            let rest = &self.text.as_bytes()[self.at + 1..];
-            let is_here =
-                |key: &&str| rest.strip_prefix(key.as_bytes()).is_some_and(|after| after.starts_with(b"\":"));
-            if let Some(index) = known.iter().skip(next).position(is_here) {
-                self.at += known[next + index].len() + 3;
-                return Ok(Some(next + index));
+            let text = self.text.as_bytes();
+            for (index, key) in known.iter().enumerate().skip(next) {
+                let (start, end) = (self.at + 1, self.at + 1 + key.len());
+                let is_here = text.get(end..end + 2) == Some(b"\":") && text[start..end] == *key.as_bytes();
+                if is_here {
+                    self.at = end + 2;
+                    return Ok(Some(index));
+                }
             }
         }
         let key = self.key()?.text();
@@ -254,14 +253,19 @@ impl<'a> Scanner<'a> {
     /// Consumes a string and checks its escapes.
     #[inline]
     fn string(&mut self) -> Result<Raw<'a>, Invalid> {
-        let start = self.at + 1;
-        self.at = plain_end(self.text.as_bytes(), start);
-        let has_escapes = self.byte() == Some(b'\\');
-        while self.byte() == Some(b'\\') {
-            self.at = plain_end(self.text.as_bytes(), self.at + self.escape()?);
-        }
-        if self.byte() != Some(b'"') {
-            return Err(self.invalid("a control character"));
+        let bytes = self.text.as_bytes();
+        let (start, mut has_escapes) = (self.at + 1, false);
+        self.at = start;
+        loop {
+            self.at = plain_end(bytes, self.at);
+            match bytes.get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    has_escapes = true;
+                    self.at += self.escape()?;
+                }
+                _ => return Err(self.invalid("a control character")),
+            }
         }
         let text = &self.text[start..self.at];
         self.at += 1;
@@ -381,112 +385,6 @@ impl Open {
     fn innermost(&self) -> Option<u8> {
         (self.levels > 0).then_some(if self.bits & 1 == 1 { b'}' } else { b']' })
     }
-}
-
-/// Returns true if a string is written in JSON as it is.
-pub(crate) fn is_plain(text: &str) -> bool {
-    plain_end(text.as_bytes(), 0) == text.len()
-}
-
-/// Returns the index of the first quote, backslash or control character from `at` on, or the length.
-#[inline]
-fn plain_end(bytes: &[u8], at: usize) -> usize {
-    // Most strings are short.
-    for start in [at, at + 8] {
-        let Some(word) = bytes.get(start..).and_then(<[u8]>::first_chunk) else { break };
-        let found = special(u64::from_le_bytes(*word));
-        if found != 0 {
-            return start + found.trailing_zeros() as usize / 8;
-        }
-    }
-    plain_end_of_long(bytes, at)
-}
-
-fn plain_end_of_long(bytes: &[u8], at: usize) -> usize {
-    let mut at = at + plain_blocks(&bytes[at..]);
-    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let found = special(u64::from_le_bytes(*word));
-        if found != 0 {
-            return at + found.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    let is_special = |byte: &u8| special(u64::from(*byte) | PLAIN << 8) != 0;
-    at + bytes[at..].iter().position(is_special).unwrap_or(bytes.len() - at)
-}
-
-const ONES: u64 = u64::from_ne_bytes([1; 8]);
-/// A word of plain letters.
-const PLAIN: u64 = ONES * b'x' as u64;
-
-/// Marks the high bit of each quote, backslash and control character. It may also mark bytes after the first of them.
-#[inline]
-fn special(word: u64) -> u64 {
-    // A subtraction sets the high bit of what is too small. Bytes that have it already are no such characters.
-    let control = word.wrapping_sub(ONES * 0x20);
-    let quote = (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES);
-    let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
-    (control | quote | backslash) & !word & (ONES << 7)
-}
-
-/// Returns the length of the blocks at the start without such a character.
-#[inline]
-fn plain_blocks(bytes: &[u8]) -> usize {
-    let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    // Without a branch per byte, so that the compiler uses vector instructions.
-    let is_plain = |block: &&[u8; 16]| !block.iter().fold(false, |found, byte| found | is_special(*byte));
-    16 * bytes.as_chunks().0.iter().take_while(is_plain).count()
-}
-
-impl<'a> Raw<'a> {
-    /// Decodes the string; a lone UTF-16 surrogate becomes U+FFFD.
-    pub fn text(self) -> Cow<'a, str> {
-        if self.has_escapes { Cow::Owned(unescaped(self.text)) } else { Cow::Borrowed(self.text) }
-    }
-}
-
-/// Decodes a text whose escapes are valid.
-fn unescaped(raw: &str) -> String {
-    let mut text = String::with_capacity(raw.len());
-    let mut rest = raw;
-    loop {
-        let (before, special) = rest.split_at(plain_end(rest.as_bytes(), 0));
-        text.push_str(before);
-        let (letter, length) = match special.as_bytes() {
-            [] => return text,
-            _ => unescape(special.as_bytes()),
-        };
-        text.push(letter);
-        rest = &special[length..];
-    }
-}
-
-/// Decodes the escape at the start; returns the character and the length of the escape.
-fn unescape(bytes: &[u8]) -> (char, usize) {
-    let first = match bytes.get(1) {
-        Some(b'b') => return ('\u{8}', 2),
-        Some(b'f') => return ('\u{c}', 2),
-        Some(b'n') => return ('\n', 2),
-        Some(b'r') => return ('\r', 2),
-        Some(b't') => return ('\t', 2),
-        Some(b'u') => utf16(bytes).unwrap_or(0xfffd),
-        other => return (other.map_or('\\', |byte| char::from(*byte)), 2),
-    };
-    let second = bytes.get(6..).and_then(utf16);
-    let pair = char::decode_utf16([first].into_iter().chain(second)).next();
-    match pair {
-        Some(Ok(letter)) => (letter, letter.len_utf16() * 6),
-        _ => (char::REPLACEMENT_CHARACTER, 6),
-    }
-}
-
-/// The code unit of `\uXXXX` at the start.
-fn utf16(bytes: &[u8]) -> Option<u16> {
-    let digits = bytes.get(..6)?.strip_prefix(b"\\u")?;
-    digits.iter().try_fold(0, |code, digit| {
-        let digit = char::from(*digit).to_digit(16)?;
-        Some(code << 4 | u16::try_from(digit).ok()?)
-    })
 }
 
 #[cfg(test)]

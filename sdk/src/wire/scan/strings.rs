@@ -1,0 +1,101 @@
+//! The strings of JSON: where they end, and what their escapes stand for.
+
+use std::borrow::Cow;
+
+/// A string as written between its quotes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Raw<'a> {
+    pub(super) text: &'a str,
+    pub(super) has_escapes: bool,
+}
+
+impl<'a> Raw<'a> {
+    /// Decodes the string; a lone UTF-16 surrogate becomes U+FFFD.
+    pub fn text(self) -> Cow<'a, str> {
+        if self.has_escapes { Cow::Owned(unescaped(self.text)) } else { Cow::Borrowed(self.text) }
+    }
+}
+
+/// Returns true if a string is written in JSON as it is.
+pub(crate) fn is_plain(text: &str) -> bool {
+    plain_end(text.as_bytes(), 0) == text.len()
+}
+
+/// Returns the index of the first quote, backslash or control character from `at` on, or the length.
+#[inline]
+pub(super) fn plain_end(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let (words, last) = rest.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let found = special(u64::from_le_bytes(*word));
+        if found != 0 {
+            return at + index * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    bytes.len() - last.len() + plain_start_of_last(last)
+}
+
+/// Returns the number of plain bytes at the start of less than a word.
+#[cold]
+fn plain_start_of_last(last: &[u8]) -> usize {
+    let is_special = |byte: &u8| special(u64::from(*byte) | PLAIN << 8) != 0;
+    last.iter().position(is_special).unwrap_or(last.len())
+}
+
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+/// A word of plain letters.
+const PLAIN: u64 = ONES * b'x' as u64;
+
+/// Marks the high bit of each quote, backslash and control character. It may also mark bytes after the first of them.
+#[inline]
+fn special(word: u64) -> u64 {
+    // A subtraction sets the high bit of what is too small. Bytes that have it already are no such characters.
+    let control = word.wrapping_sub(ONES * 0x20);
+    let quote = (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES);
+    let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+    (control | quote | backslash) & !word & (ONES << 7)
+}
+
+/// Decodes a text whose escapes are valid.
+fn unescaped(raw: &str) -> String {
+    let (mut text, mut at) = (String::with_capacity(raw.len()), 0);
+    while at < raw.len() {
+        let end = plain_end(raw.as_bytes(), at);
+        text.push_str(&raw[at..end]);
+        if end == raw.len() {
+            break;
+        }
+        let (letter, length) = unescape(&raw.as_bytes()[end..]);
+        text.push(letter);
+        at = end + length;
+    }
+    text
+}
+
+/// Decodes the escape at the start; returns the character and the length of the escape.
+fn unescape(bytes: &[u8]) -> (char, usize) {
+    let first = match bytes.get(1) {
+        Some(b'b') => return ('\u{8}', 2),
+        Some(b'f') => return ('\u{c}', 2),
+        Some(b'n') => return ('\n', 2),
+        Some(b'r') => return ('\r', 2),
+        Some(b't') => return ('\t', 2),
+        Some(b'u') => utf16(bytes).unwrap_or(0xfffd),
+        other => return (other.map_or('\\', |byte| char::from(*byte)), 2),
+    };
+    let second = bytes.get(6..).and_then(utf16);
+    let pair = char::decode_utf16([first].into_iter().chain(second)).next();
+    match pair {
+        Some(Ok(letter)) => (letter, letter.len_utf16() * 6),
+        _ => (char::REPLACEMENT_CHARACTER, 6),
+    }
+}
+
+/// The code unit of `\uXXXX` at the start.
+pub(super) fn utf16(bytes: &[u8]) -> Option<u16> {
+    let digits = bytes.get(..6)?.strip_prefix(b"\\u")?;
+    digits.iter().try_fold(0, |code, digit| {
+        let digit = char::from(*digit).to_digit(16)?;
+        Some(code << 4 | u16::try_from(digit).ok()?)
+    })
+}
