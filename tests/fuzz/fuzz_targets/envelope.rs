@@ -1,5 +1,5 @@
-//! Any bytes as one message to a client, with SESSION in place of its session's id: a request is answered,
-//! and no message ends the connection.
+//! Any bytes as one message to a client, with SESSION in place of its session's id: a request is answered, an event
+//! that serde_json can read is delivered, and no message ends the connection.
 #![no_main]
 
 use std::cell::RefCell;
@@ -88,9 +88,15 @@ impl Peer {
                 expected.remove(at);
             }
         }
-        while let Some(Some(event)) = at_once(events.next()) {
+        let mut expected = expected_event(&body, self.session.id());
+        loop {
+            let Some(event) = at_once(events.next()) else { break };
+            // The message may have ended the session.
+            let Some(event) = event else { return };
             event.data();
+            expected.take_if(|json| serde_json::from_str::<Value>(event.raw()).is_ok_and(|raw| raw == *json));
         }
+        assert_eq!(expected, None, "the event is delivered");
     }
 }
 
@@ -99,6 +105,16 @@ fn id_of_request(body: &[u8]) -> Option<Value> {
     let json: Value = serde_json::from_slice(body).ok()?;
     json.get("method").filter(|method| method.is_string())?;
     json.get("id").filter(|id| !id.is_object() && !id.is_array() && !id.is_boolean()).cloned()
+}
+
+/// The event that must be delivered, if there is one. One with an id may be a repeat.
+fn expected_event(body: &[u8], session: &str) -> Option<Value> {
+    let mut json: Value = serde_json::from_slice(body).ok()?;
+    let is_event = json["method"] == "session.event" && json.get("id").is_none();
+    let event = json.pointer_mut("/params/event").map(Value::take)?;
+    let is_ours = is_event && json["params"]["sessionId"] == session;
+    let has_id = event["id"].as_str().is_some_and(|id| !id.is_empty());
+    (is_ours && event["type"].is_string() && !has_id).then_some(event)
 }
 
 /// The output of a future that is ready at once.

@@ -271,3 +271,60 @@ async fn a_megabyte_of_nesting() {
         assert_eq!(error["code"], -32700);
     }
 }
+
+/// An event in the form that the CLI always gives it takes a shorter way than one in any other form. Both ways deliver
+/// the same, whatever the params are.
+#[tokio::test(start_paused = true)]
+async fn events_in_two_forms() {
+    let cases: [(&str, &[&str]); 17] = [
+        (r#"{"sessionId":"SESSION","event":{"type":"x.y","data":{"a":[1,{"b":null}]},"id":""}}"#, &["x.y"]),
+        (r#"{"event":{"parentId":null,"data":1,"type":"x.y"},"sessionId":"SESSION"}"#, &["x.y"]),
+        (
+            r#"{"more":[{}],"sessionId":"a","event":{"type":"a","data":1,"type":"b"},"sessionId":"SESSION"}"#,
+            &["b"],
+        ),
+        (r#"{"sessionId":"SESSION","event":{"type":"a"},"event":{"type":"b"}}"#, &["b"]),
+        (r#"{"session\u0049d":"SESSION","\u0065vent":{"ty\u0070e":"\u0061\"b","data":"\ud800"}}"#, &["a\"b"]),
+        ("\t{ \"sessionId\" : \"SESSION\" ,\n\"event\" : { \"type\" : \"a\" , \"data\" : [ ] } } ", &["a"]),
+        (r#"{"sessionId":"SESSION","event":{"type":"a"}},"more":{"a":1}"#, &["a"]),
+        // Without a type, or no object.
+        (r#"{"sessionId":"SESSION","event":{"type":5}}"#, &["missed"]),
+        (r#"{"sessionId":"SESSION","event":{"type":"a"},"event":[]}"#, &["missed"]),
+        (r#"{"sessionId":"SESSION"}"#, &["missed"]),
+        (r#"{"sessionId":"other","event":{"type":"a"}}"#, &[]),
+        ("[]", &[]),
+        // No JSON.
+        (r#"{"sessionId":"SESSION","event":{"type":"a","data":{"a":tru}}}"#, &["missed"]),
+        (r#"{"sessionId":"SESSION","event":{"type":"a","data":"\x"}}"#, &["missed"]),
+        ("{\"sessionId\":\"SESSION\",\"event\":{\"type\":\"a\",\"data\":\"\n\"}}", &["missed"]),
+        (r#"{"sessionId":"SESSION","event":{"type":"a","data":[01]}}"#, &["missed"]),
+        (r#"{"sessionId":"SESSION","event":{"type":"a","data":{}}"#, &["missed"]),
+    ];
+    let rig = reading().await;
+    let mut events = rig.session.events();
+    for (params, expected) in cases {
+        let mut forms = Vec::new();
+        for start in [
+            r#"{"jsonrpc":"2.0","method":"session.event","params":"#,
+            r#"{"method":"session.event","params":"#,
+        ] {
+            rig.say(&format!("{start}{params}}}"));
+            rig.say(&event(r#"{"type":"end"}"#));
+            let mut seen = Vec::new();
+            loop {
+                let event = next(&mut events).await;
+                match event.kind() {
+                    "end" => break,
+                    _ => seen.push(event),
+                }
+            }
+            assert_eq!(
+                seen.iter().map(|event| event.kind()).collect::<Vec<_>>(),
+                expected,
+                "{start}{params}"
+            );
+            forms.push(seen.iter().map(|event| event.raw().to_owned()).collect::<Vec<_>>());
+        }
+        assert_eq!(forms[0], forms[1], "{params}");
+    }
+}
