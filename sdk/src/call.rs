@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use crate::call::{life::Life, peer::Peer};
 use crate::error::{Closed, Error, RpcError, unsupported::Unsupported};
 use crate::rpc::message::{NoResult, Params, Response, check_depth};
+use crate::wire::shared::Text;
 use crate::wire::{self, Wire, peek, quote};
 
 /// The sender of calls: the client, or one of its sessions.
@@ -168,7 +169,7 @@ impl<R> Call<R> {
     }
 
     /// Waits for the JSON of the result, without decoding it.
-    pub(crate) async fn json(mut self) -> Result<Box<str>, Error> {
+    pub(crate) async fn json(mut self) -> Result<Text, Error> {
         std::future::poll_fn(|context| self.request.poll_json(context)).await
     }
 }
@@ -184,7 +185,7 @@ impl<R: Wire> Future for Call<R> {
 
 impl Request {
     /// Sends the request and waits for the JSON of its result.
-    fn poll_json(&mut self, context: &mut Context<'_>) -> Poll<Result<Box<str>, Error>> {
+    fn poll_json(&mut self, context: &mut Context<'_>) -> Poll<Result<Text, Error>> {
         if let State::New { params } = &self.state {
             if let Err(error) = self.caller.check().and_then(|()| Ok(check_depth(params)?)) {
                 return Poll::Ready(Err(error));

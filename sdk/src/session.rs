@@ -324,16 +324,14 @@ impl Session {
     }
 
     /// Returns the events of the session so far (`session.getMessages`). CLIs from 1.0.40 on leave out the ephemeral
-    /// ones.
+    /// ones. The events of a list above 1 MiB share its text, which stays in memory as long as one of them.
     ///
     /// # Errors
     /// As any [call](crate::Call). An event whose data cannot be decoded is in the list like any other.
     pub async fn messages(&self) -> Result<Vec<SessionEvent>, Error> {
         const METHOD: &str = "session.getMessages";
         let result = self.inner.caller.call::<()>(METHOD, &()).json().await?;
-        let keys = keys!(SessionGetMessagesResult, ["events"]);
-        let events = peek::pick(&result, keys).and_then(|[events]| peek::items(events.unwrap_or("[]")));
-        let events = events.and_then(|events| events.into_iter().map(SessionEvent::from_json).collect());
+        let events = SessionEvent::list(&result, &keys!(SessionGetMessagesResult, ["events"]));
         events.map_err(|error| Error::decode(METHOD, error, Some(self.inner.state.version())))
     }
 

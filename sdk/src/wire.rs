@@ -11,6 +11,7 @@ pub(crate) mod redact;
 mod scalars;
 pub(crate) mod scan;
 mod serde;
+pub(crate) mod shared;
 mod writer;
 
 use std::borrow::Cow;

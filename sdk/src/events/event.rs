@@ -1,13 +1,13 @@
 //! One event of a session: a small envelope around data that is decoded on first access.
 
 use std::borrow::{Borrow, Cow};
-use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::value::RawValue;
 
-use crate::generated::session_event::SessionEventData;
+use crate::generated::{event_requests, session_event::SessionEventData};
 use crate::wire::scan::{Invalid, Raw, Scanner};
+use crate::wire::shared::{Place, Text};
 use crate::wire::{self, DecodeError, Document, Node, Wire, Writer, peek, quote, redact};
 
 /// The kind of the event that stands for missed events.
@@ -26,17 +26,18 @@ pub struct SessionEvent(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     /// The JSON, and after it the strings of the envelope that have escapes there.
-    text: Box<str>,
-    /// The length of the JSON.
-    length: usize,
-    kind: Range<usize>,
-    id: Range<usize>,
-    timestamp: Range<usize>,
-    parent_id: Range<usize>,
-    agent_id: Range<usize>,
+    text: Text,
+    json: Place,
+    kind: Place,
+    id: Place,
+    timestamp: Place,
+    parent_id: Place,
+    agent_id: Place,
     ephemeral: bool,
-    data: Range<usize>,
+    data: Place,
     decoded: OnceLock<Box<dyn Borrow<SessionEventData> + Send + Sync>>,
+    /// The id of the request that the event begins or completes, once it was asked for.
+    request: OnceLock<Option<Box<str>>>,
 }
 
 /// The keys of an event, in the order in which the CLI writes them.
@@ -74,12 +75,12 @@ impl<'a> Envelope<'a> {
         Ok(found)
     }
 
-    /// Returns the event, with a text of its own.
-    pub fn event(&self) -> Result<SessionEvent, DecodeError> {
+    /// Returns the event. `keep` returns its text to keep.
+    pub fn event(&self, keep: impl FnOnce(&str) -> Text) -> Result<SessionEvent, DecodeError> {
         let (inner, unescaped) = self.places(self.text)?;
         let text = match unescaped.is_empty() {
-            true => self.text.into(),
-            false => [self.text, &unescaped].concat().into(),
+            true => keep(self.text),
+            false => Text::Own([self.text, &unescaped].concat().into()),
         };
         Ok(SessionEvent(Arc::new(Inner { text, ..inner })))
     }
@@ -87,13 +88,19 @@ impl<'a> Envelope<'a> {
     /// Returns the event without its text, as places in `whole` followed by the strings that have escapes there.
     fn places(&self, whole: &str) -> Result<(Inner, String), DecodeError> {
         let mut unescaped = String::new();
-        let mut place = |raw: Raw<'a>| match raw.text() {
-            Cow::Borrowed(text) => span(whole, text),
-            Cow::Owned(text) => {
-                let start = whole.len() + unescaped.len();
-                unescaped.push_str(&text);
-                start..start + text.len()
-            }
+        let mut place = |raw: Raw<'a>| {
+            let place = match raw.text() {
+                Cow::Borrowed(text) => Place::of(whole, text),
+                Cow::Owned(text) => {
+                    let start = whole.len() + unescaped.len();
+                    unescaped.push_str(&text);
+                    Place::at(start..start + text.len())
+                }
+            };
+            place.unwrap_or_default()
+        };
+        let Some(json) = Place::of(whole, whole) else {
+            return Err(DecodeError::new("an event of less than 4 GiB", "more"));
         };
         let Some(kind) = self.kind else {
             return Err(DecodeError::new("a string", "nothing").in_field("type"));
@@ -105,8 +112,8 @@ impl<'a> Envelope<'a> {
             parent_id: self.parent_id.map(&mut place).unwrap_or_default(),
             agent_id: self.agent_id.map(&mut place).unwrap_or_default(),
             ephemeral: self.ephemeral,
-            data: self.data.map(|raw| span(whole, raw)).unwrap_or_default(),
-            length: whole.len(),
+            data: self.data.and_then(|raw| Place::of(whole, raw)).unwrap_or_default(),
+            json,
             ..Inner::default()
         };
         Ok((inner, unescaped))
@@ -149,32 +156,51 @@ impl SessionEvent {
         let envelope = envelope.map_err(|error| error.expected("a JSON object"))?;
         let (inner, unescaped) = envelope.places(&json)?;
         let text = if unescaped.is_empty() { json } else { (json.into_string() + &unescaped).into() };
-        Ok(Self(Arc::new(Inner { text, ..inner })))
+        Ok(Self(Arc::new(Inner { text: Text::Own(text), ..inner })))
+    }
+
+    /// Reads the events of a list under the first of `keys`, in a JSON object that is valid. They share its text if
+    /// that is large.
+    pub(crate) fn list(object: &Text, keys: &[&str; 1]) -> Result<Vec<Self>, DecodeError> {
+        let (mut events, mut problem) = (Vec::new(), None);
+        let read = Scanner::new(object).known_members(keys, |scanner, _| {
+            (events, problem) = (Vec::new(), None);
+            scanner.items(|scanner| {
+                let envelope = Envelope::read(scanner)?;
+                match envelope.event(|text| object.part(text)) {
+                    Ok(event) => events.push(event),
+                    Err(error) => problem = problem.take().or(Some(error)),
+                }
+                Ok(())
+            })
+        });
+        read.map_err(|error| error.expected("an object with an array of objects"))?;
+        problem.map_or(Ok(events), Err)
     }
 
     /// The event's type on the wire, such as `assistant.message`.
     pub fn kind(&self) -> &str {
-        self.text(&self.0.kind)
+        self.text(self.0.kind)
     }
 
     /// The unique id of the event.
     pub fn id(&self) -> &str {
-        self.text(&self.0.id)
+        self.text(self.0.id)
     }
 
     /// The time of the event: ISO 8601, UTC.
     pub fn timestamp(&self) -> &str {
-        self.text(&self.0.timestamp)
+        self.text(self.0.timestamp)
     }
 
     /// The id of the previous event in the session's log; none for the first.
     pub fn parent_id(&self) -> Option<&str> {
-        Some(self.text(&self.0.parent_id)).filter(|id| !id.is_empty())
+        Some(self.text(self.0.parent_id)).filter(|id| !id.is_empty())
     }
 
     /// The sub-agent that the event comes from; none for the session's own agent.
     pub fn agent_id(&self) -> Option<&str> {
-        Some(self.text(&self.0.agent_id)).filter(|id| !id.is_empty())
+        Some(self.text(self.0.agent_id)).filter(|id| !id.is_empty())
     }
 
     /// Returns true if the event is ephemeral: sent once, and not kept in the session's log.
@@ -193,6 +219,15 @@ impl SessionEvent {
         wire::from_json(self.raw_data())
     }
 
+    /// The id of the request that the event begins or completes; none if it has none.
+    pub(crate) fn request_id(&self) -> Option<&str> {
+        let read = || {
+            let [id] = self.pick([event_requests::ID]);
+            id.and_then(peek::string).map(|id| id.into_owned().into())
+        };
+        self.0.request.get_or_init(read).as_deref()
+    }
+
     /// Returns the raw values of the data under these keys; none if the data is not an object.
     pub(crate) fn pick<const N: usize>(&self, keys: [&str; N]) -> [Option<&str>; N] {
         peek::pick(self.raw_data(), keys).unwrap_or([None; N])
@@ -200,14 +235,14 @@ impl SessionEvent {
 
     /// The event's JSON as received; bytes that are not UTF-8 are U+FFFD.
     pub fn raw(&self) -> &str {
-        &self.0.text[..self.0.length]
+        self.text(self.0.json)
     }
 
     /// The JSON of the event's data.
     pub fn raw_data(&self) -> &str {
-        match &self.0.data {
-            range if range.is_empty() => "null",
-            range => self.text(range),
+        match self.0.data {
+            place if place.is_empty() => "null",
+            place => self.text(place),
         }
     }
 
@@ -231,21 +266,15 @@ impl SessionEvent {
     /// Returns the event with `more` appended to a string of its data.
     pub(crate) fn with_appended(&self, key: &str, more: &str) -> Option<Self> {
         let [raw] = self.pick([key]);
-        let at = span(self.raw(), raw?);
+        let at = Place::of(self.raw(), raw?)?.range();
         let text = peek::string(raw?)?.into_owned() + more;
         let (before, after) = (&self.raw()[..at.start], &self.raw()[at.end..]);
         Self::from_json(format!("{before}{}{after}", quote(&text))).ok()
     }
 
-    fn text(&self, place: &Range<usize>) -> &str {
-        &self.0.text[place.clone()]
+    fn text(&self, place: Place) -> &str {
+        &self.0.text[place.range()]
     }
-}
-
-/// The range of the slice `part` in `whole`.
-fn span(whole: &str, part: &str) -> Range<usize> {
-    let start = part.as_ptr() as usize - whole.as_ptr() as usize;
-    start..start + part.len()
 }
 
 fn decode(kind: &str, data: &str) -> SessionEventData {

@@ -10,7 +10,7 @@ use crate::generated::event_requests;
 use crate::handlers::context::{HandlerContext, HandlerTimeout, Scope};
 use crate::handlers::reply::{self, IntoReply, Replies};
 use crate::runtime::{BoxFuture, hash::QuickHash, lock};
-use crate::wire::{self, Wire, peek, quote};
+use crate::wire::{self, Wire, quote};
 
 /// Code that starts the handler for an event request of one kind.
 pub(crate) type EventHandler = Arc<dyn Fn(&HandlerContext, &SessionEvent) + Send + Sync>;
@@ -53,7 +53,7 @@ pub(crate) fn decode<E: EventRequest>(event: &SessionEvent) -> Result<E, String>
 
 /// Returns the fields of an answer with this response.
 pub(crate) fn fields<E: EventRequest>(response: &E::Response) -> String {
-    E::KEY.map(|key| format!(r#""{key}":{}"#, wire::to_json(response))).unwrap_or_default()
+    E::KEY.map(|key| ["\"", key, "\":", &wire::to_json(response)].concat()).unwrap_or_default()
 }
 
 /// Answers an event request with the fields that `answering` returns, apart from the `requestId`. If it returns none,
@@ -90,6 +90,7 @@ fn answer_method(
 /// request has an answer or the session has ended.
 struct PendingReply {
     scope: Arc<Scope>,
+    /// The id as JSON.
     request_id: String,
     /// Its key among the session's event requests.
     key: u64,
@@ -108,13 +109,12 @@ impl PendingReply {
         method: &'static str,
         refusal: Box<dyn Fn(&str) -> String + Send>,
     ) -> Option<Self> {
-        let [id] = event.pick([event_requests::ID]);
-        let Some(id) = id.and_then(peek::string) else {
+        let Some(id) = event.request_id() else {
             tracing::error!(kind = event.kind(), "a request without an id cannot be answered");
             return None;
         };
-        let (scope, request_id) = (Arc::clone(scope), id.into_owned());
-        let key = EventRequests::key(event.kind(), &request_id);
+        let (scope, request_id) = (Arc::clone(scope), quote(id));
+        let key = EventRequests::key(event.kind(), id);
         let in_flight = scope.peer().connection().in_flight();
         let number = in_flight.begin(None);
         if !scope.event_requests.begin(key, number, event) {
@@ -148,7 +148,7 @@ impl PendingReply {
         };
         let call = |fields: &str| {
             let comma = if fields.is_empty() { "" } else { "," };
-            let params = format!(r#"{{"requestId":{}{comma}{fields}}}"#, quote(&self.request_id));
+            let params = [r#"{"requestId":"#, &self.request_id, comma, fields, "}"].concat();
             self.scope.caller.answer_json(self.method, &params)
         };
         if let Err(error) = call(&fields) {

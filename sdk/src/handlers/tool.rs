@@ -275,10 +275,20 @@ impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
 
 /// Runs the tool of a live `external_tool.requested`, if it is registered here.
 pub(crate) fn requested(context: &HandlerContext, tools: &HashMap<String, Tool>, event: &SessionEvent) {
-    let [name] = event.pick(keys!(ExternalToolRequestedData, ["toolName"]));
+    if tools.is_empty() {
+        return;
+    }
+    let request = event_request::decode::<ExternalToolRequestedData>(event);
+    let tool = match &request {
+        Ok(request) => tools.get(&request.tool_name),
+        Err(_) => {
+            let [name] = event.pick(keys!(ExternalToolRequestedData, ["toolName"]));
+            name.and_then(peek::string).and_then(|name| tools.get(&*name))
+        }
+    };
     // Another client handles the other tools.
-    let Some(tool) = name.and_then(peek::string).and_then(|name| tools.get(&*name)) else { return };
-    let (run, request) = (Arc::clone(&tool.run), event_request::decode::<ExternalToolRequestedData>(event));
+    let Some(tool) = tool else { return };
+    let run = Arc::clone(&tool.run);
     let handler = context.clone();
     // An unreadable call is answered too: no other client does, and the agent waits.
     event_request::answer::<ExternalToolRequestedData>(context, event, failed, async move {

@@ -1,5 +1,6 @@
 //! Framing of messages: `Content-Length: <bytes>`, an empty line, then that many bytes of JSON.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -14,6 +15,9 @@ const MAX_PLAUSIBLE_LENGTH: u64 = 4 << 30;
 
 /// Number of bytes read at once.
 const CHUNK: usize = 64 << 10;
+
+/// Size of a large message in bytes.
+const LARGE: usize = 1 << 20;
 
 /// Maximum length of a header block in bytes; a longer one is garbage.
 const MAX_HEADER: usize = 16 << 10;
@@ -41,8 +45,8 @@ pub struct Frames<R> {
 /// The next item of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
-    /// A message.
-    Message(&'a [u8]),
+    /// A message. A large one is owned.
+    Message(Cow<'a, [u8]>),
     /// A message above the maximum size, which is skipped.
     TooLarge {
         /// Its length in bytes.
@@ -84,7 +88,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
             match self.parse() {
                 Some(Next::Body(body)) => {
                     self.done = body.end;
-                    return Ok(Some(Frame::Message(&self.buffer[body])));
+                    return Ok(Some(Frame::Message(self.take(body))));
                 }
                 Some(Next::TooLarge(length, start)) => return Ok(Some(Frame::TooLarge { length, start })),
                 None => {}
@@ -94,6 +98,19 @@ impl<R: AsyncRead + Unpin> Frames<R> {
                 return Ok(None);
             }
         }
+    }
+
+    /// Returns the body in this range of the buffer. A large one takes the buffer with it, so that it is not copied.
+    fn take(&mut self, body: Range<usize>) -> Cow<'_, [u8]> {
+        if body.len() < LARGE {
+            return Cow::Borrowed(&self.buffer[body]);
+        }
+        let rest = self.buffer.split_off(body.end);
+        let mut taken = std::mem::replace(&mut self.buffer, rest);
+        self.done = 0;
+        taken.drain(..body.start);
+        taken.shrink_to_fit();
+        Cow::Owned(taken)
     }
 
     /// Returns the memory in use by the buffer, in bytes.
@@ -109,7 +126,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
             self.done = 0;
         }
         // A single large message does not keep its buffer allocated.
-        if self.buffer.is_empty() && self.buffer.capacity() > 16 * CHUNK {
+        if self.buffer.is_empty() && self.buffer.capacity() > LARGE {
             self.buffer = Vec::new();
         }
         if self.buffer.capacity() - self.buffer.len() < CHUNK / 4 {
@@ -297,7 +314,7 @@ mod tests {
                 continue;
             };
             match next.expect("a stream without errors") {
-                Some(Frame::Message(body)) => found.push(String::from_utf8_lossy(body).into_owned()),
+                Some(Frame::Message(body)) => found.push(String::from_utf8_lossy(&body).into_owned()),
                 Some(Frame::TooLarge { length, start }) => {
                     found.push(format!("{length}: {}", String::from_utf8_lossy(&start)));
                 }
@@ -356,6 +373,23 @@ mod tests {
         );
         check(&format!("content of no header\n{one}"), &["1"], "content of no header\n");
         check("only text", &[], "only text");
+    }
+
+    #[test]
+    fn a_large_message_is_owned() {
+        let (large, mut stream) = ("x".repeat(LARGE), framed(&["1"]));
+        stream.push_str(&framed(&[&large, "2"]));
+        let from = Pieces { left: stream.as_bytes(), piece: stream.len(), pending: false };
+        let mut frames = Frames::new(from, 2 * LARGE);
+        let mut found = Vec::new();
+        while found.len() < 3 {
+            if let Poll::Ready(next) = pin!(frames.next()).poll(&mut Context::from_waker(Waker::noop())) {
+                let Ok(Some(Frame::Message(body))) = next else { panic!("a message") };
+                found.push((matches!(body, Cow::Owned(_)), body.to_vec()));
+            }
+        }
+        assert_eq!(found, [(false, b"1".to_vec()), (true, large.into_bytes()), (false, b"2".to_vec())]);
+        assert!(frames.buffer.capacity() < LARGE);
     }
 
     #[test]

@@ -6,10 +6,11 @@ use std::fmt;
 use crate::rpc::frame::Digits;
 use crate::rpc::{Closed, RpcError};
 use crate::wire::scan::{Discard, Scanner};
+use crate::wire::shared::Text;
 use crate::wire::{DecodeError, escaped, peek, quote, redact};
 
 /// The response to a call: the JSON of its result, or the reason why there is none.
-pub(crate) type Response = Result<Box<str>, NoResult>;
+pub(crate) type Response = Result<Text, NoResult>;
 
 #[derive(Debug)]
 pub(crate) enum NoResult {
@@ -35,7 +36,7 @@ pub(crate) enum Message<'a> {
     },
     Response {
         id: u64,
-        response: Response,
+        result: Result<&'a str, NoResult>,
     },
     /// JSON that is not a JSON-RPC request. A peer that sent an id waits for a response.
     Invalid {
@@ -108,18 +109,18 @@ pub(crate) fn number(id: &str) -> Result<u64, std::num::ParseIntError> {
     id.trim_matches('"').parse()
 }
 
-fn response<'a>(id: &str, result: Option<&str>, error: Option<&str>) -> Option<Message<'a>> {
+fn response<'a>(id: &str, result: Option<&'a str>, error: Option<&str>) -> Option<Message<'a>> {
     let Ok(id) = number(id) else {
         // The CLI responds like this to a message of ours that it could not read and so cannot identify.
         let code = error.map(|error| rpc_error(error).code);
         tracing::warn!(id, code, "received a response with an unknown id");
         return None;
     };
-    let response = match error {
+    let result = match error {
         Some(error) if error != "null" => Err(NoResult::Rpc(rpc_error(error))),
-        _ => Ok(result.unwrap_or("null").into()),
+        _ => Ok(result.unwrap_or("null")),
     };
-    Some(Message::Response { id, response })
+    Some(Message::Response { id, result })
 }
 
 fn rpc_error(raw: &str) -> RpcError {

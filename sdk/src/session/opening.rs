@@ -13,7 +13,7 @@ use crate::session::{
 };
 use crate::session_rpc::SessionRpc;
 use crate::types::{RegisterEventInterestParams, SessionResumeResult};
-use crate::wire::{self, peek, peek::keys};
+use crate::wire::{self, peek, peek::keys, shared::Text};
 
 /// A session to be opened. Its configuration is passed as JSON.
 #[derive(Default)]
@@ -131,7 +131,7 @@ impl Request {
     }
 
     /// Makes the call that opens the session, and returns the JSON of its result.
-    fn call(&mut self, state: &SessionState) -> impl Future<Output = Result<Box<str>, Error>> + use<> {
+    fn call(&mut self, state: &SessionState) -> impl Future<Output = Result<Text, Error>> + use<> {
         for on_event in self.subscriptions.drain(..) {
             drop(state.subscribers.subscribe().on(on_event));
         }

@@ -78,7 +78,7 @@ impl Router {
             tracing::trace!("an event of a session that is not open here");
             return Ok(());
         };
-        match event.unwrap_or_default().event() {
+        match event.unwrap_or_default().event(|text| text.into()) {
             Ok(event) => session.deliver(event),
             Err(error) => {
                 tracing::warn!(%error, "an event without a type");

@@ -161,7 +161,7 @@ impl SessionState {
     /// Returns true if the CLI sent an event before. An event request with another `requestId` is another event,
     /// whatever its id, since it needs an answer.
     fn is_repeated(&self, event: &SessionEvent, is_request: bool) -> bool {
-        let [request] = if is_request { event.pick([event_requests::ID]) } else { [None] };
+        let request = if is_request { event.request_id() } else { None };
         lock(&self.seen).has_seen(event.id(), request)
     }
 
@@ -210,9 +210,8 @@ impl SessionState {
 
     /// Cancels the handler of an event request that a client has answered or the CLI has withdrawn.
     fn complete(&self, event: &SessionEvent) {
-        let [request] = event.pick([event_requests::ID]);
-        let Some(request) = request.and_then(peek::string) else { return };
-        let key = EventRequests::key(event.kind(), &request);
+        let Some(request) = event.request_id() else { return };
+        let key = EventRequests::key(event.kind(), request);
         if let Some((number, _)) = self.scope.event_requests.take(key) {
             self.peer().connection().in_flight().cancel(number);
         }

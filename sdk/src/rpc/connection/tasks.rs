@@ -12,6 +12,7 @@ use crate::rpc::message::{self, Message, NoResult};
 use crate::rpc::responder::Responder;
 use crate::rpc::{Closed, RpcError};
 use crate::runtime::on_drop::OnDrop;
+use crate::wire::shared::Text;
 use crate::wire::{DecodeError, peek, redact};
 
 /// The notification that cancels a request.
@@ -46,7 +47,7 @@ pub(super) async fn read<R: AsyncRead + Unpin, S: Service>(
         match frames.next().await {
             Ok(Some(Frame::Message(body))) => {
                 if let Some(log) = &connection.wire_log {
-                    log.received(body);
+                    log.received(&body);
                 }
                 receive(connection, &*service, body);
             }
@@ -72,21 +73,33 @@ pub(super) async fn read<R: AsyncRead + Unpin, S: Service>(
     connection.close(closed);
 }
 
-/// Dispatches the messages of one frame.
-fn receive(connection: &Arc<Connection>, service: &impl Service, body: &[u8]) {
+/// Dispatches the messages of one frame. The result of a call keeps a body that is owned, and else gets a copy.
+fn receive(connection: &Arc<Connection>, service: &impl Service, body: Cow<'_, [u8]>) {
     // `from_utf8_lossy` reads valid text more slowly.
-    let text = std::str::from_utf8(body).map_or_else(
-        |error| {
-            tracing::warn!(%error, "received a message that is not valid UTF-8");
-            String::from_utf8_lossy(body)
+    let lossy = |body: &[u8]| {
+        tracing::warn!("received a message that is not valid UTF-8");
+        String::from_utf8_lossy(body).into_owned()
+    };
+    match body {
+        Cow::Borrowed(body) => match std::str::from_utf8(body) {
+            Ok(text) => dispatch(connection, service, text, &|result| result.into()),
+            Err(_) => dispatch(connection, service, &lossy(body), &|result| result.into()),
         },
-        Cow::Borrowed,
-    );
-    if message::usual_notification(&text).is_some_and(|(method, params)| service.unchecked(method, params)) {
+        Cow::Owned(body) => {
+            let text = String::from_utf8(body).unwrap_or_else(|error| lossy(error.as_bytes()));
+            let text = Arc::new(text);
+            dispatch(connection, service, &text, &|result| Text::shared(&text, result));
+        }
+    }
+}
+
+/// Dispatches the messages of a text. `keep` returns the text of a result to keep.
+fn dispatch(connection: &Arc<Connection>, service: &impl Service, text: &str, keep: &dyn Fn(&str) -> Text) {
+    if message::usual_notification(text).is_some_and(|(method, params)| service.unchecked(method, params)) {
         return;
     }
-    message::each(&text, |message| match message {
-        Message::Response { id, response } => connection.complete(id, response),
+    message::each(text, |message| match message {
+        Message::Response { id, result } => connection.complete(id, result.map(keep)),
         Message::Notification { method, params } if method == CANCEL => {
             if let Ok([Some(id)]) = peek::pick(params, ["id"]) {
                 connection.in_flight.cancel_id(id);

@@ -19,12 +19,6 @@ const MAX_OPEN: usize = 256;
 /// Maximum number of events whose text is not joined yet.
 const MAX_PIECES: usize = 64;
 
-/// The key of a tool's id in the events of its start and its end.
-const TOOL_CALL: &str = {
-    let [_] = keys!(ToolExecutionCompleteData, ["toolCallId"]);
-    keys!(ToolExecutionStartData, ["toolCallId"])[0]
-};
-
 /// Measures the time of one turn and records what it waits for.
 pub(crate) struct Watch {
     pub total: Option<Duration>,
@@ -93,34 +87,27 @@ impl Watch {
                 self.pieces.clear();
                 self.unfinished.clear();
             }
-            kind::TOOL_EXECUTION_START => self.open(kind, event, TOOL_CALL),
-            kind::TOOL_EXECUTION_COMPLETE => {
-                self.close(kind::TOOL_EXECUTION_START, event, TOOL_CALL);
-            }
-            _ if event_requests::is_request(kind) => self.open(kind, event, event_requests::ID),
+            kind::TOOL_EXECUTION_START => self.open(event, tool_call(event)),
+            kind::TOOL_EXECUTION_COMPLETE if !self.open.is_empty() => self.close(tool_call(event)),
+            _ if event_requests::is_request(kind) => self.open(event, request(kind, event)),
             _ => {
-                if let Some(request) = event_requests::completed_by(kind) {
-                    self.close(request, event, event_requests::ID);
+                if let Some(kind) = event_requests::completed_by(kind) {
+                    self.close(request(kind, event));
                 }
             }
         }
     }
 
-    /// Records the start of a tool or request, whose id is under `key`.
-    fn open(&mut self, kind: &str, event: &SessionEvent, key: &str) {
-        if let Some(id) = id(kind, event, key).filter(|_| self.open.len() < MAX_OPEN) {
-            self.open.retain(|(open, _)| *open != id);
+    /// Records the start of a tool or request.
+    fn open(&mut self, event: &SessionEvent, id: Option<u64>) {
+        self.close(id);
+        if let Some(id) = id.filter(|_| self.open.len() < MAX_OPEN) {
             self.open.push((id, event.clone()));
         }
     }
 
-    fn close(&mut self, kind: &str, event: &SessionEvent, key: &str) {
-        if self.open.is_empty() {
-            return;
-        }
-        if let Some(id) = id(kind, event, key) {
-            self.open.retain(|(open, _)| *open != id);
-        }
+    fn close(&mut self, id: Option<u64>) {
+        self.open.retain(|(open, _)| Some(*open) != id);
     }
 
     fn join_pieces(&mut self) {
@@ -149,10 +136,16 @@ impl Watch {
     }
 }
 
-/// Returns the hash of the kind and the id, which is under `key`.
-fn id(kind: &str, event: &SessionEvent, key: &str) -> Option<u64> {
-    let [id] = event.pick([key]);
-    id.map(|id| QuickHash::default().hash_one((kind, id)))
+/// Returns the hash of the id of the tool call that the event begins or ends.
+fn tool_call(event: &SessionEvent) -> Option<u64> {
+    const KEYS: [&str; 1] = keys!(ToolExecutionStartData, ["toolCallId"]);
+    const _: [&str; 1] = keys!(ToolExecutionCompleteData, ["toolCallId"]);
+    event.pick(KEYS)[0].map(|id| QuickHash::default().hash_one(id))
+}
+
+/// Returns the hash of the request of this kind that the event begins or completes.
+fn request(kind: &str, event: &SessionEvent) -> Option<u64> {
+    event.request_id().map(|id| QuickHash::default().hash_one((kind, id)))
 }
 
 /// Returns the name of the tool that began with this event, or the kind of the request.

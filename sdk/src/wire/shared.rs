@@ -1,0 +1,85 @@
+//! JSON text that may be a part of a larger one.
+
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+/// A text of its own, or a part of a larger one, which it keeps in memory.
+pub(crate) enum Text {
+    Own(Box<str>),
+    Part(Arc<String>, Place),
+}
+
+impl Text {
+    /// Returns a part of this text, which shares the larger one.
+    pub fn part(&self, part: &str) -> Self {
+        match self {
+            Self::Part(whole, _) => Self::shared(whole, part),
+            Self::Own(_) => Self::Own(part.into()),
+        }
+    }
+
+    /// Returns a part of a larger text.
+    pub fn shared(whole: &Arc<String>, part: &str) -> Self {
+        match Place::of(whole, part) {
+            Some(place) => Self::Part(Arc::clone(whole), place),
+            None => Self::Own(part.into()),
+        }
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::Own(Box::default())
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self::Own(text.into())
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Own(text) => text,
+            Self::Part(whole, place) => &whole[place.range()],
+        }
+    }
+}
+
+impl std::fmt::Debug for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the text, which may hold secrets.
+        f.debug_struct("Text").field("length", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// The place of a part in a text below 4 GiB.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    start: u32,
+    end: u32,
+}
+
+impl Place {
+    /// The place of the slice `part` in `whole`; none beyond 4 GiB.
+    pub fn of(whole: &str, part: &str) -> Option<Self> {
+        let start = part.as_ptr() as usize - whole.as_ptr() as usize;
+        Self::at(start..start + part.len())
+    }
+
+    pub fn at(range: Range<usize>) -> Option<Self> {
+        Some(Self { start: range.start.try_into().ok()?, end: range.end.try_into().ok()? })
+    }
+
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+}
