@@ -10,6 +10,8 @@ const INITIAL_CAPACITY: usize = 128;
 #[derive(Default)]
 pub struct Writer {
     json: Vec<u8>,
+    /// The key of the field whose value comes next. An absent value writes nothing, so its key is not written either.
+    key: Option<&'static str>,
     redact: bool,
 }
 
@@ -22,12 +24,12 @@ impl std::fmt::Debug for Writer {
 impl Writer {
     /// Creates an empty writer.
     pub fn new() -> Self {
-        Self { json: Vec::with_capacity(INITIAL_CAPACITY), redact: false }
+        Self { json: Vec::with_capacity(INITIAL_CAPACITY), key: None, redact: false }
     }
 
     /// Creates an empty writer that hides the values of secret fields.
     pub(crate) fn redacting() -> Self {
-        Self { json: Vec::new(), redact: true }
+        Self { json: Vec::new(), key: None, redact: true }
     }
 
     /// Returns the text.
@@ -38,17 +40,20 @@ impl Writer {
 
     /// Appends text that is already JSON.
     pub(crate) fn raw(&mut self, json: &str) {
+        self.begin();
         self.json.extend_from_slice(json.as_bytes());
     }
 
     /// Appends a string.
     pub(crate) fn string(&mut self, value: &str) {
+        self.begin();
         // Writing to a `Vec` does not fail, and every string has a JSON form.
         let _ = serde_json::to_writer(&mut self.json, value);
     }
 
     /// Appends any serde value; `null` if it cannot be serialized.
     pub(crate) fn serialize(&mut self, value: &impl serde_core::Serialize) {
+        self.begin();
         let start = self.json.len();
         if serde_json::to_writer(&mut self.json, value).is_err() {
             self.json.truncate(start);
@@ -72,6 +77,13 @@ impl Writer {
         }
     }
 
+    /// Appends the key of the field whose value begins here.
+    fn begin(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.key(key);
+        }
+    }
+
     /// Appends the key of a member.
     pub(crate) fn key(&mut self, key: &str) {
         self.comma();
@@ -83,19 +95,21 @@ impl Writer {
     pub(crate) fn object(&mut self, fields: &[(Kind, &'static str, &(dyn Wire + 'static))]) {
         self.raw("{");
         for (kind, key, value) in fields {
-            let before = self.json.len();
-            self.key(key);
             let start = self.json.len();
+            self.key = Some(key);
             value.write(self);
+            let is_absent = self.key.take().is_some();
             match kind {
-                _ if self.json.len() > start => {
-                    if *kind == Kind::Secret && self.redact {
-                        self.json.truncate(start);
-                        self.string(REDACTED);
-                    }
+                Kind::Secret if self.redact && !is_absent => {
+                    self.json.truncate(start);
+                    self.key(key);
+                    self.string(REDACTED);
                 }
-                Kind::Nullable => self.raw("null"),
-                Kind::Field | Kind::Secret => self.json.truncate(before),
+                Kind::Nullable if is_absent => {
+                    self.key(key);
+                    self.raw("null");
+                }
+                _ => {}
             }
         }
         self.raw("}");
