@@ -12,7 +12,7 @@ use crate::rpc::responder::OnFailure;
 use crate::types::*;
 use crate::version::Feature;
 use crate::wire::peek::{self, keys};
-use crate::wire::{self, Wire, quote, redact};
+use crate::wire::{self, Document, Wire, quote, redact};
 
 /// The input of one type of hook. Inside a sub-agent its `agent_id` and `agent_type` identify the agent.
 pub trait Hook: Wire + Send + 'static {
@@ -207,7 +207,8 @@ fn arguments_as_object(input: &str) -> String {
     let keys = keys!(PreToolUseHookInput, ["toolArgs"]);
     let arguments = peek::pick(input, keys).ok().and_then(|[arguments]| arguments);
     let Some(raw) = arguments else { return input.to_owned() };
-    let text = peek::string(raw).filter(|text| peek::pick(text, [""]).is_ok());
+    let is_object = |text: &str| Document::parse(text).is_ok_and(|document| document.root().is_object());
+    let text = peek::string(raw).filter(|text| is_object(text));
     let Some(object) = text else { return input.to_owned() };
     // `raw` is a part of `input`.
     let at = raw.as_ptr() as usize - input.as_ptr() as usize;
@@ -225,6 +226,9 @@ mod tests {
         let changed = arguments_as_object(&input);
         assert_eq!(changed, r#"{"toolName":"bash","toolArgs":{"command":"ls \"x\""},"cwd":"/"}"#);
         assert_eq!(arguments_as_object(&changed), changed);
-        assert_eq!(arguments_as_object(r#"{"toolArgs":"plain"}"#), r#"{"toolArgs":"plain"}"#);
+        for text in ["plain", "[]", r#"{},"toolName":"view""#] {
+            let input = format!(r#"{{"toolArgs":{}}}"#, quote(text));
+            assert_eq!(arguments_as_object(&input), input);
+        }
     }
 }

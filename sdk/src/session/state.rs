@@ -161,7 +161,8 @@ impl SessionState {
     /// Returns true if the CLI sent an event before. An event request with another `requestId` is another event,
     /// whatever its id, since it needs an answer.
     fn is_repeated(&self, event: &SessionEvent, is_request: bool) -> bool {
-        let request = if is_request { event.request_id() } else { None };
+        // As it is written, since an id that is no string is no id to the rest of the code.
+        let [request] = if is_request { event.pick([event_requests::ID]) } else { [None] };
         lock(&self.seen).has_seen(event.id(), request)
     }
 

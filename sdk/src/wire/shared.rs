@@ -65,10 +65,11 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The place of the slice `part` in `whole`; none beyond 4 GiB.
+    /// The place of the slice `part` in `whole`; none beyond 4 GiB, or if it is a slice of another text.
     pub fn of(whole: &str, part: &str) -> Option<Self> {
-        let start = part.as_ptr() as usize - whole.as_ptr() as usize;
-        Self::at(start..start + part.len())
+        let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+        let end = start.checked_add(part.len()).filter(|end| *end <= whole.len())?;
+        Self::at(start..end)
     }
 
     pub fn at(range: Range<usize>) -> Option<Self> {
@@ -81,5 +82,19 @@ impl Place {
 
     pub fn is_empty(self) -> bool {
         self.start == self.end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    #[test]
+    fn only_a_part_has_a_place() {
+        let whole = "{\"result\":null}".to_owned();
+        assert_eq!(Place::of(&whole, &whole[10..14]).map(Place::range), Some(10..14));
+        let (before, after) = ("null", whole.clone());
+        assert_eq!((Place::of(&whole, before), Place::of(&whole, &after)), (None, None));
+        assert_eq!(Place::of(&whole[..4], &whole[2..6]), None);
     }
 }

@@ -241,6 +241,21 @@ async fn duplicate_keys() {
     assert_eq!(logged.expect("a response"), "2");
 }
 
+/// A response of more than a megabyte is kept as it came in; one without a result has none to keep.
+#[tokio::test(start_paused = true)]
+async fn a_large_response() {
+    let rig = reading().await;
+    let pad = "x".repeat(1 << 20);
+    for (result, read) in [("", None), (r#","result":{"eventId":"1"}"#, Some("1"))] {
+        for pad in [format!(r#","pad":"{pad}""#), " ".repeat(1 << 20)] {
+            let logged = rig.called(&format!(r#"{{"id":ID{result}{pad}}}"#)).await;
+            assert_eq!(logged.ok().as_deref(), read);
+        }
+    }
+    let logged = rig.called(&format!(r#"{{"id":ID,"result":{{"eventId":"{pad}"}}}}"#)).await;
+    assert_eq!(logged.expect("a response"), pad);
+}
+
 /// A megabyte of nesting, complete or cut off, overflows no stack: events arrive, requests are answered,
 /// calls fail.
 #[tokio::test(start_paused = true)]

@@ -88,7 +88,12 @@ fn receive(connection: &Arc<Connection>, service: &impl Service, body: Cow<'_, [
         Cow::Owned(body) => {
             let text = String::from_utf8(body).unwrap_or_else(|error| lossy(error.as_bytes()));
             let text = Arc::new(text);
-            dispatch(connection, service, &text, &|result| Text::shared(&text, result));
+            // A small result would keep a large message in memory.
+            let keep = |result: &str| match result.len() >= text.len() / 2 {
+                true => Text::shared(&text, result),
+                false => result.into(),
+            };
+            dispatch(connection, service, &text, &keep);
         }
     }
 }

@@ -19,6 +19,16 @@ const MAX_OPEN: usize = 256;
 /// Maximum number of events whose text is not joined yet.
 const MAX_PIECES: usize = 64;
 
+/// The largest event in bytes that is kept whole.
+const MAX_EVENT: usize = 64 << 10;
+
+/// A tool or request that has begun: its event, from which the name is read when it is asked for, or the name of one
+/// that is too large to keep.
+enum Open {
+    Event(SessionEvent),
+    Name(String),
+}
+
 /// Measures the time of one turn and records what it waits for.
 pub(crate) struct Watch {
     pub total: Option<Duration>,
@@ -26,8 +36,8 @@ pub(crate) struct Watch {
     pub first_event: Option<Duration>,
     started: Instant,
     last: Option<(SessionEvent, Instant)>,
-    /// The events with which the open tools and requests began, by a hash of their kind and id.
-    open: Vec<(u64, SessionEvent)>,
+    /// The open tools and requests, by a hash of their kind and id.
+    open: Vec<(u64, Open)>,
     unfinished: String,
     /// The events whose text continues `unfinished`. Most turns end before anybody asks for it.
     pieces: Vec<SessionEvent>,
@@ -79,7 +89,7 @@ impl Watch {
         match kind {
             kind::ASSISTANT_MESSAGE_DELTA if ours && event.agent_id().is_none() => {
                 self.pieces.push(event.clone());
-                if self.pieces.len() == MAX_PIECES {
+                if self.pieces.len() == MAX_PIECES || event.raw().len() > MAX_EVENT {
                     self.join_pieces();
                 }
             }
@@ -102,7 +112,8 @@ impl Watch {
     fn open(&mut self, event: &SessionEvent, id: Option<u64>) {
         self.close(id);
         if let Some(id) = id.filter(|_| self.open.len() < MAX_OPEN) {
-            self.open.push((id, event.clone()));
+            let is_small = event.raw().len() <= MAX_EVENT;
+            self.open.push((id, if is_small { Open::Event(event.clone()) } else { Open::Name(name(event)) }));
         }
     }
 
@@ -128,11 +139,20 @@ impl Watch {
             kind,
             after,
             last_event: self.last.as_ref().map(|(event, at)| (event.kind().to_owned(), at.elapsed())),
-            waiting_for: self.open.iter().map(|(_, event)| name(event)).collect(),
+            waiting_for: self.open.iter().map(|(_, open)| open.name()).collect(),
             answer: answer(),
             unfinished: std::mem::take(&mut self.unfinished),
             stderr: String::new(),
         })
+    }
+}
+
+impl Open {
+    fn name(&self) -> String {
+        match self {
+            Self::Event(event) => name(event),
+            Self::Name(name) => name.clone(),
+        }
     }
 }
 
