@@ -47,7 +47,7 @@ pub fn path(method: &Method) -> Vec<&str> {
     name.split('.').collect()
 }
 
-/// What every build has.
+/// The methods and types of every build.
 pub struct Everyday<'m> {
     methods: BTreeSet<&'m str>,
     types: BTreeSet<&'m str>,

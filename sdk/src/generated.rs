@@ -5,12 +5,12 @@
 #![allow(clippy::large_enum_variant, clippy::should_implement_trait, clippy::type_complexity)]
 #![allow(clippy::box_default, clippy::too_many_arguments, deprecated)]
 
-/// Types that stand for methods, each with the name on the wire, the params and the result.
+/// Types that stand for methods of one kind, each with the name on the wire, the params and the result.
 macro_rules! methods {
     ($of:ident { $($marker:ident $name:literal($params:ty) $(-> $result:ty)?,)* }) => {$(
         #[doc = concat!("`", $name, "`.")]
         pub enum $marker {}
-        impl crate::rpc::$of for $marker {
+        impl $of for $marker {
             const NAME: &'static str = $name;
             type Params = $params;
             $(type Result = $result;)?

@@ -46,8 +46,9 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
             });
             let rows = methods.iter().map(|method| marker(method));
             let rows = (!methods.is_empty()).then(|| quote!(methods!(#of { #(#rows),* });));
+            let import = rows.is_some().then(|| quote!(use crate::rpc::#of;));
             // Types are written with their module, since a method and its result often share a name.
-            files.insert(path, quote!(#![doc = #about] #more use crate::types; #rows));
+            files.insert(path, quote!(#![doc = #about] #more #import use crate::types; #rows));
         };
         add(format!("methods/{module}.rs"), about, &every, (!full.is_empty()).then(full_module));
         if !full.is_empty() {

@@ -3,6 +3,7 @@
 
 //! Requests of the CLI. Params omit the `sessionId`.
 
+use crate::rpc::ClientMethod;
 use crate::types;
 
 methods!(ClientMethod {
@@ -16,6 +17,7 @@ methods!(ClientMethod {
 
 //! Notifications of the CLI, which have no response.
 
+use crate::rpc::Notification;
 use crate::types;
 
 methods!(Notification {

@@ -55,6 +55,7 @@ pub const FORM_REQUESTED: &str = "form.requested";
 
 //! Methods of the CLI for one session. Params omit the `sessionId`.
 
+use crate::rpc::ServerMethod;
 use crate::types;
 
 methods!(ServerMethod {

@@ -7,6 +7,7 @@
 mod full;
 #[cfg(feature = "full")]
 pub use full::*;
+use crate::rpc::ServerMethod;
 use crate::types;
 
 methods!(ServerMethod {
@@ -17,6 +18,7 @@ methods!(ServerMethod {
 
 //! The methods that need the feature `full`.
 
+use crate::rpc::ServerMethod;
 use crate::types;
 
 methods!(ServerMethod {
@@ -31,6 +33,7 @@ methods!(ServerMethod {
 mod full;
 #[cfg(feature = "full")]
 pub use full::*;
+use crate::rpc::ServerMethod;
 use crate::types;
 
 methods!(ServerMethod {
@@ -41,6 +44,7 @@ methods!(ServerMethod {
 
 //! The methods that need the feature `full`.
 
+use crate::rpc::ServerMethod;
 use crate::types;
 
 methods!(ServerMethod {

@@ -3,6 +3,7 @@
 
 //! Methods of the CLI, except those of one session.
 
+use crate::rpc::ServerMethod;
 use crate::types;
 
 methods!(ServerMethod {

@@ -13,6 +13,7 @@ use crate::types;
 
 //! The methods that need the feature `full`.
 
+use crate::rpc::ServerMethod;
 use crate::types;
 
 methods!(ServerMethod {

@@ -7,6 +7,7 @@
 mod full;
 #[cfg(feature = "full")]
 pub use full::*;
+use crate::rpc::ServerMethod;
 use crate::types;
 
 methods!(ServerMethod {
@@ -17,6 +18,7 @@ methods!(ServerMethod {
 
 //! The methods that need the feature `full`.
 
+use crate::rpc::ServerMethod;
 use crate::types;
 
 methods!(ServerMethod {
@@ -27,6 +29,7 @@ methods!(ServerMethod {
 
 //! Methods of the CLI for one session. Params omit the `sessionId`.
 
+use crate::rpc::ServerMethod;
 use crate::types;
 
 methods!(ServerMethod {

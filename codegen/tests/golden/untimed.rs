@@ -13,6 +13,7 @@ use crate::types;
 
 //! The methods that need the feature `full`.
 
+use crate::rpc::ServerMethod;
 use crate::types;
 
 methods!(ServerMethod {
@@ -23,6 +24,7 @@ methods!(ServerMethod {
 
 //! Methods of the CLI for one session. Params omit the `sessionId`.
 
+use crate::rpc::ServerMethod;
 use crate::types;
 
 methods!(ServerMethod {

@@ -110,7 +110,7 @@ pub(crate) struct Log {
     shared: Arc<Shared>,
 }
 
-/// What the log and its thread share.
+/// State that the log shares with its thread.
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,

@@ -1,4 +1,4 @@
-//! What a fake does by itself, as the CLI of its version.
+//! The behaviour that a fake has by itself, which is that of the CLI of its version.
 
 use serde_json::{Value, json};
 

@@ -44,7 +44,7 @@ pub(super) struct State {
     /// The exit status of [`die`](Self::die).
     pub died: Option<i32>,
     next_number: u64,
-    /// What the test responds to a method.
+    /// The test's response to a method.
     pub responses: HashMap<String, Arc<Respond>>,
     pub delays: HashMap<String, Duration>,
     /// The prompts that wait for a turn, and those whose turn was begun.

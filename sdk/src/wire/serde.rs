@@ -14,7 +14,7 @@ use super::{Wire, from_json, to_json};
 /// The key of the map as which serde_json presents a number, if it has the feature `arbitrary_precision`.
 const NUMBER: &str = "$serde_json::private::Number";
 
-/// Whether serde_json has this feature in the program.
+/// True if serde_json has this feature in the program.
 static EXACT: LazyLock<bool> = LazyLock::new(|| {
     serde_json::from_str::<serde_json::Number>("1.10").is_ok_and(|number| number.to_string() == "1.10")
 });

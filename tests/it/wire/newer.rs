@@ -1,4 +1,4 @@
-//! What a newer CLI may say and the types cannot hold, and where it remains.
+//! Values of a newer CLI that the types cannot hold, and the places where they remain.
 
 use copilot_session::types::{EventsReadResult, ResumeData};
 use copilot_session::{Error, SessionEvent, SessionEventData, wire};

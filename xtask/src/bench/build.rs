@@ -23,7 +23,7 @@ pub struct Program {
 
 const HEADINGS: [&str; 8] = ["", "time", "CPU time", "memory", "rebuild", "crates", "rlib", "rmeta"];
 
-/// What both programs depend on.
+/// The dependencies of both programs.
 const SHARED: &str = r#"serde_json = "1"
 tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
 "#;

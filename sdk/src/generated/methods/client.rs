@@ -2,6 +2,7 @@
 
 //! Requests of the CLI. Params omit the `sessionId`.
 
+use crate::rpc::ClientMethod;
 use crate::types;
 
 methods!(ClientMethod {

@@ -2,6 +2,7 @@
 
 //! Notifications of the CLI, which have no response.
 
+use crate::rpc::Notification;
 use crate::types;
 
 methods!(Notification {

@@ -6,6 +6,7 @@
 mod full;
 #[cfg(feature = "full")]
 pub use full::*;
+use crate::rpc::ServerMethod;
 use crate::types;
 
 methods!(ServerMethod {

@@ -2,6 +2,7 @@
 
 //! The methods that need the feature `full`.
 
+use crate::rpc::ServerMethod;
 use crate::types;
 
 methods!(ServerMethod {
