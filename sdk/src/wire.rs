@@ -16,7 +16,6 @@ mod writer;
 
 use std::borrow::Cow;
 
-pub(crate) use document::MISSING;
 pub(crate) use document::{Document, Node};
 pub use error::DecodeError;
 #[cfg(feature = "serde")]
@@ -77,7 +76,7 @@ pub trait Wire {
 
 /// An object of the protocol.
 pub(crate) trait Record {
-    /// The keys that the schema has for it.
+    /// The keys that the schema has for it, first those of its constants.
     const KEYS: &'static [&'static str];
 }
 
@@ -242,16 +241,16 @@ macro_rules! record {
             #[inline]
             fn read(&mut self, node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {
                 $(node.read_rest(<Self as $crate::wire::Record>::KEYS, &mut self.$rest)?;)?
-                node.read_fields(&mut [
-                    $($(($key, &mut $crate::wire::Constant($constant), $crate::wire::MISSING),)*)?
-                    $(($name, &mut self.$field, $crate::wire::MISSING),)*
+                node.read_fields(<Self as $crate::wire::Record>::KEYS, &mut [
+                    $($(&mut $crate::wire::Constant($constant),)*)?
+                    $(&mut self.$field,)*
                 ])
             }
             #[inline]
             fn write(&self, out: &mut $crate::wire::Writer) {
-                out.object(&[
-                    $($(($crate::wire::Kind::Field, $key, &$crate::wire::Constant($constant)),)*)?
-                    $(($crate::wire::Kind::$kind, $name, &self.$field),)*
+                out.object(<Self as $crate::wire::Record>::KEYS, &[$($crate::wire::Kind::$kind),*], &[
+                    $($(&$crate::wire::Constant($constant),)*)?
+                    $(&self.$field,)*
                 ]);
                 $(out.rest(&self.$rest);)?
             }

@@ -161,8 +161,9 @@ impl SessionState {
     /// Returns true if the CLI sent an event before. An event request with another `requestId` is another event,
     /// whatever its id, since it needs an answer.
     fn is_repeated(&self, event: &SessionEvent, is_request: bool) -> bool {
-        // As it is written, since an id that is no string is no id to the rest of the code.
-        let [request] = if is_request { event.pick([event_requests::ID]) } else { [None] };
+        // An id that is no string is compared as it is written.
+        let written = || event.pick([event_requests::ID])[0];
+        let request = if is_request { event.request_id().or_else(written) } else { None };
         lock(&self.seen).has_seen(event.id(), request)
     }
 

@@ -102,11 +102,11 @@ impl<'a> Sink<'a> for Builder<'a> {
     }
 }
 
-/// A field of a record: its key, the value to read into, and the index of its JSON in the document.
-pub(crate) type Field<'p> = (&'static str, &'p mut (dyn Wire + 'static), usize);
+/// The value of a field, to read into.
+pub(crate) type Place<'p> = &'p mut (dyn Wire + 'static);
 
 /// The index of the value of a missing key. No list is so long.
-pub(crate) const MISSING: usize = usize::MAX;
+const MISSING: usize = usize::MAX;
 
 /// One value of a [`Document`]. Its `Debug` shows only its JSON type.
 #[derive(Clone, Copy)]
@@ -306,24 +306,41 @@ impl<'a> Node<'a> {
         Ok(self.entries()?.filter(counts))
     }
 
-    /// Reads the fields of an object, each into the value given for its key. The last of several equal keys
+    /// Reads the fields of an object, each into the place at the index of its key. The last of several equal keys
     /// counts and the others are not read, so the work is bounded by the length of the text.
-    pub(crate) fn read_fields(self, places: &mut [Field<'_>]) -> Result<(), DecodeError> {
+    //
+    // Keys and places are two lists, since the keys then cost no code in the function of each type.
+    pub(crate) fn read_fields(
+        self,
+        keys: &[&'static str],
+        places: &mut [Place<'_>],
+    ) -> Result<(), DecodeError> {
+        // The indices of the values, without an allocation for most types.
+        let (mut few, mut many) = ([MISSING; 32], Vec::new());
+        let found = match few.get_mut(..keys.len()) {
+            Some(few) => few,
+            None => {
+                many.resize(keys.len(), MISSING);
+                &mut many[..]
+            }
+        };
         let mut next = 0;
         for (key, value) in self.entries()? {
             // Keys mostly come in the order of the schema, so the search continues after the last match.
-            let (before, after) = places.split_at(next.min(places.len()));
-            let found = after.iter().position(|place| place.0 == key).map(|index| next + index);
-            let Some(index) = found.or_else(|| before.iter().position(|place| place.0 == key)) else {
+            let (before, after) = keys.split_at(next.min(keys.len()));
+            let index = after.iter().position(|name| *name == key).map(|index| next + index);
+            let Some(index) = index.or_else(|| before.iter().position(|name| *name == key)) else {
                 continue;
             };
             next = index + 1;
-            places[index].2 = value.at;
+            found[index] = value.at;
         }
         // A mismatch is the more useful error, so missing keys are reported last.
         for is_missing in [false, true] {
-            for (key, place, at) in places.iter_mut().filter(|place| (place.2 == MISSING) == is_missing) {
-                place.read(self.sibling(*at)).map_err(|error| error.in_field(key))?;
+            for ((key, place), at) in keys.iter().zip(places.iter_mut()).zip(&*found) {
+                if (*at == MISSING) == is_missing {
+                    place.read(self.sibling(*at)).map_err(|error| error.in_field(key))?;
+                }
             }
         }
         Ok(())

@@ -91,10 +91,11 @@ impl Writer {
         self.json.push(b':');
     }
 
-    /// Appends an object with these fields.
-    pub(crate) fn object(&mut self, fields: &[(Kind, &'static str, &(dyn Wire + 'static))]) {
+    /// Appends an object with the values of these keys. Kinds are those of the last keys; the others are of constants.
+    pub(crate) fn object(&mut self, keys: &[&'static str], kinds: &[Kind], values: &[&(dyn Wire + 'static)]) {
         self.raw("{");
-        for (kind, key, value) in fields {
+        let constants = std::iter::repeat_n(&Kind::Field, keys.len().saturating_sub(kinds.len()));
+        for ((key, value), kind) in keys.iter().zip(values).zip(constants.chain(kinds)) {
             let start = self.json.len();
             self.key = Some(key);
             value.write(self);
