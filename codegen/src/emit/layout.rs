@@ -244,22 +244,15 @@ fn word(name: &str, namespace: &str) -> Option<String> {
 /// About the number of lines of a type's source.
 fn size(ty: &Type) -> usize {
     let lines = |text: &str| text.lines().count().max(1);
-    // The field itself, its row in the table, and a setter.
-    let field = |field: &Field| {
-        let functions = match (ty.sent, field.required) {
-            (true, false) => 7,
-            (true, true) => 2,
-            (false, _) => 0,
-        };
-        lines(&field.doc.text) + 2 + functions
-    };
+    // The field itself, its row in the table, and that of its setter.
+    let field = |field: &Field| lines(&field.doc.text) + 2 + usize::from(ty.sent);
     let shape = match &ty.shape {
         Shape::Record(record) => record.fields.iter().map(field).sum(),
         Shape::Strings(variants) => variants.len() * 3,
         Shape::Union(union) => union.variants.len() * 4,
         Shape::Alias(_) => 0,
     };
-    6 + lines(&ty.doc.text) + shape
+    8 + lines(&ty.doc.text) + shape
 }
 
 #[cfg(test)]

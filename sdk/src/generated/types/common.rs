@@ -43,6 +43,675 @@ string_enum!(AiCreditsStatus {
     Unavailable "unavailable",
 });
 
+/// A user message attachment — a file, directory, code selection, blob, GitHub-anchored pointer, or extension-supplied context payload
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Attachment {
+    /// File attachment
+    File(AttachmentFile),
+    /// Directory attachment
+    Directory(AttachmentDirectory),
+    /// Code selection attachment from an editor
+    Selection(AttachmentSelection),
+    /// GitHub issue, pull request, or discussion reference
+    GitHubReference(AttachmentGitHubReference),
+    /// Pointer to a GitHub commit.
+    GitHubCommit(AttachmentGitHubCommit),
+    /// Pointer to a GitHub release.
+    GitHubRelease(AttachmentGitHubRelease),
+    /// Pointer to a GitHub Actions job.
+    GitHubActionsJob(AttachmentGitHubActionsJob),
+    /// Pointer to a GitHub repository.
+    GitHubRepository(AttachmentGitHubRepository),
+    /// Pointer to a single-file diff. At least one of `head` and `base` must be present.
+    GitHubFileDiff(AttachmentGitHubFileDiff),
+    /// Pointer to a comparison between two git revisions.
+    GitHubTreeComparison(AttachmentGitHubTreeComparison),
+    /// Generic GitHub URL reference.
+    GitHubUrl(AttachmentGitHubUrl),
+    /// Pointer to a file in a GitHub repository at a specific ref.
+    GitHubFile(AttachmentGitHubFile),
+    /// Pointer to a line range inside a file in a GitHub repository.
+    GitHubSnippet(AttachmentGitHubSnippet),
+    /// Blob attachment with inline base64-encoded data
+    Blob(AttachmentBlob),
+    /// Structured context contributed by an extension. Composer pills displayed in the host are forwarded back through session.send.attachments, then rendered into the model prompt as an \<extension_context> XML block.
+    ExtensionContext(AttachmentExtensionContext),
+    /// JSON that this version of the crate does not know.
+    Unrecognized(serde_json::Value),
+}
+tagged!(Attachment "type" {
+    File(AttachmentFile) "file",
+    Directory(AttachmentDirectory) "directory",
+    Selection(AttachmentSelection) "selection",
+    GitHubReference(AttachmentGitHubReference) "github_reference",
+    GitHubCommit(AttachmentGitHubCommit) "github_commit",
+    GitHubRelease(AttachmentGitHubRelease) "github_release",
+    GitHubActionsJob(AttachmentGitHubActionsJob) "github_actions_job",
+    GitHubRepository(AttachmentGitHubRepository) "github_repository",
+    GitHubFileDiff(AttachmentGitHubFileDiff) "github_file_diff",
+    GitHubTreeComparison(AttachmentGitHubTreeComparison) "github_tree_comparison",
+    GitHubUrl(AttachmentGitHubUrl) "github_url",
+    GitHubFile(AttachmentGitHubFile) "github_file",
+    GitHubSnippet(AttachmentGitHubSnippet) "github_snippet",
+    Blob(AttachmentBlob) "blob",
+    ExtensionContext(AttachmentExtensionContext) "extension_context",
+});
+
+/// Blob attachment with inline base64-encoded data
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentBlob {
+    /// Base64-encoded content. Present on input and for external consumers; replaced by an internal `assetId` reference in persisted events when interned to a content-addressed asset.
+    pub data: Option<String>,
+    /// MIME type of the inline data
+    pub mime_type: String,
+    /// User-facing display name for the attachment
+    pub display_name: Option<String>,
+    /// Internal: content-addressed id of the session.binary_asset event holding this attachment's model-facing bytes (e.g. "sha256:..."). Absent externally.
+    pub asset_id: Option<String>,
+    /// Internal: decoded byte length of the attachment's model-facing bytes. Absent externally. At least 0.
+    pub byte_length: Option<i64>,
+    /// Internal: why model-facing bytes are absent from persistence. Absent externally.
+    pub omitted_reason: Option<OmittedBinaryOmittedReason>,
+}
+record!(AttachmentBlob ["type" "blob"] {
+    Field data "data",
+    Field mime_type "mimeType",
+    Field display_name "displayName",
+    Field asset_id "assetId",
+    Field byte_length "byteLength",
+    Field omitted_reason "omittedReason",
+});
+builder!(AttachmentBlob new(mime_type: impl Into<String>) {
+    data: impl Into<String>,
+    display_name: impl Into<String>,
+    asset_id: impl Into<String>,
+    byte_length: i64,
+    omitted_reason: OmittedBinaryOmittedReason,
+});
+
+/// Directory attachment
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentDirectory {
+    /// Absolute directory path
+    pub path: String,
+    /// User-facing display name for the attachment
+    pub display_name: Option<String>,
+    /// Frozen rendered line this attachment contributed to the \<tagged_files> prompt block (e.g. "* /path (12 items)"). Captured at send time so resumed history reproduces the exact text the model saw, independent of later filesystem changes.
+    pub tagged_files_entry: Option<String>,
+}
+record!(AttachmentDirectory ["type" "directory"] {
+    Field path "path",
+    Field display_name "displayName",
+    Field tagged_files_entry "taggedFilesEntry",
+});
+builder!(AttachmentDirectory new(path: impl Into<String>) {
+    display_name: impl Into<String>,
+    tagged_files_entry: impl Into<String>,
+});
+
+/// Structured context contributed by an extension. Composer pills displayed in the host are forwarded back through session.send.attachments, then rendered into the model prompt as an \<extension_context> XML block.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentExtensionContext {
+    /// Owning extension identifier. Runtime-derived from the caller's connection when produced via session.extensions.sendAttachmentsToMessage; preserved verbatim on subsequent transports.
+    pub extension_id: String,
+    /// Provider-local canvas identifier when the push was bound to a canvas instance
+    pub canvas_id: Option<String>,
+    /// Open canvas instance identifier when the push was bound to a canvas instance
+    pub instance_id: Option<String>,
+    /// Human-readable composer pill label. At least 1 character.
+    pub title: String,
+    /// Caller-supplied JSON payload
+    pub payload: Option<serde_json::Value>,
+    /// ISO 8601 timestamp captured by the runtime when the push was accepted. A date and time as in RFC 3339.
+    pub captured_at: String,
+}
+record!(AttachmentExtensionContext ["type" "extension_context"] {
+    Field extension_id "extensionId",
+    Field canvas_id "canvasId",
+    Field instance_id "instanceId",
+    Field title "title",
+    Field payload "payload",
+    Field captured_at "capturedAt",
+});
+builder!(AttachmentExtensionContext {
+    canvas_id: impl Into<String>,
+    instance_id: impl Into<String>,
+    payload: serde_json::Value,
+});
+
+/// The required fields of [`AttachmentExtensionContext`], for [`AttachmentExtensionContext::new`].
+#[derive(Clone)]
+pub struct AttachmentExtensionContextFields {
+    pub extension_id: String,
+    pub title: String,
+    pub captured_at: String,
+}
+
+impl AttachmentExtensionContext {
+    /// Creates a value with the required fields; the others are unset.
+    #[inline]
+    pub fn new(fields: AttachmentExtensionContextFields) -> Self {
+        Self {
+            extension_id: fields.extension_id,
+            canvas_id: None,
+            instance_id: None,
+            title: fields.title,
+            payload: None,
+            captured_at: fields.captured_at,
+        }
+    }
+}
+
+/// File attachment
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentFile {
+    /// Absolute file path
+    pub path: String,
+    /// User-facing display name for the attachment
+    pub display_name: Option<String>,
+    /// Optional line range to scope the attachment to a specific section of the file
+    pub line_range: Option<AttachmentFileLineRange>,
+    /// Internal: MIME type of the file's model-facing bytes (post-resize for images). Set when the file's bytes are interned to an asset. Absent externally.
+    pub mime_type: Option<String>,
+    /// Internal: content-addressed id of the session.binary_asset event holding this attachment's model-facing bytes (e.g. "sha256:..."). Absent externally.
+    pub asset_id: Option<String>,
+    /// Internal: decoded byte length of the attachment's model-facing bytes. Absent externally. At least 0.
+    pub byte_length: Option<i64>,
+    /// Internal: why model-facing bytes are absent from persistence. Absent externally.
+    pub omitted_reason: Option<OmittedBinaryOmittedReason>,
+    /// Frozen rendered line this attachment contributed to the \<tagged_files> prompt block (e.g. "* /path (123 lines)"). Captured at send time so resumed history reproduces the exact text the model saw, independent of later filesystem changes. Present only for attachments routed to \<tagged_files> (mutually exclusive with assetId, which marks bytes sent natively).
+    pub tagged_files_entry: Option<String>,
+}
+record!(AttachmentFile ["type" "file"] {
+    Field path "path",
+    Field display_name "displayName",
+    Field line_range "lineRange",
+    Field mime_type "mimeType",
+    Field asset_id "assetId",
+    Field byte_length "byteLength",
+    Field omitted_reason "omittedReason",
+    Field tagged_files_entry "taggedFilesEntry",
+});
+builder!(AttachmentFile new(path: impl Into<String>) {
+    display_name: impl Into<String>,
+    line_range: AttachmentFileLineRange,
+    mime_type: impl Into<String>,
+    asset_id: impl Into<String>,
+    byte_length: i64,
+    omitted_reason: OmittedBinaryOmittedReason,
+    tagged_files_entry: impl Into<String>,
+});
+
+/// Optional line range to scope the attachment to a specific section of the file
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentFileLineRange {
+    /// Start line number (1-based). More than 0.
+    pub start: i64,
+    /// End line number (1-based, inclusive). More than 0.
+    pub end: i64,
+}
+record!(AttachmentFileLineRange {
+    Field start "start",
+    Field end "end",
+});
+builder!(AttachmentFileLineRange new(start: i64, end: i64) {});
+
+/// Pointer to a GitHub Actions job.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentGitHubActionsJob {
+    /// Repository the workflow run belongs to
+    pub repo: GitHubRepoRef,
+    /// Job id within the workflow run. More than 0.
+    pub job_id: i64,
+    /// Display name of the job
+    pub job_name: String,
+    /// Display name of the workflow the job ran in
+    pub workflow_name: String,
+    /// URL to the job on GitHub
+    pub url: String,
+    /// Terminal conclusion of the job when finished (e.g., success, failure, cancelled). Absent for in-progress jobs.
+    pub conclusion: Option<String>,
+}
+record!(AttachmentGitHubActionsJob ["type" "github_actions_job"] {
+    Field repo "repo",
+    Field job_id "jobId",
+    Field job_name "jobName",
+    Field workflow_name "workflowName",
+    Field url "url",
+    Field conclusion "conclusion",
+});
+builder!(AttachmentGitHubActionsJob {
+    conclusion: impl Into<String>,
+});
+
+/// The required fields of [`AttachmentGitHubActionsJob`], for [`AttachmentGitHubActionsJob::new`].
+#[derive(Clone)]
+pub struct AttachmentGitHubActionsJobFields {
+    pub repo: GitHubRepoRef,
+    pub job_id: i64,
+    pub job_name: String,
+    pub workflow_name: String,
+    pub url: String,
+}
+
+impl AttachmentGitHubActionsJob {
+    /// Creates a value with the required fields; the others are unset.
+    #[inline]
+    pub fn new(fields: AttachmentGitHubActionsJobFields) -> Self {
+        Self {
+            repo: fields.repo,
+            job_id: fields.job_id,
+            job_name: fields.job_name,
+            workflow_name: fields.workflow_name,
+            url: fields.url,
+            conclusion: None,
+        }
+    }
+}
+
+/// Pointer to a GitHub commit.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentGitHubCommit {
+    /// Repository the commit belongs to
+    pub repo: GitHubRepoRef,
+    /// Full commit SHA
+    pub oid: String,
+    /// First line of the commit message
+    pub message: String,
+    /// URL to the commit on GitHub
+    pub url: String,
+}
+record!(AttachmentGitHubCommit ["type" "github_commit"] {
+    Field repo "repo",
+    Field oid "oid",
+    Field message "message",
+    Field url "url",
+});
+
+/// The required fields of [`AttachmentGitHubCommit`], for [`AttachmentGitHubCommit::new`].
+#[derive(Clone)]
+pub struct AttachmentGitHubCommitFields {
+    pub repo: GitHubRepoRef,
+    pub oid: String,
+    pub message: String,
+    pub url: String,
+}
+
+impl AttachmentGitHubCommit {
+    /// Creates a value with the required fields; the others are unset.
+    #[inline]
+    pub fn new(fields: AttachmentGitHubCommitFields) -> Self {
+        Self {
+            repo: fields.repo,
+            oid: fields.oid,
+            message: fields.message,
+            url: fields.url,
+        }
+    }
+}
+
+/// Pointer to a file in a GitHub repository at a specific ref.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentGitHubFile {
+    /// Repository the file lives in
+    pub repo: GitHubRepoRef,
+    /// Git ref the file is read at (branch, tag, or commit SHA)
+    #[doc(alias = "ref")]
+    pub git_ref: String,
+    /// Repository-relative path to the file
+    pub path: String,
+    /// URL to the file on GitHub
+    pub url: String,
+}
+record!(AttachmentGitHubFile ["type" "github_file"] {
+    Field repo "repo",
+    Field git_ref "ref",
+    Field path "path",
+    Field url "url",
+});
+
+/// The required fields of [`AttachmentGitHubFile`], for [`AttachmentGitHubFile::new`].
+#[derive(Clone)]
+pub struct AttachmentGitHubFileFields {
+    pub repo: GitHubRepoRef,
+    pub git_ref: String,
+    pub path: String,
+    pub url: String,
+}
+
+impl AttachmentGitHubFile {
+    /// Creates a value with the required fields; the others are unset.
+    #[inline]
+    pub fn new(fields: AttachmentGitHubFileFields) -> Self {
+        Self {
+            repo: fields.repo,
+            git_ref: fields.git_ref,
+            path: fields.path,
+            url: fields.url,
+        }
+    }
+}
+
+/// Pointer to a single-file diff. At least one of `head` and `base` must be present.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentGitHubFileDiff {
+    /// URL to the diff on GitHub (e.g., a commit, compare, or PR-file URL)
+    pub url: String,
+    /// File location on the head side of the diff. Absent for deletions.
+    pub head: Option<AttachmentGitHubFileDiffSide>,
+    /// File location on the base side of the diff. Absent for additions.
+    pub base: Option<AttachmentGitHubFileDiffSide>,
+}
+record!(AttachmentGitHubFileDiff ["type" "github_file_diff"] {
+    Field url "url",
+    Field head "head",
+    Field base "base",
+});
+builder!(AttachmentGitHubFileDiff new(url: impl Into<String>) {
+    head: AttachmentGitHubFileDiffSide,
+    base: AttachmentGitHubFileDiffSide,
+});
+
+/// One side of a file diff (head or base)
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentGitHubFileDiffSide {
+    /// Repository the file lives in
+    pub repo: GitHubRepoRef,
+    /// Git ref (branch, tag, or commit SHA) the file is read at
+    #[doc(alias = "ref")]
+    pub git_ref: String,
+    /// Repository-relative path to the file
+    pub path: String,
+}
+record!(AttachmentGitHubFileDiffSide {
+    Field repo "repo",
+    Field git_ref "ref",
+    Field path "path",
+});
+builder!(AttachmentGitHubFileDiffSide new(repo: GitHubRepoRef, git_ref: impl Into<String>, path: impl Into<String>) {});
+
+/// GitHub issue, pull request, or discussion reference
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentGitHubReference {
+    /// Issue, pull request, or discussion number. More than 0.
+    pub number: i64,
+    /// Title of the referenced item
+    pub title: String,
+    /// Type of GitHub reference
+    pub reference_type: AttachmentGitHubReferenceType,
+    /// Current state of the referenced item (e.g., open, closed, merged)
+    pub state: String,
+    /// URL to the referenced item on GitHub
+    pub url: String,
+}
+record!(AttachmentGitHubReference ["type" "github_reference"] {
+    Field number "number",
+    Field title "title",
+    Field reference_type "referenceType",
+    Field state "state",
+    Field url "url",
+});
+builder!(AttachmentGitHubReference new(number: i64, title: impl Into<String>, reference_type: AttachmentGitHubReferenceType, state: impl Into<String>, url: impl Into<String>) {});
+
+/// Type of GitHub reference
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum AttachmentGitHubReferenceType {
+    /// GitHub issue reference.
+    Issue,
+    /// GitHub pull request reference.
+    Pr,
+    /// GitHub discussion reference.
+    Discussion,
+    /// A value that this version of the crate does not know.
+    Unrecognized(String),
+}
+string_enum!(AttachmentGitHubReferenceType {
+    Issue "issue",
+    Pr "pr",
+    Discussion "discussion",
+});
+
+/// Pointer to a GitHub release.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentGitHubRelease {
+    /// Repository the release belongs to
+    pub repo: GitHubRepoRef,
+    /// Git tag the release is anchored to
+    pub tag_name: String,
+    /// Human-readable release name
+    pub name: String,
+    /// URL to the release on GitHub
+    pub url: String,
+}
+record!(AttachmentGitHubRelease ["type" "github_release"] {
+    Field repo "repo",
+    Field tag_name "tagName",
+    Field name "name",
+    Field url "url",
+});
+
+/// The required fields of [`AttachmentGitHubRelease`], for [`AttachmentGitHubRelease::new`].
+#[derive(Clone)]
+pub struct AttachmentGitHubReleaseFields {
+    pub repo: GitHubRepoRef,
+    pub tag_name: String,
+    pub name: String,
+    pub url: String,
+}
+
+impl AttachmentGitHubRelease {
+    /// Creates a value with the required fields; the others are unset.
+    #[inline]
+    pub fn new(fields: AttachmentGitHubReleaseFields) -> Self {
+        Self {
+            repo: fields.repo,
+            tag_name: fields.tag_name,
+            name: fields.name,
+            url: fields.url,
+        }
+    }
+}
+
+/// Pointer to a GitHub repository.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentGitHubRepository {
+    /// Repository pointer
+    pub repo: GitHubRepoRef,
+    /// URL to the repository on GitHub
+    pub url: String,
+    /// Short description of the repository
+    pub description: Option<String>,
+    /// Git ref this attachment is anchored at (branch, tag, or commit). When absent the default branch is implied.
+    #[doc(alias = "ref")]
+    pub git_ref: Option<String>,
+}
+record!(AttachmentGitHubRepository ["type" "github_repository"] {
+    Field repo "repo",
+    Field url "url",
+    Field description "description",
+    Field git_ref "ref",
+});
+builder!(AttachmentGitHubRepository new(repo: GitHubRepoRef, url: impl Into<String>) {
+    description: impl Into<String>,
+    git_ref: impl Into<String>,
+});
+
+/// Pointer to a line range inside a file in a GitHub repository.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentGitHubSnippet {
+    /// Repository the file lives in
+    pub repo: GitHubRepoRef,
+    /// Git ref the file is read at (branch, tag, or commit SHA)
+    #[doc(alias = "ref")]
+    pub git_ref: String,
+    /// Repository-relative path to the file
+    pub path: String,
+    /// URL to the snippet on GitHub (with line anchor)
+    pub url: String,
+    /// Line range the snippet covers
+    pub line_range: AttachmentFileLineRange,
+}
+record!(AttachmentGitHubSnippet ["type" "github_snippet"] {
+    Field repo "repo",
+    Field git_ref "ref",
+    Field path "path",
+    Field url "url",
+    Field line_range "lineRange",
+});
+
+/// The required fields of [`AttachmentGitHubSnippet`], for [`AttachmentGitHubSnippet::new`].
+#[derive(Clone)]
+pub struct AttachmentGitHubSnippetFields {
+    pub repo: GitHubRepoRef,
+    pub git_ref: String,
+    pub path: String,
+    pub url: String,
+    pub line_range: AttachmentFileLineRange,
+}
+
+impl AttachmentGitHubSnippet {
+    /// Creates a value with the required fields; the others are unset.
+    #[inline]
+    pub fn new(fields: AttachmentGitHubSnippetFields) -> Self {
+        Self {
+            repo: fields.repo,
+            git_ref: fields.git_ref,
+            path: fields.path,
+            url: fields.url,
+            line_range: fields.line_range,
+        }
+    }
+}
+
+/// Pointer to a comparison between two git revisions.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentGitHubTreeComparison {
+    /// URL to the comparison on GitHub
+    pub url: String,
+    /// Base side of the comparison
+    pub base: AttachmentGitHubTreeComparisonSide,
+    /// Head side of the comparison
+    pub head: AttachmentGitHubTreeComparisonSide,
+}
+record!(AttachmentGitHubTreeComparison ["type" "github_tree_comparison"] {
+    Field url "url",
+    Field base "base",
+    Field head "head",
+});
+builder!(AttachmentGitHubTreeComparison new(url: impl Into<String>, base: AttachmentGitHubTreeComparisonSide, head: AttachmentGitHubTreeComparisonSide) {});
+
+/// One side of a tree comparison (head or base)
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentGitHubTreeComparisonSide {
+    /// Repository the revision belongs to
+    pub repo: GitHubRepoRef,
+    /// Git revision (branch, tag, or commit SHA)
+    pub revision: String,
+}
+record!(AttachmentGitHubTreeComparisonSide {
+    Field repo "repo",
+    Field revision "revision",
+});
+builder!(AttachmentGitHubTreeComparisonSide new(repo: GitHubRepoRef, revision: impl Into<String>) {});
+
+/// Generic GitHub URL reference.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentGitHubUrl {
+    /// URL to the GitHub resource
+    pub url: String,
+}
+record!(AttachmentGitHubUrl ["type" "github_url"] {
+    Field url "url",
+});
+builder!(AttachmentGitHubUrl new(url: impl Into<String>) {});
+
+/// Code selection attachment from an editor
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentSelection {
+    /// Absolute path to the file containing the selection
+    pub file_path: String,
+    /// User-facing display name for the selection
+    pub display_name: Option<String>,
+    /// The selected text content
+    pub text: String,
+    /// Position range of the selection within the file
+    pub selection: AttachmentSelectionDetails,
+}
+record!(AttachmentSelection ["type" "selection"] {
+    Field file_path "filePath",
+    Field display_name "displayName",
+    Field text "text",
+    Field selection "selection",
+});
+builder!(AttachmentSelection new(file_path: impl Into<String>, text: impl Into<String>, selection: AttachmentSelectionDetails) {
+    display_name: impl Into<String>,
+});
+
+/// Position range of the selection within the file
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentSelectionDetails {
+    /// Start position of the selection
+    pub start: AttachmentSelectionDetailsStart,
+    /// End position of the selection
+    pub end: AttachmentSelectionDetailsEnd,
+}
+record!(AttachmentSelectionDetails {
+    Field start "start",
+    Field end "end",
+});
+builder!(AttachmentSelectionDetails new(start: AttachmentSelectionDetailsStart, end: AttachmentSelectionDetailsEnd) {});
+
+/// End position of the selection
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentSelectionDetailsEnd {
+    /// End line number (0-based). At least 0.
+    pub line: i64,
+    /// End character offset within the line (0-based). At least 0.
+    pub character: i64,
+}
+record!(AttachmentSelectionDetailsEnd {
+    Field line "line",
+    Field character "character",
+});
+builder!(AttachmentSelectionDetailsEnd new(line: i64, character: i64) {});
+
+/// Start position of the selection
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct AttachmentSelectionDetailsStart {
+    /// Start line number (0-based). At least 0.
+    pub line: i64,
+    /// Start character offset within the line (0-based). At least 0.
+    pub character: i64,
+}
+record!(AttachmentSelectionDetailsStart {
+    Field line "line",
+    Field character "character",
+});
+builder!(AttachmentSelectionDetailsStart new(line: i64, character: i64) {});
+
 /// Extensible routing preference for the virtual `auto` model. New identifiers must be advertised and enabled by the provider. `fast` is an integrator-only latency preset.
 #[derive(Clone)]
 #[non_exhaustive]

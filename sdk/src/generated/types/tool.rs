@@ -388,62 +388,6 @@ builder!(ProtocolExternalToolDefinition new(name: impl Into<String>, description
     namespace: ProtocolExternalToolNamespace,
 });
 
-/// A tool that this client implements. The CLI announces it to the model and reports its calls with `external_tool.requested` events. It has the members of ProtocolExternalToolDefinition plus `namespacedName` and `instructions`, which are accepted by session.create and session.resume.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct ToolDeclaration {
-    /// Name the model calls the tool by. From 1.0.102 a name that is empty or has characters outside letters, digits, underscore and hyphen fails the request.
-    pub name: String,
-    /// Name used for the tool in the declarations of custom agents and in filters, when it differs from `name`.
-    pub namespaced_name: Option<String>,
-    /// Human-readable title of the tool. Absent by default.
-    pub title: Option<String>,
-    /// Text that tells the model what the tool does.
-    pub description: String,
-    /// Extra advice for the model on when and how to use the tool. Absent by default.
-    pub instructions: Option<String>,
-    /// JSON Schema of the arguments. The CLI does not check calls against it. Absent means a tool without arguments.
-    pub parameters: Option<std::collections::BTreeMap<String, serde_json::Value>>,
-    /// Whether the tool replaces a built-in tool of the same name. Default false.
-    pub overrides_built_in_tool: Option<bool>,
-    /// Whether calls run without a `custom-tool` permission question. Default false.
-    pub skip_permission: Option<bool>,
-    /// Whether a successful call ends the turn without another model call. Default false.
-    pub is_terminal: Option<bool>,
-    /// Whether tool search may load the definition lazily. Default `auto`.
-    pub defer: Option<ProtocolExternalToolDefer>,
-    /// Data of the host that is kept with the definition unread. Absent by default.
-    pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
-    /// Group of related tools shown to models that support tool namespaces. Absent by default.
-    pub namespace: Option<ProtocolExternalToolNamespace>,
-}
-record!(ToolDeclaration {
-    Field name "name",
-    Field namespaced_name "namespacedName",
-    Field title "title",
-    Field description "description",
-    Field instructions "instructions",
-    Field parameters "parameters",
-    Field overrides_built_in_tool "overridesBuiltInTool",
-    Field skip_permission "skipPermission",
-    Field is_terminal "isTerminal",
-    Field defer "defer",
-    Field metadata "metadata",
-    Field namespace "namespace",
-});
-builder!(ToolDeclaration new(name: impl Into<String>, description: impl Into<String>) {
-    namespaced_name: impl Into<String>,
-    title: impl Into<String>,
-    instructions: impl Into<String>,
-    parameters: std::collections::BTreeMap<String, serde_json::Value>,
-    overrides_built_in_tool: bool,
-    skip_permission: bool,
-    is_terminal: bool,
-    defer: ProtocolExternalToolDefer,
-    metadata: std::collections::BTreeMap<String, serde_json::Value>,
-    namespace: ProtocolExternalToolNamespace,
-});
-
 /// A content block within a tool result, which may be text, terminal output, image, audio, or a resource
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1254,24 +1198,6 @@ pub struct ToolList {
 }
 record!(received ToolList {
     Field tools "tools",
-});
-
-/// Override of the built-in tool search, which lets the model look tools up instead of having all of them loaded.
-#[derive(Clone, Default)]
-#[non_exhaustive]
-pub struct ToolSearchConfig {
-    /// Whether tool search is active. False loads every tool at once.
-    pub enabled: Option<bool>,
-    /// Number of tools from which MCP and client tools are deferred. Default 30.
-    pub defer_threshold: Option<i64>,
-}
-record!(ToolSearchConfig {
-    Field enabled "enabled",
-    Field defer_threshold "deferThreshold",
-});
-builder!(ToolSearchConfig {
-    enabled: bool,
-    defer_threshold: i64,
 });
 
 /// Live, append-only shell output. Not persisted or replayed to late subscribers. Text is decoded and redacted per chunk; chunks need not contain complete lines.
