@@ -38,20 +38,20 @@ pub(crate) struct Discard;
 
 impl Sink<'_> for Discard {}
 
-/// A violation of the grammar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Invalid {
-    /// A description of the text that was found.
-    pub what: &'static str,
-    /// Offset in bytes.
-    pub at: usize,
-}
+/// A violation of the grammar: what was found, and its offset in bytes. Boxed, so that results fit into registers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Invalid(Box<(&'static str, usize)>);
 
 impl Invalid {
+    pub fn at(&self) -> usize {
+        self.0.1
+    }
+
     /// Converts this into a decode error.
     #[cold]
     pub fn expected(self, expected: &str) -> DecodeError {
-        DecodeError::new(expected, format!("{} at byte {}", self.what, self.at))
+        let (what, at) = *self.0;
+        DecodeError::new(expected, format!("{what} at byte {at}"))
     }
 }
 
@@ -122,8 +122,9 @@ impl<'a> Scanner<'a> {
     }
 
     /// The text that is not scanned yet.
+    #[inline]
     pub fn rest(&self) -> &'a str {
-        &self.text[self.at..]
+        self.text.get(self.at..).unwrap_or_default()
     }
 
     /// Calls `each` with the index of every key of an object that is known, after which it must consume the value.
@@ -178,49 +179,52 @@ impl<'a> Scanner<'a> {
 
     /// Scans a value and returns its number of levels. Deep nesting does not use the stack.
     fn value(&mut self, sink: &mut impl Sink<'a>) -> Result<usize, Invalid> {
-        let mut open = Open::default();
-        let mut levels = 0;
+        let (mut open, mut levels, mut is_key) = (Open::default(), 0, false);
+        // The closing bracket of the innermost container; 0 outside of all.
+        let mut close = 0;
         loop {
-            let first = self.peek();
-            let close = match first {
-                Some(b'{') => b'}',
-                Some(b'[') => b']',
-                _ => 0,
-            };
-            if close == 0 {
-                self.scalar(first, sink)?;
-            } else {
-                sink.open(self.rest());
-                levels = levels.max(open.levels + 1);
-                self.at += 1;
-                if !self.eat(close) {
-                    open.push(close == b'}');
-                    if close == b'}' {
-                        sink.string(self.key()?);
+            match self.peek() {
+                Some(b'"') => {
+                    sink.string(self.string()?);
+                    if is_key {
+                        self.expect(b':', "a missing colon")?;
+                        is_key = false;
+                        continue;
                     }
-                    continue;
                 }
-                sink.close(self.rest());
+                _ if is_key => return Err(self.invalid("a key that is not a string")),
+                Some(first @ (b'{' | b'[')) => {
+                    sink.open(self.rest());
+                    levels = levels.max(open.levels + 1);
+                    self.at += 1;
+                    // The closing brackets are two letters behind the opening ones.
+                    if !self.eat(first + 2) {
+                        (is_key, close) = (first == b'{', first + 2);
+                        open.push(is_key);
+                        continue;
+                    }
+                    sink.close(self.rest());
+                }
+                first => self.scalar(first, sink)?,
             }
             // A value has ended, and possibly the containers around it.
             loop {
-                let Some(close) = open.innermost() else { return Ok(levels) };
+                if close == 0 {
+                    return Ok(levels);
+                }
                 if self.has_more(close)? {
-                    if close == b'}' {
-                        sink.string(self.key()?);
-                    }
+                    is_key = close == b'}';
                     break;
                 }
-                open.pop();
+                close = open.pop();
                 sink.close(self.rest());
             }
         }
     }
 
-    #[inline]
+    /// Consumes a number or a word.
     fn scalar(&mut self, first: Option<u8>, sink: &mut impl Sink<'a>) -> Result<(), Invalid> {
         match first {
-            Some(b'"') => sink.string(self.string()?),
             Some(b'-' | b'0'..=b'9') => sink.number(self.number()?),
             Some(b'n') => sink.word(self.word("null")?),
             Some(b't') => sink.word(self.word("true")?),
@@ -241,6 +245,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Returns true after a comma, false after the closing bracket.
+    #[inline]
     fn has_more(&mut self, close: u8) -> Result<bool, Invalid> {
         let found = self.peek();
         if found != Some(b',') && found != Some(close) {
@@ -251,34 +256,34 @@ impl<'a> Scanner<'a> {
     }
 
     /// Consumes a string and checks its escapes.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Result<Raw<'a>, Invalid> {
-        let bytes = self.text.as_bytes();
-        let (start, mut has_escapes) = (self.at + 1, false);
-        self.at = start;
-        loop {
-            self.at = plain_end(bytes, self.at);
-            match bytes.get(self.at) {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    has_escapes = true;
-                    self.at += self.escape()?;
-                }
-                _ => return Err(self.invalid("a control character")),
-            }
+        let start = self.at + 1;
+        self.at = plain_end(self.text.as_bytes(), start);
+        let has_escapes = self.byte() != Some(b'"');
+        if has_escapes {
+            self.at = self.end_after_escapes(self.at)?;
         }
-        let text = &self.text[start..self.at];
+        // Without a panic, so that nothing is left of this where the text is not used.
+        let text = self.text.get(start..self.at).unwrap_or_default();
         self.at += 1;
         Ok(Raw { text, has_escapes })
     }
 
-    /// Returns the length of the escape at the current position.
-    fn escape(&self) -> Result<usize, Invalid> {
-        match self.text.as_bytes().get(self.at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(2),
-            Some(b'u') if utf16(&self.text.as_bytes()[self.at..]).is_some() => Ok(6),
-            Some(_) => Err(self.invalid("an invalid escape")),
-            None => Err(Invalid { what: "the end of the text", at: self.text.len() }),
+    /// Returns the index of the last quote of a string whose first escape is at `at`.
+    #[inline(never)]
+    fn end_after_escapes(&self, mut at: usize) -> Result<usize, Invalid> {
+        let bytes = self.text.as_bytes();
+        loop {
+            match bytes.get(at..) {
+                Some([b'"', ..]) => return Ok(at),
+                Some([b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..]) => at += 2,
+                Some(escape @ [b'\\', b'u', ..]) if utf16(escape).is_some() => at += 6,
+                Some([b'\\', _, ..]) => return Err(invalid("an invalid escape", at)),
+                Some([b'\\'] | []) | None => return Err(invalid(END, bytes.len())),
+                Some(_) => return Err(invalid("a control character", at)),
+            }
+            at = plain_end(bytes, at);
         }
     }
 
@@ -323,6 +328,14 @@ impl<'a> Scanner<'a> {
     /// The next byte after white space.
     #[inline]
     fn peek(&mut self) -> Option<u8> {
+        match self.byte() {
+            Some(byte) if byte > b' ' => Some(byte),
+            _ => self.peek_after_space(),
+        }
+    }
+
+    #[inline(never)]
+    fn peek_after_space(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
             self.at += 1;
         }
@@ -334,21 +347,29 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn eat(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
+    #[inline]
     fn expect(&mut self, byte: u8, otherwise: &'static str) -> Result<(), Invalid> {
         if self.eat(byte) { Ok(()) } else { Err(self.invalid(otherwise)) }
     }
 
     #[cold]
     fn invalid(&self, what: &'static str) -> Invalid {
-        let what = if self.at < self.text.len() { what } else { "the end of the text" };
-        Invalid { what, at: self.at }
+        invalid(if self.at < self.text.len() { what } else { END }, self.at)
     }
+}
+
+const END: &str = "the end of the text";
+
+#[cold]
+fn invalid(what: &'static str, at: usize) -> Invalid {
+    Invalid(Box::new((what, at)))
 }
 
 /// The containers that are open, innermost last, one bit for each: set for an object.
@@ -371,19 +392,19 @@ impl Open {
         self.levels += 1;
     }
 
+    /// Returns the closing bracket of the container around the innermost; 0 if there is none.
     #[inline]
-    fn pop(&mut self) {
+    fn pop(&mut self) -> u8 {
         self.bits >>= 1;
         self.levels -= 1;
         if self.levels.is_multiple_of(64) {
             self.bits = self.outer.pop().unwrap_or_default();
         }
-    }
-
-    /// The closing bracket of the innermost.
-    #[inline]
-    fn innermost(&self) -> Option<u8> {
-        (self.levels > 0).then_some(if self.bits & 1 == 1 { b'}' } else { b']' })
+        match (self.levels, self.bits & 1) {
+            (0, _) => 0,
+            (_, 1) => b'}',
+            _ => b']',
+        }
     }
 }
 

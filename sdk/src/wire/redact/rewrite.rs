@@ -114,7 +114,7 @@ impl Redactor {
                 }
                 Err(error) => {
                     at = start + 1;
-                    vain = vain.saturating_sub(error.at.max(1));
+                    vain = vain.saturating_sub(error.at().max(1));
                 }
             }
         }

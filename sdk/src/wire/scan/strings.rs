@@ -24,36 +24,32 @@ pub(crate) fn is_plain(text: &str) -> bool {
 /// Returns the index of the first quote, backslash or control character from `at` on, or the length.
 #[inline]
 pub(super) fn plain_end(bytes: &[u8], at: usize) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    let (words, last) = rest.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
+    let mut rest = bytes.get(at..).unwrap_or_default();
+    while let Some((word, after)) = rest.split_first_chunk() {
         let found = special(u64::from_le_bytes(*word));
         if found != 0 {
-            return at + index * 8 + found.trailing_zeros() as usize / 8;
+            return bytes.len() - rest.len() + found.trailing_zeros() as usize / 8;
         }
+        rest = after;
     }
-    bytes.len() - last.len() + plain_start_of_last(last)
+    bytes.len() - rest.len() + plain_start_of_last(rest)
 }
 
 /// Returns the number of plain bytes at the start of less than a word.
-#[cold]
+#[inline(never)]
 fn plain_start_of_last(last: &[u8]) -> usize {
-    let is_special = |byte: &u8| special(u64::from(*byte) | PLAIN << 8) != 0;
-    last.iter().position(is_special).unwrap_or(last.len())
+    last.iter().position(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\')).unwrap_or(last.len())
 }
-
-const ONES: u64 = u64::from_ne_bytes([1; 8]);
-/// A word of plain letters.
-const PLAIN: u64 = ONES * b'x' as u64;
 
 /// Marks the high bit of each quote, backslash and control character. It may also mark bytes after the first of them.
 #[inline]
 fn special(word: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
     // A subtraction sets the high bit of what is too small. Bytes that have it already are no such characters.
-    let control = word.wrapping_sub(ONES * 0x20);
-    let quote = (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES);
+    // With this bit flipped, a quote comes right after the control characters, and a space does not.
+    let control_or_quote = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
     let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
-    (control | quote | backslash) & !word & (ONES << 7)
+    (control_or_quote | backslash) & !word & (ONES << 7)
 }
 
 /// Decodes a text whose escapes are valid.
