@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod dedup;
+pub(crate) mod envelope;
 pub(crate) mod event;
 pub(crate) mod notifications;
 pub(crate) mod queue;

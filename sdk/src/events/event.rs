@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::value::RawValue;
 
+use crate::events::envelope::Envelope;
 use crate::generated::{event_requests, session_event::SessionEventData};
-use crate::wire::scan::{Invalid, Raw, Scanner};
+use crate::wire::scan::{Discard, Invalid, Raw, Scanner};
 use crate::wire::shared::{Place, Text};
 use crate::wire::{self, DecodeError, Document, Node, Wire, Writer, peek, quote, redact};
 
@@ -34,89 +35,84 @@ struct Inner {
     parent_id: Place,
     agent_id: Place,
     ephemeral: bool,
-    data: Place,
+    /// Where the data was found. In an event of the usual form it need not be JSON, and then this need not be its place.
+    found: Place,
+    /// The place of the data, once it was checked.
+    checked: OnceLock<Checked>,
     decoded: OnceLock<Box<dyn Borrow<SessionEventData> + Send + Sync>>,
     /// The id of the request that the event begins or completes, once it was asked for.
     request: OnceLock<Option<Box<str>>>,
 }
 
-/// The keys of an event, in the order in which the CLI writes them.
-const ENVELOPE: [&str; 7] = ["type", "data", "ephemeral", "id", "timestamp", "parentId", "agentId"];
+/// The place of the data in an event that is JSON.
+type Checked = Result<Place, Box<NotJson>>;
 
-/// The parts of an event in the text that it was found in.
-#[derive(Default)]
-pub(crate) struct Envelope<'a> {
-    text: &'a str,
-    kind: Option<Raw<'a>>,
-    id: Option<Raw<'a>>,
-    timestamp: Option<Raw<'a>>,
-    parent_id: Option<Raw<'a>>,
-    agent_id: Option<Raw<'a>>,
-    ephemeral: bool,
-    data: Option<&'a str>,
+/// An event of the usual form that turned out to be no JSON.
+struct NotJson {
+    error: DecodeError,
+    /// The event with `null` for its data.
+    substitute: String,
 }
 
-impl<'a> Envelope<'a> {
-    /// Reads an object. The last of several equal keys counts.
-    pub fn read(scanner: &mut Scanner<'a>) -> Result<Self, Invalid> {
-        let mut found = Self::default();
-        found.text = scanner.object(&ENVELOPE, |scanner, index| {
-            match index {
-                0 => found.kind = scanner.string_or_skip()?,
-                1 => found.data = Some(scanner.skip()?),
-                2 => found.ephemeral = scanner.skip()? == "true",
-                3 => found.id = scanner.string_or_skip()?,
-                4 => found.timestamp = scanner.string_or_skip()?,
-                5 => found.parent_id = scanner.string_or_skip()?,
-                _ => found.agent_id = scanner.string_or_skip()?,
+impl Inner {
+    /// Returns an event without its text, as places in `envelope.text` followed by the strings that have escapes there.
+    fn new(envelope: &Envelope<'_>) -> Result<(Self, String), DecodeError> {
+        let (whole, mut unescaped) = (envelope.text, String::new());
+        let mut place = |raw: Option<Raw<'_>>| match raw.map(Raw::text)? {
+            Cow::Borrowed(text) => Place::of(whole, text),
+            Cow::Owned(text) => {
+                let start = whole.len() + unescaped.len();
+                unescaped.push_str(&text);
+                Place::at(start..start + text.len())
             }
-            Ok(())
-        })?;
-        Ok(found)
-    }
-
-    /// Returns the event. `keep` returns its text to keep.
-    pub fn event(&self, keep: impl FnOnce(&str) -> Text) -> Result<SessionEvent, DecodeError> {
-        let (inner, unescaped) = self.places(self.text)?;
-        let text = match unescaped.is_empty() {
-            true => keep(self.text),
-            false => Text::Own([self.text, &unescaped].concat().into()),
-        };
-        Ok(SessionEvent(Arc::new(Inner { text, ..inner })))
-    }
-
-    /// Returns the event without its text, as places in `whole` followed by the strings that have escapes there.
-    fn places(&self, whole: &str) -> Result<(Inner, String), DecodeError> {
-        let mut unescaped = String::new();
-        let mut place = |raw: Raw<'a>| {
-            let place = match raw.text() {
-                Cow::Borrowed(text) => Place::of(whole, text),
-                Cow::Owned(text) => {
-                    let start = whole.len() + unescaped.len();
-                    unescaped.push_str(&text);
-                    Place::at(start..start + text.len())
-                }
-            };
-            place.unwrap_or_default()
         };
         let Some(json) = Place::of(whole, whole) else {
             return Err(DecodeError::new("an event of less than 4 GiB", "more"));
         };
-        let Some(kind) = self.kind else {
+        if envelope.kind.is_none() {
             return Err(DecodeError::new("a string", "nothing").in_field("type"));
-        };
-        let inner = Inner {
-            kind: place(kind),
-            id: self.id.map(&mut place).unwrap_or_default(),
-            timestamp: self.timestamp.map(&mut place).unwrap_or_default(),
-            parent_id: self.parent_id.map(&mut place).unwrap_or_default(),
-            agent_id: self.agent_id.map(&mut place).unwrap_or_default(),
-            ephemeral: self.ephemeral,
-            data: self.data.and_then(|raw| Place::of(whole, raw)).unwrap_or_default(),
+        }
+        let data = envelope.data.and_then(|raw| Place::of(whole, raw)).unwrap_or_default();
+        let inner = Self {
+            kind: place(envelope.kind).unwrap_or_default(),
+            id: place(envelope.id).unwrap_or_default(),
+            timestamp: place(envelope.timestamp).unwrap_or_default(),
+            parent_id: place(envelope.parent_id).unwrap_or_default(),
+            agent_id: place(envelope.agent_id).unwrap_or_default(),
+            ephemeral: envelope.is_ephemeral,
+            found: data,
+            checked: if envelope.is_checked { Ok(data).into() } else { OnceLock::new() },
             json,
-            ..Inner::default()
+            text: Text::default(),
+            decoded: OnceLock::new(),
+            request: OnceLock::new(),
         };
         Ok((inner, unescaped))
+    }
+
+    fn text(&self, place: Place) -> &str {
+        &self.text[place.range()]
+    }
+
+    /// Checks an event of the usual form. If its data is not one value, the data is searched for, since a newer CLI may
+    /// write other keys beside it.
+    fn check(&self) -> Checked {
+        if Scanner::new(self.text(self.found)).only(&mut Discard).is_ok() {
+            return Ok(self.found);
+        }
+        let json = self.text(self.json);
+        let not_json =
+            |substitute, error: Invalid| Err(Box::new(NotJson { substitute, error: error.expected("JSON") }));
+        let mut scanner = Scanner::new(json);
+        match (Envelope::read(&mut scanner), scanner.end()) {
+            (Ok(event), Ok(())) => Ok(event.data.and_then(|data| Place::of(json, data)).unwrap_or_default()),
+            // The last members belong to something else.
+            (Ok(event), Err(error)) => not_json(event.text.to_owned(), error),
+            (Err(error), _) => {
+                let data = self.found.range();
+                not_json([&json[..data.start], "null", &json[data.end..]].concat(), error)
+            }
+        }
     }
 }
 
@@ -148,15 +144,18 @@ impl SessionEvent {
     /// # Errors
     /// If the text is not a JSON object with a `type`.
     pub fn from_json(json: impl Into<Box<str>>) -> Result<Self, DecodeError> {
-        Self::from_text(json.into())
+        let json = json.into();
+        Self::new(&Envelope::parse(&json)?, |text| text.into())
     }
 
-    fn from_text(json: Box<str>) -> Result<Self, DecodeError> {
-        let envelope = Envelope::read(&mut Scanner::new(&json));
-        let envelope = envelope.map_err(|error| error.expected("a JSON object"))?;
-        let (inner, unescaped) = envelope.places(&json)?;
-        let text = if unescaped.is_empty() { json } else { (json.into_string() + &unescaped).into() };
-        Ok(Self(Arc::new(Inner { text: Text::Own(text), ..inner })))
+    /// Returns the event of an envelope. `keep` returns its text to keep.
+    pub(crate) fn new(envelope: &Envelope<'_>, keep: impl FnOnce(&str) -> Text) -> Result<Self, DecodeError> {
+        let (mut inner, unescaped) = Inner::new(envelope)?;
+        inner.text = match unescaped.is_empty() {
+            true => keep(envelope.text),
+            false => Text::Own([envelope.text, &unescaped].concat().into()),
+        };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Reads the events of a list under the first of `keys`, in a JSON object that is valid. They share its text if
@@ -167,7 +166,7 @@ impl SessionEvent {
             (events, problem) = (Vec::new(), None);
             scanner.items(|scanner| {
                 let envelope = Envelope::read(scanner)?;
-                match envelope.event(|text| object.part(text)) {
+                match Self::new(&envelope, |text| object.part(text)) {
                     Ok(event) => events.push(event),
                     Err(error) => problem = problem.take().or(Some(error)),
                 }
@@ -210,13 +209,55 @@ impl SessionEvent {
 
     /// The typed data of the event.
     pub fn data(&self) -> &SessionEventData {
-        let decoded = self.0.decoded.get_or_init(|| Box::new(decode(self.kind(), self.raw_data())));
+        let decoded = self.0.decoded.get_or_init(|| Box::new(self.decode_any()));
         Borrow::<SessionEventData>::borrow(&**decoded)
     }
 
     /// Decodes the data as one certain type, without caching.
     pub(crate) fn decode<T: Wire>(&self) -> Result<T, DecodeError> {
-        wire::from_json(self.raw_data())
+        let mut value = T::empty();
+        value.read(self.document()?.root())?;
+        Ok(value)
+    }
+
+    fn decode_any(&self) -> SessionEventData {
+        let kind = self.kind();
+        let read = self.document().and_then(|document| SessionEventData::read(kind, document.root()));
+        let data = || {
+            RawValue::from_string(self.raw_data().to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+        };
+        match read {
+            Ok(Some(event)) => event,
+            // An unknown type is unrecognized even if its data cannot be parsed, for example because it is nested too
+            // deeply.
+            Err(error) if SessionEventData::TYPES.contains(&kind) => {
+                tracing::warn!(kind, %error, "the data of an event does not match its type");
+                let malformed = MalformedEvent { kind: kind.to_owned(), error, data: data() };
+                SessionEventData::Malformed(Box::new(malformed))
+            }
+            _ => {
+                let unrecognized = UnrecognizedEvent { kind: kind.to_owned(), data: data() };
+                SessionEventData::Unrecognized(Box::new(unrecognized))
+            }
+        }
+    }
+
+    /// Parses the data. This checks it too, so that it is scanned only once.
+    fn document(&self) -> Result<Document<'_>, DecodeError> {
+        if self.0.checked.get().is_none()
+            && let Ok(document) = Document::parse(self.0.text(self.0.found))
+        {
+            self.0.checked.get_or_init(|| Ok(self.0.found));
+            return Ok(document);
+        }
+        match self.checked() {
+            Ok(_) => Document::parse(self.raw_data()),
+            Err(not_json) => Err(not_json.error.clone()),
+        }
+    }
+
+    fn checked(&self) -> &Checked {
+        self.0.checked.get_or_init(|| self.0.check())
     }
 
     /// The id of the request that the event begins or completes; none if it has none.
@@ -230,20 +271,30 @@ impl SessionEvent {
 
     /// Returns the raw values of the data under these keys; none if the data is not an object.
     pub(crate) fn pick<const N: usize>(&self, keys: [&str; N]) -> [Option<&str>; N] {
-        peek::pick(self.raw_data(), keys).unwrap_or([None; N])
+        // Without a check, since this stops at what is no JSON.
+        peek::pick(self.0.text(self.0.found), keys).unwrap_or([None; N])
     }
 
-    /// The event's JSON as received; bytes that are not UTF-8 are U+FFFD.
+    /// The event's JSON as received; bytes that are not UTF-8 are U+FFFD. If its data is no JSON, `null` stands in its
+    /// place.
     pub fn raw(&self) -> &str {
-        self.text(self.0.json)
+        match self.checked() {
+            Ok(_) => self.text(self.0.json),
+            Err(not_json) => &not_json.substitute,
+        }
     }
 
-    /// The JSON of the event's data.
+    /// The JSON of the event's data; `null` if it has none, or if that is no JSON.
     pub fn raw_data(&self) -> &str {
-        match self.0.data {
-            place if place.is_empty() => "null",
-            place => self.text(place),
+        match self.checked() {
+            Ok(place) if !place.is_empty() => self.text(*place),
+            _ => "null",
         }
+    }
+
+    /// The size of the event's JSON in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.0.json.range().len()
     }
 
     /// The number of events that a subscriber missed at this place; none for an event of the CLI. This
@@ -273,33 +324,8 @@ impl SessionEvent {
     }
 
     fn text(&self, place: Place) -> &str {
-        &self.0.text[place.range()]
+        self.0.text(place)
     }
-}
-
-fn decode(kind: &str, data: &str) -> SessionEventData {
-    let read = Document::parse(data).and_then(|document| SessionEventData::read(kind, document.root()));
-    match read {
-        Ok(Some(event)) => event,
-        // An unknown type is unrecognized even if its data cannot be parsed, for example because it is nested too
-        // deeply.
-        Err(error) if SessionEventData::TYPES.contains(&kind) => {
-            tracing::warn!(kind, %error, "the data of an event does not match its type");
-            SessionEventData::Malformed(Box::new(MalformedEvent {
-                kind: kind.to_owned(),
-                error,
-                data: raw(data),
-            }))
-        }
-        _ => SessionEventData::Unrecognized(Box::new(UnrecognizedEvent {
-            kind: kind.to_owned(),
-            data: raw(data),
-        })),
-    }
-}
-
-fn raw(json: &str) -> Box<RawValue> {
-    RawValue::from_string(json.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 impl std::fmt::Debug for UnrecognizedEvent {

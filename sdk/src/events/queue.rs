@@ -113,11 +113,11 @@ impl Queue {
     /// Adds an event when there may never be a subscriber. Above a limit the oldest events are dropped,
     /// whatever they are.
     pub fn push_within(&mut self, max_events: usize, max_bytes: usize, event: SessionEvent) {
-        self.bytes = self.bytes.saturating_add(event.raw().len());
+        self.bytes = self.bytes.saturating_add(event.size());
         self.entries.push_back(Entry { event, more: String::new() });
         while self.entries.len() > max_events || self.bytes > max_bytes {
             let Some(oldest) = self.take_front() else { break };
-            self.bytes = self.bytes.saturating_sub(oldest.event.raw().len());
+            self.bytes = self.bytes.saturating_sub(oldest.event.size());
             self.missed += 1;
         }
     }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::peer::Peer;
-use crate::events::{event::Envelope, notifications::NotificationSubscribers, stream::Ended};
+use crate::events::{
+    SessionEvent, envelope::Envelope, notifications::NotificationSubscribers, stream::Ended,
+};
 use crate::handlers::{context::ClientContext, dialogs, handler::Handler, hooks};
 use crate::methods::client::{AutoModeSwitchRequest, ExitPlanModeRequest, HooksInvoke};
 use crate::methods::notification;
@@ -20,7 +22,7 @@ use crate::runtime::aside::drop_aside;
 use crate::session::{shell::routes::EXEC, shell::routes::ShellRoutes, state::SessionState, table::Sessions};
 use crate::types::SessionLifecycleType;
 use crate::version::Feature;
-use crate::wire::scan::{Invalid, Scanner};
+use crate::wire::scan::{Invalid, Raw, Scanner};
 use crate::wire::{peek, peek::keys};
 
 /// The notification that carries an event of a session.
@@ -61,8 +63,13 @@ impl Router {
         }
     }
 
-    /// Delivers the event in the params of a notification, which need not be JSON: then it does nothing.
+    /// Delivers the event in the params of a notification, which need not be JSON: then it does nothing, unless they
+    /// have the usual form, in which the event finds out itself.
     fn event(&self, params: &str) -> Result<(), Invalid> {
+        if let Some((session, event)) = Envelope::usual(params) {
+            self.deliver(session, &event);
+            return Ok(());
+        }
         let (mut session, mut event) = (None, None);
         let mut scanner = Scanner::new(params);
         scanner.known_members(&EVENT_PARAMS, |scanner, index| {
@@ -74,18 +81,22 @@ impl Router {
             Ok(())
         })?;
         scanner.end()?;
-        let Some(session) = session.and_then(|id| self.sessions.get(&id.text())) else {
-            tracing::trace!("an event of a session that is not open here");
-            return Ok(());
+        let session = session.map(Raw::text);
+        self.deliver(session.as_deref().unwrap_or_default(), &event.unwrap_or_default());
+        Ok(())
+    }
+
+    fn deliver(&self, session: &str, event: &Envelope<'_>) {
+        let Some(session) = self.sessions.get(session) else {
+            return tracing::trace!("an event of a session that is not open here");
         };
-        match event.unwrap_or_default().event(|text| text.into()) {
+        match SessionEvent::new(event, |text| text.into()) {
             Ok(event) => session.deliver(event),
             Err(error) => {
                 tracing::warn!(%error, "an event without a type");
                 session.report_missed();
             }
         }
-        Ok(())
     }
 
     /// Ends a session that a client deleted: the CLI sends nothing more for it.

@@ -1,5 +1,6 @@
-//! Any bytes as one message to a client, with SESSION in place of its session's id: a request is answered, an event
-//! that serde_json can read is delivered, and no message ends the connection.
+//! Any bytes as one message to a client, with SESSION in place of its session's id and a new id in place of
+//! `00000000-0000-0000-0000-000000000000`: a request is answered, an event that serde_json can read is delivered, every
+//! event that is delivered is JSON, and no message ends the connection.
 #![no_main]
 
 use std::cell::RefCell;
@@ -66,8 +67,10 @@ impl Peer {
     /// Sends a message, then a request, and waits for the responses to both.
     async fn take(&mut self, data: &[u8]) {
         let mut events = self.session.events();
-        let body = replaced(data, b"SESSION", self.session.id().as_bytes());
         self.count += 1;
+        let id = format!("{:036}", self.count);
+        let body = replaced(data, b"SESSION", self.session.id().as_bytes());
+        let body = replaced(&body, b"00000000-0000-0000-0000-000000000000", id.as_bytes());
         let last = json!(format!("request {} of the fuzzer", self.count));
         let mut expected = vec![last.clone()];
         expected.extend(id_of_request(&body));
@@ -88,12 +91,13 @@ impl Peer {
                 expected.remove(at);
             }
         }
-        let mut expected = expected_event(&body, self.session.id());
+        let mut expected = expected_event(&body, self.session.id(), &id);
         loop {
             let Some(event) = at_once(events.next()) else { break };
             // The message may have ended the session.
             let Some(event) = event else { return };
             event.data();
+            assert!(serde_json::from_str::<&RawValue>(event.raw()).is_ok(), "{}", event.raw());
             expected.take_if(|json| serde_json::from_str::<Value>(event.raw()).is_ok_and(|raw| raw == *json));
         }
         assert_eq!(expected, None, "the event is delivered");
@@ -107,14 +111,14 @@ fn id_of_request(body: &[u8]) -> Option<Value> {
     json.get("id").filter(|id| !id.is_object() && !id.is_array() && !id.is_boolean()).cloned()
 }
 
-/// The event that must be delivered, if there is one. One with an id may be a repeat.
-fn expected_event(body: &[u8], session: &str) -> Option<Value> {
+/// The event that must be delivered, if there is one. One with another id than the new one may be a repeat.
+fn expected_event(body: &[u8], session: &str, new: &str) -> Option<Value> {
     let mut json: Value = serde_json::from_slice(body).ok()?;
     let is_event = json["method"] == "session.event" && json.get("id").is_none();
     let event = json.pointer_mut("/params/event").map(Value::take)?;
     let is_ours = is_event && json["params"]["sessionId"] == session;
-    let has_id = event["id"].as_str().is_some_and(|id| !id.is_empty());
-    (is_ours && event["type"].is_string() && !has_id).then_some(event)
+    let is_repeat = event["id"].as_str().is_some_and(|id| !id.is_empty() && id != new);
+    (is_ours && event["type"].is_string() && !is_repeat).then_some(event)
 }
 
 /// The output of a future that is ready at once.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use copilot_session::testing::{FakeCli, events as say};
-use copilot_session::{Error, SessionBuilder, SessionEventData, Tool};
+use copilot_session::{Error, Events, SessionBuilder, SessionEvent, SessionEventData, Tool};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, connect, next};
@@ -168,6 +168,91 @@ async fn the_envelope() {
     assert_eq!((event.kind(), event.id(), event.timestamp()), ("x", "", ""));
     assert_eq!((event.parent_id(), event.agent_id(), event.is_ephemeral()), (None, None, false));
     assert_eq!(event.raw_data(), "null");
+}
+
+/// Sends an event in the form that the CLI gives most of them; `data` is what stands between its first and last members.
+async fn usual(rig: &Rig, events: &mut Events, number: u8, data: &str) -> SessionEvent {
+    let (session, id) = (rig.session.id(), format!("482a8520-a920-4b1b-89d5-cc4d4c8df4{number:02}"));
+    let event = format!(
+        r#"{{"type":"session.title_changed","data":{data},"id":"{id}","timestamp":"2026-11-22T06:51:07.596Z","parentId":null}}"#
+    );
+    rig.fake.frame(&format!(
+        r#"{{"jsonrpc":"2.0","method":"session.event","params":{{"sessionId":"{session}","event":{event}}}}}"#
+    ));
+    let found = next(events).await;
+    assert_eq!((found.kind(), found.id(), found.parent_id()), ("session.title_changed", &*id, None));
+    assert_eq!(found.timestamp(), "2026-11-22T06:51:07.596Z");
+    found
+}
+
+/// The data of an event in the usual form is looked at when it is asked for, in whatever way and order.
+#[tokio::test(start_paused = true)]
+async fn the_usual_form() {
+    let rig = Rig::start().await;
+    let mut events = rig.session.events();
+    let data = r#"{"title":"a \"new\" one\n"}"#;
+    for number in 0..2 {
+        let ephemeral = format!(r#"{data},"ephemeral":true"#);
+        let event = usual(&rig, &mut events, number, &ephemeral).await;
+        if number == 0 {
+            assert_eq!(event.raw_data(), data);
+        }
+        let SessionEventData::SessionTitleChanged(title) = event.data() else { panic!("{:?}", event.data()) };
+        assert_eq!((title.title.as_str(), event.is_ephemeral()), ("a \"new\" one\n", true));
+        assert_eq!(event.raw_data(), data);
+        assert!(event.raw().contains(&ephemeral), "{}", event.raw());
+    }
+}
+
+/// A newer CLI may write other keys beside the data, and data twice.
+#[tokio::test(start_paused = true)]
+async fn the_usual_form_with_more_keys() {
+    let rig = Rig::start().await;
+    let mut events = rig.session.events();
+    let texts = [
+        r#"{"title":"b"},"new":[{"id":"x"}]"#,
+        r#"{"title":"a"},"data":{"title":"b"}"#,
+        r#"{"title":"b"} , "ephemeral" : false"#,
+    ];
+    for (number, text) in (0..).zip(texts.into_iter().chain(texts)) {
+        let event = usual(&rig, &mut events, number, text).await;
+        let raw = || assert_eq!(event.raw_data(), r#"{"title":"b"}"#);
+        if number < 3 {
+            raw();
+        }
+        let SessionEventData::SessionTitleChanged(title) = event.data() else { panic!("{:?}", event.data()) };
+        assert_eq!(title.title, "b");
+        raw();
+        assert!(event.raw().contains(text), "{}", event.raw());
+    }
+}
+
+/// Data that is no JSON is malformed, and the event remains JSON. The events after it are read.
+#[tokio::test(start_paused = true)]
+async fn the_usual_form_without_json() {
+    let rig = Rig::start().await;
+    let mut events = rig.session.events();
+    let texts = [r#"{"title":"a"#, "{]", "tru", r#"{"title":"a\x"}"#, " "];
+    for (number, text) in (0..).zip(texts.into_iter().chain(texts)) {
+        let event = usual(&rig, &mut events, number, text).await;
+        let raw = || {
+            assert_eq!(event.raw_data(), "null");
+            let json: Value = serde_json::from_str(event.raw()).expect("JSON");
+            assert_eq!((&json["data"], &json["id"]), (&Value::Null, &json!(event.id())));
+            assert_eq!(serde_json::to_value(&event).expect("JSON"), json);
+        };
+        if number < 5 {
+            raw();
+        }
+        let SessionEventData::Malformed(malformed) = event.data() else { panic!("{:?}", event.data()) };
+        assert_eq!(malformed.data.get(), "null");
+        raw();
+    }
+    // The last members are those of another object.
+    let event = usual(&rig, &mut events, 98, r#"{"title":"a"}},"new":{"key":1"#).await;
+    assert!(matches!(event.data(), SessionEventData::Malformed(_)), "{:?}", event.data());
+    assert_eq!(event.raw(), r#"{"type":"session.title_changed","data":{"title":"a"}}"#);
+    usual(&rig, &mut events, 99, "{}").await;
 }
 
 /// The history accepts the same events as the stream, and causes no action: a request in it stays unanswered.

@@ -89,7 +89,7 @@ impl Watch {
         match kind {
             kind::ASSISTANT_MESSAGE_DELTA if ours && event.agent_id().is_none() => {
                 self.pieces.push(event.clone());
-                if self.pieces.len() == MAX_PIECES || event.raw().len() > MAX_EVENT {
+                if self.pieces.len() == MAX_PIECES || event.size() > MAX_EVENT {
                     self.join_pieces();
                 }
             }
@@ -112,7 +112,7 @@ impl Watch {
     fn open(&mut self, event: &SessionEvent, id: Option<u64>) {
         self.close(id);
         if let Some(id) = id.filter(|_| self.open.len() < MAX_OPEN) {
-            let is_small = event.raw().len() <= MAX_EVENT;
+            let is_small = event.size() <= MAX_EVENT;
             self.open.push((id, if is_small { Open::Event(event.clone()) } else { Open::Name(name(event)) }));
         }
     }

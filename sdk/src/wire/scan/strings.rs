@@ -10,6 +10,11 @@ pub(crate) struct Raw<'a> {
 }
 
 impl<'a> Raw<'a> {
+    /// A string without escapes.
+    pub fn plain(text: &'a str) -> Self {
+        Self { text, has_escapes: false }
+    }
+
     /// Decodes the string; a lone UTF-16 surrogate becomes U+FFFD.
     pub fn text(self) -> Cow<'a, str> {
         if self.has_escapes { Cow::Owned(unescaped(self.text)) } else { Cow::Borrowed(self.text) }
