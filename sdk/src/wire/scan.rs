@@ -9,7 +9,7 @@ mod strings;
 use std::borrow::Cow;
 
 use super::DecodeError;
-pub(crate) use strings::{Raw, is_plain};
+pub(crate) use strings::{Raw, is_plain, plain_length};
 use strings::{plain_end, utf16};
 
 /// Splits JSON text into its values.

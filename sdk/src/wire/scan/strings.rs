@@ -23,7 +23,12 @@ impl<'a> Raw<'a> {
 
 /// Returns true if a string is written in JSON as it is.
 pub(crate) fn is_plain(text: &str) -> bool {
-    plain_end(text.as_bytes(), 0) == text.len()
+    plain_length(text) == text.len()
+}
+
+/// Returns the number of bytes before the first that JSON escapes in a string.
+pub(crate) fn plain_length(text: &str) -> usize {
+    plain_end(text.as_bytes(), 0)
 }
 
 /// Returns the index of the first quote, backslash or control character from `at` on, or the length.
