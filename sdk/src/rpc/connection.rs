@@ -210,11 +210,12 @@ impl Connection {
     }
 
     /// Resolves the pending call with this id.
-    fn complete(&self, id: u64, response: Response) {
+    fn complete(&self, id: u64, response: impl FnOnce() -> Response) {
         let call = lock(&self.calls).pending.remove(&id);
         let Some(Pending { caller, on_response, .. }) = call else {
             return tracing::debug!(id, "ignoring a response that no call awaits");
         };
+        let response = response();
         if let Some(on_response) = on_response {
             on_response(&response);
         }

@@ -56,6 +56,17 @@ pub(crate) fn usual_notification(text: &str) -> Option<(&str, &str)> {
     Some((method, rest.strip_prefix(r#"","params":"#)?.strip_suffix('}')?))
 }
 
+/// Splits a response in the form that the CLI gives it into its id and its result, which is checked. Most responses are
+/// like this, and have no other key to look for.
+pub(crate) fn usual_response(text: &str) -> Option<(u64, &str)> {
+    let rest = text.strip_prefix(r#"{"jsonrpc":"2.0","id":"#)?;
+    let (id, rest) = rest.split_at(rest.bytes().position(|byte| byte == b',')?);
+    let (number, result) = (id.parse().ok()?, rest.strip_prefix(r#","result":"#)?.strip_suffix('}')?);
+    Scanner::new(result).only(&mut Discard).ok()?;
+    // Rust reads more forms of a number than JSON has.
+    (Digits::of(number).text() == id).then_some((number, result))
+}
+
 /// Calls `receive` for each message of a text, which is one message or an array of them.
 pub(crate) fn each<'a>(text: &'a str, mut receive: impl FnMut(Message<'a>)) {
     let mut single = |text| {
@@ -182,7 +193,7 @@ pub(crate) fn reply<T>(id: &str, result: &Result<String, RpcError>, send: impl F
         Ok(result) => send(&[START, id, r#","result":"#, result, "}"]),
         Err(error) => {
             let data = match &error.data {
-                Some(json) if check_depth(json).is_ok() => format!(r#","data":{json}"#),
+                Some(json) if check(json).is_ok() => format!(r#","data":{json}"#),
                 // Anything but JSON is sent as a string.
                 Some(text) => format!(r#","data":{}"#, quote(text)),
                 None => String::new(),
@@ -206,8 +217,64 @@ impl fmt::Display for TooDeep {
     }
 }
 
-/// Rejects JSON that is nested too deeply for the CLI to read.
+/// Rejects JSON of this crate that is nested too deeply for the CLI to read.
 pub(crate) fn check_depth(json: &str) -> Result<(), TooDeep> {
-    let levels = Scanner::new(json).only(&mut Discard);
+    // Most texts have too few brackets to be deep.
+    let brackets = json.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    if brackets <= MAX_DEPTH { Ok(()) } else { check(json) }
+}
+
+/// Rejects text that is no JSON or nested too deeply.
+fn check(text: &str) -> Result<(), TooDeep> {
+    let levels = Scanner::new(text).only(&mut Discard);
     levels.is_ok_and(|levels| levels <= MAX_DEPTH).then_some(()).ok_or(TooDeep)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usual_response_is_read_as_any_other() {
+        let long_way = |text: &str| {
+            let mut found = None;
+            each(text, |message| {
+                if let Message::Response { id, result: Ok(result) } = message {
+                    found = Some((id, result.to_owned()));
+                }
+            });
+            found
+        };
+        let start = r#"{"jsonrpc":"2.0","id":"#;
+        for (rest, is_usual) in [
+            (r#"7,"result":{"a":[1]}}"#, true),
+            (r#"7,"result":null}"#, true),
+            (r#"7,"result": "}" }"#, true),
+            (r#""7","result":{}}"#, false),
+            (r#"+7,"result":{}}"#, false),
+            (r#"07,"result":{}}"#, false),
+            (r#"7,"result":{}"#, false),
+            (r#"7,"result":{},"error":null}"#, false),
+            (r#"7,"result":1,"result":2}"#, false),
+            (r#"7,"result":}"#, false),
+            (r#"7,"error":{"code":1,"message":""}}"#, false),
+        ] {
+            let text = format!("{start}{rest}");
+            let usual = usual_response(&text);
+            assert_eq!(usual.is_some(), is_usual, "{text}");
+            if let Some((id, result)) = usual {
+                assert_eq!(long_way(&text), Some((id, result.trim().to_owned())), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_deep_json_is_refused() {
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        let wide = format!("[{}]", vec!["{}"; 2 * MAX_DEPTH].join(","));
+        for (json, is_accepted) in [(nested(MAX_DEPTH), true), (nested(MAX_DEPTH + 1), false), (wide, true)] {
+            assert_eq!(check_depth(&json).is_ok(), is_accepted, "{json}");
+        }
+        assert!(check("{").is_err() && check("{}").is_ok());
+    }
 }

@@ -103,8 +103,11 @@ fn dispatch(connection: &Arc<Connection>, service: &impl Service, text: &str, ke
     if message::usual_notification(text).is_some_and(|(method, params)| service.unchecked(method, params)) {
         return;
     }
+    if let Some((id, result)) = message::usual_response(text) {
+        return connection.complete(id, || Ok(keep(result)));
+    }
     message::each(text, |message| match message {
-        Message::Response { id, result } => connection.complete(id, result.map(keep)),
+        Message::Response { id, result } => connection.complete(id, || result.map(keep)),
         Message::Notification { method, params } if method == CANCEL => {
             if let Ok([Some(id)]) = peek::pick(params, ["id"]) {
                 connection.in_flight.cancel_id(id);
@@ -146,7 +149,7 @@ fn unreadable(
     );
     if !is_request {
         if let (true, Some(Ok(id))) = (is_response, id.map(message::number)) {
-            connection.complete(id, Err(NoResult::Unreadable(problem)));
+            connection.complete(id, || Err(NoResult::Unreadable(problem)));
         }
         return;
     }
