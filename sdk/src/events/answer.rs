@@ -1,13 +1,15 @@
 //! The answer that a turn ends with.
 
 use crate::events::SessionEvent;
+use crate::generated::session_event::SessionEventData;
 use crate::types::AssistantMessageData;
 
 /// The outcome of a turn.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Answer {
     pub(crate) message_id: String,
-    pub(crate) message: Option<(SessionEvent, AssistantMessageData)>,
+    /// An `assistant.message` that can be read.
+    pub(crate) message: Option<SessionEvent>,
     pub(crate) aborted: bool,
 }
 
@@ -20,12 +22,15 @@ impl Answer {
     /// The agent's last message: the last `assistant.message` of the turn that does not come from a
     /// sub-agent.
     pub fn message(&self) -> Option<&AssistantMessageData> {
-        self.message.as_ref().map(|(_, message)| message)
+        match self.event()?.data() {
+            SessionEventData::AssistantMessage(message) => Some(message),
+            _ => None,
+        }
     }
 
     /// The event of the agent's last message.
     pub fn event(&self) -> Option<&SessionEvent> {
-        self.message.as_ref().map(|(event, _)| event)
+        self.message.as_ref()
     }
 
     /// The id of the prompt, as returned by `session.send`.
@@ -37,5 +42,15 @@ impl Answer {
     /// see [`turns`](crate::turns).
     pub fn is_aborted(&self) -> bool {
         self.aborted
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer")
+            .field("message_id", &self.message_id)
+            .field("message", &self.message())
+            .field("aborted", &self.aborted)
+            .finish()
     }
 }

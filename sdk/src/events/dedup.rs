@@ -11,6 +11,9 @@ use crate::runtime::hash::QuickHash;
 /// The number of ids in one generation. Two generations hold more than 10,000 ids in less than 400 KB.
 const GENERATION: usize = 12 << 10;
 
+/// The number of ids for which there is room from the beginning of a further turn.
+const KEPT: usize = 64;
+
 /// The ids of the recent events of a turn.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SeenEvents {
@@ -47,7 +50,10 @@ impl SeenEvents {
 
     /// Forgets all ids, at the end of a turn.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.older = HashSet::default();
+        self.newer.clear();
+        // A usual turn needs no more, and the next one finds the room.
+        self.newer.shrink_to(KEPT);
     }
 }
 

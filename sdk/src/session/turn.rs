@@ -118,9 +118,9 @@ impl Turn {
                 Poll::Pending => return self.poll_time(context),
             };
             let shown = self.handle(event);
-            if self.outcome.is_none() {
-                // A timeout must also elapse while events arrive without pause.
-                let _ = self.poll_time(context);
+            // A timeout must also elapse while events arrive without pause.
+            if self.outcome.is_none() && self.watch.as_ref().is_some_and(Watch::has_elapsed) {
+                self.time_out();
             }
             if shown.is_some() {
                 return Poll::Ready(shown);
@@ -162,13 +162,21 @@ impl Turn {
         None
     }
 
-    /// Ends the turn if a timeout has elapsed.
+    /// Waits for a timeout, which ends the turn.
     fn poll_time(&mut self, context: &mut Context<'_>) -> Poll<Option<SessionEvent>> {
         let Some(watch) = &mut self.watch else { return Poll::Pending };
-        let mut timeout = ready!(watch.poll(context, || self.tracker.answer(false)));
-        timeout.stderr = self.host.upgrade().map(|host| host.peer().stderr()).unwrap_or_default();
-        self.outcome = Some(Err(Error::TurnTimeout(Box::new(timeout))));
+        ready!(watch.poll(context));
+        self.time_out();
         Poll::Ready(None)
+    }
+
+    /// Ends the turn with the timeout that has elapsed.
+    fn time_out(&mut self) {
+        let answer = self.tracker.answer(false);
+        if let Some(mut timeout) = self.watch.as_mut().and_then(|watch| watch.report(answer)) {
+            timeout.stderr = self.host.upgrade().map(|host| host.peer().stderr()).unwrap_or_default();
+            self.outcome = Some(Err(Error::TurnTimeout(Box::new(timeout))));
+        }
     }
 }
 

@@ -53,7 +53,8 @@ impl Prompts {
             "" => Some(prompt.text) == text,
             known => known == id,
         };
-        lock(&self.latest).iter().any(|prompt| is_it(prompt))
+        // Most ids are of the latest prompt.
+        lock(&self.latest).iter().rev().any(|prompt| is_it(prompt))
     }
 
     /// Returns true if a prompt with this text was sent.

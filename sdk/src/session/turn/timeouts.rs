@@ -41,6 +41,8 @@ pub(crate) struct Watch {
     unfinished: String,
     /// The events whose text continues `unfinished`. Most turns end before anybody asks for it.
     pieces: Vec<SessionEvent>,
+    /// The timeout that elapses next, with its duration and its end.
+    next: Option<(TimeoutKind, Duration, Instant)>,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -55,12 +57,12 @@ impl Watch {
             open: Vec::new(),
             unfinished: String::new(),
             pieces: Vec::new(),
+            next: None,
             timer: Box::pin(tokio::time::sleep_until(started)),
         }
     }
 
-    /// Returns the timeout that elapses next, with its duration and its end.
-    fn next(&self) -> Option<(TimeoutKind, Duration, Instant)> {
+    fn find_next(&self) -> Option<(TimeoutKind, Duration, Instant)> {
         let since_last = match &self.last {
             Some((_, last)) => (TimeoutKind::Idle, self.idle, *last),
             None if self.first_event.is_some() => (TimeoutKind::FirstEvent, self.first_event, self.started),
@@ -73,7 +75,8 @@ impl Watch {
 
     /// Sets the timer to the timeout that elapses next.
     pub fn set_timer(&mut self) {
-        if let Some((.., at)) = self.next() {
+        self.next = self.find_next();
+        if let Some((.., at)) = self.next {
             self.timer.as_mut().reset(at);
         }
     }
@@ -128,19 +131,29 @@ impl Watch {
         }
     }
 
-    /// Waits for the next timeout and returns its diagnostics.
-    pub fn poll(&mut self, context: &mut Context<'_>, answer: impl FnOnce() -> Answer) -> Poll<TurnTimeout> {
-        let Some((kind, after, _)) = self.next() else { return Poll::Pending };
-        if self.timer.as_mut().poll(context).is_pending() {
-            return Poll::Pending;
+    /// Waits until a timeout has elapsed.
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match self.next {
+            Some(_) => self.timer.as_mut().poll(context),
+            None => Poll::Pending,
         }
+    }
+
+    /// Returns true if a timeout had elapsed when the last event was recorded.
+    pub fn has_elapsed(&self) -> bool {
+        self.next.zip(self.last.as_ref()).is_some_and(|((.., at), (_, last))| at <= *last)
+    }
+
+    /// Returns the diagnostics of the timeout that has elapsed.
+    pub fn report(&mut self, answer: Answer) -> Option<TurnTimeout> {
+        let (kind, after, _) = self.next?;
         self.join_pieces();
-        Poll::Ready(TurnTimeout {
+        Some(TurnTimeout {
             kind,
             after,
             last_event: self.last.as_ref().map(|(event, at)| (event.kind().to_owned(), at.elapsed())),
             waiting_for: self.open.iter().map(|(_, open)| open.name()).collect(),
-            answer: answer(),
+            answer,
             unfinished: std::mem::take(&mut self.unfinished),
             stderr: String::new(),
         })

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::events::{SessionEvent, answer::Answer};
-use crate::generated::kind;
+use crate::generated::{kind, session_event::SessionEventData};
 use crate::handlers::hooks::Hook;
 use crate::session::turn::{failure::FailureContext, prompts::Prompt, prompts::Prompts};
-use crate::types::{AgentStopHookInput, AssistantMessageData, ErrorData, IdleData, StopHookDecision};
+use crate::types::{AgentStopHookInput, AssistantMessageData, ErrorData, StopHookDecision};
 use crate::version::{CliVersion, Feature};
 use crate::wire::peek::{self, keys};
 use crate::wire::{self, DecodeError};
@@ -44,8 +44,9 @@ pub(crate) struct Tracker {
     blocked: bool,
     /// The CLI's `interactionId` of the turn's last prompt.
     interaction: Option<String>,
-    message: Option<(SessionEvent, AssistantMessageData)>,
-    error: Option<ErrorData>,
+    /// The last message, which can be read.
+    message: Option<SessionEvent>,
+    error: Option<Box<ErrorData>>,
     failure: FailureContext,
 }
 
@@ -186,7 +187,7 @@ impl Tracker {
     fn outcome(&mut self, aborted: bool) -> Result<Answer, Error> {
         let answer = self.answer(aborted);
         match self.error.take() {
-            Some(error) => Err(Error::Turn(Box::new(self.failure.take_error(error, answer)))),
+            Some(error) => Err(Error::Turn(Box::new(self.failure.take_error(*error, answer)))),
             None => Ok(answer),
         }
     }
@@ -274,15 +275,15 @@ impl Tracker {
             return self.after();
         }
         if self.runs() {
-            match event.decode::<AssistantMessageData>() {
-                Ok(message) => self.answered(event, message),
-                Err(error) => tracing::warn!(%error, "a message of the turn cannot be read"),
+            // It is decoded once for the answer and for the subscribers. One that cannot be read is none.
+            if let SessionEventData::AssistantMessage(message) = event.data() {
+                self.answered(event, message);
             }
         }
         self.belongs()
     }
 
-    fn answered(&mut self, event: &SessionEvent, message: AssistantMessageData) {
+    fn answered(&mut self, event: &SessionEvent, message: &AssistantMessageData) {
         // CLIs without ids for sub-agents mark their messages in this way.
         #[allow(deprecated)]
         let from_sub_agent = message.parent_tool_call_id.is_some();
@@ -293,7 +294,7 @@ impl Tracker {
         if self.error.as_ref().is_some_and(|error| self.is_others(error)) {
             self.error = None;
         }
-        self.message = Some((event.clone(), message));
+        self.message = Some(event.clone());
         self.phase = Phase::Running { stopped: false };
     }
 
@@ -318,7 +319,7 @@ impl Tracker {
             return self.after();
         }
         if !matches!(self.phase, Phase::Aborted) {
-            self.error = Some(error);
+            self.error = Some(Box::new(error));
         }
         Relation::Ours
     }
@@ -356,7 +357,7 @@ impl Tracker {
     fn idle(&mut self, event: &SessionEvent) -> Relation {
         self.in_step = false;
         // An idle whose data cannot be read is still an idle.
-        let of_abort = event.decode::<IdleData>().is_ok_and(|idle| idle.aborted == Some(true));
+        let of_abort = event.pick(keys!(IdleData, ["aborted"])) == [Some("true")];
         let aborted = match &mut self.phase {
             Phase::Waiting(_) if self.error.is_some() => false,
             Phase::Waiting(queue) if queue.is_dropped(of_abort, self.abort_drops_prompts) => true,
