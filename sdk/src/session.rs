@@ -271,8 +271,9 @@ impl Session {
         let state = &self.inner.state;
         state.peer().require(Feature::ReplaceTools, "replace tools")?;
         let tools = tool::by_name(tools.into_iter().collect())?;
-        let set =
-            self.inner.caller.call_json::<()>(SET_TOOLS, tool::declarations(tools.values())).timeout(None);
+        let declarations = tool::declarations(tools.values().map(|tool| &*tool.declaration));
+        let params = ["{", &declarations, "}"].concat();
+        let set = self.inner.caller.call_json::<()>(SET_TOOLS, params).timeout(None);
         let change = state.change_handlers(|old| Handlers { tools, ..old.clone() }, set);
         state.peer().within_call_timeout(SET_TOOLS, change).await
     }

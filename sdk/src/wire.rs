@@ -25,7 +25,7 @@ pub(crate) use writer::Writer;
 
 /// Returns a string as JSON.
 pub(crate) fn quote(text: &str) -> String {
-    format!("\"{}\"", escaped(text))
+    ["\"", &escaped(text), "\""].concat()
 }
 
 /// Returns a string as it stands between the quotes in JSON.
@@ -112,6 +112,13 @@ pub(crate) fn read_json(json: &str, value: &mut dyn Wire) -> Result<(), DecodeEr
 /// Returns the value as JSON text; `null` if it is absent.
 pub fn to_json(value: &dyn Wire) -> String {
     json_or(value, "null")
+}
+
+/// Returns a list of values as JSON text.
+pub(crate) fn list_to_json<'a, T: Wire + 'a>(values: impl Iterator<Item = &'a T>) -> String {
+    let mut out = Writer::new();
+    out.list(values);
+    out.into_json()
 }
 
 /// Returns the value as the JSON of params: an empty object if there are none.

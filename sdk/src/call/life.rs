@@ -19,7 +19,7 @@ pub(crate) struct Life {
 
 impl Life {
     pub fn new(id: String) -> Self {
-        let member = format!(r#""sessionId":{}"#, quote(&id)).into();
+        let member = [r#""sessionId":"#, &quote(&id)].concat().into();
         Self { id: id.into(), member, is_detached: AtomicBool::new(false), ended: OnceLock::new() }
     }
 

@@ -1,7 +1,7 @@
 //! Requests to the user, such as questions, forms and logins, with their replies and refusals.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::events::SessionEvent;
 use crate::handlers::context::HandlerContext;
@@ -146,8 +146,11 @@ impl UiElicitationResponse {
 
 /// Returns the handler of `auto_mode_switch.requested` for sessions that registered none.
 pub(crate) fn no_auto_mode_switch() -> (&'static str, EventHandler) {
-    let no = async |_: AutoModeSwitchRequestedData, _| UiAutoModeSwitchResponse::No;
-    event_request::handler(Some(UiAutoModeSwitchResponse::No), no)
+    static HANDLER: LazyLock<(&str, EventHandler)> = LazyLock::new(|| {
+        let no = async |_: AutoModeSwitchRequestedData, _| UiAutoModeSwitchResponse::No;
+        event_request::handler(Some(UiAutoModeSwitchResponse::No), no)
+    });
+    HANDLER.clone()
 }
 
 /// Returns the handler of `command.execute`.

@@ -6,23 +6,27 @@ use std::time::Duration;
 use crate::handlers::context::HandlerContext;
 use crate::handlers::event_request::EventHandler;
 use crate::handlers::handler::Handler;
-use crate::handlers::tool::Tool;
+use crate::handlers::tool::Tools;
+use crate::runtime::hash::QuickHash;
+
+/// Code by the name of what it handles.
+pub(crate) type ByName<Code> = HashMap<&'static str, Code, QuickHash>;
 
 /// The handlers of one session.
 #[derive(Clone, Default)]
 pub(crate) struct Handlers {
-    pub tools: HashMap<String, Tool>,
+    pub tools: Tools,
     /// By method.
-    pub requests: HashMap<&'static str, Handler<HandlerContext>>,
+    pub requests: ByName<Handler<HandlerContext>>,
     /// By the kind of the event.
-    pub event_requests: HashMap<&'static str, EventHandler>,
+    pub event_requests: ByName<EventHandler>,
     /// The timeout of each handler.
     pub timeout: Option<Duration>,
 }
 
 impl Handlers {
     /// Returns the same handlers with more tools. A new tool replaces one of the same name.
-    pub fn with_tools(&self, new: &HashMap<String, Tool>) -> Self {
+    pub fn with_tools(&self, new: &Tools) -> Self {
         let mut both = self.clone();
         both.tools.extend(new.clone());
         both

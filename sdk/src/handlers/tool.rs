@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::events::SessionEvent;
 use crate::handlers::context::HandlerContext;
 use crate::handlers::event_request;
-use crate::runtime::BoxFuture;
+use crate::runtime::{BoxFuture, hash::QuickHash};
 use crate::session_rpc::SessionRpc;
 use crate::trace_context::TraceContext;
 use crate::types::{
@@ -27,9 +27,13 @@ use crate::wire::peek::{self, keys};
 #[derive(Clone)]
 #[must_use = "a tool is called in a session that has it"]
 pub struct Tool {
-    pub(crate) declaration: ToolDeclaration,
+    /// Shared by the clones of the tool.
+    pub(crate) declaration: Arc<ToolDeclaration>,
     run: Arc<dyn Fn(serde_json::Value, ToolContext) -> Running + Send + Sync>,
 }
+
+/// Tools by name.
+pub(crate) type Tools = HashMap<String, Tool, QuickHash>;
 
 type Running = BoxFuture<ToolResult>;
 
@@ -87,12 +91,12 @@ impl Tool {
                 }
             })
         };
-        Self { declaration, run: Arc::new(run) }
+        Self { declaration: Arc::new(declaration), run: Arc::new(run) }
     }
 
     /// Changes the declaration of the tool, such as `skip_permission` or `overrides_built_in_tool`.
     pub fn declare(mut self, change: impl FnOnce(ToolDeclaration) -> ToolDeclaration) -> Self {
-        self.declaration = change(self.declaration);
+        self.declaration = Arc::new(change(Arc::unwrap_or_clone(self.declaration)));
         self
     }
 
@@ -117,10 +121,10 @@ pub(crate) fn schema_of<A: schemars::JsonSchema>() -> serde_json::Value {
     schema.to_value()
 }
 
-/// Returns the params of `session.tools.set`.
-pub(crate) fn declarations<'a>(tools: impl Iterator<Item = &'a Tool>) -> String {
-    let tools: Vec<_> = tools.map(|tool| wire::to_json(&tool.declaration)).collect();
-    format!(r#"{{"tools":[{}]}}"#, tools.join(","))
+/// Returns declarations of tools as a member of params.
+pub(crate) fn declarations<'a>(tools: impl Iterator<Item = &'a ToolDeclaration>) -> String {
+    const TOOLS: &str = keys!(SessionConfig, ["tools"])[0];
+    ["\"", TOOLS, "\":", &wire::list_to_json(tools)].concat()
 }
 
 /// Decodes the arguments. An empty object, which the CLI sends for no arguments, also decodes into `()`.
@@ -136,10 +140,10 @@ fn read<A: serde_core::de::DeserializeOwned>(arguments: serde_json::Value) -> Re
 ///
 /// # Errors
 /// [`Error::Invalid`] if a name is invalid or used twice, or the model would never see a tool.
-pub(crate) fn by_name(tools: Vec<Tool>) -> Result<HashMap<String, Tool>, Error> {
-    let mut by_name = HashMap::new();
+pub(crate) fn by_name(tools: Vec<Tool>) -> Result<Tools, Error> {
+    let mut by_name = Tools::with_capacity_and_hasher(tools.len(), Default::default());
     for tool in tools {
-        let name = tool.name().to_owned();
+        let name = tool.name();
         let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
         if name.is_empty() || !name.chars().all(plain) {
             return Err(Error::Invalid(format!(
@@ -147,8 +151,8 @@ pub(crate) fn by_name(tools: Vec<Tool>) -> Result<HashMap<String, Tool>, Error> 
             )));
         }
         schema::check(&tool.declaration)?;
-        if by_name.insert(name.clone(), tool).is_some() {
-            return Err(Error::Invalid(format!("two tools are named {name}")));
+        if let Some(other) = by_name.insert(name.to_owned(), tool) {
+            return Err(Error::Invalid(format!("two tools are named {}", other.name())));
         }
     }
     Ok(by_name)
@@ -156,7 +160,7 @@ pub(crate) fn by_name(tools: Vec<Tool>) -> Result<HashMap<String, Tool>, Error> 
 
 impl std::fmt::Debug for Tool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Tool").field(&self.declaration).finish()
+        f.debug_tuple("Tool").field(&*self.declaration).finish()
     }
 }
 
@@ -274,7 +278,7 @@ impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
 }
 
 /// Runs the tool of a live `external_tool.requested`, if it is registered here.
-pub(crate) fn requested(context: &HandlerContext, tools: &HashMap<String, Tool>, event: &SessionEvent) {
+pub(crate) fn requested(context: &HandlerContext, tools: &Tools, event: &SessionEvent) {
     if tools.is_empty() {
         return;
     }

@@ -56,15 +56,19 @@ pub(crate) fn usual_notification(text: &str) -> Option<(&str, &str)> {
     Some((method, rest.strip_prefix(r#"","params":"#)?.strip_suffix('}')?))
 }
 
+/// Returns true if a text is one JSON value.
+pub(crate) fn is_json(text: &str) -> bool {
+    Scanner::new(text).only(&mut Discard).is_ok()
+}
+
 /// Splits a response in the form that the CLI gives it into its id and its result, which is checked. Most responses are
 /// like this, and have no other key to look for.
 pub(crate) fn usual_response(text: &str) -> Option<(u64, &str)> {
     let rest = text.strip_prefix(r#"{"jsonrpc":"2.0","id":"#)?;
     let (id, rest) = rest.split_at(rest.bytes().position(|byte| byte == b',')?);
     let (number, result) = (id.parse().ok()?, rest.strip_prefix(r#","result":"#)?.strip_suffix('}')?);
-    Scanner::new(result).only(&mut Discard).ok()?;
     // Rust reads more forms of a number than JSON has.
-    (Digits::of(number).text() == id).then_some((number, result))
+    (Digits::of(number).text() == id && is_json(result)).then_some((number, result))
 }
 
 /// Calls `receive` for each message of a text, which is one message or an array of them.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::events::SessionEvent;
-use crate::handlers::{event_request::EventRequest, system_message, tool::Tool};
+use crate::handlers::{event_request::EventRequest, system_message, tool, tool::Tool};
 use crate::methods::client::*;
 use crate::random;
 use crate::rpc::ClientMethod;
@@ -26,7 +26,8 @@ pub(crate) type OnEvent = Box<dyn FnMut(&SessionEvent) + Send>;
 #[must_use = "a session is opened by `create` or `resume`"]
 pub struct SessionBuilder {
     host: Arc<Host>,
-    config: SessionConfig,
+    /// On the heap, since it is large and the builder is moved by each of its methods.
+    config: Box<SessionConfig>,
     pub(crate) opening: Opening,
     /// The error for which the session cannot be opened.
     invalid: Option<Error>,
@@ -34,17 +35,19 @@ pub struct SessionBuilder {
 
 impl SessionBuilder {
     pub(crate) fn new(host: Arc<Host>) -> Self {
-        Self { host, config: SessionConfig::default(), opening: Opening::default(), invalid: None }
+        Self { host, config: Box::default(), opening: Opening::default(), invalid: None }
     }
 
     /// The model to use. Default: the CLI's choice.
-    pub fn model(self, model: impl Into<String>) -> Self {
-        self.configure(|config| config.model(model))
+    pub fn model(mut self, model: impl Into<String>) -> Self {
+        self.config.model = Some(model.into());
+        self
     }
 
     /// A model provider of your own in place of GitHub's, for which no login is needed.
-    pub fn provider(self, provider: ProviderConfig) -> Self {
-        self.configure(|config| config.provider(provider))
+    pub fn provider(mut self, provider: ProviderConfig) -> Self {
+        self.config.provider = Some(provider);
+        self
     }
 
     /// The working directory of the agent, which must exist. Default: that of the CLI. With a path that is not UTF-8,
@@ -68,9 +71,10 @@ impl SessionBuilder {
 
     /// Replaces the CLI's whole system message. To change its sections, see
     /// [`transform_section`](Self::transform_section), and `system_message` in [`configure`](Self::configure).
-    pub fn system_message(self, text: impl Into<String>) -> Self {
+    pub fn system_message(mut self, text: impl Into<String>) -> Self {
         let replace = ProtocolSystemMessageReplaceConfig::new(text);
-        self.configure(|config| config.system_message(ProtocolSystemMessageConfig::Replace(replace)))
+        self.config.system_message = Some(ProtocolSystemMessageConfig::Replace(replace));
+        self
     }
 
     /// Sets any other param of `session.create`.
@@ -80,7 +84,7 @@ impl SessionBuilder {
     /// `streaming` is true in a session that is created, unless it is set here; for one that is resumed, see
     /// [`resume`](Self::resume).
     pub fn configure(mut self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
-        self.config = change(self.config);
+        *self.config = change(*self.config);
         self
     }
 
@@ -161,13 +165,9 @@ impl SessionBuilder {
         host.trace(&mut config.traceparent, &mut config.tracestate);
         opening.registered.leaves_auto_mode_switch = config.request_auto_mode_switch == Some(false);
         announce(config, &opening.registered);
-        if !opening.tools.is_empty() {
-            let declarations = opening.tools.iter().map(|tool| tool.declaration.clone());
-            config.tools.get_or_insert_default().extend(declarations);
-        }
         opening.continues = config.continue_pending_work == Some(true);
         opening.directory = config.working_directory.clone();
-        Ok(wire::to_json(config))
+        Ok(with_tools(config, &opening.tools))
     }
 }
 
@@ -216,6 +216,20 @@ fn announce(config: &mut SessionConfig, registered: &Registered) {
         let sections = registered.transforms.keys();
         config.system_message = Some(system_message::transformed(config.system_message.take(), sections));
     }
+}
+
+/// Returns the configuration as JSON. The declarations of the registered tools follow those that it has.
+fn with_tools(config: &mut SessionConfig, registered: &[Tool]) -> String {
+    let configured = config.tools.take();
+    let mut json = wire::to_json(config);
+    if configured.is_some() || !registered.is_empty() {
+        let registered = registered.iter().map(|tool| &*tool.declaration);
+        let tools = tool::declarations(configured.iter().flatten().chain(registered));
+        // It always has another member.
+        json.pop();
+        json.extend([",", &tools, "}"]);
+    }
+    json
 }
 
 impl std::fmt::Debug for SessionBuilder {

@@ -12,7 +12,7 @@ use crate::handlers::hooks::{Hook, Hooks, OtherHook};
 use crate::handlers::permission::{self, Decision, PermissionRequest, Policy};
 use crate::handlers::reply::{self, Code, IntoReply};
 use crate::handlers::system_message;
-use crate::handlers::{context::HandlerContext, registry::Handlers, tool::Tool};
+use crate::handlers::{context::HandlerContext, registry::ByName, registry::Handlers, tool::Tools};
 use crate::methods::client::*;
 use crate::providers::Provider;
 use crate::rpc::ClientMethod;
@@ -28,8 +28,8 @@ const TRANSFORM: &str = SystemMessageTransform::NAME;
 /// The handlers registered with a builder.
 #[derive(Default)]
 pub(crate) struct Registered {
-    requests: HashMap<&'static str, Handler<HandlerContext>>,
-    event_requests: HashMap<&'static str, EventHandler>,
+    requests: ByName<Handler<HandlerContext>>,
+    event_requests: ByName<EventHandler>,
     hooks: Hooks,
     pub transforms: HashMap<String, Code<String, String>>,
     /// Descriptions and code by name.
@@ -51,7 +51,7 @@ impl Registered {
     /// Converts the handlers to the form in which they are looked up. It adds a handler of
     /// `auto_mode_switch.requested` if there is none, since the CLI sends that to all clients and waits for an
     /// answer.
-    pub fn into_handlers(self, tools: HashMap<String, Tool>) -> Handlers {
+    pub fn into_handlers(self, tools: Tools) -> Handlers {
         let Self { mut requests, mut event_requests, hooks, transforms, commands, timeout, .. } = self;
         if !hooks.is_empty() {
             requests.insert(HOOKS, hooks.into_handler());

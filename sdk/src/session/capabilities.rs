@@ -1,5 +1,6 @@
 //! The capabilities of the CLI in a session.
 
+use crate::types::{CapabilitiesChangedUi, SessionResumeResult};
 use crate::wire::{peek, peek::keys};
 
 /// The capabilities of the CLI in a session, from the result of `session.create` or `session.resume` and from
@@ -19,34 +20,45 @@ pub struct Capabilities {
 
 /// The capabilities as far as they are known, in the order of [`Capabilities`]. An event may come before the result
 /// that it changes.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct KnownCapabilities([Option<bool>; 4]);
 
 impl KnownCapabilities {
-    /// Applies the data of an event, which overrides what was known.
-    pub fn change(&mut self, data: &str) {
-        self.0 = or(read(data), self.0);
+    /// Reads the data of an event.
+    pub fn of_event(data: &str) -> Self {
+        let keys = keys!(SessionCapabilityFlags, ["ui", "extensions"]);
+        let [ui, extensions] = peek::pick(data, keys).unwrap_or_default();
+        let keys = keys!(CapabilitiesChangedUi, ["elicitation", "mcpApps", "canvases"]);
+        let [elicitation, mcp_apps, canvases] = peek::pick(ui.unwrap_or("{}"), keys).unwrap_or_default();
+        Self([elicitation, mcp_apps, canvases, extensions].map(|raw| raw?.parse().ok()))
+    }
+
+    /// Returns those of the result that opened the session.
+    pub fn of_result(result: &SessionResumeResult) -> Self {
+        let Some(flags) = &result.capabilities else { return Self::default() };
+        let ui = flags.ui.as_ref();
+        let of_ui = |flag: fn(&CapabilitiesChangedUi) -> Option<bool>| ui.and_then(flag);
+        let [elicitation, mcp_apps, canvases] =
+            [of_ui(|ui| ui.elicitation), of_ui(|ui| ui.mcp_apps), of_ui(|ui| ui.canvases)];
+        Self([elicitation, mcp_apps, canvases, flags.extensions])
+    }
+
+    /// Applies an event, which overrides what was known.
+    pub fn change(&mut self, new: Self) {
+        *self = new.or(*self);
     }
 
     /// Applies the result that opened the session, which fills in what no event said.
-    pub fn begin(&mut self, capabilities: &str) {
-        self.0 = or(self.0, read(capabilities));
+    pub fn begin(&mut self, new: Self) {
+        *self = self.or(new);
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at].or(other.0[at])))
     }
 
     pub fn get(&self) -> Capabilities {
         let [elicitation, mcp_apps, canvases, extensions] = self.0.map(Option::unwrap_or_default);
         Capabilities { elicitation, mcp_apps, canvases, extensions }
     }
-}
-
-fn or(these: [Option<bool>; 4], others: [Option<bool>; 4]) -> [Option<bool>; 4] {
-    std::array::from_fn(|at| these[at].or(others[at]))
-}
-
-fn read(json: &str) -> [Option<bool>; 4] {
-    let keys = keys!(SessionCapabilityFlags, ["ui", "extensions"]);
-    let [ui, extensions] = peek::pick(json, keys).unwrap_or_default();
-    let keys = keys!(CapabilitiesChangedUi, ["elicitation", "mcpApps", "canvases"]);
-    let [elicitation, mcp_apps, canvases] = peek::pick(ui.unwrap_or("{}"), keys).unwrap_or_default();
-    [elicitation, mcp_apps, canvases, extensions].map(|raw| raw?.parse().ok())
 }

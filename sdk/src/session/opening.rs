@@ -13,7 +13,7 @@ use crate::session::{
 };
 use crate::session_rpc::SessionRpc;
 use crate::types::{RegisterEventInterestParams, SessionResumeResult};
-use crate::wire::{self, peek, peek::keys, shared::Text};
+use crate::wire::{self, shared::Text};
 
 /// A session to be opened. Its configuration is passed as JSON.
 #[derive(Default)]
@@ -37,10 +37,10 @@ impl Opening {
         method: &'static str,
         config: Result<String, Error>,
     ) -> BoxFuture<Result<Session, Error>> {
-        Box::pin(async move {
-            let peer = Arc::clone(host.peer());
-            peer.within_call_timeout(method, self.open_untimed(host, method, config?)).await
-        })
+        let peer = Arc::clone(host.peer());
+        // A box of its own, since the futures around it would have room for it several times.
+        let opening: BoxFuture<_> = Box::pin(async move { self.open_untimed(host, method, config?).await });
+        Box::pin(async move { peer.within_call_timeout(method, opening).await })
     }
 
     async fn open_untimed(
@@ -145,14 +145,12 @@ impl Request {
         self,
         state: &Arc<SessionState>,
         result: &str,
-        learn: fn(&mut KnownCapabilities, &str),
+        learn: fn(&mut KnownCapabilities, KnownCapabilities),
     ) -> Result<SessionResumeResult, Error> {
-        let [capabilities] =
-            peek::pick(result, keys!(SessionResumeResult, ["capabilities"])).unwrap_or_default();
-        learn(&mut lock(&state.capabilities), capabilities.unwrap_or("{}"));
         // The result of resume has every key of the result of create.
         let opened: SessionResumeResult = wire::from_json(result)
             .map_err(|error| Error::decode(self.method, error, Some(state.version())))?;
+        learn(&mut lock(&state.capabilities), KnownCapabilities::of_result(&opened));
         if let Some(other) = opened.session_id.as_ref().filter(|other| **other != *state.id()) {
             return Err(Error::Invalid(format!("the CLI opened session {other}, not {}", state.id())));
         }

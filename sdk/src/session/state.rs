@@ -174,7 +174,9 @@ impl SessionState {
             return tracing::debug!(id = event.id(), "the CLI repeated an event");
         }
         match event.kind() {
-            kind::CAPABILITIES_CHANGED => lock(&self.capabilities).change(event.raw_data()),
+            kind::CAPABILITIES_CHANGED => {
+                lock(&self.capabilities).change(KnownCapabilities::of_event(event.raw_data()));
+            }
             kind::ABORT if !self.version().has(Feature::AbortCompletesTools) => {
                 drop(self.cancel_event_requests())
             }

@@ -169,12 +169,7 @@ impl<T: Wire> Wire for Vec<T> {
         Ok(())
     }
     fn write(&self, out: &mut Writer) {
-        out.raw("[");
-        for item in self {
-            out.comma();
-            out.value_or(item, "null");
-        }
-        out.raw("]");
+        out.list(self.iter());
     }
 }
 

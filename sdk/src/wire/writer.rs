@@ -1,6 +1,7 @@
 //! A writer of JSON text.
 
 use super::redact::REDACTED;
+use super::scan::is_plain;
 use super::{Kind, Wire};
 
 /// Initial capacity in bytes, enough for most requests.
@@ -47,8 +48,18 @@ impl Writer {
     /// Appends a string.
     pub(crate) fn string(&mut self, value: &str) {
         self.begin();
+        if is_plain(value) {
+            return self.plain(value);
+        }
         // Writing to a `Vec` does not fail, and every string has a JSON form.
         let _ = serde_json::to_writer(&mut self.json, value);
+    }
+
+    /// Appends a string without escapes.
+    fn plain(&mut self, value: &str) {
+        self.json.push(b'"');
+        self.json.extend_from_slice(value.as_bytes());
+        self.json.push(b'"');
     }
 
     /// Appends any serde value; `null` if it cannot be serialized.
@@ -94,26 +105,35 @@ impl Writer {
     /// Appends an object with the values of these keys. Kinds are those of the last keys; the others are of constants.
     pub(crate) fn object(&mut self, keys: &[&'static str], kinds: &[Kind], values: &[&(dyn Wire + 'static)]) {
         self.raw("{");
-        let constants = std::iter::repeat_n(&Kind::Field, keys.len().saturating_sub(kinds.len()));
-        for ((key, value), kind) in keys.iter().zip(values).zip(constants.chain(kinds)) {
+        let constants = keys.len().saturating_sub(kinds.len());
+        for (index, (key, value)) in keys.iter().zip(values).enumerate() {
             let start = self.json.len();
             self.key = Some(key);
             value.write(self);
-            let is_absent = self.key.take().is_some();
-            match kind {
-                Kind::Secret if self.redact && !is_absent => {
+            let is_absent = self.json.len() == start;
+            match index.checked_sub(constants).and_then(|index| kinds.get(index)) {
+                Some(Kind::Secret) if self.redact && !is_absent => {
                     self.json.truncate(start);
                     self.key(key);
                     self.string(REDACTED);
                 }
-                Kind::Nullable if is_absent => {
-                    self.key(key);
-                    self.raw("null");
-                }
+                Some(Kind::Nullable) if is_absent => self.raw("null"),
                 _ => {}
             }
         }
+        // That of an absent field.
+        self.key = None;
         self.raw("}");
+    }
+
+    /// Appends a list.
+    pub(crate) fn list<'a, T: Wire + 'a>(&mut self, items: impl Iterator<Item = &'a T>) {
+        self.raw("[");
+        for item in items {
+            self.comma();
+            self.value_or(item, "null");
+        }
+        self.raw("]");
     }
 
     /// Appends the entries of a map to the object that was just written.

@@ -12,6 +12,7 @@ use crate::rpc::message::{self, Message, NoResult};
 use crate::rpc::responder::Responder;
 use crate::rpc::{Closed, RpcError};
 use crate::runtime::on_drop::OnDrop;
+use crate::wire::scan::is_plain;
 use crate::wire::shared::Text;
 use crate::wire::{DecodeError, peek, redact};
 
@@ -100,8 +101,14 @@ fn receive(connection: &Arc<Connection>, service: &impl Service, body: Cow<'_, [
 
 /// Dispatches the messages of a text. `keep` returns the text of a result to keep.
 fn dispatch(connection: &Arc<Connection>, service: &impl Service, text: &str, keep: &dyn Fn(&str) -> Text) {
-    if message::usual_notification(text).is_some_and(|(method, params)| service.unchecked(method, params)) {
-        return;
+    if let Some((method, params)) = message::usual_notification(text) {
+        if service.unchecked(method, params) {
+            return;
+        }
+        // A method is written without escapes, but need not be.
+        if method != CANCEL && is_plain(method) && message::is_json(params) {
+            return service.notification(method, params);
+        }
     }
     if let Some((id, result)) = message::usual_response(text) {
         return connection.complete(id, || Ok(keep(result)));
