@@ -114,6 +114,14 @@ pub fn to_json(value: &dyn Wire) -> String {
     json_or(value, "null")
 }
 
+/// Returns the value as a member of an object; its value is `null` if it is absent.
+pub(crate) fn to_member(key: &str, value: &dyn Wire) -> String {
+    let mut out = Writer::new();
+    out.key(key);
+    out.value_or(value, "null");
+    out.into_json()
+}
+
 /// Returns a list of values as JSON text.
 pub(crate) fn list_to_json<'a, T: Wire + 'a>(values: impl Iterator<Item = &'a T>) -> String {
     let mut out = Writer::new();

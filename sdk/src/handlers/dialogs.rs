@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use crate::events::SessionEvent;
 use crate::handlers::context::HandlerContext;
-use crate::handlers::event_request::{self, EventHandler, EventRequest};
+use crate::handlers::event_request::{self, EventHandler, EventRequest, Request};
 use crate::handlers::handler::{self, Handler};
 use crate::handlers::reply::{Code, IntoReply, Replies, replies};
 use crate::methods;
@@ -160,14 +159,14 @@ pub(crate) fn commands(
     const ERROR: &str = keys!(CommandsHandlePendingCommandRequest, ["error"])[0];
     let refusal = |reason: &str| format!(r#""{ERROR}":{}"#, quote(reason));
     let by_name = Arc::new(by_name);
-    let handler = move |context: &HandlerContext, event: &SessionEvent| {
-        let (request, own) = (event_request::decode::<CommandExecuteData>(event), context.clone());
+    let handler = move |context: &HandlerContext, request: &Request<'_>| {
+        let (command, own) = (event_request::decode::<CommandExecuteData>(request.event), context.clone());
         let by_name = Arc::clone(&by_name);
-        event_request::answer::<CommandExecuteData>(context, event, refusal, async move {
-            let request = request?;
-            match by_name.get(&request.command_name) {
-                Some(command) => command(request, own).await.map(|()| Some(String::new())),
-                None => Err(format!("Unknown command: {}", request.command_name)),
+        event_request::answer::<CommandExecuteData>(context, request, refusal, async move {
+            let command = command?;
+            match by_name.get(&command.command_name) {
+                Some(run) => run(command, own).await.map(|()| Some(String::new())),
+                None => Err(format!("Unknown command: {}", command.command_name)),
             }
         });
     };

@@ -1,19 +1,60 @@
 //! Event requests: requests that the CLI publishes as session events (`*.requested`) to every client. The client that
 //! handles one answers with a call (`…handlePending…`).
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex};
 
 use crate::events::SessionEvent;
-use crate::generated::event_requests;
+use crate::generated::{event_requests, kind, session_event::SessionEventData};
 use crate::handlers::context::{HandlerContext, HandlerTimeout, Scope};
 use crate::handlers::reply::{self, IntoReply, Replies};
 use crate::runtime::{BoxFuture, hash::QuickHash, lock};
+use crate::wire::peek::{self, keys};
 use crate::wire::{self, Wire, quote};
 
 /// Code that starts the handler for an event request of one kind.
-pub(crate) type EventHandler = Arc<dyn Fn(&HandlerContext, &SessionEvent) + Send + Sync>;
+pub(crate) type EventHandler = Arc<dyn Fn(&HandlerContext, &Request<'_>) + Send + Sync>;
+
+/// An event request, with the parts of its data that are needed before a handler decodes it. One scan finds them all.
+pub(crate) struct Request<'e> {
+    pub event: &'e SessionEvent,
+    /// Its id; none if that is no string.
+    id: Option<Cow<'e, str>>,
+    /// An id that is no string, as it is written.
+    other_id: Option<&'e str>,
+    /// The tool that the model calls.
+    pub tool: Option<Cow<'e, str>>,
+    /// The details of a permission request, as JSON.
+    pub details: Option<&'e str>,
+    /// True for a permission request that a hook has decided.
+    pub is_resolved: bool,
+}
+
+impl<'e> Request<'e> {
+    pub fn read(event: &'e SessionEvent) -> Self {
+        if event.kind() == kind::EXTERNAL_TOOL_REQUESTED
+            && let SessionEventData::ExternalToolRequested(call) = event.data()
+        {
+            // Its handler needs all of the data, and the event keeps it.
+            let [id, tool] = [&call.request_id, &call.tool_name].map(|text| Some(Cow::Borrowed(&**text)));
+            return Self { event, id, other_id: None, tool, details: None, is_resolved: false };
+        }
+        const TOOL: [&str; 1] = keys!(ExternalToolRequestedData, ["toolName"]);
+        const PERMISSION: [&str; 2] = keys!(PermissionRequestedData, ["permissionRequest", "resolvedByHook"]);
+        let keys = [event_requests::ID, TOOL[0], PERMISSION[0], PERMISSION[1]];
+        let [written_id, tool, details, resolved] = event.pick(keys);
+        let [id, tool] = [written_id, tool].map(|text| peek::string(text?));
+        let other_id = written_id.filter(|_| id.is_none());
+        Self { event, id, other_id, tool, details, is_resolved: resolved == Some("true") }
+    }
+
+    /// Its id; one that is no string as it is written.
+    pub fn any_id(&self) -> Option<&str> {
+        self.id.as_deref().or(self.other_id)
+    }
+}
 
 /// The data of an event request.
 pub(crate) trait EventRequest: Wire + Send + 'static {
@@ -35,10 +76,10 @@ pub(crate) fn handler<E: EventRequest>(
 ) -> (&'static str, EventHandler) {
     let refused: Arc<str> = refused.map_or_else(String::new, |refused| fields::<E>(&refused)).into();
     let handle = Arc::new(handle);
-    let handler = move |context: &HandlerContext, event: &SessionEvent| {
-        let (data, own) = (decode::<E>(event), context.clone());
+    let handler = move |context: &HandlerContext, request: &Request<'_>| {
+        let (data, own) = (decode::<E>(request.event), context.clone());
         let (handle, refused) = (Arc::clone(&handle), Arc::clone(&refused));
-        answer::<E>(context, event, move |_| refused.to_string(), async move {
+        answer::<E>(context, request, move |_| refused.to_string(), async move {
             let response = handle(data?, own).await.into_reply()?;
             Ok(Some(fields::<E>(&response)))
         });
@@ -53,7 +94,7 @@ pub(crate) fn decode<E: EventRequest>(event: &SessionEvent) -> Result<E, String>
 
 /// Returns the fields of an answer with this response.
 pub(crate) fn fields<E: EventRequest>(response: &E::Response) -> String {
-    E::KEY.map(|key| ["\"", key, "\":", &wire::to_json(response)].concat()).unwrap_or_default()
+    E::KEY.map(|key| wire::to_member(key, response)).unwrap_or_default()
 }
 
 /// Answers an event request with the fields that `answering` returns, apart from the `requestId`. If it returns none,
@@ -61,22 +102,22 @@ pub(crate) fn fields<E: EventRequest>(response: &E::Response) -> String {
 /// once the request has an answer. Nothing happens if the request is already in flight or done.
 pub(crate) fn answer<E: EventRequest>(
     context: &HandlerContext,
-    event: &SessionEvent,
+    request: &Request<'_>,
     refusal: impl Fn(&str) -> String + Send + 'static,
     answering: impl Future<Output = Result<Option<String>, String>> + Send + 'static,
 ) {
-    answer_method(context, event, E::METHOD, Box::new(refusal), Box::pin(answering));
+    answer_method(context, request, E::METHOD, Box::new(refusal), Box::pin(answering));
 }
 
 /// The part of [`answer`] that is compiled once.
 fn answer_method(
     context: &HandlerContext,
-    event: &SessionEvent,
+    request: &Request<'_>,
     method: &'static str,
     refusal: Box<dyn Fn(&str) -> String + Send>,
     answering: BoxFuture<Result<Option<String>, String>>,
 ) {
-    let Some(mut reply) = PendingReply::new(&context.scope, event, method, refusal) else { return };
+    let Some(mut reply) = PendingReply::new(&context.scope, request, method, refusal) else { return };
     let (peer, number, limit) = (Arc::clone(context.scope.peer()), reply.number, context.timeout());
     peer.connection().in_flight().spawn(number, None, peer.runtime(), async move {
         let answer = reply::caught(limit, answering).await;
@@ -105,11 +146,12 @@ impl PendingReply {
     /// Returns none if the event has no `requestId`, or if its request is already in flight or done.
     fn new(
         scope: &Arc<Scope>,
-        event: &SessionEvent,
+        request: &Request<'_>,
         method: &'static str,
         refusal: Box<dyn Fn(&str) -> String + Send>,
     ) -> Option<Self> {
-        let Some(id) = event.request_id() else {
+        let event = request.event;
+        let Some(id) = &request.id else {
             tracing::error!(kind = event.kind(), "a request without an id cannot be answered");
             return None;
         };

@@ -5,7 +5,7 @@ mod paths;
 mod policy;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 
@@ -14,36 +14,65 @@ pub use policy::Policy;
 
 use crate::events::SessionEvent;
 use crate::handlers::context::{HandlerContext, Scope};
-use crate::handlers::event_request::{self, EventHandler, EventRequest};
+use crate::handlers::event_request::{self, EventHandler, EventRequest, Request};
 use crate::handlers::reply::{IntoReply, Replies};
 use crate::printable::printable;
+use crate::rpc::message::check_depth;
 use crate::types::{
     PermissionDetails as Details, PermissionRequestShellCommand, PermissionRequestWrite,
     PermissionRequestedData,
 };
 use crate::version::Feature;
-use crate::wire;
 use crate::wire::peek::{self, keys};
+use crate::wire::{self, Wire, shared::Place};
 
 /// A request of the agent for a permission (`permission.requested`).
-#[derive(Debug, Clone)]
-pub struct PermissionRequest {
-    details: Arc<Details>,
+#[derive(Clone)]
+pub struct PermissionRequest(Arc<Inner>);
+
+struct Inner {
     event: SessionEvent,
+    /// The place of the details in the JSON of the event; empty if there are none.
+    place: Place,
+    /// The details, once they were asked for.
+    details: OnceLock<Details>,
     /// The session's working directory; none if it is not known.
     directory: Option<Arc<str>>,
 }
 
 impl PermissionRequest {
+    fn new(request: &Request<'_>, scope: &Scope) -> Self {
+        let event = request.event.clone();
+        let place = request.details.and_then(|details| Place::of(request.event.raw(), details));
+        // The working directory of a sub-agent is not known.
+        let directory = scope.working_directory().filter(|_| event.agent_id().is_none());
+        let place = place.unwrap_or_default();
+        Self(Arc::new(Inner { event, place, details: OnceLock::new(), directory }))
+    }
+
+    /// Returns the request, or the reason why its details cannot be read. Only those of great depth cannot; others are
+    /// decoded when they are asked for.
+    fn readable(self) -> Result<Self, String> {
+        if check_depth(self.json()).is_err() {
+            drop(self.0.details.set(details_of(self.json())?));
+        }
+        Ok(self)
+    }
+
     /// The details of the request, by kind. Details that cannot be read, for example of a kind that is newer than
     /// this crate, are [`Unrecognized`](Details::Unrecognized) with their JSON.
     pub fn details(&self) -> &crate::types::PermissionDetails {
-        &self.details
+        self.0.details.get_or_init(|| details_of(self.json()).unwrap_or_else(|_| Details::empty()))
+    }
+
+    /// The JSON of the details; empty if there are none.
+    fn json(&self) -> &str {
+        &self.event().raw()[self.0.place.range()]
     }
 
     /// The event of the request, with all its data.
     pub fn event(&self) -> &SessionEvent {
-        &self.event
+        &self.0.event
     }
 
     /// The shell line to run; none for any other request.
@@ -157,10 +186,8 @@ impl PermissionRequest {
     /// Returns true if only a person may approve it: it is to run outside the sandbox, or managed policy requires a
     /// person. The keys are read for any kind of request, since newer CLIs may add them.
     fn is_for_a_person(&self) -> bool {
-        let [request] = self.event.pick(keys!(PermissionRequestedData, ["permissionRequest"]));
-        let Some(request) = request else { return true };
         let keys = keys!(PermissionRequestShell, ["managedApprovalRequired", "requestSandboxBypass"]);
-        let said = peek::pick(request, keys);
+        let said = peek::pick(self.json(), keys);
         said.map_or(true, |said| said.into_iter().flatten().any(|said| !matches!(said, "false" | "null")))
     }
 
@@ -232,6 +259,16 @@ impl PermissionRequest {
     }
 }
 
+impl std::fmt::Debug for PermissionRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PermissionRequest")
+            .field("details", self.details())
+            .field("event", self.event())
+            .field("directory", &self.0.directory)
+            .finish()
+    }
+}
+
 /// Returns the old path of a file that is moved.
 fn moved_from(write: &PermissionRequestWrite) -> Option<&str> {
     let before = write.file_edits.iter().flatten().find_map(|edit| edit.before.as_ref())?;
@@ -249,21 +286,13 @@ fn names_only(diff: &str, file: &str) -> bool {
 /// Turns a closure that decides into an [`EventHandler`], and returns it with the kind of events that it handles.
 pub(crate) fn handler(decide: impl Replies<PermissionRequest, Decision>) -> (&'static str, EventHandler) {
     let decide = Arc::new(decide);
-    let handler = move |context: &HandlerContext, event: &SessionEvent| {
-        let keys = keys!(PermissionRequestedData, ["permissionRequest", "resolvedByHook"]);
-        let [details, resolved] = event.pick(keys);
-        if resolved == Some("true") {
+    let handler = move |context: &HandlerContext, request: &Request<'_>| {
+        if request.is_resolved {
             return;
         }
-        // The working directory of a sub-agent is not known.
-        let directory = context.scope.working_directory().filter(|_| event.agent_id().is_none());
-        let request = details_of(details.unwrap_or("null")).map(|details| PermissionRequest {
-            details: Arc::new(details),
-            event: event.clone(),
-            directory,
-        });
+        let permission = PermissionRequest::new(request, &context.scope);
         let (decide, own) = (Arc::clone(&decide), context.clone());
-        answer(context, event, async move { decide(request?, own).await.into_reply() });
+        answer(context, request, async move { decide(permission.readable()?, own).await.into_reply() });
     };
     (PermissionRequestedData::KIND, Arc::new(handler))
 }
@@ -271,6 +300,7 @@ pub(crate) fn handler(decide: impl Replies<PermissionRequest, Decision>) -> (&'s
 /// Decodes the details of a request, or returns the reason of the failure. Keys that old CLIs do not send get safe
 /// values. Details that cannot be decoded remain JSON.
 fn details_of(json: &str) -> Result<Details, String> {
+    let json = if json.is_empty() { "null" } else { json };
     let unreadable = |error| format!("the permission request could not be read: {error}");
     let mismatch = match wire::from_json(json) {
         Ok(details) => return Ok(details),
@@ -293,19 +323,19 @@ pub(crate) fn refuse_unknown(scope: &Arc<Scope>, id: &str) {
     let event = json!({ "type": PermissionRequestedData::KIND, "data": { "requestId": id } }).to_string();
     let Ok(event) = SessionEvent::from_json(event) else { return };
     let unknown = "the details of a pending permission request are not known".to_owned();
-    answer(&HandlerContext::new(scope, None), &event, std::future::ready(Err(unknown)));
+    answer(&HandlerContext::new(scope, None), &Request::read(&event), std::future::ready(Err(unknown)));
 }
 
 /// Answers a request with a decision. If there is none, the model does not get the reason, since it attributes refusals
 /// to the user.
 fn answer(
     context: &HandlerContext,
-    event: &SessionEvent,
+    request: &Request<'_>,
     deciding: impl Future<Output = Result<Decision, String>> + Send + 'static,
 ) {
     let new_words = context.scope.version().has(Feature::NewPermissionWords);
     let refused = move |_: &str| Decision::unavailable().fields(new_words).unwrap_or_default();
-    event_request::answer::<PermissionRequestedData>(context, event, refused, async move {
+    event_request::answer::<PermissionRequestedData>(context, request, refused, async move {
         Ok(deciding.await?.fields(new_words))
     });
 }

@@ -3,20 +3,20 @@
 mod schema;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::error::Error;
 use crate::events::SessionEvent;
+use crate::generated::session_event::SessionEventData;
 use crate::handlers::context::HandlerContext;
-use crate::handlers::event_request;
+use crate::handlers::event_request::{self, Request};
 use crate::runtime::{BoxFuture, hash::QuickHash};
 use crate::session_rpc::SessionRpc;
 use crate::trace_context::TraceContext;
 use crate::types::{
     ExternalToolRequestedData, ExternalToolResult, ExternalToolTextResultForLlm, ToolDeclaration,
 };
-use crate::wire;
-use crate::wire::peek::{self, keys};
+use crate::wire::{self, Wire, peek::keys};
 
 /// A tool that the model may call, with its handler.
 ///
@@ -29,7 +29,7 @@ use crate::wire::peek::{self, keys};
 pub struct Tool {
     /// Shared by the clones of the tool.
     pub(crate) declaration: Arc<ToolDeclaration>,
-    run: Arc<dyn Fn(serde_json::Value, ToolContext) -> Running + Send + Sync>,
+    run: Arc<dyn Fn(ToolContext) -> Running + Send + Sync>,
 }
 
 /// Tools by name.
@@ -82,8 +82,8 @@ impl Tool {
     {
         let mut declaration = ToolDeclaration::new(name, description);
         declaration.parameters = schema::of_arguments(schema);
-        let run = move |arguments: serde_json::Value, context: ToolContext| -> Running {
-            let running = read(arguments).map(|arguments| run(arguments, context));
+        let run = move |context: ToolContext| -> Running {
+            let running = read(context.arguments()).map(|arguments| run(arguments, context));
             Box::pin(async move {
                 match running {
                     Ok(running) => running.await.into_tool_result(),
@@ -128,10 +128,10 @@ pub(crate) fn declarations<'a>(tools: impl Iterator<Item = &'a ToolDeclaration>)
 }
 
 /// Decodes the arguments. An empty object, which the CLI sends for no arguments, also decodes into `()`.
-fn read<A: serde_core::de::DeserializeOwned>(arguments: serde_json::Value) -> Result<A, serde_json::Error> {
+fn read<A: serde_core::de::DeserializeOwned>(arguments: &serde_json::Value) -> Result<A, serde_json::Error> {
     let none = arguments.as_object().is_some_and(serde_json::Map::is_empty);
-    serde_json::from_value(arguments).or_else(|error| match none {
-        true => serde_json::from_value(serde_json::Value::Null).map_err(|_| error),
+    A::deserialize(arguments).or_else(|error| match none {
+        true => A::deserialize(&serde_json::Value::Null).map_err(|_| error),
         false => Err(error),
     })
 }
@@ -165,10 +165,11 @@ impl std::fmt::Debug for Tool {
 }
 
 /// The call that a tool handles.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ToolContext {
     handler: HandlerContext,
-    request: Arc<ExternalToolRequestedData>,
+    /// The event of the request, which can be read.
+    event: SessionEvent,
 }
 
 impl ToolContext {
@@ -184,21 +185,49 @@ impl ToolContext {
 
     /// The model's id of this call.
     pub fn tool_call_id(&self) -> &str {
-        &self.request.tool_call_id
+        &self.request().tool_call_id
     }
 
     /// The whole request (`external_tool.requested`).
     pub fn request(&self) -> &ExternalToolRequestedData {
-        &self.request
+        static NONE: LazyLock<ExternalToolRequestedData> = LazyLock::new(Wire::empty);
+        match self.event.data() {
+            SessionEventData::ExternalToolRequested(request) => request,
+            _ => &NONE,
+        }
+    }
+
+    /// Returns the reason if the request cannot be read.
+    fn check(&self) -> Result<(), String> {
+        match self.event.data() {
+            SessionEventData::Malformed(request) => {
+                Err(format!("the request could not be read: {}", request.error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The arguments of the call; an empty object if it has none.
+    fn arguments(&self) -> &serde_json::Value {
+        static NONE: LazyLock<serde_json::Value> = LazyLock::new(|| serde_json::json!({}));
+        self.request().arguments.as_ref().unwrap_or(&NONE)
     }
 
     /// The trace context of the call; none unless OpenTelemetry is enabled in the CLI.
     pub fn trace_context(&self) -> Option<TraceContext> {
-        let context = TraceContext::new(self.request.traceparent.clone()?);
-        Some(match &self.request.tracestate {
+        let request = self.request();
+        let context = TraceContext::new(request.traceparent.clone()?);
+        Some(match &request.tracestate {
             Some(state) => context.state(state),
             None => context,
         })
+    }
+}
+
+impl std::fmt::Debug for ToolContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("ToolContext");
+        out.field("handler", &self.handler).field("request", self.request()).finish()
     }
 }
 
@@ -278,27 +307,15 @@ impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
 }
 
 /// Runs the tool of a live `external_tool.requested`, if it is registered here.
-pub(crate) fn requested(context: &HandlerContext, tools: &Tools, event: &SessionEvent) {
-    if tools.is_empty() {
-        return;
-    }
-    let request = event_request::decode::<ExternalToolRequestedData>(event);
-    let tool = match &request {
-        Ok(request) => tools.get(&request.tool_name),
-        Err(_) => {
-            let [name] = event.pick(keys!(ExternalToolRequestedData, ["toolName"]));
-            name.and_then(peek::string).and_then(|name| tools.get(&*name))
-        }
-    };
+pub(crate) fn requested(context: &HandlerContext, tools: &Tools, request: &Request<'_>) {
     // Another client handles the other tools.
-    let Some(tool) = tool else { return };
+    let Some(tool) = request.tool.as_ref().and_then(|name| tools.get(&**name)) else { return };
     let run = Arc::clone(&tool.run);
-    let handler = context.clone();
+    let call = ToolContext { handler: context.clone(), event: request.event.clone() };
     // An unreadable call is answered too: no other client does, and the agent waits.
-    event_request::answer::<ExternalToolRequestedData>(context, event, failed, async move {
-        let request = Arc::new(request?);
-        let arguments = request.arguments.clone().unwrap_or_else(|| serde_json::json!({}));
-        Ok(Some(fields(run(arguments, ToolContext { handler, request }).await)))
+    event_request::answer::<ExternalToolRequestedData>(context, request, failed, async move {
+        call.check()?;
+        Ok(Some(fields(run(call).await)))
     });
 }
 

@@ -9,7 +9,8 @@ use crate::events::stream::{Ended, Subscribers};
 use crate::events::{SessionEvent, dedup::SeenEvents, notifications::NotificationSubscribers};
 use crate::generated::{event_requests, kind};
 use crate::handlers::context::{HandlerContext, Scope};
-use crate::handlers::{event_request::EventRequests, handler::Handler, registry::Handlers, tool};
+use crate::handlers::event_request::{EventRequests, Request};
+use crate::handlers::{handler::Handler, registry::Handlers, tool};
 use crate::rpc::Closed;
 use crate::runtime::{aside::release, lock, timer, timer::Sleep};
 use crate::session::capabilities::KnownCapabilities;
@@ -160,17 +161,14 @@ impl SessionState {
 
     /// Returns true if the CLI sent an event before. An event request with another `requestId` is another event,
     /// whatever its id, since it needs an answer.
-    fn is_repeated(&self, event: &SessionEvent, is_request: bool) -> bool {
-        // An id that is no string is compared as it is written.
-        let written = || event.pick([event_requests::ID])[0];
-        let request = if is_request { event.request_id().or_else(written) } else { None };
-        lock(&self.seen).has_seen(event.id(), request)
+    fn is_repeated(&self, event: &SessionEvent, request: Option<&Request<'_>>) -> bool {
+        lock(&self.seen).has_seen(event.id(), request.and_then(Request::any_id))
     }
 
     /// Dispatches a live event: starts its handler if it is a request, then publishes it.
     pub fn deliver(&self, event: SessionEvent) {
-        let is_request = event_requests::is_request(event.kind());
-        if self.is_repeated(&event, is_request) {
+        let request = event_requests::is_request(event.kind()).then(|| Request::read(&event));
+        if self.is_repeated(&event, request.as_ref()) {
             return tracing::debug!(id = event.id(), "the CLI repeated an event");
         }
         match event.kind() {
@@ -184,9 +182,11 @@ impl SessionState {
             kind::SESSION_START | kind::SESSION_RESUME | kind::SESSION_CONTEXT_CHANGED => {
                 self.record_working_directory(&event)
             }
-            kind if event_requests::completed_by(kind).is_some() => self.complete(&event),
-            _ if is_request => self.handle_event_request(&event),
-            _ => {}
+            kind => match &request {
+                Some(request) => self.handle(request),
+                None if event_requests::completed_by(kind).is_some() => self.complete(&event),
+                None => {}
+            },
         }
         self.subscribers.push(event.clone());
         // A successor has ended the handlers and subscribers of this session, perhaps before they received the event.
@@ -202,20 +202,26 @@ impl SessionState {
 
     /// Starts the handler of an event that is a request, if there is one.
     pub fn handle_event_request(&self, event: &SessionEvent) {
+        self.handle(&Request::read(event));
+    }
+
+    fn handle(&self, request: &Request<'_>) {
         self.look(|handlers| {
             let context = || HandlerContext::new(&self.scope, handlers.timeout);
-            if event.kind() == kind::EXTERNAL_TOOL_REQUESTED {
-                tool::requested(&context(), &handlers.tools, event);
-            } else if let Some(handler) = handlers.event_requests.get(event.kind()) {
-                handler(&context(), event);
+            let kind = request.event.kind();
+            if kind == kind::EXTERNAL_TOOL_REQUESTED {
+                tool::requested(&context(), &handlers.tools, request);
+            } else if let Some(handler) = handlers.event_requests.get(kind) {
+                handler(&context(), request);
             }
         });
     }
 
     /// Cancels the handler of an event request that a client has answered or the CLI has withdrawn.
     fn complete(&self, event: &SessionEvent) {
-        let Some(request) = event.request_id() else { return };
-        let key = EventRequests::key(event.kind(), request);
+        let [id] = event.pick([event_requests::ID]);
+        let Some(id) = id.and_then(peek::string) else { return };
+        let key = EventRequests::key(event.kind(), &id);
         if let Some((number, _)) = self.scope.event_requests.take(key) {
             self.peer().connection().in_flight().cancel(number);
         }

@@ -61,8 +61,10 @@ impl Decision {
     pub(super) fn fields(self, new_words: bool) -> Option<String> {
         let result = translated(self.decision?, new_words);
         Some(match self.context {
-            Some(context) if new_words => format!(r#""result":{result},"decisionContext":{context}"#),
-            _ => format!(r#""result":{result}"#),
+            Some(context) if new_words => {
+                [r#""result":"#, &result, r#","decisionContext":"#, &context].concat()
+            }
+            _ => [r#""result":"#, &result].concat(),
         })
     }
 }
@@ -86,8 +88,8 @@ const COULD_NOT_ASK: [&str; 2] =
     ["denied-no-approval-rule-and-could-not-request-from-user", "user-not-available"];
 
 fn worded(kind: &str, feedback: Option<&str>) -> String {
-    let feedback = feedback.map(|feedback| format!(r#","feedback":{}"#, quote(feedback)));
-    format!(r#"{{"kind":"{kind}"{}}}"#, feedback.unwrap_or_default())
+    let feedback = feedback.map(|feedback| [r#","feedback":"#, &quote(feedback)].concat());
+    [r#"{"kind":""#, kind, "\"", &feedback.unwrap_or_default(), "}"].concat()
 }
 
 /// Converts a `PermissionDecision` to the kinds of the CLI's version. Old and new CLIs have different kinds, and a

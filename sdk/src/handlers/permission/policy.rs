@@ -183,7 +183,7 @@ fn nothing_below_holds_keys(folder: &Path) -> bool {
 impl PermissionRequest {
     /// Returns the places of the requested files in this folder; none if one of them lies elsewhere or is not known.
     pub(super) fn places(&self, folder: &Path) -> Option<Vec<Place>> {
-        let base = self.directory.as_deref();
+        let base = self.0.directory.as_deref();
         self.files()?.into_iter().map(|path| paths::place(path, base, folder)).collect()
     }
 }
