@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 
 use crate::call::{life::Life, peer::Peer};
 use crate::error::{Closed, Error, RpcError, unsupported::Unsupported};
-use crate::rpc::message::{NoResult, Params, Response, check_depth};
+use crate::rpc::message::{self, NoResult, Params, Response, check_depth};
 use crate::wire::shared::Text;
-use crate::wire::{self, Wire, peek, quote};
+use crate::wire::{self, DecodeError, Wire, peek, quote};
 
 /// The sender of calls: the client, or one of its sessions.
 #[derive(Clone)]
@@ -170,7 +170,8 @@ impl<R> Call<R> {
 
     /// Waits for the JSON of the result, without decoding it.
     pub(crate) async fn json(mut self) -> Result<Text, Error> {
-        std::future::poll_fn(|context| self.request.poll_json(context)).await
+        let result = std::future::poll_fn(|context| self.request.poll_unchecked(context)).await?;
+        if message::is_json(&result) { Ok(result) } else { self.request.unusual(&result) }
     }
 }
 
@@ -184,8 +185,8 @@ impl<R: Wire> Future for Call<R> {
 }
 
 impl Request {
-    /// Sends the request and waits for the JSON of its result.
-    fn poll_json(&mut self, context: &mut Context<'_>) -> Poll<Result<Text, Error>> {
+    /// Sends the request and waits for its result, which may be unchecked.
+    fn poll_unchecked(&mut self, context: &mut Context<'_>) -> Poll<Result<Text, Error>> {
         if let State::New { params } = &self.state {
             if let Err(error) = self.caller.check().and_then(|()| Ok(check_depth(params)?)) {
                 return Poll::Ready(Err(error));
@@ -205,17 +206,27 @@ impl Request {
         let response = ready!(Pin::new(response).poll(context));
         self.state = State::Done;
         Poll::Ready(match response {
-            Ok(Ok(json)) => Ok(json),
-            Ok(Err(NoResult::Rpc(error))) => Err(self.failed(error)),
-            Ok(Err(NoResult::Unreadable(error))) => {
-                Err(Error::decode(self.method, error, Some(self.caller.peer.version())))
-            }
-            Ok(Err(NoResult::Closed(closed))) => Err(Error::Closed(closed)),
-            Ok(Err(NoResult::TimedOut)) => {
-                Err(self.caller.peer.timed_out(self.method, self.timeout.unwrap_or_default()))
-            }
+            Ok(response) => response.map_err(|reason| self.error(reason)),
             Err(_) => Err(Error::Closed(Closed::new("the connection ended"))),
         })
+    }
+
+    /// Returns the result of a response whose unchecked result is no JSON.
+    fn unusual(&self, result: &str) -> Result<Text, Error> {
+        message::unusual_result(result).map_err(|reason| self.error(reason))
+    }
+
+    fn error(&self, reason: NoResult) -> Error {
+        match reason {
+            NoResult::Rpc(error) => self.failed(error),
+            NoResult::Unreadable(error) => self.mismatch(error),
+            NoResult::Closed(closed) => Error::Closed(closed),
+            NoResult::TimedOut => self.caller.peer.timed_out(self.method, self.timeout.unwrap_or_default()),
+        }
+    }
+
+    fn mismatch(&self, error: DecodeError) -> Error {
+        Error::decode(self.method, error, Some(self.caller.peer.version()))
     }
 
     fn failed(&self, error: RpcError) -> Error {
@@ -230,13 +241,17 @@ impl Request {
 
     /// Decodes the result into `result`.
     fn poll_into(&mut self, context: &mut Context<'_>, result: &mut dyn Wire) -> Poll<Result<(), Error>> {
-        let json = ready!(self.poll_json(context))?;
+        let mut json = ready!(self.poll_unchecked(context))?;
         let mut read = wire::read_json(&json, result);
+        if read.is_err() && !message::is_json(&json) {
+            json = self.unusual(&json)?;
+            read = wire::read_json(&json, result);
+        }
         if &*json == "null" {
             // Old CLIs return null where newer ones return an object.
             read = read.or_else(|error| wire::read_json("{}", result).map_err(|_| error));
         }
-        Poll::Ready(read.map_err(|error| Error::decode(self.method, error, Some(self.caller.peer.version()))))
+        Poll::Ready(read.map_err(|error| self.mismatch(error)))
     }
 }
 

@@ -9,7 +9,8 @@ use crate::wire::scan::{Discard, Scanner};
 use crate::wire::shared::Text;
 use crate::wire::{DecodeError, peek, quote, redact};
 
-/// The response to a call: the JSON of its result, or the reason why there is none.
+/// The response to a call: the JSON of its result, or the reason why there is none. The result may be unchecked: if it is
+/// no JSON, [`unusual_result`] has the response.
 pub(crate) type Response = Result<Text, NoResult>;
 
 #[derive(Debug)]
@@ -61,14 +62,22 @@ pub(crate) fn is_json(text: &str) -> bool {
     Scanner::new(text).only(&mut Discard).is_ok()
 }
 
-/// Splits a response in the form that the CLI gives it into its id and its result, which is checked. Most responses are
-/// like this, and have no other key to look for.
+/// Splits a response in the form that the CLI gives it into its id and its result, which is not checked: the caller
+/// decodes it, and needs no scan before. If it is one JSON value, the text is this response.
 pub(crate) fn usual_response(text: &str) -> Option<(u64, &str)> {
     let rest = text.strip_prefix(r#"{"jsonrpc":"2.0","id":"#)?;
     let (id, rest) = rest.split_at(rest.bytes().position(|byte| byte == b',')?);
     let (number, result) = (id.parse().ok()?, rest.strip_prefix(r#","result":"#)?.strip_suffix('}')?);
     // Rust reads more forms of a number than JSON has.
-    (Digits::of(number).text() == id && is_json(result)).then_some((number, result))
+    (Digits::of(number).text() == id).then_some((number, result))
+}
+
+/// Returns the response whose unchecked result is no JSON, because other keys follow it, or because nothing of it can be
+/// read.
+pub(crate) fn unusual_result(result: &str) -> Response {
+    let text = [r#"{"result":"#, result, "}"].concat();
+    let [result, error] = peek::pick(&text, ["result", "error"]).map_err(NoResult::Unreadable)?;
+    outcome(result, error).map(Text::from)
 }
 
 /// Calls `receive` for each message of a text, which is one message or an array of them.
@@ -131,11 +140,14 @@ fn response<'a>(id: &str, result: Option<&'a str>, error: Option<&str>) -> Optio
         tracing::warn!(id, code, "received a response with an unknown id");
         return None;
     };
-    let result = match error {
+    Some(Message::Response { id, result: outcome(result, error) })
+}
+
+fn outcome<'a>(result: Option<&'a str>, error: Option<&str>) -> Result<&'a str, NoResult> {
+    match error {
         Some(error) if error != "null" => Err(NoResult::Rpc(rpc_error(error))),
         _ => Ok(result.unwrap_or("null")),
-    };
-    Some(Message::Response { id, result })
+    }
 }
 
 fn rpc_error(raw: &str) -> RpcError {
@@ -245,12 +257,17 @@ mod tests {
 
     #[test]
     fn a_usual_response_is_read_as_any_other() {
+        let owned = |result: Result<&str, NoResult>| match result {
+            Ok(result) => Ok(result.to_owned()),
+            Err(NoResult::Rpc(error)) => Err(error.code.to_string()),
+            Err(_) => Err("unreadable".to_owned()),
+        };
         let long_way = |text: &str| {
             let mut found = None;
-            each(text, |message| {
-                if let Message::Response { id, result: Ok(result) } = message {
-                    found = Some((id, result.to_owned()));
-                }
+            each(text, |message| match message {
+                Message::Response { id, result } => found = Some((id, owned(result))),
+                Message::Unreadable(..) => found = Some((7, Err("unreadable".to_owned()))),
+                _ => {}
             });
             found
         };
@@ -259,21 +276,28 @@ mod tests {
             (r#"7,"result":{"a":[1]}}"#, true),
             (r#"7,"result":null}"#, true),
             (r#"7,"result": "}" }"#, true),
+            (r#"7,"result":{},"error":null}"#, true),
+            (r#"7,"result":{},"error":{"code":5,"message":""}}"#, true),
+            (r#"7,"result":1,"result":2}"#, true),
+            (r#"7,"result":}"#, true),
+            (r#"7,"result":{}"#, true),
             (r#""7","result":{}}"#, false),
             (r#"+7,"result":{}}"#, false),
             (r#"07,"result":{}}"#, false),
-            (r#"7,"result":{}"#, false),
-            (r#"7,"result":{},"error":null}"#, false),
-            (r#"7,"result":1,"result":2}"#, false),
-            (r#"7,"result":}"#, false),
             (r#"7,"error":{"code":1,"message":""}}"#, false),
         ] {
             let text = format!("{start}{rest}");
             let usual = usual_response(&text);
             assert_eq!(usual.is_some(), is_usual, "{text}");
-            if let Some((id, result)) = usual {
-                assert_eq!(long_way(&text), Some((id, result.trim().to_owned())), "{text}");
-            }
+            let Some((id, result)) = usual else { continue };
+            let result = match is_json(result) {
+                true => Ok(result.trim().to_owned()),
+                false => owned(unusual_result(result).as_deref().map_err(|error| match error {
+                    NoResult::Rpc(error) => NoResult::Rpc(error.clone()),
+                    _ => NoResult::TimedOut,
+                })),
+            };
+            assert_eq!(long_way(&text), Some((id, result)), "{text}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::call::Call;
 use crate::error::Error;
 use crate::generated::kind;
 use crate::handlers::{registry::Handlers, tool, tool::Tool};
@@ -13,7 +14,6 @@ use crate::session::{
 };
 use crate::session_rpc::SessionRpc;
 use crate::types::{RegisterEventInterestParams, SessionResumeResult};
-use crate::wire::{self, shared::Text};
 
 /// A session to be opened. Its configuration is passed as JSON.
 #[derive(Default)]
@@ -104,7 +104,7 @@ impl Request {
                 host.router.end(&state, None);
             }
         })?;
-        let session = session.reopened(self.complete(&state, &result, KnownCapabilities::begin).await?);
+        let session = session.reopened(self.complete(&state, result, KnownCapabilities::begin).await?);
         if !host.router.sessions.opened(&state, session.downgrade()) {
             // It was deleted in the meantime, or the client was stopped.
             state.check()?;
@@ -119,7 +119,7 @@ impl Request {
         // Whatever the outcome, so that the next opening can begin.
         let _finish = OnDrop(|| _ = sessions.opened(state, session.downgrade()));
         let result = state.change_handlers(|_| handlers, self.call(state)).await?;
-        let opened = self.complete(state, &result, KnownCapabilities::change).await?;
+        let opened = self.complete(state, result, KnownCapabilities::change).await?;
         if let Err(ended) = state.check() {
             // The CLI works on several requests at once: it may have handled the detach first.
             if sessions.get(state.id()).is_none() {
@@ -130,26 +130,23 @@ impl Request {
         Ok(session.clone().reopened(opened))
     }
 
-    /// Makes the call that opens the session, and returns the JSON of its result.
-    fn call(&mut self, state: &SessionState) -> impl Future<Output = Result<Text, Error>> + use<> {
+    /// Makes the call that opens the session. The result of resume has every key of the result of create.
+    fn call(&mut self, state: &SessionState) -> Call<SessionResumeResult> {
         for on_event in self.subscriptions.drain(..) {
             drop(state.subscribers.subscribe().on(on_event));
         }
         let caller = &self.host.caller;
         let config = caller.with_login(std::mem::take(&mut self.config));
-        caller.call_json::<()>(self.method, config).timeout(None).json()
+        caller.call_json(self.method, config).timeout(None)
     }
 
     /// Reads the result and makes the calls that a session needs once it is open. `learn` receives the capabilities.
     async fn complete(
         self,
         state: &Arc<SessionState>,
-        result: &str,
+        opened: SessionResumeResult,
         learn: fn(&mut KnownCapabilities, KnownCapabilities),
     ) -> Result<SessionResumeResult, Error> {
-        // The result of resume has every key of the result of create.
-        let opened: SessionResumeResult = wire::from_json(result)
-            .map_err(|error| Error::decode(self.method, error, Some(state.version())))?;
         learn(&mut lock(&state.capabilities), KnownCapabilities::of_result(&opened));
         if let Some(other) = opened.session_id.as_ref().filter(|other| **other != *state.id()) {
             return Err(Error::Invalid(format!("the CLI opened session {other}, not {}", state.id())));
