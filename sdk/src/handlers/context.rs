@@ -6,12 +6,14 @@ use std::time::Duration;
 use crate::call::Caller;
 use crate::call::life::Life;
 use crate::call::peer::Peer;
+use crate::events::SessionEvent;
 use crate::handlers::event_request::EventRequests;
 use crate::rpc::in_flight;
 use crate::runtime::lock;
 use crate::server_rpc::ServerRpc;
 use crate::session_rpc::SessionRpc;
 use crate::version::CliVersion;
+use crate::wire::peek::{self, keys};
 
 /// The part of a session that its handlers need, with its event requests.
 pub(crate) struct Scope {
@@ -20,8 +22,33 @@ pub(crate) struct Scope {
     /// The owner number of its in-flight requests.
     pub number: u64,
     pub event_requests: EventRequests,
-    /// The directory that the CLI last reported, or the configured one.
-    working_directory: Mutex<Option<Arc<str>>>,
+    working_directory: Mutex<WorkingDirectory>,
+}
+
+/// The directory that the CLI last reported, or the configured one.
+#[derive(Default)]
+struct WorkingDirectory {
+    known: Option<Arc<str>>,
+    /// An event that may carry a newer one. It is looked into when somebody asks.
+    reported: Option<SessionEvent>,
+}
+
+impl WorkingDirectory {
+    fn get(&mut self) -> Option<Arc<str>> {
+        if let Some(directory) = self.reported.take().as_ref().and_then(directory_of) {
+            self.known = Some(directory);
+        }
+        self.known.clone()
+    }
+}
+
+/// Returns the working directory that an event carries.
+fn directory_of(event: &SessionEvent) -> Option<Arc<str>> {
+    // The data of `session.context_changed` is the context itself.
+    let [context] = event.pick(keys!(StartData, ["context"]));
+    let context = context.unwrap_or(event.raw_data());
+    let [cwd] = peek::pick(context, keys!(WorkingDirectoryContext, ["cwd"])).ok()?;
+    peek::string(cwd?).map(|directory| directory.into())
 }
 
 impl Scope {
@@ -51,11 +78,19 @@ impl Scope {
 
     /// The working directory of the agent; none if it is not known.
     pub fn working_directory(&self) -> Option<Arc<str>> {
-        lock(&self.working_directory).clone()
+        lock(&self.working_directory).get()
     }
 
     pub fn set_working_directory(&self, directory: &str) {
-        *lock(&self.working_directory) = Some(directory.into());
+        *lock(&self.working_directory) = WorkingDirectory { known: Some(directory.into()), reported: None };
+    }
+
+    /// Records an event that may carry the working directory.
+    pub fn report_working_directory(&self, event: &SessionEvent) {
+        let directory = &mut *lock(&self.working_directory);
+        // If this one has none, the one before it still counts.
+        directory.get();
+        directory.reported = Some(event.clone());
     }
 }
 

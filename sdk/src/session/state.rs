@@ -15,7 +15,7 @@ use crate::rpc::Closed;
 use crate::runtime::{aside::release, lock, timer, timer::Sleep};
 use crate::session::capabilities::KnownCapabilities;
 use crate::version::{CliVersion, Feature};
-use crate::wire::{peek, peek::keys};
+use crate::wire::peek;
 
 /// The part of a session that lives as long as the CLI may speak of it.
 pub(crate) struct SessionState {
@@ -139,21 +139,6 @@ impl SessionState {
         })
     }
 
-    /// Records the working directory that these events carry.
-    fn record_working_directory(&self, event: &SessionEvent) {
-        // A sub-agent may work elsewhere.
-        if event.agent_id().is_some() {
-            return;
-        }
-        // The data of `session.context_changed` is the context itself.
-        let [context] = event.pick(keys!(StartData, ["context"]));
-        let context = context.unwrap_or(event.raw_data());
-        let [cwd] = peek::pick(context, keys!(WorkingDirectoryContext, ["cwd"])).unwrap_or_default();
-        if let Some(directory) = cwd.and_then(peek::string) {
-            self.scope.set_working_directory(&directory);
-        }
-    }
-
     /// Returns a timer that elapses after this time.
     pub fn sleep(&self, limit: Duration) -> Sleep {
         Box::pin(timer::sleep(self.peer().runtime().clone(), limit))
@@ -179,8 +164,11 @@ impl SessionState {
                 drop(self.cancel_event_requests())
             }
             kind::SESSION_IDLE => lock(&self.seen).clear(),
-            kind::SESSION_START | kind::SESSION_RESUME | kind::SESSION_CONTEXT_CHANGED => {
-                self.record_working_directory(&event)
+            // A sub-agent may work elsewhere.
+            kind::SESSION_START | kind::SESSION_RESUME | kind::SESSION_CONTEXT_CHANGED
+                if event.agent_id().is_none() =>
+            {
+                self.scope.report_working_directory(&event);
             }
             kind => match &request {
                 Some(request) => self.handle(request),
