@@ -6,13 +6,14 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex};
 
+use crate::error::Error;
 use crate::events::SessionEvent;
 use crate::generated::{event_requests, kind, session_event::SessionEventData};
 use crate::handlers::context::{HandlerContext, HandlerTimeout, Scope};
 use crate::handlers::reply::{self, IntoReply, Replies};
 use crate::runtime::{BoxFuture, hash::QuickHash, lock};
 use crate::wire::peek::{self, keys};
-use crate::wire::{self, Wire, quote};
+use crate::wire::{self, Wire, escaped};
 
 /// Code that starts the handler for an event request of one kind.
 pub(crate) type EventHandler = Arc<dyn Fn(&HandlerContext, &Request<'_>) + Send + Sync>;
@@ -125,14 +126,17 @@ fn answer_method(
     });
 }
 
+/// Initial capacity of the params of an answer, in bytes, which most answers fit.
+const PARAMS: usize = 192;
+
 /// The pending answer to one event request.
 ///
 /// If it is dropped without an answer, because the handler was cancelled, it sends a refusal. It sends nothing once the
 /// request has an answer or the session has ended.
 struct PendingReply {
     scope: Arc<Scope>,
-    /// The id as JSON.
-    request_id: String,
+    /// The params of the answer up to the id, whose fields follow.
+    params: String,
     /// Its key among the session's event requests.
     key: u64,
     /// Its number among the in-flight requests.
@@ -155,7 +159,7 @@ impl PendingReply {
             tracing::error!(kind = event.kind(), "a request without an id cannot be answered");
             return None;
         };
-        let (scope, request_id) = (Arc::clone(scope), quote(id));
+        let scope = Arc::clone(scope);
         let key = EventRequests::key(event.kind(), id);
         let in_flight = scope.peer().connection().in_flight();
         let number = in_flight.begin(None);
@@ -164,7 +168,9 @@ impl PendingReply {
             return None;
         }
         let has_ended = scope.life.ended().is_some();
-        let mut reply = Self { scope, request_id, key, number, method, refusal, is_open: true };
+        let mut params = String::with_capacity(PARAMS);
+        params.extend(["{\"", event_requests::ID, "\":\"", &escaped(id), "\""]);
+        let mut reply = Self { scope, params, key, number, method, refusal, is_open: true };
         if has_ended {
             // A session that has ended no longer cancels handlers.
             reply.send(Ok(None));
@@ -188,15 +194,20 @@ impl PendingReply {
                 (self.refusal)(&reason)
             }
         };
-        let call = |fields: &str| {
-            let comma = if fields.is_empty() { "" } else { "," };
-            let params = [r#"{"requestId":"#, &self.request_id, comma, fields, "}"].concat();
-            self.scope.caller.answer_json(self.method, &params)
-        };
-        if let Err(error) = call(&fields) {
+        if let Err(error) = self.call(&fields) {
             tracing::warn!(method = self.method, %error, "an answer cannot be sent");
-            drop(call(&(self.refusal)(&format!("the answer cannot be sent: {error}"))));
+            let refusal = (self.refusal)(&format!("the answer cannot be sent: {error}"));
+            drop(self.call(&refusal));
         }
+    }
+
+    /// Makes the call that answers with these fields.
+    fn call(&mut self, fields: &str) -> Result<(), Error> {
+        let start = self.params.len();
+        self.params.extend([if fields.is_empty() { "" } else { "," }, fields, "}"]);
+        let sent = self.scope.caller.answer_json(self.method, &self.params);
+        self.params.truncate(start);
+        sent
     }
 }
 

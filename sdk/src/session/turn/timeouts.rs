@@ -91,6 +91,9 @@ impl Watch {
         let kind = event.kind();
         match kind {
             kind::ASSISTANT_MESSAGE_DELTA if ours && event.agent_id().is_none() => {
+                if self.pieces.is_empty() {
+                    self.pieces.reserve(MAX_PIECES / 4);
+                }
                 self.pieces.push(event.clone());
                 if self.pieces.len() == MAX_PIECES || event.size() > MAX_EVENT {
                     self.join_pieces();
