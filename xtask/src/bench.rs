@@ -1,8 +1,9 @@
-//! `cargo xtask bench`: measures the build of a program with the SDK, beside one with the official crate, and the
-//! decoding of events.
+//! `cargo xtask bench`: measures the build of a program with the SDK, what it does in that program, both beside one with
+//! the official crate, and the decoding of events.
 
 mod build;
 mod cost;
+mod speed;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -32,14 +33,24 @@ enum What {
         #[arg(long)]
         accept: bool,
     },
+    /// Measure what a program does with the SDK
+    Speed(speed::Args),
+    /// Count the instructions of what a program does with the SDK, and fail if they are more than before
+    Instructions {
+        /// Write the counts to xtask/instructions.json, where they are the new limit
+        #[arg(long)]
+        accept: bool,
+    },
     /// Decode recorded events
     Decode,
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    match args.what {
-        What::Build { alone, release } => build::run(alone, release),
-        What::Cost { accept } => cost::run(accept),
+    match &args.what {
+        What::Build { alone, release } => build::run(*alone, *release),
+        What::Cost { accept } => cost::run(*accept),
+        What::Speed(args) => speed::run(args),
+        What::Instructions { accept } => speed::guard(*accept),
         What::Decode => decode(),
     }
 }

@@ -69,7 +69,7 @@ enum Command {
     Compat(compat::Args),
     /// Validate the messages of the CLI against the schemas
     Audit(audit::Args),
-    /// Measure the build of the SDK and its decoding
+    /// Measure the SDK: its build, its speed and its decoding
     Bench(bench::Args),
 }
 

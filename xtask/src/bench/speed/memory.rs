@@ -1,0 +1,37 @@
+//! Memory.
+
+use anyhow::Result;
+
+use super::figures::{self, Figures};
+use super::programs::{Build, Programs, Sdk};
+use super::table::{Table, compared};
+
+/// The sessions that are open at the same time.
+const SESSIONS: u64 = 1000;
+const FLOOD: u64 = 100_000;
+
+pub fn table(sdks: &[Sdk]) -> Result<Table> {
+    let counted = run(&Programs::build(sdks, Build::Counted)?, "idle", 100)?;
+    let programs = Programs::build(sdks, Build::Plain)?;
+    let crowd = run(&programs, "crowd", SESSIONS)?;
+    let stall = run(&programs, "stall", FLOOD)?;
+    let cells = |runs: &[Figures], figure: fn(&Figures) -> f64| {
+        compared(&runs.iter().map(figure).collect::<Vec<_>>())
+    };
+    let rows = [
+        ("heap of an idle session, kB", cells(&counted, |run| run.live_bytes / run.operations / 1e3)),
+        ("one of 1,000 sessions in use, kB", cells(&crowd, |run| run.resident_bytes / run.operations / 1e3)),
+        ("peak of a flood, MB", cells(&stall, |run| run.peak_bytes / 1e6)),
+        ("missed in a flood, fast", cells(&stall, |run| run.missed.first().copied().unwrap_or_default())),
+        ("missed in a flood, slow", cells(&stall, |run| run.missed.last().copied().unwrap_or_default())),
+    ];
+    Ok(Table {
+        title: "Memory:".to_owned(),
+        columns: programs.columns(),
+        rows: rows.map(|(title, cells)| (title.to_owned(), cells)).into(),
+    })
+}
+
+fn run(programs: &Programs, row: &str, size: u64) -> Result<Vec<Figures>> {
+    programs.paths().map(|path| figures::run(path, &programs.cli, row, size, &[])).collect()
+}

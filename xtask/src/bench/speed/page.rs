@@ -1,0 +1,78 @@
+//! The page of the docs.
+
+use std::fmt::Write;
+use std::fs;
+use std::process::Command;
+use std::thread;
+
+use anyhow::{Context, Result, ensure};
+
+use super::programs::{self, OFFICIAL};
+use super::rows::ROWS;
+use super::table::Table;
+use crate::paths;
+
+const HEAD: &str = "\
+# Speed
+
+The work of a program that uses this crate, and of the same program with the official `github-copilot-sdk`. This page
+was written by `cargo xtask bench speed --markdown sdk/docs/speed.md`, which anybody with Linux and valgrind can run.
+
+Both programs talk to the same fake CLI, which answers at once and writes what a real one writes. So these figures are
+what the crate adds; an agent spends its time in the model and in its tools, in milliseconds and seconds. They matter to
+a program that serves many sessions, or that has one CPU.
+
+The rows:
+
+";
+
+const NOTES: &str = "
+A turn of these rows has at most 503 events, since a subscriber of the official crate that is 512 events late loses some.
+There the typed data of an event is made for each caller; its JSON is there without that. In this crate an event is
+decoded when it is first asked for, and once for all subscribers.
+
+Instructions are those of the program only, counted by callgrind for two sizes and subtracted, so the start is left out.
+They are the same on a busy machine and on a quiet one; CI fails if one of them grows by more than 10 %. Time is the
+median of the rounds, in which the two programs take turns; rounds during which other programs used more than a tenth of a
+CPU are left out if three remain. It includes the fake CLI where the program waits for it, which its own CPU time does not.
+With the CLI on the same CPU the time does not depend on where Linux wakes a process.
+";
+
+pub fn page(tables: &[Table]) -> Result<String> {
+    let mut out = HEAD.to_owned();
+    // Writing to a string cannot fail.
+    for row in &ROWS {
+        let _ = writeln!(out, "* {}: {}", row.title, row.about);
+    }
+    out += NOTES;
+    let _ = writeln!(
+        out,
+        "\nMeasured on {}, with {}, tokio {} and `github-copilot-sdk` {OFFICIAL}.",
+        machine(),
+        rust()?,
+        programs::locked("tokio")?
+    );
+    for table in tables {
+        let _ = write!(out, "\n{}", table.markdown());
+    }
+    Ok(out)
+}
+
+/// The number and the kind of CPUs.
+fn machine() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
+    let model = model.map_or("an unknown CPU", str::trim);
+    let count = thread::available_parallelism().map_or(1, usize::from);
+    format!("{count} CPUs ({model}, {})", std::env::consts::ARCH)
+}
+
+/// The version of the compiler.
+fn rust() -> Result<String> {
+    let output = Command::new("rustc").arg("--version").current_dir(paths::repo_root()).output();
+    let output = output.context("cannot run rustc")?;
+    ensure!(output.status.success(), "rustc has no version");
+    let version = String::from_utf8_lossy(&output.stdout);
+    let number = version.split_whitespace().nth(1).context("rustc has no version")?;
+    Ok(format!("Rust {number}"))
+}
