@@ -50,14 +50,14 @@ pub const ROWS: [Row; 11] = [
     Row {
         name: "tool",
         title: "tool call",
-        counted: [20, 420],
+        counted: [20, 820],
         timed: 10_000,
         about: "a call of a tool that adds two numbers: the event, the handler, the answer and its response",
     },
     Row {
         name: "permission",
         title: "permission request",
-        counted: [20, 420],
+        counted: [20, 820],
         timed: 10_000,
         about: "a request that the policy approves, likewise",
     },
