@@ -3,6 +3,7 @@
 //! [server]: crate::server
 //! [policies]: crate::policies
 //! [versions]: crate::cli_versions
+//! [speed]: crate::speed
 //! [python]: crate::python
 //! [architecture]: #contributing
 //! [contributing]: #contributing
@@ -104,3 +105,6 @@ pub mod cli_versions {}
 
 #[doc = include_str!("../docs/turns.md")]
 pub mod turns {}
+
+#[doc = include_str!("../docs/speed.md")]
+pub mod speed {}

@@ -99,14 +99,13 @@ fn per_operation(runs: &[Figures], figure: fn(&Figures) -> f64) -> Vec<f64> {
 
 /// How tasks wake each other on several threads.
 pub fn wake_table(programs: &Programs) -> Result<Table> {
-    let figures: [Figure; 4] = [
+    let figures: [Figure; 3] = [
         ("polls of a task", |run| run.polls),
-        ("wakes from another thread", |run| run.remote),
         ("tasks that move to another worker", |run| run.stolen),
         ("sleeps of a worker", |run| run.parks),
     ];
     let mut rows = Vec::new();
-    for (row, title, size) in [("tool", "tool call", 3000), ("turn", "turn", 2000)] {
+    for (row, title, size) in [("call", "call", 5000), ("tool", "tool call", 3000), ("turn", "turn", 2000)] {
         let runs = programs.paths().map(|path| figures::run(path, &programs.cli, row, size, &[]));
         let runs: Vec<Figures> = runs.collect::<Result<_>>()?;
         rows.extend(

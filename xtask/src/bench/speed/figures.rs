@@ -25,12 +25,13 @@ pub struct Figures {
     pub allocated_bytes: f64,
     pub live_bytes: f64,
     pub polls: f64,
-    pub remote: f64,
     pub stolen: f64,
     pub parks: f64,
-    /// The events that each subscriber missed.
+    /// Of a flood: the events that the fast and the slow subscriber missed, and the text that they got.
     #[serde(default)]
-    pub missed: Vec<f64>,
+    pub missed: [f64; 2],
+    #[serde(default)]
+    pub text_bytes: [f64; 2],
 }
 
 /// Runs a program on a row.

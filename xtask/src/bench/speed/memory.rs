@@ -21,9 +21,13 @@ pub fn table(sdks: &[Sdk]) -> Result<Table> {
     let rows = [
         ("heap of an idle session, kB", cells(&counted, |run| run.live_bytes / run.operations / 1e3)),
         ("one of 1,000 sessions in use, kB", cells(&crowd, |run| run.resident_bytes / run.operations / 1e3)),
-        ("peak of a flood, MB", cells(&stall, |run| run.peak_bytes / 1e6)),
-        ("missed in a flood, fast", cells(&stall, |run| run.missed.first().copied().unwrap_or_default())),
-        ("missed in a flood, slow", cells(&stall, |run| run.missed.last().copied().unwrap_or_default())),
+        ("flood: peak, MB", cells(&stall, |run| run.peak_bytes / 1e6)),
+        ("flood: missed by the fast one", cells(&stall, |run| run.missed[0])),
+        ("flood: missed by the slow one", cells(&stall, |run| run.missed[1])),
+        (
+            "flood: text of the slow one, %",
+            cells(&stall, |run| run.text_bytes[1] / run.text_bytes[0] * 100.0),
+        ),
     ];
     Ok(Table {
         title: "Memory:".to_owned(),

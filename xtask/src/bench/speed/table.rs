@@ -60,7 +60,9 @@ pub fn number(value: f64) -> String {
 pub fn compared(values: &[f64]) -> Vec<String> {
     let mut cells: Vec<String> = values.iter().map(|value| number(*value)).collect();
     if let [ours, other] = values {
-        cells.push(if *ours > 0.0 { format!("{:.1}×", other / ours) } else { "-".to_owned() });
+        let ratio = other / ours;
+        let decimals = if ratio < 0.95 { 2 } else { 1 };
+        cells.push(if *ours >= 0.005 { format!("{ratio:.decimals$}×") } else { "-".to_owned() });
     }
     cells
 }
@@ -77,6 +79,8 @@ mod tests {
 
     #[test]
     fn a_table_is_text_and_markdown() {
+        assert_eq!(compared(&[2.0, 0.5])[2], "0.25×");
+        assert_eq!(compared(&[0.0, 0.0])[2], "-");
         let cells = compared(&[2.0, 5.0]);
         let columns = ["a", "b", "ratio"].map(str::to_owned).to_vec();
         let table = Table { title: "Title:".to_owned(), columns, rows: vec![("row".to_owned(), cells)] };

@@ -122,7 +122,7 @@ mod tests {
     fn run(operations: f64, foreign: f64) -> Run {
         let figures = serde_json::json!({
             "operations": operations, "seconds": 0, "cpu_seconds": 0, "resident_bytes": 0, "peak_bytes": 0,
-            "allocations": 0, "allocated_bytes": 0, "live_bytes": 0, "polls": 0, "remote": 0, "stolen": 0, "parks": 0,
+            "allocations": 0, "allocated_bytes": 0, "live_bytes": 0, "polls": 0, "stolen": 0, "parks": 0,
         });
         Run { figures: serde_json::from_value(figures).expect("figures"), foreign }
     }

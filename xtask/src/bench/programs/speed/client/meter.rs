@@ -18,10 +18,9 @@ struct Figures {
     allocations: f64,
     allocated_bytes: f64,
     live_bytes: f64,
-    /// Of the runtime: the polls of tasks, those scheduled by a thread other than the worker's own, those taken over
-    /// from another worker, and how often a worker went to sleep.
+    /// Of the runtime: the polls of tasks, the tasks that a worker took over from another one, and how often a worker
+    /// went to sleep.
     polls: f64,
-    remote: f64,
     stolen: f64,
     parks: f64,
 }
@@ -30,7 +29,7 @@ impl Figures {
     fn now() -> Self {
         let cpu = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).expect("the time of this process");
         let [allocations, allocated_bytes, live_bytes] = heap();
-        let [polls, remote, stolen, parks] = runtime();
+        let [polls, stolen, parks] = runtime();
         Self {
             cpu_seconds: cpu.tv_sec() as f64 + cpu.tv_nsec() as f64 / 1e9,
             resident_bytes: resident("VmRSS:"),
@@ -38,7 +37,6 @@ impl Figures {
             allocated_bytes,
             live_bytes,
             polls,
-            remote,
             stolen,
             parks,
         }
@@ -58,22 +56,21 @@ fn heap() -> [f64; 3] {
 }
 
 #[cfg(tokio_unstable)]
-fn runtime() -> [f64; 4] {
+fn runtime() -> [f64; 3] {
     let metrics = tokio::runtime::Handle::current().metrics();
     let sum = |count: fn(&tokio::runtime::RuntimeMetrics, usize) -> u64| {
         (0..metrics.num_workers()).map(|worker| count(&metrics, worker)).sum::<u64>() as f64
     };
     [
         sum(|metrics, worker| metrics.worker_poll_count(worker)),
-        metrics.remote_schedule_count() as f64,
         sum(|metrics, worker| metrics.worker_steal_count(worker)),
         sum(|metrics, worker| metrics.worker_park_count(worker)),
     ]
 }
 
 #[cfg(not(tokio_unstable))]
-fn runtime() -> [f64; 4] {
-    [0.0; 4]
+fn runtime() -> [f64; 3] {
+    [0.0; 3]
 }
 
 /// A line of the memory of this process, in bytes.
@@ -110,7 +107,6 @@ impl Meter {
             "allocated_bytes": now.allocated_bytes - before.allocated_bytes,
             "live_bytes": now.live_bytes - before.live_bytes,
             "polls": now.polls - before.polls,
-            "remote": now.remote - before.remote,
             "stolen": now.stolen - before.stolen,
             "parks": now.parks - before.parks,
         })

@@ -24,7 +24,7 @@ impl Sdk for Ours {
     }
 
     async fn plain(&self) -> Session {
-        self.0.session().create().await.expect("a session")
+        self.0.session().deny_all().create().await.expect("a session")
     }
 
     async fn session(&self) -> Session {

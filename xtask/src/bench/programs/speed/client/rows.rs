@@ -232,5 +232,6 @@ async fn stall<S: Sdk>(client: &S, count: u64) -> Value {
     }
     let mut result = meter.stop(count);
     result["missed"] = got.iter().map(|got| got.missed).collect();
+    result["text_bytes"] = got.iter().map(|got| got.bytes).collect();
     result
 }

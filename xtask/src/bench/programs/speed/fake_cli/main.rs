@@ -1,7 +1,7 @@
 //! A CLI that answers at once, so that the time of a program with an SDK is the SDK's.
 //!
-//! It has one thread, and writes all that it has to say to what it has read with one call. The pipe is large enough for
-//! that, so a reader finds the same bytes in its reads each time.
+//! It has one thread, and writes all that it has to say to what it has read with one call, so that a reader finds the same
+//! bytes in its reads each time, as far as the pipe or socket has room for them.
 //!
 //! The prompt says what a turn is, see [`turn::play`]. Everything else has one answer.
 
@@ -176,7 +176,7 @@ fn body(input: &[u8]) -> Option<std::ops::Range<usize>> {
 fn main() -> io::Result<()> {
     // Without the buffer of the standard library.
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    // Smaller is slower, no more.
+    // Fails on a socket.
     let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE);
     let mut stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut cli = Cli { stdout, out: Out::default(), sessions: HashMap::new(), blocks: HashMap::new() };
