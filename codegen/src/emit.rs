@@ -13,6 +13,7 @@ mod round_trip;
 pub mod rpc;
 mod secrets;
 mod types;
+mod version;
 
 use std::collections::BTreeMap;
 
@@ -40,6 +41,7 @@ pub fn emit(model: &Model, version: &str) -> Files {
     hooks::emit(model, &mut files);
     kinds::emit(model, &mut files);
     secrets::emit(model, &mut files);
+    version::emit(version, &mut files);
     files.into_iter().map(|(path, tokens)| (path, source(version, tokens))).collect()
 }
 

@@ -37,3 +37,5 @@ pub mod session_event;
 pub mod session_rpc;
 #[rustfmt::skip]
 pub mod types;
+#[rustfmt::skip]
+pub mod version;

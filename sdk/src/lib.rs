@@ -55,6 +55,7 @@ pub use events::{MalformedEvent, SessionEvent, UnrecognizedEvent};
 pub use generated::session_event::SessionEventData;
 /// The params, results and events that go over the wire.
 pub use generated::types;
+pub use generated::version::CLI_VERSION;
 pub use generated::{methods, server_rpc, session_rpc};
 pub use handlers::context::{ClientContext, HandlerContext};
 pub use handlers::handler::Handles;

@@ -120,7 +120,7 @@ use crate::Client;
 use state::Shared;
 
 /// The default version of a fake: the one this crate is made for.
-pub const VERSION: &str = "1.0.102";
+pub const VERSION: &str = crate::CLI_VERSION;
 
 /// The default time after which a fake hangs up, longer than any time limit of the SDK.
 const TIMEOUT: Duration = Duration::from_secs(180);
