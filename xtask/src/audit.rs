@@ -16,8 +16,7 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::compat::scenario::{Outcome, Scenario};
-use crate::older::Older;
-use crate::{cargo, cli, paths, schema};
+use crate::{cargo, cli, older, paths, schema};
 use schemas::Schemas;
 use traffic::Audit;
 use walk::Finding;
@@ -35,7 +34,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let folder = paths::schema_dir();
     let mut schemas = Schemas::read(&folder)?;
-    schemas.allow(Older::read()?.left_out.keys().map(String::as_str));
+    schemas.allow(older::read()?.left_out.keys().map(String::as_str));
     println!("Validating against the schemas of Copilot CLI {}", schema::pinned_version(&folder)?);
     let mut audit = Audit::new(&schemas);
     match &args.logs {

@@ -9,7 +9,7 @@ use copilot_session_codegen::{Error, Protocol};
 use semver::Version;
 
 use crate::drift::{self, Change, Compared, How, Source as Breaks, What};
-use crate::older::Older;
+use crate::older::{self, Older};
 use crate::schema::SchemaSet;
 use crate::{codegen, names, paths, schema};
 
@@ -32,7 +32,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let ours = paths::schema_dir();
     let old = schema::read_checked(&ours)?;
-    let before = Older::read()?.versions;
+    let before = older::read()?.versions;
     // A version that is refused need not be fetched first.
     if args.version != "latest" {
         check_way(&old.version, &args.version, &before, args.older)?;
@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     check_way(&old.version, &new.version, &before, args.older)?;
     let supplement = codegen::read_supplement()?;
-    let compared = drift::compared(&old, &new, &supplement)?;
+    let compared = drift::compared(&new)?;
     println!("{}", compared.text);
     let older =
         accepted(&old.version, &new, &supplement, args.accept_names).context("nothing was written")?;
@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> Result<()> {
             .with_context(|| format!("cannot write {}; nothing was written", path.display()))?;
     }
     schema::write(&ours, &source)?;
-    older.write()?;
+    older::write(&older)?;
     codegen::write(args.accept_names)?;
 
     let draft = draft(&old.version, &new.version, &compared);
@@ -121,7 +121,7 @@ fn accepted(before: &str, new: &SchemaSet, supplement: &str, accept_names: bool)
     let mut older = None;
     match Protocol::read(new.input(supplement)) {
         Ok(mut protocol) => {
-            let found = Older::read()?.after(before, &protocol, &new.version, supplement)?;
+            let found = older::read()?.after(before, &protocol, &new.version, supplement)?;
             protocol.allow_older(&found.text()?)?;
             older = Some(found);
             if !accept_names && let Err(error) = names::check_moved(&protocol.names()?) {

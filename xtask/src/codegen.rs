@@ -5,18 +5,16 @@ use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
 use copilot_session_codegen::{Protocol, Report};
+use copilot_session_drift::schema::SUPPLEMENT;
 use serde_json::Value;
 
-use crate::older::Older;
 use crate::tree::{self, Kind, Mode};
-use crate::{names, paths, schema};
+use crate::{names, older, paths, schema};
 
 /// The folder of the generated code in the repository.
 const GENERATED: &str = "sdk/src/generated";
 /// The folder of the table of all types, and the table's file.
 const TABLE: (&str, &str) = ("tests/it/generated", "round_trip.rs");
-/// The schemas of what the CLI does not document. It is edited by hand, so it has no checksum.
-const SUPPLEMENT: &str = "supplement.schema.json";
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -32,7 +30,7 @@ pub fn run(args: &Args) -> Result<()> {
     let schemas = schema::read_checked(&paths::schema_dir())?;
     let supplement = read_supplement()?;
     let mut protocol = Protocol::read(schemas.input(&supplement))?;
-    protocol.allow_older(&Older::read()?.text()?)?;
+    protocol.allow_older(&older::read()?.text()?)?;
     let output = protocol.generate();
     println!("Copilot CLI {}: {}", schemas.version, summary(&output.report));
     balance(&output.report, &Found::count(&schemas.api, &schemas.events)?)?;

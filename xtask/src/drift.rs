@@ -1,34 +1,20 @@
 //! `cargo xtask drift`: compares the schemas of two versions of the CLI, and shows which changes are breaking.
 
-mod change;
-mod compare;
 mod left_out;
-mod limits;
-mod lost;
-mod pair;
-mod parts;
-mod place;
 mod probe;
-mod rename;
-mod report;
-mod sets;
-#[cfg(test)]
-mod tests;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::thread;
 
-use anyhow::{Context, Result, anyhow, ensure};
-use copilot_session_codegen::{Input, Protocol};
+use anyhow::{Context, Result, ensure};
+pub use copilot_session_drift::comparison::{Change, How, Source, What};
+use copilot_session_drift::comparison::{Report, compare};
+use copilot_session_drift::ours::Ours;
+pub use copilot_session_drift::sets::find;
+use copilot_session_drift::sets::{self, Side};
 
-use self::change::RuntimeImpact;
-pub use self::change::{Change, How, Source, What};
-use self::compare::{Comparison, compare};
-pub use self::sets::find;
-use crate::older::Older;
+use crate::paths;
 use crate::schema::{self, SchemaSet};
-use crate::{codegen, paths};
 
 /// The exit code when the sets cannot be compared, or `older.json` disagrees with the comparison.
 pub const ERROR: u8 = 3;
@@ -84,42 +70,29 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn drift(args: &Args) -> Result<u8> {
-    let supplement = codegen::read_supplement()?;
-    // npm takes as long for the newest version as reading a set takes.
-    let (from, to) = thread::scope(|scope| {
-        let from = scope.spawn(|| read(&args.from, &supplement));
-        let to = read(&args.to, &supplement);
-        (from.join(), to)
-    });
-    let (mut from, to) = (from.map_err(|_| anyhow!("the older set cannot be read"))??, to?);
+    let ours = Ours::in_folder(&paths::schema_dir())?;
     if args.probe {
-        return probed(&from, to);
+        return probed(&Side::read(&args.from, &ours)?, Side::read(&args.to, &ours)?);
     }
-    if args.from == sets::SDK {
-        allow_older(&mut from.protocol)?;
-    }
+    let (from, to) = sets::read(&args.from, &args.to, &ours)?;
     let compared = compare(&from.protocol, &to.protocol);
-    let report = report::Report { from: &from.label, to: &to.label, compared: &compared, new: &to.protocol };
+    let report = Report { from: &from.label, to: &to.label, compared: &compared, new: &to.protocol };
     let text = match (args.json, args.markdown) {
         (true, _) => report.json()?,
         (_, true) => report.markdown(),
         _ => report.text(),
     };
     show(&text)?;
-    if to.set.version == schema::pinned_version(&paths::schema_dir())?
-        && let Err(error) = left_out::check(&Older::read()?, &from.set.version, &compared.left_out)
+    if to.set.version == ours.set.version
+        && let Err(error) = left_out::check(&ours.older, &from.set.version, &compared.left_out)
         // An edited set may have more.
         && is_published(&from.set)
         && is_published(&to.set)
     {
         return Err(error);
     }
-    ensure!(
-        to.protocol.problems().is_empty(),
-        "the generator does not support everything in {}, so there may be more changes",
-        to.label
-    );
-    Ok(if args.running { runtime_exit_code(&compared) } else { exit_code(&compared) })
+    report.check()?;
+    Ok(if args.running { compared.running_exit_code() } else { compared.exit_code() })
 }
 
 /// Prints a text to stdout. A closed pipe is no error.
@@ -132,7 +105,8 @@ fn show(text: &str) -> Result<()> {
 
 /// Returns true if a set is the published one of its version, and not an edited one.
 fn is_published(set: &SchemaSet) -> bool {
-    let kept = schema::cached(&set.version).ok().flatten();
+    let own = schema::read_checked(&paths::schema_dir()).ok().filter(|own| own.version == set.version);
+    let kept = own.or_else(|| schema::cached(&set.version).ok().flatten());
     kept.is_some_and(|kept| (&kept.api, &kept.events) == (&set.api, &set.events))
 }
 
@@ -144,45 +118,20 @@ pub struct Compared {
 }
 
 /// Compares the SDK's own set with another.
-pub fn compared(old: &SchemaSet, new: &SchemaSet, supplement: &str) -> Result<Compared> {
-    let mut from = Protocol::survey(input(old, supplement))?;
-    allow_older(&mut from)?;
-    let to = Protocol::survey(input(new, supplement))?;
+pub fn compared(new: &SchemaSet) -> Result<Compared> {
+    let ours = Ours::in_folder(&paths::schema_dir())?;
+    let (mut from, to) = (ours.survey(&ours.set)?, ours.survey(new)?);
+    ours.allow_older(&mut from);
     let compared = compare(&from, &to);
-    let report = report::Report { from: &old.version, to: &new.version, compared: &compared, new: &to };
+    let report = Report { from: &ours.set.version, to: &new.version, compared: &compared, new: &to };
     let (text, markdown) = (report.text(), report.markdown());
     Ok(Compared { changes: compared.changes, text, markdown })
 }
 
-/// A set, its protocol, and its name in a report.
-struct Read {
-    label: String,
-    set: SchemaSet,
-    protocol: Protocol,
-}
-
-fn read(word: &str, supplement: &str) -> Result<Read> {
-    let set = sets::find(word)?;
-    let protocol = Protocol::survey(input(&set, supplement));
-    let protocol = protocol.with_context(|| format!("cannot read the schemas of {}", set.version))?;
-    Ok(Read { label: sets::label(word, &set.version), set, protocol })
-}
-
-/// Makes the keys optional that older versions omit, as in the generated source.
-fn allow_older(protocol: &mut Protocol) -> Result<()> {
-    let missing_in_older = Older::read()?.left_out;
-    protocol.make_optional(missing_in_older.iter().map(|(key, last)| (key.as_str(), last.as_str())));
-    Ok(())
-}
-
-fn input<'a>(set: &'a SchemaSet, supplement: &'a str) -> Input<'a> {
-    Input { version: &set.version, api: &set.api, events: &set.events, supplement }
-}
-
 /// Compares the errors of the compiler with the breaking changes.
-fn probed(old: &Read, mut new: Read) -> Result<u8> {
+fn probed(old: &Side, mut new: Side) -> Result<u8> {
     let compared = compare(&old.protocol, &new.protocol);
-    for Read { label, protocol, .. } in [old, &new] {
+    for Side { label, protocol, .. } in [old, &new] {
         ensure!(protocol.problems().is_empty(), "the generator does not support everything in {label}");
     }
     let missing_in_older = new.protocol.compare(&old.protocol).missing_in_older;
@@ -192,21 +141,4 @@ fn probed(old: &Read, mut new: Read) -> Result<u8> {
     show(&outcome.text())?;
     ensure!(outcome.agrees(), "the compiler disagrees");
     Ok(0)
-}
-
-fn exit_code(compared: &Comparison) -> u8 {
-    match compared.changes.iter().map(|change| change.source).min() {
-        None => 0,
-        Some(Source::Breaking) => 2,
-        Some(_) => 1,
-    }
-}
-
-/// The exit code by the impact on a running program.
-fn runtime_exit_code(compared: &Comparison) -> u8 {
-    match compared.changes.iter().map(|change| change.running).min() {
-        None | Some(RuntimeImpact::Decodes) => 0,
-        Some(RuntimeImpact::Unknown | RuntimeImpact::Refused) => 1,
-        Some(RuntimeImpact::Malformed) => 2,
-    }
 }

@@ -5,35 +5,32 @@ mod audit;
 mod bench;
 mod bump;
 mod cargo;
+#[path = "own_cli.rs"]
 mod cli;
 mod codegen;
 mod compat;
 mod demo;
 mod diff;
 mod drift;
-mod files;
 mod matrix;
 #[cfg(test)]
 mod mutations;
 mod names;
-mod npm;
+#[path = "own_older.rs"]
 mod older;
 mod paths;
-mod platform;
-mod process;
+#[path = "own_schema.rs"]
 mod schema;
-mod source;
 mod standalone;
-mod stream;
 mod table;
 mod test;
 mod tree;
-mod unpack;
 mod versions;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use copilot_session_drift::{files, platform, process};
 
 /// The repository's chores.
 #[derive(Parser)]

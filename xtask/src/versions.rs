@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut versions = args.versions.clone();
     if versions.is_empty() {
         versions.push(older::NOT_READ.to_owned());
-        versions.extend(Older::read()?.versions);
+        versions.extend(older::read()?.versions);
         versions.push(schema::pinned_version(&paths::schema_dir())?);
     }
     let supplement = codegen::read_supplement()?;
@@ -98,13 +98,13 @@ fn update_older(protocols: &[(String, Protocol)], check: bool) -> Result<()> {
     let ((_, newest), older) = protocols.split_last().context("no version was read")?;
     let older = older.iter().filter(|(version, _)| version != older::NOT_READ);
     let right = Older::of(newest, older.map(|(version, protocol)| (version.as_str(), protocol)))?;
-    let differences = right.differences(&Older::read()?);
+    let differences = right.differences(&older::read()?);
     if differences.is_empty() {
         return Ok(());
     }
     let list: String = differences.iter().map(|difference| format!("\n  {difference}")).collect();
     ensure!(!check, "schema/older.json is not up to date; run `cargo xtask versions`{list}");
-    right.write()?;
+    older::write(&right)?;
     println!("schema/older.json has changed; run `cargo xtask codegen`. It had{list}");
     Ok(())
 }

@@ -13,10 +13,9 @@ use cargo_metadata::Message;
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use copilot_session_codegen::Protocol;
 use copilot_session_codegen::model::{Model, Shape};
+use copilot_session_drift::comparison::{Change, How, Source, What, rename};
 
 use self::items::{Kind, Use};
-use super::change::{Change, How, Source, What};
-use super::rename;
 use crate::standalone::{self, Files};
 
 /// The file with a use in each line.

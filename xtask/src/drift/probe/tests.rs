@@ -1,9 +1,9 @@
 //! Changes of every kind in two small sets, checked by the compiler.
 
 use copilot_session_codegen::{Input, Protocol};
+use copilot_session_drift::comparison::compare;
 use serde_json::{Value, json};
 
-use super::super::compare::compare;
 use super::run;
 
 fn set(parts: &Value) -> Protocol {

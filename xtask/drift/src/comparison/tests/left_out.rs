@@ -1,12 +1,9 @@
 //! Keys and results that the newer set always sends and the older one omits.
 
-use std::collections::BTreeSet;
-
 use copilot_session_codegen::{Input, Protocol};
 use serde_json::{Value, json};
 
 use super::super::compare::{Comparison, compare};
-use super::super::left_out::check;
 use super::super::report::Report;
 use super::object;
 
@@ -151,27 +148,4 @@ fn every_report_lists_the_keys() {
     assert_eq!(json["changes"][0]["leftOut"], json!(true));
     let back = serde_json::to_value(&self::compared(&new, &old).changes[0]).expect("JSON");
     assert_eq!((&back["item"], back.get("leftOut")), (&json!("Got.a"), None));
-}
-
-#[test]
-fn a_list_that_disagrees_is_refused() {
-    let older =
-        json!({"description": "", "versions": ["1.0.1", "1.0.2", "1.0.3"], "leftOut": {"Got.a": "1.0.2"}});
-    let older = serde_json::from_value(older).expect("a list");
-    let check = |version: &str, keys: &[&str]| {
-        let found: BTreeSet<String> = keys.iter().map(|&key| key.to_owned()).collect();
-        check(&older, version, &found).map_err(|error| error.to_string())
-    };
-    assert_eq!(check("1.0.2", &["Got.a"]), Ok(()));
-    assert_eq!(check("1.0.3", &[]), Ok(()));
-    // An older version may also omit the key, or may not have its type.
-    assert_eq!((check("1.0.1", &["Got.a"]), check("1.0.1", &[])), (Ok(()), Ok(())));
-    // The list does not cover this version.
-    assert_eq!(check("1.0.0", &["Got.b"]), Ok(()));
-    for (version, keys, problem) in
-        [("1.0.3", &["Got.a"] as &[&str], "Got.a"), ("1.0.1", &["Got.b"], "Got.b"), ("1.0.2", &[], "Got.a")]
-    {
-        let error = check(version, keys).expect_err(problem);
-        assert!(error.contains(problem) && error.contains("cargo xtask versions"), "{error}");
-    }
 }

@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
+use copilot_session_codegen::Protocol;
 use semver::Version;
 
 use crate::cli;
-use crate::paths;
+use crate::ours::{self, Ours};
 use crate::schema::{self, API, EVENTS, SchemaSet};
 use crate::source::{Source, package_version};
 
@@ -25,10 +27,43 @@ pub fn label(word: &str, version: &str) -> String {
     }
 }
 
-/// Finds the set for a word on the command line.
+/// A set, its protocol, and its name in a report.
+pub struct Side {
+    pub label: String,
+    pub set: SchemaSet,
+    pub protocol: Protocol,
+}
+
+impl Side {
+    /// Finds and reads the set for a word on the command line.
+    pub fn read(word: &str, ours: &Ours) -> Result<Self> {
+        let set = match word {
+            SDK => ours.set.clone(),
+            word => find(word)?,
+        };
+        let protocol = ours.survey(&set)?;
+        Ok(Self { label: label(word, &set.version), set, protocol })
+    }
+}
+
+/// Reads the two sets of a comparison. The keys of the SDK's own set that older versions omit are optional.
+pub fn read(from: &str, to: &str, ours: &Ours) -> Result<(Side, Side)> {
+    // npm takes as long for the newest version as reading a set takes.
+    let (older, newer) = thread::scope(|scope| {
+        let older = scope.spawn(|| Side::read(from, ours));
+        let newer = Side::read(to, ours);
+        (older.join(), newer)
+    });
+    let (mut older, newer) = (older.map_err(|_| anyhow!("the older set cannot be read"))??, newer?);
+    if from == SDK {
+        ours.allow_older(&mut older.protocol);
+    }
+    Ok((older, newer))
+}
+
+/// Finds the set for a word on the command line, other than [`SDK`].
 pub fn find(word: &str) -> Result<SchemaSet> {
     match word {
-        SDK => in_folder(&paths::schema_dir()),
         "latest" => schema::of_version(&cli::latest()?),
         "installed" => installed(),
         version if Version::parse(version).is_ok() => schema::of_version(version),
@@ -37,7 +72,7 @@ pub fn find(word: &str) -> Result<SchemaSet> {
 }
 
 /// The schemas in a folder, or in the `schemas` folder in it.
-fn in_folder(folder: &Path) -> Result<SchemaSet> {
+pub fn in_folder(folder: &Path) -> Result<SchemaSet> {
     ensure!(
         folder.is_dir(),
         "`{}` is neither a version, such as 1.0.102, nor a folder, nor `sdk`, `latest` or `installed`",
@@ -55,7 +90,7 @@ fn in_folder(folder: &Path) -> Result<SchemaSet> {
     let version = match version {
         Ok(version) => version,
         Err(_) => {
-            let ours = schema::pinned_version(&paths::schema_dir())?;
+            let ours = ours::version()?;
             eprintln!("note: nothing in {} has the version, so it is read as {ours}", folder.display());
             ours
         }
@@ -102,7 +137,7 @@ mod tests {
         assert!(in_folder(folder.path()).is_err());
         fs::write(folder.path().join(API), "{}")?;
         fs::write(folder.path().join(EVENTS), "{}")?;
-        assert_eq!(in_folder(folder.path())?.version, schema::pinned_version(&paths::schema_dir())?);
+        assert_eq!(in_folder(folder.path())?.version, ours::version()?);
         fs::write(folder.path().join("package.json"), r#"{"version": "1.0.2"}"#)?;
         assert_eq!(in_folder(folder.path())?.version, "1.0.2");
         fs::write(folder.path().join("VERSION.json"), r#"{"cli": "1.0.3", "files": {}}"#)?;

@@ -1,38 +1,28 @@
-//! `cargo xtask schema`: copies the CLI's protocol schemas, unchanged, to the schema folder.
+//! The CLI's protocol schemas: a folder with those of one version and their checksums, and the user's cache of such
+//! folders.
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use copilot_session_codegen::Input;
-use semver::Version;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::source::Source;
-use crate::{cli, files, paths, stream};
+use crate::{cache, cli, files, ours, stream};
 
 pub const API: &str = "api.schema.json";
 pub const EVENTS: &str = "session-events.schema.json";
 pub const LICENSE: &str = "LICENSE.md";
-const VERSION: &str = "VERSION.json";
-
-#[derive(clap::Args)]
-pub struct Args {
-    /// A version of the CLI, or a folder with its schemas
-    #[arg(value_name = "VERSION|FOLDER")]
-    source: String,
-    /// The version of the schemas, for a folder without the CLI's package.json
-    #[arg(long)]
-    version: Option<String>,
-    /// The folder to write to [default: the repository's schema folder]
-    #[arg(long, value_name = "FOLDER")]
-    out: Option<PathBuf>,
-}
+/// The schema of what the CLI does not document. It is edited by hand, so it has no checksum.
+pub const SUPPLEMENT: &str = "supplement.schema.json";
+const RECORD: &str = "VERSION.json";
 
 /// The schemas of one version of the CLI.
+#[derive(Debug, Clone)]
 pub struct SchemaSet {
     pub version: String,
     pub api: String,
@@ -46,31 +36,7 @@ impl SchemaSet {
     }
 }
 
-pub fn run(args: &Args) -> Result<()> {
-    let source = if Version::parse(&args.source).is_ok() {
-        ensure!(args.version.is_none(), "--version is only for a folder");
-        installed(&args.source)?
-    } else {
-        Source::from_folder(Path::new(&args.source), args.version.as_deref())?
-    };
-    source.check()?;
-    let out = args.out.clone().unwrap_or_else(paths::schema_dir);
-    write(&out, &source)?;
-    let written = read_checked(&out)?;
-    println!(
-        "Copied the schemas of Copilot CLI {} to {} ({} and {} bytes)",
-        written.version,
-        out.display(),
-        written.api.len(),
-        written.events.len()
-    );
-    if !out.join(LICENSE).exists() {
-        eprintln!("note: the source has no {LICENSE}");
-    }
-    Ok(())
-}
-
-/// The schemas of a version: the committed ones, or those in the user's cache, which are added if necessary.
+/// The schemas of a version: the SDK's own, or those in the user's cache, which are added if necessary.
 pub fn of_version(version: &str) -> Result<SchemaSet> {
     if let Some(found) = cached(version)? {
         return Ok(found);
@@ -90,19 +56,19 @@ pub fn installed(version: &str) -> Result<Source> {
 /// Writes schemas to the user's cache and reads them from there.
 pub fn keep(source: &Source) -> Result<SchemaSet> {
     source.check()?;
-    let folder = paths::schema_cache()?.join(&source.version);
+    let folder = cache::schemas()?.join(&source.version);
     write(&folder, source)?;
     read_checked(&folder)
 }
 
-/// The schemas of a version, if they are committed or in the user's cache.
+/// The schemas of a version, if they are the SDK's own or in the user's cache.
 pub fn cached(version: &str) -> Result<Option<SchemaSet>> {
-    let committed = paths::schema_dir();
-    if pinned_version(&committed).is_ok_and(|pinned| pinned == version) {
-        return read_checked(&committed).map(Some);
+    let own = ours::schemas()?;
+    if own.version == version {
+        return Ok(Some(own));
     }
-    let folder = paths::schema_cache()?.join(version);
-    if folder.join(VERSION).exists() { read_checked(&folder).map(Some) } else { Ok(None) }
+    let folder = cache::schemas()?.join(version);
+    if folder.join(RECORD).exists() { read_checked(&folder).map(Some) } else { Ok(None) }
 }
 
 /// Reads the schemas and verifies their checksums.
@@ -111,11 +77,10 @@ pub fn read_checked(dir: &Path) -> Result<SchemaSet> {
     let version = recorded_version(dir, &record)?;
     let read = |name: &str| {
         let path = dir.join(name);
-        let remedy = format!("(run `cargo xtask schema {version}`)");
-        let bytes = fs::read(&path).with_context(|| format!("cannot read {} {remedy}", path.display()))?;
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         ensure!(
             record["files"][name]["sha256"] == sha256(&bytes),
-            "{} is not the file that {VERSION} records {remedy}",
+            "{} is not the file that {RECORD} records",
             path.display()
         );
         String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8", path.display()))
@@ -129,17 +94,15 @@ pub fn pinned_version(dir: &Path) -> Result<String> {
 }
 
 fn read_record(dir: &Path) -> Result<Value> {
-    let path = dir.join(VERSION);
-    let remedy = "(run `cargo xtask schema <version>`)";
-    let text =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {} {remedy}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not valid JSON {remedy}", path.display()))
+    let path = dir.join(RECORD);
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not valid JSON", path.display()))
 }
 
 fn recorded_version(dir: &Path, record: &Value) -> Result<String> {
     let version = record["cli"].as_str().with_context(|| {
-        let path = dir.join(VERSION);
-        format!("{} has no version (run `cargo xtask schema <version>`)", path.display())
+        let path = dir.join(RECORD);
+        format!("{} has no version", path.display())
     })?;
     Ok(version.to_owned())
 }
@@ -153,7 +116,7 @@ pub fn write(out: &Path, source: &Source) -> Result<()> {
     let texts = [(API, Some(source.api.as_slice()))]
         .into_iter()
         .chain([(EVENTS, Some(source.events.as_slice()))])
-        .chain([(LICENSE, license), (VERSION, Some(record.as_bytes()))]);
+        .chain([(LICENSE, license), (RECORD, Some(record.as_bytes()))]);
     let mut ready = Vec::new();
     for (name, bytes) in texts {
         if let Some(bytes) = bytes {
@@ -225,14 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_file_is_an_error_with_its_remedy() -> Result<()> {
+    fn a_changed_file_is_an_error() -> Result<()> {
         let out = tempfile::tempdir()?;
         write(out.path(), &source())?;
         fs::write(out.path().join(EVENTS), "{ }")?;
         let error = read_checked(out.path()).err().map(|error| error.to_string());
         let error = error.unwrap_or_default();
         assert!(error.contains(EVENTS), "{error}");
-        assert!(error.contains("cargo xtask schema 1.2.3"), "{error}");
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use copilot_session_codegen::{Input, Protocol};
 use serde_json::{Value, json};
 
 use super::compare::{Comparison, compare};
-use super::{exit_code, report};
+use super::report;
 
 fn read(api: &Value, events: &Value) -> Protocol {
     let supplement = json!({"definitions": {}}).to_string();
@@ -100,7 +100,7 @@ fn meaningless_differences_are_not_reported() {
     let text = json!({"Text": {"type": "string"}});
     let compared = compare(&with_type(Received, &old, &more), &with_type(Received, &new, &text));
     assert_eq!(lines(&compared), Vec::<String>::new());
-    assert_eq!((compared.descriptions, exit_code(&compared)), (1, 0));
+    assert_eq!((compared.descriptions, compared.exit_code()), (1, 0));
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn the_worst_change_decides_the_exit_code() {
     let none = object(json!({}), &[]);
     let one = object(json!({"a": {"type": "string"}}), &["a"]);
     let code = |old: &Value, new: &Value| {
-        exit_code(&compare(&with_type(Received, old, &json!({})), &with_type(Received, new, &json!({}))))
+        compare(&with_type(Received, old, &json!({})), &with_type(Received, new, &json!({}))).exit_code()
     };
     assert_eq!((code(&none, &none), code(&none, &one), code(&one, &none)), (0, 1, 2));
 }

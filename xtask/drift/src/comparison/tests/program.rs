@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 
 use super::super::change::RuntimeImpact;
 use super::super::compare::{Comparison, compare};
-use super::super::runtime_exit_code;
-use super::super::sets::label;
 use super::{lines, object};
+use crate::sets::label;
 
 const EVENTS: &str = r#"{"definitions": {"SessionEvent": {"anyOf": []}}}"#;
 
@@ -36,11 +35,11 @@ fn running(compared: &Comparison) -> Vec<RuntimeImpact> {
 fn an_option_of_the_sdk_may_be_missing() {
     let (with, without) = (object(json!({"a": text()}), &["a"]), object(json!({"a": text()}), &[]));
     let (mut old, new) = (got(with.clone()), got(without));
-    assert_eq!(runtime_exit_code(&compare(&old, &new)), 2);
+    assert_eq!(compare(&old, &new).running_exit_code(), 2);
     old.make_optional([("Got.a", "1.0.60")]);
     let compared = compare(&old, &new);
     assert_eq!(
-        (runtime_exit_code(&compared), lines(&compared)),
+        (compared.running_exit_code(), lines(&compared)),
         (0, vec!["Got.a changed additive decodes".to_owned()])
     );
     // A key that is known to be omitted is not reported again.
@@ -52,9 +51,9 @@ fn an_option_of_the_sdk_may_be_missing() {
 fn a_result_that_is_an_option_may_be_nothing() {
     let object = || object(json!({"a": text()}), &["a"]);
     let (mut old, null) = (got(object()), set("1.0.70", json!({"type": "null"}), json!({}), json!({})));
-    assert_eq!(runtime_exit_code(&compare(&old, &null)), 2);
+    assert_eq!(compare(&old, &null).running_exit_code(), 2);
     old.make_optional([("get: result", "1.0.60")]);
-    assert_eq!(runtime_exit_code(&compare(&old, &null)), 0);
+    assert_eq!(compare(&old, &null).running_exit_code(), 0);
     assert_eq!(lines(&compare(&old, &got(object()))), Vec::<String>::new());
 }
 
@@ -78,9 +77,9 @@ fn a_variant_under_another_tag_is_not_decoded() {
     };
     let compared = compare(&got(union("factory", "name")), &got(union("workflow", "name")));
     assert!(!running(&compared).contains(&RuntimeImpact::Malformed), "{:?}", lines(&compared));
-    assert_eq!(runtime_exit_code(&compared), 1);
+    assert_eq!(compared.running_exit_code(), 1);
     let compared = compare(&got(union("factory", "name")), &got(union("factory", "title")));
-    assert_eq!(runtime_exit_code(&compared), 2);
+    assert_eq!(compared.running_exit_code(), 2);
 }
 
 #[test]

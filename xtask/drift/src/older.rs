@@ -5,21 +5,20 @@
 //! reads it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use copilot_session_codegen::Protocol;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::{cli, files, paths, schema};
+use crate::{cli, schema};
 
 /// A version whose schemas the generator supports, but whose messages the SDK cannot decode: before 1.0.65 times were
 /// numbers.
 pub const NOT_READ: &str = "1.0.50";
 
-const NAME: &str = "older.json";
+/// The name of the file.
+pub const NAME: &str = "older.json";
 const ABOUT: &str = "The older versions of the CLI whose messages the SDK decodes, according to their schemas; and the keys \
                      and results that the newest version always sends and these omit, each with the last version that \
                      omits it. `cargo xtask versions` writes this file, except for the list of versions, to which \
@@ -37,17 +36,14 @@ pub struct Older {
 }
 
 impl Older {
-    pub fn read() -> Result<Self> {
-        let path = path();
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let older: Self =
-            serde_json::from_str(&text).with_context(|| format!("{} has another form", path.display()))?;
+    /// Reads the text of the file.
+    pub fn parse(text: &str) -> Result<Self> {
+        let older: Self = serde_json::from_str(text).with_context(|| format!("{NAME} has another form"))?;
         let versions: Vec<Version> =
             older.versions.iter().map(|version| Version::parse(version)).collect::<Result<_, _>>()?;
         if let Some((first, second)) = unordered(&versions) {
             bail!(
-                "in {}, {first} comes before {second}; the oldest must be first, and each must be there once",
-                path.display()
+                "in {NAME}, {first} comes before {second}; the oldest must be first, and each must be there once"
             );
         }
         Ok(older)
@@ -138,21 +134,11 @@ impl Older {
     pub fn text(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
-
-    pub fn write(&self) -> Result<()> {
-        let path = path();
-        files::replace(&path, self.text()?.as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))
-    }
 }
 
 /// The first two neighbours that are equal or in the wrong order.
 fn unordered(versions: &[Version]) -> Option<(&Version, &Version)> {
     versions.windows(2).map(|pair| (&pair[0], &pair[1])).find(|(first, second)| first >= second)
-}
-
-fn path() -> PathBuf {
-    paths::schema_dir().join(NAME)
 }
 
 #[cfg(test)]
@@ -161,10 +147,10 @@ mod tests {
 
     #[test]
     fn the_committed_file_has_versions_between_the_oldest_and_the_newest() -> Result<()> {
-        let older = Older::read()?;
+        let older = crate::ours::Ours::built_in()?.older;
         assert_eq!(older.versions.first().map(String::as_str), Some("1.0.65"));
         assert_eq!(older.description, ABOUT);
-        let pinned = Version::parse(&schema::pinned_version(&paths::schema_dir())?)?;
+        let pinned = Version::parse(&crate::ours::schemas()?.version)?;
         for version in older.versions.iter().chain(older.left_out.values()) {
             assert!(Version::parse(version)? < pinned, "{version}");
             assert!(older.versions.contains(version), "{version}");

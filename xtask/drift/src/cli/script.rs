@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use tempfile::TempDir;
 
 use super::{Fetched, Installed, PACKAGE, cached, intact, published, verify};
-use crate::{paths, platform};
+use crate::{cache, platform};
 
 /// The version of Node that runs the scripts, all of which require at least 24.
 const NODE: &str = "24.9.0";
@@ -68,11 +68,11 @@ fn with_node(program: PathBuf, node: &Path) -> Installed {
 }
 
 fn folder(version: &str) -> Result<PathBuf> {
-    Ok(paths::cli_cache()?.join(version).join("script"))
+    Ok(cache::clis()?.join(version).join("script"))
 }
 
 fn node_folder() -> Result<PathBuf> {
-    Ok(paths::cli_cache()?.join(format!("node-{NODE}")).join(platform::current()?))
+    Ok(cache::clis()?.join(format!("node-{NODE}")).join(platform::current()?))
 }
 
 /// The script of the CLI; another one in the package looks for a binary first.

@@ -1,9 +1,9 @@
 //! A comparison as text, Markdown or JSON.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use copilot_session_codegen::Protocol;
 use serde_json::{Value, json};
 
@@ -99,6 +99,16 @@ impl Report<'_> {
         Ok(serde_json::to_string_pretty(&json)? + "\n")
     }
 
+    /// Fails if the newer set has parts that were not compared.
+    pub fn check(&self) -> Result<()> {
+        ensure!(
+            self.new.problems().is_empty(),
+            "the generator does not support everything in {}, so there may be more changes",
+            self.to
+        );
+        Ok(())
+    }
+
     fn summary(&self) -> String {
         let changes = &self.compared.changes;
         if changes.is_empty() {
@@ -167,6 +177,14 @@ impl Report<'_> {
     /// Parts of the newer set that the generator does not support.
     fn problems(&self) -> Vec<String> {
         self.new.problems().iter().map(ToString::to_string).collect()
+    }
+}
+
+/// The line of a report for one change.
+impl fmt::Display for Change {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Line { before, items, after, .. } = line(self, false);
+        write!(out, "{before}{}{after}", items.join(", "))
     }
 }
 

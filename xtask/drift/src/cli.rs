@@ -1,4 +1,4 @@
-//! `cargo xtask cli`: installs a version of the Copilot CLI to the user's cache.
+//! The Copilot CLI on this machine, and versions that are installed to the user's cache.
 
 mod script;
 mod sum;
@@ -14,7 +14,7 @@ use semver::Version;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{npm, paths, platform, process, schema};
+use crate::{cache, npm, platform, process};
 
 /// The prefix of the folders of unfinished installs.
 const TEMP_PREFIX: &str = ".installing-";
@@ -25,38 +25,18 @@ pub const PATH_VARIABLE: &str = "COPILOT_CLI_PATH";
 /// The time limit for a CLI to print its version. At its first start it also unpacks itself.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(60);
 
-#[derive(clap::Args)]
-pub struct Args {
-    /// The version to install [default: the one in schema/VERSION.json]
-    #[arg(long)]
-    version: Option<String>,
-}
-
-pub fn run(args: &Args) -> Result<()> {
-    let version = match &args.version {
-        Some(version) => version.clone(),
-        None => schema::pinned_version(&paths::schema_dir())
-            .context("no default version; give one with --version")?,
-    };
-    println!("{}", install(&version)?.display());
-    Ok(())
-}
-
-/// The binary at a given path, or that of the schemas' version, which is installed if necessary.
-pub fn choose(given: Option<&Path>) -> Result<PathBuf> {
-    let Some(given) = given else {
-        return install(&schema::pinned_version(&paths::schema_dir())?);
-    };
+/// The binary at a given path, as an absolute one.
+pub fn given(path: &Path) -> Result<PathBuf> {
     // The CLI is started in another folder.
-    let path = std::path::absolute(given).with_context(|| format!("cannot use {}", given.display()))?;
+    let path = std::path::absolute(path).with_context(|| format!("cannot use {}", path.display()))?;
     ensure!(path.is_file(), "there is no file {}", path.display());
     Ok(path)
 }
 
 /// The CLI that the SDK would start: the one in the variable, or else on the PATH.
 pub fn found() -> Result<PathBuf> {
-    if let Some(given) = env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
-        return choose(Some(Path::new(&given)));
+    if let Some(path) = env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
+        return given(Path::new(&path));
     }
     which::which("copilot").with_context(|| format!("no Copilot CLI in {PATH_VARIABLE} or on the PATH"))
 }
@@ -101,7 +81,7 @@ fn has_binary(version: &str) -> Result<bool> {
 
 /// The binary of a version, if it is installed. A binary that was changed since is an error.
 fn installed(version: &str) -> Result<Option<PathBuf>> {
-    intact(&paths::cli_cache()?.join(version).join(platform::current()?), binary_of)
+    intact(&cache::clis()?.join(version).join(platform::current()?), binary_of)
 }
 
 /// The program in a package of the cache, if the package exists and its checksum is right.
@@ -127,7 +107,7 @@ pub fn install(version: &str) -> Result<PathBuf> {
     if let Some(binary) = installed(version)? {
         return Ok(binary);
     }
-    let target = paths::cli_cache()?.join(version).join(platform);
+    let target = cache::clis()?.join(version).join(platform);
     let binary = cached(&target, binary_of, |temp| {
         let package = download(platform, version, temp)?;
         verify(Command::new(binary_of(&package.folder)?), version, temp)?;
@@ -139,7 +119,7 @@ pub fn install(version: &str) -> Result<PathBuf> {
 
 /// Puts a package into the cache unless it is there, and returns the program in it.
 fn cached(target: &Path, program: Find, fetch: impl FnOnce(&TempDir) -> Result<Fetched>) -> Result<PathBuf> {
-    let cache = paths::cli_cache()?;
+    let cache = cache::clis()?;
     fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
     let _lock = lock(&cache)?;
     remove_stale(&cache);

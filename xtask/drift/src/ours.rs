@@ -1,0 +1,70 @@
+//! What the SDK of this version was generated from.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use copilot_session_codegen::Protocol;
+use serde_json::Value;
+
+use crate::older::{self, Older};
+use crate::schema::{SUPPLEMENT, SchemaSet};
+use crate::sets;
+
+/// The schemas of the SDK, and what the generator knows besides.
+pub struct Ours {
+    pub set: SchemaSet,
+    /// The hand-written schema of what the CLI's own lack, for every version.
+    pub supplement: String,
+    pub older: Older,
+}
+
+impl Ours {
+    /// Those in this package.
+    pub fn built_in() -> Result<Self> {
+        let older = Older::parse(include_str!("../schema/older.json"))?;
+        Ok(Self {
+            set: schemas()?,
+            supplement: include_str!("../schema/supplement.schema.json").to_owned(),
+            older,
+        })
+    }
+
+    /// Those in a folder as they are, whatever checksums it has.
+    pub fn in_folder(folder: &Path) -> Result<Self> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        Ok(Self {
+            set: sets::in_folder(folder)?,
+            supplement: read(SUPPLEMENT)?,
+            older: Older::parse(&read(older::NAME)?)?,
+        })
+    }
+
+    /// The protocol of a set.
+    pub fn survey(&self, set: &SchemaSet) -> Result<Protocol> {
+        let protocol = Protocol::survey(set.input(&self.supplement));
+        protocol.with_context(|| format!("cannot read the schemas of {}", set.version))
+    }
+
+    /// Makes the keys optional that older versions omit, as in the generated source.
+    pub fn allow_older(&self, protocol: &mut Protocol) {
+        let left_out = self.older.left_out.iter();
+        protocol.make_optional(left_out.map(|(key, last)| (key.as_str(), last.as_str())));
+    }
+}
+
+/// The schemas in this package.
+pub fn schemas() -> Result<SchemaSet> {
+    let (api, events) =
+        (include_str!("../schema/api.schema.json"), include_str!("../schema/session-events.schema.json"));
+    Ok(SchemaSet { version: version()?, api: api.to_owned(), events: events.to_owned() })
+}
+
+/// The version of the CLI that the SDK was generated for.
+pub fn version() -> Result<String> {
+    let record: Value = serde_json::from_str(include_str!("../schema/VERSION.json"))?;
+    record["cli"].as_str().map(str::to_owned).context("the package has no version of its schemas")
+}
