@@ -5,7 +5,6 @@ mod audit;
 mod bench;
 mod bump;
 mod cargo;
-#[path = "own_cli.rs"]
 mod cli;
 mod codegen;
 mod compat;
@@ -16,10 +15,8 @@ mod matrix;
 #[cfg(test)]
 mod mutations;
 mod names;
-#[path = "own_older.rs"]
 mod older;
 mod paths;
-#[path = "own_schema.rs"]
 mod schema;
 mod standalone;
 mod table;
