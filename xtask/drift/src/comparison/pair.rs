@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use copilot_session_codegen::compare;
-use copilot_session_codegen::model::{Constant, Field, Model, Shape, StringVariant, Ty};
+use copilot_session_codegen::model::{
+    Constant, Discriminator, Field, Model, Shape, StringVariant, Ty, Variant,
+};
 
 use super::change::RuntimeImpact;
 use super::lost::Lost;
@@ -169,7 +171,7 @@ impl<'s> Pair<'s> {
             }
             (Shape::Union(old), Shape::Union(new)) if old.tag == new.tag => {
                 let reads = new.variants.iter().map(|new| {
-                    match old.variants.iter().find(|old| old.discriminator == new.discriminator) {
+                    match old.variants.iter().find(|old| self.same_test(old, new)) {
                         Some(old) => self.reads_within(&old.ty, &new.ty, depth.saturating_sub(1)),
                         None => RuntimeImpact::Unknown,
                     }
@@ -189,6 +191,16 @@ impl<'s> Pair<'s> {
             None if plain(old) => RuntimeImpact::Malformed,
             None => RuntimeImpact::Decodes,
         }
+    }
+
+    /// Returns true if the same values are of both variants, but for keys that the older decoder does without.
+    pub fn same_test(&self, old: &Variant, new: &Variant) -> bool {
+        let mut known = new.discriminator.clone();
+        if let (Discriminator::Test(test), Some(record)) = (&mut known, self.old.record(&old.ty)) {
+            let required = |key: &str| record.field(key).is_none_or(|field| field.missing_in_older.is_none());
+            test.keys.retain(|(key, _)| required(key));
+        }
+        old.discriminator == new.discriminator || old.discriminator == known
     }
 
     fn reads_constant(&self, old: &'s Ty, constant: &Constant) -> RuntimeImpact {

@@ -417,7 +417,7 @@ impl<'s> Parts<'_, 's> {
                 let running = self.running(self.pair.reads(old, new), self.pair.sends(old, new));
                 let detail = format!("{} → {}", rust(old), rust(new));
                 self.push(What::Variant, name, How::Changed, detail, (Source::Breaking, running));
-            } else if before.discriminator != after.discriminator {
+            } else if !self.pair.same_test(before, after) {
                 let class = (Source::Behaviour, self.running(RuntimeImpact::Unknown, RuntimeImpact::Decodes));
                 let detail =
                     format!("discriminated by {}, was {}", after.discriminator, before.discriminator);

@@ -48,6 +48,20 @@ fn an_option_of_the_sdk_may_be_missing() {
 }
 
 #[test]
+fn a_variant_may_be_known_without_a_key() {
+    let variant =
+        |queued: bool| object(json!({"queued": {"const": queued}, "id": text()}), &["queued", "id"]);
+    let set = || {
+        let branches = ["Yes", "No"].map(|name| json!({"$ref": format!("#/definitions/{name}")}));
+        let definitions = json!({"Got": {"anyOf": branches}, "Yes": variant(true), "No": variant(false)});
+        set("1.0.70", json!({"$ref": "#/definitions/Got"}), definitions, json!({}))
+    };
+    let mut old = set();
+    old.make_optional([("Yes.id", "1.0.60")]);
+    assert_eq!(lines(&compare(&old, &set())), Vec::<String>::new());
+}
+
+#[test]
 fn a_result_that_is_an_option_may_be_nothing() {
     let object = || object(json!({"a": text()}), &["a"]);
     let (mut old, null) = (got(object()), set("1.0.70", json!({"type": "null"}), json!({}), json!({})));
