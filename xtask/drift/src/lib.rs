@@ -1,6 +1,14 @@
-//! Compares the Copilot CLI's schemas, and gets them from a folder, an installed CLI or npm.
+#![doc = include_str!("../README.md")]
 
-// For the chores of the repository, which are of the same version.
+// What this package promises.
+mod check;
+mod error;
+
+pub use check::{Check, check, check_installed};
+pub use comparison::{Change, How, RuntimeImpact, Source, What};
+pub use error::Error;
+
+// For `cargo copilot` and the chores of the repository, which are of the same version.
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
