@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use anyhow::ensure;
-
 use crate::Error;
 use crate::comparison::{Change, How, Report, RuntimeImpact, What, compare};
-use crate::ours::{self, Ours};
+use crate::ours::Ours;
 use crate::sets::{self, SDK};
 
 /// What a program that was built with `copilot-session` can do with a version of the CLI, according to the schemas that
@@ -30,8 +28,8 @@ pub struct Check {
 /// user's. Its schemas are kept in the user's cache.
 ///
 /// # Errors
-/// If there is no CLI or its schemas cannot be read, and if this package was released for another version of
-/// `copilot-session`.
+/// If there is no CLI, or if its schemas cannot be read. This package has the schemas of one version; those that a
+/// `copilot-session` of another release is made for are downloaded, as [`check`] does.
 pub fn check_installed(made_for: &str) -> Result<Check, Error> {
     check(made_for, "installed")
 }
@@ -46,14 +44,7 @@ pub fn check(made_for: &str, cli: &str) -> Result<Check, Error> {
 }
 
 fn compared(made_for: &str, cli: &str) -> anyhow::Result<Check> {
-    let own = ours::version()?;
-    ensure!(
-        made_for == own,
-        "copilot-session-drift {} has the schemas of Copilot CLI {own}, and the program is built for {made_for}; depend on \
-         the version of copilot-session-drift with the same number as that of copilot-session",
-        env!("CARGO_PKG_VERSION")
-    );
-    let (from, to) = sets::read(SDK, cli, &Ours::built_in()?)?;
+    let (from, to) = sets::read(SDK, cli, &Ours::made_for(made_for)?)?;
     let compared = compare(&from.protocol, &to.protocol);
     let report = Report { from: &from.label, to: &to.label, compared: &compared, new: &to.protocol };
     let methods = from.protocol.model().methods.values();

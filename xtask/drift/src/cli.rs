@@ -79,8 +79,22 @@ fn has_binary(version: &str) -> Result<bool> {
     Ok(published.iter().any(|other| other == version))
 }
 
+/// The versions whose binaries are in the cache, the oldest first.
+pub fn all_installed() -> Result<Vec<(Version, PathBuf)>> {
+    let (cache, platform) = (cache::clis()?, platform::current()?);
+    let mut found = Vec::new();
+    // There is no folder before the first install.
+    for entry in fs::read_dir(&cache).into_iter().flatten().flatten() {
+        let version = entry.file_name().to_str().and_then(|name| Version::parse(name).ok());
+        let binary = binary_of(&entry.path().join(platform)).ok();
+        found.extend(version.zip(binary));
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// The binary of a version, if it is installed. A binary that was changed since is an error.
-fn installed(version: &str) -> Result<Option<PathBuf>> {
+pub fn installed(version: &str) -> Result<Option<PathBuf>> {
     intact(&cache::clis()?.join(version).join(platform::current()?), binary_of)
 }
 

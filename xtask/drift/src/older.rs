@@ -25,7 +25,7 @@ const ABOUT: &str = "The older versions of the CLI whose messages the SDK decode
                      `cargo xtask bump` adds.";
 
 /// The contents of the file.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Older {
     description: String,

@@ -8,7 +8,7 @@ use copilot_session_codegen::Protocol;
 use serde_json::Value;
 
 use crate::older::{self, Older};
-use crate::schema::{SUPPLEMENT, SchemaSet};
+use crate::schema::{self, SUPPLEMENT, SchemaSet};
 use crate::sets;
 
 /// The schemas of the SDK, and what the generator knows besides.
@@ -28,6 +28,32 @@ impl Ours {
             supplement: include_str!("../schema/supplement.schema.json").to_owned(),
             older,
         })
+    }
+
+    /// Those of an SDK that was made for a version of the CLI. It is another one than in this package if the SDK is of
+    /// another release, or its sources were generated again.
+    pub fn made_for(cli: &str) -> Result<Self> {
+        let mut ours = Self::built_in()?;
+        if ours.set.version != cli {
+            let set = schema::of_version(cli);
+            let set = set.with_context(|| {
+                format!("the SDK is made for Copilot CLI {cli}, and this package is for {}", ours.set.version)
+            })?;
+            ours = ours.again_for(set)?;
+        }
+        Ok(ours)
+    }
+
+    /// Those of an SDK that is generated from another set. It also supports the version of these.
+    pub fn again_for(self, set: SchemaSet) -> Result<Self> {
+        let mut older = self.older.clone();
+        let missing = self.survey(&set)?.compare(&self.survey(&self.set)?).missing_in_older;
+        for key in missing {
+            older.left_out.entry(key).or_insert_with(|| self.set.version.clone());
+        }
+        older.versions.push(self.set.version);
+        older.versions.retain(|version| *version != set.version);
+        Ok(Self { set, older, ..self })
     }
 
     /// Those in a folder as they are, whatever checksums it has.

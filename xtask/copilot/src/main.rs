@@ -1,0 +1,76 @@
+//! `cargo copilot <command>`, for programs that use `copilot-session`.
+
+mod cli;
+mod drift;
+mod project;
+mod vendor;
+
+use std::env;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The exit code if a command fails whose other exit codes are results.
+const ERROR: u8 = 3;
+
+const AFTER_HELP: &str = "\
+A CLI is found as the SDK finds it: in COPILOT_CLI_PATH, or else on the PATH. Installed versions and schemas are kept in
+your cache folder; COPILOT_SESSION_CACHE moves it.";
+
+/// The Copilot CLI for programs that use copilot-session.
+#[derive(Parser)]
+#[command(name = "cargo copilot", bin_name = "cargo copilot", version, after_help = AFTER_HELP)]
+struct Copilot {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Compare what your program is built for with the installed CLI, or any two versions of the CLI
+    Drift(drift::Args),
+    /// Install the CLI to your cache, show its path, or list the versions
+    Cli(cli::Args),
+    /// Write the sources of copilot-session, generated for another version of the CLI
+    Vendor(vendor::Args),
+}
+
+fn main() -> ExitCode {
+    let command = match Copilot::try_parse_from(arguments()) {
+        Ok(copilot) => copilot.command,
+        Err(error) => return usage(&error),
+    };
+    let (result, failure) = match command {
+        Command::Drift(args) => (drift::run(&args), ERROR),
+        Command::Cli(args) => (cli::run(&args).map(|()| 0), 1),
+        Command::Vendor(args) => (vendor::run(&args).map(|()| 0), 1),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(failure)
+        }
+    }
+}
+
+/// The arguments. As a subcommand of cargo, the program gets its own name before the others.
+fn arguments() -> impl Iterator<Item = OsString> {
+    let mut arguments = env::args_os();
+    let program = arguments.next();
+    let mut rest = arguments.peekable();
+    rest.next_if(|argument| argument == "copilot");
+    program.into_iter().chain(rest)
+}
+
+/// Shows the requested help, or the error in the command line.
+fn usage(error: &clap::Error) -> ExitCode {
+    // There is no other place to report a failure to.
+    let _ = error.print();
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        // The other exit codes of `drift` are its results.
+        _ => ExitCode::from(ERROR),
+    }
+}

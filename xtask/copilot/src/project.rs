@@ -1,0 +1,96 @@
+//! The `copilot-session` that the project in the current folder uses.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use cargo_metadata::{Metadata, MetadataCommand};
+
+const CRATE: &str = "copilot-session";
+/// The file with the version of the CLI.
+const VERSION: &str = "src/generated/version.rs";
+
+/// The crate as cargo resolved it, by Cargo.lock and patches.
+pub struct Sdk {
+    pub version: String,
+    /// The version of the CLI that it is made for.
+    pub made_for: String,
+    pub folder: PathBuf,
+    /// The folder of the project's Cargo.lock.
+    pub root: PathBuf,
+    /// The project's target folder.
+    pub target: PathBuf,
+}
+
+impl Sdk {
+    /// The crate of the project, if there is a project that depends on it.
+    pub fn find(manifest: Option<&Path>) -> Result<Option<Self>> {
+        if manifest.is_none() && !is_project(&env::current_dir().context("there is no current folder")?) {
+            return Ok(None);
+        }
+        let metadata = metadata(manifest)?;
+        let mut found = metadata.packages.iter().filter(|package| *package.name == CRATE);
+        let Some(package) = found.next() else { return Ok(None) };
+        if let Some(other) = found.next() {
+            bail!(
+                "the project uses {CRATE} {} and {}; only one can be compared",
+                package.version,
+                other.version
+            );
+        }
+        let folder = package.manifest_path.parent().context("the crate has no folder")?;
+        Ok(Some(Self {
+            made_for: made_for(folder.as_std_path())?,
+            version: package.version.to_string(),
+            folder: folder.into(),
+            root: metadata.workspace_root.clone().into(),
+            target: metadata.target_directory.clone().into(),
+        }))
+    }
+}
+
+/// The version of the CLI that the crate in a folder is made for.
+fn made_for(folder: &Path) -> Result<String> {
+    let path = folder.join(VERSION);
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let version = constant(&text);
+    version.map(str::to_owned).with_context(|| format!("{} has no version of a CLI", path.display()))
+}
+
+/// The value of the one constant in a text.
+fn constant(text: &str) -> Option<&str> {
+    text.split_once("CLI_VERSION: &str = \"")?.1.split_once('"').map(|(version, _)| version)
+}
+
+fn is_project(folder: &Path) -> bool {
+    folder.ancestors().any(|folder| folder.join("Cargo.toml").is_file())
+}
+
+fn metadata(manifest: Option<&Path>) -> Result<Metadata> {
+    let mut command = MetadataCommand::new();
+    if let Some(manifest) = manifest {
+        command.manifest_path(manifest);
+    }
+    command.exec().context("cannot read the project")
+}
+
+/// The cargo that runs this program.
+pub fn cargo(command: &str) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.arg(command);
+    cargo
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_value_of_the_constant() {
+        let text = "/// Of 1.0.9.\npub const CLI_VERSION: &str = \"1.0.102\";\n";
+        assert_eq!(constant(text), Some("1.0.102"));
+        assert_eq!(constant("pub const OTHER: &str = \"1\";"), None);
+    }
+}

@@ -1,0 +1,113 @@
+//! The command line and its exit codes. No CLI runs here.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+const README: &str = include_str!("../README.md");
+const EVENTS: &str = "session-events.schema.json";
+
+fn copilot(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-copilot"));
+    // Cargo adds the name.
+    command.arg("copilot").args(arguments).current_dir(folder);
+    command.env("COPILOT_SESSION_CACHE", folder.join("cache")).output().expect("it runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text").replace("\r\n", "\n")
+}
+
+/// Runs a command that ends with an exit code, and returns what it printed to each stream.
+fn ends(code: i32, folder: &Path, arguments: &[&str]) -> [String; 2] {
+    let output = copilot(folder, arguments);
+    let printed = [text(&output.stdout), text(&output.stderr)];
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{}\n{}", printed[0], printed[1]);
+    printed
+}
+
+fn schemas() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schema")
+}
+
+fn own_version() -> String {
+    copilot_session_drift::ours::version().expect("the version of the schemas")
+}
+
+/// A folder with the schemas of the SDK, after a replacement in those of events.
+fn changed(from: &str, to: &str) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["api.schema.json", EVENTS, "VERSION.json"] {
+        fs::copy(schemas().join(name), folder.path().join(name)).expect("a copy");
+    }
+    let path = folder.path().join(EVENTS);
+    let text = fs::read_to_string(&path).expect("a text");
+    assert_eq!(text.matches(from).count(), 1, "{from}");
+    fs::write(path, text.replace(from, to)).expect("it can be written");
+    folder
+}
+
+#[test]
+fn the_readme_has_the_help() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let [help, _] = ends(0, temp.path(), &["drift", "--help"]);
+    assert!(README.contains(&format!("$ cargo copilot drift --help\n{help}```\n")), "{help}");
+    let [help, _] = ends(0, temp.path(), &["--help"]);
+    for command in ["drift", "cli", "vendor"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
+        assert!(README.contains(&format!("cargo copilot {command} ")), "{command}");
+    }
+}
+
+#[test]
+fn mistakes_in_the_command_line_end_with_3() {
+    let temp = tempfile::tempdir().expect("a folder");
+    for arguments in [&[] as &[&str], &["fly"], &["drift", "--json", "--markdown"], &["vendor"], &["cli"]] {
+        ends(3, temp.path(), arguments);
+    }
+    let [_, error] = ends(3, temp.path(), &["drift", "nonsense", "sdk"]);
+    assert!(error.contains("`nonsense` is neither a version"), "{error}");
+}
+
+#[test]
+fn other_commands_fail_with_1() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let [_, error] = ends(1, temp.path(), &["cli", "path", "1.0.1"]);
+    assert!(error.contains("cargo copilot cli install 1.0.1"), "{error}");
+    let [_, error] = ends(1, temp.path(), &["cli", "install", "1.0"]);
+    assert!(error.contains("`1.0` is not a version"), "{error}");
+    let [_, error] = ends(1, temp.path(), &["vendor", "--cli", "installed", "--out", "here"]);
+    assert!(error.contains("no project with copilot-session"), "{error}");
+    assert_eq!(ends(0, temp.path(), &["cli", "list"]), ["", ""]);
+}
+
+#[test]
+fn outside_of_a_project_the_sdk_is_the_one_of_the_command() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let own = schemas();
+    let [report, note] = ends(0, temp.path(), &["drift", "sdk", own.to_str().expect("UTF-8")]);
+    assert!(report.contains("nothing has changed"), "{report}");
+    assert!(note.contains("no project with copilot-session in this folder"), "{note}");
+}
+
+#[test]
+fn a_change_decides_the_exit_code() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let description = r#""description": "The assistant's text response content""#;
+    let field = |kind: &str| format!("\"type\": \"{kind}\",\n          {description}");
+    let broken = changed(&field("string"), &field("integer"));
+    let reworded = changed(description, r#""description": "What the assistant wrote""#);
+    let [broken, reworded] = [&broken, &reworded].map(|folder| folder.path().to_str().expect("UTF-8"));
+    let own = own_version();
+    let [report, _] = ends(2, temp.path(), &["drift", &own, broken, "--running"]);
+    let line = "! field AssistantMessageData.content: String → i64  [malformed]";
+    assert!(report.lines().any(|shown| shown.trim() == line), "{report}");
+    let [json, _] = ends(2, temp.path(), &["drift", &own, broken, "--json"]);
+    assert!(json.contains(r#""item": "AssistantMessageData.content""#), "{json}");
+    let [markdown, _] = ends(2, temp.path(), &["drift", &own, broken, "--markdown"]);
+    assert!(markdown.starts_with(&format!("# Copilot CLI {own} → {own}")), "{markdown}");
+    let [report, _] = ends(0, temp.path(), &["drift", &own, reworded]);
+    assert!(report.contains("One description was reworded."), "{report}");
+}
