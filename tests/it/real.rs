@@ -1,5 +1,6 @@
 //! Tests on the real CLI, with a scripted model.
 
+mod dependant;
 mod dialogs;
 mod failures;
 #[cfg(target_os = "linux")]

@@ -11,7 +11,6 @@ use copilot_session_drift::ours::Ours;
 use copilot_session_drift::schema::{self, SchemaSet};
 use copilot_session_drift::{process, sets};
 use flate2::read::GzDecoder;
-use tempfile::TempDir;
 
 use crate::project::{Sdk, cargo};
 
@@ -74,16 +73,11 @@ pub fn run(args: &Args) -> Result<()> {
     let mut files = sources(&sdk)?;
     replace_generated(&mut files, generated);
     files.insert(MARK.to_owned(), mark(own, &version).into_bytes());
-    let parent = out.parent().context("the folder to write to has no parent")?;
-    fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
-    let temp = tempfile::Builder::new().prefix(".vendoring-").tempdir_in(parent);
-    let temp = temp.with_context(|| format!("cannot write to {}", parent.display()))?;
-    write(temp.path(), &files)?;
     if !args.no_check {
         eprintln!("Checking copilot-session {own} with the schemas of Copilot CLI {version}");
-        check(&sdk, temp.path())?;
+        check(&sdk, &files)?;
     }
-    put(temp, &out)?;
+    put(&files, &out)?;
     println!("Wrote copilot-session {own} for Copilot CLI {version} to {}", out.display());
     println!("To use it:\n\n[patch.crates-io]\ncopilot-session = {{ path = {:?} }}", args.out);
     Ok(())
@@ -128,10 +122,6 @@ fn replace_generated(files: &mut Files, generated: BTreeMap<String, String>) {
     files.retain(|path, _| !path.starts_with(GENERATED));
     files.extend(generated.into_iter().map(|(path, text)| (format!("{GENERATED}{path}"), text.into_bytes())));
     files.retain(|path, _| !ADDED.contains(&path.as_str()));
-    if let Some(manifest) = files.get_mut("Cargo.toml") {
-        // The folder may be inside of the project's workspace, and is no part of it.
-        manifest.extend_from_slice(b"\n[workspace]\n");
-    }
 }
 
 fn mark(own: &str, version: &str) -> String {
@@ -211,16 +201,16 @@ fn write(folder: &Path, files: &Files) -> Result<()> {
 }
 
 /// Compiles the sources with the dependencies of the project.
-fn check(sdk: &Sdk, folder: &Path) -> Result<()> {
-    let lock = folder.join("Cargo.lock");
-    // A library may have none; then cargo chooses.
-    let _ = fs::copy(sdk.root.join("Cargo.lock"), &lock);
+fn check(sdk: &Sdk, files: &Files) -> Result<()> {
+    // Not inside of the project, whose workspace they are no part of.
+    let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
+    write(temp.path(), files)?;
+    // A project without the file has dependencies that cargo chooses.
+    let _ = fs::copy(sdk.root.join("Cargo.lock"), temp.path().join("Cargo.lock"));
     let mut command = cargo("check");
     command.args(["--quiet", "--lib", "--message-format=short", "--features", FEATURES, "--target-dir"]);
-    command.arg(sdk.target.join("copilot-vendor")).current_dir(folder);
+    command.arg(sdk.target.join("copilot-vendor")).current_dir(temp.path());
     let output = process::run(&mut command, None).context("cannot run cargo")?;
-    // It is there only if cargo got so far.
-    let _ = fs::remove_file(&lock);
     ensure!(
         output.status.success(),
         "copilot-session does not compile with these schemas, so nothing was written: its hand-written code uses what \
@@ -230,18 +220,16 @@ fn check(sdk: &Sdk, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Moves the finished folder to its place.
-fn put(temp: TempDir, out: &Path) -> Result<()> {
+/// Writes all files to a folder, which has the former ones until then.
+fn put(files: &Files, out: &Path) -> Result<()> {
     let failed = || format!("cannot write {}", out.display());
+    let parent = out.parent().context("the folder to write to has no parent")?;
+    fs::create_dir_all(parent).with_context(failed)?;
+    let temp = tempfile::Builder::new().prefix(".vendoring-").tempdir_in(parent).with_context(failed)?;
+    let finished = temp.path().join("finished");
+    write(&finished, files)?;
     if out.exists() {
         fs::remove_dir_all(out).with_context(failed)?;
     }
-    fs::rename(temp.path(), out).with_context(failed)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Temporary folders are private.
-        fs::set_permissions(out, fs::Permissions::from_mode(0o755)).with_context(failed)?;
-    }
-    Ok(())
+    fs::rename(finished, out).with_context(failed)
 }
