@@ -22,10 +22,10 @@ pub struct Ours {
 impl Ours {
     /// Those in this package.
     pub fn built_in() -> Result<Self> {
-        let older = Older::parse(include_str!("../schema/older.json"))?;
+        let older = Older::parse(include_str!(concat!(env!("SCHEMAS"), "/older.json")))?;
         Ok(Self {
             set: schemas()?,
-            supplement: include_str!("../schema/supplement.schema.json").to_owned(),
+            supplement: include_str!(concat!(env!("SCHEMAS"), "/supplement.schema.json")).to_owned(),
             older,
         })
     }
@@ -84,13 +84,15 @@ impl Ours {
 
 /// The schemas in this package.
 pub fn schemas() -> Result<SchemaSet> {
-    let (api, events) =
-        (include_str!("../schema/api.schema.json"), include_str!("../schema/session-events.schema.json"));
+    let (api, events) = (
+        include_str!(concat!(env!("SCHEMAS"), "/api.schema.json")),
+        include_str!(concat!(env!("SCHEMAS"), "/session-events.schema.json")),
+    );
     Ok(SchemaSet { version: version()?, api: api.to_owned(), events: events.to_owned() })
 }
 
 /// The version of the CLI that the SDK was generated for.
 pub fn version() -> Result<String> {
-    let record: Value = serde_json::from_str(include_str!("../schema/VERSION.json"))?;
+    let record: Value = serde_json::from_str(include_str!(concat!(env!("SCHEMAS"), "/VERSION.json")))?;
     record["cli"].as_str().map(str::to_owned).context("the package has no version of its schemas")
 }

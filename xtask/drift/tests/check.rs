@@ -13,7 +13,7 @@ const EVENTS: &str = "session-events.schema.json";
 
 /// The folder of the schemas of the SDK.
 fn own() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/schema"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../schema"))
 }
 
 /// A folder with the schemas of the SDK, one of which is changed.
