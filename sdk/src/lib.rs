@@ -4,6 +4,7 @@
 //! [policies]: crate::policies
 //! [versions]: crate::cli_versions
 //! [speed]: crate::speed
+//! [ci]: crate::ci
 //! [python]: crate::python
 //! [architecture]: #contributing
 //! [contributing]: #contributing
@@ -103,6 +104,9 @@ pub mod python {}
 
 #[doc = include_str!("../docs/versions.md")]
 pub mod cli_versions {}
+
+#[doc = include_str!("../docs/ci.md")]
+pub mod ci {}
 
 #[doc = include_str!("../docs/turns.md")]
 pub mod turns {}

@@ -1,4 +1,4 @@
-//! Checks that the workflows, which run on GitHub only, can be parsed.
+//! Checks that the workflows and the action, which run on GitHub only, can be parsed.
 
 use std::fs;
 use std::path::Path;
@@ -22,4 +22,19 @@ fn every_step_of_the_workflows_can_be_parsed() {
         }
     }
     assert!(steps > 0);
+}
+
+#[test]
+fn every_step_of_the_action_has_a_shell() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.github/actions/drift/action.yml");
+    let text = fs::read_to_string(path).expect("a text");
+    let action = &YamlLoader::load_from_str(&text).expect("YAML")[0];
+    assert_eq!(action["runs"]["using"].as_str(), Some("composite"));
+    let steps = action["runs"]["steps"].as_vec().expect("a list of steps");
+    for step in steps {
+        assert!(step["run"].as_str().is_some() && step["shell"].as_str() == Some("bash"), "{step:?}");
+    }
+    // An output of a step that does not exist would be empty.
+    let code = action["outputs"]["code"]["value"].as_str().expect("a value");
+    assert!(code.contains("steps.drift.") && steps.iter().any(|step| step["id"].as_str() == Some("drift")));
 }
