@@ -125,7 +125,12 @@ pub(crate) fn to_member(key: &str, value: &dyn Wire) -> String {
 /// Returns a list of values as JSON text.
 pub(crate) fn list_to_json<'a, T: Wire + 'a>(values: impl Iterator<Item = &'a T>) -> String {
     let mut out = Writer::new();
-    out.list(values);
+    out.raw("[");
+    for value in values {
+        out.comma();
+        out.value_or(value, "null");
+    }
+    out.raw("]");
     out.into_json()
 }
 

@@ -169,7 +169,12 @@ impl<T: Wire> Wire for Vec<T> {
         Ok(())
     }
     fn write(&self, out: &mut Writer) {
-        out.list(self.iter());
+        out.raw("[");
+        for item in self {
+            out.comma();
+            out.value_or(item, "null");
+        }
+        out.raw("]");
     }
 }
 

@@ -126,16 +126,6 @@ impl Writer {
         self.raw("}");
     }
 
-    /// Appends a list.
-    pub(crate) fn list<'a, T: Wire + 'a>(&mut self, items: impl Iterator<Item = &'a T>) {
-        self.raw("[");
-        for item in items {
-            self.comma();
-            self.value_or(item, "null");
-        }
-        self.raw("]");
-    }
-
     /// Appends the entries of a map to the object that was just written.
     pub(crate) fn rest<T: Wire>(&mut self, values: &std::collections::BTreeMap<String, T>) {
         self.json.pop();
