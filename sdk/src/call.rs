@@ -173,6 +173,19 @@ impl<R> Call<R> {
         let result = std::future::poll_fn(|context| self.request.poll_unchecked(context)).await?;
         if message::is_json(&result) { Ok(result) } else { self.request.unusual(&result) }
     }
+
+    /// Waits for the result, which `read` reads from its JSON. It must not accept text that is no JSON.
+    pub(crate) async fn read_by<T>(
+        mut self,
+        read: impl Fn(&Text) -> Result<T, DecodeError>,
+    ) -> Result<T, Error> {
+        let result = std::future::poll_fn(|context| self.request.poll_unchecked(context)).await?;
+        let found = match read(&result) {
+            Err(_) if !message::is_json(&result) => read(&self.request.unusual(&result)?),
+            found => found,
+        };
+        found.map_err(|error| self.request.mismatch(error))
+    }
 }
 
 impl<R: Wire> Future for Call<R> {

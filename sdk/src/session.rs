@@ -331,9 +331,8 @@ impl Session {
     /// As any [call](crate::Call). An event whose data cannot be decoded is in the list like any other.
     pub async fn messages(&self) -> Result<Vec<SessionEvent>, Error> {
         const METHOD: &str = "session.getMessages";
-        let result = self.inner.caller.call::<()>(METHOD, &()).json().await?;
-        let events = SessionEvent::list(&result, &keys!(SessionGetMessagesResult, ["events"]));
-        events.map_err(|error| Error::decode(METHOD, error, Some(self.inner.state.version())))
+        let key = keys!(SessionGetMessagesResult, ["events"]);
+        self.inner.caller.call::<()>(METHOD, &()).read_by(|json| SessionEvent::list(json, &key)).await
     }
 
     /// Disconnects this client from the session and frees its resources here. The session remains on disk and can be

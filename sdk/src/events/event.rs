@@ -158,11 +158,12 @@ impl SessionEvent {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// Reads the events of a list under the first of `keys`, in a JSON object that is valid. They share its text if
-    /// that is large.
+    /// Reads the events of a list under the first of `keys`, in a text that is a JSON object. They share it if it is
+    /// large.
     pub(crate) fn list(object: &Text, keys: &[&str; 1]) -> Result<Vec<Self>, DecodeError> {
         let (mut events, mut problem) = (Vec::new(), None);
-        let read = Scanner::new(object).known_members(keys, |scanner, _| {
+        let mut scanner = Scanner::new(object);
+        let read = scanner.known_members(keys, |scanner, _| {
             (events, problem) = (Vec::new(), None);
             scanner.items(|scanner| {
                 let envelope = Envelope::read(scanner)?;
@@ -173,6 +174,7 @@ impl SessionEvent {
                 Ok(())
             })
         });
+        let read = read.and_then(|()| scanner.end());
         read.map_err(|error| error.expected("an object with an array of objects"))?;
         problem.map_or(Ok(events), Err)
     }
