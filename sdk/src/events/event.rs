@@ -273,8 +273,9 @@ impl SessionEvent {
 
     /// Returns the raw values of the data under these keys; none if the data is not an object.
     pub(crate) fn pick<const N: usize>(&self, keys: [&str; N]) -> [Option<&str>; N] {
-        // Without a check, since this stops at what is no JSON.
-        peek::pick(self.0.text(self.0.found), keys).unwrap_or([None; N])
+        // What is found without a check is the data if it is one object.
+        let picked = peek::pick(self.0.text(self.0.found), keys);
+        picked.or_else(|_| peek::pick(self.raw_data(), keys)).unwrap_or([None; N])
     }
 
     /// The event's JSON as received; bytes that are not UTF-8 are U+FFFD. If its data is no JSON, `null` stands in its

@@ -44,14 +44,15 @@ const fn is_same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// Returns the raw values under `keys` of an object, in that order. Other keys are ignored, the last of
-/// several equal keys counts, as in JavaScript, and text after the object is not examined.
+/// Returns the raw values under `keys` of an object, in that order. Other keys are ignored, and the last of several equal
+/// keys counts, as in JavaScript.
 pub(crate) fn pick<'a, const N: usize>(
     json: &'a str,
     keys: [&str; N],
 ) -> Result<[Option<&'a str>; N], DecodeError> {
     let mut found = [None; N];
-    pick_into(json, &keys, &mut found).map_err(|error| error.expected("a JSON object"))?;
+    let picked = pick_into(json, &keys, &mut found).and_then(|mut rest| rest.end());
+    picked.map_err(|error| error.expected("a JSON object"))?;
     Ok(found)
 }
 
@@ -70,12 +71,19 @@ pub(crate) fn pick_start<'a, const N: usize>(json: &'a str, keys: [&str; N]) -> 
     found
 }
 
-fn pick_into<'a>(json: &'a str, keys: &[&str], found: &mut [Option<&'a str>]) -> Result<(), Invalid> {
-    Scanner::new(json).known_members(keys, |scanner, index| {
+/// Returns the scanner behind the object.
+fn pick_into<'a>(
+    json: &'a str,
+    keys: &[&str],
+    found: &mut [Option<&'a str>],
+) -> Result<Scanner<'a>, Invalid> {
+    let mut scanner = Scanner::new(json);
+    scanner.known_members(keys, |scanner, index| {
         found[index] = Some("");
         found[index] = Some(scanner.skip()?);
         Ok(())
-    })
+    })?;
+    Ok(scanner)
 }
 
 /// Decodes a raw JSON string, with U+FFFD for lone surrogates; none for any other JSON.
