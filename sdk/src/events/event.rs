@@ -271,6 +271,12 @@ impl SessionEvent {
         self.0.request.get_or_init(read).as_deref()
     }
 
+    /// Returns the string under this key, as written, if it is the first of the data. It is not checked.
+    pub(crate) fn first_string(&self, key: &str) -> Option<&str> {
+        let data = self.0.text(self.0.found);
+        data.strip_prefix("{\"")?.strip_prefix(key)?.strip_prefix("\":\"")?.split('"').next()
+    }
+
     /// Returns the raw values of the data under these keys; none if the data is not an object.
     pub(crate) fn pick<const N: usize>(&self, keys: [&str; N]) -> [Option<&str>; N] {
         // What is found without a check is the data if it is one object.

@@ -24,7 +24,7 @@ use crate::types::{
 };
 use crate::version::Feature;
 use crate::wire::peek::{self, keys};
-use crate::wire::{self, Wire, shared::Place};
+use crate::wire::{self, Wire};
 
 /// A request of the agent for a permission (`permission.requested`).
 #[derive(Clone)]
@@ -32,8 +32,9 @@ pub struct PermissionRequest(Arc<Inner>);
 
 struct Inner {
     event: SessionEvent,
-    /// The place of the details in the JSON of the event; empty if there are none.
-    place: Place,
+    /// The JSON of the details; empty if there are none. A copy, since the event checks all of its text before it shows a
+    /// part of it.
+    json: Box<str>,
     /// The details, once they were asked for.
     details: OnceLock<Details>,
     /// The session's working directory; none if it is not known.
@@ -43,18 +44,17 @@ struct Inner {
 impl PermissionRequest {
     fn new(request: &Request<'_>, scope: &Scope) -> Self {
         let event = request.event.clone();
-        let place = request.details.and_then(|details| Place::of(request.event.raw(), details));
+        let json = request.details.unwrap_or_default().into();
         // The working directory of a sub-agent is not known.
         let directory = scope.working_directory().filter(|_| event.agent_id().is_none());
-        let place = place.unwrap_or_default();
-        Self(Arc::new(Inner { event, place, details: OnceLock::new(), directory }))
+        Self(Arc::new(Inner { event, json, details: OnceLock::new(), directory }))
     }
 
     /// Returns the request, or the reason why its details cannot be read. Only those of great depth cannot; others are
     /// decoded when they are asked for.
     fn readable(self) -> Result<Self, String> {
-        if check_depth(self.json()).is_err() {
-            drop(self.0.details.set(details_of(self.json())?));
+        if check_depth(&self.0.json).is_err() {
+            drop(self.0.details.set(details_of(&self.0.json)?));
         }
         Ok(self)
     }
@@ -62,12 +62,7 @@ impl PermissionRequest {
     /// The details of the request, by kind. Details that cannot be read, for example of a kind that is newer than
     /// this crate, are [`Unrecognized`](Details::Unrecognized) with their JSON.
     pub fn details(&self) -> &crate::types::PermissionDetails {
-        self.0.details.get_or_init(|| details_of(self.json()).unwrap_or_else(|_| Details::empty()))
-    }
-
-    /// The JSON of the details; empty if there are none.
-    fn json(&self) -> &str {
-        &self.event().raw()[self.0.place.range()]
+        self.0.details.get_or_init(|| details_of(&self.0.json).unwrap_or_else(|_| Details::empty()))
     }
 
     /// The event of the request, with all its data.
@@ -187,7 +182,7 @@ impl PermissionRequest {
     /// person. The keys are read for any kind of request, since newer CLIs may add them.
     fn is_for_a_person(&self) -> bool {
         let keys = keys!(PermissionRequestShell, ["managedApprovalRequired", "requestSandboxBypass"]);
-        let said = peek::pick(self.json(), keys);
+        let said = peek::pick(&self.0.json, keys);
         said.map_or(true, |said| said.into_iter().flatten().any(|said| !matches!(said, "false" | "null")))
     }
 

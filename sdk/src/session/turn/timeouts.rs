@@ -182,14 +182,8 @@ fn tool_call(event: &SessionEvent) -> Option<u64> {
 /// Returns the hash of the request of this kind that the event begins or completes.
 fn request(kind: &str, event: &SessionEvent) -> Option<u64> {
     // The id usually comes first, and need not be searched: it only decides what a timeout names.
-    let id = first_string(event.raw_data(), event_requests::ID).or_else(|| event.request_id());
+    let id = event.first_string(event_requests::ID).or_else(|| event.request_id());
     id.map(|id| QuickHash::default().hash_one((kind, id)))
-}
-
-/// Returns the string under this key, as written, if it is the first in the object.
-fn first_string<'a>(object: &'a str, key: &str) -> Option<&'a str> {
-    let value = object.strip_prefix("{\"")?.strip_prefix(key)?.strip_prefix("\":\"")?;
-    value.split('"').next()
 }
 
 /// Returns the name of the tool that began with this event, or the kind of the request.
