@@ -105,6 +105,8 @@ impl Writer {
     /// Appends an object with the values of these keys. Kinds are those of the last keys; the others are of constants.
     pub(crate) fn object(&mut self, keys: &[&'static str], kinds: &[Kind], values: &[&(dyn Wire + 'static)]) {
         self.raw("{");
+        // About as much as the fields that are set need, in one step.
+        self.json.reserve(keys.len() * 4);
         let constants = keys.len().saturating_sub(kinds.len());
         for (index, (key, value)) in keys.iter().zip(values).enumerate() {
             let start = self.json.len();

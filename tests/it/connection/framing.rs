@@ -1,8 +1,8 @@
 //! Messages on the stream, in every form in which they may arrive.
 
-use copilot_session::SessionEventData;
 use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::types::LogRequest;
+use copilot_session::{Error, SessionEventData};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive, next};
@@ -205,6 +205,35 @@ async fn deep_events() {
             SessionEventData::Malformed(_) => assert_eq!(kind, "assistant.message"),
             other => panic!("{other:?}"),
         }
+    }
+    assert_alive(&rig.client).await;
+}
+
+/// A response may have other keys, in any order, than the CLI gives it.
+#[tokio::test(start_paused = true)]
+async fn odd_responses() {
+    let rig = Rig::start().await;
+    rig.fake.hold("session.name.get");
+    for (rest, expected) in [
+        (r#""result":{"name":"usual"}"#, "usual"),
+        (r#" "result" : {"name":"spaces"} "#, "spaces"),
+        (r#""result":{"name":"no error"},"error":null"#, "no error"),
+        (r#""result":{},"error":{"code":5,"message":"no"}"#, "5"),
+        (r#""error":{"code":6,"message":"no"},"result":null"#, "6"),
+        (r#""result":{"name":"first"},"result":{"name":"last"}"#, "last"),
+        (r#""result":{"name":]"#, "unreadable"),
+    ] {
+        let session = rig.session.clone();
+        let name = tokio::spawn(async move { session.rpc().name().get().await });
+        let call = rig.fake.received_call("session.name.get").await;
+        rig.fake.frame(&format!(r#"{{"jsonrpc":"2.0","id":{},{rest}}}"#, call.id));
+        let found = match name.await.expect("no panic") {
+            Ok(result) => result.name.unwrap_or_default(),
+            Err(Error::Rpc { error, .. }) => error.code.to_string(),
+            Err(Error::Decode { .. }) => "unreadable".to_owned(),
+            Err(error) => panic!("{rest}: {error}"),
+        };
+        assert_eq!(found, expected, "{rest}");
     }
     assert_alive(&rig.client).await;
 }

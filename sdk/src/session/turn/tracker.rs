@@ -103,10 +103,7 @@ impl<'e> NewPrompt<'e> {
             UserMessageData,
             ["messageId", "interactionId", "content", "source", "isAutopilotContinuation"]
         );
-        let picked = peek::pick(event.raw_data(), keys).unwrap_or_else(|error| {
-            tracing::warn!(%error, "the event of a prompt cannot be read");
-            [None; 5]
-        });
+        let picked = event.pick(keys);
         let autopilot = picked[4] == Some("true");
         let [id, interaction, text, source, _] = picked.map(|raw| raw.and_then(peek::string));
         let by_cli = autopilot || source.is_some_and(|source| source.starts_with("skill-"));
