@@ -79,6 +79,10 @@ impl<'a> Envelope<'a> {
         let (rest, timestamp) = last_string::<TIME>(rest, r#","timestamp":""#)?;
         let (rest, id) = last_string::<ID>(rest, r#","id":""#)?;
         let data = without(rest.strip_suffix(EPHEMERAL)).unwrap_or(rest);
+        // Otherwise another member follows the data, such as the `agentId` of a sub-agent.
+        if !data.ends_with('}') {
+            return None;
+        }
         let event = Self {
             text,
             kind: Some(Raw::plain(kind)),
@@ -177,5 +181,15 @@ mod tests {
         ] {
             assert!(Envelope::usual(&other).is_none(), "{other}");
         }
+    }
+
+    /// The CLI writes the `agentId` of a sub-agent between the data and the id.
+    #[test]
+    fn an_event_of_a_sub_agent_takes_the_long_way() {
+        let event = |member: &str| {
+            format!(r#"{{"sessionId":"s","event":{{"type":"x","data":{{"a":1}}{member}{}"#, tail("null"))
+        };
+        assert!(Envelope::usual(&event("")).is_some());
+        assert!(Envelope::usual(&event(r#","agentId":"helper""#)).is_none());
     }
 }
