@@ -27,11 +27,12 @@ pub struct Figures {
     pub polls: f64,
     pub stolen: f64,
     pub parks: f64,
-    /// Of a flood: the events that the fast and the slow subscriber missed, and the text that they got.
+    /// Of a flood: the events that the fast and the slow subscriber are told to have missed.
     #[serde(default)]
     pub missed: [f64; 2],
+    /// The part of its text that they got.
     #[serde(default)]
-    pub text_bytes: [f64; 2],
+    pub text: [f64; 2],
 }
 
 /// Runs a program on a row.

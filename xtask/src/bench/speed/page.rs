@@ -40,7 +40,8 @@ With the CLI on the same CPU the time does not depend on where Linux wakes a pro
 The heap of an idle session is what it adds to its client. A session in use has a tool, a policy and a subscriber, and
 has done a turn; its memory is that of the process. The flood is a turn of 100,000 events, as fast as the CLI can write
 them, for two subscribers, one of which does not read for three seconds. By default this crate joins the pieces of a text
-that wait for a slow subscriber, and keeps everything else; the official crate drops what is more than 512 events old.
+that wait for a slow subscriber, and keeps everything else, for which it needs memory. The official crate drops what is
+more than 512 events old. It may also lose events before they come to a subscriber, which then is told of none.
 ";
 
 pub fn page(tables: &[Table]) -> Result<String> {

@@ -214,6 +214,14 @@ async fn crowd<S: Sdk>(client: &S, count: u64) -> Value {
 
 /// A flood to two subscribers, one of which does not read for three seconds.
 async fn stall<S: Sdk>(client: &S, count: u64) -> Value {
+    let piece = {
+        let session = client.session().await;
+        let (mut events, mut got) = (S::events(&session), Got::default());
+        S::send(&session, "deltas:1").await;
+        read::<S>(&mut events, &mut got, S::piece).await;
+        got.bytes
+    };
+    let all = piece as f64 * count as f64;
     let session = client.session().await;
     let subscribers = [0, 3].map(|delay| {
         let mut events = S::events(&session);
@@ -232,6 +240,6 @@ async fn stall<S: Sdk>(client: &S, count: u64) -> Value {
     }
     let mut result = meter.stop(count);
     result["missed"] = got.iter().map(|got| got.missed).collect();
-    result["text_bytes"] = got.iter().map(|got| got.bytes).collect();
+    result["text"] = got.iter().map(|got| got.bytes as f64 / all).collect();
     result
 }
