@@ -104,6 +104,11 @@ fn a_project_checks_the_installed_cli_and_compares_others() {
         );
         assert!(!printed.contains("[malformed]"), "{printed}");
     }
+    let printed = project.copilot(0, &["audit"]);
+    assert!(
+        printed.contains(" messages from the CLI") && printed.contains("verything else is valid."),
+        "{printed}"
+    );
     let broken = project.schemas("broken", |schema| {
         schema["definitions"]["AssistantMessageData"]["properties"]["content"] = json!({"type": "integer"});
     });

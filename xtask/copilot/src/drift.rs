@@ -8,7 +8,7 @@ use copilot_session_drift::comparison::{Report, compare};
 use copilot_session_drift::ours::Ours;
 use copilot_session_drift::sets::{self, SDK};
 
-use crate::project::Sdk;
+use crate::project;
 
 const ABOUT: &str = "\
 Each of the two is `sdk` for what the copilot-session of the project in the current folder is made for, `installed` for
@@ -49,7 +49,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<u8> {
     let ours = if [&args.from, &args.to].into_iter().any(|word| word == SDK) {
-        of_project(args)?
+        project::ours(args.manifest_path.as_deref())?
     } else {
         Ours::built_in()?
     };
@@ -68,24 +68,4 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     report.check()?;
     Ok(if args.running { compared.running_exit_code() } else { compared.exit_code() })
-}
-
-/// What the project's crate was generated from.
-fn of_project(args: &Args) -> Result<Ours> {
-    match Sdk::find(args.manifest_path.as_deref())? {
-        Some(sdk) => {
-            eprintln!("copilot-session {}, made for Copilot CLI {}", sdk.version, sdk.made_for);
-            Ours::made_for(&sdk.made_for)
-        }
-        None => {
-            let ours = Ours::built_in()?;
-            eprintln!(
-                "note: no project with copilot-session in this folder; `sdk` is that of copilot-session {}, made for \
-                 Copilot CLI {}",
-                env!("CARGO_PKG_VERSION"),
-                ours.set.version
-            );
-            Ok(ours)
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! `cargo copilot <command>`, for programs that use `copilot-session`.
 
+mod audit;
 mod cli;
 mod drift;
 mod project;
@@ -30,6 +31,8 @@ struct Copilot {
 enum Command {
     /// Compare what your program is built for with the installed CLI, or any two versions of the CLI
     Drift(drift::Args),
+    /// Run the installed CLI for a moment, and validate what it sends
+    Audit(audit::Args),
     /// Install the CLI to your cache, show its path, or list the versions
     Cli(cli::Args),
     /// Write the sources of copilot-session, generated for another version of the CLI
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     };
     let (result, failure) = match command {
         Command::Drift(args) => (drift::run(&args), ERROR),
+        Command::Audit(args) => (audit::run(&args), ERROR),
         Command::Cli(args) => (cli::run(&args).map(|()| 0), 1),
         Command::Vendor(args) => (vendor::run(&args).map(|()| 0), 1),
     };
@@ -70,7 +74,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     match error.exit_code() {
         0 => ExitCode::SUCCESS,
-        // The other exit codes of `drift` are its results.
+        // The other exit codes of some commands are their results.
         _ => ExitCode::from(ERROR),
     }
 }

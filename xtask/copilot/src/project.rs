@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{Metadata, MetadataCommand};
+use copilot_session_drift::ours::Ours;
 
 const CRATE: &str = "copilot-session";
 /// The file with the version of the CLI.
@@ -48,6 +49,26 @@ impl Sdk {
             root: metadata.workspace_root.clone().into(),
             target: metadata.target_directory.clone().into(),
         }))
+    }
+}
+
+/// What the project's crate was generated from.
+pub fn ours(manifest: Option<&Path>) -> Result<Ours> {
+    match Sdk::find(manifest)? {
+        Some(sdk) => {
+            eprintln!("copilot-session {}, made for Copilot CLI {}", sdk.version, sdk.made_for);
+            Ours::made_for(&sdk.made_for)
+        }
+        None => {
+            let ours = Ours::built_in()?;
+            eprintln!(
+                "note: no project with copilot-session in this folder; `sdk` is that of copilot-session {}, made for \
+                 Copilot CLI {}",
+                env!("CARGO_PKG_VERSION"),
+                ours.set.version
+            );
+            Ok(ours)
+        }
     }
 }
 

@@ -55,7 +55,7 @@ fn the_readme_has_the_help() {
     let [help, _] = ends(0, temp.path(), &["drift", "--help"]);
     assert!(README.contains(&format!("$ cargo copilot drift --help\n{help}```\n")), "{help}");
     let [help, _] = ends(0, temp.path(), &["--help"]);
-    for command in ["drift", "cli", "vendor"] {
+    for command in ["drift", "audit", "cli", "vendor"] {
         assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
         assert!(README.contains(&format!("cargo copilot {command} ")), "{command}");
     }
@@ -110,4 +110,23 @@ fn a_change_decides_the_exit_code() {
     assert!(markdown.starts_with(&format!("# Copilot CLI {own} → {own}")), "{markdown}");
     let [report, _] = ends(0, temp.path(), &["drift", &own, reworded]);
     assert!(report.contains("One description was reworded."), "{report}");
+}
+
+#[test]
+fn the_wire_logs_of_a_program_are_validated() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let logs = temp.path().join("logs");
+    fs::create_dir(&logs).expect("a folder");
+    let [_, error] = ends(3, temp.path(), &["audit", "--logs", "logs"]);
+    assert!(error.contains("there are no messages"), "{error}");
+    let line = |method: &str, params: &str| {
+        format!("{{\"dir\":\"server\",\"msg\":{{\"method\":\"{method}\",\"params\":{params}}}}}\n")
+    };
+    let right = line("session.event", r#"{"sessionId":"s","event":{"type":"model.log","data":{}}}"#);
+    fs::write(logs.join("a.jsonl"), &right).expect("it can be written");
+    let [report, _] = ends(0, temp.path(), &["audit", "--logs", "logs"]);
+    assert!(report.contains("Everything else is valid."), "{report}");
+    fs::write(logs.join("b.jsonl"), line("bird.sing", "{}")).expect("it can be written");
+    let [report, _] = ends(1, temp.path(), &["audit", "--logs", "logs"]);
+    assert!(report.contains("2 messages from the CLI\n     1 × unknown method: bird.sing\n"), "{report}");
 }

@@ -10,6 +10,8 @@ pub use error::Error;
 
 // For `cargo copilot` and the chores of the repository, which are of the same version.
 #[doc(hidden)]
+pub mod audit;
+#[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
 pub mod comparison;

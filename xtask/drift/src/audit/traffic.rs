@@ -104,7 +104,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::paths;
+    use crate::ours::Ours;
 
     fn lines(messages: &[(&str, Value)]) -> String {
         messages.iter().map(|(dir, msg)| format!("{}\n", json!({ "dir": dir, "msg": msg }))).collect()
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn each_message_is_validated_against_the_schema_of_its_method() -> anyhow::Result<()> {
-        let schemas = Schemas::read(&paths::schema_dir())?;
+        let schemas = Schemas::of(&Ours::built_in()?)?;
         let mut audit = Audit::new(&schemas);
         let event = json!({ "type": "bird.seen", "data": {} });
         audit.log(&lines(&[

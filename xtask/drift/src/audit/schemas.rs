@@ -1,14 +1,11 @@
 //! The definitions, methods and events of the schema files.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-/// The names of the schema files.
-const FILES: [&str; 3] = ["api.schema.json", "session-events.schema.json", "supplement.schema.json"];
+use crate::ours::Ours;
 
 /// The trees of methods in them.
 const TREES: [&str; 5] = ["server", "session", "clientSession", "clientGlobal", "notifications"];
@@ -24,14 +21,13 @@ pub struct Schemas {
 }
 
 impl Schemas {
-    pub fn read(folder: &Path) -> Result<Self> {
+    /// Those that the SDK was generated from.
+    pub fn of(ours: &Ours) -> Result<Self> {
         let mut schemas = Self::default();
-        for file in FILES {
-            let path = folder.join(file);
-            let text =
-                fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            schemas.add(&serde_json::from_str(&text).with_context(|| format!("{file} is not valid JSON"))?);
+        for text in [&ours.set.api, &ours.set.events, &ours.supplement] {
+            schemas.add(&serde_json::from_str(text).context("a schema is not valid JSON")?);
         }
+        schemas.allow(ours.older.left_out.keys().map(String::as_str));
         Ok(schemas)
     }
 
