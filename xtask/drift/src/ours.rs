@@ -96,3 +96,37 @@ pub fn version() -> Result<String> {
     let record: Value = serde_json::from_str(include_str!(concat!(env!("SCHEMAS"), "/VERSION.json")))?;
     record["cli"].as_str().map(str::to_owned).context("the package has no version of its schemas")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn an_sdk_for_a_newer_cli_does_without_what_it_adds() -> Result<()> {
+        let ours = Ours::built_in()?;
+        let own = ours.set.version.clone();
+        let mut events: Value = serde_json::from_str(&ours.set.events)?;
+        let data = &mut events["definitions"]["AssistantMessageData"];
+        data["properties"]["fresh"] = json!({"type": "string"});
+        data["required"].as_array_mut().context("a list")?.push(json!("fresh"));
+        let newer =
+            SchemaSet { version: "1.0.999".to_owned(), events: events.to_string(), ..ours.set.clone() };
+        let again = ours.again_for(newer)?;
+        assert_eq!(again.older.left_out.get("AssistantMessageData.fresh"), Some(&own));
+        assert_eq!(again.older.versions.last(), Some(&own));
+        assert!(again.older.versions.len() > 1 && again.older.left_out.len() > 1);
+        assert_eq!(again.set.version, "1.0.999");
+        Ok(())
+    }
+
+    #[test]
+    fn an_sdk_for_another_cli_needs_its_schemas() -> Result<()> {
+        let own = version()?;
+        assert_eq!(Ours::made_for(&own)?.set.version, own);
+        let error = Ours::made_for("nonsense").err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("made for Copilot CLI nonsense") && error.contains(&own), "{error}");
+        Ok(())
+    }
+}
