@@ -3,6 +3,7 @@
 //! The protocol's own version stays 3 from CLI 0.0.423 to 1.0.102, while the behaviour changes.
 
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 
 /// The version of a CLI, such as `1.0.102` or `1.0.84-4`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +95,13 @@ impl CliVersion {
         feature.versions().contains(&numbers)
     }
 
+    /// Returns true for the version that the crate is made for, and older ones. A newer one may write messages in forms
+    /// that are not known yet.
+    pub(crate) fn is_known(&self) -> bool {
+        static MADE_FOR: LazyLock<[u64; 3]> = LazyLock::new(|| CliVersion::new(crate::CLI_VERSION).numbers);
+        self.numbers != [0; 3] && self.numbers <= *MADE_FOR
+    }
+
     /// The method that disconnects a client from a session.
     pub(crate) fn detach_method(&self) -> &'static str {
         if self.has(Feature::Detach) { "session.detach" } else { "session.destroy" }
@@ -126,6 +134,8 @@ mod tests {
     #[test]
     fn an_unknown_version_counts_as_the_newest() {
         let unknown = CliVersion::new("");
+        assert!(!unknown.is_known() && !CliVersion::new("99.0.0").is_known());
+        assert!(CliVersion::new(crate::CLI_VERSION).is_known() && CliVersion::new("1.0.81").is_known());
         assert!(unknown.has(Feature::MessageIds));
         assert!(!unknown.has(Feature::ShellNotifications));
     }

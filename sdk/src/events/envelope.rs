@@ -53,8 +53,8 @@ impl<'a> Envelope<'a> {
         read.map_err(|error| error.expected("a JSON object"))
     }
 
-    /// Splits the params of an event in one of the forms that the CLI gives most of them into the id of the session and
-    /// the event. The data is not looked at, however large it is: what stands between the members before and behind it
+    /// Splits the params of an event in one of the forms that CLIs of known versions give most of them into the id of the
+    /// session and the event. The data is not looked at, however large it is: what stands between the members before and behind it
     /// need not be one value.
     //
     // If the text is JSON, these members belong to the event: three brackets end the event, the params and the message,
@@ -79,7 +79,7 @@ impl<'a> Envelope<'a> {
         let (rest, timestamp) = last_string::<TIME>(rest, r#","timestamp":""#)?;
         let (rest, id) = last_string::<ID>(rest, r#","id":""#)?;
         let data = without(rest.strip_suffix(EPHEMERAL)).unwrap_or(rest);
-        // Otherwise another member follows the data, such as the `agentId` of a sub-agent.
+        // The data is an object. Otherwise another member follows it, such as the `agentId` of a sub-agent.
         if !data.ends_with('}') {
             return None;
         }
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn the_usual_form_is_read_like_any_other() {
         let parent = format!("\"{ID}\"");
-        for data in ["{}", "null", r#"{"a":{"id":"x"},"b":"\",\"id\":\"}}}"}"#, r#"[{"ephemeral":true}]"#] {
+        for data in ["{}", r#"{"a":{"id":"x"},"b":"\",\"id\":\"}}}"}"#, r#"{"a":[{"ephemeral":true}]}"#] {
             for at in 0..4 {
                 for parent in ["null", &parent] {
                     let [first, second, third] =

@@ -66,7 +66,9 @@ impl Router {
     /// Delivers the event in the params of a notification, which need not be JSON: then it does nothing, unless they
     /// have the usual form, in which the event finds out itself.
     fn event(&self, params: &str) -> Result<(), Invalid> {
-        if let Some((session, event)) = Envelope::usual(params) {
+        if self.peer.version().is_known()
+            && let Some((session, event)) = Envelope::usual(params)
+        {
             self.deliver(session, &event);
             return Ok(());
         }
