@@ -1,5 +1,7 @@
 //! The child and its process group on Unix.
 
+mod input;
+
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
@@ -15,12 +17,12 @@ use tokio::net::UnixStream;
 use tokio::process::ChildStderr;
 use tokio::sync::oneshot;
 
+pub(crate) use input::Input;
+
 use super::watchdog::Watchdog;
 use super::{Exit, Started, no_pipe};
 use crate::runtime::lock;
 
-/// Our end of the CLI's stdin.
-pub(crate) type Input = UnixStream;
 /// Our end of the CLI's stdout.
 pub(crate) type Output = UnixStream;
 
@@ -81,13 +83,8 @@ fn sockets(command: &mut Command) -> io::Result<(Input, Output)> {
     stdin.shutdown(Shutdown::Read)?;
     let (stdout, theirs) = Socket::pair()?;
     command.stdout(Stdio::from(OwnedFd::from(theirs)));
-    Ok((async_socket(stdin)?, async_socket(stdout)?))
-}
-
-/// Registers a socket with the runtime.
-fn async_socket(socket: Socket) -> io::Result<UnixStream> {
-    socket.set_nonblocking(true)?;
-    UnixStream::from_std(socket)
+    stdout.set_nonblocking(true)?;
+    Ok((Input::new(stdin)?, UnixStream::from_std(stdout)?))
 }
 
 /// Waits for the child's exit, kills the rest of its group, and only then reaps it and the watchdog.
