@@ -2,15 +2,14 @@
 //! [turns]: crate::turns
 //! [server]: crate::server
 //! [policies]: crate::policies
+//! [stability]: crate::stability
 //! [versions]: crate::cli_versions
 //! [speed]: crate::speed
 //! [ci]: crate::ci
+//! [official]: crate::official
 //! [python]: crate::python
-//! [architecture]: #contributing
-//! [contributing]: #contributing
-//! [changelog]: #contributing
 //!
-// These links come before the README, so that rustdoc uses them in place of the README's own, which lead to files.
+// These links come before the README, so that rustdoc uses them in place of the README's own, which lead to docs.rs.
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 // On docs.rs an item shows the feature that it needs.
@@ -98,6 +97,12 @@ pub mod server {}
 /// # }
 /// ```
 pub mod policies {}
+
+#[doc = include_str!("../docs/stability.md")]
+pub mod stability {}
+
+#[doc = include_str!("../docs/official.md")]
+pub mod official {}
 
 #[doc = include_str!("../docs/python.md")]
 pub mod python {}
