@@ -5,6 +5,11 @@ use std::path::{Path, PathBuf};
 const GUIDE: &str = include_str!("../../sdk/docs/guide.md");
 const SERVER: &str = include_str!("../../sdk/docs/server.md");
 const README: &str = include_str!("../../README.md");
+/// The page of the crate on crates.io, and the root of its docs.
+const CRATE: &str = include_str!("../../sdk/README.md");
+const MANIFEST: &str = include_str!("../../sdk/Cargo.toml");
+const STABILITY: &str = include_str!("../../sdk/docs/stability.md");
+const OFFICIAL: &str = include_str!("../../sdk/docs/official.md");
 /// The policies that tests try to circumvent on the real CLI.
 const POLICIES: &str = include_str!("../../sdk/examples/policies/policies.rs");
 const PYTHON: &str = include_str!("../../sdk/docs/python.md");
@@ -53,6 +58,58 @@ fn the_table_names_tests() {
     }
 }
 
+/// The counterpart in each row of the table for users of the official crate is in an example of that page.
+#[test]
+fn the_counterparts_are_compiled() {
+    let examples: String = OFFICIAL.split("```").skip(1).step_by(2).collect();
+    let rows = OFFICIAL.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let mut count = 0;
+    for row in rows.map(|row| row.replace("\\|", "\u{0}")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
+        assert!(cells.len() == 2, "{row}");
+        for code in cells[1].split('`').skip(1).step_by(2) {
+            // An ellipsis stands for what the example shows.
+            for part in code.replace('\u{0}', "|").split('…').map(|part| part.trim_matches(')')) {
+                assert!(examples.contains(part.trim()) || part.starts_with(".policy("), "{part}: {row}");
+            }
+        }
+        count += 1;
+    }
+    assert!(count > 30, "{count} rows");
+}
+
+/// The page of the crate has the example of the repository's README, and leads to docs.rs only.
+#[test]
+fn the_page_of_the_crate_stands_alone() {
+    let example = |page: &'static str| page.split("```").nth(1).expect("an example");
+    assert_eq!(example(CRATE), example(README));
+    assert!(README.contains("sdk/docs/official.md") && README.contains("sdk/docs/stability.md"));
+    let mut links = 0;
+    for line in CRATE.lines().filter(|line| line.starts_with('[') && line.contains("]: ")) {
+        let page = line.split_once("https://docs.rs/copilot-session/latest/copilot_session/");
+        let page = page.and_then(|(_, page)| page.strip_suffix("/index.html"));
+        let page = page.unwrap_or_else(|| panic!("{line}"));
+        assert!(LIB.contains(&format!("pub mod {page} {{}}")), "{line}");
+        links += 1;
+    }
+    assert!(links > 8 && !CRATE.contains("](") && CRATE.matches("http").count() == links, "{links} links");
+}
+
+/// The versions on the pages are those of the crate.
+#[test]
+fn the_pages_have_the_versions() {
+    let cli = copilot_session::CLI_VERSION;
+    let rust = MANIFEST.lines().find_map(|line| line.strip_prefix("rust-version = \""));
+    let rust = rust.and_then(|line| line.strip_suffix('"')).expect("the oldest Rust");
+    let (minor, _) = env!("CARGO_PKG_VERSION").rsplit_once('.').expect("a version of three numbers");
+    let row = STABILITY.lines().find(|line| line.starts_with(&format!("| {minor}"))).expect("its row");
+    assert!(row.contains(&format!("| {cli} |")) && row.ends_with(&format!("| {rust} |")), "{row}");
+    for page in [README, CRATE] {
+        assert!(page.contains(&format!("for CLI {cli} and")) && page.contains(&format!("Rust {rust}")));
+    }
+    assert!(CRATE.contains(&format!("version = \"{minor}\"")));
+}
+
 /// Each line of an example that allows something is a line of a policy that is tested on the real CLI.
 #[test]
 fn policies_are_tested() {
@@ -61,7 +118,7 @@ fn policies_are_tested() {
     let allows =
         ["approve", "allow", "policy(", "on_permission(", "read_only", "is_within", "PreToolUseHookOutput::"];
     let mut count = 0;
-    for docs in [GUIDE, SERVER, README].map(str::to_owned).into_iter().chain(docs_of_the_source()) {
+    for docs in [GUIDE, SERVER, README, CRATE].map(str::to_owned).into_iter().chain(docs_of_the_source()) {
         let examples = docs.split("```").skip(1).step_by(2);
         // With a fake CLI no tool runs.
         for line in examples.filter(|example| !example.contains("FakeCli")).flat_map(str::lines) {
