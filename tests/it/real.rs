@@ -1,24 +1,29 @@
 //! Tests on the real CLI, with a scripted model.
+//!
+//! A module without an attribute runs on every system. One for `unix` needs bash as the agent's shell, which is PowerShell
+//! on Windows, or sends signals; one for `linux` also reads `/proc`, or gives the agent commands that differ elsewhere.
 
 mod dependant;
 mod dialogs;
+#[cfg(unix)] // commands for bash
 mod failures;
-#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")] // finds the CLI's input in /proc
 mod forged;
+#[cfg(unix)] // commands for bash
 mod hooks;
-#[cfg(unix)]
+#[cfg(unix)] // signals
 mod killed;
 mod life;
-#[cfg(unix)]
+#[cfg(unix)] // programs that are shell scripts, and signals
 mod lifeline;
 mod logged_in;
-#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")] // reads the arguments and the environment of the CLI in /proc
 mod options;
-#[cfg(unix)]
+#[cfg(unix)] // commands for bash
 mod permissions;
-#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")] // commands of GNU, and paths of Linux
 mod policies;
-#[cfg(unix)]
+#[cfg(unix)] // signals
 mod process;
 mod provided;
 mod requests;
@@ -26,10 +31,10 @@ mod resume;
 mod rig;
 mod rpc;
 mod sections;
-#[cfg(unix)]
+#[cfg(unix)] // hooks that are commands for bash
 mod server;
 mod session_calls;
-#[cfg(unix)]
+#[cfg(unix)] // commands for bash
 mod shell;
 mod stored;
 mod takeover;
@@ -38,5 +43,5 @@ mod tools;
 mod turn_ends;
 mod turns;
 mod wire_log;
-#[cfg(unix)]
+#[cfg(unix)] // programs that are shell scripts
 mod wrong_program;

@@ -7,7 +7,7 @@ use copilot_session_tests::model::{Reply, Script};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::rig::{Rig, ask, prompt, soon, unreadable};
+use super::rig::{Rig, SHELL, ask, prompt, soon, unreadable};
 
 /// The id of each event with that of its parent.
 fn ids(events: &[SessionEvent]) -> Vec<(String, Option<String>)> {
@@ -79,7 +79,7 @@ async fn a_session_outlives_a_dropped_client() {
 #[tokio::test]
 async fn open_requests_are_answered() {
     let call = Reply::tool_call("count", json!({}))
-        .then_tool_call("bash", json!({ "command": "echo hello", "description": "a command" }));
+        .then_tool_call(SHELL, json!({ "command": "echo hello", "description": "a command" }));
     let mut rig = Rig::start(Script::replies([call, Reply::text("All done.")])).await;
     let count = |text: Option<&'static str>, sender: mpsc::UnboundedSender<String>| {
         let schema = json!({ "type": "object" });

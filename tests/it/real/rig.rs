@@ -16,6 +16,9 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 /// The time limit of every wait. It is generous, since it passes only when something hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The tool with which the agent runs a command.
+pub const SHELL: &str = if cfg!(windows) { "powershell" } else { "bash" };
+
 /// A start takes a second of processor time, so more CLIs at once only slow each other down.
 static CLIS: Semaphore = Semaphore::const_new(4);
 

@@ -8,7 +8,7 @@ use copilot_session_tests::model::{Reply, Script};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 
-use super::rig::{Rig, ask, prompt, soon};
+use super::rig::{Rig, SHELL, ask, prompt, soon};
 
 /// A tool that needs no permission and always returns the same text.
 fn tool(name: &str, text: &'static str) -> Tool {
@@ -73,7 +73,7 @@ async fn a_session_without_a_turn() {
 async fn in_the_middle_of_a_turn() {
     let calls = [
         Reply::tool_call("count", json!({})),
-        Reply::tool_call("bash", json!({ "command": "echo hello", "description": "a command" })),
+        Reply::tool_call(SHELL, json!({ "command": "echo hello", "description": "a command" })),
     ];
     for (call, result) in calls.into_iter().zip(["three", "hello"]) {
         let rig = Rig::start(Script::replies([call, Reply::text("All done.")])).await;
@@ -112,7 +112,7 @@ async fn in_the_middle_of_a_turn() {
 /// A session that is joined during a turn completes that turn for its old handle, with a new tool.
 #[tokio::test]
 async fn joined_in_the_middle_of_a_turn() {
-    let script = [Reply::tool_call("bash", json!({ "command": "echo hello", "description": "a command" }))];
+    let script = [Reply::tool_call(SHELL, json!({ "command": "echo hello", "description": "a command" }))];
     let more = [Reply::tool_call("count", json!({})), Reply::text("All done.")];
     let rig = Rig::start(Script::replies(script.into_iter().chain(more))).await;
     let (asking, mut asked) = mpsc::unbounded_channel();

@@ -13,7 +13,7 @@ use copilot_session_tests::model::{GITHUB_TOKEN, MODEL_NAME, Reply, Script};
 use serde_json::json;
 
 use super::tally::{Tally, call};
-use crate::real::rig::{Rig, ask, soon};
+use crate::real::rig::{Rig, SHELL, ask, soon};
 
 /// The methods that the CLI itself refuses, with its reason.
 const REFUSED: &[(&str, &str)] = &[(
@@ -109,7 +109,7 @@ async fn every_result_of_a_session_with_a_login_can_be_decoded() {
 /// A turn with two tools, one of them [`ours`].
 fn script() -> Script {
     let list = json!({ "command": "ls", "description": "Look around" });
-    let tools = Reply::tool_call("bash", list).then_tool_call("ours", json!({}));
+    let tools = Reply::tool_call(SHELL, list).then_tool_call("ours", json!({}));
     Script::replies([tools, Reply::text("Done.")])
 }
 
