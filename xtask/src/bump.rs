@@ -1,5 +1,7 @@
 //! `cargo xtask bump`: updates the SDK to another version of the CLI, and lists the remaining decisions.
 
+mod changelog;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
@@ -67,6 +69,7 @@ pub fn run(args: &Args) -> Result<()> {
     schema::write(&ours, &source)?;
     older::write(&older)?;
     codegen::write(args.accept_names)?;
+    changelog::add(&old.version, &new.version, &compared.text)?;
 
     let draft = draft(&old.version, &new.version, &compared);
     let supported = |version: &String| *version == new.version || older.versions.contains(version);
@@ -244,6 +247,7 @@ fn decided(from: &str, to: &str, dropped: &[&str], compared: &Compared) -> Resul
             "`cargo xtask test`, `cargo xtask audit` and `cargo xtask compat --markdown sdk/docs/versions.md` pass"
         ),
         format!("README.md and sdk/docs/guide.md have {to} and the numbers of its methods and events"),
+        format!("sdk/README.md and the table in sdk/docs/stability.md have {to}"),
     ];
     if compared.changes.iter().any(|change| change.source == Breaks::Breaking) {
         decisions.push("the next version of the crate is a breaking one".to_owned());
