@@ -7,6 +7,8 @@ pub(crate) mod event;
 pub(crate) mod notifications;
 pub(crate) mod queue;
 pub(crate) mod stream;
+pub(crate) mod usage;
+pub(crate) mod work;
 
 pub use event::{MalformedEvent, SessionEvent, UnrecognizedEvent};
 pub use stream::{Events, Subscription};

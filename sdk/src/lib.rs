@@ -50,6 +50,7 @@ pub use error::{Closed, Error, RpcError};
 pub use events::answer::Answer;
 pub use events::notifications::{MalformedNotification, Notifications};
 pub use events::queue::Overflow;
+pub use events::usage::Usage;
 pub use events::{Events, Subscription};
 pub use events::{MalformedEvent, SessionEvent, UnrecognizedEvent};
 pub use generated::session_event::SessionEventData;

@@ -190,8 +190,7 @@ impl Session {
     where
         T: serde_core::de::DeserializeOwned + schemars::JsonSchema,
     {
-        let request = prompt.into().response_format(crate::session::turn::json::format_of::<T>());
-        self.send_and_wait(request).await?.json()
+        self.send_and_wait(prompt.into().answer_as::<T>()).await?.json()
     }
 
     async fn submit(&self, request: SendRequest) -> Result<Arc<Prompt>, Error> {

@@ -14,7 +14,9 @@ mod turn;
 
 use entries::{Entries, Part};
 pub use entries::{Entry, Notice, Prompt, SubAgent, Text, ToolCall};
-pub use turn::{TranscriptTurn, TurnState, Usage};
+pub use turn::{TranscriptTurn, TurnState};
+
+pub use crate::events::usage::Usage;
 
 /// Maximum number of levels above a sub-agent; one further below is an entry of the turn. Each level is a recursion.
 const MAX_LEVELS: usize = 64;
@@ -152,11 +154,11 @@ impl Transcript {
 
     fn usage(&mut self, event: &SessionEvent) {
         let usage = Usage::read(event);
-        self.current(event).usage.add(&usage);
+        self.current(event).usage += usage;
         if let Some(agent) = Agent::of(event)
             && let Some(agent) = self.agent(event, &agent)
         {
-            agent.usage.add(&usage);
+            agent.usage += usage;
         }
     }
 

@@ -6,6 +6,7 @@ mod timeouts;
 mod own;
 mod recorded;
 mod stream;
+mod work;
 
 use copilot_session::Turn;
 use copilot_session::testing::{FakeCli, events as say};

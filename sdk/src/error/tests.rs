@@ -18,7 +18,7 @@ use crate::version::CliVersion;
 use crate::wire::{self, DecodeError};
 
 fn answer() -> Answer {
-    Answer { message_id: String::new(), message: None, aborted: false }
+    Answer { message_id: String::new(), message: None, aborted: false, work: Default::default() }
 }
 
 fn io_error() -> io::Error {

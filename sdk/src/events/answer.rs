@@ -1,8 +1,10 @@
 //! The answer that a turn ends with.
 
-use crate::events::SessionEvent;
+use std::time::Duration;
+
+use crate::events::{SessionEvent, usage::Usage, work::Work};
 use crate::generated::session_event::SessionEventData;
-use crate::types::AssistantMessageData;
+use crate::types::{AssistantMessageData, AssistantUsageData, ToolExecutionStartData};
 
 /// The outcome of a turn.
 #[derive(Clone)]
@@ -11,6 +13,7 @@ pub struct Answer {
     /// An `assistant.message` that can be read.
     pub(crate) message: Option<SessionEvent>,
     pub(crate) aborted: bool,
+    pub(crate) work: Work,
 }
 
 impl Answer {
@@ -42,6 +45,35 @@ impl Answer {
     /// see [`turns`](crate::turns).
     pub fn is_aborted(&self) -> bool {
         self.aborted
+    }
+
+    /// What the model calls of the turn used, including those of sub-agents: the sum of their `assistant.usage`. Zero
+    /// where the CLI reports nothing.
+    pub fn usage(&self) -> Usage {
+        self.work.usage()
+    }
+
+    /// The model calls of the turn with their models, tokens and durations (`assistant.usage`), including those of
+    /// sub-agents. Beyond some thousand calls the later ones are only in [`usage`](Self::usage).
+    pub fn model_calls(&self) -> impl Iterator<Item = &AssistantUsageData> {
+        self.work.events.iter().filter_map(|event| match event.data() {
+            SessionEventData::AssistantUsage(usage) => Some(&**usage),
+            _ => None,
+        })
+    }
+
+    /// The tool calls that began in the turn (`tool.execution_start`), including those of sub-agents. Beyond some
+    /// thousand calls the later ones are missing. The stream of the turn also has their results.
+    pub fn tool_calls(&self) -> impl Iterator<Item = &ToolExecutionStartData> {
+        self.work.events.iter().filter_map(|event| match event.data() {
+            SessionEventData::ToolExecutionStart(call) => Some(call.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// The time from the prompt, with its wait in the CLI's queue, until the turn has read its end.
+    pub fn duration(&self) -> Duration {
+        self.work.duration
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::events::{Events, SessionEvent, answer::Answer};
+use crate::events::{Events, SessionEvent, answer::Answer, work::Work};
 use crate::session::host::Host;
 use crate::session::turn::{timeouts::Watch, tracker::Relation, tracker::Tracker};
 
@@ -48,6 +48,8 @@ pub struct Turn {
     /// Held events that turned out to belong to this turn.
     ready: VecDeque<SessionEvent>,
     outcome: Option<Result<Answer, Error>>,
+    /// What the agent has done in this turn.
+    work: Work,
     started: Instant,
     watch: Option<Watch>,
     /// Weak, so that the turn does not keep the client alive. It supplies the diagnostics of a timeout.
@@ -56,8 +58,8 @@ pub struct Turn {
 
 impl Turn {
     pub(crate) fn new(events: Events, tracker: Tracker, started: Instant, host: Weak<Host>) -> Self {
-        let (held, ready) = Default::default();
-        Self { events, tracker, held, missed: 0, ready, outcome: None, started, watch: None, host }
+        let (held, ready, work) = Default::default();
+        Self { events, tracker, held, missed: 0, ready, outcome: None, work, started, watch: None, host }
     }
 
     /// The message id of the prompt, from the result of `session.send`.
@@ -134,7 +136,7 @@ impl Turn {
         if let Some(watch) = &mut self.watch {
             watch.record(&event, matches!(relation, Relation::Ours));
         }
-        match relation {
+        let outcome = match relation {
             Relation::Other => return None,
             Relation::Unclear => {
                 if self.held.len() == MAX_HELD {
@@ -145,11 +147,15 @@ impl Turn {
                 return None;
             }
             Relation::After(outcome) => {
-                self.outcome = Some(outcome);
+                self.end(outcome);
                 return None;
             }
-            Relation::Last(outcome) => self.outcome = Some(outcome),
-            Relation::Ours => {}
+            Relation::Last(outcome) => Some(outcome),
+            Relation::Ours => None,
+        };
+        self.held.iter().chain([&event]).for_each(|event| self.work.record(event));
+        if let Some(outcome) = outcome {
+            self.end(outcome);
         }
         if self.held.is_empty() {
             return Some(event);
@@ -175,8 +181,23 @@ impl Turn {
         let answer = self.tracker.answer(false);
         if let Some(mut timeout) = self.watch.as_mut().and_then(|watch| watch.report(answer)) {
             timeout.stderr = self.host.upgrade().map(|host| host.peer().stderr()).unwrap_or_default();
-            self.outcome = Some(Err(Error::TurnTimeout(Box::new(timeout))));
+            self.end(Err(Error::TurnTimeout(Box::new(timeout))));
         }
+    }
+
+    /// Ends the turn, and adds to its answer what the agent did.
+    fn end(&mut self, mut outcome: Result<Answer, Error>) {
+        let answer = match &mut outcome {
+            Ok(answer) => Some(answer),
+            Err(Error::Turn(error)) => Some(&mut error.answer),
+            Err(Error::TurnTimeout(timeout)) => Some(&mut timeout.answer),
+            Err(_) => None,
+        };
+        if let Some(answer) = answer {
+            answer.work = std::mem::take(&mut self.work);
+            answer.work.duration = self.started.elapsed();
+        }
+        self.outcome = Some(outcome);
     }
 }
 

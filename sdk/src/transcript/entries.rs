@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::turn::Usage;
 use super::{Agent, text};
 use crate::events::SessionEvent;
+use crate::events::usage::Usage;
 use crate::wire::peek::keys;
 use crate::wire::{self, redact};
 

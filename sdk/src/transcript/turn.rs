@@ -1,10 +1,8 @@
 //! One turn of a conversation: its prompt, entries, state and usage.
 
 use super::entries::{Entries, Entry, Prompt};
-use super::pick;
-use crate::events::SessionEvent;
+use crate::events::usage::Usage;
 use crate::types::ErrorData;
-use crate::wire::peek::keys;
 
 /// A prompt and everything up to the next one: the events from one `user.message` of the session's own
 /// agent to the next.
@@ -35,27 +33,6 @@ pub enum TurnState {
     Aborted,
     /// The turn failed with this `session.error`.
     Failed(Box<ErrorData>),
-}
-
-/// The usage of model calls: the sum of their `assistant.usage`. Those events are ephemeral, so the history
-/// of CLI 1.0.40 or later contains none.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Usage {
-    /// The number of calls.
-    pub calls: u64,
-    /// The sum of `inputTokens`.
-    pub input_tokens: u64,
-    /// The sum of `outputTokens`.
-    pub output_tokens: u64,
-    /// The sum of `cacheReadTokens`.
-    pub cache_read_tokens: u64,
-    /// The sum of `cacheWriteTokens`.
-    pub cache_write_tokens: u64,
-    /// The sum of `cost`: premium requests, by the multiplier of the model.
-    pub cost: f64,
-    /// The sum of `copilotUsage.totalNanoAiu`: billed AI units, in billionths.
-    pub nano_aiu: f64,
 }
 
 impl TranscriptTurn {
@@ -125,38 +102,5 @@ impl TranscriptTurn {
         if let TurnState::Running = self.state {
             self.state = state;
         }
-    }
-}
-
-impl Usage {
-    /// Reads an `assistant.usage`; a value that is missing or not a number counts as 0.
-    pub(super) fn read(event: &SessionEvent) -> Self {
-        let keys = keys!(
-            AssistantUsageData,
-            ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "cost", "copilotUsage"]
-        );
-        let [input, output, cache_read, cache_write, cost, copilot] = event.pick(keys);
-        let [aiu] = pick(copilot, keys!(AssistantUsageCopilotUsage, ["totalNanoAiu"]));
-        // Some CLIs write whole numbers with a fraction.
-        let number = |raw: Option<&str>| raw.and_then(|raw| raw.parse::<f64>().ok()).unwrap_or(0.0);
-        Self {
-            calls: 1,
-            input_tokens: number(input) as u64,
-            output_tokens: number(output) as u64,
-            cache_read_tokens: number(cache_read) as u64,
-            cache_write_tokens: number(cache_write) as u64,
-            cost: number(cost),
-            nano_aiu: number(aiu),
-        }
-    }
-
-    pub(super) fn add(&mut self, other: &Self) {
-        self.calls = self.calls.saturating_add(other.calls);
-        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
-        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
-        self.cache_read_tokens = self.cache_read_tokens.saturating_add(other.cache_read_tokens);
-        self.cache_write_tokens = self.cache_write_tokens.saturating_add(other.cache_write_tokens);
-        self.cost += other.cost;
-        self.nano_aiu += other.nano_aiu;
     }
 }

@@ -238,3 +238,17 @@ async fn prompts_go_ahead_or_wait() {
     );
     rig.finish().await;
 }
+
+/// The answer of a turn tells its calls.
+#[tokio::test]
+async fn the_work_of_a_turn() {
+    let script = [Reply::tool_call("look", json!({})).usage(100, 20), Reply::text("Done.").usage(200, 30)];
+    let rig = Rig::start(Script::replies(script)).await;
+    let session = rig.session(|new: SessionBuilder| new.approve_all().tool(tool("look", "here"))).await;
+    let answer = ask(&session, "Look.").await.expect("an answer");
+    let usage = answer.usage();
+    assert_eq!([usage.calls, usage.input_tokens, usage.output_tokens], [2, 300, 50]);
+    assert_eq!(answer.tool_calls().map(|call| &*call.tool_name).collect::<Vec<_>>(), ["look"]);
+    assert!(answer.duration() > std::time::Duration::ZERO);
+    rig.finish().await;
+}

@@ -5,7 +5,7 @@ use crate::events::answer::Answer;
 #[cfg(feature = "schemars")]
 use crate::handlers::tool::schema_of;
 #[cfg(feature = "schemars")]
-use crate::types::{JsonSchemaResponseFormat, ResponseFormat};
+use crate::types::{JsonSchemaResponseFormat, ResponseFormat, SendRequest};
 
 impl Answer {
     /// Decodes the text as JSON of this type, for example after the form was set by
@@ -20,6 +20,18 @@ impl Answer {
     }
 }
 
+#[cfg(feature = "schemars")]
+impl SendRequest {
+    /// Requests an answer in the form of `T`, which [`Answer::json`] decodes. Requires the feature `schemars`.
+    ///
+    /// The schema of `T` is sent as the [`response_format`](Self::response_format), which the model's provider must
+    /// support. [`Session::send_and_wait_as`](crate::Session::send_and_wait_as) does all in one step; this goes with
+    /// the stream and the timeouts of a [`Turn`](crate::Turn), and with what else an [`Answer`] tells.
+    pub fn answer_as<T: schemars::JsonSchema>(self) -> Self {
+        self.response_format(format_of::<T>())
+    }
+}
+
 /// Removes a fence of Markdown, which models often add if only the prompt asks for JSON.
 fn without_fence(text: &str) -> &str {
     let text = text.trim();
@@ -29,7 +41,7 @@ fn without_fence(text: &str) -> &str {
 
 /// Returns the response format that requests JSON of this type.
 #[cfg(feature = "schemars")]
-pub(crate) fn format_of<T: schemars::JsonSchema>() -> ResponseFormat {
+fn format_of<T: schemars::JsonSchema>() -> ResponseFormat {
     let mut schema = schema_of::<T>();
     close(&mut schema);
     // Providers accept letters, digits, _ and - in the name.

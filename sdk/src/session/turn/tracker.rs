@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::events::{SessionEvent, answer::Answer};
+use crate::events::{SessionEvent, answer::Answer, work::Work};
 use crate::generated::{kind, session_event::SessionEventData};
 use crate::handlers::hooks::Hook;
 use crate::session::turn::{failure::FailureContext, prompts::Prompt, prompts::Prompts};
@@ -134,7 +134,8 @@ impl Tracker {
 
     /// Returns the turn's answer so far.
     pub fn answer(&mut self, aborted: bool) -> Answer {
-        Answer { message_id: self.message_id().to_owned(), message: self.message.take(), aborted }
+        let (message_id, message) = (self.message_id().to_owned(), self.message.take());
+        Answer { message_id, message, aborted, work: Work::default() }
     }
 
     /// Handles the next event of the session. Most events do not affect the turn and are not decoded.

@@ -1,0 +1,40 @@
+//! What the agent did in a turn.
+
+use std::time::Duration;
+
+use crate::events::{SessionEvent, usage::Usage};
+use crate::generated::kind;
+
+/// Maximum number of events that are kept for one turn.
+const MAX_KEPT: usize = 4096;
+
+/// What the agent did in a turn: the events that tell it, which are decoded when somebody asks.
+#[derive(Clone, Default)]
+pub(crate) struct Work {
+    /// The first `assistant.usage` and `tool.execution_start` of the turn.
+    pub events: Vec<SessionEvent>,
+    /// The usage of the calls whose events are not kept.
+    further: Option<Box<Usage>>,
+    pub duration: Duration,
+}
+
+impl Work {
+    /// Records an event of the turn. Most are not about work.
+    pub fn record(&mut self, event: &SessionEvent) {
+        let is_usage = match event.kind() {
+            kind::ASSISTANT_USAGE => true,
+            kind::TOOL_EXECUTION_START => false,
+            _ => return,
+        };
+        if self.events.len() < MAX_KEPT {
+            self.events.push(event.clone());
+        } else if is_usage {
+            **self.further.get_or_insert_default() += Usage::read(event);
+        }
+    }
+
+    pub fn usage(&self) -> Usage {
+        let usages = self.events.iter().filter(|event| event.kind() == kind::ASSISTANT_USAGE);
+        usages.map(Usage::read).sum::<Usage>() + self.further.as_deref().copied().unwrap_or_default()
+    }
+}

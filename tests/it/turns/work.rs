@@ -1,0 +1,143 @@
+//! What the answer of a turn tells about its work: usage, calls and time.
+
+use std::time::Duration;
+
+use copilot_session::testing::events as say;
+use copilot_session::types::SendRequest;
+use copilot_session::{Answer, Error, Usage};
+use serde_json::{Value, json};
+
+use super::VERSIONS;
+use crate::rig::Rig;
+
+fn usage(model: &str, input: u64) -> Value {
+    let billed = json!({"totalNanoAiu": 5.0});
+    let data = json!({"model": model, "inputTokens": input, "outputTokens": 10, "cacheReadTokens": 2,
+        "cacheWriteTokens": 1, "reasoningTokens": 4, "cost": 0.5, "copilotUsage": billed});
+    say::event("assistant.usage", data)
+}
+
+fn by_sub_agent(mut event: Value) -> Value {
+    event["agentId"] = "sub".into();
+    event
+}
+
+fn models(answer: &Answer) -> Vec<&str> {
+    answer.model_calls().map(|call| &*call.model).collect()
+}
+
+fn tools(answer: &Answer) -> Vec<&str> {
+    answer.tool_calls().map(|call| &*call.tool_name).collect()
+}
+
+/// The calls of a turn and its sub-agents count; those before and after it do not.
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_turn() {
+    for version in VERSIONS {
+        let rig = Rig::of(version).await;
+        let turn = rig.session.prompt("hello").await.expect("the prompt");
+        rig.emit(usage("early", 1));
+        rig.emit(say::user_message(turn.message_id()));
+        rig.emit(usage("large", 100));
+        rig.emit(say::tool_start("1", "task", json!({"of": "it"})));
+        rig.emit(by_sub_agent(usage("small", 20)));
+        rig.emit(by_sub_agent(say::tool_start("2", "view", json!({}))));
+        rig.emit(say::assistant_message("done"));
+        rig.emit(say::idle());
+        rig.emit(usage("late", 1));
+        let answer = turn.await.expect("the answer");
+        assert_eq!(models(&answer), ["large", "small"], "{version}");
+        assert_eq!(tools(&answer), ["task", "view"], "{version}");
+        let first = answer.tool_calls().next().expect("a call");
+        assert_eq!(first.arguments, Some(json!({"of": "it"})));
+        let sum = answer.usage();
+        let tokens = [sum.calls, sum.input_tokens, sum.output_tokens, sum.reasoning_tokens];
+        assert_eq!(tokens, [2, 120, 20, 8]);
+        assert_eq!([sum.cache_read_tokens, sum.cache_write_tokens], [4, 2]);
+        assert_eq!([sum.cost, sum.nano_aiu], [1.0, 10.0]);
+        assert_eq!(answer.clone().usage(), sum);
+        assert_eq!([sum, sum].iter().sum::<Usage>(), sum + sum);
+    }
+}
+
+/// Calls that come before it is known whose they are belong to the turn that takes their prompt.
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_prompt_in_doubt() {
+    let rig = Rig::of("1.0.102").await;
+    for (of, models_of_turn) in [("mine", vec!["first", "second"]), ("theirs", vec!["first"])] {
+        let turn = rig.turn().await;
+        rig.emit(usage("first", 1));
+        rig.emit(say::user_message("theirs"));
+        rig.emit(usage("second", 1));
+        let mut message = say::assistant_message("text");
+        message["data"]["originatingMessageId"] = of.into();
+        rig.emit(message);
+        rig.emit(say::idle());
+        assert_eq!(models(&turn.await.expect("the answer")), models_of_turn, "{of}");
+    }
+}
+
+/// A turn that fails or takes too long tells what it cost until then.
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_failed_turn() {
+    let rig = Rig::of("1.0.102").await;
+    let turn = rig.turn().await;
+    rig.emit(usage("failing", 1));
+    rig.emit(say::failure("query", "no"));
+    rig.emit(say::idle());
+    let Err(Error::Turn(failed)) = turn.await else { panic!("it fails") };
+    assert_eq!(models(&failed.answer), ["failing"]);
+
+    let turn = rig.turn().await.timeout(Duration::from_secs(5));
+    rig.emit(usage("slow", 1));
+    let Err(Error::TurnTimeout(timeout)) = turn.await else { panic!("it takes too long") };
+    assert_eq!(models(&timeout.answer), ["slow"]);
+    assert_eq!(timeout.answer.duration().as_secs(), 5);
+}
+
+/// Of a turn of any length a bounded part is kept, and nothing is missing in the sum.
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_long_turn() {
+    let rig = Rig::of("1.0.102").await;
+    let mut turn = rig.turn().await;
+    turn.next().await.expect("the prompt");
+    for _ in 0..50 {
+        for _ in 0..100 {
+            rig.emit(usage("m", 1));
+        }
+        for _ in 0..100 {
+            turn.next().await.expect("an event");
+        }
+    }
+    rig.emit(say::idle());
+    let answer = turn.await.expect("the answer");
+    assert_eq!(answer.model_calls().count(), 4096);
+    assert_eq!([answer.usage().calls, answer.usage().input_tokens], [5000, 5000]);
+}
+
+/// A typed answer goes with the stream, a timeout and the usage.
+#[tokio::test(start_paused = true)]
+async fn a_typed_answer_of_a_turn() {
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct City {
+        name: String,
+    }
+
+    let rig = Rig::of("1.0.102").await;
+    let request = SendRequest::new("Which city?").answer_as::<City>();
+    let format = request.response_format.clone().expect("a format");
+    let mut turn = rig.session.prompt(request).await.expect("the prompt").timeout(Duration::from_secs(60));
+    let sent = rig.fake.received_raw("session.send").await;
+    assert_eq!(
+        sent["responseFormat"].to_string(),
+        serde_json::from_str::<Value>(&copilot_session::wire::to_json(&format)).expect("JSON").to_string()
+    );
+    rig.emit(say::user_message(turn.message_id()));
+    rig.emit(usage("m", 7));
+    rig.emit(say::assistant_message(r#"{"name":"Oslo"}"#));
+    rig.emit(say::idle());
+    assert_eq!(turn.next().await.expect("an event").kind(), "user.message");
+    let answer = turn.await.expect("the answer");
+    assert_eq!(answer.json::<City>().expect("a city").name, "Oslo");
+    assert_eq!(answer.usage().input_tokens, 7);
+}
