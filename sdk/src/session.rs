@@ -6,6 +6,7 @@ pub(crate) mod capabilities;
 pub(crate) mod defaults;
 pub(crate) mod host;
 pub(crate) mod opening;
+mod prompt;
 pub(crate) mod resume;
 pub(crate) mod router;
 pub(crate) mod shell;
@@ -415,17 +416,5 @@ impl From<(&str, &str)> for ModelSwitchToRequest {
 impl<T: Into<String>> From<T> for LogRequest {
     fn from(message: T) -> Self {
         Self::new(message)
-    }
-}
-
-impl From<&str> for SendRequest {
-    fn from(prompt: &str) -> Self {
-        Self::new(prompt)
-    }
-}
-
-impl From<String> for SendRequest {
-    fn from(prompt: String) -> Self {
-        Self::new(prompt)
     }
 }

@@ -58,6 +58,23 @@ impl Rig {
     }
 }
 
+/// A value is read as JSON, and an image beside its text.
+#[tokio::test(start_paused = true)]
+async fn json_and_images() {
+    let unwritable = std::collections::BTreeMap::from([([1], 1)]);
+    let rig = with([
+        fixed("json", ToolResult::json(&("a", 1))),
+        fixed("unwritable", ToolResult::json(&unwritable)),
+        fixed("image", ToolResult::success("A dot").image([0xff, 0xd8], "image/jpeg")),
+    ])
+    .await;
+    assert_eq!(rig.call_tool("json", json!({"key": "k"})).await, success("[\"a\",1]"));
+    assert_eq!(rig.call_tool("unwritable", json!({"key": "k"})).await["resultType"], "failure");
+    let mut image = success("A dot");
+    image["binaryResultsForLlm"] = json!([{"type": "image", "data": "/9g=", "mimeType": "image/jpeg"}]);
+    assert_eq!(rig.call_tool("image", json!({"key": "k"})).await, image);
+}
+
 fn success(text: &str) -> Value {
     json!({"textResultForLlm": text, "resultType": "success"})
 }

@@ -14,9 +14,11 @@ use crate::runtime::{BoxFuture, hash::QuickHash};
 use crate::session_rpc::SessionRpc;
 use crate::trace_context::TraceContext;
 use crate::types::{
-    ExternalToolRequestedData, ExternalToolResult, ExternalToolTextResultForLlm, ToolDeclaration,
+    ExternalToolRequestedData, ExternalToolResult, ExternalToolTextResultForLlm,
+    ExternalToolTextResultForLlmBinaryResultsForLlm, ExternalToolTextResultForLlmBinaryResultsForLlmType,
+    ToolDeclaration,
 };
-use crate::wire::{self, Wire, peek::keys};
+use crate::wire::{self, Wire, base64, peek::keys};
 
 /// A tool that the model may call, with its handler.
 ///
@@ -251,6 +253,26 @@ impl ToolResult {
     /// A refusal, which ends the turn without another model call.
     pub fn rejected(text: impl Into<String>) -> Self {
         Self(ExternalToolTextResultForLlm::new(text).result_type("rejected"))
+    }
+
+    /// A successful result; the model reads the value as JSON. A value that cannot be written is a failure.
+    pub fn json(value: &(impl serde_core::Serialize + ?Sized)) -> Self {
+        match serde_json::to_string(value) {
+            Ok(json) => Self::success(json),
+            Err(error) => Self::failure(format!("the result cannot be written as JSON: {error}")),
+        }
+    }
+
+    /// Adds an image to the result: its bytes, and their type, such as `image/png`. The model also reads the text.
+    pub fn image(mut self, bytes: impl AsRef<[u8]>, mime_type: impl Into<String>) -> Self {
+        let kind = ExternalToolTextResultForLlmBinaryResultsForLlmType::Image;
+        let image = ExternalToolTextResultForLlmBinaryResultsForLlm::new(
+            kind,
+            base64::encode(bytes.as_ref()),
+            mime_type,
+        );
+        self.0.binary_results_for_llm.get_or_insert_default().push(image);
+        self
     }
 
     /// Changes details of the result, such as its `session_log` or binary parts.

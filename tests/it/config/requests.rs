@@ -47,6 +47,19 @@ async fn every_key_of_a_prompt() {
     }
 }
 
+/// Files and images are attachments, in the order of the calls.
+#[tokio::test(start_paused = true)]
+async fn files_and_images() {
+    let rig = Rig::start().await;
+    let here = std::env::current_dir().expect("a directory").join("a.rs");
+    let request = SendRequest::new("Look").file("a.rs").image(b"fo", "image/png");
+    let attachments = json!([
+        {"type": "file", "path": here},
+        {"type": "blob", "data": "Zm8=", "mimeType": "image/png"},
+    ]);
+    assert_eq!(rig.sent(request).await, json!({"prompt": "Look", "attachments": attachments}));
+}
+
 /// Attachments of every kind, with all their keys and with only the required ones.
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_attachment() {
