@@ -53,6 +53,7 @@ const FIXES: &[Fix] = &[
         until: None,
         apply: telemetry_without_client,
     },
+    Fix { name: "closed_prompts", since: Some("1.0.50..1.0.65"), until: None, apply: closed_prompts },
 ];
 
 impl Fix {
@@ -132,6 +133,14 @@ fn telemetry_without_client(source: &mut Source) -> bool {
     let definition = source.definitions.get_mut("GitHubTelemetryClientInfo");
     let required = definition.and_then(|found| found.schema.as_object_mut()?.remove("required"));
     required.is_some_and(|required| required.as_array().is_some_and(|required| !required.is_empty()))
+}
+
+/// The CLI ignores keys of `session.send` that it does not know, although the schema forbids them: seen on 1.0.102. A
+/// newer CLI has more of them, and a program may set them.
+fn closed_prompts(source: &mut Source) -> bool {
+    let definition = source.definitions.get_mut("SendRequest");
+    let closed = definition.and_then(|found| found.schema.as_object_mut()?.remove("additionalProperties"));
+    closed == Some(Value::Bool(false))
 }
 
 /// Lets `key` of the definition be `null`. Returns false if the key is absent or may already be `null`.

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use serde_core::{Serialize, de::DeserializeOwned};
 use tokio::sync::oneshot;
 
 use crate::call::{life::Life, peer::Peer};
 use crate::error::{Closed, Error, RpcError, unsupported::Unsupported};
 use crate::rpc::message::{self, NoResult, Params, Response, check_depth};
 use crate::wire::shared::Text;
-use crate::wire::{self, DecodeError, Wire, peek, quote};
+use crate::wire::{self, DecodeError, Wire, peek, quote, redact, scan::is_plain};
 
 /// The sender of calls: the client, or one of its sessions.
 #[derive(Clone)]
@@ -68,8 +69,49 @@ impl Caller {
         Call { request: self.request(method, State::New { params }), result: PhantomData }
     }
 
-    fn request(&self, method: &'static str, state: State) -> Request {
+    fn request<'m>(&self, method: &'m str, state: State) -> Request<'m> {
         Request { caller: self.clone(), method, timeout: self.peer.call_timeout, state }
+    }
+
+    /// Makes a call of any method. The session's id is added to its params.
+    pub(crate) async fn call_raw<R: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: impl Serialize,
+    ) -> Result<R, Error> {
+        let params = serde_json::to_string(&params).map_err(|error| error.to_string());
+        let params = self.raw_params(method, params)?;
+        let mut request = self.request(method, State::New { params });
+        let result = request.json().await?;
+        serde_json::from_str(&result).map_err(|error| {
+            let found = redact::text(&error.to_string()).into_owned();
+            request.mismatch(DecodeError::new(std::any::type_name::<R>(), found))
+        })
+    }
+
+    /// Checks a method that is not from the schema, and returns its params, of which the writing may have failed.
+    fn raw_params(&self, method: &str, params: Result<String, String>) -> Result<String, Error> {
+        if method.is_empty() || !is_plain(method) {
+            return Err(Error::Invalid(format!("{method:?} is not the name of a method")));
+        }
+        let invalid = |reason: &str| Error::Invalid(format!("the params of {method} {reason}"));
+        let mut params = params.map_err(|error| invalid(&format!("cannot be written: {error}")))?;
+        // JSON of the caller may have more than one line, which a wire log has not.
+        if params.contains(['\n', '\r']) {
+            params = params.replace(['\n', '\r'], " ");
+        }
+        match params.trim_ascii() {
+            "null" => return Ok("{}".to_owned()),
+            object if object.starts_with('{') && object.len() < params.len() => params = object.to_owned(),
+            object if object.starts_with('{') => {}
+            _ => return Err(invalid("are not an object")),
+        }
+        // What cannot be read is refused when it is sent.
+        let [id] = peek::pick(&params, ["sessionId"]).unwrap_or_default();
+        match id.is_some() && self.session.is_some() {
+            true => Err(invalid("name a session, and the session's own id is added to them")),
+            false => Ok(params),
+        }
     }
 
     /// Sends a call at once, even if it is never polled.
@@ -142,14 +184,14 @@ impl std::fmt::Debug for Caller {
 /// * [`Error::Timeout`] if the CLI does not respond in time.
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<R> {
-    request: Request,
+    request: Request<'static>,
     result: PhantomData<fn() -> R>,
 }
 
 /// The part of a call that is the same for every result.
-struct Request {
+struct Request<'m> {
     caller: Caller,
-    method: &'static str,
+    method: &'m str,
     timeout: Option<Duration>,
     state: State,
 }
@@ -170,8 +212,7 @@ impl<R> Call<R> {
 
     /// Waits for the JSON of the result, without decoding it.
     pub(crate) async fn json(mut self) -> Result<Text, Error> {
-        let result = std::future::poll_fn(|context| self.request.poll_unchecked(context)).await?;
-        if message::is_json(&result) { Ok(result) } else { self.request.unusual(&result) }
+        self.request.json().await
     }
 
     /// Waits for the result, which `read` reads from its JSON. It must not accept text that is no JSON.
@@ -197,7 +238,13 @@ impl<R: Wire> Future for Call<R> {
     }
 }
 
-impl Request {
+impl Request<'_> {
+    /// Waits for the JSON of the result, without decoding it.
+    async fn json(&mut self) -> Result<Text, Error> {
+        let result = std::future::poll_fn(|context| self.poll_unchecked(context)).await?;
+        if message::is_json(&result) { Ok(result) } else { self.unusual(&result) }
+    }
+
     /// Sends the request and waits for its result, which may be unchecked.
     fn poll_unchecked(&mut self, context: &mut Context<'_>) -> Poll<Result<Text, Error>> {
         if let State::New { params } = &self.state {
@@ -268,7 +315,7 @@ impl Request {
     }
 }
 
-impl Drop for Request {
+impl Drop for Request<'_> {
     fn drop(&mut self) {
         if let State::Sent { id, .. } = self.state {
             self.caller.peer.connection().abandon(id);

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use serde_core::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
@@ -170,6 +171,29 @@ impl Client {
     /// The typed methods of the CLI that do not belong to one session.
     pub fn rpc(&self) -> ServerRpc<'_> {
         ServerRpc(&self.0.caller)
+    }
+
+    /// Calls any method by its name, such as one that this version of the crate does not know. The params are anything
+    /// that is written as a JSON object (`()` for none), the result is read from its JSON: with `serde_json::Value` or
+    /// `Box<RawValue>` as it is. The timeout is the client's [`call_timeout`](ClientBuilder::call_timeout).
+    ///
+    /// ```no_run
+    /// # async fn run(client: copilot_session::Client) -> Result<(), copilot_session::Error> {
+    /// let params = serde_json::json!({"message": "hello"});
+    /// let pong: serde_json::Value = client.call_raw("ping", params).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the params are no object; [`Error::Decode`] if the result is no `R`; otherwise as any
+    /// [call](crate::Call).
+    pub async fn call_raw<R: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: impl Serialize,
+    ) -> Result<R, Error> {
+        self.0.caller.call_raw(method, params).await
     }
 
     /// The CLI's version, from the handshake. That of `status.get` is wrong on CLI 1.0.81.

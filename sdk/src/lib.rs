@@ -4,6 +4,7 @@
 //! [policies]: crate::policies
 //! [stability]: crate::stability
 //! [versions]: crate::cli_versions
+//! [newer]: crate::newer
 //! [speed]: crate::speed
 //! [ci]: crate::ci
 //! [official]: crate::official
@@ -110,6 +111,9 @@ pub mod python {}
 
 #[doc = include_str!("../docs/versions.md")]
 pub mod cli_versions {}
+
+#[doc = include_str!("../docs/newer.md")]
+pub mod newer {}
 
 #[doc = include_str!("../docs/ci.md")]
 pub mod ci {}

@@ -16,6 +16,7 @@ pub(crate) mod turn;
 
 use std::sync::{Arc, Mutex, Weak};
 
+use serde_core::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
 use crate::call::{Call, Caller};
@@ -25,6 +26,7 @@ use crate::events::{SessionEvent, answer::Answer, notifications::MalformedNotifi
 use crate::handlers::{registry::Handlers, tool, tool::Tool};
 use crate::methods;
 use crate::runtime::{lock, on_drop::OnDrop};
+use crate::session::prompt::check_extra;
 use crate::session::turn::{Turn, prompts::Prompt, prompts::Prompts, tracker::Tracker};
 use crate::session::{capabilities::Capabilities, host::Host, shell::Shell, state::SessionState};
 use crate::session_rpc::SessionRpc;
@@ -143,6 +145,20 @@ impl Session {
         SessionRpc(&self.inner.caller)
     }
 
+    /// Calls any method of the session by its name, as [`Client::call_raw`](crate::Client::call_raw) does. The session's
+    /// id is added to the params. Once the session has ended, it fails, and nothing is sent.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the params are no object, or have a `sessionId`; otherwise as
+    /// [`Client::call_raw`](crate::Client::call_raw).
+    pub async fn call_raw<R: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: impl Serialize,
+    ) -> Result<R, Error> {
+        self.inner.caller.call_raw(method, params).await
+    }
+
     /// Sends a prompt (`session.send`) and returns its turn: a stream of its events, and a future of its answer.
     ///
     /// The prompt is a text, or a [`SendRequest`] with attachments, a mode and more. While the agent is busy, the
@@ -204,6 +220,7 @@ impl Session {
     /// the request is compiled in this crate.
     fn prepare(&self, mut request: SendRequest) -> Result<(Arc<Prompt>, Call<SendResult>), Error> {
         self.check()?;
+        check_extra::<SendRequest>(&request.rest)?;
         self.inner.host.trace(&mut request.traceparent, &mut request.tracestate);
         let prompt = self.inner.prompts.add(&request.prompt);
         Ok((prompt, self.rpc().send(&request)))

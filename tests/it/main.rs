@@ -7,6 +7,7 @@ mod docs;
 mod generated;
 mod layers;
 mod mutations;
+mod newer;
 mod oracle;
 mod permissions;
 mod printable;

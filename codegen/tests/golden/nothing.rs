@@ -465,6 +465,19 @@ record!(received SamplingRequestedData {
     Field request "request",
 });
 
+/// `SendRequest` of the protocol.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct SendRequest {
+    /// `prompt` on the wire.
+    pub prompt: String,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(received SendRequest {
+    Field prompt "prompt",
+} rest);
+
 /// `TokenAuthInfo` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]

@@ -163,10 +163,10 @@ mod full;
 pub use full::*;
 // --- types/full/others.rs
 
-/// `SendRequest` of the protocol.
+/// `PromptRequest` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct SendRequest {
+pub struct PromptRequest {
     /// `sessionId` on the wire.
     pub session_id: String,
     /// `prompt` on the wire.
@@ -174,7 +174,7 @@ pub struct SendRequest {
     /// `wait` on the wire.
     pub wait: Option<bool>,
 }
-record!(received SendRequest {
+record!(received PromptRequest {
     Field session_id "sessionId",
     Field prompt "prompt",
     Field wait "wait",

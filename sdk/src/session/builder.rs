@@ -9,7 +9,9 @@ use crate::handlers::{event_request::EventRequest, system_message, tool, tool::T
 use crate::methods::client::*;
 use crate::random;
 use crate::rpc::ClientMethod;
-use crate::session::{Session, builder_handlers::Registered, host::Host, opening::Opening, table::WhenOpen};
+use crate::session::{
+    Session, builder_handlers::Registered, host::Host, opening::Opening, prompt::check_extra, table::WhenOpen,
+};
 use crate::types::{
     CommandDeclaration, ElicitationRequestedData, OptionsUpdateToolFilterPrecedence,
     ProtocolSystemMessageConfig, ProtocolSystemMessageReplaceConfig, ProviderConfig, SessionConfig,
@@ -88,6 +90,14 @@ impl SessionBuilder {
         self
     }
 
+    /// Sets a param of `session.create` and `session.resume` that this version of the crate does not know, such as one
+    /// of a newer CLI. The CLI ignores a param that it does not know. With one that [`configure`](Self::configure) sets,
+    /// `create` and `resume` fail with [`Error::Invalid`].
+    pub fn extra(mut self, key: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
+        self.config.rest.insert(key.into(), value.into());
+        self
+    }
+
     /// Registers a tool that the model may call.
     pub fn tool(mut self, tool: Tool) -> Self {
         self.opening.tools.push(tool);
@@ -157,6 +167,7 @@ impl SessionBuilder {
     fn prepare(&mut self) -> Result<String, Error> {
         let Self { host, config, opening, invalid } = self;
         invalid.take().map_or(Ok(()), Err)?;
+        check_extra::<SessionConfig>(&config.rest)?;
         opening.id = match config.session_id.take() {
             Some(id) => id,
             None => random::uuid().map_err(Error::no_random)?,

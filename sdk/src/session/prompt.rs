@@ -1,9 +1,11 @@
 //! Prompts: what a [`SendRequest`] is made from.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::error::Error;
 use crate::types::{Attachment, AttachmentBlob, AttachmentFile, SendRequest};
-use crate::wire::base64;
+use crate::wire::{Record, base64};
 
 impl SendRequest {
     /// Attaches a file, after earlier attachments. A relative path is one below the current directory of this program.
@@ -23,6 +25,24 @@ impl SendRequest {
     fn attach(mut self, attachment: Attachment) -> Self {
         self.attachments.get_or_insert_default().push(attachment);
         self
+    }
+
+    /// Sets a key that this version of the crate does not know, such as one of a newer CLI. The CLI ignores a key that
+    /// it does not know. With a key that has a setter of its own, sending fails with
+    /// [`Error::Invalid`](crate::Error::Invalid).
+    pub fn extra(mut self, key: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
+        self.rest.insert(key.into(), value.into());
+        self
+    }
+}
+
+/// Checks that no key of the schema, and not the session's id, is among the others: it would be sent twice, and the CLI
+/// would take the later one.
+pub(crate) fn check_extra<T: Record>(extra: &BTreeMap<String, serde_json::Value>) -> Result<(), Error> {
+    let known = |key: &&String| T::KEYS.contains(&&***key) || *key == "sessionId";
+    match extra.keys().find(known) {
+        Some(key) => Err(Error::Invalid(format!("`extra` sets {key}, which has a setter of its own"))),
+        None => Ok(()),
     }
 }
 

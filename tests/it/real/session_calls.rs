@@ -9,7 +9,7 @@ use copilot_session::types::{
 };
 use copilot_session::{Error, SessionBuilder, SessionEventData, Tool, TraceContext};
 use copilot_session_tests::model::{Reply, Script, Stall};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::rig::{Rig, ask, prompt, soon};
@@ -236,6 +236,21 @@ async fn prompts_go_ahead_or_wait() {
         rig.model.requests()[2].last_user_text().as_deref().map(|text| text.contains("Waits.")),
         Some(true)
     );
+    rig.finish().await;
+}
+
+/// The CLI ignores keys that it does not know, and methods are called by their names.
+#[tokio::test]
+async fn other_keys_and_methods() {
+    let rig = Rig::start(Script::replies([Reply::text("Hello.")])).await;
+    let session = rig.session(|new: SessionBuilder| new.deny_all().extra("brandNew", true)).await;
+    let answer = session.send_and_wait(SendRequest::new("Hi.").extra("brandNew", json!({"a": 1})));
+    let answer = soon("the answer", answer).await;
+    assert_eq!(answer.expect("an answer").text(), "Hello.");
+    let mode: Value = soon("the mode", session.call_raw("session.mode.get", ())).await.expect("a mode");
+    assert!(mode.is_string() || mode.is_object(), "{mode}");
+    let unknown = soon("an error", session.call_raw::<Value>("session.brand.new", ())).await;
+    assert!(matches!(unknown, Err(Error::Unsupported(_))), "{unknown:?}");
     rig.finish().await;
 }
 

@@ -220,6 +220,8 @@ pub struct SessionConfig {
     pub traceparent: Option<String>,
     /// W3C trace state that goes with `traceparent`. Absent by default.
     pub tracestate: Option<String>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(SessionConfig {
     Field session_id "sessionId",
@@ -322,7 +324,7 @@ record!(SessionConfig {
     Field allow_transcript_recovery "allowTranscriptRecovery",
     Field traceparent "traceparent",
     Field tracestate "tracestate",
-});
+} rest);
 builder!(SessionConfig {
     session_id: impl Into<String>,
     name: impl Into<String>,

@@ -161,6 +161,8 @@ pub struct SendRequest {
     pub tracestate: Option<String>,
     /// If true, await completion of the agentic loop for this message before returning. Defaults to false (fire-and-forget). When true, the result still contains the same `messageId`; the caller can rely on the agent having processed the message before the call resolves. Transport-dependent tail semantics: on a LOCAL (in-process) session the wait additionally blocks until the completed turn's event tail has been dispatched to this session's in-process subscribers, so a subsequent read of subscriber state already reflects the turn; on a REMOTE session the wait resolves once the loop completes and mirrored delivery follows over the wire. Callers that need the stronger local guarantee on remote sessions should await the event stream explicitly.
     pub wait: Option<bool>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(SendRequest {
     Field prompt "prompt",
@@ -177,7 +179,7 @@ record!(SendRequest {
     Field traceparent "traceparent",
     Field tracestate "tracestate",
     Field wait "wait",
-});
+} rest);
 builder!(SendRequest new(prompt: impl Into<String>) {
     display_prompt: impl Into<String>,
     attachments: Vec<Attachment>,
@@ -192,7 +194,7 @@ builder!(SendRequest new(prompt: impl Into<String>) {
     traceparent: impl Into<String>,
     tracestate: impl Into<String>,
     wait: bool,
-});
+} rest);
 
 /// Result of sending a user message
 #[derive(Clone)]

@@ -1,0 +1,95 @@
+//! What the schema does not have: methods by name, other keys, and CLIs of other versions.
+
+use copilot_session::testing::error;
+use copilot_session::types::SendRequest;
+use copilot_session::{Error, ErrorKind, SessionBuilder};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::rig::Rig;
+
+/// A method that no schema has, with params and a result of types of the program.
+#[tokio::test(start_paused = true)]
+async fn a_method_by_name() {
+    #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+    struct Pair {
+        one: u32,
+        two: String,
+    }
+    let rig = Rig::start().await;
+    rig.fake.on_raw("brand.new", |params| Ok(params.clone()));
+    rig.fake.on_raw("session.brand.new", |params| Ok(params.clone()));
+    let pair = Pair { one: 1, two: "\"2\"\n".to_owned() };
+    assert_eq!(rig.client.call_raw::<Pair>("brand.new", &pair).await.expect("a result"), pair);
+    assert_eq!(rig.fake.received_raw("brand.new").await, json!(pair));
+
+    let text = RawValue::from_string("{\n  \"one\": 1e2\n}".to_owned()).expect("JSON");
+    let raw: Box<RawValue> = rig.client.call_raw("brand.new", text).await.expect("a result");
+    assert_eq!(serde_json::from_str::<Value>(raw.get()).expect("JSON"), json!({"one": 1e2}));
+
+    let own: Value = rig.session.call_raw("session.brand.new", json!({"a": 1})).await.expect("a result");
+    assert_eq!(own, json!({"sessionId": rig.session.id(), "a": 1}));
+    let none: Value = rig.session.call_raw("session.brand.new", ()).await.expect("a result");
+    assert_eq!(none, json!({"sessionId": rig.session.id()}));
+}
+
+/// The errors are those of a typed call, and what cannot be a call is not sent.
+#[tokio::test(start_paused = true)]
+async fn a_method_by_name_fails() {
+    let Rig { fake, client, session } = Rig::start().await;
+    fake.on_raw("brand.new", |_| Err(error(-32601, "Unhandled method brand.new")));
+    let unknown = client.call_raw::<Value>("brand.new", ()).await.expect_err("no method");
+    assert!(matches!(&unknown, Error::Unsupported(what) if what.method.as_deref() == Some("brand.new")));
+    fake.on_raw("brand.new", |_| Err(error(-32000, "no")));
+    let refused = client.call_raw::<Value>("brand.new", ()).await.expect_err("a refusal");
+    assert_eq!(refused.code(), Some(-32000));
+    fake.on_raw("brand.new", |_| Ok(json!({"two": 2})));
+    let other = client.call_raw::<Vec<u8>>("brand.new", ()).await.expect_err("no list");
+    assert_eq!(other.kind(), ErrorKind::Decode, "{other:#}");
+    assert!(format!("{other:#}").contains("Vec<u8>"), "{other:#}");
+
+    let sent = fake.frames().len();
+    let own = json!({"sessionId": "another"});
+    let of_session = session.call_raw::<Value>("session.new", own).await;
+    for invalid in [
+        client.call_raw::<Value>("", ()).await,
+        client.call_raw::<Value>("a\"b", ()).await,
+        client.call_raw::<Value>("brand.new", [1]).await,
+        client.call_raw::<Value>("brand.new", "text").await,
+        client.call_raw::<Value>("brand.new", std::collections::BTreeMap::from([([1], 1)])).await,
+        of_session,
+    ] {
+        assert_eq!(invalid.expect_err("no call").kind(), ErrorKind::Invalid);
+    }
+    session.disconnect().await.expect("the end");
+    let ended = session.call_raw::<Value>("session.new", ()).await.expect_err("it has ended");
+    assert!(matches!(ended, Error::SessionEnded));
+    let calls = fake.frames().split_off(sent);
+    assert!(!calls.iter().any(|frame| frame.json["method"] == "session.new"), "{calls:?}");
+}
+
+/// Keys that the schema does not have are sent beside the others.
+#[tokio::test(start_paused = true)]
+async fn other_keys() {
+    let rig = Rig::with(|session: SessionBuilder| session.deny_all().model("m").extra("brandNew", [1])).await;
+    let sent = rig.fake.received_raw("session.create").await;
+    assert_eq!([&sent["model"], &sent["brandNew"]], [&json!("m"), &json!([1])]);
+    let request = SendRequest::new("Hello").extra("tone", "calm").extra("depth", 2);
+    let turn = rig.session.prompt(request).await.expect("the prompt");
+    let sent = rig.fake.received_raw("session.send").await;
+    let expected = json!({"sessionId": rig.session.id(), "prompt": "Hello", "tone": "calm", "depth": 2});
+    assert_eq!(sent, expected);
+    drop(turn);
+
+    // A key of the schema would be there twice.
+    let sent = rig.fake.frames().len();
+    for key in ["mode", "prompt", "sessionId"] {
+        let refused = rig.session.send(SendRequest::new("Hello").extra(key, "x")).await;
+        assert_eq!(refused.expect_err(key).kind(), ErrorKind::Invalid);
+    }
+    for key in ["requestPermission", "tools"] {
+        let refused = rig.client.session().deny_all().extra(key, false).create().await;
+        assert_eq!(refused.expect_err(key).kind(), ErrorKind::Invalid);
+    }
+    assert_eq!(rig.fake.frames().len(), sent);
+}
