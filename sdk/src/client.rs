@@ -15,6 +15,7 @@ use crate::call::{Caller, peer::Peer, peer::within};
 use crate::client::builder::ClientBuilder;
 use crate::error::Error;
 use crate::events::notifications::NotificationSubscribers;
+use crate::generated::version::CLI_VERSION;
 use crate::process::{self, Process, ShutdownTimes, Watcher};
 use crate::rpc::connection::{Connection, Options, STOPPED};
 use crate::rpc::{Closed, wire_log::WireLog};
@@ -24,7 +25,7 @@ use crate::session::host::{Host, TraceProvider};
 use crate::session::router::{ClientHandlers, Router};
 use crate::session::{Session, builder::SessionBuilder, state::SessionState};
 use crate::types::ConnectRequest;
-use crate::version::{CliVersion, Feature};
+use crate::version::{CliVersion, Compatibility, Feature};
 
 /// The oldest protocol version this crate speaks, and the newest it was made for.
 const PROTOCOL: (i64, i64) = (3, 3);
@@ -62,6 +63,8 @@ pub(crate) type Subscribe = Box<dyn FnOnce(&NotificationSubscribers) + Send>;
 pub(crate) struct Setup {
     pub connect: ConnectRequest,
     pub handshake_timeout: Duration,
+    /// The oldest version of the CLI that is accepted.
+    pub min_version: Option<String>,
     pub trace: Option<TraceProvider>,
     pub handlers: ClientHandlers,
     /// The timeout of each of these handlers.
@@ -148,6 +151,7 @@ impl Client {
         let connected = within(peer.runtime(), what, timeout, peer.process.as_ref(), handshake).await;
         let version = connected.map_err(|error| peer.explain(error))?;
         tracing::debug!(%version, "connected to the Copilot CLI");
+        check_version(&version, setup.min_version)?;
         drop(peer.version.set(version));
         if peer.github_token.is_some() {
             // An older CLI would ignore it and have no login.
@@ -286,6 +290,24 @@ async fn end_process(host: Arc<Host>) {
     process.shutdown(times).await;
     // The reader detects the end and its cause, unless a process that outlived the CLI holds the stream open.
     drop(tokio::time::timeout(EOF_TIMEOUT, connection.closed()).await);
+}
+
+/// Checks that the CLI is new enough, and warns if it is newer than this crate.
+fn check_version(version: &CliVersion, required: Option<String>) -> Result<(), Error> {
+    if let Some(required) = required {
+        let oldest = CliVersion::new(&*required).numbers();
+        if oldest == [0; 3] {
+            return Err(Error::Invalid(format!("{required:?} is not a version of the CLI")));
+        }
+        if !version.as_str().is_empty() && version.numbers() < oldest {
+            return Err(Error::CliTooOld { found: version.as_str().to_owned(), required });
+        }
+    }
+    if !version.as_str().is_empty() && version.compatibility() == Compatibility::Newer {
+        let made_for = CLI_VERSION;
+        tracing::warn!(%version, made_for, "the Copilot CLI is newer than the one this crate is made for");
+    }
+    Ok(())
 }
 
 /// Exchanges versions by `connect`, or by `ping` and `status.get` with CLIs before 1.0.50.

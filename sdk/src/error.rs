@@ -48,6 +48,14 @@ pub enum Error {
         /// The CLI's own version; empty if unknown.
         version: String,
     },
+    /// The CLI is older than the program requires ([`ClientBuilder::min_version`](crate::ClientBuilder::min_version)).
+    #[non_exhaustive]
+    CliTooOld {
+        /// The version of the CLI.
+        found: String,
+        /// The oldest version that the program accepts.
+        required: String,
+    },
     /// The TCP connection failed, usually because no server listens on the address.
     Connect(Arc<std::io::Error>),
     /// The connection to the CLI is closed.
@@ -160,6 +168,14 @@ impl Error {
             Self::ProtocolVersion { found, supported, version } => {
                 let version = printable_lines(version);
                 write!(f, "the Copilot CLI {version} uses protocol {found}; this crate supports {supported}")
+            }
+            Self::CliTooOld { found, required } => {
+                let (found, required) = (printable_lines(found), printable_lines(required));
+                write!(
+                    f,
+                    "the Copilot CLI {found} is older than {required}, which this program requires: install another \
+                     (`npm install -g @github/copilot@{required}`), or name its program in COPILOT_CLI_PATH"
+                )
             }
             Self::Connect(_) => f.write_str("cannot connect to the Copilot CLI"),
             Self::Closed(closed) => write!(f, "the connection to the Copilot CLI is closed: {closed}"),

@@ -81,7 +81,7 @@ pub use session::table::WhenOpen;
 pub use session::turn::Turn;
 pub use session::{Session, WeakSession};
 pub use trace_context::TraceContext;
-pub use version::{CliVersion, Feature};
+pub use version::{CliVersion, Compatibility, Feature};
 
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}

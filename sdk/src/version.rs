@@ -5,6 +5,11 @@
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
+use crate::generated::version::CLI_VERSION;
+
+/// The oldest CLI that was examined.
+const OLDEST: [u64; 3] = [1, 0, 10];
+
 /// The version of a CLI, such as `1.0.102` or `1.0.84-4`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CliVersion {
@@ -48,6 +53,24 @@ pub enum Feature {
     ConnectionToken,
 }
 
+/// How a CLI and this version of the crate go together; see [`CliVersion::compatibility`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compatibility {
+    /// A CLI before 1.0.10, the oldest that was examined. It may work in part.
+    Unsupported,
+    /// An older CLI than [`CLI_VERSION`](crate::CLI_VERSION). All that it sends can be read if it is 1.0.65 or later;
+    /// what it cannot do fails with [`Error::Unsupported`](crate::Error::Unsupported). The page on
+    /// [versions](crate::cli_versions) has a table.
+    Older,
+    /// The CLI that this version of the crate is made for.
+    Same,
+    /// A newer CLI, or one whose version is unknown. What it sends and the crate does not know is kept as JSON; the page
+    /// on [newer CLIs](crate::newer) shows how to use what it adds. A method or a key that it no longer has fails or does
+    /// nothing.
+    Newer,
+}
+
 impl Feature {
     /// The versions in which the feature was observed. The examined ones, unless noted otherwise: 1.0.10, 1.0.40,
     /// 1.0.65, 1.0.81, 1.0.92, 1.0.102.
@@ -71,12 +94,7 @@ impl Feature {
 impl CliVersion {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         let text = text.into();
-        let mut numbers = [0; 3];
-        let release = text.split(['-', '+']).next().unwrap_or_default();
-        for (number, part) in numbers.iter_mut().zip(release.split('.')) {
-            *number = part.parse().unwrap_or(0);
-        }
-        Self { text, numbers }
+        Self { numbers: numbers(&text), text }
     }
 
     /// The version as reported by the CLI; empty if unknown.
@@ -98,14 +116,35 @@ impl CliVersion {
     /// Returns true for the version that the crate is made for, and older ones. A newer one may write messages in forms
     /// that are not known yet.
     pub(crate) fn is_known(&self) -> bool {
-        static MADE_FOR: LazyLock<[u64; 3]> = LazyLock::new(|| CliVersion::new(crate::CLI_VERSION).numbers);
-        self.numbers != [0; 3] && self.numbers <= *MADE_FOR
+        self.compatibility() != Compatibility::Newer
+    }
+
+    /// How this version of the CLI and this version of the crate go together.
+    pub fn compatibility(&self) -> Compatibility {
+        static MADE_FOR: LazyLock<[u64; 3]> = LazyLock::new(|| numbers(CLI_VERSION));
+        match self.numbers {
+            [0, 0, 0] => Compatibility::Newer,
+            found if found < OLDEST => Compatibility::Unsupported,
+            found if found < *MADE_FOR => Compatibility::Older,
+            found if found == *MADE_FOR => Compatibility::Same,
+            _ => Compatibility::Newer,
+        }
     }
 
     /// The method that disconnects a client from a session.
     pub(crate) fn detach_method(&self) -> &'static str {
         if self.has(Feature::Detach) { "session.detach" } else { "session.destroy" }
     }
+}
+
+/// Returns the major, minor and patch number of a version; zero for what is no number.
+fn numbers(text: &str) -> [u64; 3] {
+    let mut numbers = [0; 3];
+    let release = text.split(['-', '+']).next().unwrap_or_default();
+    for (number, part) in numbers.iter_mut().zip(release.split('.')) {
+        *number = part.parse().unwrap_or(0);
+    }
+    numbers
 }
 
 impl std::fmt::Display for CliVersion {
@@ -129,6 +168,17 @@ mod tests {
         assert!(!has("1.0.92", Feature::ShellNotifications));
         assert!(!has("1.0.4", Feature::ShellNotifications));
         assert!(has("2.0.0", Feature::MessageIds));
+    }
+
+    #[test]
+    fn compatibility_with_this_crate() {
+        let compatibility = |version: &str| CliVersion::new(version).compatibility();
+        assert_eq!(compatibility("1.0.9"), Compatibility::Unsupported);
+        assert_eq!(compatibility("1.0.10"), Compatibility::Older);
+        assert_eq!(compatibility(CLI_VERSION), Compatibility::Same);
+        let [major, minor, patch] = numbers(CLI_VERSION);
+        assert_eq!(compatibility(&format!("{major}.{minor}.{}", patch + 1)), Compatibility::Newer);
+        assert_eq!(compatibility(""), Compatibility::Newer);
     }
 
     #[test]

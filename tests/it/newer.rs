@@ -1,12 +1,12 @@
 //! What the schema does not have: methods by name, other keys, and CLIs of other versions.
 
-use copilot_session::testing::error;
+use copilot_session::testing::{FakeCli, error};
 use copilot_session::types::SendRequest;
-use copilot_session::{Error, ErrorKind, SessionBuilder};
+use copilot_session::{Client, Compatibility, Error, ErrorKind, SessionBuilder};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::rig::Rig;
+use crate::rig::{Rig, connect};
 
 /// A method that no schema has, with params and a result of types of the program.
 #[tokio::test(start_paused = true)]
@@ -92,4 +92,37 @@ async fn other_keys() {
         assert_eq!(refused.expect_err(key).kind(), ErrorKind::Invalid);
     }
     assert_eq!(rig.fake.frames().len(), sent);
+}
+
+async fn at_least(version: &str, found: &str) -> Result<Client, Error> {
+    let fake = FakeCli::of_version(found);
+    let (read, write) = fake.streams();
+    Client::builder().min_version(version).connect(read, write).await
+}
+
+/// An older CLI than the program requires is refused with both versions.
+#[tokio::test(start_paused = true)]
+async fn a_required_version() {
+    for found in ["1.0.92", "1.0.93-1", "1.1.0"] {
+        at_least("1.0.92", found).await.expect("it is new enough");
+    }
+    let old = at_least("1.0.92", "1.0.81").await.expect_err("it is older");
+    assert!(
+        matches!(&old, Error::CliTooOld { found, required, .. } if found == "1.0.81" && required == "1.0.92")
+    );
+    assert_eq!(old.kind(), ErrorKind::VersionSkew);
+    let odd = at_least("newest", "1.0.92").await.expect_err("no version");
+    assert_eq!(odd.kind(), ErrorKind::Invalid);
+}
+
+#[tokio::test(start_paused = true)]
+async fn compatibility() {
+    for (version, expected) in [
+        ("1.0.92", Compatibility::Older),
+        (copilot_session::CLI_VERSION, Compatibility::Same),
+        ("99.0.0", Compatibility::Newer),
+    ] {
+        let client = connect(&FakeCli::of_version(version)).await;
+        assert_eq!(client.version().compatibility(), expected, "{version}");
+    }
 }

@@ -55,7 +55,9 @@ impl Error {
         match self {
             Self::NotFound(_) => ErrorKind::CliNotFound,
             Self::Start(_) | Self::Connect(_) => ErrorKind::Unreachable,
-            Self::ProtocolVersion { .. } | Self::Unsupported(_) => ErrorKind::VersionSkew,
+            Self::ProtocolVersion { .. } | Self::CliTooOld { .. } | Self::Unsupported(_) => {
+                ErrorKind::VersionSkew
+            }
             Self::Closed(_) => ErrorKind::Closed,
             Self::Rpc { method, error } => rpc_kind(method, error),
             Self::Decode { .. } => ErrorKind::Decode,

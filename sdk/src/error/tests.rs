@@ -45,6 +45,7 @@ fn variant(error: &Error) -> usize {
         Error::Invalid(_) => 14,
         Error::AlreadyOpen { .. } => 15,
         Error::NoRandom(_) => 16,
+        Error::CliTooOld { .. } => 17,
     }
 }
 
@@ -92,6 +93,11 @@ fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
         (
             Error::ProtocolVersion { found: 2, supported: "3", version: "1.2.3".to_owned() },
             &["1.2.3", "protocol 2", "supports 3"],
+            ErrorKind::VersionSkew,
+        ),
+        (
+            Error::CliTooOld { found: "1.2.3".to_owned(), required: "1.2.4".to_owned() },
+            &["1.2.3", "older than 1.2.4", "@github/copilot@1.2.4", "COPILOT_CLI_PATH"],
             ErrorKind::VersionSkew,
         ),
         (Error::Connect(Arc::new(io_error())), &["connect", "what the system says"], ErrorKind::Unreachable),
@@ -162,7 +168,7 @@ fn chain(error: &Error) -> Vec<String> {
 
 #[test]
 fn each_thing_is_said_once() {
-    let mut seen = [0; 17];
+    let mut seen = [0; 18];
     for (error, said, kind) in all() {
         seen[variant(&error)] += 1;
         let texts = chain(&error);
