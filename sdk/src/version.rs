@@ -53,7 +53,7 @@ pub enum Feature {
     ConnectionToken,
 }
 
-/// How a CLI and this version of the crate go together; see [`CliVersion::compatibility`].
+/// The relation of a CLI to this version of the crate; see [`CliVersion::compatibility`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compatibility {

@@ -250,7 +250,7 @@ impl ClientBuilder {
     }
 
     /// The oldest version of the CLI that this program accepts, such as `1.0.92`. With an older one, connecting fails
-    /// with [`Error::CliTooOld`], which tells how to get another. A CLI whose version is unknown counts as the newest.
+    /// with [`Error::CliTooOld`], whose text says how to get another. A CLI whose version is unknown counts as the newest.
     /// Default: none. [`CLI_VERSION`](crate::CLI_VERSION) is the version that this crate is made for.
     pub fn min_version(self, version: impl Into<String>) -> Self {
         self.set(|builder| builder.setup.min_version = Some(version.into()))

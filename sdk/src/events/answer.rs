@@ -47,7 +47,7 @@ impl Answer {
         self.aborted
     }
 
-    /// What the model calls of the turn used, including those of sub-agents: the sum of their `assistant.usage`. Zero
+    /// The usage of the turn's model calls, including those of sub-agents: the sum of their `assistant.usage`. Zero
     /// where the CLI reports nothing.
     pub fn usage(&self) -> Usage {
         self.work.usage()

@@ -35,7 +35,7 @@ struct Inner {
     parent_id: Place,
     agent_id: Place,
     ephemeral: bool,
-    /// Where the data was found. In an event of the usual form it need not be JSON, and then this need not be its place.
+    /// The place where the data was found. In an event of the usual form the data may be elsewhere, or be no JSON.
     found: Place,
     /// The place of the data, once it was checked.
     checked: OnceLock<Checked>,

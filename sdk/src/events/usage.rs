@@ -1,4 +1,4 @@
-//! What the model calls of a turn used.
+//! The usage of model calls.
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};

@@ -1,4 +1,4 @@
-//! What the agent did in a turn.
+//! The work of the agent in a turn.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::generated::kind;
 /// Maximum number of events that are kept for one turn.
 const MAX_KEPT: usize = 4096;
 
-/// What the agent did in a turn: the events that tell it, which are decoded when somebody asks.
+/// The work of the agent in a turn: its events, which are decoded on demand.
 #[derive(Clone, Default)]
 pub(crate) struct Work {
     /// The first `assistant.usage` and `tool.execution_start` of the turn.

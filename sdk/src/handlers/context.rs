@@ -29,7 +29,7 @@ pub(crate) struct Scope {
 #[derive(Default)]
 struct WorkingDirectory {
     known: Option<Arc<str>>,
-    /// An event that may carry a newer one. It is looked into when somebody asks.
+    /// An event that may carry a newer one. It is read on demand.
     reported: Option<SessionEvent>,
 }
 

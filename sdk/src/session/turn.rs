@@ -48,7 +48,7 @@ pub struct Turn {
     /// Held events that turned out to belong to this turn.
     ready: VecDeque<SessionEvent>,
     outcome: Option<Result<Answer, Error>>,
-    /// What the agent has done in this turn.
+    /// The work of the agent in this turn so far.
     work: Work,
     started: Instant,
     watch: Option<Watch>,

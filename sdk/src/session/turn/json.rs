@@ -25,8 +25,8 @@ impl SendRequest {
     /// Requests an answer in the form of `T`, which [`Answer::json`] decodes. Requires the feature `schemars`.
     ///
     /// The schema of `T` is sent as the [`response_format`](Self::response_format), which the model's provider must
-    /// support. [`Session::send_and_wait_as`](crate::Session::send_and_wait_as) does all in one step; this goes with
-    /// the stream and the timeouts of a [`Turn`](crate::Turn), and with what else an [`Answer`] tells.
+    /// support. [`Session::send_and_wait_as`](crate::Session::send_and_wait_as) does all in one step; use
+    /// this for the stream and the timeouts of a [`Turn`](crate::Turn), and for the usage in an [`Answer`].
     pub fn answer_as<T: schemars::JsonSchema>(self) -> Self {
         self.response_format(format_of::<T>())
     }
