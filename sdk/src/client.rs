@@ -294,16 +294,16 @@ async fn end_process(host: Arc<Host>) {
 
 /// Checks that the CLI is new enough, and warns if it is newer than this crate.
 fn check_version(version: &CliVersion, required: Option<String>) -> Result<(), Error> {
+    let is_known = version.numbers() != [0; 3];
     if let Some(required) = required {
-        let oldest = CliVersion::new(&*required).numbers();
-        if oldest == [0; 3] {
+        if !CliVersion::is_valid(&required) {
             return Err(Error::Invalid(format!("{required:?} is not a version of the CLI")));
         }
-        if !version.as_str().is_empty() && version.numbers() < oldest {
+        if is_known && version.numbers() < CliVersion::new(&*required).numbers() {
             return Err(Error::CliTooOld { found: version.as_str().to_owned(), required });
         }
     }
-    if !version.as_str().is_empty() && version.compatibility() == Compatibility::Newer {
+    if is_known && version.compatibility() == Compatibility::Newer {
         let made_for = CLI_VERSION;
         tracing::warn!(%version, made_for, "the Copilot CLI is newer than the one this crate is made for");
     }

@@ -131,6 +131,15 @@ impl CliVersion {
         }
     }
 
+    /// Returns true for a text such as `1.0.102` or `1.0.84-4`.
+    pub(crate) fn is_valid(text: &str) -> bool {
+        let (release, rest) = text.split_at(text.find(['-', '+']).unwrap_or(text.len()));
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        release.split('.').count() == 3
+            && release.split('.').all(is_number)
+            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-+.".contains(&byte))
+    }
+
     /// The method that disconnects a client from a session.
     pub(crate) fn detach_method(&self) -> &'static str {
         if self.has(Feature::Detach) { "session.detach" } else { "session.destroy" }
@@ -179,6 +188,17 @@ mod tests {
         let [major, minor, patch] = numbers(CLI_VERSION);
         assert_eq!(compatibility(&format!("{major}.{minor}.{}", patch + 1)), Compatibility::Newer);
         assert_eq!(compatibility(""), Compatibility::Newer);
+    }
+
+    #[test]
+    fn texts_that_are_no_versions() {
+        for text in ["1.0.92", "1.0.84-4", "2.10.0-beta.1"] {
+            assert!(CliVersion::is_valid(text), "{text}");
+        }
+        for text in ["", "1.0", "v1.0.92", ">=1.0.92", " 1.0.92", "1.0.92\n", "1.0.x", "1.0.92.1", "1.0.9-\n"]
+        {
+            assert!(!CliVersion::is_valid(text), "{text:?}");
+        }
     }
 
     #[test]

@@ -47,6 +47,10 @@ async fn a_method_by_name_fails() {
     let other = client.call_raw::<Vec<u8>>("brand.new", ()).await.expect_err("no list");
     assert_eq!(other.kind(), ErrorKind::Decode, "{other:#}");
     assert!(format!("{other:#}").contains("Vec<u8>"), "{other:#}");
+    fake.on_raw("brand.new", |_| Ok(json!({"token": "a private text"})));
+    let private = client.call_raw::<std::collections::BTreeMap<String, u32>>("brand.new", ()).await;
+    let private = private.expect_err("no number");
+    assert!(!format!("{private:#} {private:?}").contains("private text"), "{private:#}");
 
     let sent = fake.frames().len();
     let own = json!({"sessionId": "another"});
@@ -111,8 +115,11 @@ async fn a_required_version() {
         matches!(&old, Error::CliTooOld { found, required, .. } if found == "1.0.81" && required == "1.0.92")
     );
     assert_eq!(old.kind(), ErrorKind::VersionSkew);
-    let odd = at_least("newest", "1.0.92").await.expect_err("no version");
-    assert_eq!(odd.kind(), ErrorKind::Invalid);
+    for odd in ["newest", "v1.0.92", "1.0.92\n", ">=1.0.92"] {
+        let odd = at_least(odd, "1.0.92").await.expect_err("no version");
+        assert_eq!(odd.kind(), ErrorKind::Invalid);
+    }
+    at_least("1.0.92", "a build of today").await.expect("an unknown version counts as the newest");
 }
 
 #[tokio::test(start_paused = true)]

@@ -137,6 +137,22 @@ async fn a_panicking_handler() {
     assert_alive(&rig.client).await;
 }
 
+/// No closure decides on a request whose details hold a number that no Rust type has.
+#[tokio::test(start_paused = true)]
+async fn a_number_out_of_range() {
+    let rig = deciding("1.0.102", |_| Decision::approve()).await;
+    let details = r#"{"kind":"custom-tool","toolName":"t","toolDescription":"","args":{"n":1e400}}"#;
+    let event = format!(
+        r#"{{"type":"permission.requested","data":{{"requestId":"r","permissionRequest":{details}}}}}"#
+    );
+    let session = rig.session.id();
+    rig.fake.frame(&format!(
+        r#"{{"jsonrpc":"2.0","method":"session.event","params":{{"sessionId":"{session}","event":{event}}}}}"#
+    ));
+    let params = rig.fake.received_raw(ANSWER).await;
+    assert_eq!(params["result"], json!({"kind": "user-not-available"}));
+}
+
 /// A request that cannot be decoded reaches the handler with its JSON.
 #[tokio::test(start_paused = true)]
 async fn an_unreadable_request() {

@@ -270,3 +270,20 @@ async fn tools_of_two_sessions() {
     assert_eq!((&params["sessionId"], &params["result"]), (&json!(other.id()), &success("second")));
     assert_eq!(rig.call_tool("same", json!({"key": "k"})).await, success("first"));
 }
+
+/// A key by which serde_json marks its own types would turn a text into the arguments that the tool receives, while a
+/// policy and the hooks see only the text.
+#[tokio::test(start_paused = true)]
+async fn a_reserved_key() {
+    let echo = Tool::with_schema("echo", "Echoes", json!({"type": "object"}), async |arguments: Value, _| {
+        Ok::<_, String>(format!("called with {arguments}"))
+    });
+    let rig = with([echo]).await;
+    let raw = json!({"$serde_json::private::RawValue": "{\"path\":\"/\"}"});
+    for arguments in [raw.clone(), json!({"a": [raw]})] {
+        let result = rig.call_tool("echo", arguments).await;
+        assert!(!result.to_string().contains("called"), "{result}");
+    }
+    let result = rig.call_tool("echo", json!({"path": "/"})).await;
+    assert!(result.to_string().contains("called"), "{result}");
+}

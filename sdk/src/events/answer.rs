@@ -54,7 +54,7 @@ impl Answer {
     }
 
     /// The model calls of the turn with their models, tokens and durations (`assistant.usage`), including those of
-    /// sub-agents. Beyond some thousand calls the later ones are only in [`usage`](Self::usage).
+    /// sub-agents. Beyond 4096 calls or 16 MiB of JSON the later ones are only in [`usage`](Self::usage).
     pub fn model_calls(&self) -> impl Iterator<Item = &AssistantUsageData> {
         self.work.events.iter().filter_map(|event| match event.data() {
             SessionEventData::AssistantUsage(usage) => Some(&**usage),
@@ -62,8 +62,8 @@ impl Answer {
         })
     }
 
-    /// The tool calls that began in the turn (`tool.execution_start`), including those of sub-agents. Beyond some
-    /// thousand calls the later ones are missing. The stream of the turn also has their results.
+    /// The tool calls that began in the turn (`tool.execution_start`), including those of sub-agents. Beyond 4096
+    /// calls or 16 MiB of JSON the later ones are missing. The stream of the turn also has their results.
     pub fn tool_calls(&self) -> impl Iterator<Item = &ToolExecutionStartData> {
         self.work.events.iter().filter_map(|event| match event.data() {
             SessionEventData::ToolExecutionStart(call) => Some(call.as_ref()),

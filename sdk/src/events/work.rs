@@ -8,11 +8,16 @@ use crate::generated::kind;
 /// Maximum number of events that are kept for one turn.
 const MAX_KEPT: usize = 4096;
 
+/// Maximum size of their JSON in bytes.
+const MAX_SIZE: usize = 16 << 20;
+
 /// The work of the agent in a turn: its events, which are decoded on demand.
 #[derive(Clone, Default)]
 pub(crate) struct Work {
     /// The first `assistant.usage` and `tool.execution_start` of the turn.
     pub events: Vec<SessionEvent>,
+    /// The size of their JSON in bytes.
+    size: usize,
     /// The usage of the calls whose events are not kept.
     further: Option<Box<Usage>>,
     pub duration: Duration,
@@ -26,7 +31,9 @@ impl Work {
             kind::TOOL_EXECUTION_START => false,
             _ => return,
         };
-        if self.events.len() < MAX_KEPT {
+        let size = self.size + event.size();
+        if self.events.len() < MAX_KEPT && size <= MAX_SIZE {
+            self.size = size;
             self.events.push(event.clone());
         } else if is_usage {
             **self.further.get_or_insert_default() += Usage::read(event);

@@ -17,7 +17,6 @@ use crate::handlers::context::{HandlerContext, Scope};
 use crate::handlers::event_request::{self, EventHandler, EventRequest, Request};
 use crate::handlers::reply::{IntoReply, Replies};
 use crate::printable::printable;
-use crate::rpc::message::check_depth;
 use crate::types::{
     PermissionDetails as Details, PermissionRequestShellCommand, PermissionRequestWrite,
     PermissionRequestedData,
@@ -50,12 +49,9 @@ impl PermissionRequest {
         Self(Arc::new(Inner { event, json, details: OnceLock::new(), directory }))
     }
 
-    /// Returns the request, or the reason why its details cannot be read. Only those of great depth cannot; others are
-    /// decoded when they are asked for.
+    /// Returns the request, or the reason why its details cannot be read.
     fn readable(self) -> Result<Self, String> {
-        if check_depth(&self.0.json).is_err() {
-            drop(self.0.details.set(details_of(&self.0.json)?));
-        }
+        drop(self.0.details.set(details_of(&self.0.json)?));
         Ok(self)
     }
 

@@ -131,11 +131,26 @@ pub(crate) fn declarations<'a>(tools: impl Iterator<Item = &'a ToolDeclaration>)
 
 /// Decodes the arguments. An empty object, which the CLI sends for no arguments, also decodes into `()`.
 fn read<A: serde_core::de::DeserializeOwned>(arguments: &serde_json::Value) -> Result<A, serde_json::Error> {
+    if has_reserved_key(arguments) {
+        return Err(serde_core::de::Error::custom("a key is reserved"));
+    }
     let none = arguments.as_object().is_some_and(serde_json::Map::is_empty);
     A::deserialize(arguments).or_else(|error| match none {
         true => A::deserialize(&serde_json::Value::Null).map_err(|_| error),
         false => Err(error),
     })
+}
+
+/// Returns true if an object has a key by which serde_json marks its own types: it would decode the text below it, so
+/// that a tool saw other arguments than a policy.
+fn has_reserved_key(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Array(items) => items.iter().any(has_reserved_key),
+        serde_json::Value::Object(members) => members
+            .iter()
+            .any(|(key, value)| key.starts_with("$serde_json::private::") || has_reserved_key(value)),
+        _ => false,
+    }
 }
 
 /// Returns the tools by name.

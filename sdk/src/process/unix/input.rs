@@ -12,25 +12,21 @@ use tokio::net::UnixStream;
 /// A socket that is known to the runtime only while it is full.
 ///
 /// The kernel would otherwise wake the runtime whenever the CLI reads something from it, so once more for each message.
-pub(crate) struct Input {
-    socket: Socket,
-    /// The same socket, while it is full.
-    full: Option<UnixStream>,
+pub(crate) enum Input {
+    Free(Socket),
+    Full(UnixStream),
+    /// The runtime could not take the socket.
+    Lost,
 }
 
 impl Input {
     pub(super) fn new(socket: Socket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self { socket, full: None })
+        Ok(Self::Free(socket))
     }
 
-    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match (&self.socket).write(bytes) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                written => return written,
-            }
-        }
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Lost)
     }
 }
 
@@ -40,34 +36,51 @@ impl AsyncWrite for Input {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let full = match &mut this.full {
-            Some(full) => full,
-            None => match this.write(bytes) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    this.full.insert(UnixStream::from_std(this.socket.try_clone()?)?)
+        loop {
+            let written = match &mut *self {
+                Self::Free(socket) => socket.write(bytes),
+                Self::Full(socket) => ready!(Pin::new(socket).poll_write(context, bytes)),
+                Self::Lost => Err(ErrorKind::NotConnected.into()),
+            };
+            let kind = written.as_ref().err().map(io::Error::kind);
+            *self = match (self.take(), kind) {
+                (Self::Free(socket), Some(ErrorKind::Interrupted)) => Self::Free(socket),
+                (Self::Free(socket), Some(ErrorKind::WouldBlock)) => {
+                    Self::Full(UnixStream::from_std(socket)?)
                 }
-                written => return Poll::Ready(written),
-            },
-        };
-        let written = ready!(Pin::new(full).poll_write(context, bytes));
-        this.full = None;
-        Poll::Ready(written)
+                (Self::Full(socket), _) => {
+                    *self = Self::Free(socket.into_std()?);
+                    return Poll::Ready(written);
+                }
+                (other, _) => {
+                    *self = other;
+                    return Poll::Ready(written);
+                }
+            };
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.socket.shutdown(Shutdown::Write))
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Free(socket) => Poll::Ready(socket.shutdown(Shutdown::Write)),
+            Self::Full(socket) => Pin::new(socket).poll_shutdown(context),
+            Self::Lost => Poll::Ready(Ok(())),
+        }
     }
 }
 
 #[cfg(test)]
 impl std::os::fd::AsRawFd for Input {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.socket.as_raw_fd()
+        match self {
+            Self::Free(socket) => socket.as_raw_fd(),
+            Self::Full(socket) => socket.as_raw_fd(),
+            Self::Lost => panic!("no socket"),
+        }
     }
 }
 
@@ -88,7 +101,7 @@ mod tests {
         let write = async {
             for _ in 0..2 {
                 input.write_all(&sent).await.expect("a reader");
-                assert!(input.full.is_none());
+                assert!(matches!(input, Input::Free(_)));
             }
             input.shutdown().await.expect("an end");
         };
