@@ -315,14 +315,16 @@ fn version_in(text: &str) -> Option<String> {
     words.find(|word| Version::parse(word).is_ok()).map(str::to_owned)
 }
 
-/// Keeps the CLI from using the user's settings and cache.
+/// Keeps the CLI from using the user's settings, cache and tokens.
 fn isolate(command: &mut Command, temp: &Path) {
     command.env("COPILOT_HOME", temp.join("home")).env("COPILOT_CACHE_HOME", temp.join("cache"));
     // Early versions ignore both variables and use the user's home.
     for variable in ["HOME", "USERPROFILE", "LOCALAPPDATA"] {
         command.env(variable, temp);
     }
-    for variable in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
+    let inherited = ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"];
+    let tokens = ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"];
+    for variable in inherited.into_iter().chain(tokens) {
         command.env_remove(variable);
     }
 }
