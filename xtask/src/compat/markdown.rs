@@ -20,8 +20,7 @@ What a newer CLI says and the types do not know is never replaced by something e
 
 * An event, a value of an enum or a variant of a union that is new is `Unrecognized`, with its JSON.
 * A new key is in `rest` if its object has this field, since the schema leaves such an object open. The types of other
-  objects do not have it. For an event it is in `SessionEvent::raw_data`, otherwise only in the log of
-  `ClientBuilder::wire_log`.
+  objects do not have it. For an event it is in `SessionEvent::raw_data`; for a result, `call_raw` returns it.
 * A value of another JSON type, or a whole number that does not fit an `i64`, is an error that names its place. An event
   is then `Malformed` and a notification `MalformedNotification`, both with their JSON. A call fails with
   `Error::Decode`, and a request of the CLI gets an error as its response; both messages are in the log. A number with a
