@@ -146,7 +146,11 @@ pub fn versions(package: &str) -> Result<Vec<String>> {
 }
 
 fn view(spec: &str, field: &str) -> Result<Value> {
-    let answer = run(npm("view").args([spec, field, "--json"]))?;
+    // Without the settings of a project, which could name another registry.
+    let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let mut command = npm("view");
+    command.args([spec, field, "--json", "--prefix"]).arg(temp.path()).current_dir(temp.path());
+    let answer = run(&mut command)?;
     // npm prints nothing for a missing field.
     if answer.trim().is_empty() {
         return Ok(Value::Null);
