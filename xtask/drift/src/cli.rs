@@ -95,6 +95,8 @@ pub fn all_installed() -> Result<Vec<(Version, PathBuf)>> {
 
 /// The binary of a version, if it is installed. A binary that was changed since is an error.
 pub fn installed(version: &str) -> Result<Option<PathBuf>> {
+    // It is a part of a path.
+    check_version(version)?;
     intact(&cache::clis()?.join(version).join(platform::current()?), binary_of)
 }
 
@@ -179,7 +181,7 @@ pub fn borrow(version: &str) -> Result<Borrowed> {
 }
 
 /// Accepts only an exact version, since the version of a range or a tag changes over time.
-fn check_version(version: &str) -> Result<()> {
+pub(crate) fn check_version(version: &str) -> Result<()> {
     if Version::parse(version).is_err() {
         bail!("`{version}` is not a version; give an exact one, such as 1.0.102");
     }
@@ -344,6 +346,7 @@ fn move_into_place(package: &Path, target: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema;
 
     fn list(versions: &[&str]) -> Vec<String> {
         versions.iter().map(|&version| version.to_owned()).collect()
@@ -353,8 +356,9 @@ mod tests {
     fn only_exact_versions_are_accepted() {
         assert!(check_version("1.0.102").is_ok());
         assert!(check_version("1.0.84-4").is_ok());
-        for wrong in ["latest", "^1.0", "1.0", "", "../1.0.1", "v1.0.102"] {
+        for wrong in ["latest", "^1.0", "1.0", "", "../1.0.1", "v1.0.102", "1.0.102\n"] {
             assert!(check_version(wrong).is_err(), "{wrong}");
+            assert!(installed(wrong).is_err() && schema::cached(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -38,6 +38,7 @@ impl SchemaSet {
 
 /// The schemas of a version: the SDK's own, or those in the user's cache, which are added if necessary.
 pub fn of_version(version: &str) -> Result<SchemaSet> {
+    cli::check_version(version)?;
     if let Some(found) = cached(version)? {
         return Ok(found);
     }
@@ -55,6 +56,7 @@ pub fn installed(version: &str) -> Result<Source> {
 
 /// Writes schemas to the user's cache and reads them from there.
 pub fn keep(source: &Source) -> Result<SchemaSet> {
+    cli::check_version(&source.version)?;
     source.check()?;
     let folder = cache::schemas()?.join(&source.version);
     write(&folder, source)?;
@@ -63,6 +65,7 @@ pub fn keep(source: &Source) -> Result<SchemaSet> {
 
 /// The schemas of a version, if they are the SDK's own or in the user's cache.
 pub fn cached(version: &str) -> Result<Option<SchemaSet>> {
+    cli::check_version(version)?;
     let own = ours::schemas()?;
     if own.version == version {
         return Ok(Some(own));

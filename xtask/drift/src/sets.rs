@@ -1,7 +1,7 @@
 //! The sets of schemas that the command line can name.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
@@ -95,30 +95,46 @@ pub fn in_folder(folder: &Path) -> Result<SchemaSet> {
             ours
         }
     };
+    // It becomes a part of generated code.
+    cli::check_version(&version)?;
     Ok(SchemaSet { version, api: read(API)?, events: read(EVENTS)? })
 }
 
 /// The schemas of the CLI on this machine.
 fn installed() -> Result<SchemaSet> {
-    let found = cli::found()?;
-    // On the PATH npm has a link into the package.
-    let binary = fs::canonicalize(&found).with_context(|| format!("cannot use {}", found.display()))?;
+    let binary = installed_binary()?;
     let package = binary.parent().context("the binary has no folder")?;
     if package.join("schemas").join(API).is_file() {
         return in_folder(package);
     }
-    let version = match package_version(package) {
-        Ok(version) => version,
-        Err(_) => {
-            let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
-            cli::own_version(Command::new(&binary), temp.path())?
-        }
-    };
+    let version = version_of(&binary)?;
     // Schemas that are incomplete or were changed in the cache are replaced.
     match schema::cached(&version) {
         Ok(Some(set)) => Ok(set),
         _ => schema::keep(&Source::from_package(&binary, &version)?),
     }
+}
+
+/// The schemas of the CLI on this machine as it has them, whatever is in the cache.
+pub fn installed_itself() -> Result<SchemaSet> {
+    let binary = installed_binary()?;
+    schema::keep(&Source::from_package(&binary, &version_of(&binary)?)?)
+}
+
+/// The binary of the CLI on this machine.
+fn installed_binary() -> Result<PathBuf> {
+    let found = cli::found()?;
+    // On the PATH npm has a link into the package.
+    fs::canonicalize(&found).with_context(|| format!("cannot use {}", found.display()))
+}
+
+/// The version of a binary, by its package or its own word.
+fn version_of(binary: &Path) -> Result<String> {
+    if let Some(Ok(version)) = binary.parent().map(package_version) {
+        return Ok(version);
+    }
+    let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
+    cli::own_version(Command::new(binary), temp.path())
 }
 
 #[cfg(test)]
@@ -142,6 +158,8 @@ mod tests {
         assert_eq!(in_folder(folder.path())?.version, "1.0.2");
         fs::write(folder.path().join("VERSION.json"), r#"{"cli": "1.0.3", "files": {}}"#)?;
         assert_eq!(in_folder(folder.path())?.version, "1.0.3");
+        fs::write(folder.path().join("VERSION.json"), r#"{"cli": "1.0.3\nfn main() {}", "files": {}}"#)?;
+        assert!(in_folder(folder.path()).is_err(), "it is no version");
         Ok(())
     }
 }
