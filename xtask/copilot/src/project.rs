@@ -59,6 +59,7 @@ pub fn ours(manifest: Option<&Path>) -> Result<Ours> {
             eprintln!("copilot-session {}, made for Copilot CLI {}", sdk.version, sdk.made_for);
             Ours::made_for(&sdk.made_for)
         }
+        None if manifest.is_some() => bail!("the project does not use {CRATE}"),
         None => {
             let ours = Ours::built_in()?;
             eprintln!(

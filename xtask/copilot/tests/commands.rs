@@ -54,6 +54,8 @@ fn the_readme_has_the_help() {
     let temp = tempfile::tempdir().expect("a folder");
     let [help, _] = ends(0, temp.path(), &["drift", "--help"]);
     assert!(README.contains(&format!("$ cargo copilot drift --help\n{help}```\n")), "{help}");
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(README.contains(&format!("cargo install cargo-copilot --version {version} ")));
     let [help, _] = ends(0, temp.path(), &["--help"]);
     for command in ["drift", "audit", "cli", "vendor"] {
         assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
@@ -90,6 +92,20 @@ fn outside_of_a_project_the_sdk_is_the_one_of_the_command() {
     let [report, note] = ends(0, temp.path(), &["drift", "sdk", own.to_str().expect("UTF-8")]);
     assert!(report.contains("nothing has changed"), "{report}");
     assert!(note.contains("no project with copilot-session in this folder"), "{note}");
+}
+
+#[test]
+fn a_project_that_is_named_must_use_the_sdk() {
+    let temp = tempfile::tempdir().expect("a folder");
+    fs::create_dir(temp.path().join("src")).expect("a folder");
+    fs::write(temp.path().join("src/lib.rs"), "").expect("it can be written");
+    let manifest = "[workspace]\n\n[package]\nname = \"other\"\nedition = \"2024\"\n";
+    fs::write(temp.path().join("Cargo.toml"), manifest).expect("it can be written");
+    let own = schemas();
+    let own = own.to_str().expect("UTF-8");
+    ends(0, temp.path(), &["drift", "sdk", own]);
+    let [_, error] = ends(3, temp.path(), &["drift", "sdk", own, "--manifest-path", "Cargo.toml"]);
+    assert!(error.contains("the project does not use copilot-session"), "{error}");
 }
 
 #[test]
