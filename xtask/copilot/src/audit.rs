@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Result<u8> {
             (audit::logs(&ours, temp.path())?, ran)
         }
     };
-    print!("{audited}");
+    crate::print(&audited.to_string())?;
     ran.context("the run ended early, so the CLI may send more")?;
     Ok(u8::from(audited.new_findings() > 0))
 }

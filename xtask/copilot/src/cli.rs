@@ -44,9 +44,9 @@ pub fn run(args: &Args) -> Result<()> {
                     None => ours::version()?,
                 },
             };
-            println!("{}", cli::install(&version)?.display());
+            crate::print(&format!("{}\n", cli::install(&version)?.display()))
         }
-        Command::Path { version: None } => println!("{}", cli::found()?.display()),
+        Command::Path { version: None } => crate::print(&format!("{}\n", cli::found()?.display())),
         Command::Path { version: Some(version) } => {
             let installed = cli::installed(version)?;
             let path = installed.with_context(|| {
@@ -54,16 +54,15 @@ pub fn run(args: &Args) -> Result<()> {
                     "Copilot CLI {version} is not in the cache; run `cargo copilot cli install {version}`"
                 )
             })?;
-            println!("{}", path.display());
+            crate::print(&format!("{}\n", path.display()))
         }
-        Command::List { published: true } => {
-            cli::published()?.iter().for_each(|version| println!("{version}"));
-        }
+        Command::List { published: true } => crate::print(&(cli::published()?.join("\n") + "\n")),
         Command::List { published: false } => {
+            let mut lines = String::new();
             for (version, path) in cli::all_installed()? {
-                println!("{version}  {}", path.display());
+                lines += &format!("{version}  {}\n", path.display());
             }
+            crate::print(&lines)
         }
     }
-    Ok(())
 }

@@ -1,9 +1,8 @@
 //! `cargo copilot drift`: compares what a program is built for with a CLI.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use copilot_session_drift::comparison::{Report, compare};
 use copilot_session_drift::ours::Ours;
 use copilot_session_drift::sets::{self, SDK};
@@ -61,11 +60,7 @@ pub fn run(args: &Args) -> Result<u8> {
         (_, true) => report.markdown(),
         _ => report.text(),
     };
-    match io::stdout().write_all(text.as_bytes()) {
-        // A closed pipe is no error.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error).context("cannot print"),
-        _ => {}
-    }
+    crate::print(&text)?;
     report.check()?;
     Ok(if args.running { compared.running_exit_code() } else { compared.exit_code() })
 }

@@ -8,8 +8,10 @@ mod vendor;
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 /// The exit code if a command fails whose other exit codes are results.
@@ -66,6 +68,14 @@ fn arguments() -> impl Iterator<Item = OsString> {
     let mut rest = arguments.peekable();
     rest.next_if(|argument| argument == "copilot");
     program.into_iter().chain(rest)
+}
+
+/// Prints a result. A closed pipe is no error.
+fn print(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot print"),
+        _ => Ok(()),
+    }
 }
 
 /// Shows the requested help, or the error in the command line.

@@ -109,6 +109,17 @@ fn a_project_that_is_named_must_use_the_sdk() {
 }
 
 #[test]
+fn a_closed_pipe_is_no_error() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-copilot"));
+    command.args(["cli", "path"]).env("COPILOT_CLI_PATH", env!("CARGO_BIN_EXE_cargo-copilot"));
+    let status = command.current_dir(temp.path()).stdout(writer).status().expect("it runs");
+    assert!(status.success(), "{status}");
+}
+
+#[test]
 fn a_change_decides_the_exit_code() {
     let temp = tempfile::tempdir().expect("a folder");
     let description = r#""description": "The assistant's text response content""#;
