@@ -46,7 +46,11 @@ pub fn run(args: &Args) -> Result<u8> {
             let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
             // What was sent before an error is validated as well.
             let ran = run_cli(args.cli.as_deref(), temp.path())?;
-            (audit::logs(&ours, temp.path())?, ran)
+            match audit::logs(&ours, temp.path()) {
+                Ok(audited) => (audited, ran),
+                // A CLI that did not start has sent nothing.
+                Err(error) => return Err(ran.err().unwrap_or(error)),
+            }
         }
     };
     crate::print(&audited.to_string())?;

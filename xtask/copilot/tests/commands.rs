@@ -119,6 +119,22 @@ fn a_closed_pipe_is_no_error() {
     assert!(status.success(), "{status}");
 }
 
+#[cfg(unix)]
+#[test]
+fn the_error_of_a_cli_that_does_not_start_is_shown() {
+    let temp = tempfile::tempdir().expect("a folder");
+    // It prints its version, and is then gone. A file that this program had written itself could be busy.
+    let write = r#"printf '#!/bin/sh\necho 1.0.102\nrm "$0"\n' > copilot && chmod +x copilot"#;
+    let status = Command::new("sh").args(["-c", write]).current_dir(temp.path()).status().expect("it runs");
+    assert!(status.success(), "{status}");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-copilot"));
+    command.arg("audit").env("COPILOT_CLI_PATH", temp.path().join("copilot")).current_dir(temp.path());
+    let output = command.output().expect("it runs");
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    assert!(!error.contains("there are no messages") && error.contains("was not found"), "{error}");
+}
+
 #[test]
 fn a_change_decides_the_exit_code() {
     let temp = tempfile::tempdir().expect("a folder");
