@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use cargo_metadata::semver::Version;
 use copilot_session_codegen::Protocol;
 use copilot_session_drift::ours::Ours;
 use copilot_session_drift::schema::{self, SchemaSet};
@@ -20,6 +21,8 @@ const GENERATED: &str = "src/generated/";
 const MARK: &str = "VENDORED.md";
 /// What cargo adds to a package, and the list of dependencies, which is the project's.
 const ADDED: [&str; 4] = [".cargo-ok", ".cargo_vcs_info.json", "Cargo.lock", "Cargo.toml.orig"];
+/// What a folder of sources may have besides them, which stays.
+const BESIDES: [&str; 2] = [".git", "target"];
 /// The number of the compiler's lines that an error shows.
 const SHOWN: usize = 20;
 /// The features that need no further crates.
@@ -78,9 +81,12 @@ pub fn run(args: &Args) -> Result<()> {
         check(&sdk, &files)?;
     }
     put(&files, &out)?;
-    println!("Wrote copilot-session {own} for Copilot CLI {version} to {}", out.display());
-    println!("To use it:\n\n[patch.crates-io]\ncopilot-session = {{ path = {:?} }}", args.out);
-    Ok(())
+    crate::print(&format!(
+        "Wrote copilot-session {own} for Copilot CLI {version} to {}\nTo use it:\n\n[patch.crates-io]\n\
+         copilot-session = {{ path = {:?} }}\n",
+        out.display(),
+        args.out
+    ))
 }
 
 /// Checks that nothing of the user's would be replaced.
@@ -100,8 +106,11 @@ fn check_out(out: &Path) -> Result<()> {
 /// The schemas to generate from. Those of a version are verified, since code is made of them.
 fn find(word: &str) -> Result<SchemaSet> {
     ensure!(word != "latest", "give the version, so that the same sources can be written again");
-    let is_version = word.starts_with(|first: char| first.is_ascii_digit()) && !Path::new(word).is_dir();
-    if is_version { schema::keep(&schema::installed(word)?) } else { sets::find(word) }
+    match word {
+        "installed" => sets::installed_itself(),
+        version if Version::parse(version).is_ok() => schema::keep(&schema::installed(version)?),
+        folder => sets::in_folder(Path::new(folder)),
+    }
 }
 
 /// Generates the code.
@@ -127,7 +136,8 @@ fn replace_generated(files: &mut Files, generated: BTreeMap<String, String>) {
 fn mark(own: &str, version: &str) -> String {
     format!(
         "The sources of copilot-session {own} with the types, methods and events of Copilot CLI {version}, written by\n\
-         `cargo copilot vendor --cli {version}`. A change in this folder is lost when that command runs again.\n"
+         `cargo copilot vendor --cli {version} --out DIR`. In a project that uses this folder, that command writes\n\
+         src/generated again and keeps the other files as they are.\n"
     )
 }
 
@@ -147,8 +157,13 @@ fn read_folder(root: &Path, below: &str, files: &mut Files) -> Result<()> {
     for entry in fs::read_dir(root.join(below))? {
         let entry = entry?;
         let name = entry.file_name().into_string().ok().context("a file has no name in UTF-8")?;
+        if below.is_empty() && BESIDES.contains(&&*name) {
+            continue;
+        }
         let path = if below.is_empty() { name } else { format!("{below}/{name}") };
-        if entry.file_type()?.is_dir() {
+        let kind = entry.file_type()?;
+        ensure!(!kind.is_symlink(), "{path} is a link");
+        if kind.is_dir() {
             read_folder(root, &path, files)?;
         } else {
             files.insert(path, fs::read(entry.path())?);
@@ -202,22 +217,38 @@ fn write(folder: &Path, files: &Files) -> Result<()> {
 
 /// Compiles the sources with the dependencies of the project.
 fn check(sdk: &Sdk, files: &Files) -> Result<()> {
-    // Not inside of the project, whose workspace they are no part of.
-    let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
+    // Inside of the project, as its settings of cargo and its Rust count there.
+    let target = sdk.target.join("copilot-vendor");
+    let failed = || format!("cannot write to {}", target.display());
+    fs::create_dir_all(&target).with_context(failed)?;
+    let temp = tempfile::Builder::new().prefix("check-").tempdir_in(&target).with_context(failed)?;
     write(temp.path(), files)?;
+    stand_alone(&temp.path().join("Cargo.toml"))?;
     // A project without the file has dependencies that cargo chooses.
     let _ = fs::copy(sdk.root.join("Cargo.lock"), temp.path().join("Cargo.lock"));
     let mut command = cargo("check");
-    command.args(["--quiet", "--lib", "--message-format=short", "--features", FEATURES, "--target-dir"]);
-    command.arg(sdk.target.join("copilot-vendor")).current_dir(temp.path());
+    command.args(["--quiet", "--color=never", "--lib", "--message-format=short", "--features", FEATURES]);
+    command.arg("--target-dir").arg(&target).current_dir(temp.path());
     let output = process::run(&mut command, None).context("cannot run cargo")?;
-    ensure!(
-        output.status.success(),
+    let why = if output.stderr.contains("error[E") {
         "copilot-session does not compile with these schemas, so nothing was written: its hand-written code uses what \
-         they lack or have in another form (--no-check writes it anyway)\n{}",
-        output.stderr.lines().take(SHOWN).collect::<Vec<_>>().join("\n")
-    );
+         they lack or have in another form (--no-check writes it anyway)"
+    } else {
+        "cargo check failed, so nothing was written (--no-check writes without it)"
+    };
+    let shown = output.stderr.lines().take(SHOWN).collect::<Vec<_>>().join("\n");
+    ensure!(output.status.success(), "{why}\n{shown}");
     Ok(())
+}
+
+/// Makes a package no part of the workspace around it.
+fn stand_alone(manifest: &Path) -> Result<()> {
+    let failed = || format!("cannot change {}", manifest.display());
+    let text = fs::read_to_string(manifest).with_context(failed)?;
+    if text.lines().any(|line| line.trim() == "[workspace]") {
+        return Ok(());
+    }
+    fs::write(manifest, text + "\n[workspace]\n").with_context(failed)
 }
 
 /// Writes all files to a folder, which has the former ones until then.
@@ -226,10 +257,68 @@ fn put(files: &Files, out: &Path) -> Result<()> {
     let parent = out.parent().context("the folder to write to has no parent")?;
     fs::create_dir_all(parent).with_context(failed)?;
     let temp = tempfile::Builder::new().prefix(".vendoring-").tempdir_in(parent).with_context(failed)?;
-    let finished = temp.path().join("finished");
+    let (finished, former) = (temp.path().join("finished"), temp.path().join("former"));
     write(&finished, files)?;
-    if out.exists() {
-        fs::remove_dir_all(out).with_context(failed)?;
+    if !out.exists() {
+        return fs::rename(finished, out).with_context(failed);
     }
-    fs::rename(finished, out).with_context(failed)
+    let replaced = replace(out, &finished, &former).with_context(failed);
+    if replaced.is_err() && former.exists() {
+        // Otherwise they would be deleted with the temporary folder.
+        let kept = temp.keep();
+        return replaced.with_context(|| format!("the former files are in {}", kept.display()));
+    }
+    replaced
+}
+
+/// Replaces a folder. After an error the former one is in its place or, if that fails as well, where it was put aside.
+fn replace(out: &Path, finished: &Path, former: &Path) -> io::Result<()> {
+    fs::rename(out, former)?;
+    if let Err(error) = fs::rename(finished, out) {
+        // The caller sees whether this failed.
+        let _ = fs::rename(former, out);
+        return Err(error);
+    }
+    for name in BESIDES {
+        let besides = former.join(name);
+        if besides.exists() {
+            fs::rename(besides, out.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn only_files_are_sources() -> Result<()> {
+        let temp = tempfile::tempdir()?;
+        for folder in ["src/target", "target", ".git"] {
+            fs::create_dir_all(temp.path().join(folder))?;
+            fs::write(temp.path().join(folder).join("file"), "")?;
+        }
+        let mut files = Files::new();
+        read_folder(temp.path(), "", &mut files)?;
+        assert!(files.keys().eq(["src/target/file"]));
+        std::os::unix::fs::symlink("/etc", temp.path().join("src/link"))?;
+        assert!(read_folder(temp.path(), "", &mut files).is_err(), "it leads elsewhere");
+        Ok(())
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_replaced_stays() -> Result<()> {
+        let temp = tempfile::tempdir()?;
+        let [out, finished, former] = ["out", "finished", "former"].map(|name| temp.path().join(name));
+        fs::create_dir_all(out.join(".git"))?;
+        fs::write(out.join("old"), "")?;
+        assert!(replace(&out, &finished, &former).is_err(), "there is no new folder");
+        assert!(out.join("old").is_file() && !former.exists());
+        fs::create_dir(&finished)?;
+        replace(&out, &finished, &former)?;
+        assert!(out.join(".git").is_dir() && !out.join("old").exists());
+        Ok(())
+    }
 }

@@ -1,5 +1,6 @@
 //! The sources of the SDK for another version of the CLI, in a project that depends on the SDK.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,24 @@ impl Project {
         name.to_owned()
     }
 
+    /// The content of all files in a folder.
+    fn files(&self, folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+        let root = self.path().join(folder);
+        let (mut files, mut folders) = (BTreeMap::new(), vec![root.clone()]);
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let name = path.strip_prefix(&root).expect("it is below").to_owned();
+                    files.insert(name, fs::read(path).expect("a file"));
+                }
+            }
+        }
+        files
+    }
+
     fn run(&self, program: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.path()).env("CARGO_NET_OFFLINE", "true");
@@ -95,7 +114,7 @@ fn a_project_uses_the_sdk_generated_for_another_cli() {
     let printed = project.vendor(1, &["--cli", &newer, "--out", "own"]);
     assert!(printed.contains("did not write it"), "{printed}");
 
-    let printed = project.vendor(0, &["--cli", &newer, "--out", "vendor/sdk", "--no-check"]);
+    let printed = project.vendor(0, &["--cli", &newer, "--out", "vendor/sdk"]);
     assert!(printed.contains("copilot-session = { path = \"vendor/sdk\" }"), "{printed}");
     project.patch(Path::new("vendor/sdk"));
     let calls = "pub async fn fly(session: &copilot_session::Session) {\n    \
@@ -113,9 +132,16 @@ fn a_project_uses_the_sdk_generated_for_another_cli() {
         data["properties"].as_object_mut().expect("an object").remove("content").expect("the key");
         data["required"].as_array_mut().expect("a list").retain(|key| key != "content");
     });
+    let before = project.files("vendor");
     let printed = project.vendor(1, &["--cli", &without, "--out", "vendor/sdk"]);
     assert!(printed.contains("does not compile with these schemas, so nothing was written"), "{printed}");
     assert!(printed.contains("error[E0"), "{printed}");
-    assert!(version().is_ok());
+    assert_eq!(project.files("vendor"), before);
+    project.write("vendor/sdk/.git/HEAD", "");
+    project.write("vendor/sdk/README.md", "changed");
     project.vendor(0, &["--cli", &without, "--out", "vendor/sdk", "--no-check"]);
+    let after = project.files("vendor");
+    assert_ne!(after, before);
+    assert!(after.contains_key(Path::new("sdk/.git/HEAD")));
+    assert_eq!(after[Path::new("sdk/README.md")], b"changed");
 }
