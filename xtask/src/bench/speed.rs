@@ -34,8 +34,8 @@ pub struct Args {
     /// How often time is measured
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Write the tables as a page of the docs
-    #[arg(long, value_name = "FILE")]
+    /// Write all tables as a page of the docs
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rows", "only", "alone"])]
     markdown: Option<PathBuf>,
 }
 
@@ -50,6 +50,11 @@ enum What {
 
 pub fn run(args: &Args) -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "the programs measure themselves by the files of Linux");
+    // A page without them would look complete.
+    ensure!(
+        args.markdown.is_none() || count::valgrind().is_some(),
+        "the page has instructions, which valgrind counts; it is not installed"
+    );
     let rows = choose(&args.rows)?;
     let sdks: &[Sdk] = if args.alone { &[Sdk::Ours] } else { &[Sdk::Ours, Sdk::Official] };
     let mut tables = Vec::new();
