@@ -22,8 +22,10 @@ A CLI is found as the SDK finds it: in COPILOT_CLI_PATH, or else on the PATH. In
 your cache folder; COPILOT_SESSION_CACHE moves it.";
 
 /// The Copilot CLI for programs that use copilot-session.
+//
+// The lines of the help do not depend on the features of clap that other packages of a build enable.
 #[derive(Parser)]
-#[command(name = "cargo copilot", bin_name = "cargo copilot", version, after_help = AFTER_HELP)]
+#[command(name = "cargo copilot", bin_name = "cargo copilot", version, after_help = AFTER_HELP, term_width = 0)]
 struct Copilot {
     #[command(subcommand)]
     command: Command,
