@@ -49,7 +49,7 @@ impl PermissionRequest {
         Self(Arc::new(Inner { event, json, details: OnceLock::new(), directory }))
     }
 
-    /// Returns the request, or the reason why its details cannot be read.
+    /// Returns the request, or the reason why its details cannot be read: no closure decides without them.
     fn readable(self) -> Result<Self, String> {
         drop(self.0.details.set(details_of(&self.0.json)?));
         Ok(self)

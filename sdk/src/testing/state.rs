@@ -64,6 +64,7 @@ impl Shared {
     pub fn start(version: &str, capacity: usize) -> Arc<Self> {
         let (client_reads, we_write) = tokio::io::duplex(capacity);
         let (we_read, client_writes) = tokio::io::duplex(capacity);
+        // Unbounded, since a test decides how much is sent, and waits for no reader.
         let (outgoing, queue) = mpsc::unbounded_channel();
         tokio::spawn(pipe::write(we_write, queue));
         let shared = Arc::new(Self::default());
