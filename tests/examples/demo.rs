@@ -11,8 +11,8 @@ use anstream::{print, println};
 use clap::Parser;
 use copilot_session::types::{ProviderConfig, ShellExecuteUserRequestedRequest};
 use copilot_session::{Client, Decision, Error, Session, SessionEvent, SessionEventData, Tool};
+use copilot_session_model::{MODEL_NAME, ModelServer, Reply, Script};
 use copilot_session_tests::cli::cli_path;
-use copilot_session_tests::model::{MODEL_NAME, ModelServer, Reply, Script};
 
 /// The arguments of the demo.
 #[derive(Parser)]

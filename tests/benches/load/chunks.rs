@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use copilot_session::types::ProviderConfig;
 use copilot_session::{Client, Events, SessionEvent, SessionEventData, WireLog};
+use copilot_session_model::{MODEL_NAME, ModelServer, Reply, Script};
 use copilot_session_tests::cli::cli_path;
-use copilot_session_tests::model::{MODEL_NAME, ModelServer, Reply, Script};
 use serde_json::Value;
 
 use crate::LIMIT;

@@ -9,7 +9,7 @@ use copilot_session::types::ProviderConfig;
 use copilot_session::{
     Answer, Client, ClientBuilder, Error, Session, SessionBuilder, SessionEvent, SessionEventData, WireLog,
 };
-use copilot_session_tests::model::{MODEL_NAME, ModelServer, Script};
+use copilot_session_model::{MODEL_NAME, ModelServer, Script};
 use tempfile::TempDir;
 
 use crate::report::{Fault, Outcome, check};

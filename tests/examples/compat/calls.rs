@@ -7,7 +7,7 @@ use copilot_session::types::{
     ModeSetRequest, NameSetRequest, SessionGetMetadataRequest, SessionListRequest, SessionMode,
 };
 use copilot_session::{Error, Session, SessionBuilder, Tool};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Lab};

@@ -9,7 +9,7 @@ use copilot_session::types::{
     UserPromptSubmittedHookOutput,
 };
 use copilot_session::{Decision, Error, SessionBuilder, SessionEventData, Tool};
-use copilot_session_tests::model::{Reply, Script, Stall};
+use copilot_session_model::{Reply, Script, Stall};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Lab};

@@ -7,7 +7,7 @@ use copilot_session::types::{
     UiExitPlanModeResponse,
 };
 use copilot_session::{Error, SessionBuilder, SessionEventData};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::json;
 
 use super::rig::{Rig, ask, prompt, soon};

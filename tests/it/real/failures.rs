@@ -6,7 +6,7 @@ use copilot_session::types::{
     UiExitPlanModeResponse, UserInputResult, UserPromptSubmittedHookInput, UserPromptSubmittedHookOutput,
 };
 use copilot_session::{Decision, SessionBuilder, Tool};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::{Value, json};
 
 use super::rig::{Rig, ask, soon};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use copilot_session::{Decision, HandlerContext, PermissionRequest};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::{Value, json};
 
 use super::lifeline;

@@ -8,7 +8,7 @@ use copilot_session::types::{
     UserPromptSubmittedHookOutput,
 };
 use copilot_session::{OtherHook, SessionBuilder, Tool};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::json;
 
 use super::rig::{Rig, ask, soon};

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use copilot_session::{Client, ClientBuilder, Closed, Error, Session};
-use copilot_session_tests::model::Script;
+use copilot_session_model::Script;
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::watch;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use copilot_session::types::{ErrorOccurredHookInput, SessionEndHookInput, SessionStartHookInput};
 use copilot_session::{Error, SessionBuilder};
-use copilot_session_tests::model::{Reply, Script, Stall};
+use copilot_session_model::{Reply, Script, Stall};
 use tokio::sync::mpsc;
 
 use super::rig::{Rig, ask, prompt, soon};

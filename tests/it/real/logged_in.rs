@@ -7,8 +7,8 @@ use copilot_session::types::{
     AccountGetQuotaRequest, AuthInfo, ManagedSettingsResolveRequest, ModelsListRequest, ProviderConfig,
 };
 use copilot_session::{Client, ClientBuilder, SessionBuilder};
+use copilot_session_model::{GITHUB_LOGIN, GITHUB_TOKEN, MODEL_NAME, ModelServer, Reply, Script};
 use copilot_session_tests::cli::cli_path;
-use copilot_session_tests::model::{GITHUB_LOGIN, GITHUB_TOKEN, MODEL_NAME, ModelServer, Reply, Script};
 use serde_json::json;
 use tokio::sync::mpsc;
 

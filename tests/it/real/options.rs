@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use copilot_session::types::ShellExecuteUserRequestedRequest;
 use copilot_session::{ClientBuilder, SessionBuilder};
-use copilot_session_tests::model::Script;
+use copilot_session_model::Script;
 
 use super::lifeline::{self, Lifeline};
 use super::rig::{Rig, soon};

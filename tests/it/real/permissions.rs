@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use copilot_session::types::SessionUpdateOptionsParams;
 use copilot_session::{Decision, PermissionRequest, SessionBuilder, Tool};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::{Value, json};
 
 use super::rig::{Rig, ask, soon};

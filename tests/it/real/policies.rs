@@ -10,8 +10,8 @@ use copilot_session::types::{
     McpSerializableServerConfig, McpServerConfigStdio, PreToolUseHookInput, PreToolUseHookOutput,
 };
 use copilot_session::{Decision, Policy, Tool, printable};
+use copilot_session_model::{Reply, Script};
 use copilot_session_tests::cli::cli_path;
-use copilot_session_tests::model::{Reply, Script};
 use serde_json::{Value, json};
 
 use super::rig::{Rig, ask};

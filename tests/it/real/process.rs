@@ -2,8 +2,8 @@
 
 use copilot_session::types::ShellExecuteUserRequestedRequest;
 use copilot_session::{Client, Closed, Error, Session, SessionBuilder};
+use copilot_session_model::{Reply, Script};
 use copilot_session_tests::cli::cli_path;
-use copilot_session_tests::model::{Reply, Script};
 use futures_util::FutureExt;
 
 use super::lifeline::{self, Lifeline};

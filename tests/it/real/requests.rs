@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use copilot_session::methods::client::{HooksInvoke, UserInputRequest};
 use copilot_session::types::{HookInvokeResponse, HookType, UserInputResult};
 use copilot_session::{RpcError, SessionBuilder, Tool};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::json;
 
 use super::rig::{Rig, ask};

@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 
 use copilot_session::{Decision, Error, PermissionRequest, SessionBuilder, SessionEvent, Tool};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::json;
 use tokio::sync::mpsc;
 

@@ -8,8 +8,8 @@ use copilot_session::types::ProviderConfig;
 use copilot_session::{
     Answer, Client, ClientBuilder, Error, Session, SessionBuilder, SessionEvent, SessionEventData, Turn,
 };
+use copilot_session_model::{MODEL_NAME, ModelServer, Script};
 use copilot_session_tests::cli::cli_path;
-use copilot_session_tests::model::{MODEL_NAME, ModelServer, Script};
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 

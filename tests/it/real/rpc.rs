@@ -9,7 +9,7 @@ use copilot_session::types::{
 };
 use copilot_session::types::{ModeSetRequest, SessionLogLevel, SessionMode};
 use copilot_session::{Error, RpcError, SessionBuilder, SessionEventData};
-use copilot_session_tests::model::{MODEL_NAME, Script};
+use copilot_session_model::{MODEL_NAME, Script};
 
 use super::rig::{Rig, soon};
 

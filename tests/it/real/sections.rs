@@ -1,7 +1,7 @@
 //! Changes of the system message.
 
 use copilot_session::SessionBuilder;
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 
 use super::rig::{Rig, ask};
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use copilot_session::SessionBuilder;
+use copilot_session_model::{Reply, Script};
 use copilot_session_tests::cli::cli_path;
-use copilot_session_tests::model::{Reply, Script};
 use serde_json::json;
 
 use super::rig::{Rig, ask};

@@ -8,7 +8,7 @@ use copilot_session::types::{
     Attachment, AttachmentBlob, LogRequest, SendMode, SendRequest, SessionLogLevel,
 };
 use copilot_session::{Error, SessionBuilder, SessionEventData, Tool, TraceContext};
-use copilot_session_tests::model::{Reply, Script, Stall};
+use copilot_session_model::{Reply, Script, Stall};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use copilot_session::types::{ShellExecRequest, ShellOutputStream};
 use copilot_session::{Error, Feature, SessionBuilder};
+use copilot_session_model::Script;
 use copilot_session_tests::cli::{cli_path, cli_path_of};
-use copilot_session_tests::model::Script;
 use tokio::sync::mpsc;
 
 use super::lifeline::lifeline;

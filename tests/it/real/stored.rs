@@ -5,7 +5,7 @@ use std::future::IntoFuture;
 use copilot_session::methods::notification::SessionLifecycle;
 use copilot_session::types::{SessionGetMetadataRequest, SessionLifecycleType, SessionListRequest};
 use copilot_session::{Error, SessionBuilder};
-use copilot_session_tests::model::{Reply, Script, Stall};
+use copilot_session_model::{Reply, Script, Stall};
 
 use super::rig::{Rig, ask, prompt, soon};
 

@@ -4,7 +4,7 @@ use std::future::IntoFuture;
 use std::sync::Arc;
 
 use copilot_session::{Decision, Error, ErrorKind, Session, SessionBuilder, Tool, WhenOpen};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 

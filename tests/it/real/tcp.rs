@@ -8,8 +8,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use copilot_session::{Client, Error, RpcError, SessionBuilder, Tool};
+use copilot_session_model::{Reply, Script};
 use copilot_session_tests::cli::cli_path;
-use copilot_session_tests::model::{Reply, Script};
 use futures_util::FutureExt;
 use serde_json::json;
 

@@ -5,7 +5,7 @@ mod schemas;
 use std::sync::{Arc, Mutex};
 
 use copilot_session::{SessionBuilder, Tool, ToolContext, ToolResult};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::json;
 use tokio::sync::Barrier;
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use copilot_session::types::{AgentStopHookInput, AgentStopHookOutput, StopHookDecision};
 use copilot_session::{Answer, SessionBuilder, SessionEventData, Tool, ToolResult, Turn};
-use copilot_session_tests::model::{ModelRequest, Reply, Script, Stall};
+use copilot_session_model::{ModelRequest, Reply, Script, Stall};
 use serde_json::{Value, json};
 
 use super::rig::{Rig, ask, prompt, soon};

@@ -4,7 +4,7 @@ use std::future::IntoFuture;
 
 use copilot_session::types::{AbortRequest, LogRequest, SessionLogLevel};
 use copilot_session::{Error, ErrorKind, Session, SessionBuilder, SessionEvent, SessionEventData, Turn};
-use copilot_session_tests::model::{Reply, Script, Stall};
+use copilot_session_model::{Reply, Script, Stall};
 use serde_json::json;
 
 use super::rig::{Rig, ask, prompt, soon};

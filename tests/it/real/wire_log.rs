@@ -5,8 +5,8 @@ use std::io::{Read, Seek};
 use copilot_session::testing::FakeCli;
 use copilot_session::types::ProviderConfig;
 use copilot_session::{Client, ClientBuilder, Error, Tool, WireLog};
+use copilot_session_model::{Reply, Script};
 use copilot_session_tests::cli::cli_path;
-use copilot_session_tests::model::{Reply, Script};
 use serde_json::json;
 
 use super::rig::{Rig, soon};

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use copilot_session::Client;
 use copilot_session::types::{McpSerializableServerConfig, McpServerConfigStdio, ProviderConfig};
-use copilot_session_tests::model::MODEL_NAME;
+use copilot_session_model::MODEL_NAME;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {

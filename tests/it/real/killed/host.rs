@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use copilot_session_tests::model::{ModelServer, Reply, Script};
+use copilot_session_model::{ModelServer, Reply, Script};
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -7,7 +7,7 @@ use std::pin::pin;
 use copilot_session::methods::client::SessionFsReadFile;
 use copilot_session::types::{SessionFsSetProviderConventions, SessionFsSetProviderRequest};
 use copilot_session::{Client, ClientBuilder, Decision, Error, SessionBuilder, Tool};
-use copilot_session_tests::model::{Reply, Script, Stall};
+use copilot_session_model::{Reply, Script, Stall};
 use serde_json::{Value, json};
 
 use super::{Doomed, Stuck, under_way};

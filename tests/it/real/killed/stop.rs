@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use copilot_session::SessionBuilder;
-use copilot_session_tests::model::Script;
+use copilot_session_model::Script;
 use futures_util::FutureExt;
 
 use super::Doomed;

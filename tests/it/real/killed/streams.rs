@@ -1,7 +1,7 @@
 //! The CLI is killed while a process that it left behind holds its streams open, so that they do not end.
 
 use copilot_session::SessionBuilder;
-use copilot_session_tests::model::Script;
+use copilot_session_model::Script;
 
 use super::Doomed;
 use crate::real::lifeline;

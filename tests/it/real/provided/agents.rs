@@ -7,7 +7,7 @@ use copilot_session::types::{
     SubagentStopHookInput,
 };
 use copilot_session::{SessionBuilder, SessionEventData};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::json;
 
 use super::super::rig::{Rig, ask, prompt, soon};

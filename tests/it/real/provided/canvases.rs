@@ -8,7 +8,7 @@ use copilot_session::types::{
     CanvasProviderInvokeActionRequest, CanvasProviderOpenRequest, CanvasProviderOpenResult,
 };
 use copilot_session::{HandlerContext, RpcError, SessionBuilder};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::{Value, json};
 
 use super::super::rig::{Rig, ask, soon};

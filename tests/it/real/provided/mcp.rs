@@ -9,7 +9,7 @@ use copilot_session::types::{
     UiHandlePendingSamplingResponse,
 };
 use copilot_session::{Decision, PermissionRequest, Session, SessionBuilder, wire};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::json;
 
 use super::super::rig::{Rig, ask};

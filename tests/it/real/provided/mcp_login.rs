@@ -8,7 +8,7 @@ use copilot_session::types::{
     McpServerConfigHttp,
 };
 use copilot_session::{Session, SessionBuilder};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::json;
 use tokio::sync::Notify;
 

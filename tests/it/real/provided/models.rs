@@ -11,8 +11,8 @@ use copilot_session::types::{
     LlmInferenceHttpResponseStartRequest,
 };
 use copilot_session::{ClientBuilder, ClientContext, Error, RpcError};
+use copilot_session_model::Script;
 use copilot_session_tests::cli::cli_path;
-use copilot_session_tests::model::Script;
 use serde_json::{Value, json};
 
 use super::super::rig::{Rig, soon};

@@ -7,8 +7,8 @@ use copilot_session::methods::client::SessionFsWriteFile;
 use copilot_session::providers::session_fs;
 use copilot_session::types::{SessionFsSetProviderConventions, SessionFsSetProviderRequest};
 use copilot_session::{Client, ClientBuilder, Error, RpcError, SessionBuilder};
+use copilot_session_model::{Reply, Script};
 use copilot_session_tests::cli::cli_path;
-use copilot_session_tests::model::{Reply, Script};
 
 use super::super::rig::{Rig, ask, soon, unreadable};
 use super::memory::Memory;

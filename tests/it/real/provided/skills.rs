@@ -7,7 +7,7 @@ use copilot_session::types::{
     SkillProviderDescriptor, SkillProviderListResult, SkillProviderReadRequest, SkillProviderReadResult,
 };
 use copilot_session::{HandlerContext, RpcError, SessionBuilder};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::json;
 
 use super::super::rig::{Rig, ask};

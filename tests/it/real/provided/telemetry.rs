@@ -2,8 +2,8 @@
 
 use copilot_session::SessionBuilder;
 use copilot_session::methods::notification::GitHubTelemetryEvent;
+use copilot_session_model::{MODEL_NAME, Reply, Script};
 use copilot_session_tests::cli::cli_path;
-use copilot_session_tests::model::{MODEL_NAME, Reply, Script};
 use tokio::sync::mpsc;
 
 use super::super::rig::{Rig, ask, soon};

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use copilot_session::types::{GitHubTokenAcquireResult, GitHubTokenAcquireResultToken, ProviderConfig};
 use copilot_session::{Error, SessionBuilder};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 
 use super::super::rig::{Rig, ask, soon};
 use super::github::{GitHub, TOKEN};

@@ -15,7 +15,7 @@ use copilot_session::types::{
     SkillsGetDiscoveryPathsRequest, ToolsListRequest, UserSettingsGetPathsRequest,
     UserSettingsLoadForConfigDirRequest, UserSettingsMergeManagedAndUserParams, UserSettingsProblemsRequest,
 };
-use copilot_session_tests::model::{GITHUB_TOKEN, Script};
+use copilot_session_model::{GITHUB_TOKEN, Script};
 
 use super::tally::{Tally, call};
 use crate::real::rig::Rig;

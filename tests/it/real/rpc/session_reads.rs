@@ -9,7 +9,7 @@ use copilot_session::types::{
     WorkflowListRunsRequest, WorkspacesEnsureRequest,
 };
 use copilot_session::{ClientBuilder, SessionBuilder, Tool};
-use copilot_session_tests::model::{GITHUB_TOKEN, MODEL_NAME, Reply, Script};
+use copilot_session_model::{GITHUB_TOKEN, MODEL_NAME, Reply, Script};
 use serde_json::json;
 
 use super::tally::{Tally, call};

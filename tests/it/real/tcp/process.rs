@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use copilot_session::{Client, ClientBuilder, Closed, Error, SessionBuilder};
+use copilot_session_model::{Reply, Script};
 use copilot_session_tests::cli::cli_path;
-use copilot_session_tests::model::{Reply, Script};
 
 use crate::real::lifeline::{self, Lifeline};
 use crate::real::rig::{PATIENCE, Rig, ask, soon};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use copilot_session::types::{ProtocolExternalToolDefinition, ToolsSetRequest};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_model::{Reply, Script};
 use serde_json::{Map, Value, json};
 
 use super::super::rig::{Rig, ask};

@@ -7,7 +7,7 @@
 //! account, its quota and the scripted model without a provider.
 //!
 //! ```no_run
-//! # use copilot_session_tests::model::{ModelServer, Reply, Script};
+//! # use copilot_session_model::{ModelServer, Reply, Script};
 //! # use serde_json::json;
 //! # async fn example() -> std::io::Result<()> {
 //! let model = ModelServer::start(Script::replies([
