@@ -1,5 +1,6 @@
-//! Code that the tests, the demo and the benchmarks share: samples of the schemas, and the search for a Copilot CLI to
-//! run.
+//! Code that the tests, the demo and the benchmarks share: samples of the schemas, the search for a Copilot CLI to
+//! run, and a script for demonstrations.
 
 pub mod cli;
+pub mod demonstration;
 pub mod sample;

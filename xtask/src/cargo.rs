@@ -31,14 +31,34 @@ pub fn run(command: &mut Command, failure: &str) -> Result<()> {
     Ok(())
 }
 
+/// Runs a command in the place of this program, so that a ctrl-c concerns it alone.
+#[cfg(unix)]
+pub fn replace_by(command: &mut Command, failure: &str) -> Result<()> {
+    use std::os::unix::process::CommandExt as _;
+    Err(command.exec()).with_context(|| format!("{failure}: cannot run {}", command.get_program().display()))
+}
+
+/// Runs a command at the end of this program.
+#[cfg(not(unix))]
+pub fn replace_by(command: &mut Command, failure: &str) -> Result<()> {
+    run(command, failure)
+}
+
 /// Builds an example of the tests' crate and returns its path.
 pub fn example(name: &str) -> Result<PathBuf> {
+    program(name, &["--package", "copilot-session-tests", "--example", name])
+}
+
+/// Builds the program that these arguments of `cargo build` select, and returns its path.
+pub fn program(name: &str, selected: &[&str]) -> Result<PathBuf> {
     let mut cargo = command("build");
-    cargo.args(["--package", "copilot-session-tests", "--example", name]);
+    cargo.args(selected);
     cargo.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let output = cargo.output().context("cannot run cargo")?;
     ensure!(output.status.success(), "the program {name} cannot be built ({}); see above", output.status);
-    let built = artifacts(&output.stdout)?.into_iter().find(|artifact| artifact.target.name == name);
+    let built = artifacts(&output.stdout)?
+        .into_iter()
+        .find(|artifact| artifact.target.name == name && artifact.executable.is_some());
     let executable = built.and_then(|artifact| artifact.executable);
     Ok(executable.with_context(|| format!("cargo built no program {name}"))?.into())
 }

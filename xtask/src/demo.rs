@@ -1,12 +1,16 @@
-//! `cargo xtask demo`: shows an agent turn with a scripted model, a model of the user's own or a login.
+//! `cargo xtask demo`: shows an agent turn or an example with a scripted model, a model of the user's own or a login.
+
+mod program;
 
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::{cargo, cli, paths};
+use crate::{cargo, cli};
+use program::Program;
 
 const URL_VARIABLE: &str = "COPILOT_DEMO_PROVIDER_URL";
 const MODEL_VARIABLE: &str = "COPILOT_DEMO_MODEL";
@@ -14,6 +18,12 @@ const KEY_VARIABLE: &str = "COPILOT_DEMO_API_KEY";
 
 #[derive(clap::Args)]
 pub struct Args {
+    /// The program: `turn`, or an example of the SDK, such as `chat`, `desk`, `review` or `stream`
+    #[arg(default_value = "turn")]
+    program: String,
+    /// Arguments for the example
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    arguments: Vec<OsString>,
     /// Use the model behind this OpenAI-compatible URL [env: COPILOT_DEMO_PROVIDER_URL]
     #[arg(long, value_name = "URL", conflicts_with = "login")]
     provider_url: Option<String>,
@@ -32,20 +42,19 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    let program = Program::named(&args.program)?;
     let model = Model::of(args, |name| env::var(name).ok().filter(|value| !value.is_empty()))?;
-    println!("A turn of the real Copilot CLI, with {}.", model.in_words());
+    println!("{} on the real Copilot CLI, with {}.", program.in_words(), model.in_words());
     let chosen = cli::choose(args.cli.as_deref())?;
-    println!("Building the SDK and the demo, which takes some minutes the first time.");
-    let mut command = Command::new(cargo::example("demo")?);
-    command.current_dir(paths::repo_root());
-    model.apply(&mut command);
-    command.env(cli::PATH_VARIABLE, chosen);
-    cargo::run(&mut command, "the demo failed")
+    println!("Building the SDK and the program, which takes some minutes the first time.");
+    let mut command = program.command(&model)?;
+    command.args(&args.arguments).env(cli::PATH_VARIABLE, chosen);
+    cargo::replace_by(&mut command, "the demo failed")
 }
 
 /// The model of the demo.
 #[derive(Debug, PartialEq, Eq)]
-enum Model {
+pub enum Model {
     /// The scripted model on this machine.
     Script,
     /// A model at a URL.
@@ -86,7 +95,7 @@ impl Model {
         }
     }
 
-    /// Sets the arguments of the demo. The key is set in the environment, since other users can read command lines.
+    /// Tells a program its model. The key is set in the environment, since other users can read command lines.
     fn apply(&self, command: &mut Command) {
         for variable in [URL_VARIABLE, MODEL_VARIABLE, KEY_VARIABLE] {
             command.env_remove(variable);
@@ -94,15 +103,14 @@ impl Model {
         match self {
             Self::Script => {}
             Self::Provider { url, model, key } => {
-                command.args(["--provider-url", url, "--model", model]);
+                command.env(URL_VARIABLE, url).env(MODEL_VARIABLE, model);
                 if let Some(key) = key {
                     command.env(KEY_VARIABLE, key);
                 }
             }
             Self::Login { model } => {
-                command.arg("--login");
                 if let Some(model) = model {
-                    command.args(["--model", model]);
+                    command.env(MODEL_VARIABLE, model);
                 }
             }
         }
@@ -115,19 +123,32 @@ mod tests {
 
     fn args(url: Option<&str>, model: Option<&str>, login: bool) -> Args {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        Args { provider_url: owned(url), model: owned(model), api_key: None, login, cli: None }
+        Args {
+            program: "turn".into(),
+            arguments: Vec::new(),
+            provider_url: owned(url),
+            model: owned(model),
+            api_key: None,
+            login,
+            cli: None,
+        }
     }
 
     fn every_variable(name: &str) -> Option<String> {
         Some(format!("${name}"))
     }
 
-    fn given(model: &Model) -> (Vec<String>, Option<String>) {
+    /// The variables that a program gets.
+    fn given(model: &Model) -> Vec<(String, String)> {
         let mut command = Command::new("x");
         model.apply(&mut command);
-        let arguments = command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
-        let key = command.get_envs().find(|(name, _)| *name == KEY_VARIABLE).and_then(|(_, value)| value);
-        (arguments, key.map(|key| key.to_string_lossy().into_owned()))
+        assert_eq!(command.get_args().count(), 0);
+        let text = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
+        command.get_envs().filter_map(|(name, value)| Some((text(name), text(value?)))).collect()
+    }
+
+    fn pair(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
     }
 
     #[test]
@@ -135,22 +156,23 @@ mod tests {
         assert_eq!(Model::of(&args(None, None, false), |_| None)?, Model::Script);
         assert!(Model::of(&args(None, Some("m"), false), |_| None).is_err());
         assert!(Model::of(&args(Some("u"), None, false), |_| None).is_err());
+        assert_eq!(given(&Model::Script), []);
         Ok(())
     }
 
     #[test]
-    fn arguments_override_variables_and_the_key_is_not_on_the_command_line() -> Result<()> {
+    fn arguments_override_variables() -> Result<()> {
         let model = Model::of(&args(Some("u"), None, false), every_variable)?;
-        let (arguments, key) = given(&model);
-        assert_eq!(arguments, ["--provider-url", "u", "--model", "$COPILOT_DEMO_MODEL"]);
-        assert_eq!(key.as_deref(), Some("$COPILOT_DEMO_API_KEY"));
+        let key = pair(KEY_VARIABLE, "$COPILOT_DEMO_API_KEY");
+        let model_name = pair(MODEL_VARIABLE, "$COPILOT_DEMO_MODEL");
+        assert_eq!(given(&model), [key, model_name, pair(URL_VARIABLE, "u")]);
         Ok(())
     }
 
     #[test]
     fn a_login_needs_no_variable() -> Result<()> {
         let model = Model::of(&args(None, Some("m"), true), every_variable)?;
-        assert_eq!(given(&model), (vec!["--login".into(), "--model".into(), "m".into()], None));
+        assert_eq!(given(&model), [pair(MODEL_VARIABLE, "m")]);
         Ok(())
     }
 }

@@ -41,7 +41,7 @@ struct Xtask {
 enum Command {
     /// Run all tests, those on the real Copilot CLI included
     Test(test::Args),
-    /// Show an agent turn with a scripted model, a model of your own or your login
+    /// Show an agent turn or an example with a scripted model, a model of your own or your login
     Demo(demo::Args),
     /// Write sdk/src/generated from the schemas, or check that it is up to date
     Codegen(codegen::Args),

@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::{JoinSet, yield_now};
+use tokio::time::sleep;
 
 use super::reply::{Content, Piece, SHOULD_RETRY};
 use super::wire::{Envelope, Step};
@@ -123,6 +124,10 @@ fn respond(status: StatusCode, kind: &'static str, steps: Vec<Step>) -> Response
             Step::Send(bytes) => Some(Ok(Frame::data(bytes))),
             Step::Hold(stall) => {
                 stall.hold().await;
+                None
+            }
+            Step::Wait(pause) => {
+                sleep(pause).await;
                 None
             }
             Step::Cut => {

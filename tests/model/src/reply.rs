@@ -1,5 +1,7 @@
 //! The replies of the model, built piece by piece.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
@@ -32,6 +34,7 @@ pub(super) enum Piece {
     /// The name of the tool, and its arguments as text.
     ToolCall(String, String),
     Stall(Stall),
+    Pause(Duration),
     Cut,
 }
 
@@ -100,9 +103,23 @@ impl Reply {
         self.then([Piece::ToolCall(name.to_owned(), arguments.to_owned())])
     }
 
+    /// Adds the pieces of another reply. Panics if one of the two is an HTTP response.
+    pub fn followed_by(self, mut other: Self) -> Self {
+        let pieces = std::mem::take(other.answer().0);
+        self.then(pieces)
+    }
+
     /// Pauses the answer here until the test releases it.
     pub fn stall(self, stall: &Stall) -> Self {
         self.then([Piece::Stall(stall.clone())])
+    }
+
+    /// Pauses before each piece that was added so far, as a model that takes its time. This is for people who watch; a
+    /// test that needs an unfinished answer uses [`Reply::stall`].
+    pub fn paced(mut self, pause: Duration) -> Self {
+        let pieces = self.answer().0;
+        *pieces = std::mem::take(pieces).into_iter().flat_map(|piece| [Piece::Pause(pause), piece]).collect();
+        self
     }
 
     /// Cuts the connection here; nothing after this is sent.

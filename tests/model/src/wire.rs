@@ -1,5 +1,7 @@
 //! Chat completions as JSON: the chunks of a stream, and the whole answer.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
@@ -10,6 +12,7 @@ use super::reply::Piece;
 pub(super) enum Step {
     Send(Bytes),
     Hold(Stall),
+    Wait(Duration),
     Cut,
 }
 
@@ -41,6 +44,7 @@ impl Envelope {
                 self.chunk(json!({"tool_calls": [call]}), Value::Null)
             }
             Piece::Stall(stall) => Step::Hold(stall),
+            Piece::Pause(pause) => Step::Wait(pause),
             Piece::Cut => Step::Cut,
         }));
         steps.push(self.chunk(json!({}), finish.into()));
@@ -64,6 +68,7 @@ impl Envelope {
                     calls.push(self.call(calls.len(), &name, &arguments));
                 }
                 Piece::Stall(stall) => steps.push(Step::Hold(stall)),
+                Piece::Pause(pause) => steps.push(Step::Wait(pause)),
                 Piece::Cut => steps.push(Step::Cut),
             }
         }

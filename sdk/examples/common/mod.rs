@@ -1,0 +1,22 @@
+//! The model of the examples.
+
+use std::env::var;
+
+use copilot_session::types::ProviderConfig;
+use copilot_session::{Client, SessionBuilder};
+
+/// Configures a session as `client.session()` does, with a model of Copilot, which needs a login. If
+/// `COPILOT_DEMO_PROVIDER_URL` and `COPILOT_DEMO_MODEL` are set, it uses that model at that OpenAI-compatible address,
+/// with the key `COPILOT_DEMO_API_KEY` if there is one.
+pub fn session(client: &Client) -> SessionBuilder {
+    let mut session = client.session();
+    if let Ok(url) = var("COPILOT_DEMO_PROVIDER_URL") {
+        let mut provider = ProviderConfig::new(url);
+        provider.api_key = var("COPILOT_DEMO_API_KEY").ok();
+        session = session.provider(provider);
+    }
+    match var("COPILOT_DEMO_MODEL") {
+        Ok(model) => session.model(model),
+        Err(_) => session,
+    }
+}

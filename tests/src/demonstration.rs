@@ -1,0 +1,178 @@
+//! A scripted model for demonstrations. It answers any prompt, so that a program can be tried without a login.
+
+mod filled;
+
+use std::time::Duration;
+
+use copilot_session_model::{ModelRequest, Reply, Script};
+use serde_json::{Value, json};
+
+/// A script without an end: it calls tools that ask for permission, asks questions and writes Markdown, depending on
+/// words of the prompt. It pauses before each piece of an answer.
+pub fn demonstration(pace: Duration) -> Script {
+    Script::from_fn(move |request| {
+        let scene = Scene::of(request);
+        scene.failure().unwrap_or_else(|| scene.reply().paced(pace))
+    })
+}
+
+/// One request of the CLI, as far as the demonstration depends on it.
+struct Scene<'a> {
+    request: &'a ModelRequest,
+    /// The user's last text, without what the CLI adds in tags.
+    prompt: String,
+    /// The results of the tools that were called since.
+    results: Vec<String>,
+}
+
+impl<'a> Scene<'a> {
+    fn of(request: &'a ModelRequest) -> Self {
+        let prompt = without_tags(&request.last_user_text().unwrap_or_default());
+        let is_user = |message: &Value| message["role"] == "user";
+        let earlier = request.messages().iter().rposition(is_user).unwrap_or_default();
+        let is_tool = |message: &&Value| message["role"] == "tool";
+        let before = request.messages()[..earlier].iter().filter(is_tool).count();
+        let results = request.tool_results().into_iter().skip(before).map(|(_, text)| text).collect();
+        Self { request, prompt, results }
+    }
+
+    /// The error that the user asks for.
+    fn failure(&self) -> Option<Reply> {
+        let error = Reply::error(400, "the scripted model fails, as the prompt says").not_retried();
+        self.says(&["fail"]).then_some(error)
+    }
+
+    /// The answer of the model.
+    fn reply(&self) -> Reply {
+        let format = &self.request.body()["response_format"]["json_schema"]["schema"];
+        if format.is_object() {
+            return Reply::text(&filled::fill(format, &self.prompt).to_string());
+        }
+        if let Some(reply) = self.own_tool() {
+            return reply;
+        }
+        if self.says(&["story"]) {
+            Reply::reasoning("A fox would be nice. ").then_text(STORY)
+        } else if self.says(&["delete", "remove"]) {
+            self.one_step("I clean up. ", |scene| scene.shell("rm notes.txt", "Delete the notes"))
+        } else if self.says(&["write", "create"]) {
+            let file = json!({ "path": "TODO.md", "file_text": "# To do\n\n* Buy an umbrella.\n" });
+            self.one_step("I write a file. ", |_| Some(Reply::tool_call("create", file)))
+        } else if self.says(&["ask", "question"]) {
+            self.one_step("I need to know one thing. ", Self::question)
+        } else if self.says(&["agent"]) {
+            let task = json!({
+                "agent_type": "explore", "description": "Look at the files", "name": "explorer", "mode": "sync",
+                "prompt": "Tell a story about these files.",
+            });
+            self.one_step("Another agent can do that. ", |_| Some(Reply::tool_call("task", task)))
+        } else {
+            self.tour()
+        }
+    }
+
+    /// A tour for a prompt without any of the words: a command, a question, and an answer in Markdown.
+    fn tour(&self) -> Reply {
+        let look = |scene: &Self| scene.shell("ls", "List the files");
+        let steps: Vec<Reply> = [look(self), self.question()].into_iter().flatten().collect();
+        match steps.into_iter().nth(self.results.len()) {
+            Some(reply) => reply,
+            None => Reply::text(&format!("{TOUR}\n{}", self.shown_results())),
+        }
+    }
+
+    /// A step, and then the end.
+    fn one_step(&self, before: &str, step: impl FnOnce(&Self) -> Option<Reply>) -> Reply {
+        match step(self).filter(|_| self.results.is_empty()) {
+            Some(step) => Reply::text(before).followed_by(step),
+            None => Reply::text(&format!("Done.\n\n{}", self.shown_results())),
+        }
+    }
+
+    /// A call of a tool of the program itself: one that the prompt names, or one for findings.
+    fn own_tool(&self) -> Option<Reply> {
+        let tools = self.request.body()["tools"].as_array()?;
+        let names =
+            |name: &str| self.prompt.split(|letter: char| !is_of_name(letter)).any(|word| word == name);
+        let tool = tools.iter().map(|tool| &tool["function"]).find(|tool| {
+            let name = tool["name"].as_str().unwrap_or_default();
+            name.contains("finding") || (names(name) && !["bash", "powershell", "task"].contains(&name))
+        })?;
+        let name = tool["name"].as_str()?;
+        Some(self.one_step(&format!("I call {name}. "), |_| {
+            Some(Reply::tool_call(name, filled::fill(&tool["parameters"], &self.prompt)))
+        }))
+    }
+
+    /// A question to the user, if the program answers questions.
+    fn question(&self) -> Option<Reply> {
+        let choices = ["A short one", "A long one", "None"];
+        self.offers("ask_user").then(|| {
+            let question = json!({ "question": "What kind of summary do you want?", "choices": choices });
+            Reply::tool_call("ask_user", question)
+        })
+    }
+
+    fn shell(&self, command: &str, description: &str) -> Option<Reply> {
+        let shell = ["bash", "powershell"].into_iter().find(|name| self.offers(name))?;
+        Some(Reply::tool_call(shell, json!({ "command": command, "description": description })))
+    }
+
+    fn says(&self, words: &[&str]) -> bool {
+        let prompt = self.prompt.to_lowercase();
+        words.iter().any(|word| prompt.contains(word))
+    }
+
+    fn offers(&self, tool: &str) -> bool {
+        self.request.tool_names().iter().any(|name| name == tool)
+    }
+
+    /// The results of this turn's tools, as a list in Markdown.
+    fn shown_results(&self) -> String {
+        let first_line = |text: &String| format!("* `{}`\n", text.lines().next().unwrap_or_default());
+        match self.results.is_empty() {
+            true => String::new(),
+            false => {
+                format!("The tools said:\n\n{}", self.results.iter().map(first_line).collect::<String>())
+            }
+        }
+    }
+}
+
+/// The text outside of `<tag>…</tag>`.
+fn without_tags(text: &str) -> String {
+    let mut rest = text;
+    let mut kept = String::new();
+    while let Some((before, after)) = rest.split_once('<') {
+        kept += before;
+        let end = after.split_once('>').and_then(|(name, inner)| {
+            let close = format!("</{name}>");
+            Some(&inner[inner.find(&close)? + close.len()..])
+        });
+        rest = end.unwrap_or_else(|| {
+            kept.push('<');
+            after
+        });
+    }
+    kept + rest
+}
+
+fn is_of_name(letter: char) -> bool {
+    letter.is_alphanumeric() || "_-".contains(letter)
+}
+
+const STORY: &str = "Once upon a time, a fox lived at the edge of a wood. It was a **scripted** fox: every evening it \
+said the same words, and every evening the owl was surprised by them. \"You will not believe it,\" said the fox, \"but \
+tomorrow I shall say this again.\" The owl did not believe it. So they sat together until the moon was up, and went to \
+bed content.\n";
+
+const TOUR: &str = "## A scripted answer\n\nNo model reads your prompt here: a script answers it, and everything else \
+is the real CLI. Say one of these words to see more:\n\n\
+| word | what happens |\n|---|---|\n\
+| **story** | a longer text |\n\
+| **write** | a file, with your permission |\n\
+| **delete** | a command, with your permission |\n\
+| **ask** | a question to you |\n\
+| **agent** | a sub-agent |\n\
+| **fail** | an error |\n\n\
+```rust\nlet answer = session.send_and_wait(\"Tell me a story.\").await?;\n```\n";
