@@ -1,6 +1,6 @@
 //! Asks one question and prints the answer: `cargo run --example ask -- "What is in this folder?"`
 //!
-//! The agent gets no permissions here: `deny_all` refuses what it would have to ask for.
+//! The agent gets no permission here: `deny_all` refuses all that the CLI asks for.
 
 mod common;
 
@@ -8,10 +8,9 @@ use copilot_session::Client;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let prompt = std::env::args().nth(1).unwrap_or_else(|| "What can you do for me?".to_owned());
     let client = Client::start().await?;
     let session = common::session(&client).deny_all().create().await?;
-    let answer = session.send_and_wait(prompt).await?;
+    let answer = session.send_and_wait(common::argument("What can you do?")).await?;
     println!("{}", answer.text());
     client.stop().await;
     Ok(())

@@ -5,6 +5,7 @@
 
 mod dependant;
 mod dialogs;
+mod examples;
 #[cfg(unix)] // commands for bash
 mod failures;
 #[cfg(target_os = "linux")] // finds the CLI's input in /proc

@@ -1,9 +1,15 @@
-//! The model of the examples.
+//! What the examples share: the prompt, and the model.
 
-use std::env::var;
+use std::env::{args, var};
 
 use copilot_session::types::ProviderConfig;
 use copilot_session::{Client, SessionBuilder};
+
+/// Returns the first argument of the program, or this text.
+#[allow(dead_code, reason = "some examples have other arguments")]
+pub fn argument(default: &str) -> String {
+    args().nth(1).unwrap_or_else(|| default.to_owned())
+}
 
 /// Configures a session as `client.session()` does, with a model of Copilot, which needs a login. If
 /// `COPILOT_DEMO_PROVIDER_URL` and `COPILOT_DEMO_MODEL` are set, it uses that model at that OpenAI-compatible address,

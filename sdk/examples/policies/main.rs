@@ -1,6 +1,8 @@
 //! Runs a prompt under one of the policies in `policies.rs`:
 //! `cargo run --example policies -- read_one_folder "What is in this folder?"`
 
+#[path = "../common/mod.rs"]
+mod common;
 mod policies;
 
 use copilot_session::Client;
@@ -22,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let names = policies::ALL.map(|(name, _)| name).join(", ");
     let (_, configure) = policy.ok_or_else(|| format!("no policy named {name:?}; there are {names}"))?;
     let client = Client::start().await?;
-    let session = configure(client.session(), &std::env::current_dir()?).create().await?;
+    let session = configure(common::session(&client), &std::env::current_dir()?).create().await?;
     println!("{}", session.send_and_wait(prompt).await?.text());
     client.stop().await;
     Ok(())

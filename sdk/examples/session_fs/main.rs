@@ -1,6 +1,8 @@
 //! Runs a prompt in a session whose files are in memory, and prints their names:
 //! `cargo run --example session_fs -- "What is in this folder?"`
 
+#[path = "../common/mod.rs"]
+mod common;
 mod memory;
 
 use copilot_session::Client;
@@ -10,7 +12,7 @@ use memory::Memory;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let prompt = std::env::args().nth(1).ok_or("no prompt")?;
+    let prompt = common::argument("What is in this folder?");
     let client = Client::start().await?;
     let folder = std::env::current_dir()?.display().to_string();
     let conventions = SessionFsSetProviderConventions::Posix;
@@ -18,7 +20,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     client.rpc().session_fs().set_provider(&provider).await?;
 
     let files = Memory::default();
-    let session = client.session().deny_all().provide(session_fs(files.clone())).create().await?;
+    let session = common::session(&client).deny_all().provide(session_fs(files.clone())).create().await?;
     println!("{}", session.send_and_wait(prompt).await?.text());
     client.stop().await;
     for path in files.files().keys() {

@@ -22,6 +22,11 @@ pub const SHELL: &str = if cfg!(windows) { "powershell" } else { "bash" };
 /// A start takes a second of processor time, so more CLIs at once only slow each other down.
 static CLIS: Semaphore = Semaphore::const_new(4);
 
+/// Waits until another CLI may start.
+pub async fn place() -> SemaphorePermit<'static> {
+    CLIS.acquire().await.expect("an open semaphore")
+}
+
 /// A CLI for one test, with a home of its own.
 pub struct Rig {
     pub model: ModelServer,
@@ -78,7 +83,7 @@ impl Rig {
         program: impl FnOnce(&Path) -> PathBuf,
         start: impl AsyncFnOnce(ClientBuilder, &ModelServer) -> Result<Client, Error>,
     ) -> Self {
-        let place = CLIS.acquire().await.expect("an open semaphore");
+        let place = place().await;
         let folder = tempfile::tempdir().expect("a folder for the test");
         std::fs::create_dir(folder.path().join("work")).expect("a folder to work in");
         let model = ModelServer::start(script).await.expect("the scripted model");

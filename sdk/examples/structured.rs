@@ -1,0 +1,59 @@
+//! Gets an answer as a type of this program, within a time limit, and prints what it took:
+//! `cargo run --example structured -- "Which city has the most bridges?"`
+//!
+//! The model's provider must support a response format.
+
+mod common;
+
+use std::time::Duration;
+
+use copilot_session::types::SendRequest;
+use copilot_session::{Client, Error};
+
+/// What the model is to return. It reads the comments.
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+struct City {
+    name: String,
+    /// The number of inhabitants.
+    people: u64,
+    /// One sentence on why it is this city.
+    reason: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let prompt = common::argument("Which city has the most bridges?");
+    let client = Client::start().await?;
+    let session = common::session(&client).deny_all().create().await?;
+
+    let request = SendRequest::new(prompt).answer_as::<City>();
+    let turn = session.prompt(request).await?.timeout(Duration::from_secs(60));
+    let answer = match turn.await {
+        Ok(answer) => answer,
+        Err(error) => {
+            // The agent goes on after a time limit, unless it is stopped.
+            if error.is_timeout() {
+                session.abort().await?;
+            }
+            return Err(error.into());
+        }
+    };
+    match answer.json::<City>() {
+        Ok(city) => println!("{} has {} inhabitants. {}", city.name, city.people, city.reason),
+        Err(Error::Answer { text, reason, .. }) => println!("not a city: {reason}\n{text}"),
+        Err(error) => return Err(error.into()),
+    }
+
+    // The sum over all calls of the model in this turn. `cost` is zero with a provider of your own.
+    let usage = answer.usage();
+    println!(
+        "{:.1?}, {} call(s) of the model, {} tokens in, {} out, {} premium request(s)",
+        answer.duration(),
+        usage.calls,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cost,
+    );
+    client.stop().await;
+    Ok(())
+}
