@@ -15,19 +15,21 @@ async fn ask(question: String) -> Option<String> {
     tokio::task::spawn_blocking(ask).await.ok().flatten()
 }
 
+/// Asks for a permission.
+async fn ask_user(action: String) -> String {
+    ask(format!("May the agent {action}? (yes, always, no)")).await.unwrap_or_default()
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prompt = common::argument("Ask me which file to delete, and delete it.");
     let client = Client::start().await?;
     let session = common::session(&client)
         // The summary is safe for a terminal. The agent waits, and goes on with other tools, until there is an answer.
-        .on_permission(async |request, _| {
-            let question = format!("May the agent {}? (yes, always, no)", request.summary());
-            match ask(question).await.as_deref() {
-                Some("always") => request.approve_for_session(),
-                Some("yes") => Decision::approve(),
-                _ => Decision::deny("the user said no"),
-            }
+        .on_permission(async |request, _| match ask_user(request.summary()).await.as_str() {
+            "always" => request.approve_for_session(),
+            "yes" => Decision::approve(),
+            _ => Decision::deny("the user said no"),
         })
         // A question of the model is not safe for a terminal until it is escaped.
         .on_user_input(async |question, _| {

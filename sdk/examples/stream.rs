@@ -18,7 +18,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prompt = common::argument("Tell me a story.");
     let folder = std::env::current_dir()?;
     let client = Client::start().await?;
-    let session = common::session(&client).policy(Policy::read_within(folder)).create().await?;
+    let session = common::session(&client)
+        // The agent may read the files here, and do nothing else.
+        .policy(Policy::read_within(folder))
+        .create()
+        .await?;
 
     let mut turn = session.prompt(prompt).await?.idle_timeout(Duration::from_secs(120));
     while let Some(event) = turn.next().await {

@@ -5,7 +5,7 @@
 
 mod common;
 
-use copilot_session::{Client, Error, Tool};
+use copilot_session::{Client, Error, Policy, Tool};
 
 /// The arguments of the tool.
 #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -18,8 +18,12 @@ async fn advise(client: &Client, city: &str) -> Result<String, Error> {
     let weather = Tool::new("weather", "Current weather of a city", async |city: City, _| {
         format!("It rains in {}.", city.name)
     });
-    let weather = weather.declare(|tool| tool.skip_permission(true));
-    let session = common::session(client).tool(weather).deny_all().create().await?;
+    let folder = ".";
+    let session = common::session(client)
+        .tool(weather)
+        .policy(Policy::read_within(folder).allow_tool("weather"))
+        .create()
+        .await?;
     let answer = session.send_and_wait(format!("Do I need an umbrella in {city}?")).await?;
     Ok(answer.text().to_owned())
 }

@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use copilot_session::{Client, Tool, ToolResult};
+use copilot_session::{Client, Policy, Tool, ToolResult};
 
 /// The arguments of the tool `buy`. The model reads the comments of the fields.
 #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -53,7 +53,7 @@ impl ShoppingList {
             let items = list.0.lock().unwrap().clone();
             async move { ToolResult::json(&items) }
         };
-        Tool::new("list", "Returns the shopping list", run).declare(|tool| tool.skip_permission(true))
+        Tool::new("list", "Returns the shopping list", run)
     }
 }
 
@@ -62,7 +62,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prompt = common::argument("We are out of milk. What is on the list?");
     let list = ShoppingList::default();
     let client = Client::start().await?;
-    let session = common::session(&client).tool(list.buy()).tool(list.list()).deny_all().create().await?;
+    // The CLI asks before it calls a tool, so the policy names both.
+    let folder = std::env::current_dir()?;
+    let session = common::session(&client)
+        .tool(list.buy())
+        .tool(list.list())
+        .policy(Policy::read_within(folder).allow_tool("buy").allow_tool("list"))
+        .create()
+        .await?;
 
     let answer = session.send_and_wait(prompt).await?;
     for call in answer.tool_calls() {

@@ -10,6 +10,7 @@ const CRATE: &str = include_str!("../../sdk/README.md");
 const MANIFEST: &str = include_str!("../../sdk/Cargo.toml");
 const STABILITY: &str = include_str!("../../sdk/docs/stability.md");
 const OFFICIAL: &str = include_str!("../../sdk/docs/official.md");
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/examples");
 /// The policies that tests try to circumvent on the real CLI.
 const POLICIES: &str = include_str!("../../sdk/examples/policies/policies.rs");
 const PYTHON: &str = include_str!("../../sdk/docs/python.md");
@@ -17,24 +18,58 @@ const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 const CONTRIBUTING: &str = include_str!("../../CONTRIBUTING.md");
 const LIB: &str = include_str!("../../sdk/src/lib.rs");
 
-/// Each example of the guide is no longer than its heading says.
+/// The contents of the guide are its sections, in their order.
+#[test]
+fn the_guide_has_a_table_of_contents() {
+    let (_, rest) = GUIDE.split_once("\n## Contents\n").expect("contents");
+    let (contents, _) = rest.split_once("\n## ").expect("a section");
+    let linked: Vec<(&str, &str)> = contents
+        .split('[')
+        .skip(1)
+        .map(|link| link.split_once(')').expect("a link").0.split_once("](#").expect("a link to a section"))
+        .collect();
+    let sections: Vec<&str> = rest.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    assert_eq!(linked.iter().map(|(title, _)| *title).collect::<Vec<_>>(), sections);
+    for (title, anchor) in linked {
+        let letters = title.chars().filter(|letter| letter.is_alphanumeric() || *letter == ' ');
+        assert_eq!(anchor, letters.collect::<String>().to_lowercase().replace(' ', "-"));
+    }
+}
+
+/// The guide links to every example, and to no file that does not exist.
+#[test]
+fn the_guide_links_to_the_examples() {
+    let linked: Vec<&str> = GUIDE
+        .lines()
+        .filter_map(|line| {
+            line.split_once("]: https://docs.rs/crate/copilot-session/latest/source/examples/")
+        })
+        .inspect(|(name, _)| assert!(GUIDE.contains(&format!("Example: {name}]")), "{name}"))
+        .map(|(_, path)| path)
+        .collect();
+    for path in &linked {
+        assert!(Path::new(EXAMPLES).join(path).is_file(), "there is no {path}");
+    }
+    for (path, _) in
+        examples().into_iter().filter(|(path, _)| path != "fake_cli.rs" && path != "common/mod.rs")
+    {
+        let folder = path.split_once('/').map_or(&*path, |(folder, _)| folder);
+        assert!(linked.iter().any(|linked| linked.starts_with(folder)), "no link to {path}");
+    }
+}
+
+/// An example can be read at once, and a program says what it shows and how to run it.
 #[test]
 fn examples_are_short() {
-    let sections = GUIDE.split("\n## ").skip(1);
-    let mut count = 0;
-    for section in sections {
-        let (heading, rest) = section.split_once('\n').expect("a heading");
-        let limit = heading.split_once('(').and_then(|(_, limit)| limit.split_once(" line"));
-        let limit: usize = limit.and_then(|(limit, _)| limit.parse().ok()).expect("a number of lines");
-        // The last example needs no CLI and runs as a test.
-        let fence =
-            if heading.starts_with("A test without a CLI") { "```rust\n" } else { "```rust,no_run\n" };
-        let code = rest.split_once(fence).and_then(|(_, rest)| rest.split_once("\n```"));
-        let shown = code.expect("an example").0.lines().filter(|line| !line.starts_with("# "));
-        assert!(shown.clone().count() <= limit, "{heading}: {}", shown.collect::<Vec<_>>().join("\n"));
-        count += 1;
+    let examples = examples();
+    assert!(examples.len() > 12, "{} examples", examples.len());
+    for (path, source) in examples {
+        let name = path.trim_end_matches("/main.rs").trim_end_matches(".rs");
+        if source.contains("fn main()") && name != "fake_cli" {
+            let shows_how = source.contains(&format!("cargo run --example {name}"));
+            assert!(source.starts_with("//! ") && shows_how && source.lines().count() < 120, "{path}");
+        }
     }
-    assert!(count >= 6, "{count} examples");
 }
 
 /// Every row of the table names tests on the real CLI that exist.
@@ -110,15 +145,23 @@ fn the_pages_have_the_versions() {
     assert!(CRATE.contains(&format!("version = \"{minor}\"")));
 }
 
-/// Each line of an example that allows something is a line of a policy that is tested on the real CLI.
+/// Each line of an example that allows something is a line of a policy that is tested on the real CLI. The names of the
+/// tools that it allows may be others.
 #[test]
 fn policies_are_tested() {
-    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let one_line = |text: &str| {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut parts = text.split(".allow_tool(\"");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| text + part.split_once("\")").expect("the end of a name").1)
+    };
     let tested = one_line(POLICIES);
     let allows =
         ["approve", "allow", "policy(", "on_permission(", "read_only", "is_within", "PreToolUseHookOutput::"];
     let mut count = 0;
-    for docs in [GUIDE, SERVER, README, CRATE].map(str::to_owned).into_iter().chain(docs_of_the_source()) {
+    let programs = examples().into_iter().map(|(_, source)| format!("```\n{}```", without_comments(&source)));
+    let docs = [GUIDE, SERVER, README, CRATE].map(str::to_owned).into_iter().chain(docs_of_the_source());
+    for docs in docs.chain(programs) {
         let examples = docs.split("```").skip(1).step_by(2);
         // With a fake CLI no tool runs.
         for line in examples.filter(|example| !example.contains("FakeCli")).flat_map(str::lines) {
@@ -163,6 +206,32 @@ fn the_map_lists_the_modules() {
     let modules: Vec<&str> = LIB.lines().filter_map(module).collect();
     let rooms: Vec<&str> = ARCHITECTURE.lines().filter_map(room).collect();
     assert_eq!(rooms, modules);
+}
+
+/// The path and the text of each source file of the examples, except for those that are packages.
+fn examples() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in Path::new(EXAMPLES).read_dir().expect("the examples") {
+        let path = entry.expect("an entry").path();
+        let is_package = path.join("Cargo.toml").exists();
+        let files = match path.is_dir() {
+            true => path.read_dir().expect("a folder").map(|entry| entry.expect("an entry").path()).collect(),
+            false => vec![path],
+        };
+        for file in
+            files.into_iter().filter(|file| !is_package && file.extension().is_some_and(|end| end == "rs"))
+        {
+            let path = file.strip_prefix(EXAMPLES).expect("an example").to_string_lossy().replace('\\', "/");
+            found.push((path, std::fs::read_to_string(file).expect("a source file")));
+        }
+    }
+    found
+}
+
+/// The lines that are code.
+fn without_comments(source: &str) -> String {
+    let is_code = |line: &&str| !["//", "#["].iter().any(|start| line.trim_start().starts_with(start));
+    source.lines().filter(is_code).map(|line| format!("{line}\n")).collect()
 }
 
 /// The doc comments in each handwritten source file.
