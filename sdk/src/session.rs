@@ -7,6 +7,7 @@ pub(crate) mod defaults;
 pub(crate) mod host;
 pub(crate) mod opening;
 mod prompt;
+mod questions;
 pub(crate) mod resume;
 pub(crate) mod router;
 pub(crate) mod shell;
@@ -301,7 +302,8 @@ impl Session {
     }
 
     /// Shows a form to the user (`session.ui.elicitation`) and returns the response. A client of the session that
-    /// handles such requests shows the form. There is no timeout, since the user may take long; for one use
+    /// handles such requests shows the form. For a single question see [`confirm`](Self::confirm),
+    /// [`select`](Self::select) and [`input`](Self::input). There is no timeout, since the user may take long; for one use
     /// `rpc().ui().elicitation(…)` with [`Call::timeout`](crate::Call::timeout).
     ///
     /// # Errors

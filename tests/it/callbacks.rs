@@ -7,6 +7,7 @@ mod cancellation;
 mod client_handlers;
 mod commands;
 mod decisions;
+mod forms;
 mod hook_types;
 mod hooks;
 mod late;

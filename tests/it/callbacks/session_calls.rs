@@ -21,7 +21,7 @@ fn tool(name: &str, text: &'static str) -> Tool {
 
 impl Rig {
     /// These keys, and the session's id.
-    fn of_session(&self, keys: Value) -> Value {
+    pub(super) fn of_session(&self, keys: Value) -> Value {
         let mut params = keys;
         params["sessionId"] = self.session.id().into();
         params

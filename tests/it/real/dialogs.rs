@@ -100,6 +100,43 @@ async fn forms_are_filled_in() {
     rig.finish().await;
 }
 
+/// Questions reach the handler as forms with one field, and its answers come back; so do a refusal and a closed form.
+#[tokio::test]
+async fn single_questions() {
+    let rig = Rig::start(Script::replies([])).await;
+    fn accept(value: impl Into<serde_json::Value>) -> UiElicitationResponse {
+        UiElicitationResponse::accept([("answer", value)])
+    }
+    let session = rig.session(|new: SessionBuilder| {
+        new.deny_all().on_elicitation(async |form: ElicitationRequestedData, _| match &*form.message {
+            "Go on?" => accept(true),
+            "Stop?" => accept(false),
+            "Which?" => accept("blue"),
+            "Which else?" => accept("green"),
+            "Who?" => accept("Ann"),
+            "How?" => UiElicitationResponse::decline(),
+            _ => UiElicitationResponse::cancel(),
+        })
+    });
+    let session = session.await;
+    let some = |text: &str| Some(text.to_owned());
+    assert!(soon("a question", session.confirm("Go on?")).await.expect("an answer"));
+    for question in ["Stop?", "How?", "Why?"] {
+        assert!(!soon("a question", session.confirm(question)).await.expect("an answer"), "{question}");
+    }
+    let colors = ["red", "blue"];
+    for (question, answer) in [("Which?", some("blue")), ("How?", None), ("Why?", None)] {
+        assert_eq!(soon("a choice", session.select(question, colors)).await.expect("an answer"), answer);
+    }
+    for (question, answer) in [("Who?", some("Ann")), ("How?", None), ("Why?", None)] {
+        assert_eq!(soon("a line", session.input(question)).await.expect("an answer"), answer);
+    }
+    // The CLI does not compare the answer with the form.
+    let error = soon("a choice", session.select("Which else?", colors)).await.expect_err("no such option");
+    assert!(matches!(error, Error::Decode { .. }), "{error}");
+    rig.finish().await;
+}
+
 /// A form without a handler is an error at once: the CLI itself would wait for ever.
 #[tokio::test]
 async fn a_form_without_a_handler() {
