@@ -4,6 +4,7 @@
 mod broadcasts;
 mod calls;
 mod cancellation;
+mod captures;
 mod client_handlers;
 mod commands;
 mod decisions;

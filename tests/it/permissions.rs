@@ -17,7 +17,7 @@ const ANSWER: &str = "session.permissions.handlePendingPermissionRequest";
 /// A session whose permission requests the closure decides.
 async fn deciding(
     version: &str,
-    decide: impl Fn(PermissionRequest) -> Decision + Send + Sync + 'static,
+    decide: impl Fn(PermissionRequest) -> Decision + Clone + Send + Sync + 'static,
 ) -> Rig {
     let configure = |session: SessionBuilder| {
         session.on_permission(move |request, _| std::future::ready(decide(request)))

@@ -81,7 +81,8 @@ pub(crate) fn handler<E: EventRequest>(
         let (data, own) = (decode::<E>(request.event), context.clone());
         let (handle, refused) = (Arc::clone(&handle), Arc::clone(&refused));
         answer::<E>(context, request, move |_| refused.to_string(), async move {
-            let response = handle(data?, own).await.into_reply()?;
+            let data = data?;
+            let response = (*handle).clone()(data, own).await.into_reply()?;
             Ok(Some(fields::<E>(&response)))
         });
     };

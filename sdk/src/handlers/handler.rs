@@ -13,17 +13,19 @@ pub(crate) type Handler<Context> = Arc<dyn Fn(Box<str>, Context) -> Handling + S
 /// The future of a running handler.
 pub(crate) type Handling = BoxFuture<Result<String, RpcError>>;
 
-/// A closure that handles the requests of a method: `async |params, context| …`, whose future is `Send`.
+/// A closure that handles the requests of a method: `async |params, context| …`, whose future is `Send`. Each call is one
+/// of a clone of it.
 //
-// `AsyncFn` is there for the inference of the argument types of an `async` closure.
+// `AsyncFnOnce` is there for the inference of the argument types of an `async` closure.
 #[diagnostic::on_unimplemented(
     message = "this does not handle `{M}`",
-    label = "not an `async` closure of the params and the context whose future is `Send` and returns a `Result<_, RpcError>`",
+    label = "not an `async` closure of the params and the context that is `Clone` and whose future is `Send` and returns a `Result<_, RpcError>`",
     note = "a closure is needed here: write `|params, context| handle(params, context)` for anything else"
 )]
 pub trait Handles<M: ClientMethod, Context>:
-    AsyncFn(M::Params, Context) -> Result<M::Result, RpcError>
-    + Fn(M::Params, Context) -> <Self as Handles<M, Context>>::Future
+    AsyncFnOnce(M::Params, Context) -> Result<M::Result, RpcError>
+    + FnOnce(M::Params, Context) -> <Self as Handles<M, Context>>::Future
+    + Clone
     + Send
     + Sync
     + 'static
@@ -35,8 +37,8 @@ pub trait Handles<M: ClientMethod, Context>:
 impl<M, Context, F, Fut> Handles<M, Context> for F
 where
     M: ClientMethod,
-    F: AsyncFn(M::Params, Context) -> Result<M::Result, RpcError>,
-    F: Fn(M::Params, Context) -> Fut + Send + Sync + 'static,
+    F: AsyncFnOnce(M::Params, Context) -> Result<M::Result, RpcError>,
+    F: FnOnce(M::Params, Context) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
 {
     type Future = Fut;
@@ -64,7 +66,7 @@ pub(crate) fn typed<M: ClientMethod, Context: HandlerTimeout>(
     handle: impl Handles<M, Context>,
 ) -> Handler<Context> {
     untyped(move |params: Box<str>, context| {
-        let handling = decode::<M>(&params).map(|params| handle(params, context));
+        let handling = decode::<M>(&params).map(|params| handle.clone()(params, context));
         async move { encode(&handling?.await?) }
     })
 }

@@ -96,7 +96,7 @@ impl std::fmt::Debug for OtherHook {
 type HookHandler = Arc<dyn Fn(&str, &str, HandlerContext) -> Handling + Send + Sync>;
 
 /// The hooks of a session.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Hooks {
     by_type: HashMap<&'static str, HookHandler>,
     other: Option<HookHandler>,
@@ -114,7 +114,7 @@ impl Hooks {
                 true => wire::from_json(input),
                 false => wire::from_json(&arguments_as_object(input)),
             };
-            let handling = input.map(|input| handle(input, context));
+            let handling = input.map(|input| handle.clone()(input, context));
             Box::pin(async move {
                 let output = handling.map_err(|error| error.to_string())?.await.into_reply()?;
                 result(&output)
@@ -127,7 +127,7 @@ impl Hooks {
     pub fn set_other(&mut self, handle: impl Replies<OtherHook, serde_json::Value>) {
         self.other = Some(Arc::new(move |kind, input, context| {
             let hook = wire::from_json(input).map(|input| OtherHook { hook_type: kind.to_owned(), input });
-            let handling = hook.map(|hook| handle(hook, context));
+            let handling = hook.map(|hook| handle.clone()(hook, context));
             Box::pin(async move {
                 let output = handling.map_err(|error| error.to_string())?.await.into_reply()?;
                 if output.is_null() { Ok(NO_OPINION.to_owned()) } else { result(&output) }

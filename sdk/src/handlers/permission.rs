@@ -283,7 +283,10 @@ pub(crate) fn handler(decide: impl Replies<PermissionRequest, Decision>) -> (&'s
         }
         let permission = PermissionRequest::new(request, &context.scope);
         let (decide, own) = (Arc::clone(&decide), context.clone());
-        answer(context, request, async move { decide(permission.readable()?, own).await.into_reply() });
+        answer(context, request, async move {
+            let permission = permission.readable()?;
+            (*decide).clone()(permission, own).await.into_reply()
+        });
     };
     (PermissionRequestedData::KIND, Arc::new(handler))
 }

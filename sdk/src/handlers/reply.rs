@@ -49,9 +49,11 @@ impl IntoReply<String> for &str {
     }
 }
 
-/// A closure that handles requests of the type `A`, and returns any [`IntoReply`] of the reply `R`.
+/// A closure that handles requests of the type `A`, and returns any [`IntoReply`] of the reply `R`. Each call is one of a
+/// clone of it, so that the future owns what the closure captured: a future that borrows it could not be required to be
+/// `Send`.
 pub(crate) trait Replies<A, R>:
-    Fn(A, HandlerContext) -> <Self as Replies<A, R>>::Future + Send + Sync + 'static
+    FnOnce(A, HandlerContext) -> <Self as Replies<A, R>>::Future + Clone + Send + Sync + 'static
 {
     /// The future that the closure returns.
     type Future: Future<Output: IntoReply<R>> + Send + 'static;
@@ -59,7 +61,7 @@ pub(crate) trait Replies<A, R>:
 
 impl<A, R, F, Fut> Replies<A, R> for F
 where
-    F: Fn(A, HandlerContext) -> Fut + Send + Sync + 'static,
+    F: FnOnce(A, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output: IntoReply<R>> + Send + 'static,
 {
     type Future = Fut;
@@ -71,7 +73,7 @@ pub(crate) type Code<A, R> = Arc<dyn Fn(A, HandlerContext) -> BoxFuture<Result<R
 /// Removes the type of a closure.
 pub(crate) fn code<A, R>(handle: impl Replies<A, R>) -> Code<A, R> {
     Arc::new(move |request, context| {
-        let handling = handle(request, context);
+        let handling = handle.clone()(request, context);
         Box::pin(async move { handling.await.into_reply() })
     })
 }

@@ -47,8 +47,10 @@ impl Tool {
     /// panic or a timeout it reads only that there is no result.
     ///
     /// A tool with the name of a built-in tool of the CLI, such as `bash`, makes the first turn fail unless it is
-    /// [declared](Self::declare) with `overrides_built_in_tool(true)`. A closure that captures something clones it
-    /// for each call: `move |arguments, _| { let db = db.clone(); async move { … } }`.
+    /// [declared](Self::declare) with `overrides_built_in_tool(true)`.
+    ///
+    /// Each call is one of a clone of the closure, with clones of what it captured. So capture an `Arc` of what the calls
+    /// share: `async move |arguments, _| …`.
     ///
     /// The arguments must be an object, so their type is a struct, a map, an enum whose variants are all objects, an
     /// `Option` of one of these, `()`, or any JSON (`serde_json::Value`). For a tool of another type, such as a
@@ -59,7 +61,7 @@ impl Tool {
     pub fn new<A, F, Fut>(name: impl Into<String>, description: impl Into<String>, run: F) -> Self
     where
         A: serde_core::de::DeserializeOwned + schemars::JsonSchema,
-        F: Fn(A, ToolContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(A, ToolContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoToolResult> + Send + 'static,
     {
         Self::with_schema(name, description, schema_of::<A>(), run)
@@ -79,13 +81,13 @@ impl Tool {
     ) -> Self
     where
         A: serde_core::de::DeserializeOwned,
-        F: Fn(A, ToolContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(A, ToolContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoToolResult> + Send + 'static,
     {
         let mut declaration = ToolDeclaration::new(name, description);
         declaration.parameters = schema::of_arguments(schema);
         let run = move |context: ToolContext| -> Running {
-            let running = read(context.arguments()).map(|arguments| run(arguments, context));
+            let running = read(context.arguments()).map(|arguments| run.clone()(arguments, context));
             Box::pin(async move {
                 match running {
                     Ok(running) => running.await.into_tool_result(),

@@ -73,8 +73,8 @@ impl Registered {
 /// Handlers. A handler is a closure of the request and its context. It is called once for each request, on a task of
 /// its own. A later handler for the same request replaces the earlier one.
 ///
-/// A closure that captures something clones it for each call:
-/// `move |request, _| { let log = log.clone(); async move { … } }`.
+/// Each call is one of a clone of the closure, with clones of what it captured. So capture an `Arc` of what the calls
+/// share: `async move |request, _| …`.
 ///
 /// Handlers run on the runtime of the client, beside the client's own tasks. A handler that blocks its thread, by
 /// reading standard input, by `std::thread::sleep` or by long computation, delays the other tasks of that thread. On
@@ -108,7 +108,7 @@ impl SessionBuilder {
     /// included, and can refuse it.
     pub fn on_permission<F, Fut>(self, decide: F) -> Self
     where
-        F: Fn(PermissionRequest, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(PermissionRequest, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<Decision>> + Send + 'static,
     {
         self.event_request(permission::handler(decide))
@@ -144,7 +144,7 @@ impl SessionBuilder {
     /// or `None` if the user does not answer. It enables the model's tool `ask_user`.
     pub fn on_user_input<F, Fut>(self, answer: F) -> Self
     where
-        F: Fn(UserInputRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(UserInputRequestParams, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UserInputResult>> + Send + 'static,
     {
         self.request(UserInputRequest::NAME, dialogs::user_input(answer))
@@ -154,7 +154,7 @@ impl SessionBuilder {
     /// cancelled.
     pub fn on_elicitation<F, Fut>(self, fill_in: F) -> Self
     where
-        F: Fn(ElicitationRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(ElicitationRequestedData, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiElicitationResponse>> + Send + 'static,
     {
         self.event_request(event_request::handler(Some(UiElicitationResponse::cancel()), fill_in))
@@ -164,7 +164,7 @@ impl SessionBuilder {
     /// If the handler fails, the plan is refused.
     pub fn on_exit_plan_mode<F, Fut>(self, decide: F) -> Self
     where
-        F: Fn(ExitPlanModeRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(ExitPlanModeRequestParams, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiExitPlanModeResponse>> + Send + 'static,
     {
         self.request(ExitPlanModeRequest::NAME, handler::replying::<ExitPlanModeRequest>(decide))
@@ -175,7 +175,7 @@ impl SessionBuilder {
     /// `request_auto_mode_switch(false)` in [`configure`](Self::configure), another client of the session decides.
     pub fn on_auto_mode_switch<F, Fut>(self, decide: F) -> Self
     where
-        F: Fn(AutoModeSwitchRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(AutoModeSwitchRequestParams, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<AutoModeSwitchResult>> + Send + 'static,
     {
         self.request(AutoModeSwitchRequest::NAME, handler::replying::<AutoModeSwitchRequest>(decide))
@@ -185,7 +185,7 @@ impl SessionBuilder {
     /// handler fails, the answer is `cancel`.
     pub fn on_session_limits<F, Fut>(self, decide: F) -> Self
     where
-        F: Fn(SessionLimitsExhaustedRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(SessionLimitsExhaustedRequestedData, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiSessionLimitsExhaustedResponse>> + Send + 'static,
     {
         let cancel = UiSessionLimitsExhaustedResponse::new(UiSessionLimitsExhaustedResponseAction::Cancel);
@@ -195,7 +195,7 @@ impl SessionBuilder {
     /// Logs in to MCP servers (`mcp.oauth_required`). If the handler fails, the login is cancelled.
     pub fn on_mcp_oauth<F, Fut>(self, log_in: F) -> Self
     where
-        F: Fn(McpOauthRequiredData, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(McpOauthRequiredData, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<McpOauthPendingRequestResponse>> + Send + 'static,
     {
         let cancelled = McpOauthPendingRequestResponse::Cancelled(Default::default());
@@ -207,7 +207,7 @@ impl SessionBuilder {
     /// [`McpHeadersHandlePendingHeadersRefreshRequest::Error`].
     pub fn on_mcp_headers<F, Fut>(self, refresh: F) -> Self
     where
-        F: Fn(McpHeadersRefreshRequiredData, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(McpHeadersRefreshRequiredData, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<McpHeadersHandlePendingHeadersRefreshRequest>> + Send + 'static,
     {
         let error = McpHeadersHandlePendingHeadersRefreshRequestError::new("the headers are not available");
@@ -219,7 +219,7 @@ impl SessionBuilder {
     /// rejected.
     pub fn on_sampling<F, Fut>(self, sample: F) -> Self
     where
-        F: Fn(SamplingRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(SamplingRequestedData, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiHandlePendingSamplingResponse>> + Send + 'static,
     {
         self.event_request(event_request::handler(None, sample))
@@ -229,7 +229,7 @@ impl SessionBuilder {
     /// reported to the client that ran it.
     pub fn command<F, Fut>(mut self, name: impl Into<String>, description: impl Into<String>, run: F) -> Self
     where
-        F: Fn(CommandExecuteData, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(CommandExecuteData, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<()>> + Send + 'static,
     {
         self.opening.registered.commands.insert(name.into(), (description.into(), reply::code(run)));
@@ -242,7 +242,7 @@ impl SessionBuilder {
     pub fn hook<H, F, Fut>(mut self, hook: F) -> Self
     where
         H: Hook,
-        F: Fn(H, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(H, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<H::Output>> + Send + 'static,
     {
         self.opening.registered.requests.remove(HOOKS);
@@ -254,7 +254,7 @@ impl SessionBuilder {
     /// The output is JSON; `null` is no opinion. A failure counts as with [`hook`](Self::hook).
     pub fn on_other_hook<F, Fut>(mut self, hook: F) -> Self
     where
-        F: Fn(OtherHook, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(OtherHook, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<serde_json::Value>> + Send + 'static,
     {
         self.opening.registered.requests.remove(HOOKS);
@@ -271,7 +271,7 @@ impl SessionBuilder {
     /// contains `tone`, already transformed.
     pub fn transform_section<F, Fut>(mut self, section: impl Into<String>, transform: F) -> Self
     where
-        F: Fn(String, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(String, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<String>> + Send + 'static,
     {
         self.opening.registered.requests.remove(TRANSFORM);
@@ -284,7 +284,7 @@ impl SessionBuilder {
     /// `hasBearerTokenProvider` themselves.
     pub fn on_provider_token<F, Fut>(self, token: F) -> Self
     where
-        F: Fn(ProviderTokenAcquireRequest, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(ProviderTokenAcquireRequest, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<ProviderTokenAcquireResult>> + Send + 'static,
     {
         self.request(ProviderTokenGetToken::NAME, handler::replying::<ProviderTokenGetToken>(token))
@@ -294,7 +294,7 @@ impl SessionBuilder {
     /// the user's login.
     pub fn on_github_token<F, Fut>(self, token: F) -> Self
     where
-        F: Fn(GitHubTokenAcquireRequest, HandlerContext) -> Fut + Send + Sync + 'static,
+        F: FnOnce(GitHubTokenAcquireRequest, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<GitHubTokenAcquireResult>> + Send + 'static,
     {
         self.request(GitHubTokenGetToken::NAME, handler::replying::<GitHubTokenGetToken>(token))

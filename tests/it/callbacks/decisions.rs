@@ -28,7 +28,7 @@ fn deciding(session: SessionBuilder, does: Does) -> SessionBuilder {
 async fn decided(
     version: &str,
     request: Value,
-    decide: impl Fn(&PermissionRequest) -> Decision + Send + Sync + 'static,
+    decide: impl Fn(&PermissionRequest) -> Decision + Clone + Send + Sync + 'static,
 ) -> Value {
     let configure = |session: SessionBuilder| {
         session.on_permission(move |request, _| std::future::ready(decide(&request)))

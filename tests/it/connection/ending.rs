@@ -109,6 +109,7 @@ impl Drop for Bomb {
 async fn a_captured_value_panics() {
     let rig = Rig::start().await;
     let armed = |bomb: Bomb| {
+        let bomb = Arc::new(bomb);
         rig.client.session().on_permission(move |_, _| {
             let _ = &bomb;
             async { Decision::deny("no") }
@@ -139,7 +140,7 @@ async fn a_captured_value_blocks() {
     }
     let rig = Rig::start().await;
     let (release, held) = std::sync::mpsc::channel();
-    let slow = Mutex::new(Slow(held));
+    let slow = Arc::new(Mutex::new(Slow(held)));
     let session = rig.client.session().on_permission(move |_, _| {
         let _ = &slow;
         async { Decision::deny("no") }

@@ -1,6 +1,7 @@
 //! The events and the end of a turn on the real CLI: prompts that follow or join one another, aborts, hooks.
 
 use std::future::IntoFuture;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use copilot_session::types::{AgentStopHookInput, AgentStopHookOutput, StopHookDecision};
@@ -121,7 +122,7 @@ async fn prompts_at_the_same_time() {
 async fn a_hook_that_blocks() {
     let replies = ["A guess.", "{\"sum\": 3}", "{\"sum\": 4}"].map(Reply::text);
     let rig = Rig::start(Script::replies(replies)).await;
-    let times = AtomicUsize::new(0);
+    let times = Arc::new(AtomicUsize::new(0));
     let session = rig.session(|new| {
         new.approve_all().hook(move |_: AgentStopHookInput, _| {
             let block = times.fetch_add(1, Ordering::Relaxed) < 2;

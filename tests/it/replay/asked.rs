@@ -1,5 +1,6 @@
 //! Requests of the CLI: permissions, questions, hooks, forms and sections of the system message.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use copilot_session::types::{
@@ -273,7 +274,7 @@ fn fillings() -> [UiElicitationResponse; 4] {
 /// A form is filled in in four ways. Without a client that can fill it in it is not sent: the CLI would wait
 /// for ever.
 pub async fn elicitation(stage: &Stage) -> Vec<Sent> {
-    let count = AtomicUsize::new(0);
+    let count = Arc::new(AtomicUsize::new(0));
     let fill_in = move |_, _| std::future::ready(fillings()[count.fetch_add(1, Ordering::Relaxed)].clone());
     let session = stage.session().approve_all().on_elicitation(fill_in).create().await.expect("the session");
     let schema = json!({
