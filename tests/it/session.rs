@@ -1,5 +1,6 @@
 //! Sessions: created, observed and ended.
 
+mod again;
 mod create;
 mod end;
 mod events;

@@ -8,8 +8,17 @@ use crate::events::{
 };
 use crate::rpc::Notification;
 use crate::runtime::lock;
-use crate::session::done;
+use crate::session::{builder::SessionBuilder, done};
 use crate::types::{ModelList, ModelsListRequest, SessionDeleteRequest, SessionSetForegroundRequest};
+
+impl SessionBuilder {
+    /// Opens the session on another client in place of the one that returned this builder, for example on one that was
+    /// started after the CLI of the first one had ended.
+    pub fn on_client(mut self, client: &Client) -> Self {
+        self.host = Arc::clone(&client.0);
+        self
+    }
+}
 
 impl Client {
     /// Pings the CLI (`ping`) and returns its message: `pong: <message>`.

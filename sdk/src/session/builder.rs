@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::events::SessionEvent;
+use crate::events::stream::Events;
 use crate::handlers::{event_request::EventRequest, system_message, tool, tool::Tool};
 use crate::methods::client::*;
 use crate::random;
@@ -19,15 +19,21 @@ use crate::types::{
 };
 use crate::wire;
 
-pub(crate) type OnEvent = Box<dyn FnMut(&SessionEvent) + Send>;
+/// Code that subscribes a closure to the events of a session.
+pub(crate) type OnEvents = Arc<dyn Fn(Events) + Send + Sync>;
 
 /// The configuration and the handlers of a session; returned by [`Client::session`](crate::Client::session).
 ///
+/// A clone has the same configuration and shares the handlers. So a program makes the options once, then creates sessions
+/// with them, and resumes sessions: `options.clone().create()`, `options.clone().resume(id)`. Like a session, it keeps the
+/// CLI of its client running; [`on_client`](Self::on_client) changes the client.
+///
 /// One of [`policy`](Self::policy), [`on_permission`](Self::on_permission), [`approve_all`](Self::approve_all) and
 /// [`deny_all`](Self::deny_all) must be chosen.
+#[derive(Clone)]
 #[must_use = "a session is opened by `create` or `resume`"]
 pub struct SessionBuilder {
-    host: Arc<Host>,
+    pub(crate) host: Arc<Host>,
     /// On the heap, since it is large and the builder is moved by each of its methods.
     config: Box<SessionConfig>,
     pub(crate) opening: Opening,

@@ -26,7 +26,7 @@ const HOOKS: &str = HooksInvoke::NAME;
 const TRANSFORM: &str = SystemMessageTransform::NAME;
 
 /// The handlers registered with a builder.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Registered {
     requests: ByName<Handler<HandlerContext>>,
     event_requests: ByName<EventHandler>,
@@ -323,9 +323,9 @@ impl SessionBuilder {
     }
 
     /// Calls the closure for every event from the first one on, on a task of its own, as
-    /// [`Session::on`](crate::Session::on) does.
-    pub fn on_event(mut self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Self {
-        self.opening.subscriptions.push(Box::new(handle));
+    /// [`Session::on`](crate::Session::on) does. Each session that is opened has a clone of the closure.
+    pub fn on_event(mut self, handle: impl FnMut(&SessionEvent) + Clone + Send + Sync + 'static) -> Self {
+        self.opening.subscriptions.push(Arc::new(move |events| drop(events.on(handle.clone()))));
         self
     }
 

@@ -9,19 +9,19 @@ use crate::handlers::{registry::Handlers, tool, tool::Tool};
 use crate::runtime::{BoxFuture, lock, on_drop::OnDrop};
 use crate::session::table::{Admission, DETACH_TIMEOUT, WhenOpen};
 use crate::session::{
-    Session, builder::OnEvent, builder_handlers::Registered, capabilities::KnownCapabilities, host::Host,
+    Session, builder::OnEvents, builder_handlers::Registered, capabilities::KnownCapabilities, host::Host,
     resume, state::SessionState,
 };
 use crate::session_rpc::SessionRpc;
 use crate::types::{RegisterEventInterestParams, SessionResumeResult};
 
 /// A session to be opened. Its configuration is passed as JSON.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Opening {
     pub id: String,
     pub tools: Vec<Tool>,
     pub registered: Registered,
-    pub subscriptions: Vec<OnEvent>,
+    pub subscriptions: Vec<OnEvents>,
     pub when_open: WhenOpen,
     /// True if requests that were pending when the session was detached are to be handled.
     pub continues: bool,
@@ -78,7 +78,7 @@ struct Request {
     host: Arc<Host>,
     method: &'static str,
     config: String,
-    subscriptions: Vec<OnEvent>,
+    subscriptions: Vec<OnEvents>,
     continues: bool,
 }
 
@@ -132,8 +132,8 @@ impl Request {
 
     /// Makes the call that opens the session. The result of resume has every key of the result of create.
     fn call(&mut self, state: &SessionState) -> Call<SessionResumeResult> {
-        for on_event in self.subscriptions.drain(..) {
-            drop(state.subscribers.subscribe().on(on_event));
+        for subscribe in self.subscriptions.drain(..) {
+            subscribe(state.subscribers.subscribe());
         }
         let caller = &self.host.caller;
         let config = caller.with_login(std::mem::take(&mut self.config));
