@@ -30,6 +30,7 @@ mod rpc; // JSON-RPC on a byte stream
 mod process; // the CLI as a child process
 mod events; // events of a session and their subscribers
 mod error;
+mod retry; // attempts of an operation that failed for the time being
 mod call; // calls to the CLI
 mod trace_context;
 mod handlers; // user user code that answers the CLI's requests
@@ -67,6 +68,7 @@ pub use handlers::reply::IntoReply;
 pub use handlers::tool::{IntoToolResult, Tool, ToolContext, ToolResult};
 pub use printable::{printable, printable_lines};
 pub use process::{NotFound, SpawnError};
+pub use retry::Retry;
 #[cfg(feature = "testing")]
 pub use rpc::ServerMethod;
 #[cfg(feature = "_fuzzing")]

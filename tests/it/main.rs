@@ -14,6 +14,7 @@ mod printable;
 mod real;
 mod recordings;
 mod replay;
+mod retry;
 mod rig;
 mod secrets;
 mod session;

@@ -1,0 +1,75 @@
+//! Repeats an operation that failed for the time being.
+
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// A limit on how often, and after which pauses, an operation is attempted.
+///
+/// ```no_run
+/// # use copilot_session::{Error, Retry, Session};
+/// # async fn run(session: Session) -> Result<(), Error> {
+/// let answer = Retry::new(4).run(async || session.send_and_wait("What is in this folder?").await).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "`run` attempts the operation"]
+pub struct Retry {
+    attempts: u32,
+    first_pause: Duration,
+    max_pause: Duration,
+}
+
+impl Retry {
+    /// Allows this many attempts, the first one included. There is always one.
+    pub fn new(attempts: u32) -> Self {
+        Self { attempts, first_pause: Duration::from_secs(1), max_pause: Duration::from_secs(60) }
+    }
+
+    /// The pause before the second attempt. Each later one is twice as long as the one before. Default: 1 s.
+    pub fn first_pause(mut self, pause: Duration) -> Self {
+        self.first_pause = pause;
+        self
+    }
+
+    /// The longest pause. Default: 60 s.
+    pub fn max_pause(mut self, pause: Duration) -> Self {
+        self.max_pause = pause;
+        self
+    }
+
+    /// Runs the operation until it succeeds, fails for good, or has had its attempts.
+    ///
+    /// An error is followed by another attempt if it [is retryable](Error::is_retryable). The pause is at least as long
+    /// as the CLI demands ([`Error::retry_after`]); if that exceeds the longest pause, there is no other attempt. The
+    /// pauses are logged (`tracing`).
+    ///
+    /// An attempt that failed may have had an effect: after a timeout the agent still works on its turn, so
+    /// [abort](crate::Session::abort) it before the prompt is sent again. If this future is dropped, the attempt that is
+    /// under way is dropped, and no other follows.
+    ///
+    /// # Errors
+    /// The error of the last attempt.
+    pub async fn run<T, F>(&self, mut operation: impl FnMut() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let mut pause = self.first_pause.min(self.max_pause);
+        let mut left = self.attempts.saturating_sub(1);
+        loop {
+            let error = match operation().await {
+                Err(error) if left > 0 && error.is_retryable() => error,
+                result => return result,
+            };
+            let wait = error.retry_after().unwrap_or_default().max(pause);
+            if wait > self.max_pause {
+                return Err(error);
+            }
+            tracing::info!(%error, ?wait, left, "an operation is to be attempted again");
+            tokio::time::sleep(wait).await;
+            pause = pause.saturating_mul(2).min(self.max_pause);
+            left -= 1;
+        }
+    }
+}
