@@ -1,0 +1,161 @@
+//! Findings, and how they are shown.
+
+use std::time::Duration;
+
+use anstream::println;
+use anstyle::{AnsiColor, Style};
+use copilot_session::{Error, printable, printable_lines};
+use serde_json::json;
+
+use crate::Failure;
+use crate::agent::Outcome;
+
+/// The most characters of an answer that an error has.
+const MAX_ANSWER: usize = 500;
+
+/// A review: the form of the model's answer.
+#[derive(serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Review {
+    /// The change in a sentence or two.
+    pub summary: String,
+    /// The faults of the change, the worst first; empty if there are none.
+    pub findings: Vec<Finding>,
+}
+
+/// A fault of the change.
+#[derive(serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// The path of the file, relative to the repository.
+    pub file: String,
+    /// The line in the new version of the file.
+    pub line: Option<u64>,
+    pub severity: Severity,
+    /// The fault in one line.
+    pub title: String,
+    /// When it happens, and what happens then.
+    pub explanation: String,
+    /// A correction.
+    pub suggestion: Option<String>,
+}
+
+/// The severity of a finding, the least first.
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    clap::ValueEnum,
+    serde::Deserialize,
+    serde::Serialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Should be corrected.
+    Warning,
+    /// Must be corrected before the change is merged.
+    Error,
+}
+
+impl Severity {
+    /// The word and its style in a terminal.
+    fn shown(self) -> (&'static str, Style) {
+        match self {
+            Self::Note => ("note", AnsiColor::Cyan.on_default()),
+            Self::Warning => ("warning", AnsiColor::Yellow.on_default()),
+            Self::Error => ("error", AnsiColor::Red.on_default()),
+        }
+    }
+}
+
+/// Prints the outcome as text. Everything that a model wrote is made safe for a terminal.
+pub fn print(outcome: &Outcome, elapsed: Duration) {
+    let dim = Style::new().dimmed();
+    if let Ok(review) = &outcome.review {
+        println!("{}", printable_lines(&review.summary));
+        for finding in &review.findings {
+            print_finding(finding);
+        }
+        println!("\n{}", counted(&review.findings));
+    }
+    for refused in &outcome.refused {
+        println!("{dim}refused: {refused}{dim:#}");
+    }
+    let usage = outcome.usage;
+    println!(
+        "{dim}{}, {} tokens in, {} out, {:.1} s{dim:#}",
+        count(usage.calls, "model call"),
+        usage.input_tokens,
+        usage.output_tokens,
+        elapsed.as_secs_f64()
+    );
+}
+
+fn print_finding(finding: &Finding) {
+    let (word, style) = finding.severity.shown();
+    let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let place = format!("{}{line}", printable(&finding.file));
+    println!("\n{style}{word}{style:#} {place}: {}", printable(&finding.title));
+    let suggestion = finding.suggestion.as_ref().map(|text| format!("Suggestion: {text}"));
+    for text in [Some(&finding.explanation), suggestion.as_ref()].into_iter().flatten() {
+        for line in printable_lines(text).lines() {
+            println!("    {line}");
+        }
+    }
+}
+
+/// The number of findings of each severity, the worst first.
+fn counted(findings: &[Finding]) -> String {
+    let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
+        let number = findings.iter().filter(|finding| finding.severity == severity).count();
+        (number > 0).then(|| count(number as u64, severity.shown().0))
+    });
+    let counts: Vec<_> = counts.into_iter().flatten().collect();
+    if counts.is_empty() { "no findings".to_owned() } else { counts.join(", ") }
+}
+
+/// The outcome as JSON.
+pub fn json(outcome: &Outcome, elapsed: Duration) -> Result<String, Failure> {
+    let (review, error) = match &outcome.review {
+        Ok(review) => (Some(review), None),
+        Err(error) => (None, Some(cause(error))),
+    };
+    let usage = outcome.usage;
+    let report = json!({
+        "review": review,
+        "error": error,
+        "refused": outcome.refused,
+        "usage": {
+            "calls": usage.calls,
+            "inputTokens": usage.input_tokens,
+            "outputTokens": usage.output_tokens,
+            "premiumRequests": usage.cost,
+        },
+        "seconds": elapsed.as_secs_f64(),
+    });
+    Ok(serde_json::to_string_pretty(&report)?)
+}
+
+/// The reason why there is no review, with the beginning of an answer in another form.
+pub fn cause(error: &Error) -> String {
+    match error {
+        Error::Answer { text, .. } => {
+            let begin: String = text.chars().take(MAX_ANSWER).collect();
+            format!("{error:#}; the model answered: {begin}")
+        }
+        Error::TurnTimeout(_) => format!("the time is over: {error:#}"),
+        _ => format!("{error:#}"),
+    }
+}
+
+/// A number of things.
+fn count(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
