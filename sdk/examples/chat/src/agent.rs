@@ -1,0 +1,192 @@
+//! The agent: opens sessions, and passes what the agent asks to the screen.
+
+use copilot_session::transcript::Transcript;
+use copilot_session::types::{
+    ElicitationRequestedData, ElicitationRequestedMode, ProviderConfig, UiElicitationResponse,
+    UserInputRequestParams,
+};
+use copilot_session::{
+    Client, Decision, Error, Events, PermissionRequest, Session, SessionBuilder, printable_lines,
+};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Options;
+use crate::app::Stored;
+use crate::dialog::{Decide, Dialog, Question, Verdict};
+use crate::form::{Field, Form};
+use crate::input::Input;
+use crate::wrap::safe;
+
+/// The CLI, and the way of its questions to the screen.
+#[derive(Clone)]
+pub struct Agent {
+    /// The connection to the CLI.
+    pub client: Client,
+    options: Options,
+    asks: mpsc::Sender<Dialog>,
+}
+
+/// An open session.
+pub struct Opened {
+    /// The session.
+    pub session: Session,
+    /// Its events from now on.
+    pub events: Events,
+    /// The conversation until now.
+    pub transcript: Transcript,
+    /// The name of the model; empty if it is not known.
+    pub model: String,
+}
+
+impl Agent {
+    /// Starts the CLI.
+    pub async fn start(options: Options, asks: mpsc::Sender<Dialog>) -> Result<Self, Error> {
+        let mut builder = Client::builder();
+        if let Some(home) = &options.home {
+            builder = builder.home_dir(home);
+        }
+        if options.provider_url.is_some() {
+            builder = builder.no_login();
+        }
+        Ok(Self { client: builder.start().await?, options, asks })
+    }
+
+    /// Creates a session.
+    pub async fn create(&self) -> Result<Opened, Error> {
+        let session = self.builder()?.create().await?;
+        self.opened(session, false).await
+    }
+
+    /// Opens a stored session: the one with this identifier, or the last one.
+    pub async fn resume(&self, id: Option<String>) -> Result<Opened, Error> {
+        let last = async || Ok::<_, Error>(self.client.rpc().session().get_last_id().await?.session_id);
+        let id = match id {
+            Some(id) => Some(id),
+            None => last().await?,
+        };
+        let id = id.ok_or_else(|| Error::Invalid("there is no stored session".to_owned()))?;
+        // Without it, a session from disk comes as whole messages.
+        let builder = self.builder()?.configure(|config| config.streaming(true));
+        let session = builder.resume(id).await?;
+        self.opened(session, true).await
+    }
+
+    /// Lists the stored sessions, the last one first.
+    pub async fn sessions(&self) -> Result<Vec<Stored>, Error> {
+        let mut sessions = self.client.rpc().session().list(&Default::default()).await?.sessions;
+        sessions.sort_by(|one, other| other.modified_time.cmp(&one.modified_time));
+        let stored = sessions.into_iter().map(|session| Stored {
+            id: session.session_id,
+            // Up to the minute.
+            time: session.modified_time.chars().take(16).map(|c| if c == 'T' { ' ' } else { c }).collect(),
+            summary: session.name.or(session.summary).unwrap_or_else(|| "(no subject)".to_owned()),
+        });
+        Ok(stored.collect())
+    }
+
+    async fn opened(&self, session: Session, has_history: bool) -> Result<Opened, Error> {
+        // Before the history is read, so that no event is missed; the transcript ignores repeated ones.
+        let events = session.events();
+        let transcript = match has_history {
+            true => session.messages().await?.iter().collect(),
+            false => Transcript::new(),
+        };
+        let model = session.opened().model_state.as_ref().and_then(|state| state.model_id.clone());
+        let model = model.or_else(|| self.options.model.clone()).unwrap_or_default();
+        Ok(Opened { session, events, transcript, model })
+    }
+
+    fn builder(&self) -> Result<SessionBuilder, Error> {
+        let folder = std::env::current_dir()
+            .map_err(|error| Error::Invalid(format!("the working directory cannot be read: {error}")))?;
+        let [permissions, questions, forms] = [(); 3].map(|()| self.asks.clone());
+        let mut builder = self
+            .client
+            .session()
+            .current_dir(folder)
+            .on_permission(move |request, _| decide(request, permissions.clone()))
+            .on_user_input(move |question, _| answer(question, questions.clone()))
+            .on_elicitation(move |form, _| fill_in(form, forms.clone()));
+        if let Some(url) = &self.options.provider_url {
+            let mut provider = ProviderConfig::new(url);
+            provider.api_key.clone_from(&self.options.api_key);
+            builder = builder.provider(provider);
+        }
+        Ok(match &self.options.model {
+            Some(model) => builder.model(model),
+            None => builder,
+        })
+    }
+}
+
+/// Shows a dialog and waits for its reply; none if the user gave none.
+async fn ask<T>(asks: mpsc::Sender<Dialog>, dialog: impl FnOnce(oneshot::Sender<T>) -> Dialog) -> Option<T> {
+    let (reply, answer) = oneshot::channel();
+    asks.send(dialog(reply)).await.ok()?;
+    answer.await.ok()
+}
+
+async fn decide(request: PermissionRequest, asks: mpsc::Sender<Dialog>) -> Decision {
+    let dialog = |reply| {
+        Dialog::Decide(Decide {
+            summary: request.summary(),
+            full: full(&request),
+            can_always: request.can_approve_for_session(),
+            reply: Some(reply),
+        })
+    };
+    match ask(asks, dialog).await {
+        Some(Verdict::Yes) => Decision::approve(),
+        Some(Verdict::Always) => request.approve_for_session(),
+        Some(Verdict::No) => Decision::deny("the user said no"),
+        None => Decision::unavailable(),
+    }
+}
+
+async fn answer(question: UserInputRequestParams, asks: mpsc::Sender<Dialog>) -> Option<String> {
+    let choices = question.choices.unwrap_or_default();
+    // Without choices, only the user's own words are an answer.
+    let has_words = question.allow_freeform != Some(false) || choices.is_empty();
+    let words = has_words.then(Input::default);
+    let text = question.question;
+    let dialog = |reply| Dialog::Question(Question { text, choices, selected: 0, words, reply: Some(reply) });
+    ask(asks, dialog).await.flatten()
+}
+
+async fn fill_in(form: ElicitationRequestedData, asks: mpsc::Sender<Dialog>) -> UiElicitationResponse {
+    let source = form.elicitation_source.map(|source| format!(" ({source})")).unwrap_or_default();
+    let message = format!("{}{source}", form.message);
+    if let Some(ElicitationRequestedMode::Url) = form.mode {
+        let url = form.url.unwrap_or_default();
+        let summary = format!("send you to {}, to go on there: {}", safe(&url), safe(&message));
+        let full = format!("{}\n{}", safe(&url), printable_lines(&message));
+        let dialog = |reply| Dialog::Decide(Decide { summary, full, can_always: false, reply: Some(reply) });
+        return match ask(asks, dialog).await {
+            Some(Verdict::Yes | Verdict::Always) => UiElicitationResponse::accept([("", ""); 0]),
+            Some(Verdict::No) => UiElicitationResponse::decline(),
+            None => UiElicitationResponse::cancel(),
+        };
+    }
+    let schema = form.requested_schema;
+    let required = schema.as_ref().and_then(|schema| schema.required.clone()).unwrap_or_default();
+    let fields = schema.iter().flat_map(|schema| &schema.properties);
+    let fields = fields.map(|(name, field)| Field::new(name, field, required.contains(name))).collect();
+    let dialog = |reply| Dialog::Form(Form { message, fields, selected: 0, error: None, reply: Some(reply) });
+    match ask(asks, dialog).await.flatten() {
+        Some(values) => UiElicitationResponse::accept(values),
+        None => UiElicitationResponse::cancel(),
+    }
+}
+
+/// Everything that is known of a request, in lines that are safe for the terminal.
+fn full(request: &PermissionRequest) -> String {
+    let data: Value = serde_json::from_str(request.event().raw_data()).unwrap_or_default();
+    let mut text = format!("The agent wants to {}\n", request.summary());
+    for (key, value) in data["permissionRequest"].as_object().into_iter().flatten() {
+        let value = value.as_str().map_or_else(|| format!("{value:#}"), str::to_owned);
+        let separator = if value.contains('\n') { "\n" } else { " " };
+        text.push_str(&format!("\n{key}:{separator}{value}\n"));
+    }
+    printable_lines(&text).into_owned()
+}

@@ -1,0 +1,294 @@
+//! The state of the chat: events and keys go in, actions come out. It does no input and no output.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use copilot_session::transcript::Transcript;
+use copilot_session::{SessionEvent, SessionEventData};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use crate::dialog::{Dialog, Outcome};
+use crate::input::Input;
+
+/// A key that comes sooner after a dialog appeared was meant for something else.
+pub const TOO_SOON: Duration = Duration::from_millis(400);
+
+/// What the program has to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Sends a prompt.
+    Send(String),
+    /// Stops the agent.
+    Abort,
+    /// Lists the stored sessions.
+    List,
+    /// Creates a session.
+    Create,
+    /// Opens a stored session.
+    Resume(String),
+    /// Ends the program.
+    Quit,
+}
+
+/// What the screen shows.
+#[derive(Debug)]
+pub enum Screen {
+    /// The conversation.
+    Chat,
+    /// All of the request that waits for the user, from this row on.
+    Request(usize),
+    /// The stored sessions, and the one that the user is at.
+    Sessions(Vec<Stored>, usize),
+}
+
+/// A stored session.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Its identifier.
+    pub id: String,
+    /// The time of its last change.
+    pub time: String,
+    /// The subject.
+    pub summary: String,
+}
+
+/// The place in the conversation.
+#[derive(Debug, Default)]
+pub struct Scroll {
+    /// The number of rows below the screen; 0 follows the conversation.
+    pub below: usize,
+    /// The number of rows of the conversation when it was drawn last; 0 while it is followed.
+    pub total: usize,
+    /// The number of rows that the screen shows.
+    pub page: usize,
+}
+
+/// The state.
+pub struct App {
+    /// The conversation.
+    pub transcript: Transcript,
+    /// The name of the model; empty if it is not known.
+    pub model: String,
+    /// The tokens of the conversation, and how many fit the model.
+    pub context: Option<(i64, i64)>,
+    /// The prompt that the user writes.
+    pub input: Input,
+    /// What waits for the user, the oldest first.
+    pub dialogs: VecDeque<Dialog>,
+    /// True if keys go to the first dialog, and not to the prompt.
+    pub on_dialog: bool,
+    /// True if the screen shows all of the request that the first dialog is about.
+    pub sees_all: bool,
+    /// The screen.
+    pub screen: Screen,
+    /// The place in the conversation.
+    pub scroll: Scroll,
+    /// A line for the user.
+    pub notice: String,
+    /// True while the agent works.
+    pub is_running: bool,
+    /// True once the user stopped the agent.
+    is_aborting: bool,
+    /// True if ctrl-c ends the program.
+    is_armed: bool,
+    /// The time at which the first dialog appeared.
+    since: Option<Instant>,
+}
+
+impl App {
+    /// The state for a session with this conversation.
+    pub fn new(transcript: Transcript, model: String) -> Self {
+        Self {
+            transcript,
+            model,
+            context: None,
+            input: Input::default(),
+            dialogs: VecDeque::new(),
+            on_dialog: false,
+            sees_all: false,
+            screen: Screen::Chat,
+            scroll: Scroll::default(),
+            notice: String::new(),
+            is_running: false,
+            is_aborting: false,
+            is_armed: false,
+            since: None,
+        }
+    }
+
+    /// Adds an event of the session.
+    pub fn event(&mut self, event: &SessionEvent, now: Instant) {
+        self.transcript.apply(event);
+        match event.data() {
+            SessionEventData::SessionUsageInfo(info) => {
+                self.context = Some((info.current_tokens, info.token_limit));
+            }
+            SessionEventData::SessionModelChange(change) => self.model.clone_from(&change.new_model),
+            SessionEventData::AssistantTurnStart(_) => self.is_running = true,
+            SessionEventData::SessionIdle(_) => {
+                self.rest();
+                // The agent waits for nothing any more.
+                self.dialogs.clear();
+                self.appeared(now);
+            }
+            _ => {}
+        }
+        self.tidy(now);
+    }
+
+    /// Sets the agent to rest, after its work or a failure.
+    pub fn rest(&mut self) {
+        if std::mem::take(&mut self.is_aborting) {
+            self.notice.clear();
+        }
+        self.is_running = false;
+    }
+
+    /// Adds a question of the agent.
+    pub fn ask(&mut self, dialog: Dialog, now: Instant) {
+        self.dialogs.push_back(dialog);
+        if self.dialogs.len() == 1 {
+            self.appeared(now);
+        }
+    }
+
+    /// Shows the stored sessions.
+    pub fn list(&mut self, sessions: Vec<Stored>) {
+        self.screen = Screen::Sessions(sessions, 0);
+    }
+
+    /// Removes the dialogs that nobody waits for.
+    fn tidy(&mut self, now: Instant) {
+        let is_first_over = self.dialogs.front().is_some_and(Dialog::is_over);
+        self.dialogs.retain(|dialog| !dialog.is_over());
+        if is_first_over {
+            self.appeared(now);
+        }
+    }
+
+    /// The first dialog is another one now.
+    fn appeared(&mut self, now: Instant) {
+        self.since = Some(now);
+        self.sees_all = false;
+        // Whoever writes a prompt goes on with it.
+        self.on_dialog = !self.dialogs.is_empty() && self.input.is_empty();
+        if let Screen::Request(_) = self.screen {
+            self.screen = Screen::Chat;
+        }
+    }
+
+    /// Inserts text that the user pasted.
+    pub fn paste(&mut self, text: &str) {
+        match (&self.screen, self.dialogs.front_mut().filter(|_| self.on_dialog)) {
+            (Screen::Chat, Some(dialog)) => dialog.paste(text),
+            (Screen::Chat, None) => self.input.insert(text),
+            _ => {}
+        }
+    }
+
+    /// Handles a key.
+    pub fn key(&mut self, key: KeyEvent, now: Instant) -> Option<Action> {
+        if key.kind == KeyEventKind::Release {
+            return None;
+        }
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        if control && key.code == KeyCode::Char('c') {
+            return self.interrupt();
+        }
+        self.is_armed = false;
+        self.notice.clear();
+        match &mut self.screen {
+            Screen::Sessions(sessions, at) => match key.code {
+                KeyCode::Up => *at = at.saturating_sub(1),
+                KeyCode::Down => *at = (*at + 1).min(sessions.len().saturating_sub(1)),
+                KeyCode::Esc => self.screen = Screen::Chat,
+                KeyCode::Enter => {
+                    let chosen = sessions.get(*at).map(|session| Action::Resume(session.id.clone()));
+                    self.screen = Screen::Chat;
+                    return chosen;
+                }
+                _ => {}
+            },
+            Screen::Request(row) => match key.code {
+                KeyCode::Up => *row = row.saturating_sub(1),
+                KeyCode::Down => *row += 1,
+                KeyCode::PageUp => *row = row.saturating_sub(self.scroll.page),
+                KeyCode::PageDown => *row += self.scroll.page,
+                KeyCode::Esc | KeyCode::Char('w') => self.screen = Screen::Chat,
+                _ => self.dialog_key(key, now),
+            },
+            Screen::Chat => return self.chat_key(key, now),
+        }
+        None
+    }
+
+    fn chat_key(&mut self, key: KeyEvent, now: Instant) -> Option<Action> {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let page = self.scroll.page.max(1);
+        match key.code {
+            KeyCode::PageUp => self.scroll.below += page,
+            KeyCode::PageDown => self.scroll.below = self.scroll.below.saturating_sub(page),
+            KeyCode::Tab if !self.dialogs.is_empty() => self.on_dialog = !self.on_dialog,
+            KeyCode::Char(letter @ ('r' | 'n')) if control => {
+                if self.is_running {
+                    self.notice = "The agent works. Stop it first, with ctrl-c.".to_owned();
+                    return None;
+                }
+                return Some(if letter == 'r' { Action::List } else { Action::Create });
+            }
+            KeyCode::Char('d') if control && self.input.is_empty() => return Some(Action::Quit),
+            _ if self.on_dialog => self.dialog_key(key, now),
+            KeyCode::Up => self.scroll.below += 1,
+            KeyCode::Down => self.scroll.below = self.scroll.below.saturating_sub(1),
+            KeyCode::Enter if key.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SHIFT) => {
+                self.input.insert("\n");
+            }
+            KeyCode::Char('j') if control => self.input.insert("\n"),
+            KeyCode::Enter if !self.input.text().trim().is_empty() => {
+                self.scroll.below = 0;
+                self.is_running = true;
+                let prompt = self.input.take();
+                // Now the dialog has its turn.
+                self.appeared(now);
+                return Some(Action::Send(prompt));
+            }
+            _ => drop(self.input.key(key)),
+        }
+        None
+    }
+
+    fn dialog_key(&mut self, key: KeyEvent, now: Instant) {
+        if self.since.is_some_and(|since| now.saturating_duration_since(since) < TOO_SOON) {
+            return;
+        }
+        match self.dialogs.front_mut().map(|dialog| dialog.key(key, self.sees_all)) {
+            Some(Outcome::Done) => {
+                self.dialogs.pop_front();
+                self.appeared(now);
+            }
+            Some(Outcome::ShowAll) => self.screen = Screen::Request(0),
+            Some(Outcome::Open) | None => {}
+        }
+    }
+
+    /// Stops the agent, or else the program at the second time.
+    fn interrupt(&mut self) -> Option<Action> {
+        if self.is_running && !self.is_aborting {
+            self.is_aborting = true;
+            // Dropped, so that all are refused.
+            self.dialogs.clear();
+            self.on_dialog = false;
+            self.screen = Screen::Chat;
+            self.notice = "Stopping the agent …".to_owned();
+            return Some(Action::Abort);
+        }
+        if self.is_armed {
+            return Some(Action::Quit);
+        }
+        self.is_armed = true;
+        self.input.take();
+        self.screen = Screen::Chat;
+        self.notice = "Ctrl-c again ends the program.".to_owned();
+        None
+    }
+}

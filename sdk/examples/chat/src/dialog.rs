@@ -1,0 +1,160 @@
+//! What the agent asks the user: for a permission, a question, a form.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use tokio::sync::oneshot;
+
+use crate::form::Form;
+use crate::input::Input;
+
+/// What the agent asks. If it is dropped without a reply, the answer is no.
+#[derive(Debug)]
+pub enum Dialog {
+    /// Asks for a yes or no.
+    Decide(Decide),
+    /// Asks a question.
+    Question(Question),
+    /// Asks to fill in a form.
+    Form(Form),
+}
+
+/// A request that is allowed or refused.
+#[derive(Debug)]
+pub struct Decide {
+    /// What to do: one line, safe for the terminal.
+    pub summary: String,
+    /// Everything that is known of the request.
+    pub full: String,
+    /// True if it can be allowed for the whole session.
+    pub can_always: bool,
+    /// The way of the verdict to the agent.
+    pub reply: Option<oneshot::Sender<Verdict>>,
+}
+
+/// The user's decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// This once.
+    Yes,
+    /// This, and what is like it for the rest of the session.
+    Always,
+    /// Not at all.
+    No,
+}
+
+/// A question with choices, an answer in the user's own words, or both.
+#[derive(Debug)]
+pub struct Question {
+    /// The question.
+    pub text: String,
+    /// The answers to choose from.
+    pub choices: Vec<String>,
+    /// The choice that the user is at.
+    pub selected: usize,
+    /// The user's own words; none if only a choice is an answer.
+    pub words: Option<Input>,
+    /// The way of the answer to the agent; none if the user gives none.
+    pub reply: Option<oneshot::Sender<Option<String>>>,
+}
+
+/// The result of a key.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The dialog goes on.
+    Open,
+    /// The dialog was answered.
+    Done,
+    /// The user wants to read all of the request.
+    ShowAll,
+}
+
+impl Dialog {
+    /// Handles a key of a user who sees all of the request, or only its beginning.
+    pub fn key(&mut self, key: KeyEvent, sees_all: bool) -> Outcome {
+        match self {
+            Self::Decide(decide) => decide.key(key, sees_all),
+            Self::Question(question) => question.key(key),
+            Self::Form(form) => form.key(key),
+        }
+    }
+
+    /// Inserts text that the user pasted.
+    pub fn paste(&mut self, text: &str) {
+        match self {
+            Self::Decide(_) => {}
+            Self::Question(question) => {
+                if let Some(words) = &mut question.words {
+                    words.insert(text);
+                }
+            }
+            Self::Form(form) => form.paste(text),
+        }
+    }
+
+    /// Returns true if nobody waits for the answer any more.
+    pub fn is_over(&self) -> bool {
+        match self {
+            Self::Decide(decide) => decide.reply.as_ref().is_none_or(oneshot::Sender::is_closed),
+            Self::Question(question) => question.reply.as_ref().is_none_or(oneshot::Sender::is_closed),
+            Self::Form(form) => form.is_over(),
+        }
+    }
+}
+
+impl Decide {
+    fn key(&mut self, key: KeyEvent, sees_all: bool) -> Outcome {
+        if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) {
+            return Outcome::Open;
+        }
+        let verdict = match key.code {
+            KeyCode::Char('n') | KeyCode::Esc => Verdict::No,
+            KeyCode::Char('w') => return Outcome::ShowAll,
+            // Nobody allows what they could not read.
+            KeyCode::Char('y' | 'a') if !sees_all => return Outcome::ShowAll,
+            KeyCode::Char('y') => Verdict::Yes,
+            KeyCode::Char('a') if self.can_always => Verdict::Always,
+            _ => return Outcome::Open,
+        };
+        send(&mut self.reply, verdict)
+    }
+}
+
+impl Question {
+    fn key(&mut self, key: KeyEvent) -> Outcome {
+        let last = self.choices.len().saturating_sub(1);
+        match key.code {
+            KeyCode::Esc => send(&mut self.reply, None),
+            KeyCode::Up => {
+                self.selected = self.selected.saturating_sub(1);
+                Outcome::Open
+            }
+            KeyCode::Down => {
+                self.selected = (self.selected + 1).min(last);
+                Outcome::Open
+            }
+            KeyCode::Enter => match self.answer() {
+                Some(answer) => send(&mut self.reply, Some(answer)),
+                None => Outcome::Open,
+            },
+            _ => {
+                if let Some(words) = &mut self.words {
+                    words.key(key);
+                }
+                Outcome::Open
+            }
+        }
+    }
+
+    /// The user's own words, or else the choice.
+    fn answer(&self) -> Option<String> {
+        let words = self.words.as_ref().filter(|words| !words.is_empty());
+        words.map(|words| words.text().to_owned()).or_else(|| self.choices.get(self.selected).cloned())
+    }
+}
+
+/// Sends a reply. The agent may have stopped to wait, which is no failure.
+pub fn send<T>(reply: &mut Option<oneshot::Sender<T>>, value: T) -> Outcome {
+    if let Some(reply) = reply.take() {
+        drop(reply.send(value));
+    }
+    Outcome::Done
+}

@@ -1,0 +1,200 @@
+//! The loop of the chat: input, events, questions and results in; drawing and calls out.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use copilot_session::{Closed, Error};
+use crossterm::event::{Event as TerminalEvent, EventStream};
+use futures_util::StreamExt;
+use ratatui::Terminal;
+use ratatui::backend::Backend;
+use tokio::sync::mpsc;
+
+use crate::agent::{Agent, Opened};
+use crate::app::{Action, App, Stored};
+use crate::dialog::Dialog;
+use crate::theme::Theme;
+use crate::view;
+
+/// The time between two drawings while events come without a pause.
+const FRAME: Duration = Duration::from_millis(33);
+
+/// The result of a call that the loop did not wait for.
+pub enum Done {
+    /// A session was opened.
+    Opened(Box<Opened>),
+    /// The stored sessions.
+    Listed(Vec<Stored>),
+    /// A prompt could not be sent.
+    NotSent(Error),
+    /// Another call failed.
+    Failed(Error),
+}
+
+/// What happened.
+enum Input {
+    Terminal(Option<io::Result<TerminalEvent>>),
+    Event(Option<copilot_session::SessionEvent>),
+    Ask(Option<Dialog>),
+    Done(Option<Done>),
+    Closed(Closed),
+    Signal,
+}
+
+/// The loop and what it holds.
+pub struct Chat {
+    agent: Agent,
+    opened: Opened,
+    app: App,
+    theme: Theme,
+    asks: mpsc::Receiver<Dialog>,
+    done: (mpsc::Sender<Done>, mpsc::Receiver<Done>),
+}
+
+impl Chat {
+    /// A chat in this session.
+    pub fn new(agent: Agent, mut opened: Opened, asks: mpsc::Receiver<Dialog>, theme: Theme) -> Self {
+        let app = App::new(std::mem::take(&mut opened.transcript), std::mem::take(&mut opened.model));
+        Self { agent, opened, app, theme, asks, done: mpsc::channel(8) }
+    }
+
+    /// Runs until the user or a signal ends it.
+    pub async fn run<B>(mut self, terminal: &mut Terminal<B>) -> Result<(), Box<dyn std::error::Error>>
+    where
+        B: Backend<Error = io::Error>,
+    {
+        let (mut keys, mut signals) = (EventStream::new(), Signals::new()?);
+        let mut drawn = Instant::now();
+        terminal.draw(|frame| view::draw(frame, &mut self.app, self.theme))?;
+        let mut is_drawn = true;
+        loop {
+            let frame = tokio::time::sleep_until((drawn + FRAME).into());
+            let input = tokio::select! {
+                // The user first, whatever the agent sends.
+                biased;
+                () = signals.next() => Input::Signal,
+                event = keys.next() => Input::Terminal(event),
+                () = frame, if !is_drawn => {
+                    terminal.draw(|frame| view::draw(frame, &mut self.app, self.theme))?;
+                    (drawn, is_drawn) = (Instant::now(), true);
+                    continue;
+                }
+                dialog = self.asks.recv() => Input::Ask(dialog),
+                done = self.done.1.recv() => Input::Done(done),
+                event = self.opened.events.next() => Input::Event(event),
+                closed = self.agent.client.closed() => Input::Closed(closed),
+            };
+            if !self.handle(input)? {
+                return Ok(());
+            }
+            is_drawn = false;
+        }
+    }
+
+    /// Handles what happened, and returns false at the end of the program.
+    fn handle(&mut self, input: Input) -> Result<bool, Box<dyn std::error::Error>> {
+        let now = Instant::now();
+        match input {
+            Input::Terminal(Some(Ok(TerminalEvent::Key(key)))) => {
+                if let Some(action) = self.app.key(key, now) {
+                    return Ok(self.act(action));
+                }
+            }
+            Input::Terminal(Some(Ok(TerminalEvent::Paste(text)))) => self.app.paste(&text),
+            // Another size is seen when the screen is drawn.
+            Input::Terminal(Some(Ok(_))) => {}
+            Input::Terminal(Some(Err(error))) => return Err(error.into()),
+            Input::Event(Some(event)) => self.app.event(&event, now),
+            Input::Ask(Some(dialog)) => self.app.ask(dialog, now),
+            Input::Done(Some(done)) => self.done(done),
+            Input::Event(None) => return Err("the session has ended".into()),
+            Input::Closed(closed) => return Err(closed.into()),
+            Input::Signal | Input::Terminal(None) | Input::Ask(None) | Input::Done(None) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Opened(mut opened) => {
+                self.app =
+                    App::new(std::mem::take(&mut opened.transcript), std::mem::take(&mut opened.model));
+                let old = std::mem::replace(&mut self.opened, *opened);
+                // Dropping its last handle disconnects the old session.
+                drop(old);
+            }
+            Done::Listed(sessions) => self.app.list(sessions),
+            Done::NotSent(error) => {
+                self.app.rest();
+                self.app.notice = format!("{error:#}");
+            }
+            Done::Failed(error) => self.app.notice = format!("{error:#}"),
+        }
+    }
+
+    /// Begins what the user wants, and returns false at the end of the program.
+    fn act(&mut self, action: Action) -> bool {
+        let (agent, session) = (self.agent.clone(), self.opened.session.clone());
+        let opened = |opened| Done::Opened(Box::new(opened));
+        match action {
+            Action::Quit => return false,
+            Action::Send(prompt) => self.spawn(async move {
+                session.send(prompt).await.map_or_else(|error| Some(Done::NotSent(error)), |_| None)
+            }),
+            Action::Abort => self.spawn(async move { session.abort().await.err().map(Done::Failed) }),
+            Action::List => self
+                .spawn(async move { Some(agent.sessions().await.map_or_else(Done::Failed, Done::Listed)) }),
+            Action::Create => {
+                self.spawn(async move { Some(agent.create().await.map_or_else(Done::Failed, opened)) })
+            }
+            Action::Resume(id) => self
+                .spawn(async move { Some(agent.resume(Some(id)).await.map_or_else(Done::Failed, opened)) }),
+        }
+        true
+    }
+
+    /// Makes a call on a task of its own, so that the screen goes on.
+    fn spawn(&self, call: impl Future<Output = Option<Done>> + Send + 'static) {
+        let sender = self.done.0.clone();
+        tokio::spawn(async move {
+            if let Some(done) = call.await {
+                // Without a receiver the program ends.
+                drop(sender.send(done).await);
+            }
+        });
+    }
+}
+
+/// The signals that end the program.
+struct Signals {
+    #[cfg(unix)]
+    signals: [tokio::signal::unix::Signal; 3],
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let [interrupt, terminate, hang_up] =
+                [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+            Ok(Self { signals: [interrupt?, terminate?, hang_up?] })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate, hang_up] = &mut self.signals;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        drop(tokio::signal::ctrl_c().await);
+    }
+}

@@ -1,0 +1,224 @@
+//! What keys do.
+
+use super::*;
+use crate::app::{Screen, Stored};
+use crate::form::{Field, FieldValue, Form};
+
+#[test]
+fn a_prompt_is_written_and_sent() {
+    let mut stage = Stage::new(80, 24);
+    assert_eq!(stage.press(KeyCode::Enter), None);
+    stage.write("one");
+    assert_eq!(stage.press_with(KeyModifiers::ALT, KeyCode::Enter), None);
+    stage.app.paste("two\r\nthree\u{1b}[2J");
+    assert_eq!(stage.press(KeyCode::Enter), Some(Action::Send("one\ntwo\nthree[2J".to_owned())));
+    assert!(stage.app.is_running && stage.app.input.is_empty());
+}
+
+#[test]
+fn ctrl_c_stops_the_agent_and_not_the_program() {
+    let mut stage = Stage::new(80, 24);
+    stage.prompt("Go");
+    let verdict = stage.permission("run `ls`");
+    assert_eq!(stage.control('c'), Some(Action::Abort));
+    assert!(verdict.blocking_recv().is_err(), "the request is refused");
+    stage.event("abort", json!({ "reason": "user" }));
+    stage.event("session.idle", json!({ "aborted": true }));
+    assert!(stage.draw().contains("■ stopped"));
+    assert!(!stage.draw().contains("Stopping"));
+
+    assert_eq!(stage.control('c'), None);
+    assert!(stage.draw().contains("Ctrl-c again ends the program."));
+    stage.write("x");
+    assert_eq!(stage.control('c'), None, "another key lies between");
+    assert_eq!(stage.control('c'), Some(Action::Quit));
+}
+
+/// An agent that does not stop keeps nobody in the program.
+#[test]
+fn ctrl_c_ends_the_program_of_an_agent_that_hangs() {
+    let mut stage = Stage::new(80, 24);
+    stage.prompt("Go");
+    assert_eq!(stage.control('c'), Some(Action::Abort));
+    assert_eq!(stage.control('c'), None);
+    assert_eq!(stage.control('c'), Some(Action::Quit));
+}
+
+#[test]
+fn requests_are_decided_in_their_order() {
+    let mut stage = Stage::new(80, 24);
+    stage.prompt("Go");
+    let mut verdicts = ["a", "b", "c"].map(|name| stage.permission(&format!("read {name}")));
+    for (key, expected) in [('y', Verdict::Yes), ('a', Verdict::Always), ('n', Verdict::No)] {
+        assert_eq!(stage.press(KeyCode::Char(key)), None);
+        let verdict = verdicts.iter_mut().find_map(|verdict| verdict.try_recv().ok());
+        assert_eq!(verdict, Some(expected));
+    }
+    assert!(stage.app.dialogs.is_empty() && !stage.app.on_dialog);
+}
+
+/// A key that was meant for the prompt, or for the request before, allows nothing.
+#[test]
+fn a_key_that_comes_too_soon() {
+    let mut stage = Stage::new(80, 24);
+    stage.prompt("Go");
+    let mut first = stage.permission("read a");
+    stage.draw();
+    let yes = KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE);
+    stage.app.key(yes, stage.now + Duration::from_millis(50));
+    assert!(first.try_recv().is_err());
+
+    let mut second = stage.permission("read b");
+    stage.press(KeyCode::Char('y'));
+    assert_eq!(first.try_recv(), Ok(Verdict::Yes));
+    stage.draw();
+    stage.app.key(yes, stage.now + Duration::from_millis(50));
+    assert!(second.try_recv().is_err());
+}
+
+/// Whoever writes a prompt while a request comes goes on writing.
+#[test]
+fn a_request_does_not_take_the_keys_of_a_prompt() {
+    let mut stage = Stage::new(80, 24);
+    stage.prompt("Go");
+    stage.write("wa");
+    let mut verdict = stage.permission("run `ls`");
+    stage.write("y");
+    assert_eq!(stage.app.input.text(), "way");
+    assert!(stage.draw().contains("tab: answer the agent"));
+    stage.press(KeyCode::Tab);
+    stage.press(KeyCode::Char('y'));
+    assert_eq!(verdict.try_recv(), Ok(Verdict::Yes));
+    assert_eq!(stage.press(KeyCode::Enter), Some(Action::Send("way".to_owned())));
+}
+
+/// What does not fit the panel is shown on the whole screen before it can be allowed.
+#[test]
+fn a_long_request_is_seen_before_it_is_allowed() {
+    for (width, height) in [(80, 24), (40, 20), (20, 8), (200, 50)] {
+        let mut stage = Stage::new(width, height);
+        stage.prompt("Go");
+        let mut verdict = stage.permission(&format!("run `{}rm -rf /`", "x ".repeat(2000)));
+        assert!(!stage.draw().contains("rm -rf"));
+        stage.press(KeyCode::Char('y'));
+        assert!(verdict.try_recv().is_err() && matches!(stage.app.screen, Screen::Request(0)));
+        for _ in 0..60 {
+            stage.press(KeyCode::PageDown);
+        }
+        assert!(stage.draw().contains("intention: none"));
+        stage.press(KeyCode::Char('y'));
+        assert_eq!(verdict.try_recv(), Ok(Verdict::Yes));
+        assert!(matches!(stage.app.screen, Screen::Chat));
+    }
+}
+
+#[test]
+fn a_question_is_answered() {
+    let mut stage = Stage::new(80, 24);
+    let choices = ["tea", "coffee"];
+    let mut answers = [(); 3].map(|()| stage.question("Tea or coffee?", &choices));
+    stage.press(KeyCode::Down);
+    stage.press(KeyCode::Down);
+    stage.press(KeyCode::Enter);
+    stage.write("cocoa");
+    stage.app.paste("\npowder");
+    stage.press(KeyCode::Enter);
+    stage.press(KeyCode::Esc);
+    let [first, second, third] = &mut answers;
+    assert_eq!(first.try_recv(), Ok(Some("coffee".to_owned())));
+    assert_eq!(second.try_recv(), Ok(Some("cocoa\npowder".to_owned())));
+    assert_eq!(third.try_recv(), Ok(None));
+}
+
+#[test]
+fn a_form_is_filled_in() {
+    let schema = json!({
+        "city": { "type": "string", "title": "City" },
+        "nights": { "type": "integer", "default": 2 },
+        "price": { "type": "number" },
+        "class": { "type": "string", "enum": ["a", "b"], "enumNames": ["First", "Second"] },
+        "bed": { "oneOf": [{ "const": 1, "title": "Narrow" }, { "const": 2, "title": "Wide" }] },
+        "pets": { "type": "boolean" },
+        "guests": { "type": "array", "items": { "type": "string" } },
+    });
+    let fields = ["city", "nights", "price", "class", "bed", "pets", "guests"];
+    let fields = fields.map(|name| Field::new(name, &schema[name], name == "city")).into();
+    let (reply, mut values) = oneshot::channel();
+    let message = "Where to?".to_owned();
+    let form = Form { message, fields, selected: 0, error: None, reply: Some(reply) };
+    let mut stage = Stage::new(120, 30);
+    stage.app.ask(Dialog::Form(form), stage.now);
+
+    (0..7).for_each(|_| drop(stage.press(KeyCode::Enter)));
+    assert!(stage.draw().contains("✗ City: required"));
+    (0..6).for_each(|_| drop(stage.press(KeyCode::Up)));
+    stage.app.paste("Oslo");
+    stage.press(KeyCode::Enter);
+    stage.write("x");
+    stage.press(KeyCode::Enter);
+    stage.write("1.5");
+    stage.press(KeyCode::Enter);
+    (0..2).for_each(|_| drop(stage.press(KeyCode::Right)));
+    stage.press(KeyCode::Enter);
+    stage.press(KeyCode::Left);
+    stage.press(KeyCode::Enter);
+    stage.press(KeyCode::Char(' '));
+    stage.press(KeyCode::Enter);
+    stage.write("Ann, Bo,");
+    stage.press(KeyCode::Enter);
+    assert!(stage.draw().contains("✗ nights: not a whole number"), "{}", stage.draw());
+    (0..5).for_each(|_| drop(stage.press(KeyCode::Up)));
+    stage.press(KeyCode::Backspace);
+    (0..6).for_each(|_| drop(stage.press(KeyCode::Enter)));
+    let expected = json!([
+        ["city", "Oslo"],
+        ["nights", 2],
+        ["price", 1.5],
+        ["class", "b"],
+        ["bed", 2],
+        ["pets", true],
+        ["guests", ["Ann", "Bo"]],
+    ]);
+    assert_eq!(json!(values.try_recv().expect("a reply").expect("values")), expected);
+}
+
+/// A schema that makes no sense is a text field, and breaks nothing.
+#[test]
+fn fields_of_any_schema() {
+    for schema in
+        [json!(null), json!(3), json!({ "enum": [] }), json!({ "type": [1] }), json!({ "oneOf": [{}] })]
+    {
+        let field = Field::new("x", &schema, false);
+        assert!(matches!(field.value, FieldValue::Text(..)), "{schema}");
+    }
+}
+
+/// A request that was answered elsewhere disappears, and so do all when the agent rests.
+#[test]
+fn nobody_waits_any_more() {
+    let mut stage = Stage::new(80, 24);
+    stage.prompt("Go");
+    drop(stage.permission("read a"));
+    let _second = stage.permission("read b");
+    stage.event("permission.completed", json!({ "requestId": "1", "result": { "kind": "approved" } }));
+    assert_eq!(stage.app.dialogs.len(), 1);
+    stage.answer("Done");
+    assert!(stage.app.dialogs.is_empty() && !stage.app.on_dialog);
+}
+
+#[test]
+fn sessions_are_chosen() {
+    let mut stage = Stage::new(80, 24);
+    assert_eq!(stage.control('r'), Some(Action::List));
+    let stored = |id: &str| Stored { id: id.to_owned(), time: "2026".to_owned(), summary: "x".to_owned() };
+    stage.app.list(vec![stored("a"), stored("b")]);
+    assert_eq!(stage.press(KeyCode::Down), None);
+    assert_eq!(stage.press(KeyCode::Down), None);
+    assert_eq!(stage.press(KeyCode::Enter), Some(Action::Resume("b".to_owned())));
+    stage.app.list(Vec::new());
+    assert_eq!(stage.press(KeyCode::Enter), None);
+    assert_eq!(stage.control('n'), Some(Action::Create));
+    stage.prompt("Go");
+    assert_eq!(stage.control('r'), None);
+    assert!(stage.draw().contains("Stop it first"));
+}

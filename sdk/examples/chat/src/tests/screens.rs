@@ -1,0 +1,212 @@
+//! What the screen shows. `UPDATE=1 cargo test -p chat` writes the golden files.
+
+use std::path::Path;
+
+use ratatui::style::Color;
+
+use super::*;
+use crate::app::Stored;
+use crate::form::{Field, Form};
+
+/// Compares a screen with its golden file.
+fn golden(name: &str, stage: &mut Stage) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/golden").join(format!("{name}.txt"));
+    let screen = stage.draw();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &screen).expect("a golden file");
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
+    assert!(screen == expected, "{name} is not its golden file:\n{screen}");
+}
+
+/// A conversation with some of everything.
+fn conversation(width: u16, height: u16) -> Stage {
+    let mut stage = Stage::new(width, height);
+    stage.prompt("What is wrong with the test?\nIt fails since today.");
+    stage.event(
+        "assistant.reasoning",
+        json!({ "reasoningId": "r", "content": "The user has a test that fails." }),
+    );
+    stage.event(
+        "tool.execution_start",
+        json!({ "toolCallId": "1", "toolName": "bash",
+        "arguments": { "command": "cargo test --workspace --quiet 2>&1 | tail -n 100" } }),
+    );
+    stage.event(
+        "tool.execution_complete",
+        json!({ "toolCallId": "1", "success": false, "error": { "message": "no" } }),
+    );
+    stage.event("tool.execution_start", json!({ "toolCallId": "2", "toolName": "task", "arguments": {} }));
+    let agent = json!({ "toolCallId": "2", "agentName": "explore", "agentDisplayName": "Explorer",
+        "agentDescription": "" });
+    stage.event("subagent.started", agent);
+    let grep = json!({ "toolCallId": "3", "toolName": "grep", "parentToolCallId": "2", "arguments": { "pattern": "sum" } });
+    stage.event("tool.execution_start", grep);
+    stage.event(
+        "session.usage_info",
+        json!({ "tokenLimit": 1000, "currentTokens": 420, "messagesLength": 3 }),
+    );
+    stage.event(
+        "assistant.usage",
+        json!({ "model": "scripted", "inputTokens": 12_345, "outputTokens": 678, "cost": 0.33 }),
+    );
+    stage
+        .event("session.warning", json!({ "warningType": "quota", "message": "Half of the quota is used." }));
+    stage.event("assistant.message", json!({ "messageId": "m", "toolRequests": [],
+        "content": "## Found it\n\n`sum` divides by **two**:\n\n```python\nreturn sum(values) / 2\n```\n\n1. 日本語 e\u{301}\n2. a\u{1b}[2Jb" }));
+    stage
+}
+
+#[test]
+fn conversations() {
+    golden("wide", &mut conversation(80, 24));
+    golden("narrow", &mut conversation(40, 30));
+    golden("very_wide", &mut conversation(160, 30));
+}
+
+#[test]
+fn empty() {
+    golden("empty", &mut Stage::new(80, 12));
+}
+
+#[test]
+fn a_permission_at_the_side_and_below() {
+    for (name, width, height) in [("permission_wide", 80, 24), ("permission_narrow", 40, 20)] {
+        let mut stage = conversation(width, height);
+        let _verdict = stage.permission("run `rm -rf target && cargo test --workspace --quiet`");
+        let _other = stage.permission("read x");
+        golden(name, &mut stage);
+    }
+    let mut stage = conversation(80, 12);
+    let _verdict = stage.permission(&format!("run `{}`", "a b ".repeat(200)));
+    stage.press(KeyCode::Char('w'));
+    golden("permission_all", &mut stage);
+}
+
+#[test]
+fn a_question_and_a_form() {
+    let mut stage = Stage::new(40, 20);
+    let _answer =
+        stage.question("Tea or\ncoffee\u{1b}[2J?", &["tea", "coffee, which is rather long for a panel"]);
+    golden("question", &mut stage);
+    let schema =
+        [("city", json!({ "type": "string", "title": "City" })), ("pets", json!({ "type": "boolean" }))];
+    let fields = schema.map(|(name, schema)| Field::new(name, &schema, name == "city")).into();
+    let (reply, _values) = oneshot::channel();
+    let message = "Where to? (travel)".to_owned();
+    let mut stage = Stage::new(80, 14);
+    stage
+        .app
+        .ask(Dialog::Form(Form { message, fields, selected: 0, error: None, reply: Some(reply) }), stage.now);
+    stage.write("Os");
+    golden("form", &mut stage);
+}
+
+#[test]
+fn sessions_and_an_error() {
+    let mut stage = Stage::new(60, 8);
+    let session =
+        |time: &str, summary: &str| Stored { id: "x".into(), time: time.into(), summary: summary.into() };
+    stage
+        .app
+        .list((1..20).map(|n| session("2026-11-30 05:12", &format!("Session {n}\u{1b}]0;x\u{7}"))).collect());
+    (0..9).for_each(|_| drop(stage.press(KeyCode::Down)));
+    golden("sessions", &mut stage);
+    stage.press(KeyCode::Esc);
+    stage.prompt("Go");
+    stage.event("session.error", json!({ "errorType": "quota", "message": "No quota is left.\u{1b}[2J" }));
+    stage.event("session.idle", json!({}));
+    golden("error", &mut stage);
+}
+
+/// Nothing that an event, a request or a session contains reaches the terminal as a control character.
+#[test]
+fn nothing_raw() {
+    let evil = "a\u{1b}[2J\u{7}\u{9b}31m\u{202e}\r\nb\u{200b}";
+    let mut stage = Stage::new(100, 60);
+    stage.app.model = evil.to_owned();
+    stage.prompt(evil);
+    stage.event(
+        "tool.execution_start",
+        json!({ "toolCallId": "1", "toolName": evil, "arguments": { evil: evil } }),
+    );
+    stage.event("session.warning", json!({ "warningType": evil, "message": evil }));
+    stage.event("assistant.reasoning", json!({ "reasoningId": "r", "content": evil }));
+    stage.event(
+        "assistant.message",
+        json!({ "messageId": "m", "toolRequests": [], "content": format!("```{evil}\n{evil}\n```\n{evil}") }),
+    );
+    stage.app.notice = evil.to_owned();
+    let _answer = stage.question(evil, &[evil]);
+    let check = |screen: &str| {
+        let is_plain = |letter: char| !letter.is_control() && !matches!(letter, '\u{200b}' | '\u{202e}');
+        assert!(screen.lines().all(|row| row.chars().all(is_plain)), "{screen:?}");
+        assert!(screen.contains("\\u{1b}[2J"), "{screen}");
+    };
+    check(&stage.draw());
+    stage.app.list(vec![Stored { id: "x".into(), time: evil.into(), summary: evil.into() }]);
+    check(&stage.draw());
+}
+
+/// Any size can be drawn, down to none at all, while everything is open.
+#[test]
+fn any_size() {
+    for width in [0, 1, 2, 3, 10, 40, 79, 80, 81, 300] {
+        for height in [0, 1, 2, 3, 5, 8, 24] {
+            let mut stage = conversation(width, height);
+            stage.app.input.insert("日本語\n\n\n\n\n\n\n\nabc");
+            stage.draw();
+            let _answer = stage.question("Tea or coffee?", &["tea", "coffee"]);
+            stage.app.on_dialog = true;
+            stage.draw();
+            let _verdict = stage.permission("read x");
+            stage.press(KeyCode::Esc);
+            stage.press(KeyCode::Char('w'));
+            stage.press(KeyCode::Down);
+            stage.press(KeyCode::PageUp);
+            stage.draw();
+        }
+    }
+}
+
+/// New text does not move the rows that the user reads.
+#[test]
+fn scrolled_back() {
+    let mut stage = Stage::new(60, 10);
+    stage.prompt("Count");
+    let lines = |to: u32| (1..=to).map(|n| format!("line {n}\n\n")).collect::<String>();
+    stage.event("assistant.message_delta", json!({ "messageId": "m", "deltaContent": lines(30) }));
+    stage.press(KeyCode::PageUp);
+    let before = stage.draw();
+    let top: String = before.lines().take(2).map(|row| format!("{row}\n")).collect();
+    assert!(top.contains("line"), "{before}");
+    stage.event("assistant.message_delta", json!({ "messageId": "m", "deltaContent": lines(5) }));
+    assert!(stage.draw().starts_with(&top), "{}", stage.draw());
+    (0..9).for_each(|_| drop(stage.press(KeyCode::PageDown)));
+    assert!(stage.draw().contains("line 5\n"));
+    (0..99).for_each(|_| drop(stage.press(KeyCode::Up)));
+    assert!(stage.draw().starts_with("› Count"), "{}", stage.draw());
+}
+
+#[test]
+fn colors() {
+    let of = |variables: &[(&str, &str)]| {
+        let find =
+            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Colors::detect(find)
+    };
+    assert_eq!(of(&[("TERM", "xterm"), ("COLORTERM", "truecolor")]), Colors::Full);
+    assert_eq!(of(&[("TERM", "xterm"), ("NO_COLOR", "")]), Colors::Basic);
+    assert_eq!(of(&[("COLORTERM", "24bit"), ("NO_COLOR", "1")]), Colors::None);
+    assert_eq!(of(&[("COLORTERM", "24bit"), ("TERM", "dumb")]), Colors::None);
+    for colors in [Colors::Full, Colors::Basic, Colors::None] {
+        let mut stage = conversation(80, 40);
+        let text = stage.draw_in(colors);
+        assert_eq!(text, stage.draw(), "colours change no text");
+        stage.draw_in(colors);
+        let used: Vec<_> = stage.terminal.backend().buffer().content.iter().map(|cell| cell.fg).collect();
+        let is_full = |color: &Color| matches!(color, Color::Rgb(..));
+        assert_eq!(used.iter().any(is_full), colors == Colors::Full);
+        assert_eq!(used.iter().all(|color| *color == Color::Reset), colors == Colors::None);
+    }
+}

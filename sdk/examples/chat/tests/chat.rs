@@ -1,0 +1,174 @@
+//! The chat in a terminal of the test, on the real CLI, with a model whose answers the tests write.
+#![cfg(unix)]
+
+mod terminal;
+
+use copilot_session_model::{MODEL_NAME, ModelServer, Reply, Script, Stall};
+use copilot_session_tests::cli::cli_path;
+use rustix::process::Signal;
+use serde_json::json;
+use tempfile::TempDir;
+use terminal::Terminal;
+
+/// A folder to work in, the home of the CLI, and a model.
+struct Rig {
+    model: ModelServer,
+    folder: TempDir,
+}
+
+impl Rig {
+    async fn new(script: Script) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("work")).expect("a folder");
+        Self { model: ModelServer::start(script).await.expect("the scripted model"), folder }
+    }
+
+    /// Starts the chat in a terminal with 100 columns and 30 rows.
+    fn chat(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Terminal {
+        let home = self.folder.path().join("home");
+        let program = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_chat"))
+            .args(["--provider-url", &self.model.base_url(), "--api-key", "scripted", "--model", MODEL_NAME])
+            .arg("--home")
+            .arg(home)
+            .args(arguments)
+            .current_dir(self.folder.path().join("work"))
+            .env("COPILOT_CLI_PATH", cli_path())
+            .env("TERM", "xterm-256color")
+            .env_remove("COLORTERM")
+            .env_remove("NO_COLOR")
+            .envs(environment.iter().copied());
+        Terminal::start(program, 30, 100)
+    }
+}
+
+/// A call of a shell command that writes a file.
+fn touch(file: &str) -> Reply {
+    Reply::text("I **make** a file.")
+        .then_tool_call("bash", json!({ "command": format!("touch {file}"), "description": "A step" }))
+}
+
+/// A conversation from its first prompt to its resumption: streaming, a permission, a question, an abort, another size.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation() {
+    let (pause, stall) = (Stall::new(), Stall::new());
+    let question = json!({ "question": "Tea or coffee?", "choices": ["tea", "coffee"] });
+    let script = Script::replies([
+        touch("made").usage(4321, 10),
+        Reply::text("It is ").stall(&pause).then_text("*there*."),
+        Reply::tool_call("ask_user", question),
+        Reply::text("So it be."),
+        Reply::text("I begin").stall(&stall),
+    ]);
+    let rig = Rig::new(script).await;
+    let chat = rig.chat(&[], &[]);
+    chat.wait_for("Ask the agent something.");
+
+    chat.send("Make a file\r");
+    chat.wait_for("run `touch made`");
+    assert!(chat.screen().contains("I make a file."), "{}", chat.screen());
+    assert!(!rig.folder.path().join("work/made").exists());
+    chat.press_until("y", "✓ bash touch made");
+    assert!(rig.folder.path().join("work/made").exists());
+    // The first half of the answer is there while the model pauses.
+    chat.wait_for("It is");
+    assert!(chat.screen().contains("working · scripted"), "{}", chat.screen());
+    pause.release();
+    chat.wait_for("It is there.");
+    chat.wait_for("scripted · 4.4k in 20 out");
+
+    chat.send("Ask me\r");
+    chat.wait_for("▸ tea");
+    chat.press_until("\u{1b}[B", "▸ coffee");
+    chat.press_until("\r", "So it be.");
+    assert!(rig.model.requests()[3].tool_results()[1].1.contains("coffee"));
+
+    chat.send("Begin\r");
+    chat.wait_for("I begin");
+    chat.send("\u{3}");
+    chat.wait_for("■ stopped");
+    stall.abandoned().await;
+
+    chat.resize(12, 40);
+    chat.wait_until("the narrow screen", |screen| screen.contains("■ stopped") && !screen.contains("Tools"));
+    chat.send("\u{3}");
+    chat.wait_for("Ctrl-c again");
+    chat.send("\u{3}");
+    assert_eq!(chat.end(), Some(0));
+
+    let chat = rig.chat(&["--resume"], &[]);
+    chat.wait_for("So it be.");
+    chat.send("\u{12}");
+    chat.wait_for("Sessions");
+    chat.wait_for("Make a file");
+    chat.send("\u{3}");
+    chat.send("\u{3}");
+    assert_eq!(chat.end(), Some(0));
+}
+
+/// No byte that a model, a tool or a pasted text contains controls the terminal.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_raw() {
+    let evil = "\u{1b}]0;owned\u{7}\u{9b}31mx";
+    let script = Script::replies([
+        Reply::text(&format!("a{evil} &#x1b;]0;owned&#7;"))
+            .then_tool_call("bash", json!({ "command": format!("echo '{evil}'"), "description": evil })),
+        Reply::text("b"),
+    ]);
+    let rig = Rig::new(script).await;
+    let chat = rig.chat(&[], &[("COLORTERM", "truecolor")]);
+    chat.wait_for("Ask the agent something.");
+    chat.send(&format!("\u{1b}[200~one\n{}two\u{1b}[201~\r", evil.replace('\u{1b}', "")));
+    chat.wait_for("a\\u{1b}]0;owned\\u{7}");
+    chat.wait_for("run `echo");
+    chat.press_until("w", "intention: \\u{1b}]0;owned");
+    chat.press_until("n", "✗ bash");
+    chat.wait_for("ctrl-r sessions");
+    assert!(!chat.bytes().windows(7).any(|bytes| bytes == b"\x1b]0;own"));
+    assert!(!chat.bytes().contains(&7), "a bell");
+    chat.send("\u{3}");
+    chat.send("\u{3}");
+    assert_eq!(chat.end(), Some(0));
+}
+
+/// A signal ends the program and leaves the terminal as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal() {
+    let stall = Stall::new();
+    let rig = Rig::new(Script::replies([Reply::text("I begin").stall(&stall)])).await;
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let chat = rig.chat(&[], &[("NO_COLOR", "1")]);
+        chat.wait_for("Ask the agent something.");
+        if signal == Signal::TERM {
+            chat.send("Begin\r");
+            chat.wait_for("I begin");
+        }
+        chat.signal(signal);
+        assert_eq!(chat.end(), Some(0), "{signal:?}");
+    }
+}
+
+/// The colours are those that the terminal has.
+#[tokio::test(flavor = "multi_thread")]
+async fn colors() {
+    let rig = Rig::new(Script::replies([])).await;
+    let full: &[u8] = b"\x1b[38;2;";
+    for (variable, has_full) in [(("COLORTERM", "truecolor"), true), (("NO_COLOR", "1"), false)] {
+        let chat = rig.chat(&[], &[variable]);
+        chat.wait_for("Ask the agent something.");
+        assert_eq!(chat.bytes().windows(full.len()).any(|bytes| bytes == full), has_full, "{variable:?}");
+        chat.send("\u{4}");
+        assert_eq!(chat.end(), Some(0));
+    }
+}
+
+/// A login that is missing, or a session, is an error on the usual screen.
+#[tokio::test(flavor = "multi_thread")]
+async fn errors() {
+    let rig = Rig::new(Script::replies([])).await;
+    let chat = rig.chat(&["--resume"], &[]);
+    chat.wait_for("error: there is no stored session");
+    assert_eq!(chat.end(), Some(1));
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_chat")).output().expect("the chat");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "error: the chat needs a terminal\n");
+}
