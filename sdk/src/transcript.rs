@@ -10,10 +10,18 @@ use crate::wire::peek::{self, keys};
 
 mod display;
 mod entries;
+mod html;
+mod json;
+mod limit;
+mod markdown;
+mod times;
 mod turn;
 
 use entries::{Entries, Part};
 pub use entries::{Entry, Notice, Prompt, SubAgent, Text, ToolCall};
+use limit::Limit;
+use times::Moment;
+pub use times::Times;
 pub use turn::{TranscriptTurn, TurnState};
 
 pub use crate::events::usage::Usage;
@@ -27,7 +35,13 @@ const MAX_LEVELS: usize = 64;
 /// sub-agent are separate, and each turn has its outcome and usage. Events may come from
 /// [`Session::messages`](crate::Session::messages), live, or first from the one and then the other: a
 /// repeated event counts once if fewer than some thousand others came in between. Events that cannot be
-/// read are ignored. `Display` writes the conversation as plain text.
+/// read are ignored. `Display` writes the conversation as plain text, [`to_markdown`](Self::to_markdown) and
+/// [`to_html`](Self::to_html) as a document. For a session that goes on for days, [`max_bytes`](Self::max_bytes) limits
+/// the memory.
+///
+/// With the feature `serde` it can be stored and read again. A transcript that was read accepts further events, but
+/// knows neither the limit nor the ids of the events that it was made of, so it does not notice their repeats. One that is
+/// nested more than 127 levels deep cannot be stored.
 ///
 /// ```no_run
 /// use copilot_session::Session;
@@ -56,9 +70,11 @@ const MAX_LEVELS: usize = 64;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Transcript {
     turns: Vec<TranscriptTurn>,
+    dropped_turns: u64,
+    limit: Option<Limit>,
     seen: Seen,
 }
 
@@ -66,6 +82,19 @@ impl Transcript {
     /// Creates an empty transcript.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Limits the memory for the texts of the conversation, in bytes. When it is exceeded, the oldest turns are
+    /// dropped and counted; from a last turn that is larger alone, the oldest entries. The newest entry is kept, whatever
+    /// its size. It is measured now and then, so the transcript may grow by a quarter more. Default: no limit.
+    pub fn max_bytes(mut self, max: usize) -> Self {
+        self.limit = Some(Limit::new(max));
+        self
+    }
+
+    /// The number of turns that were dropped because of [`max_bytes`](Self::max_bytes).
+    pub fn dropped_turns(&self) -> u64 {
+        self.dropped_turns
     }
 
     /// The turns, oldest first.
@@ -78,11 +107,18 @@ impl Transcript {
         if self.seen.is_repeated(event) {
             return;
         }
+        self.change(event);
+        self.shrink(event);
+    }
+
+    fn change(&mut self, event: &SessionEvent) {
         match event.kind() {
             kind::USER_MESSAGE => self.user_message(event),
             // A turn is one or more calls of the model. A history has no other sign of its end.
             kind::ASSISTANT_TURN_START if Agent::of(event).is_none() => self.current(event).start_call(),
-            kind::ASSISTANT_TURN_END if Agent::of(event).is_none() => self.current(event).end_call(),
+            kind::ASSISTANT_TURN_END if Agent::of(event).is_none() => {
+                self.current(event).end_call(Moment::of(event))
+            }
             kind::ASSISTANT_MESSAGE_DELTA => {
                 let keys = keys!(AssistantMessageDeltaData, ["messageId", "deltaContent"]);
                 self.entries(event, |entries| entries.append(event, Part::Message, keys));
@@ -123,7 +159,8 @@ impl Transcript {
     fn user_message(&mut self, event: &SessionEvent) {
         let [content, id, source] =
             event.pick(keys!(UserMessageData, ["content", "messageId", "source"])).map(text);
-        let prompt = Prompt { message_id: id, text: content, source };
+        let times = Times::at(Moment::of(event));
+        let prompt = Prompt { message_id: id, text: content, source, times };
         // The text of a skill is not a new prompt of the user.
         if event.agent_id().is_some() || prompt.source.starts_with("skill-") {
             self.entries(event, |entries| entries.0.push(Entry::Prompt(prompt)));
@@ -141,7 +178,7 @@ impl Transcript {
         let (id, content, reasoning) = (text(id), text(content), text(reasoning));
         let requests = requests.and_then(|raw| peek::items(raw).ok()).unwrap_or_default();
         self.entries(event, |entries| {
-            entries.message(&id, content, reasoning);
+            entries.message(&id, content, reasoning, Moment::of(event));
             let keys = keys!(AssistantMessageToolRequest, ["toolCallId", "name", "arguments"]);
             for [id, name, arguments] in requests.iter().filter_map(|raw| peek::pick(raw, keys).ok()) {
                 entries.start_call(&text(id), &text(name), arguments, false);
@@ -166,7 +203,13 @@ impl Transcript {
         let [id, name, arguments] =
             event.pick(keys!(ToolExecutionStartData, ["toolCallId", "toolName", "arguments"]));
         let by_user = event.kind() == kind::TOOL_USER_REQUESTED;
-        self.entries(event, |entries| entries.start_call(&text(id), &text(name), arguments, by_user));
+        self.entries(event, |entries| {
+            let id = text(id);
+            entries.start_call(&id, &text(name), arguments, by_user);
+            if let Some(call) = entries.call(&id) {
+                call.times.start = Moment::of(event);
+            }
+        });
     }
 
     /// Sets a text of a tool call that is not complete.
@@ -195,6 +238,7 @@ impl Transcript {
         let [message] = pick(error, keys!(ToolExecutionCompleteError, ["message"])).map(text);
         call.detailed_content = Some(detailed).filter(|text| !text.is_empty() && *text != content);
         call.result = Some(if success == Some("true") { Ok(content) } else { Err(message) });
+        call.times.end = Moment::of(event);
         call.progress.clear();
         call.output.clear();
     }
@@ -207,10 +251,11 @@ impl Transcript {
             agent.name = name;
             agent.display_name = display_name;
             match event.kind() {
-                kind::SUBAGENT_STARTED => {}
+                kind::SUBAGENT_STARTED => return,
                 kind::SUBAGENT_FAILED => agent.outcome = Some(Err(error)),
                 _ => agent.outcome = Some(Ok(())),
             }
+            agent.times.end = Moment::of(event);
         }
     }
 
@@ -229,17 +274,20 @@ impl Transcript {
             self.turns.push(TranscriptTurn::default());
         }
         let index = named.unwrap_or(self.turns.len() - 1);
-        self.turns[index].fail(error);
+        self.turns[index].note(Moment::of(event));
+        self.turns[index].fail(error, Moment::of(event));
     }
 
     fn end(&mut self, event: &SessionEvent) {
         let Some(turn) = self.turns.last_mut().filter(|_| event.agent_id().is_none()) else { return };
         let idle = event.kind() == kind::SESSION_IDLE;
         if !idle || event.pick(keys!(IdleData, ["aborted"])) == [Some("true")] {
-            turn.settle(TurnState::Aborted);
+            turn.settle(TurnState::Aborted, Moment::of(event));
         }
-        if event.kind() != kind::ABORT {
-            turn.finish();
+        match event.kind() {
+            kind::ABORT => {}
+            kind::SESSION_IDLE => turn.idle(Moment::of(event)),
+            _ => turn.finish(),
         }
     }
 
@@ -260,7 +308,8 @@ impl Transcript {
     fn notice(&mut self, event: &SessionEvent, keys: [&str; 2]) {
         let [text, category] = event.pick(keys).map(text);
         let retry = category == "model_retry";
-        let notice = Notice { kind: event.kind().to_owned(), category, text };
+        let times = Times::at(Moment::of(event));
+        let notice = Notice { kind: event.kind().to_owned(), category, text, times };
         self.entries(event, |entries| {
             // CLIs without `assistant.turn_retry` send this at a retry.
             if retry {
@@ -280,7 +329,12 @@ impl Transcript {
             self.turns.push(turn);
         }
         let last = self.turns.len() - 1;
-        &mut self.turns[last]
+        let turn = &mut self.turns[last];
+        // Those of the session may come long after the end of the turn.
+        if !event.kind().starts_with("session.") || turn.times().start().is_none() {
+            turn.note(Moment::of(event));
+        }
+        turn
     }
 
     /// Changes the entries of the agent that an event comes from.
@@ -298,7 +352,8 @@ impl Transcript {
     /// Returns a sub-agent. On its first event it is added after the tool call that started it.
     fn agent(&mut self, event: &SessionEvent, key: &Agent) -> Option<&mut SubAgent> {
         if self.find_agent(key).is_none() {
-            let agent = Entry::SubAgent(SubAgent { key: key.clone(), ..SubAgent::default() });
+            let times = Times { start: Moment::of(event), end: None };
+            let agent = Entry::SubAgent(SubAgent { key: key.clone(), times, ..SubAgent::default() });
             match self.turns.iter_mut().rev().find_map(|turn| turn.entries.holder_of(&key.call, MAX_LEVELS)) {
                 Some(entries) => entries.0.push(agent),
                 None => self.current(event).entries.0.push(agent),
@@ -335,11 +390,16 @@ impl<'a> FromIterator<&'a SessionEvent> for Transcript {
 }
 
 /// The sub-agent that an event comes from: its id or, in old CLIs, the tool call that started it.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 struct Agent {
     id: String,
     call: String,
 }
+
+record!(Agent {
+    Field id "id",
+    Field call "call",
+});
 
 impl Agent {
     /// Returns none for the session's own agent.

@@ -6,6 +6,7 @@ use copilot_session::SessionEvent;
 use copilot_session::transcript::{Entry, SubAgent, ToolCall, Transcript, TranscriptTurn, TurnState, Usage};
 use serde_json::{Value, json};
 
+mod exports;
 mod made_up;
 mod recorded;
 

@@ -17,7 +17,7 @@ use crate::wire::peek::{self, keys};
 ///     answers.iter().map(Answer::usage).sum()
 /// }
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Usage {
     /// The number of calls.
@@ -38,6 +38,17 @@ pub struct Usage {
     pub nano_aiu: f64,
 }
 
+record!(Usage {
+    Field calls "calls",
+    Field input_tokens "inputTokens",
+    Field output_tokens "outputTokens",
+    Field cache_read_tokens "cacheReadTokens",
+    Field cache_write_tokens "cacheWriteTokens",
+    Field reasoning_tokens "reasoningTokens",
+    Field cost "cost",
+    Field nano_aiu "nanoAiu",
+});
+
 impl Usage {
     /// Reads an `assistant.usage`; a value that is missing or not a number counts as 0.
     pub(crate) fn read(event: &SessionEvent) -> Self {
@@ -50,7 +61,9 @@ impl Usage {
         let billed = keys!(AssistantUsageCopilotUsage, ["totalNanoAiu"]);
         let [aiu] = copilot.and_then(|copilot| peek::pick(copilot, billed).ok()).unwrap_or_default();
         // Some CLIs write whole numbers with a fraction.
-        let number = |raw: Option<&str>| raw.and_then(|raw| raw.parse::<f64>().ok()).unwrap_or(0.0);
+        let number = |raw: Option<&str>| {
+            raw.and_then(|raw| raw.parse().ok()).filter(|n: &f64| n.is_finite()).unwrap_or(0.0)
+        };
         Self {
             calls: 1,
             input_tokens: number(input) as u64,

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Entry, ToolCall, Transcript, TurnState};
+use super::{Entry, ToolCall, Transcript, TurnState, markdown};
 use crate::printable::printable_lines;
 
 /// Writes plain text, one entry after the other: `>` a prompt, `~` reasoning, `*` a tool call, `@` a
@@ -10,9 +10,15 @@ use crate::printable::printable_lines;
 /// escaped for a terminal, as by [`printable_lines`].
 impl Display for Transcript {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.dropped_turns() > 0 {
+            lines(f, "! ", &markdown::dropped_turns(self.dropped_turns()))?;
+        }
         for turn in self.turns() {
             if let Some(prompt) = turn.prompt() {
                 lines(f, "> ", prompt.text())?;
+            }
+            if turn.dropped_entries() > 0 {
+                lines(f, "! ", &markdown::dropped_entries(turn.dropped_entries()))?;
             }
             write_entries(f, "", turn.entries())?;
             match turn.state() {

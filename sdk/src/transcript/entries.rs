@@ -2,14 +2,15 @@
 
 use serde_json::Value;
 
+use super::times::{Moment, Times};
 use super::{Agent, text};
 use crate::events::SessionEvent;
 use crate::events::usage::Usage;
+use crate::wire;
 use crate::wire::peek::keys;
-use crate::wire::{self, redact};
 
 /// An entry of a conversation.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Entry {
     /// Text of the agent: `assistant.message` and its deltas. A message that only requests tools is not an
@@ -28,21 +29,36 @@ pub enum Entry {
 }
 
 /// Text of the model, complete or in progress.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Text {
-    part: Part,
     id: String,
-    text: String,
+    pub(super) text: String,
     complete: bool,
+    times: Times,
 }
 
+record!(Text {
+    Field id "id",
+    Field text "text",
+    Field complete "complete",
+    Field times "times",
+});
+
 /// A `user.message`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Prompt {
     pub(super) message_id: String,
     pub(super) text: String,
     pub(super) source: String,
+    pub(super) times: Times,
 }
+
+record!(Prompt {
+    Field message_id "messageId",
+    Field text "text",
+    Field source "source",
+    Field times "times",
+});
 
 /// A tool call: `tool.execution_start` or `tool.user_requested`, and the events that follow it.
 #[derive(Clone)]
@@ -55,22 +71,23 @@ pub struct ToolCall {
     pub(super) output: String,
     pub(super) result: Option<Result<String, String>>,
     pub(super) detailed_content: Option<String>,
+    pub(super) times: Times,
 }
 
-impl std::fmt::Debug for ToolCall {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ToolCall")
-            .field("id", &self.id)
-            .field("name", &self.name)
-            .field("arguments", &redact::json(&self.arguments.to_string()))
-            .field("by_user", &self.by_user)
-            .field("result", &self.result)
-            .finish_non_exhaustive()
-    }
-}
+record!(ToolCall {
+    Field id "id",
+    Field name "name",
+    Field arguments "arguments",
+    Field by_user "byUser",
+    Field progress "progress",
+    Field output "output",
+    Field result "result",
+    Field detailed_content "detailedContent",
+    Field times "times",
+});
 
 /// A sub-agent: `subagent.started` and all events that carry its id.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct SubAgent {
     pub(super) key: Agent,
     pub(super) name: String,
@@ -78,21 +95,40 @@ pub struct SubAgent {
     pub(super) entries: Entries,
     pub(super) usage: Usage,
     pub(super) outcome: Option<Result<(), String>>,
+    pub(super) times: Times,
 }
+
+record!(SubAgent {
+    Field key "key",
+    Field name "name",
+    Field display_name "displayName",
+    Field entries "entries",
+    Field usage "usage",
+    Field outcome "result",
+    Field times "times",
+});
 
 /// A notice about the session: `session.info`, `session.warning`, `session.error` that fails no turn,
 /// `session.model_change`, `session.mode_changed`, `session.compaction_complete`, `session.truncation`,
 /// `session.context_cleared` or `session.task_complete`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Notice {
     pub(super) kind: String,
     pub(super) category: String,
     pub(super) text: String,
+    pub(super) times: Times,
 }
 
+record!(Notice {
+    Field kind "kind",
+    Field category "category",
+    Field text "text",
+    Field times "times",
+});
+
 impl Text {
-    fn whole(part: Part, id: &str, text: String) -> Self {
-        Self { part, id: id.to_owned(), text, complete: true }
+    fn whole(id: &str, text: String, at: Option<Moment>) -> Self {
+        Self { id: id.to_owned(), text, complete: true, times: Times::at(at) }
     }
 
     /// The `messageId` or `reasoningId`; empty for reasoning known only from its message.
@@ -110,6 +146,11 @@ impl Text {
     pub fn is_complete(&self) -> bool {
         self.complete
     }
+
+    /// The times of the first piece and of the whole text; both are the same if there were no deltas.
+    pub fn times(&self) -> Times {
+        self.times
+    }
 }
 
 impl Prompt {
@@ -126,6 +167,11 @@ impl Prompt {
     /// The source, such as `skill-pdf`; empty for the user.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The time of the event, as start and end.
+    pub fn times(&self) -> Times {
+        self.times
     }
 }
 
@@ -172,6 +218,11 @@ impl ToolCall {
         self.detailed_content.as_deref()
     }
 
+    /// The times of the start and the end of the execution.
+    pub fn times(&self) -> Times {
+        self.times
+    }
+
     fn new(id: &str) -> Self {
         Self {
             id: id.to_owned(),
@@ -182,6 +233,7 @@ impl ToolCall {
             output: String::new(),
             result: None,
             detailed_content: None,
+            times: Times::default(),
         }
     }
 }
@@ -221,6 +273,11 @@ impl SubAgent {
     pub fn result(&self) -> Option<Result<(), &str>> {
         self.outcome.as_ref().map(|outcome| outcome.as_ref().copied().map_err(String::as_str))
     }
+
+    /// The times of its first event and of its outcome.
+    pub fn times(&self) -> Times {
+        self.times
+    }
 }
 
 impl Notice {
@@ -239,6 +296,11 @@ impl Notice {
     pub fn text(&self) -> &str {
         &self.text
     }
+
+    /// The time of the event, as start and end.
+    pub fn times(&self) -> Times {
+        self.times
+    }
 }
 
 /// The two kinds of text.
@@ -249,20 +311,32 @@ pub(super) enum Part {
 }
 
 /// The entries of one agent.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Entries(pub Vec<Entry>);
 
 impl Entry {
-    fn of(text: Text) -> Self {
-        match text.part {
+    /// The start and the end of the entry.
+    pub fn times(&self) -> Times {
+        match self {
+            Self::Message(text) | Self::Reasoning(text) => text.times,
+            Self::ToolCall(call) => call.times,
+            Self::SubAgent(agent) => agent.times,
+            Self::Prompt(prompt) => prompt.times,
+            Self::Notice(notice) => notice.times,
+        }
+    }
+
+    fn of(part: Part, text: Text) -> Self {
+        match part {
             Part::Message => Self::Message(text),
             Part::Reasoning => Self::Reasoning(text),
         }
     }
 
-    fn text(&mut self) -> Option<&mut Text> {
+    fn text(&mut self) -> Option<(Part, &mut Text)> {
         match self {
-            Self::Message(text) | Self::Reasoning(text) => Some(text),
+            Self::Message(text) => Some((Part::Message, text)),
+            Self::Reasoning(text) => Some((Part::Reasoning, text)),
             _ => None,
         }
     }
@@ -275,22 +349,25 @@ impl Entries {
         let at = self.position(part, &id);
         match at.and_then(|at| self.0[at].text()) {
             // A delta after the complete text adds nothing.
-            Some(text) if text.complete => {}
-            Some(text) => text.text.push_str(&delta),
-            None => self.put(None, Text { part, id, text: delta, complete: false }),
+            Some((_, text)) if text.complete => {}
+            Some((_, text)) => text.text.push_str(&delta),
+            None => {
+                let times = Times { start: Moment::of(event), end: None };
+                self.0.push(Entry::of(part, Text { id, text: delta, complete: false, times }));
+            }
         }
     }
 
-    pub fn message(&mut self, id: &str, content: String, reasoning: String) {
+    pub fn message(&mut self, id: &str, content: String, reasoning: String, moment: Option<Moment>) {
         let before = self.position(Part::Message, id).unwrap_or(self.0.len());
         let mut earlier = self.0[..before].iter().rev();
         let known = earlier.find(|entry| !matches!(entry, Entry::Notice(_)));
         if !reasoning.is_empty() && !matches!(known, Some(Entry::Reasoning(_))) {
-            self.0.insert(before, Entry::of(Text::whole(Part::Reasoning, "", reasoning)));
+            self.0.insert(before, Entry::of(Part::Reasoning, Text::whole("", reasoning, moment)));
         }
         let at = self.position(Part::Message, id);
         if !content.is_empty() {
-            self.put(at, Text::whole(Part::Message, id, content));
+            self.complete(at, Part::Message, Text::whole(id, content, moment));
         } else if let Some(at) = at {
             self.0.remove(at);
         }
@@ -300,29 +377,32 @@ impl Entries {
         let [id, content] = event.pick(keys!(AssistantReasoningData, ["reasoningId", "content"])).map(text);
         // Reasoning known from a message has no id yet.
         let is_known =
-            |text: &Text| text.part == Part::Reasoning && text.id.is_empty() && text.text == content;
+            |part, text: &Text| part == Part::Reasoning && text.id.is_empty() && text.text == content;
         let at = self.position(Part::Reasoning, &id).or_else(|| self.rposition(is_known));
-        self.put(at, Text::whole(Part::Reasoning, &id, content));
+        self.complete(at, Part::Reasoning, Text::whole(&id, content, Moment::of(event)));
     }
 
-    /// Replaces the entry at this index, or adds one.
-    fn put(&mut self, at: Option<usize>, text: Text) {
+    /// Replaces the text at this index, or adds one.
+    fn complete(&mut self, at: Option<usize>, part: Part, mut text: Text) {
         match at {
-            Some(at) => self.0[at] = Entry::of(text),
-            None => self.0.push(Entry::of(text)),
+            Some(at) => {
+                text.times.start = self.0[at].times().start.or(text.times.start);
+                self.0[at] = Entry::of(part, text);
+            }
+            None => self.0.push(Entry::of(part, text)),
         }
     }
 
     fn position(&mut self, part: Part, id: &str) -> Option<usize> {
-        self.rposition(|text| text.part == part && text.id == id)
+        self.rposition(|of, text| of == part && text.id == id)
     }
 
-    fn rposition(&mut self, wanted: impl Fn(&Text) -> bool) -> Option<usize> {
-        self.0.iter_mut().rposition(|entry| entry.text().is_some_and(|text| wanted(text)))
+    fn rposition(&mut self, wanted: impl Fn(Part, &Text) -> bool) -> Option<usize> {
+        self.0.iter_mut().rposition(|entry| entry.text().is_some_and(|(part, text)| wanted(part, text)))
     }
 
     pub fn drop_unfinished(&mut self) {
-        self.0.retain_mut(|entry| entry.text().is_none_or(|text| text.complete));
+        self.0.retain_mut(|entry| entry.text().is_none_or(|(_, text)| text.complete));
     }
 
     /// Adds a tool call, or updates it: the request of the model and the start of the execution are the

@@ -73,6 +73,20 @@ impl Wire for i64 {
     }
 }
 
+/// A count. Those above `i64::MAX`, which are not read, are written as that.
+impl Wire for u64 {
+    fn empty() -> Self {
+        0
+    }
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        *self = node.integer()?.try_into().map_err(|_| node.mismatch("a number that is not negative"))?;
+        Ok(())
+    }
+    fn write(&self, out: &mut Writer) {
+        out.serialize(&(*self).min(i64::MAX as u64));
+    }
+}
+
 impl Wire for f64 {
     fn empty() -> Self {
         0.0

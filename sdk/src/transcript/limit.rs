@@ -1,0 +1,102 @@
+//! The limit of a transcript's memory.
+
+use serde_json::Value;
+
+use super::entries::{Entries, Entry};
+use super::{Transcript, TranscriptTurn};
+use crate::events::SessionEvent;
+
+/// A limit, and how much came in since the transcript was measured.
+#[derive(Debug, Clone)]
+pub(super) struct Limit {
+    max: usize,
+    unmeasured: usize,
+}
+
+impl Limit {
+    pub fn new(max: usize) -> Self {
+        Self { max, unmeasured: 0 }
+    }
+}
+
+impl Transcript {
+    /// Drops the oldest parts if the transcript has become too large.
+    pub(super) fn shrink(&mut self, event: &SessionEvent) {
+        let Some(limit) = &mut self.limit else { return };
+        limit.unmeasured = limit.unmeasured.saturating_add(event.raw().len());
+        // An event adds no more than its text, so most of them need no measuring.
+        if limit.unmeasured <= limit.max / 4 {
+            return;
+        }
+        limit.unmeasured = 0;
+        let max = limit.max;
+        let sizes: Vec<usize> = self.turns.iter().map(TranscriptTurn::size).collect();
+        let mut excess = sizes.iter().sum::<usize>().saturating_sub(max);
+        let older = sizes.iter().take(sizes.len().saturating_sub(1));
+        let dropped = older.take_while(|size| {
+            let drops = excess > 0;
+            excess = excess.saturating_sub(**size);
+            drops
+        });
+        let dropped = dropped.count();
+        self.turns.drain(..dropped);
+        self.dropped_turns += dropped as u64;
+        if let Some(last) = self.turns.last_mut().filter(|_| excess > 0) {
+            last.dropped_entries += last.entries.drop_oldest(&mut excess);
+        }
+    }
+}
+
+impl TranscriptTurn {
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.prompt().map_or(0, |prompt| prompt.text().len()) + self.entries.size()
+    }
+}
+
+impl Entries {
+    fn size(&self) -> usize {
+        self.0.iter().map(Entry::size).sum()
+    }
+
+    /// Drops entries from the start until so many bytes are free, but not the last one, from which only entries of a
+    /// sub-agent are dropped. Returns their number.
+    fn drop_oldest(&mut self, excess: &mut usize) -> u64 {
+        let mut dropped = 0;
+        while *excess > 0 && dropped + 1 < self.0.len() {
+            *excess = excess.saturating_sub(self.0[dropped].size());
+            dropped += 1;
+        }
+        self.0.drain(..dropped);
+        match self.0.last_mut() {
+            Some(Entry::SubAgent(agent)) if *excess > 0 => dropped as u64 + agent.entries.drop_oldest(excess),
+            _ => dropped as u64,
+        }
+    }
+}
+
+impl Entry {
+    fn size(&self) -> usize {
+        let texts = match self {
+            Self::Message(text) | Self::Reasoning(text) => text.text.len(),
+            Self::ToolCall(call) => {
+                let result = call.result().map_or(0, |result| result.unwrap_or_else(|error| error).len());
+                let detailed = call.detailed_content().map_or(0, str::len);
+                value_size(call.arguments()) + call.progress.len() + call.output.len() + result + detailed
+            }
+            Self::SubAgent(agent) => agent.entries.size(),
+            Self::Prompt(prompt) => prompt.text.len(),
+            Self::Notice(notice) => notice.text.len(),
+        };
+        size_of::<Self>() + texts
+    }
+}
+
+fn value_size(value: &Value) -> usize {
+    let content = match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(value_size).sum(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| key.len() + value_size(value)).sum(),
+        _ => 0,
+    };
+    size_of::<Value>() + content
+}
