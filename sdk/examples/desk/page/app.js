@@ -1,0 +1,251 @@
+// Connects the page to the server: the list of sessions, the session that is shown, and the calls of the buttons.
+// Text of others is only ever set as text, never as HTML.
+
+import { Asks } from "./asks.js";
+import { View, element } from "./view.js";
+
+const find = (id) => document.getElementById(id);
+
+// The token comes with the address once. The tab keeps it, so that it survives a reload.
+function takeToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    sessionStorage.setItem("token", given);
+    history.replaceState(null, "", location.pathname);
+  }
+  return sessionStorage.getItem("token") ?? "";
+}
+
+const token = takeToken();
+const view = new View(find("tree"), find("work"));
+const asks = new Asks(find("asks"), (id, answer) => call(`sessions/${shown}/asks/${id}`, answer));
+
+// The id of the session that is shown; it is in the address, so that it survives a reload.
+let shown = "";
+let sessions = [];
+// What the server last said about the session; null while it is not open.
+let head = null;
+let stream = null;
+
+async function call(path, body) {
+  const response = await fetch(`api/${path}`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify(body ?? {}),
+  });
+  if (!response.ok) {
+    throw new Error((await response.text()) || response.statusText);
+  }
+  return response.status === 204 ? null : response.json();
+}
+
+// Runs what a button does, and shows why it failed.
+async function attempt(work) {
+  find("problem").hidden = true;
+  try {
+    return await work();
+  } catch (error) {
+    find("problem").textContent = error.message;
+    find("problem").hidden = false;
+  }
+}
+
+// The server-sent events of a response.
+async function* messages(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    text += value;
+    const parts = text.split("\n\n");
+    text = parts.pop();
+    for (const part of parts) {
+      const fields = part.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]);
+      yield Object.fromEntries(fields);
+    }
+  }
+}
+
+// Follows the server until `signal` is aborted. After a broken connection it goes on behind the last message.
+async function follow(session, signal) {
+  let last = null;
+  for (let pause = 500; !signal.aborted; pause = Math.min(pause * 2, 8000)) {
+    try {
+      const headers = { authorization: `Bearer ${token}`, ...(last && { "last-event-id": last }) };
+      const query = session ? `?session=${encodeURIComponent(session)}` : "";
+      const response = await fetch(`api/events${query}`, { headers, signal });
+      if (response.status === 401) {
+        find("connection").textContent = "no access";
+        find("hint").textContent = "Open the address that desk has printed in the terminal.";
+        return;
+      }
+      if (!response.ok) throw new Error(await response.text());
+      find("connection").textContent = "connected";
+      for await (const message of messages(response)) {
+        if (signal.aborted) return;
+        last = message.id ?? last;
+        pause = 500;
+        if (message.event) take(message.event, message.data);
+      }
+    } catch {
+      // The next attempt tells whether it lasts.
+    }
+    if (signal.aborted) return;
+    find("connection").textContent = "connecting …";
+    await new Promise((done) => setTimeout(done, pause));
+  }
+}
+
+function take(event, data) {
+  switch (event) {
+    case "sessions":
+      sessions = JSON.parse(data);
+      showList();
+      break;
+    case "state": {
+      const state = JSON.parse(data);
+      head = state.head;
+      view.reset(state.nodes);
+      asks.reset(state.asks);
+      break;
+    }
+    case "changes":
+      for (const change of JSON.parse(data)) {
+        if (change.change === "head") head = change.head;
+        else if (change.change === "ask") asks.set(change.id, change.ask);
+        else view.change(change);
+      }
+      view.settle();
+      break;
+    case "closed":
+      head = null;
+      asks.reset({});
+      break;
+  }
+  showSession();
+}
+
+function show(id) {
+  shown = id;
+  head = null;
+  view.reset([]);
+  asks.reset({});
+  find("problem").hidden = true;
+  stream?.abort();
+  stream = new AbortController();
+  follow(shown, stream.signal);
+  if (!wide.matches && shown) find("sessions").open = false;
+  showList();
+  showSession();
+}
+
+const states = { stored: "stored", inUse: "in use elsewhere", idle: "idle", working: "working" };
+
+function showList() {
+  const items = sessions.map((session) => {
+    const link = element("a", session.state, session.title || "untitled session");
+    link.href = `#session=${session.id}`;
+    if (session.id === shown) link.setAttribute("aria-current", "page");
+    const waits = session.asks ? `waits for you (${session.asks})` : states[session.state];
+    link.append(element("small", session.asks ? "state waits" : "state", waits));
+    if (session.folder) link.append(element("small", "folder", session.folder));
+    const item = element("li");
+    item.append(link);
+    return item;
+  });
+  find("list").replaceChildren(...items);
+}
+
+function number(count) {
+  return count.toLocaleString("en");
+}
+
+function facts() {
+  const { model, folder, tokens, context, leftOut } = head;
+  const parts = [head.status === "working" ? "working" : head.status, model, folder];
+  parts.push(`${number(tokens.calls)} calls · ${number(tokens.input)} tokens in · ${number(tokens.output)} out`);
+  if (tokens.cost) parts.push(`${number(tokens.cost)} premium requests`);
+  if (context) parts.push(`context ${Math.round((100 * context[0]) / Math.max(context[1], 1))} %`);
+  if (leftOut) parts.push(`${number(leftOut)} earlier steps are left out`);
+  return parts.filter(Boolean).map((part) => element("span", "", part));
+}
+
+function showSession() {
+  const listed = sessions.find((session) => session.id === shown);
+  const working = head?.status === "working";
+  const title = head?.title || listed?.title || "untitled session";
+  find("head").hidden = !shown;
+  document.querySelector("h1").textContent = title;
+  document.querySelector(".facts").replaceChildren(...(head ? facts() : []));
+  document.querySelector("#head .buttons").hidden = !head;
+  find("abort").disabled = !working;
+  find("composer").hidden = !head;
+  find("send").textContent = working ? "Steer now" : "Send";
+  find("queue").hidden = !working;
+  find("open").hidden = Boolean(head) || !["stored", "inUse"].includes(listed?.state);
+  find("open").textContent = listed?.state === "inUse" ? "Take over" : "Resume";
+  find("hint").hidden = Boolean(head);
+  if (token) {
+    find("hint").textContent = !shown
+      ? "Choose a session, or create one."
+      : listed?.state === "inUse"
+        ? "Another program has this session open."
+        : "This session is not open.";
+  }
+  const waiting = sessions.reduce((sum, session) => sum + session.asks, 0);
+  document.title = `${waiting ? `(${waiting}) ` : ""}${shown ? `${title} – ` : ""}desk`;
+}
+
+async function send(steer) {
+  const prompt = find("prompt");
+  const text = prompt.value;
+  if (!text.trim()) return;
+  prompt.value = "";
+  const sent = await attempt(async () => {
+    await call(`sessions/${shown}/prompt`, { text, steer });
+    return true;
+  });
+  if (!sent && !prompt.value) prompt.value = text;
+}
+
+find("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  send(head?.status === "working");
+});
+find("queue").addEventListener("click", () => send(false));
+find("prompt").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) find("composer").requestSubmit();
+});
+find("abort").addEventListener("click", () => attempt(() => call(`sessions/${shown}/abort`)));
+find("close").addEventListener("click", () => attempt(() => call(`sessions/${shown}/close`)));
+find("open").addEventListener("click", async () => {
+  find("open").disabled = true;
+  await attempt(() => call(`sessions/${shown}/open`));
+  find("open").disabled = false;
+});
+find("create").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const wanted = Object.fromEntries(new FormData(event.target));
+  const created = await attempt(() => call("sessions", wanted));
+  if (created) location.hash = `session=${created.id}`;
+});
+find("log").addEventListener("click", () =>
+  attempt(async () => {
+    const response = await fetch("api/log", { headers: { authorization: `Bearer ${token}` } });
+    if (!response.ok) throw new Error(await response.text());
+    const link = element("a");
+    link.href = URL.createObjectURL(await response.blob());
+    link.download = "wire-log.jsonl";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }),
+);
+
+const wide = matchMedia("(min-width: 50rem)");
+const fold = () => (find("sessions").open = wide.matches || !shown);
+const chosen = () => new URLSearchParams(location.hash.slice(1)).get("session") ?? "";
+wide.addEventListener("change", fold);
+addEventListener("hashchange", () => show(chosen()));
+show(chosen());
+fold();

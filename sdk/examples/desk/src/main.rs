@@ -1,0 +1,128 @@
+//! Starts the Copilot CLI and the web server of the desk.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use copilot_session::types::ProviderConfig;
+use copilot_session::{Client, ClientBuilder, WireLog};
+use copilot_session_desk::auth::{Guard, Token};
+use copilot_session_desk::routes::{Shared, routes};
+use copilot_session_desk::server::{Limits, serve};
+use copilot_session_desk::sessions::{Desk, Settings};
+use copilot_session_desk::wire_log::LogFile;
+use tokio::net::TcpListener;
+
+/// The largest wire log, in bytes.
+const MAX_LOG: u64 = 64 << 20;
+
+/// A mission control for the sessions of the Copilot CLI, in the browser.
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    /// An OpenAI-compatible model server to use instead of your login to Copilot
+    #[arg(long, value_name = "URL", env = "COPILOT_DEMO_PROVIDER_URL")]
+    provider_url: Option<String>,
+    /// The model to use [default: the CLI's choice]
+    #[arg(long, env = "COPILOT_DEMO_MODEL")]
+    model: Option<String>,
+    /// The key of the model server
+    #[arg(long, value_name = "KEY", env = "COPILOT_DEMO_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// The port on the loopback address [default: a free one]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    port: u16,
+    /// The folder in which new sessions work [default: the current one]
+    #[arg(long, value_name = "PATH")]
+    folder: Option<PathBuf>,
+    /// The folder with the CLI's stored sessions and settings [default: that of the CLI]
+    #[arg(long, value_name = "PATH")]
+    home: Option<PathBuf>,
+    /// A CLI that runs already, such as 127.0.0.1:7777, instead of a new one
+    #[arg(long, value_name = "ADDRESS")]
+    connect: Option<std::net::SocketAddr>,
+    /// The secret of that CLI
+    #[arg(long, value_name = "TOKEN", env = "COPILOT_CONNECTION_TOKEN", hide_env_values = true)]
+    connection_token: Option<String>,
+    /// Lets the CLI inspect shell lines: it then offers to approve commands for the rest of a session, and runs those
+    /// without asking that it considers to read only
+    #[arg(long)]
+    script_safety: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    let stop = stop_signal()?;
+    let listener = TcpListener::bind(("127.0.0.1", options.port)).await.context("cannot open the port")?;
+    let address = listener.local_addr()?;
+    let (log, wire_log) = LogFile::new(MAX_LOG).context("cannot create the wire log")?;
+    let client = start(&options, wire_log).await?;
+    let desk = Desk::new(client, settings(options)?);
+    let token = Token::random()?;
+    println!("desk is at http://{address}/#token={}", token.reveal());
+
+    let shared = Shared { desk: Arc::clone(&desk), log: Arc::new(log) };
+    let routes = routes(shared, Guard::new(token, address));
+    let serving = tokio::spawn(serve(listener, routes, Limits::default(), desk.closing().clone()));
+    let ended = tokio::select! {
+        () = stop => Ok(()),
+        reason = desk.cli_closed() => Err(anyhow::anyhow!("the CLI has ended: {reason}")),
+    };
+    println!("desk stops");
+    desk.close().await;
+    serving.await?;
+    ended
+}
+
+async fn start(options: &Options, log: WireLog) -> Result<Client> {
+    let mut builder: ClientBuilder = Client::builder().wire_log(log);
+    if let Some(home) = &options.home {
+        builder = builder.home_dir(home);
+    }
+    if options.provider_url.is_some() {
+        builder = builder.no_login();
+    }
+    if let Some(address) = options.connect {
+        if let Some(token) = &options.connection_token {
+            builder = builder.connection_token(token);
+        }
+        return builder.connect_tcp(address).await.context("cannot connect to the CLI");
+    }
+    builder.start().await.context("cannot start the CLI")
+}
+
+fn settings(options: Options) -> Result<Settings> {
+    let provider = options.provider_url.map(|url| {
+        let mut provider = ProviderConfig::new(url);
+        provider.api_key = options.api_key;
+        provider
+    });
+    let folder = match options.folder {
+        Some(folder) => std::path::absolute(folder)?,
+        None => std::env::current_dir()?,
+    };
+    Ok(Settings { provider, model: options.model, folder, script_safety: options.script_safety })
+}
+
+/// Waits for the signal to stop, such as ctrl-c. Registered at once, so that an early signal counts.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        let mut interrupt = tokio::signal::windows::ctrl_c()?;
+        Ok(async move { drop(interrupt.recv().await) })
+    }
+}

@@ -1,0 +1,281 @@
+//! Attacks of other pages, other programs, and of what the agent works with.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use copilot_session_desk::server::Limits;
+use copilot_session_desk::wire_log::LogFile;
+use copilot_session_model::{Reply, Script};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::browser::Browser;
+use crate::rig::{ADDRESS, Fake, Real, builder, serve_desk, soon, text};
+
+const CALLS: [(&str, &str); 4] = [
+    ("GET", "/api/events"),
+    ("GET", "/api/log"),
+    ("POST", "/api/sessions"),
+    ("POST", "/api/sessions/x/open"),
+];
+
+/// The status of a request with exactly these headers.
+async fn status(fake: &Fake, method: &str, path: &str, headers: &[(&str, &str)]) -> StatusCode {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    fake.send(request.body(Body::from("{}")).expect("a request")).await.status()
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_need_the_token() {
+    let fake = Fake::start().await;
+    let token = fake.token.reveal().to_owned();
+    let wrong = [
+        String::new(),
+        format!("Bearer {}", &token[1..]),
+        format!("Bearer {token}0"),
+        format!("Basic {token}"),
+        "Bearer ".to_owned(),
+    ];
+    for (method, path) in CALLS {
+        for wrong in &wrong {
+            let headers = [("host", ADDRESS), ("authorization", wrong)];
+            assert_eq!(
+                status(&fake, method, path, &headers).await,
+                StatusCode::UNAUTHORIZED,
+                "{path} {wrong}"
+            );
+        }
+        // Neither the address nor a cookie counts, so nobody can fix one for somebody else.
+        let cookie = format!("token={token}; desk={token}; session={token}");
+        let headers = [("host", ADDRESS), ("cookie", &*cookie)];
+        let address = format!("{path}?token={token}");
+        assert_eq!(status(&fake, method, &address, &headers).await, StatusCode::UNAUTHORIZED);
+    }
+    fake.desk.close().await;
+}
+
+/// A name that was made to point to this machine, and requests of other pages, even if they knew the token.
+#[tokio::test(start_paused = true)]
+async fn other_names_and_pages_are_refused() {
+    let fake = Fake::start().await;
+    let bearer = format!("Bearer {}", fake.token.reveal());
+    let own = format!("http://{ADDRESS}");
+    let attacks: [&[(&str, &str)]; 12] = [
+        &[("host", "evil.example")],
+        &[("host", "evil.example:7000")],
+        &[("host", "127.0.0.1")],
+        &[("host", "127.0.0.1:7001")],
+        &[("host", ADDRESS), ("host", "evil.example")],
+        &[],
+        &[("host", ADDRESS), ("origin", "http://evil.example")],
+        &[("host", ADDRESS), ("origin", "null")],
+        &[("host", ADDRESS), ("origin", "https://127.0.0.1:7000")],
+        &[("host", ADDRESS), ("origin", "http://127.0.0.1:7001")],
+        &[("host", ADDRESS), ("origin", &own), ("sec-fetch-site", "cross-site")],
+        &[("host", ADDRESS), ("sec-fetch-site", "same-site")],
+    ];
+    let paths = [("GET", "/"), ("GET", "/app.js")].into_iter().chain(CALLS);
+    for (method, path) in paths {
+        for attack in attacks {
+            let mut headers = attack.to_vec();
+            headers.push(("authorization", &bearer));
+            let status = status(&fake, method, path, &headers).await;
+            assert!(
+                matches!(status, StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST),
+                "{path} {attack:?}: {status}"
+            );
+        }
+    }
+    let fine =
+        [("host", "localhost:7000"), ("origin", "http://localhost:7000"), ("sec-fetch-site", "same-origin")];
+    assert_eq!(status(&fake, "GET", "/", &fine).await, StatusCode::OK);
+    fake.desk.close().await;
+}
+
+/// Only the files of the page are served, under their exact names, and every response has the protecting headers.
+#[tokio::test(start_paused = true)]
+async fn no_path_leads_elsewhere() {
+    let fake = Fake::start().await;
+    let paths = [
+        "/../Cargo.toml",
+        "/..%2fCargo.toml",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/page/../app.js",
+        "//etc/passwd",
+        "/app.js/",
+        "/app.js%00",
+        "/.git/config",
+    ];
+    for path in paths {
+        let response = fake.send(fake.request("GET", path).body(Body::empty()).expect("a request")).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().expect("text");
+        assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+    }
+    // An id never becomes a part of a path that the CLI opens.
+    for id in ["..%2f..%2fetc", "%2e%2e", "a%00b", "a%2fb", "a%5cb", "%F0%9F%92%A9", &"x".repeat(129)] {
+        for call in ["open", "close", "prompt", "abort", "asks/1"] {
+            let (status, _) = fake.call(&format!("/api/sessions/{id}/{call}"), &json!({ "text": "" })).await;
+            assert_eq!(status, StatusCode::NOT_FOUND, "{id}/{call}");
+        }
+        let request = fake.request("GET", &format!("/api/events?session={id}"));
+        let response = fake.send(request.body(Body::empty()).expect("a request")).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{id}");
+    }
+    assert!(fake.cli.calls_raw("session.resume").is_empty());
+    fake.desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn huge_and_deep_bodies_are_refused() {
+    let fake = Fake::start().await;
+    let id = fake.session().await;
+    let path = format!("/api/sessions/{id}/prompt");
+    let huge = json!({ "text": "x".repeat(1 << 20) });
+    assert_eq!(fake.call(&path, &huge).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    let deep = "[".repeat(100_000);
+    let request = fake.request("POST", &path).header("content-type", "application/json");
+    let response = fake.send(request.body(Body::from(deep)).expect("a request")).await;
+    assert!(response.status().is_client_error(), "{}", response.status());
+    // A form, as another page could send without asking first.
+    let request = fake.request("POST", &path).header("content-type", "text/plain");
+    let response = fake.send(request.body(Body::from(r#"{"text":"x"}"#)).expect("a request")).await;
+    assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(!text(response).await.is_empty());
+    fake.desk.close().await;
+}
+
+/// Strangers that open a thousand connections and say nothing, or too little, do not lock the owner out.
+#[tokio::test]
+async fn a_thousand_sockets() {
+    let fake = Fake::start().await;
+    let (log, _wire_log) = LogFile::new(1 << 20).expect("a log");
+    let limits =
+        Limits { connections: 50, silence: Duration::from_millis(500), farewell: Duration::from_secs(1) };
+    let (address, token, serving) = serve_desk(&fake.desk, log, limits).await;
+    let connect = async || soon("a connection", TcpStream::connect(address)).await.expect("a connection");
+    let hello = format!(
+        "GET /api/events HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\n\r\n",
+        token.reveal()
+    );
+    // The owner's stream, from before the attack.
+    let mut before = connect().await;
+    before.write_all(hello.as_bytes()).await.expect("a request");
+    let mut start = [0; 15];
+    soon("a response", before.read_exact(&mut start)).await.expect("a response");
+    assert_eq!(&start, b"HTTP/1.1 200 OK");
+
+    let mut strangers = Vec::new();
+    for number in 0..1000 {
+        let mut stranger = connect().await;
+        if number % 2 == 0 {
+            // It may have been closed already.
+            drop(stranger.write_all(b"GET / HTTP/1.1\r\nhost: ").await);
+        }
+        strangers.push(stranger);
+    }
+    let mut during = connect().await;
+    during.write_all(hello.as_bytes()).await.expect("a request");
+    soon("a response", during.read_exact(&mut start)).await.expect("a response");
+    assert_eq!(&start, b"HTTP/1.1 200 OK");
+
+    // Every stranger is closed in the end, and the stream from before still works.
+    let mut rest = Vec::new();
+    for mut stranger in strangers {
+        rest.clear();
+        // The end, or a reset.
+        drop(soon("the end", stranger.read_to_end(&mut rest)).await);
+    }
+    fake.session().await;
+    let mut seen = String::new();
+    while !seen.contains("\"state\":\"idle\"") {
+        let mut piece = [0; 4096];
+        let length = soon("the list", before.read(&mut piece)).await.expect("an open stream");
+        assert!(length > 0, "the stream ended: {seen}");
+        seen += &String::from_utf8_lossy(&piece[..length]);
+    }
+    fake.desk.close().await;
+    soon("the server", serving).await.expect("no panic");
+}
+
+/// Markup in a prompt, a command, its output and a file name stays text in the real page, and no script of it runs.
+#[tokio::test]
+async fn scripts_stay_text() {
+    let script = "<img src=x onerror=document.title=777><script>document.title=777</script>";
+    let command = format!("touch '{}'; echo '{script}'; ls", "<b onclick=alert(1)>.txt");
+    let replies = Script::replies([
+        Reply::text(script).then_tool_call("bash", json!({ "command": command, "description": script })),
+        Reply::text("</pre><script>document.title=777</script>"),
+    ]);
+    let (real, browser) = tokio::join!(Real::start(replies), Browser::start());
+    let page = browser.open(&real.url()).await;
+    page.click("#create button").await;
+    page.enter("#prompt", script).await;
+    page.click("#send").await;
+    page.until("document.querySelector('.ask.permission')").await;
+    assert_eq!(page.text(".ask .whole").await, command);
+    page.click(".ask .approve").await;
+    page.until("document.querySelector('.node.turn.done')").await;
+    let output = page.text(".node.tool .text").await;
+    assert!(output.contains(script) && output.contains("<b onclick=alert(1)>.txt"), "{output}");
+    assert_eq!(page.text(".node.model .text").await, script);
+    let made = page.eval("document.querySelectorAll('img, b, main script').length").await;
+    assert_eq!(made, 0, "markup became elements");
+    assert!(!page.eval("document.title").await.to_string().starts_with("\"777"));
+    assert_eq!(browser.complaints(), [] as [String; 0]);
+    real.stop().await;
+}
+
+/// A page of another port on the same machine, in the same browser, can neither read nor drive the desk.
+#[tokio::test]
+async fn a_page_of_another_port_cannot_drive_it() {
+    let (real, browser) = tokio::join!(Real::start(Script::replies([])), Browser::start());
+    let (log, _wire_log) = LogFile::new(1 << 20).expect("a log");
+    // The other page comes from a second desk, whose own policy would forbid the calls: so they are made without it.
+    let (other, _, serving) = serve_desk(&real.desk, log, Limits::default()).await;
+    let page = browser.open("about:blank").await;
+    page.call("Page.setBypassCSP", json!({ "enabled": true })).await;
+    page.call("Page.navigate", json!({ "url": format!("http://{other}/") })).await;
+    page.until("document.readyState === 'complete' && location.host").await;
+    let (desk, token) = (format!("http://{}", real.address), real.token.reveal());
+    for (mode, headers) in
+        [("cors", format!("{{ authorization: 'Bearer {token}' }}")), ("no-cors", "{}".to_owned())]
+    {
+        let outcome = page
+            .eval(&format!(
+                "fetch('{desk}/api/sessions', {{ method: 'POST', mode: '{mode}', headers: {headers}, body: '{{}}' }})
+                    .then(response => response.type + response.status, () => 'refused')"
+            ))
+            .await;
+        assert!(outcome == "refused" || outcome == "opaque0", "{mode}: {outcome}");
+    }
+    assert!(!real.desk.list().borrow().contains("\"idle\""), "another page has created a session");
+    real.stop().await;
+    soon("the server", serving).await.expect("no panic");
+}
+
+/// What the CLI sends in the place of a title or an id in the list is text as well, and the builder of the tests is used.
+#[tokio::test]
+async fn a_session_of_the_list_is_text() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, wire_log) = LogFile::new(1 << 20).expect("a log");
+    let model = copilot_session_model::ModelServer::start(Script::replies([Reply::text("Yes.")]))
+        .await
+        .expect("a model");
+    let client = soon("the CLI", builder(&folder, wire_log).start()).await.expect("the CLI");
+    let (real, browser) = tokio::join!(Real::on(client, model, folder, log), Browser::start());
+    let page = browser.open(&real.url()).await;
+    page.click("#create button").await;
+    page.enter("#prompt", "<i>slanted</i>\u{202e}").await;
+    page.click("#send").await;
+    page.until("document.querySelector('.node.turn.done')").await;
+    page.until("document.querySelector('#list a').textContent.includes('<i>slanted</i>\\\\u{202e}')").await;
+    assert_eq!(page.eval("document.querySelectorAll('#list i').length").await, 0);
+    real.stop().await;
+}

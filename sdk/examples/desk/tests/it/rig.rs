@@ -1,0 +1,251 @@
+//! A desk for one test: on the fake CLI without a socket, or on the real CLI behind a real port.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode, header};
+use copilot_session::testing::FakeCli;
+use copilot_session::types::ProviderConfig;
+use copilot_session::{Client, WireLog};
+use copilot_session_desk::auth::{Guard, Token};
+use copilot_session_desk::routes::{Shared, routes};
+use copilot_session_desk::server::{Limits, serve};
+use copilot_session_desk::sessions::{Desk, Settings};
+use copilot_session_desk::wire_log::LogFile;
+use copilot_session_model::{MODEL_NAME, ModelServer, Script};
+use copilot_session_tests::cli::cli_path;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
+
+/// The time limit of every wait. It is generous, since it passes only when something hangs.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for something that comes soon, or panics.
+pub async fn soon<T>(what: &str, future: impl IntoFuture<Output = T>) -> T {
+    let waited = tokio::time::timeout(PATIENCE, future.into_future()).await;
+    waited.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+/// The address that the desk of a [`Fake`] believes to have.
+pub const ADDRESS: &str = "127.0.0.1:7000";
+
+/// A desk on the fake CLI, without a socket.
+pub struct Fake {
+    pub cli: FakeCli,
+    pub desk: Arc<Desk>,
+    pub routes: Router,
+    pub token: Token,
+    _folder: TempDir,
+}
+
+impl Fake {
+    pub async fn start() -> Self {
+        let cli = FakeCli::start();
+        cli.on_raw("session.list", |_| Ok(json!({ "sessions": [] })));
+        cli.on_raw("sessions.checkInUse", |_| Ok(json!({ "inUse": [] })));
+        let folder = tempfile::tempdir().expect("a folder");
+        let (log, wire_log) = LogFile::new(1 << 20).expect("a log");
+        let (from, to) = cli.streams();
+        let client = Client::builder().wire_log(wire_log).connect(from, to).await.expect("a client");
+        let settings = Settings { folder: folder.path().to_owned(), ..Settings::default() };
+        let desk = Desk::new(client, settings);
+        let token = Token::random().expect("a token");
+        let guard = Guard::new(token.clone(), ADDRESS.parse().expect("an address"));
+        let routes = routes(Shared { desk: Arc::clone(&desk), log: Arc::new(log) }, guard);
+        Self { cli, desk, routes, token, _folder: folder }
+    }
+
+    /// A request as the page sends it.
+    pub fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, ADDRESS)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token.reveal()))
+            .header("sec-fetch-site", "same-origin")
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Response<Body> {
+        soon("a response", self.routes.clone().oneshot(request)).await.expect("a response")
+    }
+
+    /// Calls as the page does, and returns the status and the text of the response.
+    pub async fn call(&self, path: &str, body: &Value) -> (StatusCode, String) {
+        let request = self.request("POST", path).header(header::CONTENT_TYPE, "application/json");
+        let response = self.send(request.body(Body::from(body.to_string())).expect("a request")).await;
+        let status = response.status();
+        (status, text(response).await)
+    }
+
+    /// Creates a session, and returns its id.
+    pub async fn session(&self) -> String {
+        let (status, body) = self.call("/api/sessions", &json!({})).await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        let created: Value = serde_json::from_str(&body).expect("JSON");
+        created["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Opens the stream of a session, behind the message with this id.
+    pub async fn watch(&self, session: &str, last: Option<&str>) -> Watching {
+        let mut request = self.request("GET", &format!("/api/events?session={session}"));
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = self.send(request.body(Body::empty()).expect("a request")).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        Watching { body: response.into_body(), text: String::new() }
+    }
+}
+
+/// The whole text of a response.
+pub async fn text(response: Response<Body>) -> String {
+    let bytes = soon("the body", response.into_body().collect()).await.expect("a body").to_bytes();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A browser's end of a stream.
+pub struct Watching {
+    body: Body,
+    text: String,
+}
+
+/// A message of a stream.
+#[derive(Debug)]
+pub struct Seen {
+    pub id: String,
+    pub kind: String,
+    pub data: Value,
+}
+
+impl Watching {
+    /// The next message; none at the end of the stream.
+    pub async fn next(&mut self) -> Option<Seen> {
+        // One limit for all, since the frames that keep the connection open come for ever.
+        soon("a message", self.read()).await
+    }
+
+    async fn read(&mut self) -> Option<Seen> {
+        loop {
+            if let Some((message, rest)) = self.text.split_once("\n\n") {
+                let field =
+                    |name: &str| message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+                let seen = field("event").map(|kind| Seen {
+                    id: field("id").unwrap_or_default().to_owned(),
+                    kind: kind.to_owned(),
+                    data: field("data").and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default(),
+                });
+                self.text = rest.to_owned();
+                match seen {
+                    Some(seen) => return Some(seen),
+                    // A comment that keeps the connection open.
+                    None => continue,
+                }
+            }
+            let frame = self.body.frame().await?.expect("a frame");
+            let data = frame.into_data().expect("data");
+            self.text += std::str::from_utf8(&data).expect("text");
+        }
+    }
+
+    /// The next message of this kind.
+    pub async fn next_of(&mut self, kind: &str) -> Seen {
+        loop {
+            let seen =
+                self.next().await.unwrap_or_else(|| panic!("the stream ended before a message {kind}"));
+            if seen.kind == kind {
+                return seen;
+            }
+        }
+    }
+
+    /// The next change that fits, with the id of its message.
+    pub async fn change(&mut self, fits: impl Fn(&Value) -> bool) -> (Value, String) {
+        loop {
+            let seen = self.next_of("changes").await;
+            if let Some(change) = seen.data.as_array().expect("changes").iter().find(|change| fits(change)) {
+                return (change.clone(), seen.id);
+            }
+        }
+    }
+}
+
+/// A desk on the real CLI with the scripted model, behind a real port.
+pub struct Real {
+    _model: ModelServer,
+    pub desk: Arc<Desk>,
+    pub address: SocketAddr,
+    pub token: Token,
+    pub folder: TempDir,
+    serving: JoinHandle<()>,
+}
+
+impl Real {
+    pub async fn start(script: Script) -> Self {
+        let model = ModelServer::start(script).await.expect("the scripted model");
+        let folder = tempfile::tempdir().expect("a folder");
+        let (log, wire_log) = LogFile::new(16 << 20).expect("a log");
+        let client = soon("the CLI", builder(&folder, wire_log).start()).await.expect("the CLI");
+        Self::on(client, model, folder, log).await
+    }
+
+    /// A desk on this client.
+    pub async fn on(client: Client, model: ModelServer, folder: TempDir, log: LogFile) -> Self {
+        let work = folder.path().join("work");
+        std::fs::create_dir_all(&work).expect("a folder to work in");
+        let provider = ProviderConfig::new(model.base_url()).api_key("scripted");
+        let settings = Settings {
+            provider: Some(provider),
+            model: Some(MODEL_NAME.to_owned()),
+            folder: work,
+            script_safety: false,
+        };
+        let desk = Desk::new(client, settings);
+        let (address, token, serving) = serve_desk(&desk, log, Limits::default()).await;
+        Self { _model: model, desk, address, token, folder, serving }
+    }
+
+    /// The address for a browser.
+    pub fn url(&self) -> String {
+        format!("http://{}/#token={}", self.address, self.token.reveal())
+    }
+
+    /// The folder in which the agents work.
+    pub fn work(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    /// Stops it as a signal does.
+    pub async fn stop(self) {
+        soon("the desk to close", self.desk.close()).await;
+        soon("the server to stop", self.serving).await.expect("no panic");
+    }
+}
+
+/// Serves a desk on a free port.
+pub async fn serve_desk(
+    desk: &Arc<Desk>,
+    log: LogFile,
+    limits: Limits,
+) -> (SocketAddr, Token, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let token = Token::random().expect("a token");
+    let shared = Shared { desk: Arc::clone(desk), log: Arc::new(log) };
+    let routes = routes(shared, Guard::new(token.clone(), address));
+    let serving = tokio::spawn(serve(listener, routes, limits, desk.closing().clone()));
+    (address, token, serving)
+}
+
+/// A client with its home in this folder, independent of the test's environment.
+pub fn builder(folder: &TempDir, wire_log: WireLog) -> copilot_session::ClientBuilder {
+    let home = folder.path().join("home");
+    Client::builder().program(cli_path()).home_dir(home).no_login().wire_log(wire_log)
+}

@@ -1,0 +1,279 @@
+//! The calls and the stream, on the fake CLI with the clock paused.
+
+use axum::http::StatusCode;
+use copilot_session::methods::server::SessionResume;
+use copilot_session::methods::session::{
+    SessionPermissionsHandlePendingPermissionRequest as PermissionAnswer, SessionSend,
+};
+use copilot_session::testing::{events, requests};
+use serde_json::{Value, json};
+
+use crate::rig::{Fake, soon, text};
+
+fn is_ask(change: &Value) -> bool {
+    change["change"] == "ask" && change["ask"].is_object()
+}
+
+/// The id of the open question, seen by a browser.
+async fn asked(fake: &Fake, session: &str) -> (u64, Value) {
+    let mut watching = fake.watch(session, None).await;
+    let state = watching.next_of("state").await;
+    let known = state.data["asks"].as_object().expect("asks").iter().next();
+    if let Some((id, ask)) = known {
+        return (id.parse().expect("a number"), ask.clone());
+    }
+    let (change, _) = watching.change(is_ask).await;
+    (change["id"].as_u64().expect("a number"), change["ask"].clone())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_is_streamed() {
+    let fake = Fake::start().await;
+    let id = fake.session().await;
+    let mut watching = fake.watch(&id, None).await;
+    assert_eq!(watching.next_of("sessions").await.kind, "sessions");
+    assert_eq!(watching.next_of("state").await.data["nodes"], json!([]));
+
+    fake.cli.answer("Hello to you!");
+    let (status, _) = fake.call(&format!("/api/sessions/{id}/prompt"), &json!({ "text": "Hello" })).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    watching.change(|change| change["head"]["status"] == "idle").await;
+
+    // A browser that comes later sees the same.
+    let state = fake.watch(&id, None).await.next_of("state").await;
+    assert!(
+        state.data["nodes"].as_array().expect("nodes").iter().any(|node| node["text"] == "Hello to you!")
+    );
+    fake.desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prompt_waits_or_steers() {
+    let fake = Fake::start().await;
+    let id = fake.session().await;
+    for (steer, mode) in [(false, Value::Null), (true, json!("immediate"))] {
+        fake.cli.answer("Yes.");
+        let body = json!({ "text": "Go on", "steer": steer });
+        assert_eq!(fake.call(&format!("/api/sessions/{id}/prompt"), &body).await.0, StatusCode::NO_CONTENT);
+        let sent = fake.cli.received::<SessionSend>().await;
+        let sent: Value = serde_json::from_str(&copilot_session::wire::to_json(&sent)).expect("JSON");
+        assert_eq!(sent["mode"], mode);
+    }
+    assert_eq!(fake.call(&format!("/api/sessions/{id}/abort"), &json!({})).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(fake.cli.calls_raw("session.abort").len(), 1);
+    fake.desk.close().await;
+}
+
+/// What the CLI is told for each answer to a permission request.
+#[tokio::test(start_paused = true)]
+async fn permissions_are_decided() {
+    let fake = Fake::start().await;
+    let id = fake.session().await;
+    let answers = [
+        (json!({ "answer": "approve" }), "approve-once", Value::Null),
+        (json!({ "answer": "always" }), "approve-for-session", Value::Null),
+        (json!({ "answer": "deny", "reason": "not now" }), "reject", json!("not now")),
+        (json!({ "answer": "deny" }), "reject", json!("the user said no")),
+    ];
+    for (answer, kind, feedback) in answers {
+        let deciding = fake.cli.expect_permission(&id, requests::write("/work/a\u{202e}.txt", "+a\tb"));
+        let answering = async {
+            let (ask, shown) = asked(&fake, &id).await;
+            assert_eq!(shown["what"], "write /work/a\\u{202e}.txt");
+            assert_eq!(shown["whole"], "+a\\tb");
+            assert_eq!(shown["canAlways"], true);
+            let path = format!("/api/sessions/{id}/asks/{ask}");
+            assert_eq!(fake.call(&path, &answer).await.0, StatusCode::NO_CONTENT);
+            // The first answer counts.
+            assert_eq!(fake.call(&path, &json!({ "answer": "approve" })).await.0, StatusCode::GONE);
+        };
+        let (decision, ()) = tokio::join!(deciding, answering);
+        let decision: Value = serde_json::from_str(&copilot_session::wire::to_json(&decision)).expect("JSON");
+        assert_eq!((&decision["result"]["kind"], &decision["result"]["feedback"]), (&json!(kind), &feedback));
+    }
+    fake.desk.close().await;
+}
+
+/// An answer that does not fit leaves the question open.
+#[tokio::test(start_paused = true)]
+async fn unfit_answers_are_refused() {
+    let fake = Fake::start().await;
+    let id = fake.session().await;
+    let deciding = fake.cli.expect_permission(&id, requests::shell("make"));
+    let answering = async {
+        let (ask, shown) = asked(&fake, &id).await;
+        assert_eq!((&shown["whole"], &shown["canAlways"]), (&json!("make"), &json!(false)));
+        let path = format!("/api/sessions/{id}/asks/{ask}");
+        for unfit in [json!({ "answer": "always" }), json!({ "answer": "text", "text": "yes" })] {
+            assert_eq!(fake.call(&path, &unfit).await.0, StatusCode::UNPROCESSABLE_ENTITY, "{unfit}");
+        }
+        for wrong in [json!({ "answer": "deny", "more": 1 }), json!({ "answer": "yes" }), json!([])] {
+            assert!(fake.call(&path, &wrong).await.0.is_client_error(), "{wrong}");
+        }
+        assert_eq!(fake.call(&path, &json!({ "answer": "approve" })).await.0, StatusCode::NO_CONTENT);
+    };
+    let (decision, ()) = tokio::join!(deciding, answering);
+    assert!(copilot_session::wire::to_json(&decision).contains("approve-once"));
+    fake.desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_and_forms_are_answered() {
+    let fake = Fake::start().await;
+    let id = fake.session().await;
+    let choices = ["tea", "cof\u{200b}fee"];
+    let question =
+        json!({ "sessionId": id, "question": "Tea or coffee?", "choices": choices, "allowFreeform": false });
+    let asking = fake.cli.request_raw("userInput.request", question);
+    let answering = async {
+        let (ask, shown) = asked(&fake, &id).await;
+        assert_eq!(shown["choices"], json!(["tea", "cof\\u{200b}fee"]));
+        let path = format!("/api/sessions/{id}/asks/{ask}");
+        assert_eq!(
+            fake.call(&path, &json!({ "answer": "text", "text": "cocoa" })).await.0,
+            StatusCode::UNPROCESSABLE_ENTITY
+        );
+        let answer = json!({ "answer": "choice", "number": 1 });
+        assert_eq!(fake.call(&path, &answer).await.0, StatusCode::NO_CONTENT);
+    };
+    let (answer, ()) = tokio::join!(asking, answering);
+    // As the model wrote it, not as it was shown.
+    assert_eq!(answer.expect("an answer"), json!({ "answer": choices[1], "wasFreeform": false }));
+
+    let schema = json!({ "type": "object", "properties": { "nights": { "type": "integer" } }, "required": ["nights"] });
+    let form = json!({ "requestId": "f", "message": "How long?", "requestedSchema": schema });
+    fake.cli.emit(&id, events::event("elicitation.requested", form));
+    let (ask, shown) = asked(&fake, &id).await;
+    assert_eq!(shown["fields"][0]["label"], "nights");
+    let path = format!("/api/sessions/{id}/asks/{ask}");
+    let fill = |values: Value| json!({ "answer": "fill", "values": values });
+    let (status, why) = fake.call(&path, &fill(json!([]))).await;
+    assert_eq!((status, why.contains("missing")), (StatusCode::UNPROCESSABLE_ENTITY, true), "{why}");
+    assert_eq!(fake.call(&path, &fill(json!([3]))).await.0, StatusCode::NO_CONTENT);
+    let sent = fake.cli.received_raw("session.ui.handlePendingElicitation").await;
+    assert_eq!(sent["result"], json!({ "action": "accept", "content": { "nights": 3 } }));
+    fake.desk.close().await;
+}
+
+/// A browser that reconnects gets what it missed, and nothing twice; one with an id of another time gets the state.
+#[tokio::test(start_paused = true)]
+async fn a_stream_goes_on_behind_the_last_message() {
+    let fake = Fake::start().await;
+    let id = fake.session().await;
+    let mut watching = fake.watch(&id, None).await;
+    watching.next_of("state").await;
+    let title = |text: &str| events::event("session.title_changed", json!({ "title": text }));
+    let has = |text: &'static str| move |change: &Value| change["head"]["title"] == text;
+    fake.cli.emit(&id, title("one"));
+    let (_, last) = watching.change(has("one")).await;
+    drop(watching);
+    fake.cli.emit(&id, title("two"));
+    fake.cli.settle().await;
+
+    let mut again = fake.watch(&id, Some(&last)).await;
+    again.next_of("sessions").await;
+    let next = again.next().await.expect("a message");
+    assert_eq!((&*next.kind, &next.data[0]["head"]["title"]), ("changes", &json!("two")), "{next:?}");
+    for foreign in ["0123456789abcdef-1", "nonsense", "", &format!("{}999", next.id)] {
+        let state = fake.watch(&id, Some(foreign)).await.next_of("state").await;
+        assert_eq!(state.data["head"]["title"], "two");
+    }
+    fake.desk.close().await;
+}
+
+/// A stored session is resumed with its history, and each event counts once.
+#[tokio::test(start_paused = true)]
+async fn a_stored_session_is_resumed() {
+    let fake = Fake::start().await;
+    let numbered = |number: usize, mut event: Value| {
+        event["id"] = format!("of-the-history-{number}").into();
+        event["timestamp"] = "2026-01-01T00:00:00.000Z".into();
+        event["parentId"] = Value::Null;
+        event
+    };
+    let mut user = events::user_message("m");
+    user["data"]["content"] = "Remember me".into();
+    let history = [user, events::turn_start(), events::assistant_message("I do."), events::turn_end()];
+    let history: Vec<Value> =
+        history.into_iter().enumerate().map(|(at, event)| numbered(at, event)).collect();
+    let all = json!({ "events": history });
+    fake.cli.on_raw("session.getMessages", move |_| Ok(all.clone()));
+
+    let mut watching = fake.watch("stored-1", None).await;
+    watching.next_of("sessions").await;
+    let (status, why) = fake.call("/api/sessions/stored-1/open", &json!({})).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{why}");
+    let resumed = fake.cli.received::<SessionResume>().await;
+    assert_eq!(resumed.continue_pending_work, Some(true));
+    // The stream that was open before finds the session by itself.
+    let state = watching.next_of("state").await.data;
+    let titles: Vec<_> =
+        state["nodes"].as_array().expect("nodes").iter().map(|node| &node["progress"]).collect();
+    assert_eq!(titles, ["done", "done"]);
+    fake.cli.emit("stored-1", history[0].clone());
+    fake.cli.emit("stored-1", events::event("session.title_changed", json!({ "title": "after" })));
+    watching.change(|change| change["head"]["title"] == "after").await;
+    let state = fake.watch("stored-1", None).await.next_of("state").await.data;
+    assert_eq!(state["nodes"].as_array().expect("nodes").len(), 2);
+    // Opening it again changes nothing.
+    assert_eq!(fake.call("/api/sessions/stored-1/open", &json!({})).await.0, StatusCode::NO_CONTENT);
+    fake.desk.close().await;
+}
+
+/// When a session is closed, what is pending is refused, and its browsers learn of it.
+#[tokio::test(start_paused = true)]
+async fn closing_refuses_what_is_pending() {
+    let fake = Fake::start().await;
+    let id = fake.session().await;
+    fake.cli.emit(&id, events::permission("p", requests::shell("make")));
+    asked(&fake, &id).await;
+    let mut watching = fake.watch(&id, None).await;
+    watching.next_of("state").await;
+    assert_eq!(fake.call(&format!("/api/sessions/{id}/close"), &json!({})).await.0, StatusCode::NO_CONTENT);
+    let decision = soon("a decision", fake.cli.received::<PermissionAnswer>()).await;
+    assert!(copilot_session::wire::to_json(&decision).contains("user-not-available"));
+    watching.next_of("closed").await;
+    let (status, _) = fake.call(&format!("/api/sessions/{id}/prompt"), &json!({ "text": "?" })).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    fake.desk.close().await;
+}
+
+/// When the desk closes, streams end, what is pending is refused, and the CLI is told that its sessions are left.
+#[tokio::test(start_paused = true)]
+async fn the_desk_closes_in_order() {
+    let fake = Fake::start().await;
+    let id = fake.session().await;
+    fake.cli.emit(&id, events::permission("p", requests::shell("make")));
+    asked(&fake, &id).await;
+    let mut watching = fake.watch(&id, None).await;
+    watching.next_of("state").await;
+    soon("the desk", fake.desk.close()).await;
+    while watching.next().await.is_some() {}
+    let decision = soon("a decision", fake.cli.received::<PermissionAnswer>()).await;
+    assert!(copilot_session::wire::to_json(&decision).contains("user-not-available"));
+    assert!(fake.cli.methods().contains(&"session.detach".to_owned()), "{:?}", fake.cli.methods());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_is_downloaded() {
+    let fake = Fake::start().await;
+    let id = fake.session().await;
+    let request = fake.request("GET", "/api/log").body(axum::body::Body::empty()).expect("a request");
+    let log = text(fake.send(request).await).await;
+    assert!(log.lines().count() >= 2 && log.contains("session.create") && log.contains(&id), "{log}");
+    log.lines().for_each(|line| drop(serde_json::from_str::<Value>(line).expect("a line of JSON")));
+    fake.desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_wishes_have_reasons() {
+    let fake = Fake::start().await;
+    let (status, why) = fake.call("/api/sessions", &json!({ "folder": "/no/such/folder" })).await;
+    assert_eq!((status, why.contains("no folder")), (StatusCode::BAD_REQUEST, true), "{why}");
+    fake.cli
+        .on_raw("session.resume", |_| Err(copilot_session::testing::error(-32603, "Session not found: x")));
+    let (status, why) = fake.call("/api/sessions/x/open", &json!({})).await;
+    assert!(status.is_client_error() || status.is_server_error(), "{status} {why}");
+    assert!(why.contains("not found"), "{why}");
+    fake.desk.close().await;
+}

@@ -1,0 +1,214 @@
+//! Events become a tree.
+
+use copilot_session::SessionEvent;
+use copilot_session_desk::node::{Kind, MAX_TEXT, Progress};
+use copilot_session_desk::state::{State, Status};
+use copilot_session_desk::tree::{MAX_NODES, MAX_SIZE};
+use serde_json::{Value, json};
+
+fn event(kind: &str, data: &Value) -> SessionEvent {
+    let event = json!({ "type": kind, "id": "", "timestamp": "2026-01-01T00:00:00.000Z", "data": data });
+    SessionEvent::from_json(event.to_string()).expect("an event")
+}
+
+fn apply(state: &mut State, events: &[(&str, Value)]) {
+    events.iter().for_each(|(kind, data)| state.apply(&event(kind, data)));
+}
+
+/// The tree in lines, as the page shows it.
+fn lines(state: &State) -> Vec<String> {
+    let nodes = state.tree().nodes();
+    let depth = |mut id: u64| {
+        let mut depth = 0;
+        while let Some(parent) = nodes[&id].parent {
+            (id, depth) = (parent, depth + 1);
+        }
+        depth
+    };
+    let line = |(id, node): (&u64, &copilot_session_desk::node::Node)| {
+        format!("{}{:?} {:?}: {}", "  ".repeat(depth(*id)), node.kind, node.progress, node.title)
+    };
+    nodes.iter().map(line).collect()
+}
+
+/// The events of a recording of the real CLI.
+fn recorded(name: &str) -> State {
+    let path = format!("{}/../../../tests/recordings/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let mut state = State::default();
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        if line["msg"]["method"] == "session.event" {
+            let event = line["msg"]["params"]["event"].to_string();
+            state.apply(&SessionEvent::from_json(event).expect("an event"));
+        }
+    }
+    state
+}
+
+#[test]
+fn a_sub_agent_is_below_its_call() {
+    let state = recorded("1.0.102-subagent");
+    assert_eq!(
+        lines(&state),
+        [
+            "Turn Done: delegate",
+            "  Model Done: fake-model",
+            "  Tool Done: task helper1",
+            "    Agent Done: Helper",
+            "      Model Done: fake-model",
+            "  Model Done: fake-model",
+        ]
+    );
+    let head = state.head();
+    assert_eq!((head.status, head.tokens.calls, head.tokens.input), (Status::Idle, 3, 150));
+    let of = |kind: Kind| state.tree().nodes().values().find(|node| node.kind == kind).expect("a node");
+    assert_eq!(of(Kind::Agent).tokens.expect("tokens").calls, 1);
+    assert_eq!(of(Kind::Agent).request, "help me");
+    assert_eq!(of(Kind::Turn).tokens.expect("tokens").calls, 3);
+}
+
+#[test]
+fn waiting_for_a_person_is_below_the_tool() {
+    let state = recorded("1.0.102-permission-approve");
+    let expected = ["Tool Done: bash echo hi > out.txt", "Wait Done: waits for permission"];
+    let lines = lines(&state);
+    assert!(
+        lines.windows(2).any(|pair| pair[0].trim() == expected[0] && pair[1].trim() == expected[1]),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn an_abort_stops_what_runs() {
+    let state = recorded("1.0.102-abort-mid-stream");
+    let stopped = state.tree().nodes().values().filter(|node| node.progress == Progress::Stopped).count();
+    assert!(stopped >= 2, "{:?}", lines(&state));
+    assert!(state.tree().nodes().values().all(|node| !node.is_running()));
+}
+
+/// No recording makes it panic, and every turn in it ends.
+#[test]
+fn all_recordings() {
+    let folder = format!("{}/../../../tests/recordings", env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).expect("the recordings") {
+        let name = entry.expect("an entry").file_name().into_string().expect("a name");
+        let Some(name) = name.strip_suffix(".jsonl") else { continue };
+        let state = recorded(name);
+        for node in state.tree().nodes().values() {
+            assert!(node.parent.is_none_or(|parent| parent < node.id), "{name}");
+        }
+        count += 1;
+    }
+    assert!(count > 50, "{count} recordings");
+}
+
+#[test]
+fn a_steering_prompt_joins_the_turn() {
+    let mut state = State::default();
+    apply(
+        &mut state,
+        &[
+            ("user.message", json!({ "content": "Tidy up", "delivery": "idle" })),
+            ("assistant.turn_start", json!({ "turnId": "0", "model": "m" })),
+            ("user.message", json!({ "content": "Only the tests", "delivery": "steering" })),
+        ],
+    );
+    assert_eq!(lines(&state), ["Turn Running: Tidy up", "  Model Running: m", "  Note Done: Only the tests"]);
+}
+
+#[test]
+fn events_in_any_order_are_shown() {
+    let mut state = State::default();
+    apply(
+        &mut state,
+        &[
+            (
+                "tool.execution_complete",
+                json!({ "toolCallId": "t", "success": false, "error": { "message": "no" } }),
+            ),
+            ("assistant.message_delta", json!({ "messageId": "m", "deltaContent": "hello" })),
+            ("session.error", json!({ "errorType": "query", "message": "the model is gone" })),
+            ("session.idle", json!({})),
+            ("something.new", json!({ "a": 1 })),
+            ("assistant.usage", json!({ "model": 7 })),
+        ],
+    );
+    assert_eq!(
+        lines(&state),
+        [
+            "Turn Failed: work without a prompt",
+            "  Tool Failed: ",
+            "  Model Failed: ",
+            "  Note Failed: the model is gone"
+        ]
+    );
+}
+
+#[test]
+fn what_disguises_text_is_escaped() {
+    let mut state = State::default();
+    let trick = "ls \u{202e}\u{1b}[2K\u{200b}";
+    apply(
+        &mut state,
+        &[
+            ("user.message", json!({ "content": trick })),
+            (
+                "tool.execution_start",
+                json!({ "toolCallId": "t", "toolName": trick, "arguments": { "command": trick } }),
+            ),
+            (
+                "tool.execution_complete",
+                json!({ "toolCallId": "t", "success": true, "result": { "content": trick } }),
+            ),
+            ("session.title_changed", json!({ "title": trick })),
+        ],
+    );
+    let json = serde_json::to_string(&state.snapshot()).expect("JSON");
+    for trick in ["\u{202e}", "\u{200b}", "\\u001b"] {
+        assert!(!json.contains(trick), "{json}");
+    }
+    assert!(json.contains("ls \\\\u{202e}"), "{json}");
+}
+
+/// A state stays within its limits, and the changes lead to the same nodes as the state itself.
+#[test]
+fn the_state_is_bounded() {
+    let mut state = State::default();
+    let mut shown = std::collections::BTreeMap::<u64, Value>::new();
+    let big = "x".repeat(MAX_TEXT);
+    for turn in 0..3 {
+        apply(&mut state, &[("user.message", json!({ "content": format!("turn {turn}") }))]);
+        for number in 0..MAX_NODES {
+            let call = format!("{turn}-{number}");
+            let text = if number < 200 { &*big } else { "short" };
+            apply(
+                &mut state,
+                &[
+                    ("tool.execution_start", json!({ "toolCallId": call, "toolName": "view" })),
+                    (
+                        "tool.execution_complete",
+                        json!({ "toolCallId": call, "success": true, "result": { "content": text } }),
+                    ),
+                ],
+            );
+            assert!(state.tree().nodes().len() <= MAX_NODES && state.tree().size() <= MAX_SIZE);
+            for change in state.changes() {
+                let mut change: Value = serde_json::from_str(&change).expect("JSON");
+                match change["change"].as_str().expect("a kind") {
+                    "node" => drop(
+                        shown.insert(change["node"]["id"].as_u64().expect("an id"), change["node"].take()),
+                    ),
+                    "gone" => drop(shown.remove(&change["id"].as_u64().expect("an id"))),
+                    _ => {}
+                }
+            }
+        }
+    }
+    let sum: usize = state.tree().nodes().values().map(copilot_session_desk::node::Node::size).sum();
+    assert_eq!(sum, state.tree().size());
+    let snapshot = serde_json::to_value(state.snapshot()).expect("JSON");
+    assert_eq!(snapshot["nodes"], Value::Array(shown.into_values().collect()));
+    assert!(state.head().left_out > 2 * MAX_NODES);
+}
