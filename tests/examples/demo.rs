@@ -5,14 +5,16 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anstream::{print, println};
 use clap::Parser;
 use copilot_session::types::{ProviderConfig, ShellExecuteUserRequestedRequest};
-use copilot_session::{Client, Decision, Error, Session, SessionEvent, SessionEventData, Tool};
+use copilot_session::{Client, Decision, Error, Session, SessionEvent, SessionEventData, Tool, WireLog};
 use copilot_session_model::{MODEL_NAME, ModelServer, Reply, Script};
 use copilot_session_tests::cli::cli_path;
+use copilot_session_view::Log;
 
 /// The arguments of the demo.
 #[derive(Parser)]
@@ -71,7 +73,8 @@ async fn main() -> std::process::ExitCode {
 async fn demo(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let script = ModelServer::start(script()).await?;
     let folder = tempfile::tempdir()?;
-    let client = start(&options, cli_path(), folder.path()).await?;
+    let log = SharedLog::default();
+    let client = start(&options, cli_path(), folder.path(), log.clone()).await?;
     line!(HEAD, "Copilot CLI {} is up", client.version());
     if options.is_scripted() {
         line!(NOTE, "the model is a scripted one on this machine; everything else is real");
@@ -104,13 +107,34 @@ async fn demo(options: Options) -> Result<(), Box<dyn std::error::Error>> {
 
     session.disconnect().await?;
     client.stop().await;
-    line!(HEAD, "\nstopped");
+    line!(HEAD, "\nstopped; that is what took time, as `cargo copilot view --terminal` shows it:\n");
+    let bytes = std::mem::take(&mut *log.0.lock().unwrap_or_else(PoisonError::into_inner));
+    print!("{}", Log::read(&*bytes)?.timeline(100, true));
     Ok(())
 }
 
-async fn start(options: &Options, cli: PathBuf, folder: &std::path::Path) -> Result<Client, Error> {
-    let builder =
-        Client::builder().program(cli).current_dir(folder).handshake_timeout(Duration::from_secs(120));
+/// A wire log in memory.
+#[derive(Clone, Default)]
+struct SharedLog(Arc<Mutex<Vec<u8>>>);
+
+impl Write for SharedLog {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn start(
+    options: &Options,
+    cli: PathBuf,
+    folder: &std::path::Path,
+    log: SharedLog,
+) -> Result<Client, Error> {
+    let builder = Client::builder().program(cli).current_dir(folder).wire_log(WireLog::new(log));
+    let builder = builder.handshake_timeout(Duration::from_secs(120));
     match options.login {
         true => builder.start().await,
         false => builder.home_dir(folder.join("home")).no_login().start().await,
@@ -145,7 +169,7 @@ async fn open(
             provider.api_key = options.api_key.clone();
             builder.provider(provider)
         }
-        (None, _) => builder.provider(ProviderConfig::new(script.base_url()).api_key("scripted")),
+        (None, _) => builder.provider(ProviderConfig::new(script.base_url()).api_key("needs-no-key")),
     };
     match (&options.model, &options.provider_url, options.login) {
         (Some(model), ..) => builder = builder.model(model),

@@ -5,6 +5,7 @@ mod cli;
 mod drift;
 mod project;
 mod vendor;
+mod view;
 
 use std::env;
 use std::ffi::OsString;
@@ -41,6 +42,8 @@ enum Command {
     Cli(cli::Args),
     /// Write the sources of copilot-session, generated for another version of the CLI
     Vendor(vendor::Args),
+    /// Show a wire log as a page, or its timelines in the terminal
+    View(view::Args),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => (audit::run(&args), ERROR),
         Command::Cli(args) => (cli::run(&args).map(|()| 0), 1),
         Command::Vendor(args) => (vendor::run(&args).map(|()| 0), 1),
+        Command::View(args) => (view::run(&args).map(|()| 0), 1),
     };
     match result {
         Ok(code) => ExitCode::from(code),

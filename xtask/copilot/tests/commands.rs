@@ -57,7 +57,7 @@ fn the_readme_has_the_help() {
     let version = env!("CARGO_PKG_VERSION");
     assert!(README.contains(&format!("cargo install cargo-copilot --version {version} ")));
     let [help, _] = ends(0, temp.path(), &["--help"]);
-    for command in ["drift", "audit", "cli", "vendor"] {
+    for command in ["drift", "audit", "cli", "vendor", "view"] {
         assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
         assert!(README.contains(&format!("cargo copilot {command} ")), "{command}");
     }
@@ -172,4 +172,35 @@ fn the_wire_logs_of_a_program_are_validated() {
     fs::write(logs.join("b.jsonl"), line("bird.sing", "{}")).expect("it can be written");
     let [report, _] = ends(1, temp.path(), &["audit", "--logs", "logs"]);
     assert!(report.contains("2 messages from the CLI\n     1 × unknown method: bird.sing\n"), "{report}");
+}
+
+#[test]
+fn a_log_becomes_a_page_or_bars() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let recording =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings/1.0.102-subagent.jsonl");
+    fs::copy(recording, temp.path().join("bug.jsonl")).expect("a copy");
+    let [written, _] = ends(0, temp.path(), &["view", "bug.jsonl"]);
+    assert_eq!(written, "bug.html: 1 turn, 115 messages. Open it in a browser.\n");
+    let page = fs::read_to_string(temp.path().join("bug.html")).expect("a page");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
+    ends(0, temp.path(), &["view", "bug.jsonl", "-o", "other.html"]);
+    assert_eq!(fs::read_to_string(temp.path().join("other.html")).expect("a page"), page);
+    let [bars, _] = ends(0, temp.path(), &["view", "bug.jsonl", "--terminal"]);
+    assert!(bars.contains("turn 1  delegate\n") && bars.contains("sub-agent helper"), "{bars}");
+    // Into a pipe there is no colour.
+    assert!(!bars.contains('\u{1b}'), "{bars}");
+
+    fs::write(temp.path().join("none.jsonl"), "{}\n").expect("a file");
+    let [_, error] = ends(1, temp.path(), &["view", "none.jsonl"]);
+    let expected = "error: cannot show none.jsonl: line 1 is no line of a wire log: missing field `t_ms`\n";
+    assert_eq!(error, expected);
+    assert!(!temp.path().join("none.html").exists());
+    fs::copy(temp.path().join("bug.jsonl"), temp.path().join("bug.html")).expect("a copy");
+    let [_, error] = ends(1, temp.path(), &["view", "bug.html"]);
+    assert!(error.contains("would replace the log"), "{error}");
+    let [_, error] = ends(1, temp.path(), &["view", "nothing.jsonl"]);
+    assert!(error.starts_with("error: cannot open nothing.jsonl"), "{error}");
+    let left = fs::read_dir(temp.path()).expect("the folder").count();
+    assert_eq!(left, 4, "a temporary file was left");
 }

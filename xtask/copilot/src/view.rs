@@ -1,0 +1,65 @@
+//! `cargo copilot view`: shows a wire log as a page, or in the terminal.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+
+use anstream::{AutoStream, ColorChoice};
+use anyhow::{Context, Result, ensure};
+use copilot_session_view::{Log, write_page};
+
+const ABOUT: &str = "\
+The log is what a client writes with `ClientBuilder::wire_log`. The page is one file that loads nothing from elsewhere:
+the timeline of each turn, the messages between the program, the CLI and the model, the conversation, and all messages
+with their JSON. Known secrets are not in a log, but prompts, answers and files are: read a page before you share it.";
+
+/// The width of a terminal that does not tell its own.
+const WIDTH: usize = 100;
+
+#[derive(clap::Args)]
+#[command(after_help = ABOUT)]
+pub struct Args {
+    /// The wire log
+    log: PathBuf,
+    /// The page to write [default: the name of the log with .html]
+    #[arg(short, long, value_name = "FILE", conflicts_with = "terminal")]
+    output: Option<PathBuf>,
+    /// Print the timelines of the turns instead of writing a page
+    #[arg(long)]
+    terminal: bool,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let file = File::open(&args.log).with_context(|| format!("cannot open {}", args.log.display()))?;
+    let about_log = || format!("cannot show {}", args.log.display());
+    let log = BufReader::with_capacity(1 << 20, file);
+    if args.terminal {
+        let width = terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0));
+        let colored = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
+        return crate::print(&Log::read(log).with_context(about_log)?.timeline(width, colored));
+    }
+    let path = args.output.clone().unwrap_or_else(|| args.log.with_extension("html"));
+    ensure!(path != args.log, "the page would replace the log; give its name with --output");
+    let read = page(&args.log, log, &path).with_context(about_log)?;
+    if read.is_cut_off() {
+        eprintln!("The last line of the log is cut off, and is left out.");
+    }
+    let plural = if read.turns() == 1 { "" } else { "s" };
+    crate::print(&format!(
+        "{}: {} turn{plural}, {} messages. Open it in a browser.\n",
+        path.display(),
+        read.turns(),
+        read.lines()
+    ))
+}
+
+/// Writes the page beside its place and moves it there once it is whole.
+fn page(log_path: &Path, log: BufReader<File>, path: &Path) -> Result<Log> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let new = tempfile::NamedTempFile::new_in(folder)
+        .with_context(|| format!("cannot write to the folder {}", folder.display()))?;
+    let title = log_path.file_name().unwrap_or_default().to_string_lossy();
+    let read = write_page(&title, log, BufWriter::new(&new))?;
+    new.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(read)
+}

@@ -1,0 +1,95 @@
+//! A turn as both forms draw it: where each bar begins and ends, and the words beside it.
+
+use std::time::UNIX_EPOCH;
+
+use copilot_session::transcript::{TranscriptTurn, TurnState};
+
+use crate::message::shortened;
+use crate::session::Session;
+use crate::span::{Kind, Row, Span, Turn, readable};
+
+/// A turn to draw. Parts of its length are numbers from 0 to 1.
+pub(crate) struct Chart<'a> {
+    /// The number of the turn in its session, from 1.
+    pub number: usize,
+    /// The start of the prompt.
+    pub prompt: String,
+    pub state: &'a TurnState,
+    pub rows: Vec<Row<'a>>,
+    pub turn: &'a Turn,
+    pub conversation: &'a TranscriptTurn,
+    start: i64,
+    end: i64,
+}
+
+impl<'a> Chart<'a> {
+    pub fn new(session: &'a Session, index: usize) -> Self {
+        let (turn, conversation) = (&session.turns[index], &session.transcript.turns()[index]);
+        let rows = turn.rows();
+        let end = conversation.times().end().and_then(|end| end.duration_since(UNIX_EPOCH).ok());
+        let end = end.and_then(|end| i64::try_from(end.as_millis()).ok());
+        let starts = rows.iter().map(|row| row.span.start);
+        let ends = rows.iter().map(|row| row.span.end.unwrap_or(row.span.start));
+        let start = starts.chain(turn.start).min().unwrap_or_default();
+        let end = ends.chain(end).max().unwrap_or(start).max(start);
+        let prompt =
+            conversation.prompt().map_or("(without a prompt)".to_owned(), |prompt| shortened(prompt.text()));
+        Self { number: index + 1, prompt, state: conversation.state(), rows, turn, conversation, start, end }
+    }
+
+    /// The length in milliseconds.
+    pub fn length(&self) -> f64 {
+        (self.end - self.start) as f64
+    }
+
+    /// The number of model calls and of tokens; none without a call.
+    pub fn usage(&self) -> Option<String> {
+        let usage = self.conversation.usage();
+        let calls = if usage.calls == 1 { "model call" } else { "model calls" };
+        let tokens = format!("{} tokens in, {} out", usage.input_tokens, usage.output_tokens);
+        (usage.calls > 0).then(|| format!("{} {calls}, {tokens}", usage.calls))
+    }
+
+    pub fn start_of(&self, span: &Span) -> f64 {
+        self.part(span.start as f64)
+    }
+
+    /// The part at which the first token came; that of the start if there is none.
+    pub fn token_of(&self, span: &Span) -> f64 {
+        let token = span.first_token.filter(|token| token.is_finite());
+        self.part(span.start as f64 + token.unwrap_or(0.0)).min(self.end_of(span))
+    }
+
+    /// What did not end lasts until the end of the turn.
+    pub fn end_of(&self, span: &Span) -> f64 {
+        self.part(span.end.unwrap_or(self.end) as f64)
+    }
+
+    fn part(&self, time: f64) -> f64 {
+        match self.length() {
+            0.0 => 0.0,
+            length => ((time - self.start as f64) / length).clamp(0.0, 1.0),
+        }
+    }
+
+    /// The duration of a span, and what else is known about it.
+    pub fn in_words(&self, span: &Span) -> String {
+        let mut words = match span.end {
+            Some(end) => readable((end - span.start) as f64),
+            None => "…".to_owned(),
+        };
+        if span.failed {
+            words += " failed";
+        }
+        if let Some(token) = span.first_token.filter(|_| span.kind == Kind::Model) {
+            words += &format!(", first token {}", readable(token));
+        }
+        if let Some([input, output]) = span.tokens {
+            words += &format!(", {input} tokens in, {output} out");
+        }
+        if !span.note.is_empty() {
+            words += &format!(", {}", span.note);
+        }
+        words
+    }
+}

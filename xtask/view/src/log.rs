@@ -1,0 +1,234 @@
+//! A log that was read: its sessions with their turns.
+
+use std::collections::HashMap;
+use std::io::BufRead;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::Error;
+use crate::lines::{self, Line, Read, Side};
+use crate::message::{Content, brief, shortened};
+use crate::session::Session;
+use crate::span::{Party, Step};
+
+/// A wire log, read into its sessions and turns.
+///
+/// It holds the texts of the conversations, but not the messages, so it takes less memory than the log has bytes.
+#[derive(Default)]
+pub struct Log {
+    pub(crate) sessions: Vec<Session>,
+    by_id: HashMap<String, usize>,
+    /// The method and the session of each request that waits for its response, by connection, sender and id.
+    waiting: HashMap<(String, Side, String), (String, Option<usize>)>,
+    pub(crate) read: Read,
+    /// The number of messages that the client left out of the log.
+    pub(crate) left_out: u64,
+    /// How the connection ended, in a few words.
+    pub(crate) end: Option<String>,
+    /// The time of the last line, in milliseconds.
+    pub(crate) length: u64,
+    pub(crate) version: Option<String>,
+}
+
+/// A line in the list of messages.
+pub(crate) struct Entry {
+    pub t_ms: u64,
+    pub side: Side,
+    /// The method, the type of the event, or a word for what is none.
+    pub kind: String,
+    pub brief: String,
+    /// The index of the session, if it is known.
+    pub session: Option<usize>,
+    /// The index of the turn in its session. It may be one that never begins.
+    pub turn: Option<usize>,
+}
+
+impl Log {
+    /// Reads a log to its end.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is not a wire log.
+    pub fn read(log: impl BufRead) -> Result<Self, Error> {
+        let mut read = Self::default();
+        read.read = lines::read(log, |number, _, line| {
+            read.add(number, &line);
+            Ok(())
+        })?;
+        Ok(read)
+    }
+
+    /// The number of turns of all sessions.
+    pub fn turns(&self) -> usize {
+        self.sessions.iter().map(|session| session.turns.len()).sum()
+    }
+
+    /// The number of lines, which is that of messages but for a few.
+    pub fn lines(&self) -> u64 {
+        self.read.lines
+    }
+
+    /// Returns true if the last line was only the start of one, and was ignored: the log was written until a program
+    /// ended suddenly, or is still being written.
+    pub fn is_cut_off(&self) -> bool {
+        self.read.is_cut_off
+    }
+
+    /// What a reader of the log should know about its completeness, a sentence each.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let cut_off = "The last line of the log is cut off, and is left out.".to_owned();
+        let left_out =
+            format!("The client left {} messages out, because the log was too slow.", self.left_out);
+        let end = self.end.as_ref().map(|end| format!("The connection ended: {end}"));
+        let cut_off = self.is_cut_off().then_some(cut_off);
+        cut_off.into_iter().chain((self.left_out > 0).then_some(left_out)).chain(end).collect()
+    }
+
+    /// Adds a line, and returns how the list of messages shows it.
+    pub(crate) fn add(&mut self, number: u64, line: &Line<'_>) -> Entry {
+        self.length = self.length.max(line.t_ms);
+        let entry = |kind: &str, brief: String| Entry {
+            t_ms: line.t_ms,
+            side: line.side,
+            kind: kind.to_owned(),
+            brief,
+            session: None,
+            turn: None,
+        };
+        match (line.message, line.left_out, line.end) {
+            (Some(message), ..) => self.message(number, line, message),
+            (_, Some(count), _) => {
+                self.left_out = self.left_out.saturating_add(count);
+                entry("left out", format!("{count} messages"))
+            }
+            (.., end) => {
+                let end = end.map_or_else(String::new, reason);
+                self.end = Some(end.clone());
+                entry("end", end)
+            }
+        }
+    }
+
+    fn message(&mut self, number: u64, line: &Line<'_>, message: &RawValue) -> Entry {
+        let connection = line.connection.map_or_else(String::new, |connection| connection.get().to_owned());
+        let (kind, brief, session, failed) = match Content::of(message) {
+            Content::Event { session, event } => {
+                self.find_version(event.raw_data());
+                let index = self.session(&session);
+                let turn = self.sessions[index].turn_index();
+                self.sessions[index].apply(&event, line.t_ms, number);
+                // An event that begins a turn belongs to it.
+                let turn = turn.max(self.sessions[index].turns.len().saturating_sub(1));
+                let kind = shortened(event.kind());
+                let (t_ms, side) = (line.t_ms, line.side);
+                return Entry {
+                    t_ms,
+                    side,
+                    kind,
+                    brief: brief(&event),
+                    session: Some(index),
+                    turn: Some(turn),
+                };
+            }
+            Content::Request { id, method, params } => {
+                let session = params.session.as_deref().map(|id| self.session(id));
+                self.waiting.insert((connection, line.side, id), (method.clone(), session));
+                (method, params.brief, session, None)
+            }
+            Content::Notification { method, params } => {
+                (method, params.brief, params.session.as_deref().map(|id| self.session(id)), None)
+            }
+            Content::Response { id, failed, session, brief } => {
+                self.find_version(message.get());
+                let asker = if line.side == Side::Client { Side::Server } else { Side::Client };
+                let (method, known) = self.waiting.remove(&(connection, asker, id)).unwrap_or_default();
+                let session = known.or_else(|| session.as_deref().map(|id| self.session(id)));
+                let word = if failed { "error" } else { "result" };
+                (format!("{word} of {method}"), brief, session, Some(failed))
+            }
+            Content::Other { brief } => ("unreadable".to_owned(), brief, None, Some(true)),
+        };
+        let (kind, turn) = (shortened(&kind), session.map(|index| self.sessions[index].turn_index()));
+        if let Some(index) = session.filter(|_| failed.is_some() || !is_noise(&kind)) {
+            self.arrow(index, number, line, &kind, &brief, failed == Some(true));
+        }
+        Entry { t_ms: line.t_ms, side: line.side, kind, brief, session, turn }
+    }
+
+    fn arrow(
+        &mut self,
+        session: usize,
+        number: u64,
+        line: &Line<'_>,
+        label: &str,
+        brief: &str,
+        failed: bool,
+    ) {
+        let (from, to) = match line.side {
+            Side::Client => (Party::App, Party::Cli),
+            Side::Server => (Party::Cli, Party::App),
+        };
+        let (label, brief, t_ms) = (label.to_owned(), brief.to_owned(), line.t_ms);
+        self.sessions[session].step(Step { from, to, label, brief, count: 1, failed, t_ms, line: number });
+    }
+
+    fn session(&mut self, id: &str) -> usize {
+        if let Some(index) = self.by_id.get(id) {
+            return *index;
+        }
+        self.sessions.push(Session::new(id));
+        self.by_id.insert(id.to_owned(), self.sessions.len() - 1);
+        self.sessions.len() - 1
+    }
+
+    /// Notes the version of the CLI, which the response to `connect` and the event `session.start` contain.
+    fn find_version(&mut self, json: &str) {
+        #[derive(Deserialize)]
+        struct Start {
+            #[serde(rename = "copilotVersion")]
+            version: String,
+        }
+        #[derive(Deserialize)]
+        struct Connected {
+            version: String,
+        }
+        #[derive(Deserialize)]
+        struct Response {
+            result: Connected,
+        }
+        if self.version.is_some() || !json.contains("ersion\"") {
+            return;
+        }
+        let start = serde_json::from_str::<Start>(json).ok().map(|start| start.version);
+        let response = || serde_json::from_str::<Response>(json).ok().map(|response| response.result.version);
+        self.version = start.or_else(response).map(|version| shortened(&version));
+    }
+}
+
+/// Notifications that say nothing about a turn.
+fn is_noise(method: &str) -> bool {
+    matches!(method, "session.lifecycle" | "host.event")
+}
+
+/// The reason of the end of a connection.
+fn reason(end: &RawValue) -> String {
+    #[derive(Deserialize)]
+    struct End {
+        reason: String,
+    }
+    match serde_json::from_str::<End>(end.get()) {
+        Ok(end) => shortened(&end.reason),
+        Err(_) => shortened(end.get()),
+    }
+}
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (sessions, turns) = (self.sessions.len(), self.turns());
+        f.debug_struct("Log")
+            .field("lines", &self.lines())
+            .field("sessions", &sessions)
+            .field("turns", &turns)
+            .finish()
+    }
+}

@@ -1,0 +1,145 @@
+//! The turns of a log as bars of text.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use copilot_session::transcript::TurnState;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::Log;
+use crate::chart::Chart;
+use crate::message::shortened;
+use crate::span::{Kind, readable};
+
+impl Log {
+    /// Returns the turns as bars of text, one line for each thing that took time, for a terminal of so many columns (at
+    /// least 40). `░` is the time to the first token of a model call; `…` is behind what did not end. With `colored`, it
+    /// contains the ANSI codes of colours.
+    ///
+    /// Names are escaped for a terminal, as by [`printable`](copilot_session::printable()).
+    pub fn timeline(&self, width: usize, colored: bool) -> String {
+        let mut out = String::new();
+        let width = width.clamp(40, 400);
+        for session in self.sessions.iter().filter(|session| !session.turns.is_empty()) {
+            let label = (width / 3).clamp(14, 30);
+            // A narrow terminal has only room for the duration.
+            let words = if width < 90 { 11 } else { (width - label) / 2 };
+            let paint = Paint { width, label, words, colored };
+            if !out.is_empty() {
+                out.push('\n');
+            }
+            paint.line(&mut out, BOLD, &format!("session {}", shortened(&session.id)));
+            for index in 0..session.turns.len() {
+                paint.turn(&mut out, &Chart::new(session, index));
+            }
+        }
+        for remark in self.remarks() {
+            // Writing to a string does not fail.
+            let _ = writeln!(out, "{remark}");
+        }
+        if self.turns() == 0 {
+            out += "The log has no turn.\n";
+        }
+        out
+    }
+}
+
+const BOLD: Style = Style::new().bold();
+
+/// The form of the lines.
+#[derive(Clone, Copy)]
+struct Paint {
+    width: usize,
+    label: usize,
+    words: usize,
+    colored: bool,
+}
+
+impl Paint {
+    fn turn(self, out: &mut String, chart: &Chart<'_>) {
+        let state = match chart.state {
+            TurnState::Aborted => " (aborted)",
+            TurnState::Failed(_) => " (failed)",
+            TurnState::Running => " (running)",
+            _ => "",
+        };
+        out.push('\n');
+        self.line(out, BOLD, &format!("turn {}{state}  {}", chart.number, chart.prompt));
+        let usage = chart.usage().map_or_else(String::new, |usage| format!("  {usage}"));
+        self.bar(out, BOLD, "turn", [0.0, 0.0, 1.0], &format!("{}{usage}", readable(chart.length())));
+        for row in &chart.rows {
+            let span = row.span;
+            let label = format!("{}{} {}", "  ".repeat(row.depth + 1), span.kind.name(), span.name);
+            let color = if span.failed {
+                Style::new().fg_color(Some(AnsiColor::Red.into()))
+            } else {
+                style(span.kind)
+            };
+            let place = [chart.start_of(span), chart.token_of(span), chart.end_of(span)];
+            self.bar(out, color, &label, place, &chart.in_words(span));
+        }
+    }
+
+    /// Writes a label, a bar from the first to the last part of the width, and words.
+    fn bar(self, out: &mut String, style: Style, label: &str, [start, token, end]: [f64; 3], words: &str) {
+        let room = self.width - self.label - self.words - 2;
+        let has_token = token > start;
+        let cell = |part: f64| ((part * room as f64).round() as usize).min(room);
+        let start = cell(start).min(room - 1);
+        // What takes any time has a cell.
+        let end = cell(end).max(start + 1);
+        let token = if has_token { cell(token).clamp(start, end) } else { start };
+        let bar = format!("{}{}", "░".repeat(token - start), "█".repeat(end - token));
+        let (before, after) = (" ".repeat(start), " ".repeat(room - end));
+        let label = padded(label, self.label);
+        let words = cut(words, self.words);
+        let line = format!("{label} {before}{}{after} {words}", self.styled(style, &bar));
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+
+    fn line(self, out: &mut String, style: Style, text: &str) {
+        let _ = writeln!(out, "{}", self.styled(style, cut(text, self.width).trim_end()));
+    }
+
+    fn styled(self, style: Style, text: &str) -> String {
+        if self.colored { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+}
+
+fn style(kind: Kind) -> Style {
+    let color = match kind {
+        Kind::Model => AnsiColor::Blue,
+        Kind::Tool => AnsiColor::Cyan,
+        Kind::SubAgent => AnsiColor::Magenta,
+        Kind::Person => AnsiColor::Yellow,
+        Kind::App => AnsiColor::Green,
+        Kind::Cli => AnsiColor::White,
+    };
+    color.on_default()
+}
+
+/// The text in this number of columns, filled with spaces.
+fn padded(text: &str, columns: usize) -> String {
+    let text = cut(text, columns);
+    let rest = columns.saturating_sub(text.width());
+    text + &" ".repeat(rest)
+}
+
+/// The text in at most this number of columns.
+fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut rest = columns.saturating_sub(1);
+    let kept: String = text
+        .chars()
+        .take_while(|char| {
+            let width = char.width().unwrap_or_default();
+            let fits = width <= rest;
+            rest = rest.saturating_sub(width);
+            fits
+        })
+        .collect();
+    kept + "…"
+}

@@ -1,0 +1,272 @@
+//! Logs of real CLIs, and files that are none.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use copilot_session_view::{Error, Log, write_page};
+use serde_json::{Value, json};
+
+/// The recordings by name.
+fn recordings() -> BTreeMap<String, Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings");
+    let mut all = BTreeMap::new();
+    for folder in [folder.clone(), folder.join("turns")] {
+        let entries =
+            fs::read_dir(folder).expect("the recordings").map(|entry| entry.expect("an entry").path());
+        for path in entries.filter(|path: &PathBuf| path.extension().is_some_and(|ending| ending == "jsonl"))
+        {
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            all.insert(name, fs::read(path).expect("a recording"));
+        }
+    }
+    assert!(all.len() > 100, "{} recordings", all.len());
+    all
+}
+
+fn recording(name: &str) -> Vec<u8> {
+    recordings().remove(name).expect("a recording")
+}
+
+/// A page, and its blocks of data by id.
+fn page(log: &[u8]) -> (String, BTreeMap<String, String>) {
+    let mut page = Vec::new();
+    write_page("bug.jsonl", log, &mut page).expect("a page");
+    let page = String::from_utf8(page).expect("text");
+    let blocks = page.split("<script type=\"text/plain\" id=\"").skip(1).map(|rest| {
+        let (id, rest) = rest.split_once("\">").expect("an id");
+        let (packed, _) = rest.split_once("</script>").expect("an end");
+        let packed = base64::engine::general_purpose::STANDARD.decode(packed).expect("base64");
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&*packed).read_to_string(&mut text).expect("gzip");
+        (id.to_owned(), text)
+    });
+    let blocks = blocks.collect();
+    (page, blocks)
+}
+
+fn index(blocks: &BTreeMap<String, String>) -> Value {
+    serde_json::from_str(&blocks["index"]).expect("JSON")
+}
+
+/// Compares with a golden file, which `UPDATE=1` writes.
+fn check(name: &str, actual: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE").is_some_and(|value| value == "1") {
+        return fs::write(path, actual).expect("a golden file can be written");
+    }
+    let expected = fs::read_to_string(path).unwrap_or_default().replace("\r\n", "\n");
+    let differs = expected.lines().zip(actual.lines()).position(|(expected, actual)| expected != actual);
+    let lines = || differs.map(|line| (line + 1, expected.lines().nth(line), actual.lines().nth(line)));
+    assert!(expected == actual, "{name} differs: {:?}; run with UPDATE=1 if that is right", lines());
+}
+
+#[test]
+fn timelines_of_all_recordings() {
+    let mut text = String::new();
+    for (name, log) in recordings() {
+        let log = Log::read(&*log).expect("a log");
+        text += &format!("== {name}\n{}\n", log.timeline(80, false));
+    }
+    check("timelines.txt", &text);
+}
+
+#[test]
+fn drawings_of_some_recordings() {
+    for name in ["1.0.102-subagent", "1.0.102-permission-approve", "1.0.10-model-error-429"] {
+        let (_, blocks) = page(&recording(name));
+        let turns: Vec<&str> =
+            blocks.iter().filter(|(id, _)| id.starts_with("turn-")).map(|(_, html)| &**html).collect();
+        // On lines of their own, elements can be compared.
+        check(&format!("{name}.html"), &turns.join("\n").replace("><", ">\n<"));
+    }
+}
+
+#[test]
+fn a_page_holds_every_message_and_turn() {
+    for (name, log) in recordings() {
+        let (page, blocks) = page(&log);
+        let index = index(&blocks);
+        let messages: String =
+            blocks.iter().filter(|(id, _)| id.starts_with("messages-")).map(|(_, text)| &**text).collect();
+        let text = String::from_utf8(log).expect("text");
+        assert!(messages.trim_end() == text.trim_end(), "{name}");
+        let count = text.lines().count();
+        for column in ["times", "sides", "kind", "brief", "session", "turn"] {
+            assert_eq!(index[column].as_array().map(Vec::len), Some(count), "{name}: {column}");
+        }
+        let turns = blocks.keys().filter(|id| id.starts_with("turn-")).count();
+        assert_eq!(index["turns"].as_array().map(Vec::len), Some(turns), "{name}");
+        assert_eq!(page.contains("<select id=\"turns\">"), turns > 0, "{name}");
+        assert!(page.contains(&format!("{count} messages in")), "{name}");
+    }
+}
+
+/// Every open element is closed, in the right order.
+#[test]
+fn drawings_are_well_formed() {
+    for (name, log) in recordings() {
+        for (id, html) in page(&log).1.iter().filter(|(id, _)| id.starts_with("turn-")) {
+            let mut open = Vec::new();
+            for tag in html.split('<').skip(1).filter_map(|rest| rest.split('>').next()) {
+                match tag.strip_prefix('/') {
+                    Some(end) => assert_eq!(open.pop(), Some(end), "{name}, {id}: {tag}"),
+                    None => open.push(tag.split(' ').next().expect("a name")),
+                }
+            }
+            assert!(open.is_empty(), "{name}, {id}: {open:?}");
+        }
+    }
+}
+
+/// A page loads nothing, and its policy allows its own script and style and no other.
+#[test]
+fn a_page_stands_alone() {
+    let (page, _) = page(&recording("1.0.102-subagent"));
+    for part in ["src=", "@import", "http:", "https:", "url(http"] {
+        let outside = page.split("<script type").next().expect("a head").contains(part);
+        let rest =
+            page.rsplit("</script>\n<header>").next().expect("a body").replace("http://www.w3.org", "");
+        assert!(!outside && !rest.contains(part), "{part}");
+    }
+    assert_eq!(page.matches("<style>").count(), 1);
+    assert_eq!(page.matches("<script>").count(), 1);
+    let (_, policy) = page.split_once("http-equiv=\"Content-Security-Policy\" content=\"").expect("a policy");
+    let policy = policy.split('"').next().expect("its end");
+    assert!(
+        policy.starts_with("default-src &#39;none&#39;;") || policy.starts_with("default-src 'none';"),
+        "{policy}"
+    );
+    for landmark in
+        ["<header>", "<main>", "<nav ", "<h1>", "role=\"search\"", "role=\"status\"", "lang=\"en\""]
+    {
+        assert!(page.contains(landmark), "{landmark}");
+    }
+}
+
+/// What a log contains does not become markup of the page or of its drawings.
+#[test]
+fn nothing_of_a_log_becomes_markup() {
+    const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&\u{202e}";
+    let event = |kind: &str, data: Value| {
+        let event = json!({"type": kind, "id": format!("{kind}{HOSTILE}"), "timestamp": "2026-01-01T00:00:00.000Z",
+            "data": data});
+        let params = json!({"sessionId": HOSTILE, "event": event});
+        json!({"t_ms": 1, "dir": "server", "msg": {"jsonrpc": "2.0", "method": "session.event", "params": params}})
+    };
+    let call = |kind: &str, data: Value| {
+        let mut all = json!({"toolCallId": HOSTILE, "toolName": HOSTILE});
+        all.as_object_mut().expect("an object").extend(data.as_object().cloned().unwrap_or_default());
+        event(kind, all)
+    };
+    let lines = [
+        json!({"t_ms": 0, "dir": "client", "msg": {"id": HOSTILE, "method": HOSTILE, "params": {"sessionId": HOSTILE, "prompt": HOSTILE}}}),
+        json!({"t_ms": 0, "dir": "server", "msg": {"id": 1, "result": {"version": HOSTILE}}}),
+        event("user.message", json!({"content": HOSTILE, "messageId": HOSTILE})),
+        event("assistant.turn_start", json!({"turnId": "0", "model": HOSTILE})),
+        event("assistant.usage", json!({"model": HOSTILE})),
+        call("tool.execution_start", json!({"arguments": {HOSTILE: HOSTILE}})),
+        event(&format!("{HOSTILE}.requested"), json!({"requestId": HOSTILE})),
+        event("permission.requested", json!({"requestId": "p"})),
+        event("permission.completed", json!({"requestId": "p", "result": {"kind": HOSTILE}})),
+        call("tool.execution_complete", json!({"success": false, "error": {"message": HOSTILE}})),
+        call(
+            "subagent.started",
+            json!({"agentName": HOSTILE, "agentDisplayName": HOSTILE, "agentDescription": ""}),
+        ),
+        event("session.error", json!({"errorType": HOSTILE, "message": HOSTILE})),
+        json!({"t_ms": 9, "dir": "server", "msg": HOSTILE}),
+        json!({"t_ms": 9, "dir": "server", "end": {"reason": HOSTILE}}),
+    ];
+    let log = lines.map(|line| line.to_string()).join("\n");
+    let mut page_bytes = Vec::new();
+    let read = write_page(HOSTILE, log.as_bytes(), &mut page_bytes).expect("a page");
+    assert_eq!(read.turns(), 1);
+    let whole = String::from_utf8(page_bytes).expect("text");
+    let (_, blocks) = page(log.as_bytes());
+    for html in [&whole, &blocks["turn-0"]] {
+        assert!(html.contains("&lt;img src=x"), "{html}");
+        assert!(!html.contains("<img") && !html.contains("alert(1)</script>"), "{html}");
+    }
+    assert!(!blocks["turn-0"].contains("<script") && !blocks["turn-0"].contains('\u{202e}'));
+    // The index is set as text, but shows no text in disguise.
+    assert!(!blocks["index"].contains('\u{202e}'));
+    assert!(!read.timeline(100, false).contains('\u{202e}'));
+}
+
+fn refused(log: &[u8]) -> String {
+    Log::read(log).map(|_| ()).expect_err("an error").to_string()
+}
+
+#[test]
+fn what_is_no_log_is_refused() {
+    let good = br#"{"t_ms":1,"dir":"client","msg":{"jsonrpc":"2.0","method":"x"}}"#;
+    assert_eq!(refused(b""), "the log is empty");
+    assert_eq!(refused(b"\n\n"), "the log is empty");
+    assert_eq!(refused(b"hello\n"), "line 1 is no line of a wire log: expected value");
+    assert_eq!(refused(b"{\"a\": 1}"), "line 1 is no line of a wire log: missing field `t_ms`");
+    let neither = r#"it has neither "msg" nor "leftOut" nor "end""#;
+    let none = br#"{"t_ms":1,"dir":"client"}"#;
+    assert_eq!(refused(none), format!("line 1 is no line of a wire log: {neither}"));
+    let with = |line: &[u8]| [good, b"\n\n".as_slice(), line, b"\n", good, b"\n"].concat();
+    assert_eq!(refused(&with(b"\xff")), "line 3 is no line of a wire log: it is not UTF-8");
+    assert!(
+        refused(&with(br#"{"t_ms":1,"dir":"north","msg":1}"#)).starts_with("line 3 is no line of a wire log")
+    );
+    let error = Log::read(&*with(b"[")).expect_err("an error");
+    assert!(matches!(error, Error::NotALog { line: 3, .. }), "{error:?}");
+    let mut page = Vec::new();
+    assert!(matches!(write_page("x", &*with(b"["), &mut page), Err(Error::NotALog { line: 3, .. })));
+}
+
+/// A log of a program that was killed ends anywhere, also within a character.
+#[test]
+fn a_log_may_end_anywhere() {
+    let log = recording("1.0.102-streaming");
+    let first = log.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
+    for end in (first..log.len()).step_by(97) {
+        let cut = Log::read(&log[..end]).expect("a log");
+        let whole = log[..end].iter().filter(|byte| **byte == b'\n').count() as u64;
+        let ends_whole = log[end - 1] == b'\n' || log[end] == b'\n';
+        assert_eq!(cut.is_cut_off(), !ends_whole, "{end}");
+        assert_eq!(cut.lines(), whole + u64::from(log[end - 1] != b'\n' && log[end] == b'\n'), "{end}");
+        assert_eq!(cut.timeline(80, false).contains("is cut off"), cut.is_cut_off(), "{end}");
+    }
+    let (page, _) = page(&log[..log.len() - 5]);
+    assert!(page.contains("The last line of the log is cut off, and is left out."));
+}
+
+#[test]
+fn what_the_log_itself_says_is_shown() {
+    let log = concat!(
+        r#"{"t_ms":1,"dir":"client","leftOut":3}"#,
+        "\n",
+        r#"{"t_ms":9,"dir":"server","end":{"reason":"the CLI exited","exitCode":1,"signal":null,"stderr":""}}"#
+    );
+    let read = Log::read(log.as_bytes()).expect("a log");
+    let text = read.timeline(80, false);
+    assert!(
+        text.contains("left 3 messages out") && text.contains("The connection ended: the CLI exited"),
+        "{text}"
+    );
+}
+
+#[test]
+fn timelines_fit_the_terminal() {
+    let logs = recordings();
+    for width in [0, 40, 79, 80, 100, 200, 100_000] {
+        for (name, log) in logs.iter().filter(|(name, _)| name.starts_with("1.0.102")) {
+            let log = Log::read(&**log).expect("a log");
+            let plain = log.timeline(width, false);
+            let remarks = |line: &&str| !line.starts_with("The ");
+            let longest =
+                plain.lines().filter(remarks).map(|line| line.chars().count()).max().unwrap_or_default();
+            assert!(longest <= width.clamp(40, 400), "{name} at {width}: {longest}");
+            assert!(!plain.contains('\u{1b}'));
+            let colored = log.timeline(width, true);
+            assert!(log.turns() == 0 || colored.contains('\u{1b}'));
+        }
+    }
+}
