@@ -76,7 +76,6 @@ struct Telling<'a> {
     agent_name: Option<Cow<'a, str>>,
     name: Option<Cow<'a, str>>,
     command: Option<Cow<'a, str>>,
-    model: Option<Cow<'a, str>>,
 }
 
 impl Content {
@@ -122,8 +121,7 @@ impl<'a> Telling<'a> {
 
     fn brief(&self) -> String {
         let texts = [&self.tool_name, &self.prompt, &self.delta_content, &self.question, &self.message];
-        let others =
-            [&self.content, &self.hook_type, &self.agent_name, &self.name, &self.command, &self.model];
+        let others = [&self.content, &self.hook_type, &self.agent_name, &self.name, &self.command];
         let found = texts.into_iter().chain(others).flatten().find(|text| !text.is_empty());
         found.map(|text| shortened(text)).unwrap_or_default()
     }
@@ -132,6 +130,16 @@ impl<'a> Telling<'a> {
 /// A few words about an event.
 pub(crate) fn brief(event: &SessionEvent) -> String {
     Telling::of(event.raw_data()).brief()
+}
+
+/// The model that an event is about; empty if it names none.
+pub(crate) fn model(event: &SessionEvent) -> String {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct OfModel {
+        model: String,
+    }
+    serde_json::from_str::<OfModel>(event.raw_data()).unwrap_or_default().model
 }
 
 /// The start of a text, on one line and safe to show.

@@ -9,7 +9,7 @@ use copilot_session::types::AssistantUsageData;
 use copilot_session::{SessionEvent, SessionEventData as Data};
 use serde::Deserialize;
 
-use crate::message::{brief, shortened};
+use crate::message::{brief, model, shortened};
 use crate::span::{Kind, Party, Span, Step, Turn};
 
 /// Where a span is: the turn and the place among its spans.
@@ -138,23 +138,23 @@ impl Session {
 
     fn spans(&mut self, event: &SessionEvent, now: i64, t_ms: u64, line: u64) {
         let agent = agent_of(event);
-        let model = format!("model {agent}");
+        let model_key = format!("model {agent}");
         let tool = |id: &str| format!("tool {agent} {id}");
         match event.data() {
             Data::AssistantTurnStart(start) => {
                 let name = start.model.clone().unwrap_or_default();
-                self.start_model(&model, &agent, &name, now, t_ms, line);
+                self.start_model(&model_key, &agent, &name, now, t_ms, line);
             }
             Data::AssistantMessageStart(_)
             | Data::AssistantMessageDelta(_)
             | Data::AssistantReasoningDelta(_)
             | Data::AssistantToolCallDelta(_)
-            | Data::AssistantStreamingDelta(_) => self.first_token(&model, now, t_ms, line),
-            Data::AssistantUsage(usage) => self.usage(&model, usage, now, t_ms, line),
-            Data::AssistantMessage(_) => self.end(&model, now),
+            | Data::AssistantStreamingDelta(_) => self.first_token(&model_key, now, t_ms, line),
+            Data::AssistantUsage(usage) => self.usage(&model_key, usage, now, t_ms, line),
+            Data::AssistantMessage(_) => self.end(&model_key, now),
             Data::AssistantTurnEnd(_) => {
-                self.end(&model, now);
-                self.open.remove(&model);
+                self.end(&model_key, now);
+                self.open.remove(&model_key);
             }
             Data::ToolExecutionStart(start) => {
                 self.start(
@@ -212,13 +212,13 @@ impl Session {
 
     /// The requests that events make, and the events about the model that are in no schema.
     fn unlisted(&mut self, event: &SessionEvent, agent: &str, now: i64, t_ms: u64, line: u64) {
-        let model = format!("model {agent}");
+        let key = format!("model {agent}");
         match event.kind() {
             "model.call_start" => {
-                self.start_model(&model, agent, &brief(event), now, t_ms, line);
+                self.start_model(&key, agent, &model(event), now, t_ms, line);
             }
             "model.call_failure" => {
-                if let Some(span) = self.close(&model, now) {
+                if let Some(span) = self.close(&key, now) {
                     span.failed = true;
                     self.model_step(Party::Model, Party::Cli, "failed", true, t_ms, line);
                 }
