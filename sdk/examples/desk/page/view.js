@@ -28,6 +28,10 @@ export class View {
     this.pane = pane;
     this.rows = new Map();
     this.stale = new Set();
+    // True while the end is shown: then it stays in sight when something is added, or when the window shrinks.
+    this.follows = true;
+    pane.addEventListener("scroll", () => (this.follows = pane.scrollHeight - pane.scrollTop - pane.clientHeight < 80));
+    new ResizeObserver(() => this.toEnd()).observe(pane);
     setInterval(() => this.grow(), tick);
   }
 
@@ -37,12 +41,11 @@ export class View {
     this.rows.clear();
     this.stale.clear();
     for (const node of nodes) this.put(node);
+    this.follows = true;
     this.settle();
-    this.pane.scrollTop = this.pane.scrollHeight;
   }
 
   change(change) {
-    this.atEnd ??= this.pane.scrollHeight - this.pane.scrollTop - this.pane.clientHeight < 80;
     switch (change.change) {
       case "node":
         this.put(change.node);
@@ -63,8 +66,11 @@ export class View {
   settle() {
     for (const turn of this.stale) this.draw(turn);
     this.stale.clear();
-    if (this.atEnd) this.pane.scrollTop = this.pane.scrollHeight;
-    this.atEnd = undefined;
+    this.toEnd();
+  }
+
+  toEnd() {
+    if (this.follows) this.pane.scrollTop = this.pane.scrollHeight;
   }
 
   grow() {

@@ -349,8 +349,7 @@ impl State {
         self.tree.change(id, |node| {
             node.key = call.to_owned();
             node.set_title(&in_words(name, arguments));
-            let arguments = arguments.and_then(|arguments| serde_json::to_string_pretty(arguments).ok());
-            node.set_request(&arguments.unwrap_or_default());
+            node.set_request(&arguments.map(in_lines).unwrap_or_default());
         });
         id
     }
@@ -478,4 +477,15 @@ fn in_words(name: &str, arguments: Option<&Value>) -> String {
         Some(argument) => format!("{name} {}", argument.lines().next().unwrap_or_default()),
         None => name.to_owned(),
     }
+}
+
+/// The arguments of a call, one after the other. Texts are shown as they are, since JSON hides their line breaks.
+fn in_lines(arguments: &Value) -> String {
+    let Some(arguments) = arguments.as_object() else { return arguments.to_string() };
+    let line = |(name, value): (&String, &Value)| match value.as_str() {
+        Some(text) if text.contains('\n') => format!("{name}:\n{text}"),
+        Some(text) => format!("{name}: {text}"),
+        None => format!("{name}: {value}"),
+    };
+    arguments.iter().map(line).collect::<Vec<_>>().join("\n")
 }

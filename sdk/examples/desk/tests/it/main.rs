@@ -5,6 +5,7 @@ mod attacks;
 mod browser;
 mod flood;
 mod pictures;
+mod program;
 mod real;
 mod rig;
 mod routes;

@@ -17,6 +17,7 @@ fn folder() -> PathBuf {
 
 /// Takes a picture in each window, and checks that nothing is wider than the window or too faint to read.
 async fn look(page: &Page, name: &str) {
+    page.until("!document.querySelector('.ask button:disabled')").await;
     for (width, height) in [(390, 844), (1200, 800), (1600, 900)] {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         page.call("Emulation.setDeviceMetricsOverride", size).await;

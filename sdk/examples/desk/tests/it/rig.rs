@@ -179,7 +179,7 @@ impl Watching {
 
 /// A desk on the real CLI with the scripted model, behind a real port.
 pub struct Real {
-    _model: ModelServer,
+    pub model: ModelServer,
     pub desk: Arc<Desk>,
     pub address: SocketAddr,
     pub token: Token,
@@ -209,7 +209,7 @@ impl Real {
         };
         let desk = Desk::new(client, settings);
         let (address, token, serving) = serve_desk(&desk, log, Limits::default()).await;
-        Self { _model: model, desk, address, token, folder, serving }
+        Self { model, desk, address, token, folder, serving }
     }
 
     /// The address for a browser.
