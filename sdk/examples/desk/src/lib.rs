@@ -1,7 +1,7 @@
 //! A mission control for the sessions of the Copilot CLI, in the browser.
 //!
 //! ```sh
-//! cargo run -p copilot-session-desk
+//! cargo run -p desk
 //! ```
 //!
 //! It prints an address with a secret. The page there lists the stored and the running sessions, opens them, shows what

@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result};
 use clap::Parser;
 use copilot_session::types::ProviderConfig;
 use copilot_session::{Client, ClientBuilder, WireLog};
-use copilot_session_desk::auth::{Guard, Token};
-use copilot_session_desk::routes::{Shared, routes};
-use copilot_session_desk::server::{Limits, serve};
-use copilot_session_desk::sessions::{Desk, Settings};
-use copilot_session_desk::wire_log::LogFile;
+use desk::auth::{Guard, Token};
+use desk::routes::{Shared, routes};
+use desk::server::{Limits, serve};
+use desk::sessions::{Desk, Settings};
+use desk::wire_log::LogFile;
 use tokio::net::TcpListener;
 
 /// The largest wire log, in bytes.

@@ -1,18 +1,16 @@
-//! Attacks of other pages, other programs, and of what the agent works with.
+//! Attacks of other pages and other programs. Those in a real browser are in the module `real`.
 
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use copilot_session_desk::server::Limits;
-use copilot_session_desk::wire_log::LogFile;
-use copilot_session_model::{Reply, Script};
+use desk::server::Limits;
+use desk::wire_log::LogFile;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::browser::Browser;
-use crate::rig::{ADDRESS, Fake, Real, builder, serve_desk, soon, text};
+use crate::rig::{ADDRESS, Fake, serve_desk, soon, text};
 
 const CALLS: [(&str, &str); 4] = [
     ("GET", "/api/events"),
@@ -202,80 +200,4 @@ async fn a_thousand_sockets() {
     }
     fake.desk.close().await;
     soon("the server", serving).await.expect("no panic");
-}
-
-/// Markup in a prompt, a command, its output and a file name stays text in the real page, and no script of it runs.
-#[tokio::test]
-async fn scripts_stay_text() {
-    let script = "<img src=x onerror=document.title=777><script>document.title=777</script>";
-    let command = format!("touch '{}'; echo '{script}'; ls", "<b onclick=alert(1)>.txt");
-    let replies = Script::replies([
-        Reply::text(script).then_tool_call("bash", json!({ "command": command, "description": script })),
-        Reply::text("</pre><script>document.title=777</script>"),
-    ]);
-    let (real, browser) = tokio::join!(Real::start(replies), Browser::start());
-    let page = browser.open(&real.url()).await;
-    page.click("#create button").await;
-    page.enter("#prompt", script).await;
-    page.click("#send").await;
-    page.until("document.querySelector('.ask.permission')").await;
-    assert_eq!(page.text(".ask .whole").await, command);
-    page.click(".ask .approve").await;
-    page.until("document.querySelector('.node.turn.done')").await;
-    let output = page.text(".node.tool .text").await;
-    assert!(output.contains(script) && output.contains("<b onclick=alert(1)>.txt"), "{output}");
-    assert_eq!(page.text(".node.model .text").await, script);
-    let made = page.eval("document.querySelectorAll('img, b, main script').length").await;
-    assert_eq!(made, 0, "markup became elements");
-    assert!(!page.eval("document.title").await.to_string().starts_with("\"777"));
-    assert_eq!(browser.complaints(), [] as [String; 0]);
-    real.stop().await;
-}
-
-/// A page of another port on the same machine, in the same browser, can neither read nor drive the desk.
-#[tokio::test]
-async fn a_page_of_another_port_cannot_drive_it() {
-    let (real, browser) = tokio::join!(Real::start(Script::replies([])), Browser::start());
-    let (log, _wire_log) = LogFile::new(1 << 20).expect("a log");
-    // The other page comes from a second desk, whose own policy would forbid the calls: so they are made without it.
-    let (other, _, serving) = serve_desk(&real.desk, log, Limits::default()).await;
-    let page = browser.open("about:blank").await;
-    page.call("Page.setBypassCSP", json!({ "enabled": true })).await;
-    page.call("Page.navigate", json!({ "url": format!("http://{other}/") })).await;
-    page.until("document.readyState === 'complete' && location.host").await;
-    let (desk, token) = (format!("http://{}", real.address), real.token.reveal());
-    for (mode, headers) in
-        [("cors", format!("{{ authorization: 'Bearer {token}' }}")), ("no-cors", "{}".to_owned())]
-    {
-        let outcome = page
-            .eval(&format!(
-                "fetch('{desk}/api/sessions', {{ method: 'POST', mode: '{mode}', headers: {headers}, body: '{{}}' }})
-                    .then(response => response.type + response.status, () => 'refused')"
-            ))
-            .await;
-        assert!(outcome == "refused" || outcome == "opaque0", "{mode}: {outcome}");
-    }
-    assert!(!real.desk.list().borrow().contains("\"idle\""), "another page has created a session");
-    real.stop().await;
-    soon("the server", serving).await.expect("no panic");
-}
-
-/// What the CLI sends in the place of a title or an id in the list is text as well, and the builder of the tests is used.
-#[tokio::test]
-async fn a_session_of_the_list_is_text() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (log, wire_log) = LogFile::new(1 << 20).expect("a log");
-    let model = copilot_session_model::ModelServer::start(Script::replies([Reply::text("Yes.")]))
-        .await
-        .expect("a model");
-    let client = soon("the CLI", builder(&folder, wire_log).start()).await.expect("the CLI");
-    let (real, browser) = tokio::join!(Real::on(client, model, folder, log), Browser::start());
-    let page = browser.open(&real.url()).await;
-    page.click("#create button").await;
-    page.enter("#prompt", "<i>slanted</i>\u{202e}").await;
-    page.click("#send").await;
-    page.until("document.querySelector('.node.turn.done')").await;
-    page.until("document.querySelector('#list a').textContent.includes('<i>slanted</i>\\\\u{202e}')").await;
-    assert_eq!(page.eval("document.querySelectorAll('#list i').length").await, 0);
-    real.stop().await;
 }

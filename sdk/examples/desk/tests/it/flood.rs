@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use copilot_session::testing::events;
-use copilot_session_desk::feed::MAX_BYTES;
-use copilot_session_desk::server::Limits;
-use copilot_session_desk::tree::MAX_SIZE;
-use copilot_session_desk::wire_log::LogFile;
+use desk::feed::MAX_BYTES;
+use desk::server::Limits;
+use desk::tree::MAX_SIZE;
+use desk::wire_log::LogFile;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;

@@ -1,9 +1,9 @@
 //! Events become a tree.
 
 use copilot_session::SessionEvent;
-use copilot_session_desk::node::{Kind, MAX_TEXT, Progress};
-use copilot_session_desk::state::{State, Status};
-use copilot_session_desk::tree::{MAX_NODES, MAX_SIZE};
+use desk::node::{Kind, MAX_TEXT, Progress};
+use desk::state::{State, Status};
+use desk::tree::{MAX_NODES, MAX_SIZE};
 use serde_json::{Value, json};
 
 fn event(kind: &str, data: &Value) -> SessionEvent {
@@ -25,7 +25,7 @@ fn lines(state: &State) -> Vec<String> {
         }
         depth
     };
-    let line = |(id, node): (&u64, &copilot_session_desk::node::Node)| {
+    let line = |(id, node): (&u64, &desk::node::Node)| {
         format!("{}{:?} {:?}: {}", "  ".repeat(depth(*id)), node.kind, node.progress, node.title)
     };
     nodes.iter().map(line).collect()
@@ -206,7 +206,7 @@ fn the_state_is_bounded() {
             }
         }
     }
-    let sum: usize = state.tree().nodes().values().map(copilot_session_desk::node::Node::size).sum();
+    let sum: usize = state.tree().nodes().values().map(desk::node::Node::size).sum();
     assert_eq!(sum, state.tree().size());
     let snapshot = serde_json::to_value(state.snapshot()).expect("JSON");
     assert_eq!(snapshot["nodes"], Value::Array(shown.into_values().collect()));

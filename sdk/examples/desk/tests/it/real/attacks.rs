@@ -1,0 +1,80 @@
+//! Attacks in a real browser: by other pages, and by what the agent works with.
+
+use copilot_session_model::{Reply, Script};
+use desk::server::Limits;
+use desk::wire_log::LogFile;
+use serde_json::json;
+
+use crate::browser::Browser;
+use crate::rig::{Real, serve_desk, soon};
+
+/// Markup in a prompt, a command, its output and a file name stays text in the real page, and no script of it runs.
+#[tokio::test]
+async fn scripts_stay_text() {
+    let script = "<img src=x onerror=document.title=777><script>document.title=777</script>";
+    let command = format!("touch '{}'; echo '{script}'; ls", "<b onclick=alert(1)>.txt");
+    let replies = Script::replies([
+        Reply::text(script).then_tool_call("bash", json!({ "command": command, "description": script })),
+        Reply::text("</pre><script>document.title=777</script>"),
+    ]);
+    let (real, browser) = tokio::join!(Real::start(replies), Browser::start());
+    let page = browser.open(&real.url()).await;
+    page.click("#create button").await;
+    page.enter("#prompt", script).await;
+    page.click("#send").await;
+    page.until("document.querySelector('.ask.permission')").await;
+    assert_eq!(page.text(".ask .whole").await, command);
+    page.click(".ask .approve").await;
+    page.until("document.querySelector('.node.turn.done')").await;
+    let output = page.text(".node.tool .text").await;
+    assert!(output.contains(script) && output.contains("<b onclick=alert(1)>.txt"), "{output}");
+    assert_eq!(page.text(".node.model .text").await, script);
+    let made = page.eval("document.querySelectorAll('img, b, main script').length").await;
+    assert_eq!(made, 0, "markup became elements");
+    assert!(!page.eval("document.title").await.to_string().starts_with("\"777"));
+    assert_eq!(browser.complaints(), [] as [String; 0]);
+    real.stop().await;
+}
+
+/// A page of another port on the same machine, in the same browser, can neither read nor drive the desk.
+#[tokio::test]
+async fn a_page_of_another_port_cannot_drive_it() {
+    let (real, browser) = tokio::join!(Real::start(Script::replies([])), Browser::start());
+    let (log, _wire_log) = LogFile::new(1 << 20).expect("a log");
+    // The other page comes from a second desk, whose own policy would forbid the calls: so they are made without it.
+    let (other, _, serving) = serve_desk(&real.desk, log, Limits::default()).await;
+    let page = browser.open("about:blank").await;
+    page.call("Page.setBypassCSP", json!({ "enabled": true })).await;
+    page.call("Page.navigate", json!({ "url": format!("http://{other}/") })).await;
+    page.until("document.readyState === 'complete' && location.host").await;
+    let (desk, token) = (format!("http://{}", real.address), real.token.reveal());
+    for (mode, headers) in
+        [("cors", format!("{{ authorization: 'Bearer {token}' }}")), ("no-cors", "{}".to_owned())]
+    {
+        let outcome = page
+            .eval(&format!(
+                "fetch('{desk}/api/sessions', {{ method: 'POST', mode: '{mode}', headers: {headers}, body: '{{}}' }})
+                    .then(response => response.type + response.status, () => 'refused')"
+            ))
+            .await;
+        assert!(outcome == "refused" || outcome == "opaque0", "{mode}: {outcome}");
+    }
+    assert!(!real.desk.list().borrow().contains("\"idle\""), "another page has created a session");
+    real.stop().await;
+    soon("the server", serving).await.expect("no panic");
+}
+
+/// What the list shows of a session is text as well.
+#[tokio::test]
+async fn a_session_of_the_list_is_text() {
+    let script = Script::replies([Reply::text("Yes.")]);
+    let (real, browser) = tokio::join!(Real::start(script), Browser::start());
+    let page = browser.open(&real.url()).await;
+    page.click("#create button").await;
+    page.enter("#prompt", "<i>slanted</i>\u{202e}").await;
+    page.click("#send").await;
+    page.until("document.querySelector('.node.turn.done')").await;
+    page.until("document.querySelector('#list a').textContent.includes('<i>slanted</i>\\\\u{202e}')").await;
+    assert_eq!(page.eval("document.querySelectorAll('#list i').length").await, 0);
+    real.stop().await;
+}
