@@ -73,6 +73,8 @@ pub struct App {
     pub context: Option<(i64, i64)>,
     /// The prompt that the user writes.
     pub input: Input,
+    /// The last prompt that was sent, until the agent begins with it.
+    pub sent: Option<String>,
     /// What waits for the user, the oldest first.
     pub dialogs: VecDeque<Dialog>,
     /// True if keys go to the first dialog, and not to the prompt.
@@ -103,6 +105,7 @@ impl App {
             model,
             context: None,
             input: Input::default(),
+            sent: None,
             dialogs: VecDeque::new(),
             on_dialog: false,
             sees_all: false,
@@ -124,6 +127,13 @@ impl App {
                 self.context = Some((info.current_tokens, info.token_limit));
             }
             SessionEventData::SessionModelChange(change) => self.model.clone_from(&change.new_model),
+            SessionEventData::UserMessage(message) if self.sent.as_ref() == Some(&message.content) => {
+                self.sent = None;
+            }
+            // The idle event before it was that of earlier work.
+            SessionEventData::UserMessage(message) if self.input.text() == message.content => {
+                self.input.take();
+            }
             SessionEventData::AssistantTurnStart(_) => self.is_running = true,
             SessionEventData::SessionIdle(_) => {
                 self.rest();
@@ -142,6 +152,12 @@ impl App {
             self.notice.clear();
         }
         self.is_running = false;
+        // The agent did not begin with it, so that the user can send it again.
+        if let Some(prompt) = self.sent.take()
+            && self.input.is_empty()
+        {
+            self.input = Input::new(prompt);
+        }
     }
 
     /// Adds a question of the agent.
@@ -248,6 +264,7 @@ impl App {
                 self.scroll.below = 0;
                 self.is_running = true;
                 let prompt = self.input.take();
+                self.sent = Some(prompt.clone());
                 // Now the dialog has its turn.
                 self.appeared(now);
                 return Some(Action::Send(prompt));

@@ -22,7 +22,8 @@ pub fn last_rows(
     theme: Theme,
     with_tools: bool,
 ) -> Vec<Line<'static>> {
-    let (mut turns, mut rows) = (Vec::new(), 0);
+    let sent = app.sent.iter().flat_map(|prompt| prompt_rows(prompt, Role::Dim, width, theme));
+    let (mut turns, mut rows) = (vec![sent.collect::<Vec<_>>()], 0);
     // From the end, so that a long conversation takes no longer.
     for turn in app.transcript.turns().iter().rev() {
         if rows >= count {
@@ -40,11 +41,16 @@ pub fn last_rows(
     rows
 }
 
+fn prompt_rows(prompt: &str, role: Role, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    let mut rows = wrap_text(prompt.trim_end(), theme.style(role), width, "› ", "  ");
+    rows.push(Line::default());
+    rows
+}
+
 fn turn_rows(turn: &TranscriptTurn, width: usize, theme: Theme, with_tools: bool) -> Vec<Line<'static>> {
     let mut rows = Vec::new();
     if let Some(prompt) = turn.prompt() {
-        rows.extend(wrap_text(prompt.text().trim_end(), theme.style(Role::Prompt), width, "› ", "  "));
-        rows.push(Line::default());
+        rows.extend(prompt_rows(prompt.text(), Role::Prompt, width, theme));
     }
     let mut after_tool = false;
     for entry in turn.entries() {

@@ -93,7 +93,7 @@ fn conversation(frame: &mut Frame<'_>, app: &mut App, area: Rect, with_tools: bo
     // A column stays free beside the panel.
     let (width, page) = (usize::from(area.width).saturating_sub(1), usize::from(area.height));
     app.scroll.page = page;
-    if app.transcript.turns().is_empty() {
+    if app.transcript.turns().is_empty() && app.sent.is_none() {
         let rows = wrap_text(WELCOME, theme.style(Role::Dim), width, "", "");
         return frame.render_widget(Paragraph::new(rows), area);
     }

@@ -15,6 +15,23 @@ fn a_prompt_is_written_and_sent() {
     assert!(stage.app.is_running && stage.app.input.is_empty());
 }
 
+/// A prompt is shown while it waits, and is back in the line if the agent does not begin with it.
+#[test]
+fn a_prompt_that_is_not_taken() {
+    let mut stage = Stage::new(80, 24);
+    stage.write("Hello");
+    stage.press(KeyCode::Enter);
+    assert!(stage.draw().starts_with("› Hello"), "{}", stage.draw());
+    stage.event("session.error", json!({ "errorType": "authentication", "message": "No login." }));
+    stage.event("session.idle", json!({}));
+    assert!(stage.draw().contains("✗ No login.") && stage.app.input.text() == "Hello");
+    stage.press(KeyCode::Enter);
+    stage.prompt("Hello");
+    stage.answer("Hi.");
+    assert!(stage.app.input.is_empty());
+    assert_eq!(stage.draw().matches("› Hello").count(), 1);
+}
+
 #[test]
 fn ctrl_c_stops_the_agent_and_not_the_program() {
     let mut stage = Stage::new(80, 24);
