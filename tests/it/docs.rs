@@ -10,6 +10,9 @@ const CRATE: &str = include_str!("../../sdk/README.md");
 const MANIFEST: &str = include_str!("../../sdk/Cargo.toml");
 const STABILITY: &str = include_str!("../../sdk/docs/stability.md");
 const OFFICIAL: &str = include_str!("../../sdk/docs/official.md");
+/// The page of the scripted model.
+const MODEL: &str = include_str!("../model/README.md");
+const OWN_AGENT: &str = include_str!("real/own_agent.rs");
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/examples");
 /// The policies that tests try to circumvent on the real CLI.
 const POLICIES: &str = include_str!("../../sdk/examples/policies/policies.rs");
@@ -70,6 +73,14 @@ fn examples_are_short() {
             assert!(source.starts_with("//! ") && shows_how && source.lines().count() < 120, "{path}");
         }
     }
+}
+
+/// The example on the page of the scripted model is a test on the real CLI. Only that test looks for the CLI elsewhere.
+#[test]
+fn the_example_of_the_model_is_run() {
+    let example = MODEL.split_once("```rust,no_run\n").and_then(|(_, rest)| rest.split_once("```"));
+    let test = OWN_AGENT.lines().skip(2).filter(|line| !line.contains("cli_path"));
+    assert_eq!(example.expect("an example").0, test.map(|line| format!("{line}\n")).collect::<String>());
 }
 
 /// Every row of the table names tests on the real CLI that exist.

@@ -20,6 +20,7 @@ mod lifeline;
 mod logged_in;
 #[cfg(target_os = "linux")] // reads the arguments and the environment of the CLI in /proc
 mod options;
+mod own_agent;
 #[cfg(unix)] // commands for bash
 mod permissions;
 #[cfg(target_os = "linux")] // commands of GNU, and paths of Linux

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use copilot_session_model::{MODEL_NAME, ModelRequest, ModelServer, Reply, Script};
+use copilot_session_model::{GITHUB_TOKEN, MODEL_NAME, ModelRequest, ModelServer, Reply, Script};
 use copilot_session_tests::cli::{CLI_PATH_VARIABLE, cli_path};
 use serde_json::json;
 use tempfile::TempDir;
@@ -98,6 +98,18 @@ async fn ask() {
     assert_eq!(stage.run(env!("CARGO_BIN_EXE_ask"), &["What is a heron?"]).await, "A heron is a bird.\n");
     let asked = stage.model.requests()[0].last_user_text().unwrap_or_default();
     assert!(asked.contains("What is a heron?"), "{asked}");
+}
+
+/// A program that knows nothing of the test runs on the model, too: the server stands in for GitHub.
+#[tokio::test]
+async fn with_a_login() {
+    let stage = Stage::new([Reply::text("A heron is a bird.")]).await;
+    let mut command = stage.command(env!("CARGO_BIN_EXE_ask"), &["What is a heron?"]);
+    command.env_remove("COPILOT_DEMO_PROVIDER_URL").env_remove("COPILOT_DEMO_MODEL");
+    let (stdout, stderr) = texts(&run(command.envs(stage.model.github_env()), "").await);
+    assert_eq!(stdout, "A heron is a bird.\n", "{stderr}");
+    let authorized = format!("Bearer {GITHUB_TOKEN}");
+    assert_eq!(stage.model.requests()[0].header("authorization"), Some(&*authorized));
 }
 
 /// What the agent does is beside the answer, on standard error, and so is the log. An escape sequence of the model is

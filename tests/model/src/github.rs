@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::MODEL_NAME;
 
-/// The only token that the server accepts.
+/// The only token that the server accepts in the place of GitHub. It opens nothing else.
 pub const GITHUB_TOKEN: &str = "gho_0scripted1scripted2scripted3scri";
-/// The login of the account with [`GITHUB_TOKEN`].
+/// The name of the account with [`GITHUB_TOKEN`].
 pub const GITHUB_LOGIN: &str = "octo";
 
 /// Pages that the CLI requests for an account and that do not exist here: settings of organizations, and

@@ -1,25 +1,4 @@
-//! A scripted model server. It speaks the OpenAI chat completions protocol on a loopback port, and a
-//! [`Script`] decides every answer. The real CLI uses it through its `provider` setting (`type: "openai"`,
-//! `wireApi: "completions"`), so whole agent turns run without login or internet.
-//!
-//! The server also stands in for GitHub, for a CLI whose `COPILOT_API_URL` and `COPILOT_DEBUG_GITHUB_API_URL`
-//! are its [`github_url`](ModelServer::github_url). That CLI is logged in with [`GITHUB_TOKEN`], and gets the
-//! account, its quota and the scripted model without a provider.
-//!
-//! ```no_run
-//! # use copilot_session_model::{ModelServer, Reply, Script};
-//! # use serde_json::json;
-//! # async fn example() -> std::io::Result<()> {
-//! let model = ModelServer::start(Script::replies([
-//!     Reply::tool_call("lookup", json!({"key": "a"})),
-//!     Reply::text("It is 4."),
-//! ]))
-//! .await?;
-//! // ... run a turn against model.base_url() ...
-//! assert_eq!(model.requests()[1].tool_results()[0].1, "4");
-//! # Ok(())
-//! # }
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod github;
 mod http;
@@ -37,6 +16,7 @@ pub use request::ModelRequest;
 pub use script::Script;
 pub use stall::Stall;
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
@@ -49,11 +29,16 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// The one model that the server lists; a session may request any name.
+/// The name of the only model that the server lists. A session may request any other name, too.
 pub const MODEL_NAME: &str = "scripted";
 
-/// A running model server. Dropping it stops it, closes its connections, and panics if a request was
-/// unexpected.
+/// A running model server.
+///
+/// Its drop ends it and closes its connections.
+///
+/// # Panics
+/// Its drop panics if a request was unexpected (see [`take_unexpected`](Self::take_unexpected)), unless the thread panics
+/// already.
 pub struct ModelServer {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -71,7 +56,13 @@ struct Shared {
 }
 
 impl ModelServer {
-    /// Starts a server on a free loopback port.
+    /// Starts a server on a free port of the loopback address. It runs on the current tokio runtime, and ends with it.
+    ///
+    /// # Errors
+    /// The system gives it no port.
+    ///
+    /// # Panics
+    /// There is no tokio runtime, or one without its I/O or time driver.
     pub async fn start(script: Script) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
@@ -86,32 +77,56 @@ impl ModelServer {
         Ok(Self { address, shared, accepting })
     }
 
-    /// The address for `provider.baseUrl`.
+    /// The address of OpenAI's interface, such as `http://127.0.0.1:40123/v1`: the `baseUrl` of a session's `provider`.
+    /// It needs no key, and takes any.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
 
-    /// The address for the environment variables of GitHub's interfaces.
+    /// The address of GitHub's interfaces, without a path: the value of `COPILOT_API_URL` and
+    /// `COPILOT_DEBUG_GITHUB_API_URL`. They need [`GITHUB_TOKEN`].
     pub fn github_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The completion requests so far, in order of arrival.
+    /// The variables with which a CLI takes this server for GitHub, where it is logged in as [`GITHUB_LOGIN`]. They are
+    /// for a program that starts the CLI and is not to be changed for a test; a program with the SDK can give the token
+    /// to `ClientBuilder::github_token` instead of the third.
+    pub fn github_env(&self) -> [(&'static str, String); 3] {
+        [
+            ("COPILOT_API_URL", self.github_url()),
+            ("COPILOT_DEBUG_GITHUB_API_URL", self.github_url()),
+            ("COPILOT_GITHUB_TOKEN", GITHUB_TOKEN.to_owned()),
+        ]
+    }
+
+    /// The completion requests so far, in the order in which they came.
     pub fn requests(&self) -> Vec<ModelRequest> {
         self.shared.requests.borrow().clone()
     }
 
-    /// Waits for the completion request with this index, counted from 0.
+    /// Waits for the completion request with this index, counted from 0. There is no timeout.
     pub async fn request(&self, index: usize) -> ModelRequest {
         let mut requests = self.shared.requests.subscribe();
         let seen = requests.wait_for(|seen| seen.len() > index).await;
         seen.expect("the server owns the sender")[index].clone()
     }
 
-    /// Takes the problems so far: requests without a reply in the script, and requests outside of the
-    /// protocol. The drop does not panic for those that were taken.
+    /// Takes the reasons why requests were unexpected so far: those for which the script has no reply, or panicked, and
+    /// those that are not of the protocol. Each got an HTTP error that is not to be retried. The drop does not panic for
+    /// reasons that were taken.
     pub fn take_unexpected(&self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.shared.unexpected))
+    }
+}
+
+impl fmt::Debug for ModelServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let requests = self.shared.requests.borrow().len();
+        f.debug_struct("ModelServer")
+            .field("address", &self.address)
+            .field("requests", &requests)
+            .finish_non_exhaustive()
     }
 }
 

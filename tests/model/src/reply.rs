@@ -11,8 +11,18 @@ use super::Stall;
 /// The response header by which OpenAI servers allow or forbid retries.
 pub(super) const SHOULD_RETRY: &str = "x-should-retry";
 
-/// One answer of the model. A constructor starts it, and the methods add pieces, which are sent in that
-/// order. If the request asks for a stream, each piece is one chunk.
+/// One answer of the model. A constructor begins it, and the methods add pieces, which are sent in that order. If the
+/// request asks for a stream, as the CLI does, each piece is one chunk.
+///
+/// # Panics
+/// The methods that add pieces, [`paced`](Self::paced) and [`usage`](Self::usage) panic for [`Reply::error`] and
+/// [`Reply::http`], which have no pieces.
+///
+/// ```
+/// # use copilot_session_model::Reply;
+/// # use serde_json::json;
+/// Reply::text("Let me look. ").then_tool_call("view", json!({"path": "notes.txt"}));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub(super) headers: HeaderMap,
@@ -39,7 +49,8 @@ pub(super) enum Piece {
 }
 
 impl Reply {
-    /// An answer without pieces.
+    /// An answer without pieces, to add some in a loop, or to see what an empty answer does. It counts as 100 tokens in
+    /// and 10 out until [`usage`](Self::usage) sets others.
     pub fn empty() -> Self {
         let usage = (100, 10);
         Self { headers: HeaderMap::new(), content: Content::Answer { pieces: Vec::new(), usage } }
@@ -60,18 +71,25 @@ impl Reply {
         Self::empty().then_reasoning(text)
     }
 
-    /// A call of a tool.
+    /// A call of a tool by its name. The arguments are usually an object. The CLI answers a call of a tool that it does not
+    /// have with an error, as a result that the model reads.
     pub fn tool_call(name: &str, arguments: Value) -> Self {
         Self::empty().then_tool_call(name, arguments)
     }
 
-    /// An HTTP error, with a body in OpenAI's format. The CLI retries after most of them, with pauses; see
-    /// [`Reply::not_retried`].
+    /// An HTTP error, with a body in OpenAI's format. The CLI tries again after most of them, with pauses that add up to
+    /// some 20 seconds; see [`Reply::not_retried`].
+    ///
+    /// # Panics
+    /// The status is not between 100 and 999.
     pub fn error(status: u16, message: &str) -> Self {
         Self::http(status, json!({"error": {"message": message, "type": "scripted"}}).to_string())
     }
 
-    /// An HTTP response with any status and body.
+    /// An HTTP response with any status and body, as of a proxy that is in the way.
+    ///
+    /// # Panics
+    /// The status is not between 100 and 999.
     pub fn http(status: u16, body: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(status).expect("an HTTP status");
         Self { headers: HeaderMap::new(), content: Content::Http { status, body: body.into() } }
@@ -103,13 +121,13 @@ impl Reply {
         self.then([Piece::ToolCall(name.to_owned(), arguments.to_owned())])
     }
 
-    /// Adds the pieces of another reply. Panics if one of the two is an HTTP response.
+    /// Adds the pieces of another reply. The headers and the usage of that reply are lost.
     pub fn followed_by(self, mut other: Self) -> Self {
         let pieces = std::mem::take(other.answer().0);
         self.then(pieces)
     }
 
-    /// Pauses the answer here until the test releases it.
+    /// Holds the answer here until the test [releases](Stall::release) it.
     pub fn stall(self, stall: &Stall) -> Self {
         self.then([Piece::Stall(stall.clone())])
     }
@@ -133,14 +151,17 @@ impl Reply {
         self
     }
 
-    /// Adds an HTTP header, such as `retry-after`.
+    /// Adds a header to the HTTP response, such as `retry-after`.
+    ///
+    /// # Panics
+    /// It is not the name or the value of a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
         self.headers.append(name, HeaderValue::from_str(value).expect("a header value"));
         self
     }
 
-    /// Makes the CLI not retry after an error.
+    /// Makes the CLI not try again after an error.
     pub fn not_retried(self) -> Self {
         self.header(SHOULD_RETRY, "false")
     }

@@ -1,10 +1,13 @@
 //! Requests to the model.
 
+use std::fmt;
+
 use hyper::HeaderMap;
 use serde_json::Value;
 
-/// One completion request: its JSON body and its HTTP headers.
-#[derive(Clone, Debug)]
+/// One completion request: its JSON body and its HTTP headers. A request that lacks what a method returns has none of it:
+/// an empty text or list.
+#[derive(Clone)]
 pub struct ModelRequest {
     index: usize,
     headers: HeaderMap,
@@ -21,12 +24,12 @@ impl ModelRequest {
         self.index
     }
 
-    /// The JSON body.
+    /// The JSON body, in the form of OpenAI's chat completions.
     pub fn body(&self) -> &Value {
         &self.body
     }
 
-    /// The value of an HTTP header, if it is text.
+    /// The value of an HTTP header, whose name may be in any case. None if it is missing, or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -41,13 +44,13 @@ impl ModelRequest {
         self.body["stream"] == true
     }
 
-    /// The conversation so far.
+    /// The conversation so far, from the system message to the last result of a tool.
     pub fn messages(&self) -> &[Value] {
         self.body["messages"].as_array().map_or(&[], Vec::as_slice)
     }
 
-    /// The text of the last user message. The CLI adds a time stamp and hints to the user's text, so search
-    /// for a part of it.
+    /// The text of the last user message. The CLI adds the time and hints to what the user said, so search for a part of
+    /// it.
     pub fn last_user_text(&self) -> Option<String> {
         self.with_role("user").last().map(text_of)
     }
@@ -57,7 +60,7 @@ impl ModelRequest {
         self.with_role("system").map(text_of).collect::<Vec<_>>().join("\n")
     }
 
-    /// Every tool result in the conversation: the id of its call and its text.
+    /// Every result of a tool in the conversation so far, as the model reads it: the id of its call and its text.
     pub fn tool_results(&self) -> Vec<(String, String)> {
         self.with_role("tool")
             .map(|message| {
@@ -67,7 +70,7 @@ impl ModelRequest {
             .collect()
     }
 
-    /// The names of the tools offered to the model.
+    /// The names of the tools that the model may call.
     pub fn tool_names(&self) -> Vec<String> {
         let tools = self.body["tools"].as_array().into_iter().flatten();
         tools.filter_map(|tool| tool["function"]["name"].as_str()).map(str::to_owned).collect()
@@ -83,6 +86,16 @@ impl ModelRequest {
 
     fn with_role(&self, role: &str) -> impl Iterator<Item = &Value> {
         self.messages().iter().filter(move |message| message["role"] == role)
+    }
+}
+
+/// Without the headers, among which is a key.
+impl fmt::Debug for ModelRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelRequest")
+            .field("index", &self.index)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,11 +2,21 @@
 
 use std::any::Any;
 use std::collections::VecDeque;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{ModelRequest, Reply};
 
-/// Decides the answer to every completion request.
+/// Decides the answer to every completion request of a server.
+///
+/// ```
+/// # use copilot_session_model::{Reply, Script};
+/// // Two agents, whose requests come in any order.
+/// Script::from_fn(|request| match request.system_text().contains("You explore.") {
+///     true => Reply::text("Three files."),
+///     false => Reply::text("The explorer has found three files."),
+/// });
+/// ```
 pub struct Script(Kind);
 
 enum Kind {
@@ -14,15 +24,25 @@ enum Kind {
     Function(Box<dyn FnMut(&ModelRequest) -> Reply + Send>),
 }
 
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Replies(replies) => f.debug_tuple("Script").field(replies).finish(),
+            Kind::Function(_) => f.debug_struct("Script").finish_non_exhaustive(),
+        }
+    }
+}
+
 impl Script {
     /// Sends these replies in order, one per request. A request after the last one gets an HTTP 500 and is
-    /// recorded as unexpected.
+    /// [unexpected](crate::ModelServer::take_unexpected).
     pub fn replies(replies: impl IntoIterator<Item = Reply>) -> Self {
         Self(Kind::Replies(replies.into_iter().collect()))
     }
 
-    /// Calls a function for each reply, for turns whose requests have no fixed order, such as those of
-    /// sub-agents. A panic of the function is answered with an HTTP 500 and recorded as unexpected.
+    /// Calls a function for each reply, for turns whose requests have no fixed order, such as those of sub-agents. One
+    /// call ends before the next begins. If the function panics, the request gets an HTTP 500 and is
+    /// [unexpected](crate::ModelServer::take_unexpected).
     pub fn from_fn(function: impl FnMut(&ModelRequest) -> Reply + Send + 'static) -> Self {
         Self(Kind::Function(Box::new(function)))
     }

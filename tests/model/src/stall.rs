@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Pauses a reply at the position of [`Reply::stall`](super::Reply::stall) until the test releases it or the
-/// server is dropped. No clock is involved.
+/// Holds a reply at the position of [`Reply::stall`](super::Reply::stall) until the test releases it, the CLI hangs up, or
+/// the server is dropped. No clock is involved. All clones are the same stall.
 #[derive(Clone, Debug, Default)]
 pub struct Stall(Arc<watch::Sender<Phase>>);
 
@@ -17,12 +17,12 @@ struct Phase {
 }
 
 impl Stall {
-    /// A stall that pauses until [`Stall::release`].
+    /// A stall that holds until [`Stall::release`].
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Waits until a stream is paused. The pieces before have been sent, but the CLI may not have forwarded
+    /// Waits until a stream is held here, without a timeout. The pieces before have been sent, but the CLI may not have forwarded
     /// them yet: wait for its events where that matters.
     pub async fn reached(&self) {
         self.wait_for(|phase| phase.reached).await;
@@ -33,7 +33,7 @@ impl Stall {
         self.0.send_modify(|phase| phase.released = true);
     }
 
-    /// Waits until the CLI has closed the connection of a paused stream.
+    /// Waits until the CLI has closed the connection of a stream that is held here, without a timeout.
     pub async fn abandoned(&self) {
         self.wait_for(|phase| phase.abandoned).await;
     }

@@ -1,10 +1,12 @@
 //! Tests of the server alone, with a minimal HTTP client.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::{GITHUB_LOGIN, GITHUB_TOKEN, MODEL_NAME, ModelServer, Reply, Script, Stall};
 
@@ -149,6 +151,26 @@ async fn stalls_until_released() {
     stall.release();
     let (_, body, _) = receive(stream).await;
     assert_eq!(joined(&body, "content"), "before after");
+}
+
+/// The clock of the test moves when nothing else happens.
+#[tokio::test(start_paused = true)]
+async fn pauses_before_each_piece() {
+    let reply = Reply::text("one two ").followed_by(Reply::text("three")).paced(Duration::from_secs(60));
+    let model = ModelServer::start(Script::replies([reply])).await.unwrap();
+    let started = Instant::now();
+    let (_, body, _) = complete(&model, streamed()).await;
+    assert_eq!(joined(&body, "content"), "one two three");
+    assert!(started.elapsed() >= Duration::from_secs(180), "{:?}", started.elapsed());
+}
+
+/// The key of a request is not shown.
+#[tokio::test]
+async fn debug_shows_no_header() {
+    let model = ModelServer::start(Script::replies([Reply::text("Hello.")])).await.unwrap();
+    complete(&model, streamed()).await;
+    let shown = format!("{:?} {model:?}", model.request(0).await);
+    assert!(shown.contains("\"hi\"") && !shown.contains("x-test"), "{shown}");
 }
 
 #[tokio::test]
