@@ -45,13 +45,9 @@
 //! SessionFs<ClientContext> for Files` all sessions of a client, and `impl<C: Send> SessionFs<C> for Files` either.
 //! The provider of a session replaces the client's handlers for all methods of its namespace.
 //!
-//! # Files in memory
-//!
-//! A complete [`SessionFs`], from the example `session_fs`:
-//!
-//! ```
-#![doc = include_str!("../examples/session_fs/memory.rs")]
-//! ```
+//! [`MemoryFiles`] is a complete [`SessionFs`] in memory.
+
+mod memory_files;
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -67,6 +63,7 @@ use crate::rpc::{ClientMethod, RpcError};
 mod generated;
 
 pub use generated::*;
+pub use memory_files::MemoryFiles;
 
 /// The handlers of a namespace of methods. Their context is that of a session ([`HandlerContext`]) or that of a client
 /// ([`ClientContext`]), depending on the builder whose `provide` registers them.

@@ -6,9 +6,6 @@ mod github;
 mod limits;
 mod mcp;
 mod mcp_login;
-#[cfg(unix)]
-#[path = "../../../sdk/examples/session_fs/memory.rs"]
-mod memory;
 mod model_requests;
 mod models;
 #[cfg(unix)]

@@ -4,14 +4,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use copilot_session::methods::client::SessionFsWriteFile;
-use copilot_session::providers::session_fs;
+use copilot_session::providers::{MemoryFiles, session_fs};
 use copilot_session::types::{SessionFsSetProviderConventions, SessionFsSetProviderRequest};
 use copilot_session::{Client, ClientBuilder, Error, RpcError, SessionBuilder};
 use copilot_session_model::{Reply, Script};
 use copilot_session_tests::cli::cli_path;
 
 use super::super::rig::{Rig, ask, soon, unreadable};
-use super::memory::Memory;
 
 /// Registers the client as the file system of the CLI's sessions.
 async fn keep_files(client: &Client, rig: &Rig) {
@@ -23,7 +22,7 @@ async fn keep_files(client: &Client, rig: &Rig) {
 }
 
 /// A CLI whose client keeps the files of all sessions.
-async fn rig_with(memory: &Memory, script: Script) -> Rig {
+async fn rig_with(memory: &MemoryFiles, script: Script) -> Rig {
     let serve = async |new: ClientBuilder| new.provide(session_fs(memory.clone())).start().await;
     let rig = Rig::start_by(script, |_| cli_path(), serve).await;
     keep_files(&rig.client, &rig).await;
@@ -48,7 +47,7 @@ fn mentions(folder: &Path, text: &str) -> Vec<String> {
 /// home, continues the conversation.
 #[tokio::test]
 async fn a_session_lives_in_memory() {
-    let memory = Memory::default();
+    let memory = MemoryFiles::default();
     let rig = rig_with(&memory, Script::replies([Reply::text("Noted: the word is plover.")])).await;
     let session = rig.session(|new: SessionBuilder| {
         // The CLI's own database of all sessions is always on disk.
@@ -83,7 +82,7 @@ async fn a_session_lives_in_memory() {
 /// The handlers of a session are called before it exists, and keep its files as those of a client do.
 #[tokio::test]
 async fn a_session_keeps_its_own_files() {
-    let memory = Memory::default();
+    let memory = MemoryFiles::default();
     let rig = Rig::start(Script::replies([Reply::text("Noted.")])).await;
     keep_files(&rig.client, &rig).await;
     let session = rig.session(|new| new.deny_all().provide(session_fs(memory.clone()))).await;
@@ -94,10 +93,20 @@ async fn a_session_keeps_its_own_files() {
     rig.finish().await;
 }
 
+/// Files that do not fit into memory fail the session, not the program.
+#[tokio::test]
+async fn files_that_have_no_room() {
+    let rig = rig_with(&MemoryFiles::new(1000), Script::replies([])).await;
+    let made = soon("the session", rig.builder_on(&rig.client).deny_all().create()).await;
+    let error = made.expect_err("files without room");
+    assert!(error.to_string().contains("no room"), "{error}");
+    rig.finish().await;
+}
+
 /// A client that cannot write the files gets an error with its own text when it creates the session.
 #[tokio::test]
 async fn files_that_cannot_be_written() {
-    let memory = Memory::default();
+    let memory = MemoryFiles::default();
     let asked = Arc::new(Mutex::new(0));
     let count = Arc::clone(&asked);
     let serve = async |new: ClientBuilder| {

@@ -1,14 +1,12 @@
 //! Runs a prompt in a session whose files are in memory, and prints their names:
 //! `cargo run --example session_fs -- "What is in this folder?"`
 
-#[path = "../common/mod.rs"]
+#[path = "common/mod.rs"]
 mod common;
-mod memory;
 
 use copilot_session::Client;
-use copilot_session::providers::session_fs;
+use copilot_session::providers::{MemoryFiles, session_fs};
 use copilot_session::types::{SessionFsSetProviderConventions, SessionFsSetProviderRequest};
-use memory::Memory;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let provider = SessionFsSetProviderRequest::new(folder, "/state", conventions);
     client.rpc().session_fs().set_provider(&provider).await?;
 
-    let files = Memory::default();
+    let files = MemoryFiles::default();
     let session = common::session(&client).deny_all().provide(session_fs(files.clone())).create().await?;
     println!("{}", session.send_and_wait(prompt).await?.text());
     client.stop().await;
