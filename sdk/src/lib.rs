@@ -45,6 +45,7 @@ pub mod transcript;
 pub use call::Call;
 pub use client::Client;
 pub use client::builder::ClientBuilder;
+pub use client::builder::telemetry::TelemetryConfig;
 pub use error::kind::ErrorKind;
 pub use error::turn::{TimeoutKind, TurnError, TurnTimeout};
 pub use error::unsupported::Unsupported;

@@ -18,6 +18,7 @@ mod life;
 #[cfg(unix)] // programs that are shell scripts, and signals
 mod lifeline;
 mod logged_in;
+mod observed;
 #[cfg(target_os = "linux")] // reads the arguments and the environment of the CLI in /proc
 mod options;
 mod own_agent;

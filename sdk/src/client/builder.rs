@@ -1,6 +1,7 @@
 //! The options with which a client starts a CLI or connects to one.
 
 mod tcp;
+pub(crate) mod telemetry;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use copilot_session::types::{
     Attachment, AttachmentBlob, LogRequest, SendMode, SendRequest, SessionLogLevel,
 };
-use copilot_session::{Error, SessionBuilder, SessionEventData, Tool, TraceContext};
+use copilot_session::{Error, SessionBuilder, SessionEventData, TelemetryConfig, Tool, TraceContext};
 use copilot_session_model::{Reply, Script, Stall};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -155,12 +155,7 @@ async fn a_trace_reaches_the_tool() {
     let traced = async |new: copilot_session::ClientBuilder| {
         let context = || Some(TraceContext::new(format!("00-{TRACE}-b7ad6b7169203331-01")).state("a=b"));
         let file = std::env::temp_dir().join(format!("copilot-session-trace-{}", std::process::id()));
-        new.env("COPILOT_OTEL_ENABLED", "true")
-            .env("COPILOT_OTEL_EXPORTER_TYPE", "file")
-            .env("COPILOT_OTEL_FILE_EXPORTER_PATH", file)
-            .trace_context(context)
-            .start()
-            .await
+        new.telemetry(TelemetryConfig::file(file)).trace_context(context).start().await
     };
     let rig = Rig::start_by(script, |_| copilot_session_tests::cli::cli_path(), traced).await;
     let (sender, mut traces) = tokio::sync::mpsc::unbounded_channel();

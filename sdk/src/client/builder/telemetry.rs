@@ -1,0 +1,135 @@
+//! The CLI's own traces and metrics.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use crate::client::builder::ClientBuilder;
+
+/// The variable from which the CLI reads the headers.
+const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
+
+/// The destination of the traces and metrics that the CLI makes of its work, by OpenTelemetry; see
+/// [`ClientBuilder::telemetry`].
+///
+/// The CLI reads it from its environment: `COPILOT_OTEL_…` and `OTEL_…`.
+#[derive(Clone)]
+#[must_use = "`ClientBuilder::telemetry` sets it"]
+pub struct TelemetryConfig {
+    /// Variables and their values.
+    env: Vec<(&'static str, OsString)>,
+    /// Names and values.
+    headers: Vec<(String, String)>,
+}
+
+impl TelemetryConfig {
+    fn new(exporter: &str, destination: &'static str, value: OsString) -> Self {
+        let env = [("COPILOT_OTEL_ENABLED", "true"), ("COPILOT_OTEL_EXPORTER_TYPE", exporter)];
+        let mut env: Vec<_> = env.map(|(name, value)| (name, value.into())).into();
+        env.push((destination, value));
+        Self { env, headers: Vec::new() }
+    }
+
+    /// Sends them to a collector by OTLP over HTTP, such as `http://localhost:4318`, to which the CLI adds `/v1/traces` and
+    /// `/v1/metrics` (`OTEL_EXPORTER_OTLP_ENDPOINT`).
+    pub fn otlp(endpoint: impl Into<OsString>) -> Self {
+        Self::new("otlp-http", "OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.into())
+    }
+
+    /// Writes them to a file, as lines of JSON (`COPILOT_OTEL_FILE_EXPORTER_PATH`).
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self::new("file", "COPILOT_OTEL_FILE_EXPORTER_PATH", path.into().into_os_string())
+    }
+
+    /// Adds a header to each request to the collector, such as one with a key (`OTEL_EXPORTER_OTLP_HEADERS`).
+    ///
+    /// The CLI keeps the headers out of the environment of the commands that the agent runs (`--secret-env-vars`), which
+    /// find them nevertheless in that of the CLI, as
+    /// [`github_token_in_environment`](ClientBuilder::github_token_in_environment) explains.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The name of the source of the spans (`COPILOT_OTEL_SOURCE_NAME`). Default: the CLI's own.
+    pub fn source_name(mut self, name: impl Into<OsString>) -> Self {
+        self.env.push(("COPILOT_OTEL_SOURCE_NAME", name.into()));
+        self
+    }
+
+    /// If the spans have the texts of prompts, answers and tools (`OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`).
+    /// Default: they do not, unless the environment of this program says so.
+    pub fn capture_content(mut self, captures: bool) -> Self {
+        let value = if captures { "true" } else { "false" };
+        self.env.push(("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", value.into()));
+        self
+    }
+}
+
+impl ClientBuilder {
+    /// Makes the CLI report its work to OpenTelemetry, each turn, call of the model and call of a tool as a span. The spans
+    /// of a prompt belong to that of [`trace_context`](Self::trace_context).
+    ///
+    /// It applies to a CLI that this client starts.
+    pub fn telemetry(mut self, config: TelemetryConfig) -> Self {
+        for (name, value) in config.env {
+            self = self.env(name, value);
+        }
+        if config.headers.is_empty() {
+            return self;
+        }
+        let header = |(name, value): &(String, String)| format!("{}={}", encoded(name), encoded(value));
+        let headers = config.headers.iter().map(header).collect::<Vec<_>>().join(",");
+        self.setup.secrets.extend(config.headers.into_iter().map(|(_, value)| value));
+        self.setup.secrets.push(headers.clone());
+        self.arg(format!("--secret-env-vars={HEADERS}")).env(HEADERS, headers)
+    }
+}
+
+/// Returns text for the list of headers, whose separators stand for themselves only if they are encoded.
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+        match byte {
+            b'-' | b'.' | b'_' | b'~' => encoded.push(byte.into()),
+            byte if byte.is_ascii_alphanumeric() => encoded.push(byte.into()),
+            byte => _ = write!(encoded, "%{byte:02X}"),
+        }
+        encoded
+    })
+}
+
+impl std::fmt::Debug for TelemetryConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The headers are secret, and an endpoint may have a password.
+        let mut names: Vec<_> = self.env.iter().map(|(name, _)| *name).collect();
+        names.extend((!self.headers.is_empty()).then_some(HEADERS));
+        f.debug_struct("TelemetryConfig").field("env", &names).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_encoded_and_secret() {
+        let config = TelemetryConfig::otlp("http://localhost").header("authorization", "Bearer a,b=c%ü");
+        let builder = ClientBuilder::new().telemetry(config.clone().header("x", "y"));
+        let headers =
+            builder.launch.env.iter().find(|(name, _)| name == HEADERS).and_then(|(_, value)| value.clone());
+        let expected = "authorization=Bearer%20a%2Cb%3Dc%25%C3%BC,x=y";
+        assert_eq!(headers.as_deref(), Some(expected.as_ref()));
+        for secret in ["Bearer a,b=c%ü", expected] {
+            assert!(builder.setup.secrets.iter().any(|known| known == secret), "{secret}");
+        }
+        assert!(!format!("{config:?} {builder:?}").contains("Bearer"));
+    }
+
+    #[test]
+    fn no_headers() {
+        let builder =
+            ClientBuilder::new().telemetry(TelemetryConfig::file("/tmp/spans").capture_content(false));
+        assert!(builder.launch.env.iter().all(|(name, _)| name != HEADERS));
+        assert!(builder.launch.args.is_empty() && builder.setup.secrets.is_empty());
+    }
+}
