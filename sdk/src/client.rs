@@ -10,6 +10,8 @@ use std::time::Duration;
 use serde_core::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
+use tracing::Instrument as _;
+use tracing::field::{debug, display};
 
 use crate::call::{Caller, peer::Peer, peer::within};
 use crate::client::builder::ClientBuilder;
@@ -24,6 +26,7 @@ use crate::server_rpc::ServerRpc;
 use crate::session::host::{Host, TraceProvider};
 use crate::session::router::{ClientHandlers, Router};
 use crate::session::{Session, builder::SessionBuilder, state::SessionState};
+use crate::spans;
 use crate::types::ConnectRequest;
 use crate::version::{CliVersion, Compatibility, Feature};
 
@@ -106,7 +109,16 @@ impl Client {
         process: Option<Process>,
         address: Option<SocketAddr>,
     ) -> BoxFuture<Result<Self, Error>> {
-        Box::pin(Self::connect_boxed(Box::new(from), Box::new(to), setup, process, address))
+        let connecting = Self::connect_boxed(Box::new(from), Box::new(to), setup, process, address);
+        Box::pin(async move {
+            let span = spans::start();
+            let connected = connecting.instrument(span.clone()).await;
+            match &connected {
+                Ok(client) => span.record("copilot.version", display(client.version())),
+                Err(error) => span.record("error.type", debug(error.kind())),
+            };
+            connected
+        })
     }
 
     async fn connect_boxed(

@@ -21,6 +21,7 @@
 mod printable; // text for a terminal, escaped
 mod runtime; // locks, timers, and user code kept off the reader
 mod random; // identifiers and secrets
+mod spans; // the program's own tracing
 #[macro_use]
 pub mod wire; // JSON text and Rust values
 mod generated; // the protocol's types and methods

@@ -31,6 +31,7 @@ use crate::session::prompt::check_extra;
 use crate::session::turn::{Turn, prompts::Prompt, prompts::Prompts, tracker::Tracker};
 use crate::session::{capabilities::Capabilities, host::Host, shell::Shell, state::SessionState};
 use crate::session_rpc::SessionRpc;
+use crate::spans;
 use crate::types::{
     LogRequest, ModelSwitchToRequest, ModelSwitchToResult, SendRequest, SendResult, SessionResumeResult,
     ShellExitNotification, ShellOutputNotification, UiElicitationRequest, UiElicitationResponse,
@@ -173,10 +174,10 @@ impl Session {
     pub async fn prompt(&self, prompt: impl Into<SendRequest>) -> Result<Turn, Error> {
         // Before the request is written, so that no event of the turn is missed.
         let events = self.inner.state.subscribers.subscribe_from_now();
-        let started = Instant::now();
+        let (started, span) = (Instant::now(), spans::turn(self.id()));
         let prompt = self.submit(prompt.into()).await?;
         let tracker = Tracker::new(prompt, Arc::clone(&self.inner.prompts), self.inner.state.version());
-        Ok(Turn::new(events, tracker, started, Arc::downgrade(&self.inner.host)))
+        Ok(Turn::new(events, tracker, started, Arc::downgrade(&self.inner.host), span))
     }
 
     /// Sends a prompt (`session.send`) and returns its message id, without waiting for the answer.

@@ -19,6 +19,7 @@ mod rig;
 mod secrets;
 mod session;
 mod silence;
+mod spans;
 mod testing;
 mod tools;
 mod transcript;

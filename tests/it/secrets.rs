@@ -2,7 +2,7 @@
 
 mod debug;
 mod same;
-mod tracing;
+pub(crate) mod tracing;
 mod wire_log;
 mod writers;
 
@@ -14,7 +14,7 @@ const SECRET: &str = "SECRETSECRET";
 
 /// A file in memory.
 #[derive(Clone, Default)]
-struct File(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct File(Arc<Mutex<Vec<u8>>>);
 
 impl Write for File {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -27,7 +27,7 @@ impl Write for File {
 }
 
 impl File {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().expect("the file").clone()).expect("text")
     }
 }

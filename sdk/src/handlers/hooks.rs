@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use crate::generated::hooks::TYPES;
 use crate::handlers::context::HandlerContext;
 use crate::handlers::handler::{self, Handler, Handling};
 use crate::handlers::reply::{IntoReply, Replies};
 use crate::rpc::RpcError;
 use crate::rpc::responder::OnFailure;
+use crate::spans;
 use crate::types::*;
 use crate::version::Feature;
 use crate::wire::peek::{self, keys};
@@ -137,12 +140,15 @@ impl Hooks {
 
     /// Returns the handler of `hooks.invoke`. For a type without a handler it returns no opinion.
     pub fn into_handler(self) -> Handler<HandlerContext> {
-        handler::untyped(move |params, context| {
+        handler::untyped(move |params, context: HandlerContext| {
             let [kind, input] =
                 peek::pick(&params, keys!(HookInvokeRequest, ["hookType", "input"])).unwrap_or_default();
             let handling = kind.and_then(peek::string).map(|kind| {
                 let handler = self.by_type.get(&*kind).or(self.other.as_ref());
-                handler.map(|handler| handler(&kind, input.unwrap_or("null"), context))
+                handler.map(|handler| {
+                    let span = spans::hook(context.session_id(), &kind);
+                    span.in_scope(|| handler(&kind, input.unwrap_or("null"), context)).instrument(span)
+                })
             });
             async move {
                 match handling {

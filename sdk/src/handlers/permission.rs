@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 pub use decision::Decision;
 pub use policy::Policy;
@@ -17,6 +18,7 @@ use crate::handlers::context::{HandlerContext, Scope};
 use crate::handlers::event_request::{self, EventHandler, EventRequest, Request};
 use crate::handlers::reply::{IntoReply, Replies};
 use crate::printable::printable;
+use crate::spans;
 use crate::types::{
     PermissionDetails as Details, PermissionRequestShellCommand, PermissionRequestWrite,
     PermissionRequestedData,
@@ -285,7 +287,9 @@ pub(crate) fn handler(decide: impl Replies<PermissionRequest, Decision>) -> (&'s
         let (decide, own) = (Arc::clone(&decide), context.clone());
         answer(context, request, async move {
             let permission = permission.readable()?;
-            (*decide).clone()(permission, own).await.into_reply()
+            let span = spans::permission(own.session_id());
+            let deciding = span.in_scope(|| (*decide).clone()(permission, own));
+            deciding.instrument(span).await.into_reply()
         });
     };
     (PermissionRequestedData::KIND, Arc::new(handler))

@@ -5,6 +5,8 @@ mod schema;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
+use tracing::Instrument as _;
+
 use crate::error::Error;
 use crate::events::SessionEvent;
 use crate::generated::session_event::SessionEventData;
@@ -12,6 +14,7 @@ use crate::handlers::context::HandlerContext;
 use crate::handlers::event_request::{self, Request};
 use crate::runtime::{BoxFuture, hash::QuickHash};
 use crate::session_rpc::SessionRpc;
+use crate::spans;
 use crate::trace_context::TraceContext;
 use crate::types::{
     ExternalToolRequestedData, ExternalToolResult, ExternalToolTextResultForLlm,
@@ -354,7 +357,9 @@ pub(crate) fn requested(context: &HandlerContext, tools: &Tools, request: &Reque
     // An unreadable call is answered too: no other client does, and the agent waits.
     event_request::answer::<ExternalToolRequestedData>(context, request, failed, async move {
         call.check()?;
-        Ok(Some(fields(run(call).await)))
+        let span = spans::tool(call.session_id(), &call.request().tool_name, call.tool_call_id());
+        let running = span.in_scope(|| run(call));
+        Ok(Some(fields(running.instrument(span).await)))
     });
 }
 

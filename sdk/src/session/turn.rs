@@ -14,6 +14,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::{Span, field::debug};
 
 use crate::error::Error;
 use crate::events::{Events, SessionEvent, answer::Answer, work::Work};
@@ -54,12 +55,31 @@ pub struct Turn {
     watch: Option<Watch>,
     /// Weak, so that the turn does not keep the client alive. It supplies the diagnostics of a timeout.
     host: Weak<Host>,
+    span: Span,
 }
 
 impl Turn {
-    pub(crate) fn new(events: Events, tracker: Tracker, started: Instant, host: Weak<Host>) -> Self {
+    pub(crate) fn new(
+        events: Events,
+        tracker: Tracker,
+        started: Instant,
+        host: Weak<Host>,
+        span: Span,
+    ) -> Self {
         let (held, ready, work) = Default::default();
-        Self { events, tracker, held, missed: 0, ready, outcome: None, work, started, watch: None, host }
+        Self {
+            events,
+            tracker,
+            held,
+            missed: 0,
+            ready,
+            outcome: None,
+            work,
+            started,
+            watch: None,
+            host,
+            span,
+        }
     }
 
     /// The message id of the prompt, from the result of `session.send`.
@@ -114,7 +134,7 @@ impl Turn {
             let event = match self.events.poll_event(context) {
                 Poll::Ready(Ok(event)) => event,
                 Poll::Ready(Err(ended)) => {
-                    self.outcome = Some(Err(ended.into()));
+                    self.end(Err(ended.into()));
                     return Poll::Ready(None);
                 }
                 Poll::Pending => return self.poll_time(context),
@@ -187,17 +207,41 @@ impl Turn {
 
     /// Ends the turn, and adds to its answer what the agent did.
     fn end(&mut self, mut outcome: Result<Answer, Error>) {
-        let answer = match &mut outcome {
-            Ok(answer) => Some(answer),
-            Err(Error::Turn(error)) => Some(&mut error.answer),
-            Err(Error::TurnTimeout(timeout)) => Some(&mut timeout.answer),
-            Err(_) => None,
-        };
-        if let Some(answer) = answer {
+        if let Some(answer) = answer_of(&mut outcome) {
             answer.work = std::mem::take(&mut self.work);
             answer.work.duration = self.started.elapsed();
         }
+        self.close_span(&mut outcome);
         self.outcome = Some(outcome);
+    }
+
+    /// Closes the span of the turn with what it cost, or why it failed.
+    fn close_span(&mut self, outcome: &mut Result<Answer, Error>) {
+        let span = std::mem::replace(&mut self.span, Span::none());
+        if span.is_disabled() {
+            return;
+        }
+        if let Some(answer) = answer_of(outcome) {
+            let usage = answer.usage();
+            span.record("gen_ai.usage.input_tokens", usage.input_tokens);
+            span.record("gen_ai.usage.output_tokens", usage.output_tokens);
+            if let Some(call) = answer.model_calls().last() {
+                span.record("gen_ai.response.model", &*call.model);
+            }
+        }
+        if let Err(error) = outcome {
+            span.record("error.type", debug(error.kind()));
+        }
+    }
+}
+
+/// Returns the answer of a turn, so far as it has one.
+fn answer_of(outcome: &mut Result<Answer, Error>) -> Option<&mut Answer> {
+    match outcome {
+        Ok(answer) => Some(answer),
+        Err(Error::Turn(error)) => Some(&mut error.answer),
+        Err(Error::TurnTimeout(timeout)) => Some(&mut timeout.answer),
+        Err(_) => None,
     }
 }
 

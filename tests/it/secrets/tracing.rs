@@ -3,7 +3,7 @@
 use copilot_session::testing::FakeCli;
 use copilot_session::types::GitHubTokenAcquireResult;
 use serde_json::json;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
 use super::{File, SECRET};
 use crate::rig::{Rig, assert_alive};
@@ -17,9 +17,10 @@ impl<'w> MakeWriter<'w> for File {
 }
 
 /// Records everything that is logged on this thread, which runs the whole test.
-fn record() -> (File, tracing::subscriber::DefaultGuard) {
+pub(crate) fn record() -> (File, tracing::subscriber::DefaultGuard) {
     let file = File::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+    let subscriber = subscriber.with_span_events(FmtSpan::NEW | FmtSpan::CLOSE);
     let guard = tracing::subscriber::set_default(subscriber.with_writer(file.clone()).finish());
     (file, guard)
 }
