@@ -16,6 +16,12 @@ use tokio::sync::oneshot;
 use crate::feed::Feed;
 use crate::form::{self, Field};
 
+/// The longest question, in bytes of its JSON. A longer one cannot be shown as a whole, so it gets no answer.
+const MAX_ASK: usize = 1 << 20;
+
+/// The most open questions of a session. A further one gets no answer.
+const MAX_OPEN: usize = 100;
+
 /// A question to a person, with texts that are safe to show.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -210,15 +216,18 @@ impl Asks {
         Arc::new(Self { feed, waiting: Mutex::default() })
     }
 
-    /// Asks, and waits for the answer; none if nobody will answer. If the future is dropped, the question is settled.
+    /// Asks, and waits for the answer; none if nobody will answer, or if the question cannot be shown. If the future is dropped, the question is settled.
     pub async fn ask(self: &Arc<Self>, ask: Ask) -> Option<Answer> {
+        if serde_json::to_string(&ask).map_or(usize::MAX, |json| json.len()) > MAX_ASK {
+            return None;
+        }
         let (sender, answer) = oneshot::channel();
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         // Settles it on every way out.
         let _settle = Settle { asks: Arc::clone(self), id };
         {
             let mut waiting = self.lock();
-            if waiting.closed {
+            if waiting.closed || waiting.open.len() >= MAX_OPEN {
                 return None;
             }
             waiting.open.insert(id, (ask.clone(), sender));

@@ -1,11 +1,13 @@
 //! A mission control for the sessions of the Copilot CLI, in the browser.
 //!
 //! ```sh
-//! cargo run -p desk
+//! cargo xtask demo desk   # with a scripted model, in a clone of the repository
+//! cargo run -p desk       # with your login
 //! ```
 //!
 //! It prints an address with a secret. The page there lists the stored and the running sessions, opens them, shows what
-//! their agents do as a tree along the time, and asks the person what the agents ask. Any number of browsers can watch.
+//! their agents do as a tree along the time, and asks the person what the agents ask. Any number of browsers can watch;
+//! one browser has six tabs at most, since each keeps a connection.
 //!
 //! The modules from the bottom to the top:
 //!

@@ -245,6 +245,10 @@ impl Desk {
             if known.remove(event.id()) {
                 continue;
             }
+            if !event.is_ephemeral() {
+                // What comes after it is not in the history either.
+                known = HashSet::new();
+            }
             event.timestamp().clone_into(&mut last);
             room.feed.change(|state| state.apply(&event));
         }

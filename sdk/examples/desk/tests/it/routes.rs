@@ -277,3 +277,52 @@ async fn wrong_wishes_have_reasons() {
     assert!(why.contains("not found"), "{why}");
     fake.desk.close().await;
 }
+
+/// A request that is too long to be shown, and one beyond the limit of open ones, are refused at once.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_shown_is_refused() {
+    let fake = Fake::start().await;
+    let id = fake.session().await;
+    let refused = |decision: &copilot_session::types::PermissionDecisionRequest| {
+        copilot_session::wire::to_json(decision).contains("user-not-available")
+    };
+    let long = format!("true {}; rm -rf /", " ".repeat(2 << 20));
+    assert!(refused(&fake.cli.expect_permission(&id, requests::shell(&long)).await));
+    for number in 0..100 {
+        fake.cli.emit(&id, events::permission(&format!("open-{number}"), requests::shell("make")));
+    }
+    fake.cli.settle().await;
+    assert!(refused(&fake.cli.expect_permission(&id, requests::shell("make")).await));
+    fake.desk.close().await;
+}
+
+/// The list has the stored sessions, from the latest on, and says which of them another program has open.
+#[tokio::test(start_paused = true)]
+async fn stored_sessions_are_listed() {
+    let fake = Fake::start().await;
+    let stored = |id: &str, modified: &str| {
+        let context = json!({ "cwd": "/work/\u{202e}a" });
+        json!({
+            "sessionId": id, "startTime": modified, "modifiedTime": modified, "isRemote": false,
+            "summary": "Tidy\u{200b} up", "context": context,
+        })
+    };
+    let sessions = json!([stored("old", "2026-01-01T00:00:00Z"), stored("new", "2026-02-01T00:00:00Z")]);
+    fake.cli.on_raw("session.list", move |_| Ok(json!({ "sessions": sessions })));
+    fake.cli.on_raw("sessions.checkInUse", |_| Ok(json!({ "inUse": ["old"] })));
+    let id = fake.session().await;
+    let mut watching = fake.watch(&id, None).await;
+    let list = loop {
+        let list = watching.next_of("sessions").await.data;
+        if list.as_array().is_some_and(|list| list.len() == 3) {
+            break list;
+        }
+    };
+    let shown = |at: usize| {
+        (list[at]["id"].as_str().unwrap_or_default(), list[at]["state"].as_str().unwrap_or_default())
+    };
+    assert_eq!([shown(0), shown(1), shown(2)], [(&*id, "idle"), ("new", "stored"), ("old", "inUse")]);
+    assert_eq!(list[1]["title"], "Tidy\\u{200b} up");
+    assert_eq!(list[1]["folder"], "/work/\\u{202e}a");
+    fake.desk.close().await;
+}

@@ -1,6 +1,7 @@
 //! The program itself: it starts, prints its address, serves, and ends with everything that it started.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use copilot_session_model::{MODEL_NAME, ModelServer, Reply, Script, Stall};
 use copilot_session_tests::cli::cli_path;
@@ -32,6 +33,8 @@ async fn it_runs_and_ends() {
     let script = Script::replies([Reply::chunks(pieces), Reply::text("Never").stall(&stall)]);
     let model = ModelServer::start(script).await.expect("a model");
     let folder = tempfile::tempdir().expect("a folder");
+    let browser = Browser::start().await;
+    let started = Instant::now();
     let mut desk = Command::new(env!("CARGO_BIN_EXE_desk"))
         .args(["--provider-url", &model.base_url(), "--model", MODEL_NAME])
         .arg("--home")
@@ -47,9 +50,11 @@ async fn it_runs_and_ends() {
     let mut lines = BufReader::new(desk.stdout.take().expect("its output")).lines();
     let first = soon("the address", lines.next_line()).await.expect("a line").expect("a line");
     let url = first.strip_prefix("desk is at ").expect("the address");
-
-    let browser = Browser::start().await;
+    let listening = started.elapsed();
     let page = browser.open(url).await;
+    page.until("document.querySelector('#connection').textContent === 'connected'").await;
+    println!("the address after {listening:?}, the page after {:?}", started.elapsed());
+
     page.click("#create button").await;
     page.until("document.querySelector('#composer').checkVisibility()").await;
     let before = memory(&desk);
@@ -76,7 +81,7 @@ async fn it_runs_and_ends() {
         let is_gone = || std::fs::read_to_string(&path).map_or(true, |stat| stat.contains(") Z "));
         soon("the CLI to end", async {
             while !is_gone() {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         })
         .await;
