@@ -8,31 +8,20 @@ mod common;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use copilot_session::{Answer, Client, Error, ErrorKind, Session};
+use copilot_session::{Answer, Client, Error, ErrorKind, Retry, Session};
 use tracing_subscriber::EnvFilter;
 
-/// How often a prompt is sent, and the first pause if the CLI names none.
-const ATTEMPTS: u32 = 4;
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// Sends a prompt until there is an answer, or an error that stays.
+/// Sends a prompt until there is an answer, or an error that stays. The pauses are logged.
 async fn ask(session: &Session, prompt: &str) -> Result<Answer, Error> {
-    let mut attempt = 1;
-    loop {
-        let turn = session.prompt(prompt).await?.timeout(Duration::from_secs(300));
-        let error = match turn.await {
-            Err(error) if error.is_retryable() && attempt < ATTEMPTS => error,
-            done => return done,
-        };
-        if error.is_timeout() {
+    let attempt = async || {
+        let answer = session.prompt(prompt).await?.timeout(Duration::from_secs(300)).await;
+        if answer.as_ref().is_err_and(Error::is_timeout) {
             // The agent still works on it.
             session.abort().await?;
         }
-        let pause = error.retry_after().unwrap_or(PAUSE * 2u32.pow(attempt - 1));
-        eprintln!("again in {pause:?}: {error}");
-        tokio::time::sleep(pause).await;
-        attempt += 1;
-    }
+        answer
+    };
+    Retry::new(4).run(attempt).await
 }
 
 async fn run() -> Result<(), Error> {
@@ -61,7 +50,7 @@ fn advice(error: &Error) -> &'static str {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let wanted = EnvFilter::from_default_env();
+    let wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| "copilot_session=info".into());
     tracing_subscriber::fmt().with_env_filter(wanted).with_writer(std::io::stderr).init();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,

@@ -22,51 +22,38 @@ struct Purchase {
 struct Nothing {}
 
 /// How many of each item to buy. All clones are the same list.
-#[derive(Clone, Default)]
-struct ShoppingList(Arc<Mutex<BTreeMap<String, u32>>>);
+type ShoppingList = Arc<Mutex<BTreeMap<String, u32>>>;
 
-impl ShoppingList {
-    /// A tool is called many times, so each call gets a clone of what it captures.
-    fn buy(&self) -> Tool {
-        let list = self.clone();
-        let run = move |purchase: Purchase, _| {
-            let list = list.clone();
-            async move {
-                // The model reads an error and may try again.
-                if purchase.count == 0 {
-                    return Err("the count must be at least 1");
-                }
-                let mut items = list.0.lock().unwrap();
-                let count = items.entry(purchase.item.clone()).or_default();
-                *count += purchase.count;
-                Ok(format!("{count} × {} on the list", purchase.item))
-            }
-        };
-        // Without `skip_permission` the CLI asks before each call.
-        Tool::new("buy", "Puts something on the shopping list", run)
-            .declare(|tool| tool.skip_permission(true))
-    }
+fn buy(list: ShoppingList) -> Tool {
+    // Each call is one of a clone of the closure, and so of the list.
+    Tool::new("buy", "Puts something on the shopping list", async move |purchase: Purchase, _| {
+        if purchase.count == 0 {
+            // The model reads an error, and may try again.
+            return Err("the count must be at least 1");
+        }
+        let mut items = list.lock().unwrap();
+        let count = items.entry(purchase.item.clone()).or_default();
+        *count += purchase.count;
+        Ok(format!("{count} × {} on the list", purchase.item))
+    })
+}
 
-    fn list(&self) -> Tool {
-        let list = self.clone();
-        let run = move |_: Nothing, _| {
-            let items = list.0.lock().unwrap().clone();
-            async move { ToolResult::json(&items) }
-        };
-        Tool::new("list", "Returns the shopping list", run)
-    }
+fn list(list: ShoppingList) -> Tool {
+    Tool::new("list", "Returns the shopping list", async move |_: Nothing, _| {
+        ToolResult::json(&*list.lock().unwrap())
+    })
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prompt = common::argument("We are out of milk. What is on the list?");
-    let list = ShoppingList::default();
+    let items = ShoppingList::default();
     let client = Client::start().await?;
     // The CLI asks before it calls a tool, so the policy names both.
     let folder = std::env::current_dir()?;
     let session = common::session(&client)
-        .tool(list.buy())
-        .tool(list.list())
+        .tool(buy(items.clone()))
+        .tool(list(items.clone()))
         .policy(Policy::read_within(folder).allow_tool("buy").allow_tool("list"))
         .create()
         .await?;
@@ -78,6 +65,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", answer.text());
     client.stop().await;
 
-    println!("On the list: {:?}", list.0.lock().unwrap());
+    println!("On the list: {:?}", items.lock().unwrap());
     Ok(())
 }

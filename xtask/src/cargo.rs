@@ -56,9 +56,8 @@ pub fn program(name: &str, selected: &[&str]) -> Result<PathBuf> {
     cargo.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let output = cargo.output().context("cannot run cargo")?;
     ensure!(output.status.success(), "the program {name} cannot be built ({}); see above", output.status);
-    let built = artifacts(&output.stdout)?
-        .into_iter()
-        .find(|artifact| artifact.target.name == name && artifact.executable.is_some());
+    // Build scripts are no programs of their own, and have no executable here.
+    let built = artifacts(&output.stdout)?.into_iter().rfind(|artifact| artifact.executable.is_some());
     let executable = built.and_then(|artifact| artifact.executable);
     Ok(executable.with_context(|| format!("cargo built no program {name}"))?.into())
 }

@@ -70,7 +70,10 @@ impl Program {
     pub fn command(&self, model: &Model) -> Result<Command> {
         let program = match self {
             Self::Turn => cargo::example("demo")?,
-            Self::Package(name) => cargo::program(name, &["--package", name])?,
+            Self::Package(name) => {
+                let manifest = format!("sdk/examples/{name}/Cargo.toml");
+                cargo::program(name, &["--manifest-path", &manifest])?
+            }
             Self::Example(name) => {
                 let features = "--features=full,schemars,testing,transcript";
                 cargo::program(name, &["--package", "copilot-session", features, "--example", name])?
