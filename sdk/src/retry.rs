@@ -9,7 +9,15 @@ use crate::error::Error;
 /// ```no_run
 /// # use copilot_session::{Error, Retry, Session};
 /// # async fn run(session: Session) -> Result<(), Error> {
-/// let answer = Retry::new(4).run(async || session.send_and_wait("What is in this folder?").await).await?;
+/// let ask = async || {
+///     let answer = session.send_and_wait("What is in this folder?").await;
+///     if answer.as_ref().is_err_and(Error::is_timeout) {
+///         // The agent still works on the first attempt.
+///         session.abort().await?;
+///     }
+///     answer
+/// };
+/// println!("{}", Retry::new(4).run(ask).await?.text());
 /// # Ok(())
 /// # }
 /// ```

@@ -12,8 +12,7 @@ use crate::session::{builder::SessionBuilder, done};
 use crate::types::{ModelList, ModelsListRequest, SessionDeleteRequest, SessionSetForegroundRequest};
 
 impl SessionBuilder {
-    /// Opens the session on another client in place of the one that returned this builder, for example on one that was
-    /// started after the CLI of the first one had ended.
+    /// Moves the builder to another client, such as one that was started after the CLI of the first one ended.
     pub fn on_client(mut self, client: &Client) -> Self {
         self.host = Arc::clone(&client.0);
         self

@@ -13,8 +13,8 @@ pub(crate) type Handler<Context> = Arc<dyn Fn(Box<str>, Context) -> Handling + S
 /// The future of a running handler.
 pub(crate) type Handling = BoxFuture<Result<String, RpcError>>;
 
-/// A closure that handles the requests of a method: `async |params, context| …`, whose future is `Send`. Each call is one
-/// of a clone of it.
+/// A closure that handles the requests of a method: `async |params, context| …`, whose future is `Send`. Each request
+/// calls a new clone of it.
 //
 // `AsyncFnOnce` is there for the inference of the argument types of an `async` closure.
 #[diagnostic::on_unimplemented(

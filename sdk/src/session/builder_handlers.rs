@@ -73,8 +73,8 @@ impl Registered {
 /// Handlers. A handler is a closure of the request and its context. It is called once for each request, on a task of
 /// its own. A later handler for the same request replaces the earlier one.
 ///
-/// Each call is one of a clone of the closure, with clones of what it captured. So capture an `Arc` of what the calls
-/// share: `async move |request, _| …`.
+/// Each request calls a new clone of the closure, so an `async move` closure may capture what it needs. What the calls
+/// share must be in an `Arc`: a counter that is captured by value starts anew in each call.
 ///
 /// Handlers run on the runtime of the client, beside the client's own tasks. A handler that blocks its thread, by
 /// reading standard input, by `std::thread::sleep` or by long computation, delays the other tasks of that thread. On
@@ -105,7 +105,8 @@ impl SessionBuilder {
     ///   such as its lists of shells, agents and tasks.
     ///
     /// A [`hook`](Self::hook) for [`PreToolUseHookInput`] is called before every call of a tool, these
-    /// included, and can refuse it.
+    /// included, and can refuse it. A limit that is counted over all requests must be in an `Arc`, such as an
+    /// `Arc<AtomicUsize>`, since each request calls a new clone of the closure.
     pub fn on_permission<F, Fut>(self, decide: F) -> Self
     where
         F: FnOnce(PermissionRequest, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
@@ -323,7 +324,8 @@ impl SessionBuilder {
     }
 
     /// Calls the closure for every event from the first one on, on a task of its own, as
-    /// [`Session::on`](crate::Session::on) does. Each session that is opened has a clone of the closure.
+    /// [`Session::on`](crate::Session::on) does. Each session that is opened has one clone of the closure, which is called
+    /// for all of its events.
     pub fn on_event(mut self, handle: impl FnMut(&SessionEvent) + Clone + Send + Sync + 'static) -> Self {
         self.opening.subscriptions.push(Arc::new(move |events| drop(events.on(handle.clone()))));
         self

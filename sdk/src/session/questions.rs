@@ -14,8 +14,8 @@ const METHOD: &str = "session.ui.elicitation";
 const FIELD: &str = "answer";
 
 impl Session {
-    /// Asks the user a yes-or-no question, and returns true for a yes. A user who says no, declines to answer, or closes
-    /// the form, has not said yes. The question is shown as by [`elicit`](Self::elicit), without a timeout.
+    /// Asks the user a yes-or-no question. Returns true only for a yes, and false if the user says no, declines to answer
+    /// or closes the form. The question is shown as by [`elicit`](Self::elicit), without a timeout.
     ///
     /// # Errors
     /// [`Error::Decode`] if the form comes back with something else; otherwise as [`elicit`](Self::elicit).
@@ -70,7 +70,7 @@ impl Session {
         }
     }
 
-    /// Shows a form with this field and returns its value; none if the user did not fill it in.
+    /// Shows a form with this field and returns its value; none if the user declined to answer or closed it.
     async fn ask(&self, question: String, field: Field) -> Result<Option<Value>, Error> {
         let properties = [(FIELD.to_owned(), field)].into();
         let schema = UiElicitationSchema::new(properties).required(vec![FIELD.to_owned()]);
