@@ -18,6 +18,9 @@ use crate::form::{Field, Form};
 use crate::input::Input;
 use crate::wrap::safe;
 
+/// The memory for a conversation, in bytes. A longer one loses its first turns on the screen, not in the CLI.
+const MAX_CONVERSATION: usize = 32 << 20;
+
 /// The CLI, and the way of its questions to the screen.
 #[derive(Clone)]
 pub struct Agent {
@@ -88,10 +91,10 @@ impl Agent {
     async fn opened(&self, session: Session, has_history: bool) -> Result<Opened, Error> {
         // Before the history is read, so that no event is missed; the transcript ignores repeated ones.
         let events = session.events();
-        let transcript = match has_history {
-            true => session.messages().await?.iter().collect(),
-            false => Transcript::new(),
-        };
+        let mut transcript = Transcript::new().max_bytes(MAX_CONVERSATION);
+        if has_history {
+            transcript.extend(&session.messages().await?);
+        }
         let model = session.opened().model_state.as_ref().and_then(|state| state.model_id.clone());
         let model = model.or_else(|| self.options.model.clone()).unwrap_or_default();
         Ok(Opened { session, events, transcript, model })

@@ -130,12 +130,17 @@ impl App {
             SessionEventData::UserMessage(message) if self.sent.as_ref() == Some(&message.content) => {
                 self.sent = None;
             }
-            // The idle event before it was that of earlier work.
+            // The failure before it was that of earlier work.
             SessionEventData::UserMessage(message) if self.input.text() == message.content => {
                 self.input.take();
             }
             SessionEventData::AssistantTurnStart(_) => self.is_running = true,
+            // A line of the log is no failure.
+            SessionEventData::SessionError(error) if error.error_type != "notification" => self.give_back(),
             SessionEventData::SessionIdle(_) => {
+                if self.is_aborting {
+                    self.give_back();
+                }
                 self.rest();
                 // The agent waits for nothing any more.
                 self.dialogs.clear();
@@ -152,7 +157,10 @@ impl App {
             self.notice.clear();
         }
         self.is_running = false;
-        // The agent did not begin with it, so that the user can send it again.
+    }
+
+    /// Gives the user the prompt back that the agent did not begin with.
+    pub fn give_back(&mut self) {
         if let Some(prompt) = self.sent.take()
             && self.input.is_empty()
         {

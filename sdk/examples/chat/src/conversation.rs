@@ -33,6 +33,10 @@ pub fn last_rows(
         rows += turn.len();
         turns.push(turn);
     }
+    if rows < count && app.transcript.dropped_turns() > 0 {
+        let text = format!("{} earlier turns are no longer shown.", app.transcript.dropped_turns());
+        turns.push(notice(&text, "", Role::Dim, width, theme));
+    }
     let mut rows: Vec<_> = turns.into_iter().rev().flatten().collect();
     // The blank row after the last entry.
     if rows.last().is_some_and(|row| row.spans.is_empty()) {
@@ -188,7 +192,7 @@ fn subject(arguments: &Value) -> String {
     safe(&text.chars().take(400).collect::<String>())
 }
 
-/// The usage of the whole conversation.
+/// The usage of the turns that the transcript has.
 pub fn usage(app: &App) -> Usage {
     app.transcript.turns().iter().map(|turn| turn.usage()).sum()
 }

@@ -79,9 +79,10 @@ impl Chat {
                     (drawn, is_drawn) = (Instant::now(), true);
                     continue;
                 }
-                dialog = self.asks.recv() => Input::Ask(dialog),
                 done = self.done.1.recv() => Input::Done(done),
+                // The events before the questions, since one of them may end what was asked before.
                 event = self.opened.events.next() => Input::Event(event),
+                dialog = self.asks.recv() => Input::Ask(dialog),
                 closed = self.agent.client.closed() => Input::Closed(closed),
             };
             if !self.handle(input)? {
@@ -126,6 +127,7 @@ impl Chat {
             Done::Listed(sessions) => self.app.list(sessions),
             Done::NotSent(error) => {
                 self.app.rest();
+                self.app.give_back();
                 self.app.notice = format!("{error:#}");
             }
             Done::Failed(error) => self.app.notice = format!("{error:#}"),

@@ -74,7 +74,8 @@ async fn a_conversation() {
     assert!(chat.screen().contains("working · scripted"), "{}", chat.screen());
     pause.release();
     chat.wait_for("It is there.");
-    chat.wait_for("scripted · 4.4k in 20 out");
+    chat.wait_for("ctrl-r sessions");
+    assert!(chat.screen().contains("scripted · 4.4k in 20 out"), "{}", chat.screen());
 
     chat.send("Ask me\r");
     chat.wait_for("▸ tea");

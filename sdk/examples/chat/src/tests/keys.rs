@@ -26,6 +26,9 @@ fn a_prompt_that_is_not_taken() {
     stage.event("session.idle", json!({}));
     assert!(stage.draw().contains("✗ No login.") && stage.app.input.text() == "Hello");
     stage.press(KeyCode::Enter);
+    // The end of earlier work, which says nothing of this prompt.
+    stage.event("session.idle", json!({}));
+    assert!(stage.app.input.is_empty() && stage.draw().contains("› Hello"));
     stage.prompt("Hello");
     stage.answer("Hi.");
     assert!(stage.app.input.is_empty());

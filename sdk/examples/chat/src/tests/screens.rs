@@ -188,6 +188,19 @@ fn scrolled_back() {
     assert!(stage.draw().starts_with("› Count"), "{}", stage.draw());
 }
 
+/// A conversation that is too long loses its beginning, and says so.
+#[test]
+fn a_conversation_without_end() {
+    let mut stage = Stage::new(60, 10);
+    stage.app.transcript = Transcript::new().max_bytes(100_000);
+    for _ in 0..50 {
+        stage.prompt("Go");
+        stage.answer(&"word ".repeat(2000));
+    }
+    stage.app.scroll.below = usize::MAX / 2;
+    assert!(stage.draw().contains(" earlier turns are no longer shown.\n"), "{}", stage.draw());
+}
+
 #[test]
 fn colors() {
     let of = |variables: &[(&str, &str)]| {
