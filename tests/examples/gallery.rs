@@ -40,8 +40,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The recordings in a folder, sorted by name.
 fn logs(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let paths: Result<Vec<_>, _> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect();
-    let mut paths: Vec<PathBuf> = paths.map_err(|error: std::io::Error| error)?;
+    let paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut paths = paths.collect::<std::io::Result<Vec<_>>>()?;
     paths.retain(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
     paths.sort();
     Ok(paths)

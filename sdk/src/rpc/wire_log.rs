@@ -25,7 +25,7 @@ use thread::Line;
 ///
 /// Each message is one line `{"t_ms": 12, "dir": "client", "msg": {…}}`. The `dir` is `server` for a
 /// message of the CLI, and `t_ms` is the time in milliseconds since the log was created. `FakeCli::replay`
-/// of the feature `testing` replays a log.
+/// of the feature `testing` replays a log, and `cargo copilot view` shows it as a page.
 ///
 /// # Secrets
 ///

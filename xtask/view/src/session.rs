@@ -12,6 +12,9 @@ use serde::Deserialize;
 use crate::message::{brief, model, shortened};
 use crate::span::{Kind, Party, Span, Step, Turn};
 
+/// The type of the event that removes turns from a transcript.
+const REWIND: &str = "session.snapshot_rewind";
+
 /// Where a span is: the turn and the place among its spans.
 type Place = (usize, usize);
 
@@ -84,8 +87,8 @@ impl Session {
             return;
         }
         let data = event.data();
-        // What was rewound has happened, so it is shown.
-        if !matches!(data, Data::SessionSnapshotRewind(_)) {
+        // What was rewound has happened, so it is shown. By the type, since the data may be malformed.
+        if event.kind() != REWIND {
             self.transcript.apply(event);
         }
         let now = millis(event);
@@ -288,8 +291,8 @@ impl Session {
 
     fn usage(&mut self, key: &str, usage: &AssistantUsageData, now: i64, t_ms: u64, line: u64) {
         self.end(key, now);
-        let tokens =
-            [usage.input_tokens, usage.output_tokens].map(|tokens| tokens.unwrap_or_default() as u64);
+        let tokens = [usage.input_tokens, usage.output_tokens]
+            .map(|tokens| tokens.unwrap_or_default().try_into().unwrap_or(0));
         self.change(key, |span| {
             span.first_token = usage.time_to_first_token_ms.or(span.first_token);
             span.tokens = Some(tokens);

@@ -196,6 +196,49 @@ fn nothing_of_a_log_becomes_markup() {
     assert!(!read.timeline(100, false).contains('\u{202e}'));
 }
 
+/// Events with data of any shape, and turns that are rewound, do no harm.
+#[test]
+fn odd_events_are_read() {
+    let event = |kind: &str, data: Value| {
+        let event = json!({"type": kind, "id": format!("{kind}{data}"), "timestamp": "2026-01-01T00:00:00.000Z", "data": data});
+        let params = json!({"sessionId": "s", "event": event});
+        json!({"t_ms": 1, "dir": "server", "msg": {"method": "session.event", "params": params}}).to_string()
+    };
+    let prompt = |text: &str| event("user.message", json!({"content": text, "messageId": text}));
+    let usage = json!({"model": "m", "inputTokens": -5, "outputTokens": 1, "timeToFirstTokenMs": -1e300});
+    let first = "user.message{\"content\":\"one\",\"messageId\":\"one\"}";
+    let mut lines = vec![
+        prompt("one"),
+        event("assistant.turn_start", json!({"turnId": "0"})),
+        event("assistant.usage", usage),
+        prompt("two"),
+        event("session.snapshot_rewind", json!({"eventIds": [first], "eventsRemoved": "many"})),
+        event("session.snapshot_rewind", json!({"upToEventId": first, "eventsRemoved": 1})),
+        prompt("three"),
+    ];
+    let kinds = [
+        "permission.requested",
+        "permission.completed",
+        "tool.execution_start",
+        "subagent.started",
+        "hook.end",
+    ];
+    for kind in kinds.into_iter().chain(["assistant.usage", "model.call_start", "session.error"]) {
+        for data in
+            [json!(null), json!([]), json!("x"), json!({"requestId": {}, "model": 7, "toolCallId": [1]})]
+        {
+            lines.push(event(kind, data));
+        }
+    }
+    let read = Log::read(lines.join("\n").as_bytes()).expect("a log");
+    let text = read.timeline(200, false);
+    for expected in ["turn 1  one", "turn 2  two", "turn 3 (failed)  three", "0 tokens in, 1 out"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let (page, _) = page(lines.join("\n").as_bytes());
+    assert!(page.contains("1 session, 3 turns"));
+}
+
 fn refused(log: &[u8]) -> String {
     Log::read(log).map(|_| ()).expect_err("an error").to_string()
 }
