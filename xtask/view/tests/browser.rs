@@ -1,6 +1,6 @@
-//! The page in a real browser: Chromium, whose program the variable `CHROMIUM` names, or `chromium` on the `PATH`.
+//! The page in a real browser: Chromium, in `CHROMIUM_PATH` or else on the `PATH`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
@@ -8,13 +8,22 @@ use copilot_session_view::write_page;
 use serde_json::json;
 use tempfile::TempDir;
 
+fn chromium() -> PathBuf {
+    if let Some(program) = env::var_os("CHROMIUM_PATH") {
+        return program.into();
+    }
+    let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
+    let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    let mut programs = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    programs.find(|program| program.is_file()).expect("Chromium, in CHROMIUM_PATH or on the PATH")
+}
+
 /// Opens the page of a log, and returns the document that its script has made. The address may end with a message.
 fn shown(log: &[u8], message: &str) -> String {
     let temp = TempDir::new().expect("a folder");
     let path = temp.path().join("page.html");
     write_page("a log", log, fs::File::create(&path).expect("a file")).expect("a page");
-    let program = env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
-    let mut browser = Command::new(program);
+    let mut browser = Command::new(chromium());
     browser.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]);
     browser.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
     browser.arg(format!("--user-data-dir={}", temp.path().join("profile").display()));
