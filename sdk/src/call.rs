@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use serde_core::{Serialize, de::DeserializeOwned};
 use tokio::sync::oneshot;
+use tracing::{Span, field::debug};
 
 use crate::call::{life::Life, peer::Peer};
 use crate::error::{Closed, Error, RpcError, unsupported::Unsupported};
 use crate::rpc::message::{self, NoResult, Params, Response, check_depth};
+use crate::spans;
 use crate::wire::shared::Text;
 use crate::wire::{self, DecodeError, Wire, peek, quote, scan::is_plain};
 
@@ -128,7 +130,8 @@ impl Caller {
         self.check()?;
         let sent = self.peer.connection().request(method, self.params(&wire::to_params(params)), timeout);
         let (id, response) = sent.map_err(Error::Closed)?;
-        let request = self.request(method, State::Sent { id, response });
+        let span = self.span(method);
+        let request = self.request(method, State::Sent { id, response, span });
         Ok(Call { request, result: PhantomData }.timeout(timeout))
     }
 
@@ -138,6 +141,10 @@ impl Caller {
         check_depth(params)?;
         self.peer.connection().request_unanswered(method, self.params(params));
         Ok(())
+    }
+
+    fn span(&self, method: &str) -> Span {
+        spans::call(method, self.session.as_ref().map(|life| life.id()))
     }
 
     /// Adds the session's id to the JSON of an object of params.
@@ -199,7 +206,7 @@ struct Request<'m> {
 
 enum State {
     New { params: String },
-    Sent { id: u64, response: oneshot::Receiver<Response> },
+    Sent { id: u64, response: oneshot::Receiver<Response>, span: Span },
     Done,
 }
 
@@ -252,24 +259,29 @@ impl Request<'_> {
             if let Err(error) = self.caller.check().and_then(|()| Ok(check_depth(params)?)) {
                 return Poll::Ready(Err(error));
             }
-            let params = self.caller.params(params);
+            let (params, span) = (self.caller.params(params), self.caller.span(self.method));
             match self.caller.peer.connection().request(self.method, params, self.timeout) {
-                Ok((id, response)) => self.state = State::Sent { id, response },
+                Ok((id, response)) => self.state = State::Sent { id, response, span },
                 Err(closed) => return Poll::Ready(Err(Error::Closed(closed))),
             }
         }
-        let State::Sent { response, .. } = &mut self.state else {
+        let State::Sent { response, span, .. } = &mut self.state else {
             return Poll::Ready(Err(Error::Invalid(format!(
                 "{} was polled after it completed",
                 self.method
             ))));
         };
         let response = ready!(Pin::new(response).poll(context));
+        let span = std::mem::replace(span, Span::none());
         self.state = State::Done;
-        Poll::Ready(match response {
+        let result = match response {
             Ok(response) => response.map_err(|reason| self.error(reason)),
             Err(_) => Err(Error::Closed(Closed::new("the connection ended"))),
-        })
+        };
+        if let Err(error) = &result {
+            span.record("error.type", debug(error.kind()));
+        }
+        Poll::Ready(result)
     }
 
     /// Returns the result of a response whose unchecked result is no JSON.

@@ -2,11 +2,22 @@
 //! of a prompt, an answer, an argument or a result.
 
 use tracing::field::Empty;
-use tracing::{Span, info_span};
+use tracing::{Span, debug_span, info_span};
 
 /// The start of a client, until the handshake is done.
 pub(crate) fn start() -> Span {
     info_span!("start_client", copilot.version = Empty, error.r#type = Empty)
+}
+
+/// A call of the CLI, from its request to its response.
+pub(crate) fn call(method: &str, session_id: Option<&str>) -> Span {
+    debug_span!(
+        "call",
+        rpc.system = "jsonrpc",
+        rpc.method = method,
+        gen_ai.conversation.id = session_id,
+        error.r#type = Empty,
+    )
 }
 
 /// A turn, from its prompt to its end.

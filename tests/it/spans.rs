@@ -82,8 +82,8 @@ async fn of_turns_without_an_answer() {
     rig.emit(say::idle());
     turn.await.expect_err("the failure");
     let log = file.text();
-    let closed = lines(&log, "invoke_agent{").into_iter().filter(|line| line.contains(": close"));
-    assert!(closed.last().is_some_and(|line| line.contains("error.type=RateLimit")), "{log}");
+    let mut closed = lines(&log, "invoke_agent{").into_iter().filter(|line| line.contains(": close"));
+    assert!(closed.next_back().is_some_and(|line| line.contains("error.type=RateLimit")), "{log}");
     assert!(!log.contains(PRIVATE), "{log}");
     drop(rig.session.prompt("Hello").await.expect("a turn"));
     let log = file.text();
@@ -109,4 +109,21 @@ async fn of_a_start() {
         lines(&log, "start_client{").into_iter().filter(|line| line.contains(": close")).collect();
     assert!(closed[0].contains("copilot.version=1.0.65"), "{closed:?}");
     assert!(closed[1].contains("error.type=Closed"), "{closed:?}");
+}
+
+/// A call has a span, with the kind of its error.
+#[tokio::test(start_paused = true)]
+async fn of_a_call() {
+    let (file, _guard) = record();
+    let rig = Rig::start().await;
+    rig.session.log(PRIVATE).await.ok();
+    rig.fake.on_raw("session.model.switchTo", |_| Err(copilot_session::testing::error(-32602, PRIVATE)));
+    rig.session.set_model("gpt-5").await.expect_err("a refusal");
+    let log = file.text();
+    let closed: Vec<_> = lines(&log, "call{").into_iter().filter(|line| line.contains(": close")).collect();
+    let of = |method: &str| closed.iter().find(|line| line.contains(&format!("rpc.method=\"{method}\"")));
+    let conversation = format!("gen_ai.conversation.id=\"{}\"", rig.session.id());
+    assert!(of("session.log").is_some_and(|line| line.contains(&conversation)), "{log}");
+    assert!(of("session.model.switchTo").is_some_and(|line| line.contains("error.type=Invalid")), "{log}");
+    assert!(!log.contains(PRIVATE), "{log}");
 }
