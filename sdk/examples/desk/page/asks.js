@@ -39,7 +39,6 @@ export class Asks {
     card.addEventListener("submit", (event) => event.preventDefault());
     const problem = element("p", "problem");
     problem.setAttribute("role", "alert");
-    const buttons = element("div", "buttons");
     const send = async (answer) => {
       const all = [...card.querySelectorAll("button")];
       all.forEach((button) => (button.disabled = true));
@@ -51,16 +50,18 @@ export class Asks {
         all.forEach((button) => (button.disabled = false));
       }
     };
+    // Adds a button to the row at the end of the card.
     const button = (text, kind, answer) => {
+      if (!card.lastElementChild?.matches(".buttons")) card.append(element("div", "buttons"));
       const created = element("button", kind, text);
       created.type = "button";
       created.disabled = true;
       setTimeout(() => (created.disabled = false), calm);
       created.addEventListener("click", () => send(answer()));
-      buttons.append(created);
+      card.lastElementChild.append(created);
     };
     shapes[ask.kind](card, ask, button);
-    card.append(buttons, problem);
+    card.append(problem);
     return card;
   }
 }
@@ -72,19 +73,19 @@ const shapes = {
     card.append(element("pre", "whole", ask.whole));
     if (ask.warning) card.append(element("p", "warning", ask.warning));
     const reason = field("If you deny it: why?", "input");
+    card.append(reason.label);
     button("Approve", "approve primary", () => ({ answer: "approve" }));
     if (ask.canAlways) button("Always in this session", "always", () => ({ answer: "always" }));
     button("Deny", "deny", () => ({ answer: "deny", reason: reason.control.value }));
-    card.append(reason.label);
   },
 
   question(card, ask, button) {
     card.append(element("h2", "", "The agent asks"), element("p", "whole", ask.question));
-    ask.choices.forEach((choice, number) => button(choice, "choice", () => ({ answer: "choice", number })));
+    ask.choices.forEach((choice, number) => button(choice, "choice primary", () => ({ answer: "choice", number })));
     if (ask.free) {
       const own = field(ask.choices.length ? "Or in your own words" : "Your answer", "input");
       card.append(own.label);
-      button("Answer", "primary text", () => ({ answer: "text", text: own.control.value }));
+      button("Answer", ask.choices.length ? "text" : "text primary", () => ({ answer: "text", text: own.control.value }));
     }
     button("No answer", "deny", () => ({ answer: "deny" }));
   },

@@ -254,13 +254,22 @@ async fn the_desk_closes_in_order() {
     assert!(fake.cli.methods().contains(&"session.detach".to_owned()), "{:?}", fake.cli.methods());
 }
 
-#[tokio::test(start_paused = true)]
+/// Its thread writes in real time, so the clock is not paused.
+#[tokio::test]
 async fn the_log_is_downloaded() {
     let fake = Fake::start().await;
     let id = fake.session().await;
-    let request = fake.request("GET", "/api/log").body(axum::body::Body::empty()).expect("a request");
-    let log = text(fake.send(request).await).await;
-    assert!(log.lines().count() >= 2 && log.contains("session.create") && log.contains(&id), "{log}");
+    let log = async {
+        loop {
+            let request = fake.request("GET", "/api/log").body(axum::body::Body::empty()).expect("a request");
+            let log = text(fake.send(request).await).await;
+            if log.contains("session.create") && log.contains(&id) {
+                return log;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let log = soon("the session in the log", log).await;
     log.lines().for_each(|line| drop(serde_json::from_str::<Value>(line).expect("a line of JSON")));
     fake.desk.close().await;
 }
