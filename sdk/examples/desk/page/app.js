@@ -230,17 +230,19 @@ find("create").addEventListener("submit", async (event) => {
   const created = await attempt(() => call("sessions", wanted));
   if (created) location.hash = `session=${created.id}`;
 });
-find("log").addEventListener("click", () =>
+// Saves what the server sends as a file. The page of the log is not shown here, since it has scripts of its own.
+const save = (path, name) =>
   attempt(async () => {
-    const response = await fetch("api/log", { headers: { authorization: `Bearer ${token}` } });
+    const response = await fetch(`api/${path}`, { headers: { authorization: `Bearer ${token}` } });
     if (!response.ok) throw new Error(await response.text());
     const link = element("a");
     link.href = URL.createObjectURL(await response.blob());
-    link.download = "wire-log.jsonl";
+    link.download = name;
     link.click();
     URL.revokeObjectURL(link.href);
-  }),
-);
+  });
+find("log").addEventListener("click", () => save("log", "wire-log.jsonl"));
+find("logPage").addEventListener("click", () => save("log/page", "wire-log.html"));
 
 const wide = matchMedia("(min-width: 50rem)");
 const fold = () => (find("sessions").open = wide.matches || !shown);

@@ -40,6 +40,7 @@ pub fn routes(shared: Shared, guard: Guard) -> Router {
     let calls = Router::new()
         .route("/events", get(events))
         .route("/log", get(log))
+        .route("/log/page", get(log_page))
         .route("/sessions", post(create))
         .route("/sessions/{id}/open", post(open))
         .route("/sessions/{id}/close", post(close))
@@ -208,4 +209,14 @@ async fn log(State(shared): State<Shared>) -> Result<Response, Problem> {
     let last = shared.log.last_line();
     let body = Body::from_stream(lines.chain(stream::once(async move { Ok(last.into()) })));
     Ok(([(header::CONTENT_TYPE, "application/jsonl")], body).into_response())
+}
+
+async fn log_page(State(shared): State<Shared>) -> Result<Response, Problem> {
+    let failed =
+        |error: String| Problem(StatusCode::INTERNAL_SERVER_ERROR, printable_lines(&error).into_owned());
+    let page = tokio::task::spawn_blocking(move || shared.log.page());
+    let page = page.await.map_err(|error| failed(error.to_string()))?;
+    let page = page.map_err(|error| failed(error.to_string()))?;
+    let body = Body::from_stream(ReaderStream::new(tokio::fs::File::from_std(page)));
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response())
 }

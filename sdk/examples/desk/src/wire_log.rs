@@ -1,6 +1,6 @@
 //! The wire log of the client, in a file of limited size that ends with the program.
 
-use std::io::{self, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,6 +60,22 @@ impl LogFile {
             0 => String::new(),
             count => format!("{{\"t_ms\":0,\"dir\":\"client\",\"leftOut\":{count}}}\n"),
         }
+    }
+}
+
+impl LogFile {
+    /// Writes a page of the log to a file without a name, and returns that at its beginning. It blocks its thread.
+    ///
+    /// # Errors
+    /// If the log cannot be read, or the page cannot be written.
+    pub fn page(&self) -> Result<std::fs::File, Box<dyn std::error::Error + Send + Sync>> {
+        let log = std::fs::File::open(self.path())?.take(self.len());
+        let log = BufReader::new(log.chain(io::Cursor::new(self.last_line())));
+        let mut page = BufWriter::new(tempfile::tempfile()?);
+        copilot_session_view::write_page("desk", log, &mut page)?;
+        let mut page = page.into_inner()?;
+        page.rewind()?;
+        Ok(page)
     }
 }
 

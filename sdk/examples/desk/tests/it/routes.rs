@@ -271,6 +271,12 @@ async fn the_log_is_downloaded() {
     };
     let log = soon("the session in the log", log).await;
     log.lines().for_each(|line| drop(serde_json::from_str::<Value>(line).expect("a line of JSON")));
+    let request = fake.request("GET", "/api/log/page").body(axum::body::Body::empty()).expect("a request");
+    let page = text(fake.send(request).await).await;
+    assert!(
+        page.to_lowercase().starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"),
+        "{page}"
+    );
     fake.desk.close().await;
 }
 
