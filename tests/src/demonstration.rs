@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 pub fn demonstration(pace: Duration) -> Script {
     Script::from_fn(move |request| {
         let scene = Scene::of(request);
-        scene.failure().unwrap_or_else(|| scene.reply().paced(pace))
+        if scene.fails() {
+            return Reply::error(400, "the scripted model fails, as the prompt says").not_retried();
+        }
+        scene.reply().paced(pace)
     })
 }
 
@@ -36,16 +39,20 @@ impl<'a> Scene<'a> {
         Self { request, prompt, results }
     }
 
-    /// The error that the user asks for.
-    fn failure(&self) -> Option<Reply> {
-        let error = Reply::error(400, "the scripted model fails, as the prompt says").not_retried();
-        self.says(&["fail"]).then_some(error)
+    /// Returns true if the user asks for a failure. A long text, such as a diff, only has the word by chance.
+    fn fails(&self) -> bool {
+        self.format().is_none() && self.says(&["fail"])
+    }
+
+    /// The schema that the answer must have.
+    fn format(&self) -> Option<&'a Value> {
+        let schema = &self.request.body()["response_format"]["json_schema"]["schema"];
+        schema.is_object().then_some(schema)
     }
 
     /// The answer of the model.
     fn reply(&self) -> Reply {
-        let format = &self.request.body()["response_format"]["json_schema"]["schema"];
-        if format.is_object() {
+        if let Some(format) = self.format() {
             return Reply::text(&filled::fill(format, &self.prompt).to_string());
         }
         if let Some(reply) = self.own_tool() {
@@ -89,14 +96,14 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// A call of a tool of the program itself: one that the prompt names, or one for findings.
+    /// A call of a tool of the program itself that the prompt names.
     fn own_tool(&self) -> Option<Reply> {
         let tools = self.request.body()["tools"].as_array()?;
         let names =
             |name: &str| self.prompt.split(|letter: char| !is_of_name(letter)).any(|word| word == name);
         let tool = tools.iter().map(|tool| &tool["function"]).find(|tool| {
             let name = tool["name"].as_str().unwrap_or_default();
-            name.contains("finding") || (names(name) && !["bash", "powershell", "task"].contains(&name))
+            names(name) && !BUILT_IN.contains(&name)
         })?;
         let name = tool["name"].as_str()?;
         Some(self.one_step(&format!("I call {name}. "), |_| {
@@ -160,6 +167,9 @@ fn without_tags(text: &str) -> String {
 fn is_of_name(letter: char) -> bool {
     letter.is_alphanumeric() || "_-".contains(letter)
 }
+
+/// Tools of the CLI whose names are words of a usual prompt.
+const BUILT_IN: [&str; 9] = ["bash", "create", "edit", "glob", "grep", "powershell", "skill", "task", "view"];
 
 const STORY: &str = "Once upon a time, a fox lived at the edge of a wood. It was a **scripted** fox: every evening it \
 said the same words, and every evening the owl was surprised by them. \"You will not believe it,\" said the fox, \"but \

@@ -30,8 +30,9 @@ fn value(schema: &Value, key: &str, filling: &Filling<'_>, depth: usize) -> Valu
     if !schema["const"].is_null() {
         return schema["const"].clone();
     }
-    if let Some(first) = schema["enum"].as_array().and_then(|values| values.first()) {
-        return first.clone();
+    // Of values in an order, such as severities, the middle one.
+    if let Some(middle) = schema["enum"].as_array().and_then(|values| values.get(values.len() / 2)) {
+        return middle.clone();
     }
     for union in ["anyOf", "oneOf", "allOf"] {
         if let Some(first) = schema[union].as_array().and_then(|schemas| schemas.first()) {
