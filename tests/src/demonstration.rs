@@ -80,10 +80,13 @@ impl<'a> Scene<'a> {
 
     /// A tour for a prompt without any of the words: a command, a question, and an answer in Markdown.
     fn tour(&self) -> Reply {
-        let look = |scene: &Self| scene.shell("ls", "List the files");
-        let steps: Vec<Reply> = [look(self), self.question()].into_iter().flatten().collect();
-        match steps.into_iter().nth(self.results.len()) {
-            Some(reply) => reply,
+        let steps = [
+            ("Let me look at the files first. ", self.shell("ls", "List the files")),
+            ("One question before I go on. ", self.question()),
+        ];
+        let mut steps = steps.into_iter().filter_map(|(before, step)| Some((before, step?)));
+        match steps.nth(self.results.len()) {
+            Some((before, step)) => Reply::text(before).followed_by(step),
             None => Reply::text(&format!("{TOUR}\n{}", self.shown_results())),
         }
     }
