@@ -110,7 +110,10 @@ async fn demo(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     line!(HEAD, "\nstopped; that is what took time, as `cargo copilot view --terminal` shows it:\n");
     let bytes = std::mem::take(&mut *log.0.lock().unwrap_or_else(PoisonError::into_inner));
     print!("{}", Log::read(&*bytes)?.timeline(100, true));
-    line!(NOTE, "\nMore to see: `cargo xtask demo chat`, `desk`, `review`, or a program to copy, such as `stream`.");
+    line!(
+        NOTE,
+        "\nMore to see: `cargo xtask demo chat`, `desk`, `review`, or a program to copy, such as `stream`."
+    );
     Ok(())
 }
 
