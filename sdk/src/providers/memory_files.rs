@@ -53,7 +53,7 @@ impl Default for MemoryFiles {
 
 impl MemoryFiles {
     /// Creates an empty file system for at most so many bytes: those of all paths and contents, and 128 for each file and
-    /// folder.
+    /// folder. It uses up to twice as much memory, since a file that grows gets room in advance.
     pub fn new(max_bytes: usize) -> Self {
         Self(Arc::new(Mutex::new(Tree::new(max_bytes))))
     }

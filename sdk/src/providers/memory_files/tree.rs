@@ -85,10 +85,9 @@ impl Tree {
         self.make(folders);
         let node = self.nodes.entry(path).or_insert_with(|| Node::new(None));
         let text = node.content.get_or_insert_default();
-        // Without spare capacity, which the limit does not count.
-        match after {
-            true => text.reserve_exact(content.len()),
-            false => *text = String::with_capacity(content.len()),
+        if !after {
+            // Not cleared: that would keep memory that the limit does not count.
+            *text = String::new();
         }
         text.push_str(content);
         node.modified = SystemTime::now();
