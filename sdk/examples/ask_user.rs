@@ -3,21 +3,27 @@
 
 mod common;
 
+use std::io::BufRead as _;
+
 use copilot_session::types::UiExitPlanModeResponse;
-use copilot_session::{Client, Decision, printable_lines};
+use copilot_session::{Client, Decision, PermissionRequest, printable_lines};
 
 /// Prints a question and reads a line, on a thread that may block. Returns none at the end of the input.
 async fn ask(question: String) -> Option<String> {
     let ask = move || {
+        // One question at a time, so that no answer goes to another one.
+        let mut lines = std::io::stdin().lock().lines();
         println!("{question}");
-        std::io::stdin().lines().next()?.ok()
+        lines.next()?.ok()
     };
     tokio::task::spawn_blocking(ask).await.ok().flatten()
 }
 
-/// Asks for a permission.
-async fn ask_user(action: String) -> String {
-    ask(format!("May the agent {action}? (yes, always, no)")).await.unwrap_or_default()
+/// Asks for a permission. "Always" allows more than the request, so the question says what.
+async fn ask_user(request: &PermissionRequest) -> String {
+    let always = request.summary_for_session().map(|more| format!(", always: {more}"));
+    let question = format!("May the agent {}? (yes, no{})", request.summary(), always.unwrap_or_default());
+    ask(question).await.unwrap_or_default()
 }
 
 #[tokio::main]
@@ -26,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = Client::start().await?;
     let session = common::session(&client)
         // The summary is safe for a terminal. The agent waits, and goes on with other tools, until there is an answer.
-        .on_permission(async |request, _| match ask_user(request.summary()).await.as_str() {
+        .on_permission(async |request, _| match ask_user(&request).await.as_str() {
             "always" => request.approve_for_session(),
             "yes" => Decision::approve(),
             _ => Decision::deny("the user said no"),
@@ -40,7 +46,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .on_exit_plan_mode(async |plan, _| {
             let question = format!("{}\nIs this the plan? (yes, or what to change)", plan.summary);
             match ask(printable_lines(&question).into_owned()).await.unwrap_or_default().as_str() {
-                "yes" => UiExitPlanModeResponse::new(true).selected_action(plan.recommended_action),
+                // It goes on in the mode in which it made the plan: nobody was asked about another one.
+                "yes" => UiExitPlanModeResponse::new(true),
                 change => UiExitPlanModeResponse::new(false).feedback(change),
             }
         })

@@ -5,13 +5,19 @@
 mod common;
 mod policies;
 
-use copilot_session::Client;
+use std::io::BufRead as _;
+
+use copilot_session::{Client, PermissionRequest, printable_lines};
 
 /// Asks the user on the terminal, on a thread that may block.
-async fn ask_user(question: String) -> String {
+async fn ask_user(request: &PermissionRequest) -> String {
+    let always = request.summary_for_session().map(|more| format!(", always: {more}"));
+    let question = format!("May the agent {}? (yes, no{})", request.summary(), always.unwrap_or_default());
     let ask = move || {
-        println!("May the agent {question}? (yes, always, no)");
-        std::io::stdin().lines().next()?.ok()
+        // One question at a time, so that no answer goes to another one.
+        let mut lines = std::io::stdin().lock().lines();
+        println!("{question}");
+        lines.next()?.ok()
     };
     tokio::task::spawn_blocking(ask).await.ok().flatten().unwrap_or_default()
 }
@@ -25,7 +31,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (_, configure) = policy.ok_or_else(|| format!("no policy named {name:?}; there are {names}"))?;
     let client = Client::start().await?;
     let session = configure(common::session(&client), &std::env::current_dir()?).create().await?;
-    println!("{}", session.send_and_wait(prompt).await?.text());
+    println!("{}", printable_lines(session.send_and_wait(prompt).await?.text()));
     client.stop().await;
     Ok(())
 }

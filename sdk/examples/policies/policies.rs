@@ -39,9 +39,11 @@ fn on_a_server(session: SessionBuilder, folder: &Path) -> SessionBuilder {
         .policy(Policy::read_within(folder))
 }
 
-/// Allows two shell lines. Each is compared as a whole, so a line with additions is refused.
+/// Allows two shell lines. Each is compared as a whole, so a line with additions is refused, and so is one that is to
+/// run outside the sandbox.
 fn whole_lines(session: SessionBuilder, _: &Path) -> SessionBuilder {
     session.on_permission(async |request, _| match request.command() {
+        _ if request.is_for_a_person() => Decision::deny("nobody is here to approve it"),
         Some("git --version" | "uname -a") => Decision::approve(),
         _ => Decision::deny("only git --version and uname -a"),
     })
@@ -53,6 +55,8 @@ fn one_more_tool(session: SessionBuilder, folder: &Path) -> SessionBuilder {
     session.on_permission(move |request, _| {
         let policy = policy.clone();
         tokio::task::spawn_blocking(move || match request.details() {
+            // The policy refuses what only a person may approve.
+            _ if request.is_for_a_person() => policy.decide(&request),
             PermissionDetails::Mcp(mcp) if mcp.server_name == "docs" && mcp.tool_name == "docs-search" => {
                 Decision::approve()
             }
@@ -67,15 +71,18 @@ fn write_one_folder(session: SessionBuilder, folder: &Path) -> SessionBuilder {
     session.on_permission(move |request, _| {
         let (policy, drafts) = (policy.clone(), drafts.clone());
         tokio::task::spawn_blocking(move || match request.details() {
+            // The policy refuses what only a person may approve.
+            _ if request.is_for_a_person() => policy.decide(&request),
             PermissionDetails::Write(_) if request.is_within(&drafts) => Decision::approve(),
             _ => policy.decide(&request),
         })
     })
 }
 
-/// Asks a person about every request. An action that is always allowed is not asked about again in this session.
+/// Asks a person about every request. Their "always" allows more than the request, such as to write any file, for the
+/// rest of the session, so the question says what.
 fn ask_a_person(session: SessionBuilder, _: &Path) -> SessionBuilder {
-    session.on_permission(async |request, _| match ask_user(request.summary()).await.as_str() {
+    session.on_permission(async |request, _| match ask_user(&request).await.as_str() {
         "always" => request.approve_for_session(),
         "yes" => Decision::approve(),
         _ => Decision::deny("the user said no"),

@@ -176,9 +176,13 @@ impl PermissionRequest {
         }
     }
 
-    /// Returns true if only a person may approve it: it is to run outside the sandbox, or managed policy requires a
-    /// person. The keys are read for any kind of request, since newer CLIs may add them.
-    fn is_for_a_person(&self) -> bool {
+    /// Returns true if only a person may approve it: it is to run outside the sandbox (`requestSandboxBypass`), or
+    /// managed policy requires a person (`managedApprovalRequired`). Returns true as well if that cannot be read.
+    ///
+    /// A handler that approves without a person checks this first, whatever the request is, as
+    /// [`Policy::decide`] does. The [`summary`](Self::summary) does not say it.
+    pub fn is_for_a_person(&self) -> bool {
+        // Read for any kind of request, since newer CLIs may add them to more kinds.
         let keys = keys!(PermissionRequestShell, ["managedApprovalRequired", "requestSandboxBypass"]);
         let said = peek::pick(&self.0.json, keys);
         said.map_or(true, |said| said.into_iter().flatten().any(|said| !matches!(said, "false" | "null")))
@@ -191,7 +195,8 @@ impl PermissionRequest {
     }
 
     /// Approves this request and similar ones for the rest of the session: the same commands with any arguments, all
-    /// writing, all reading, or the same tool. The CLI sends no requests for them any more. If [there is no such
+    /// writing, all reading, or the same tool. The CLI sends no requests for them any more, so show the
+    /// [description](Self::summary_for_session) to the person who decides. If [there is no such
     /// approval](Self::can_approve_for_session), or with a CLI before 1.0.35, it approves only this request.
     pub fn approve_for_session(&self) -> Decision {
         match self.approval() {
@@ -200,6 +205,30 @@ impl PermissionRequest {
             }
             None => Decision::approve(),
         }
+    }
+
+    /// Returns a short description of what [`approve_for_session`](Self::approve_for_session) allows, on one line, to
+    /// show to a person before they decide: `write any file`. None if it approves only this request. Names in it are
+    /// escaped as in [`summary`](Self::summary).
+    pub fn summary_for_session(&self) -> Option<String> {
+        let shown = |text: &str| printable(text).into_owned();
+        self.approval()?;
+        Some(match self.details() {
+            Details::Shell(shell) => {
+                let commands: Vec<_> =
+                    shell.commands.iter().map(|command| in_backticks(&command.identifier)).collect();
+                format!("run {} with any arguments", commands.join(", "))
+            }
+            Details::Write(_) => "write any file".to_owned(),
+            Details::Read(_) => "read any file".to_owned(),
+            Details::Mcp(mcp) => format!(
+                "call {} of MCP server {} with any arguments",
+                shown(&mcp.tool_name),
+                shown(&mcp.server_name)
+            ),
+            Details::CustomTool(tool) => format!("call {} with any arguments", shown(&tool.tool_name)),
+            _ => return None,
+        })
     }
 
     /// The approval that covers more than this request, if there is one.
@@ -226,9 +255,7 @@ impl PermissionRequest {
     pub fn summary(&self) -> String {
         let shown = |text: &str| printable(text).into_owned();
         match self.details() {
-            Details::Shell(shell) => {
-                format!("run `{}`", printable(&shell.full_command_text).replace('`', r"\u{60}"))
-            }
+            Details::Shell(shell) => format!("run {}", in_backticks(&shell.full_command_text)),
             Details::Write(write) => match moved_from(write) {
                 Some(from) => format!("write {}, moved from {}", shown(&write.file_name), shown(from)),
                 None => format!("write {}", shown(&write.file_name)),
@@ -260,6 +287,11 @@ impl std::fmt::Debug for PermissionRequest {
             .field("directory", &self.0.directory)
             .finish()
     }
+}
+
+/// Returns a command in backticks, safe to show.
+fn in_backticks(command: &str) -> String {
+    format!("`{}`", printable(command).replace('`', r"\u{60}"))
 }
 
 /// Returns the old path of a file that is moved.

@@ -141,6 +141,56 @@ async fn for_the_session() {
     }
 }
 
+/// A person can read what an approval for the session allows, and nothing in it looks like something else.
+#[tokio::test(start_paused = true)]
+async fn for_the_session_in_words() {
+    let command = |identifier: &str| json!({"identifier": identifier, "readOnly": true});
+    let shell = json!({
+        "kind": "shell", "fullCommandText": "ls && x", "intention": "look", "canOfferSessionApproval": true,
+        "commands": [command("ls"), command("x`\u{1b}")], "possiblePaths": [], "possibleUrls": [],
+        "hasWriteFileRedirection": false,
+    });
+    let write = json!({"kind": "write", "intention": "Write", "fileName": "a", "diff": "", "canOfferSessionApproval": true});
+    let mcp = json!({"kind": "mcp", "serverName": "toy", "toolName": "ask\n", "toolTitle": "ask", "readOnly": false});
+    let cases = [
+        (shell, r"run `ls`, `x\u{60}\u{1b}` with any arguments"),
+        (write, "write any file"),
+        (json!({"kind": "read", "intention": "Read", "path": "a"}), "read any file"),
+        (mcp, r"call ask\n of MCP server toy with any arguments"),
+        (
+            json!({"kind": "custom-tool", "toolName": "lookup", "toolDescription": "Looks up"}),
+            "call lookup with any arguments",
+        ),
+        (url(), "nothing more"),
+        (json!({"kind": "of the future"}), "nothing more"),
+    ];
+    for (request, words) in cases {
+        let say = |request: &PermissionRequest| {
+            Decision::deny(request.summary_for_session().unwrap_or_else(|| "nothing more".to_owned()))
+        };
+        let answer = decided(NEW, request.clone(), say).await;
+        assert_eq!(answer["result"]["feedback"], words, "{request}");
+    }
+}
+
+/// A request is for a person if it says so, also of a kind that has no key for it.
+#[tokio::test(start_paused = true)]
+async fn for_a_person() {
+    for (key, value, expected) in [
+        ("other", json!(true), false),
+        ("requestSandboxBypass", json!(false), false),
+        ("requestSandboxBypass", Value::Null, false),
+        ("requestSandboxBypass", json!(true), true),
+        ("managedApprovalRequired", json!(true), true),
+    ] {
+        let mut request = url();
+        request[key] = value;
+        let say = |request: &PermissionRequest| Decision::deny(request.is_for_a_person().to_string());
+        let answer = decided(NEW, request.clone(), say).await;
+        assert_eq!(answer["result"]["feedback"], expected.to_string(), "{request}");
+    }
+}
+
 /// Any decision of the protocol is sent by the name that the CLI's version has for it, with all its fields:
 /// old and new names do not overlap.
 #[tokio::test(start_paused = true)]

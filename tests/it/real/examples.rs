@@ -151,7 +151,8 @@ async fn ask_user() {
         let stage = Stage::new([question, delete_notes(), Reply::text("Done.")]).await;
         let mut command = stage.command(env!("CARGO_BIN_EXE_ask_user"), &[]);
         let (stdout, stderr) = texts(&run(&mut command, &format!("notes.txt\n{answer}\n")).await);
-        let expected = "Which \\u{1b}[2J file? (notes.txt, none)\nMay the agent run `rm notes.txt`? (yes, always, no)\nDone.\n";
+        let expected =
+            "Which \\u{1b}[2J file? (notes.txt, none)\nMay the agent run `rm notes.txt`? (yes, no)\nDone.\n";
         assert_eq!(stdout, expected, "{stderr}");
         assert!(stage.results()[0].contains("notes.txt"), "{:?}", stage.results());
         assert_eq!(stage.notes().exists(), !deleted, "{answer}");

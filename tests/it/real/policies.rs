@@ -9,7 +9,7 @@ use std::path::Path;
 use copilot_session::types::{
     McpSerializableServerConfig, McpServerConfigStdio, PreToolUseHookInput, PreToolUseHookOutput,
 };
-use copilot_session::{Decision, Policy, Tool, printable};
+use copilot_session::{Decision, PermissionRequest, Policy, Tool, printable};
 use copilot_session_model::{Reply, Script};
 use copilot_session_tests::cli::cli_path;
 use serde_json::{Value, json};
@@ -23,7 +23,8 @@ const SECRET: &str = "plover-of-the-test";
 const RAN: &str = "RAN";
 
 /// The person that `ask_a_person` asks, who allows one thing. The question must be safe for a terminal.
-async fn ask_user(question: String) -> String {
+async fn ask_user(request: &PermissionRequest) -> String {
+    let question = request.summary();
     assert_eq!(printable(&question), question, "the question has unsafe characters");
     if question == "run `echo allowed`" { "yes".to_owned() } else { "no".to_owned() }
 }
