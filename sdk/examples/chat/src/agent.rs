@@ -2,8 +2,8 @@
 
 use copilot_session::transcript::Transcript;
 use copilot_session::types::{
-    ElicitationRequestedData, ElicitationRequestedMode, ProviderConfig, UiElicitationResponse,
-    UserInputRequestParams,
+    ElicitationRequestedData, ElicitationRequestedMode, PermissionDetails, ProviderConfig,
+    UiElicitationResponse, UserInputRequestParams,
 };
 use copilot_session::{
     Client, Decision, Error, Events, PermissionRequest, Session, SessionBuilder, printable_lines,
@@ -11,12 +11,12 @@ use copilot_session::{
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::Options;
 use crate::app::Stored;
 use crate::dialog::{Decide, Dialog, Question, Verdict};
 use crate::form::{Field, Form};
 use crate::input::Input;
 use crate::wrap::safe;
+use crate::{KEY_VARIABLE, Options};
 
 /// The memory for a conversation, in bytes. A longer one loses its first turns on the screen, not in the CLI.
 const MAX_CONVERSATION: usize = 32 << 20;
@@ -45,7 +45,8 @@ pub struct Opened {
 impl Agent {
     /// Starts the CLI.
     pub async fn start(options: Options, asks: mpsc::Sender<Dialog>) -> Result<Self, Error> {
-        let mut builder = Client::builder();
+        // The key is sent in a call. What the agent runs does not find it in the environment.
+        let mut builder = Client::builder().env_remove(KEY_VARIABLE);
         if let Some(home) = &options.home {
             builder = builder.home_dir(home);
         }
@@ -113,7 +114,7 @@ impl Agent {
             .on_elicitation(move |form, _| fill_in(form, forms.clone()));
         if let Some(url) = &self.options.provider_url {
             let mut provider = ProviderConfig::new(url);
-            provider.api_key.clone_from(&self.options.api_key);
+            provider.api_key = std::env::var(KEY_VARIABLE).ok();
             builder = builder.provider(provider);
         }
         Ok(match &self.options.model {
@@ -135,7 +136,8 @@ async fn decide(request: PermissionRequest, asks: mpsc::Sender<Dialog>) -> Decis
         Dialog::Decide(Decide {
             summary: request.summary(),
             full: full(&request),
-            can_always: request.can_approve_for_session(),
+            is_summary_all: is_summary_all(&request),
+            always: request.summary_for_session(),
             reply: Some(reply),
         })
     };
@@ -164,7 +166,9 @@ async fn fill_in(form: ElicitationRequestedData, asks: mpsc::Sender<Dialog>) -> 
         let url = form.url.unwrap_or_default();
         let summary = format!("send you to {}, to go on there: {}", safe(&url), safe(&message));
         let full = format!("{}\n{}", safe(&url), printable_lines(&message));
-        let dialog = |reply| Dialog::Decide(Decide { summary, full, can_always: false, reply: Some(reply) });
+        let dialog = |reply| {
+            Dialog::Decide(Decide { summary, full, is_summary_all: true, always: None, reply: Some(reply) })
+        };
         return match ask(asks, dialog).await {
             Some(Verdict::Yes | Verdict::Always) => UiElicitationResponse::accept([("", ""); 0]),
             Some(Verdict::No) => UiElicitationResponse::decline(),
@@ -182,10 +186,20 @@ async fn fill_in(form: ElicitationRequestedData, asks: mpsc::Sender<Dialog>) -> 
     }
 }
 
+/// Returns true if the summary says what is allowed. That of a write has no diff, that of a tool no arguments, and none
+/// says that something is to run outside the sandbox.
+fn is_summary_all(request: &PermissionRequest) -> bool {
+    use PermissionDetails::{Read, Shell, Url};
+    matches!(request.details(), Shell(_) | Read(_) | Url(_)) && !request.is_for_a_person()
+}
+
 /// Everything that is known of a request, in lines that are safe for the terminal.
 fn full(request: &PermissionRequest) -> String {
     let data: Value = serde_json::from_str(request.event().raw_data()).unwrap_or_default();
     let mut text = format!("The agent wants to {}\n", request.summary());
+    if let Some(always) = request.summary_for_session() {
+        text.push_str(&format!("always: {always}\n"));
+    }
     for (key, value) in data["permissionRequest"].as_object().into_iter().flatten() {
         let value = value.as_str().map_or_else(|| format!("{value:#}"), str::to_owned);
         let separator = if value.contains('\n') { "\n" } else { " " };

@@ -10,8 +10,11 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crate::dialog::{Dialog, Outcome};
 use crate::input::Input;
 
-/// A key that comes sooner after a dialog appeared was meant for something else.
+/// A key that comes sooner after a dialog appeared was meant for something else, and so was one that comes sooner after
+/// such a key.
 pub const TOO_SOON: Duration = Duration::from_millis(400);
+
+const OPENING: &str = "The other session is not open yet.";
 
 /// What the program has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,11 +92,13 @@ pub struct App {
     pub notice: String,
     /// True while the agent works.
     pub is_running: bool,
+    /// True while another session is opened.
+    pub is_opening: bool,
     /// True once the user stopped the agent.
     is_aborting: bool,
     /// True if ctrl-c ends the program.
     is_armed: bool,
-    /// The time at which the first dialog appeared.
+    /// The time at which the first dialog appeared, or of the last key that came too soon.
     since: Option<Instant>,
 }
 
@@ -113,10 +118,20 @@ impl App {
             scroll: Scroll::default(),
             notice: String::new(),
             is_running: false,
+            is_opening: false,
             is_aborting: false,
             is_armed: false,
             since: None,
         }
+    }
+
+    /// Goes on in another session with this conversation. What the user writes stays, and so do the questions, since
+    /// the other session may have asked some already.
+    pub fn open(&mut self, transcript: Transcript, model: String, now: Instant) {
+        let old = std::mem::replace(self, Self::new(transcript, model));
+        (self.input, self.dialogs) = (old.input, old.dialogs);
+        self.dialogs.retain(|dialog| !dialog.is_over());
+        self.appeared(now);
     }
 
     /// Adds an event of the session.
@@ -176,9 +191,21 @@ impl App {
         }
     }
 
-    /// Shows the stored sessions.
+    /// Shows the stored sessions, unless the agent has begun to work meanwhile.
     pub fn list(&mut self, sessions: Vec<Stored>) {
-        self.screen = Screen::Sessions(sessions, 0);
+        if self.may_leave() {
+            self.screen = Screen::Sessions(sessions, 0);
+        }
+    }
+
+    /// Returns true if the user may go to another session, or says why not.
+    fn may_leave(&mut self) -> bool {
+        if self.is_running {
+            self.notice = "The agent works. Stop it first, with ctrl-c.".to_owned();
+        } else if self.is_opening {
+            self.notice = OPENING.to_owned();
+        }
+        !self.is_running && !self.is_opening
     }
 
     /// Removes the dialogs that nobody waits for.
@@ -229,6 +256,8 @@ impl App {
                 KeyCode::Enter => {
                     let chosen = sessions.get(*at).map(|session| Action::Resume(session.id.clone()));
                     self.screen = Screen::Chat;
+                    let chosen = chosen.filter(|_| self.may_leave());
+                    self.is_opening |= chosen.is_some();
                     return chosen;
                 }
                 _ => {}
@@ -254,10 +283,10 @@ impl App {
             KeyCode::PageDown => self.scroll.below = self.scroll.below.saturating_sub(page),
             KeyCode::Tab if !self.dialogs.is_empty() => self.on_dialog = !self.on_dialog,
             KeyCode::Char(letter @ ('r' | 'n')) if control => {
-                if self.is_running {
-                    self.notice = "The agent works. Stop it first, with ctrl-c.".to_owned();
+                if !self.may_leave() {
                     return None;
                 }
+                self.is_opening = letter == 'n';
                 return Some(if letter == 'r' { Action::List } else { Action::Create });
             }
             KeyCode::Char('d') if control && self.input.is_empty() => return Some(Action::Quit),
@@ -268,6 +297,7 @@ impl App {
                 self.input.insert("\n");
             }
             KeyCode::Char('j') if control => self.input.insert("\n"),
+            KeyCode::Enter if self.is_opening => self.notice = OPENING.to_owned(),
             KeyCode::Enter if !self.input.text().trim().is_empty() => {
                 self.scroll.below = 0;
                 self.is_running = true;
@@ -284,6 +314,8 @@ impl App {
 
     fn dialog_key(&mut self, key: KeyEvent, now: Instant) {
         if self.since.is_some_and(|since| now.saturating_duration_since(since) < TOO_SOON) {
+            // Whoever still types something else has not read it yet.
+            self.since = Some(now);
             return;
         }
         match self.dialogs.front_mut().map(|dialog| dialog.key(key, self.sees_all)) {
@@ -291,6 +323,8 @@ impl App {
                 self.dialogs.pop_front();
                 self.appeared(now);
             }
+            // On its page, the user reads on.
+            Some(Outcome::ShowAll) if matches!(self.screen, Screen::Request(_)) => {}
             Some(Outcome::ShowAll) => self.screen = Screen::Request(0),
             Some(Outcome::Open) | None => {}
         }

@@ -24,8 +24,10 @@ pub struct Decide {
     pub summary: String,
     /// Everything that is known of the request.
     pub full: String,
-    /// True if it can be allowed for the whole session.
-    pub can_always: bool,
+    /// True if the summary, with what "always" allows, says all that the user has to know.
+    pub is_summary_all: bool,
+    /// What can be allowed for the whole session, if that is more than this: one line, safe for the terminal.
+    pub always: Option<String>,
     /// The way of the verdict to the agent.
     pub reply: Option<oneshot::Sender<Verdict>>,
 }
@@ -111,7 +113,7 @@ impl Decide {
             // Nobody allows what they could not read.
             KeyCode::Char('y' | 'a') if !sees_all => return Outcome::ShowAll,
             KeyCode::Char('y') => Verdict::Yes,
-            KeyCode::Char('a') if self.can_always => Verdict::Always,
+            KeyCode::Char('a') if self.always.is_some() => Verdict::Always,
             _ => return Outcome::Open,
         };
         send(&mut self.reply, verdict)

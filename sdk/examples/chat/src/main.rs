@@ -45,6 +45,7 @@ use theme::{Colors, Theme};
 /// The arguments of the program.
 #[derive(Clone, Parser)]
 #[command(about = "Chats with the Copilot agent in the terminal.")]
+#[command(after_help = "COPILOT_DEMO_API_KEY is the key of the model server.")]
 struct Options {
     /// Opens a stored session: the one with this id, or else the last one.
     #[arg(long, value_name = "ID")]
@@ -58,10 +59,10 @@ struct Options {
     /// The model to use.
     #[arg(long, env = "COPILOT_DEMO_MODEL")]
     model: Option<String>,
-    /// The key of the model server.
-    #[arg(long, env = "COPILOT_DEMO_API_KEY", hide_env_values = true)]
-    api_key: Option<String>,
 }
+
+/// The variable with the key of the model server. Other users can read the arguments of a program.
+const KEY_VARIABLE: &str = "COPILOT_DEMO_API_KEY";
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -100,6 +101,11 @@ async fn chat(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         Chat::new(agent, opened, asks, theme).run(&mut screen.0).await
     };
     let result = result.await;
-    client.stop().await;
+    // A CLI that hangs takes a while to end. Whoever has no time for that sends a signal.
+    let mut signals = run::Signals::new()?;
+    tokio::select! {
+        () = client.stop() => {}
+        () = signals.next() => {}
+    }
     result
 }

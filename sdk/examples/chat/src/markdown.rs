@@ -32,6 +32,8 @@ struct Page {
     styles: Vec<Style>,
     /// What each row begins with, for each open list item and quote.
     prefixes: Vec<Span<'static>>,
+    /// The number of open list items and quotes below those, which are not indented.
+    deeper: usize,
     /// The sign of a list item whose first row is not written yet.
     marker: Option<String>,
     /// True at the start of a quote or list item.
@@ -129,7 +131,10 @@ impl Page {
             TagEnd::Paragraph | TagEnd::HtmlBlock => self.flush(),
             TagEnd::BlockQuote(_) | TagEnd::Item => {
                 self.flush();
-                self.prefixes.pop();
+                match self.deeper {
+                    0 => drop(self.prefixes.pop()),
+                    _ => self.deeper -= 1,
+                }
                 self.marker = None;
             }
             TagEnd::List(_) => drop(self.lists.pop()),
@@ -166,12 +171,14 @@ impl Page {
             _ => "• ".to_owned(),
         };
         self.indent(" ".repeat(columns(&marker)));
-        self.marker = Some(marker);
+        self.marker = Some(marker).filter(|_| self.deeper == 0);
     }
 
     fn indent(&mut self, prefix: String) {
-        let prefix = if self.prefixes.len() < MAX_LEVELS { prefix } else { String::new() };
-        self.prefixes.push(Span::styled(prefix, self.theme.style(Role::Dim)));
+        match self.prefixes.len() < MAX_LEVELS {
+            true => self.prefixes.push(Span::styled(prefix, self.theme.style(Role::Dim))),
+            false => self.deeper += 1,
+        }
         self.is_fresh = true;
     }
 
@@ -195,9 +202,7 @@ impl Page {
         self.is_fresh = false;
         let spans = std::mem::take(&mut self.spans);
         let mut first = self.prefixes.clone();
-        if let (Some(marker), Some(last)) = (self.marker.take(), first.last_mut())
-            && !last.content.is_empty()
-        {
+        if let (Some(marker), Some(last)) = (self.marker.take(), first.last_mut()) {
             last.content = marker.into();
         }
         self.rows.extend(wrap(&spans, self.width, &first, &self.prefixes));
@@ -317,6 +322,18 @@ mod tests {
         assert_eq!(copilot_session::printable_lines(&rows), rows);
         assert!(rows.contains("a\\u{1b}[2Jb \\u{1b}[31m l\\u{202e} (http://x/\\u{1b}) c\\u{7}"), "{rows}");
         assert!(rows.contains("\n  \\u{1b}    x"), "{rows}");
+    }
+
+    /// Levels without end cost no more for each row than a few do.
+    #[test]
+    fn levels_without_end() {
+        for sign in ["> ", "- "] {
+            let text = format!("{}x\n\n{sign}y", sign.repeat(1000));
+            let rows = render(&text, 80, Theme(Colors::None));
+            assert!(rows.iter().all(|row| row.spans.len() <= MAX_LEVELS + 1), "{rows:?}");
+            let last = rows.last().map(ToString::to_string);
+            assert!(last.is_some_and(|row| row.ends_with('y') && columns(&row) == 3), "{rows:?}");
+        }
     }
 
     /// Every prefix of a text can be rendered, at any width, and has no row that is too long.

@@ -22,6 +22,8 @@ pub struct Panel {
     at: usize,
     /// The keys.
     foot: Vec<Line<'static>>,
+    /// True if there is no more to read than this.
+    is_all: bool,
 }
 
 impl Panel {
@@ -39,7 +41,7 @@ impl Panel {
         self.head.len() + self.body.len() + self.foot.len()
     }
 
-    /// Cuts the panel to this number of rows, and returns false if a part of what it is about is not shown.
+    /// Cuts the panel to this number of rows, and returns true if they have all that it is about.
     pub fn fit(mut self, height: usize) -> (Vec<Line<'static>>, bool) {
         let room = height.saturating_sub(self.foot.len());
         let for_body = self.body.len().min((room / 2).max(room.saturating_sub(self.head.len())));
@@ -53,14 +55,21 @@ impl Panel {
         }
         let body = self.body.into_iter().skip(first).take(for_body);
         let rows = self.head.into_iter().chain(body).chain(self.foot).take(height);
-        (rows.collect(), is_whole)
+        (rows.collect(), is_whole && self.is_all)
     }
 
     fn decide(decide: &Decide, width: usize, theme: Theme) -> Self {
-        let always = if decide.can_always { "a always  " } else { "" };
-        let keys = format!("y yes  {always}n no  w why");
-        let head = wrap_text(&decide.summary, Style::new(), width, "", "");
-        Self { title: "Allow this?", head, body: Vec::new(), at: 0, foot: foot(&keys, width, theme) }
+        let mut head = wrap_text(&decide.summary, Style::new(), width, "", "");
+        let keys = match (decide.is_summary_all, &decide.always) {
+            (false, _) => "w read all of it  n no",
+            (true, None) => "y yes  n no  w why",
+            (true, Some(always)) => {
+                head.extend(wrap_text(always, theme.style(Role::Dim), width, "always: ", "  "));
+                "y yes  a always  n no  w why"
+            }
+        };
+        let (foot, is_all) = (foot(keys, width, theme), decide.is_summary_all);
+        Self { title: "Allow this?", head, body: Vec::new(), at: 0, foot, is_all }
     }
 
     fn question(question: &Question, width: usize, theme: Theme) -> Self {
@@ -79,7 +88,7 @@ impl Panel {
             }
         }
         if let Some(words) = &question.words {
-            let rows = edited(words, width.saturating_sub(2));
+            let (rows, _) = edited(words, width.saturating_sub(2));
             let signs = std::iter::once("› ").chain(std::iter::repeat("  "));
             body.extend(rows.into_iter().zip(signs).map(|(mut row, sign)| {
                 row.spans.insert(0, Span::styled(sign, theme.style(Role::Prompt)));
@@ -93,7 +102,7 @@ impl Panel {
             true => "enter answers  esc does not",
             false => "↑↓ choose  enter answers  esc does not",
         };
-        Self { title: "The agent asks", head, body, at, foot: foot(keys, width, theme) }
+        Self { title: "The agent asks", head, body, at, foot: foot(keys, width, theme), is_all: true }
     }
 
     fn form(form: &Form, width: usize, theme: Theme) -> Self {
@@ -112,7 +121,8 @@ impl Panel {
             true => format!("{keys}enter next  esc closes"),
             false => format!("{keys}enter sends  esc closes"),
         };
-        Self { title: "The agent asks", head, body, at: form.selected, foot: foot(&keys, width, theme) }
+        let foot = foot(&keys, width, theme);
+        Self { title: "The agent asks", head, body, at: form.selected, foot, is_all: true }
     }
 }
 
@@ -132,8 +142,8 @@ fn field_row(field: &Field, is_selected: bool, width: usize, theme: Theme) -> Li
     match &field.value {
         // The row with the cursor stands for a text of several rows.
         FieldValue::Text(_, input) if is_selected => {
-            let (_, (row, _)) = input.rows(room);
-            spans.extend(edited(input, room).swap_remove(row).spans);
+            let (mut rows, at) = edited(input, room);
+            spans.extend(rows.swap_remove(at).spans);
         }
         _ => {
             let style = if is_selected { theme.style(Role::Selected) } else { Style::new() };
@@ -143,8 +153,8 @@ fn field_row(field: &Field, is_selected: bool, width: usize, theme: Theme) -> Li
     Line::from(spans)
 }
 
-/// The rows of a text with a cell in reverse as its cursor.
-fn edited(input: &Input, width: usize) -> Vec<Line<'static>> {
+/// The rows of a text with a cell in reverse as its cursor, and the row that this is in.
+fn edited(input: &Input, width: usize) -> (Vec<Line<'static>>, usize) {
     let (rows, (at, column)) = input.rows(width.max(1));
     let lines = rows.into_iter().enumerate().map(|(index, row)| {
         if index != at {
@@ -164,5 +174,5 @@ fn edited(input: &Input, width: usize) -> Vec<Line<'static>> {
         let reversed = Style::new().add_modifier(Modifier::REVERSED);
         Line::from(vec![Span::raw(before), Span::styled(cursor, reversed), Span::raw(after)])
     });
-    lines.collect()
+    (lines.collect(), at)
 }

@@ -19,12 +19,17 @@ use crate::view;
 /// The time between two drawings while events come without a pause.
 const FRAME: Duration = Duration::from_millis(33);
 
+/// The time after the last event in which the reason for the end is known.
+const REASON: Duration = Duration::from_secs(5);
+
 /// The result of a call that the loop did not wait for.
 pub enum Done {
     /// A session was opened.
     Opened(Box<Opened>),
     /// The stored sessions.
     Listed(Vec<Stored>),
+    /// Another session could not be opened.
+    NotOpened(Error),
     /// A prompt could not be sent.
     NotSent(Error),
     /// Another call failed.
@@ -85,10 +90,21 @@ impl Chat {
                 dialog = self.asks.recv() => Input::Ask(dialog),
                 closed = self.agent.client.closed() => Input::Closed(closed),
             };
+            if let Input::Event(None) = input {
+                return Err(self.end().await);
+            }
             if !self.handle(input)? {
                 return Ok(());
             }
             is_drawn = false;
+        }
+    }
+
+    /// The reason for the end of the session: that of the CLI, with its last words, unless the CLI goes on.
+    async fn end(&self) -> Box<dyn std::error::Error> {
+        match tokio::time::timeout(REASON, self.agent.client.closed()).await {
+            Ok(closed) => closed.into(),
+            Err(_) => "the session has ended".into(),
         }
     }
 
@@ -107,22 +123,29 @@ impl Chat {
             Input::Terminal(Some(Err(error))) => return Err(error.into()),
             Input::Event(Some(event)) => self.app.event(&event, now),
             Input::Ask(Some(dialog)) => self.app.ask(dialog, now),
-            Input::Done(Some(done)) => self.done(done),
-            Input::Event(None) => return Err("the session has ended".into()),
+            Input::Done(Some(done)) => self.done(done, now),
             Input::Closed(closed) => return Err(closed.into()),
-            Input::Signal | Input::Terminal(None) | Input::Ask(None) | Input::Done(None) => return Ok(false),
+            Input::Signal
+            | Input::Terminal(None)
+            | Input::Event(None)
+            | Input::Ask(None)
+            | Input::Done(None) => return Ok(false),
         }
         Ok(true)
     }
 
-    fn done(&mut self, done: Done) {
+    fn done(&mut self, done: Done, now: Instant) {
         match done {
             Done::Opened(mut opened) => {
-                self.app =
-                    App::new(std::mem::take(&mut opened.transcript), std::mem::take(&mut opened.model));
-                let old = std::mem::replace(&mut self.opened, *opened);
+                let (transcript, model) =
+                    (std::mem::take(&mut opened.transcript), std::mem::take(&mut opened.model));
                 // Dropping its last handle disconnects the old session.
-                drop(old);
+                drop(std::mem::replace(&mut self.opened, *opened));
+                self.app.open(transcript, model, now);
+            }
+            Done::NotOpened(error) => {
+                self.app.is_opening = false;
+                self.app.notice = format!("{error:#}");
             }
             Done::Listed(sessions) => self.app.list(sessions),
             Done::NotSent(error) => {
@@ -147,10 +170,13 @@ impl Chat {
             Action::List => self
                 .spawn(async move { Some(agent.sessions().await.map_or_else(Done::Failed, Done::Listed)) }),
             Action::Create => {
-                self.spawn(async move { Some(agent.create().await.map_or_else(Done::Failed, opened)) })
+                self.spawn(async move { Some(agent.create().await.map_or_else(Done::NotOpened, opened)) })
             }
-            Action::Resume(id) => self
-                .spawn(async move { Some(agent.resume(Some(id)).await.map_or_else(Done::Failed, opened)) }),
+            Action::Resume(id) => {
+                self.spawn(
+                    async move { Some(agent.resume(Some(id)).await.map_or_else(Done::NotOpened, opened)) },
+                )
+            }
         }
         true
     }
@@ -167,14 +193,15 @@ impl Chat {
     }
 }
 
-/// The signals that end the program.
-struct Signals {
+/// The signals that end the program, from its creation on.
+pub struct Signals {
     #[cfg(unix)]
     signals: [tokio::signal::unix::Signal; 3],
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
+    /// Listens from now on. Without it, the signals end the program at once, and after it they no longer do.
+    pub fn new() -> io::Result<Self> {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
@@ -186,7 +213,8 @@ impl Signals {
         Ok(Self {})
     }
 
-    async fn next(&mut self) {
+    /// Waits for a signal.
+    pub async fn next(&mut self) {
         #[cfg(unix)]
         {
             let [interrupt, terminate, hang_up] = &mut self.signals;

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::app::{Action, App, TOO_SOON};
 use crate::dialog::{Decide, Dialog, Question, Verdict};
+use crate::form::{Field, Form, Values};
 use crate::input::Input;
 use crate::theme::{Colors, Theme};
 use crate::view;
@@ -56,9 +57,19 @@ impl Stage {
     fn permission(&mut self, summary: &str) -> oneshot::Receiver<Verdict> {
         let (reply, verdict) = oneshot::channel();
         let full = format!("The agent wants to {summary}\n\nintention: none");
-        let decide = Decide { summary: summary.to_owned(), full, can_always: true, reply: Some(reply) };
+        let (summary, always) = (summary.to_owned(), Some("read any file".to_owned()));
+        let decide = Decide { summary, full, is_summary_all: true, always, reply: Some(reply) };
         self.app.ask(Dialog::Decide(decide), self.now);
         verdict
+    }
+
+    /// Adds a form with these fields, and returns the receiver of the values.
+    fn form(&mut self, message: &str, fields: Vec<Field>) -> oneshot::Receiver<Option<Values>> {
+        let (reply, values) = oneshot::channel();
+        let message = message.to_owned();
+        let form = Form { message, fields, selected: 0, error: None, reply: Some(reply) };
+        self.app.ask(Dialog::Form(form), self.now);
+        values
     }
 
     /// Adds a question, and returns the receiver of the answer.

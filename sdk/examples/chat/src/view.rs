@@ -31,7 +31,6 @@ pub fn draw(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
         Screen::Request(row) => {
             let row = request(frame, app, *row, theme);
             app.screen = Screen::Request(row);
-            app.sees_all = true;
         }
         Screen::Sessions(sessions, at) => list(frame, area, sessions, *at, theme),
     }
@@ -81,7 +80,8 @@ fn chat(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
         let block = Block::new().borders(borders).border_style(style).title(Span::styled(title, style));
         let inner = block.inner(place);
         let (rows, is_whole) = panel.fit(inner.height.into());
-        app.sees_all = is_whole;
+        // Once read, it stays read.
+        app.sees_all |= is_whole;
         frame.render_widget(block, place);
         frame.render_widget(Paragraph::new(rows), inner);
     }
@@ -199,9 +199,14 @@ fn request(frame: &mut Frame<'_>, app: &mut App, row: usize, theme: Theme) -> us
     let page = usize::from(top.height);
     app.scroll.page = page;
     let row = row.min(rows.len().saturating_sub(page));
-    let always = if decide.can_always { "a always  " } else { "" };
+    app.sees_all |= page > 0 && row + page >= rows.len();
+    let allow = match (app.sees_all, &decide.always) {
+        (false, _) => "",
+        (true, None) => "y yes  ",
+        (true, Some(_)) => "y yes  a always  ",
+    };
     let place = format!("{}/{} ", (row + page).min(rows.len()), rows.len());
-    let keys = format!("{place} y yes  {always}n no  w back  ↑↓ pgup pgdn");
+    let keys = format!("{place} {allow}n no  w back  ↑↓ pgup pgdn");
     frame.render_widget(Paragraph::new(rows.into_iter().skip(row).take(page).collect::<Vec<_>>()), top);
     frame.render_widget(Line::styled(shorten(&keys, foot.width.into()), theme.style(Role::Ask)), foot);
     row

@@ -27,7 +27,8 @@ impl Rig {
     fn chat(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Terminal {
         let home = self.folder.path().join("home");
         let program = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_chat"))
-            .args(["--provider-url", &self.model.base_url(), "--api-key", "scripted", "--model", MODEL_NAME])
+            .args(["--provider-url", &self.model.base_url(), "--model", MODEL_NAME])
+            .env("COPILOT_DEMO_API_KEY", "scripted")
             .arg("--home")
             .arg(home)
             .args(arguments)
@@ -146,6 +147,25 @@ async fn a_signal() {
         chat.signal(signal);
         assert_eq!(chat.end(), Some(0), "{signal:?}");
     }
+}
+
+/// A CLI that dies says how. Nothing that the agent runs finds the key of the model server in its environment.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cli_dies() {
+    let line = "sh ./die $PPID";
+    let kill = Reply::tool_call("bash", json!({ "command": line, "description": "A step" }));
+    let rig = Rig::new(Script::replies([kill])).await;
+    let die = "echo \"key:$COPILOT_DEMO_API_KEY.\" > seen\nkill -KILL \"$1\"\n";
+    std::fs::write(rig.folder.path().join("work/die"), die).expect("a file");
+    let chat = rig.chat(&[], &[]);
+    chat.wait_for("Ask the agent something.");
+    chat.send("Go\r");
+    chat.wait_for("run `sh ./die");
+    chat.press_until("y", "error: ");
+    assert_eq!(chat.end(), Some(1));
+    let seen = std::fs::read_to_string(rig.folder.path().join("work/seen"));
+    assert_eq!(seen.expect("the command ran"), "key:.\n");
+    assert!(chat.screen().contains("signal"), "{}", chat.screen());
 }
 
 /// The colours are those that the terminal has.

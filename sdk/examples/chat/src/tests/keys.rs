@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::app::{Screen, Stored};
-use crate::form::{Field, FieldValue, Form};
+use crate::form::{Field, FieldValue};
 
 #[test]
 fn a_prompt_is_written_and_sent() {
@@ -85,7 +85,8 @@ fn a_key_that_comes_too_soon() {
     let mut first = stage.permission("read a");
     stage.draw();
     let yes = KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE);
-    stage.app.key(yes, stage.now + Duration::from_millis(50));
+    stage.now += Duration::from_millis(50);
+    stage.app.key(yes, stage.now);
     assert!(first.try_recv().is_err());
 
     let mut second = stage.permission("read b");
@@ -94,6 +95,22 @@ fn a_key_that_comes_too_soon() {
     stage.draw();
     stage.app.key(yes, stage.now + Duration::from_millis(50));
     assert!(second.try_recv().is_err());
+}
+
+/// Whoever types when a request appears allows nothing, however long they type.
+#[test]
+fn a_request_appears_while_the_user_types() {
+    let mut stage = Stage::new(80, 24);
+    stage.prompt("Go");
+    let mut verdict = stage.permission("read a");
+    for letter in "are there any files?".chars() {
+        stage.draw();
+        stage.now += Duration::from_millis(150);
+        stage.app.key(KeyEvent::new(KeyCode::Char(letter), KeyModifiers::NONE), stage.now);
+    }
+    assert!(verdict.try_recv().is_err() && stage.app.dialogs.len() == 1);
+    stage.press(KeyCode::Char('y'));
+    assert_eq!(verdict.try_recv(), Ok(Verdict::Yes));
 }
 
 /// Whoever writes a prompt while a request comes goes on writing.
@@ -118,11 +135,16 @@ fn a_long_request_is_seen_before_it_is_allowed() {
     for (width, height) in [(80, 24), (40, 20), (20, 8), (200, 50)] {
         let mut stage = Stage::new(width, height);
         stage.prompt("Go");
-        let mut verdict = stage.permission(&format!("run `{}rm -rf /`", "x ".repeat(2000)));
+        let mut verdict = stage.permission(&format!("run `{}rm -rf /`", "x ".repeat(6000)));
         assert!(!stage.draw().contains("rm -rf"));
         stage.press(KeyCode::Char('y'));
         assert!(verdict.try_recv().is_err() && matches!(stage.app.screen, Screen::Request(0)));
-        for _ in 0..60 {
+        for key in ['y', 'a'] {
+            stage.press(KeyCode::Char(key));
+            assert!(verdict.try_recv().is_err() && matches!(stage.app.screen, Screen::Request(0)));
+        }
+        assert!(!stage.draw().contains("y yes"));
+        for _ in 0..100 {
             stage.press(KeyCode::PageDown);
         }
         assert!(stage.draw().contains("intention: none"));
@@ -130,6 +152,24 @@ fn a_long_request_is_seen_before_it_is_allowed() {
         assert_eq!(verdict.try_recv(), Ok(Verdict::Yes));
         assert!(matches!(stage.app.screen, Screen::Chat));
     }
+}
+
+/// A request whose summary leaves something out is read on its page first. What was read counts after the way back.
+#[test]
+fn a_request_that_the_summary_does_not_tell() {
+    let mut stage = Stage::new(80, 24);
+    stage.prompt("Go");
+    let mut verdict = stage.permission("write a");
+    if let Some(Dialog::Decide(decide)) = stage.app.dialogs.front_mut() {
+        decide.is_summary_all = false;
+    }
+    assert!(stage.draw().contains("read\u{a0}all"), "{}", stage.draw());
+    stage.press(KeyCode::Char('y'));
+    assert!(verdict.try_recv().is_err() && stage.draw().contains("intention: none"));
+    stage.press(KeyCode::Char('w'));
+    assert!(matches!(stage.app.screen, Screen::Chat));
+    stage.press(KeyCode::Char('a'));
+    assert_eq!(verdict.try_recv(), Ok(Verdict::Always));
 }
 
 #[test]
@@ -163,11 +203,8 @@ fn a_form_is_filled_in() {
     });
     let fields = ["city", "nights", "price", "class", "bed", "pets", "guests"];
     let fields = fields.map(|name| Field::new(name, &schema[name], name == "city")).into();
-    let (reply, mut values) = oneshot::channel();
-    let message = "Where to?".to_owned();
-    let form = Form { message, fields, selected: 0, error: None, reply: Some(reply) };
     let mut stage = Stage::new(120, 30);
-    stage.app.ask(Dialog::Form(form), stage.now);
+    let mut values = stage.form("Where to?", fields);
 
     (0..7).for_each(|_| drop(stage.press(KeyCode::Enter)));
     assert!(stage.draw().contains("✗ City: required"));
@@ -235,10 +272,37 @@ fn sessions_are_chosen() {
     assert_eq!(stage.press(KeyCode::Down), None);
     assert_eq!(stage.press(KeyCode::Down), None);
     assert_eq!(stage.press(KeyCode::Enter), Some(Action::Resume("b".to_owned())));
+    stage.app.open(Transcript::new(), "b".to_owned(), stage.now);
     stage.app.list(Vec::new());
     assert_eq!(stage.press(KeyCode::Enter), None);
     assert_eq!(stage.control('n'), Some(Action::Create));
+    // The way to another session is taken once, and what is written meanwhile stays.
+    stage.write("Hello");
+    assert_eq!(stage.press(KeyCode::Enter), None);
+    assert_eq!(stage.control('n'), None);
+    assert!(stage.draw().contains("not open yet"));
+    let mut verdict = stage.permission("read a");
+    stage.app.open(Transcript::new(), "other".to_owned(), stage.now);
+    assert_eq!(stage.app.dialogs.len(), 1, "the other session asked already");
+    assert_eq!(stage.press(KeyCode::Enter), Some(Action::Send("Hello".to_owned())));
+    stage.press(KeyCode::Char('y'));
+    assert_eq!(verdict.try_recv(), Ok(Verdict::Yes));
+}
+
+/// A list that comes late does not lead away from an agent that works.
+#[test]
+fn sessions_while_the_agent_works() {
+    let mut stage = Stage::new(80, 24);
+    assert_eq!(stage.control('r'), Some(Action::List));
     stage.prompt("Go");
     assert_eq!(stage.control('r'), None);
+    assert!(stage.draw().contains("Stop it first"));
+    let stored = || vec![Stored { id: "a".into(), time: "2026".into(), summary: "x".into() }];
+    stage.app.list(stored());
+    assert!(matches!(stage.app.screen, Screen::Chat));
+    stage.answer("Hi.");
+    stage.app.list(stored());
+    stage.event("assistant.turn_start", json!({ "turnId": "1" }));
+    assert_eq!(stage.press(KeyCode::Enter), None);
     assert!(stage.draw().contains("Stop it first"));
 }

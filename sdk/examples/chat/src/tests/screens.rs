@@ -6,7 +6,6 @@ use ratatui::style::Color;
 
 use super::*;
 use crate::app::Stored;
-use crate::form::{Field, Form};
 
 /// Compares a screen with its golden file.
 fn golden(name: &str, stage: &mut Stage) {
@@ -92,12 +91,8 @@ fn a_question_and_a_form() {
     let schema =
         [("city", json!({ "type": "string", "title": "City" })), ("pets", json!({ "type": "boolean" }))];
     let fields = schema.map(|(name, schema)| Field::new(name, &schema, name == "city")).into();
-    let (reply, _values) = oneshot::channel();
-    let message = "Where to? (travel)".to_owned();
     let mut stage = Stage::new(80, 14);
-    stage
-        .app
-        .ask(Dialog::Form(Form { message, fields, selected: 0, error: None, reply: Some(reply) }), stage.now);
+    let _values = stage.form("Where to? (travel)", fields);
     stage.write("Os");
     golden("form", &mut stage);
 }
@@ -164,6 +159,13 @@ fn any_size() {
             stage.press(KeyCode::Char('w'));
             stage.press(KeyCode::Down);
             stage.press(KeyCode::PageUp);
+            stage.draw();
+
+            let mut stage = Stage::new(width, height);
+            let field = Field::new("city", &json!({ "type": "string" }), true);
+            let _values = stage.form("Where to?", vec![field]);
+            stage.draw();
+            stage.write("日本");
             stage.draw();
         }
     }
