@@ -1,6 +1,6 @@
 //! `cargo copilot view`: shows a wire log as a page, or in the terminal.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Result<()> {
         return crate::print(&Log::read(log).with_context(about_log)?.timeline(width, colored));
     }
     let path = args.output.clone().unwrap_or_else(|| args.log.with_extension("html"));
-    ensure!(path != args.log, "the page would replace the log; give its name with --output");
+    ensure!(!is_same(&path, &args.log), "the page would replace the log; give its name with --output");
     let read = page(&args.log, log, &path).with_context(about_log)?;
     if read.is_cut_off() {
         eprintln!("The last line of the log is cut off, and is left out.");
@@ -51,6 +51,11 @@ pub fn run(args: &Args) -> Result<()> {
         read.turns(),
         read.lines()
     ))
+}
+
+/// Returns true if both paths lead to one file, however they are spelt.
+fn is_same(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
 }
 
 /// Writes the page beside its place and moves it there once it is whole.

@@ -197,8 +197,12 @@ fn a_log_becomes_a_page_or_bars() {
     assert_eq!(error, expected);
     assert!(!temp.path().join("none.html").exists());
     fs::copy(temp.path().join("bug.jsonl"), temp.path().join("bug.html")).expect("a copy");
-    let [_, error] = ends(1, temp.path(), &["view", "bug.html"]);
-    assert!(error.contains("would replace the log"), "{error}");
+    let absolute = temp.path().join("bug.jsonl").display().to_string();
+    let onto_itself = |page| vec!["view", "bug.jsonl", "-o", page];
+    for arguments in [vec!["view", "bug.html"], onto_itself("./bug.jsonl"), onto_itself(&absolute)] {
+        let [_, error] = ends(1, temp.path(), &arguments);
+        assert!(error.contains("would replace the log"), "{error}");
+    }
     let [_, error] = ends(1, temp.path(), &["view", "nothing.jsonl"]);
     assert!(error.starts_with("error: cannot open nothing.jsonl"), "{error}");
     let left = fs::read_dir(temp.path()).expect("the folder").count();
