@@ -23,8 +23,13 @@ pub(crate) struct Chart<'a> {
 }
 
 impl<'a> Chart<'a> {
-    pub fn new(session: &'a Session, index: usize) -> Self {
-        let (turn, conversation) = (&session.turns[index], &session.transcript.turns()[index]);
+    /// The turns of a session, in order.
+    pub fn all(session: &'a Session) -> impl Iterator<Item = Self> {
+        let turns = session.turns.iter().zip(session.transcript.turns());
+        turns.zip(1..).map(|((turn, conversation), number)| Self::new(number, turn, conversation))
+    }
+
+    fn new(number: usize, turn: &'a Turn, conversation: &'a TranscriptTurn) -> Self {
         let rows = turn.rows();
         let end = conversation.times().end().and_then(|end| end.duration_since(UNIX_EPOCH).ok());
         let end = end.and_then(|end| i64::try_from(end.as_millis()).ok());
@@ -34,7 +39,7 @@ impl<'a> Chart<'a> {
         let end = ends.chain(end).max().unwrap_or(start).max(start);
         let prompt =
             conversation.prompt().map_or("(without a prompt)".to_owned(), |prompt| shortened(prompt.text()));
-        Self { number: index + 1, prompt, state: conversation.state(), rows, turn, conversation, start, end }
+        Self { number, prompt, state: conversation.state(), rows, turn, conversation, start, end }
     }
 
     /// The length in milliseconds.

@@ -67,8 +67,7 @@ impl<W: Write> Writer<W> {
     fn turns(&mut self, read: &Log) -> Result<(), Error> {
         for (number, session) in read.sessions.iter().enumerate() {
             self.index.session(&session.id, session.turns.len());
-            for turn in 0..session.turns.len() {
-                let chart = Chart::new(session, turn);
+            for chart in Chart::all(session) {
                 let id = self.index.turn(number, &chart);
                 self.put(&Block::new(&format!("turn-{id}"), &drawing::turn(&chart).into_string()).to_html())?;
             }

@@ -29,9 +29,7 @@ impl Log {
                 out.push('\n');
             }
             paint.line(&mut out, BOLD, &format!("session {}", shortened(&session.id)));
-            for index in 0..session.turns.len() {
-                paint.turn(&mut out, &Chart::new(session, index));
-            }
+            Chart::all(session).for_each(|chart| paint.turn(&mut out, &chart));
         }
         for remark in self.remarks() {
             // Writing to a string does not fail.
