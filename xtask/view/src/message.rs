@@ -1,7 +1,5 @@
 //! A message of a log, as far as the viewer looks into it.
 
-use std::borrow::Cow;
-
 use copilot_session::{SessionEvent, printable};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -60,23 +58,27 @@ struct EventParams<'a> {
     event: &'a RawValue,
 }
 
-/// The keys of many messages whose texts say most about them.
+/// The keys of many messages whose texts say most about them. Each may have a value of another type in some message.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Telling<'a> {
-    session_id: Option<String>,
-    #[serde(borrow)]
-    tool_name: Option<Cow<'a, str>>,
-    prompt: Option<Cow<'a, str>>,
-    delta_content: Option<Cow<'a, str>>,
-    question: Option<Cow<'a, str>>,
-    message: Option<Cow<'a, str>>,
-    content: Option<Cow<'a, str>>,
-    hook_type: Option<Cow<'a, str>>,
-    agent_name: Option<Cow<'a, str>>,
-    name: Option<Cow<'a, str>>,
-    command: Option<Cow<'a, str>>,
+struct Telling {
+    session_id: Text,
+    tool_name: Text,
+    prompt: Text,
+    delta_content: Text,
+    question: Text,
+    message: Text,
+    content: Text,
+    hook_type: Text,
+    agent_name: Text,
+    name: Text,
+    command: Text,
 }
+
+/// The string of a value; none for a value of another type.
+#[derive(Default, Deserialize)]
+#[serde(from = "Box<RawValue>")]
+struct Text(Option<String>);
 
 impl Content {
     pub fn of(message: &RawValue) -> Self {
@@ -110,20 +112,26 @@ impl Params {
     fn of(json: Option<&RawValue>) -> Self {
         let telling = Telling::of(json.map_or("null", RawValue::get));
         let brief = telling.brief();
-        Self { session: telling.session_id, brief }
+        Self { session: telling.session_id.0, brief }
     }
 }
 
-impl<'a> Telling<'a> {
-    fn of(json: &'a str) -> Self {
+impl Telling {
+    fn of(json: &str) -> Self {
         serde_json::from_str(json).unwrap_or_default()
     }
 
     fn brief(&self) -> String {
         let texts = [&self.tool_name, &self.prompt, &self.delta_content, &self.question, &self.message];
         let others = [&self.content, &self.hook_type, &self.agent_name, &self.name, &self.command];
-        let found = texts.into_iter().chain(others).flatten().find(|text| !text.is_empty());
-        found.map(|text| shortened(text)).unwrap_or_default()
+        let mut found = texts.into_iter().chain(others).filter_map(|text| text.0.as_deref());
+        found.find(|text| !text.is_empty()).map(shortened).unwrap_or_default()
+    }
+}
+
+impl From<Box<RawValue>> for Text {
+    fn from(value: Box<RawValue>) -> Self {
+        Self(serde_json::from_str(value.get()).ok())
     }
 }
 
