@@ -2,6 +2,7 @@
 
 use std::io::BufRead;
 
+use copilot_session::printable;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -75,7 +76,7 @@ fn parse(line: &[u8]) -> Result<(&str, Line<'_>), String> {
     let line: Line<'_> = serde_json::from_str(text).map_err(|error| {
         let problem = error.to_string();
         // The line in the message of the error is that within the line.
-        problem.split(" at line ").next().unwrap_or(&problem).to_owned()
+        printable(problem.split(" at line ").next().unwrap_or(&problem)).into_owned()
     })?;
     if line.message.is_none() && line.left_out.is_none() && line.end.is_none() {
         return Err("it has neither \"msg\" nor \"leftOut\" nor \"end\"".to_owned());

@@ -112,7 +112,7 @@ impl Turn {
         }
     }
 
-    /// Keeps only the last of what came before the prompt.
+    /// Begins the turn with its prompt. Of the arrows before it, only the last few are kept.
     pub fn begin(&mut self, start: Option<i64>) {
         const KEPT: usize = 4;
         self.start = start;
@@ -124,9 +124,11 @@ impl Turn {
     pub fn rows(&self) -> Vec<Row<'_>> {
         let mut parts: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
         let earliest = self.start.map_or(i64::MIN, |start| start - BEFORE_PROMPT);
-        for (index, span) in self.spans.iter().enumerate().filter(|(_, span)| span.start >= earliest) {
+        let is_shown = |span: &Span| span.start >= earliest;
+        for (index, span) in self.spans.iter().enumerate().filter(|(_, span)| is_shown(span)) {
             // A part comes after its whole, so there is no circle.
-            parts.entry(span.parent.filter(|parent| *parent < index)).or_default().push(index);
+            let parent = span.parent.filter(|parent| *parent < index && is_shown(&self.spans[*parent]));
+            parts.entry(parent).or_default().push(index);
         }
         let mut rows = Vec::new();
         let mut waiting: Vec<(usize, usize)> = Vec::new();

@@ -90,7 +90,7 @@ fn a_page_holds_every_message_and_turn() {
         let (page, blocks) = page(&log);
         let index = index(&blocks);
         let messages: String =
-            blocks.iter().filter(|(id, _)| id.starts_with("messages-")).map(|(_, text)| &**text).collect();
+            (0..).map_while(|number| blocks.get(&format!("messages-{number}"))).map(String::as_str).collect();
         let text = String::from_utf8(log).expect("text");
         assert!(messages.trim_end() == text.trim_end(), "{name}");
         let count = text.lines().count();
@@ -239,6 +239,59 @@ fn odd_events_are_read() {
     assert!(page.contains("1 session, 3 turns"));
 }
 
+/// A line with an event of session `s`, so many milliseconds after the start of 2026.
+fn event_at(millis: u64, kind: &str, data: Value) -> String {
+    let timestamp = format!("2026-01-01T00:00:{:02}.{:03}Z", millis / 1000, millis % 1000);
+    let event = json!({"type": kind, "id": format!("{kind} {millis}"), "timestamp": timestamp, "data": data});
+    let params = json!({"sessionId": "s", "event": event});
+    json!({"t_ms": millis, "dir": "server", "msg": {"method": "session.event", "params": params}}).to_string()
+}
+
+/// What began long before the prompt is not drawn in its turn, but what it waits for is.
+#[test]
+fn a_part_outlives_a_whole_from_before_the_prompt() {
+    let log = [
+        event_at(0, "user.message", json!({"content": "one", "messageId": "1"})),
+        event_at(1, "session.idle", json!({})),
+        event_at(2, "tool.execution_start", json!({"toolCallId": "t", "toolName": "wait"})),
+        event_at(
+            9_500,
+            "permission.requested",
+            json!({"requestId": "p", "permissionRequest": {"toolCallId": "t"}}),
+        ),
+        event_at(10_000, "user.message", json!({"content": "two", "messageId": "2"})),
+        event_at(10_500, "permission.completed", json!({"requestId": "p", "result": {"kind": "approved"}})),
+    ];
+    let text = Log::read(log.join("\n").as_bytes()).expect("a log").timeline(200, false);
+    let (_, second) = text.split_once("turn 2").expect("a second turn");
+    assert!(second.contains("waits permission") && !second.contains("tool wait"), "{text}");
+}
+
+/// The clock of a CLI may go back.
+#[test]
+fn a_bar_has_no_negative_width() {
+    let log = [
+        event_at(2_000, "user.message", json!({"content": "one", "messageId": "1"})),
+        event_at(3_000, "tool.execution_start", json!({"toolCallId": "t", "toolName": "wait"})),
+        event_at(2_500, "tool.execution_complete", json!({"toolCallId": "t", "success": true})),
+        event_at(4_000, "session.idle", json!({})),
+    ];
+    let (_, blocks) = page(log.join("\n").as_bytes());
+    let html = &blocks["turn-0"];
+    assert!(html.contains("<rect class=\"bar tool\"") && !html.contains("width=\"-"), "{html}");
+}
+
+/// Keys that have a string in most messages have other values in some.
+#[test]
+fn a_message_keeps_its_session_whatever_its_other_keys_are() {
+    let params = json!({"sessionId": "s", "message": {"prompt": "go"}, "prompt": 7, "name": "first"});
+    let log = json!({"t_ms": 1, "dir": "client", "msg": {"id": 1, "method": "session.queue.insertAt", "params": params}});
+    let (_, blocks) = page(log.to_string().as_bytes());
+    let index = index(&blocks);
+    assert_eq!((&index["sessions"], &index["session"]), (&json!(["s"]), &json!([0])));
+    assert_eq!(index["brief"], json!(["first"]));
+}
+
 fn refused(log: &[u8]) -> String {
     Log::read(log).map(|_| ()).expect_err("an error").to_string()
 }
@@ -258,6 +311,8 @@ fn what_is_no_log_is_refused() {
     assert!(
         refused(&with(br#"{"t_ms":1,"dir":"north","msg":1}"#)).starts_with("line 3 is no line of a wire log")
     );
+    let escape = refused(br#"{"t_ms":1,"dir":"\u001b]0;x\u0007","msg":1}"#);
+    assert!(escape.contains(r"`\u{1b}]0;x\u{7}`"), "{escape:?}");
     let error = Log::read(&*with(b"[")).expect_err("an error");
     assert!(matches!(error, Error::NotALog { line: 3, .. }), "{error:?}");
     let mut page = Vec::new();

@@ -97,7 +97,7 @@ fn bar(chart: &Chart<'_>, row: &Row<'_>, y: usize) -> Markup {
                 tspan class={ "words" (failed) } { " · " (words) }
             }
             rect class={ "bar " (span.kind.name()) (failed) (open) } x=(percent(start)) y=(y + 21)
-                width=(percent(end - start)) height="10" {}
+                width=(percent((end - start).max(0.0))) height="10" {}
             @if token > start {
                 rect class="until-token" x=(percent(start)) y=(y + 21) width=(percent(token - start)) height="10" {}
             }
