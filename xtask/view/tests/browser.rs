@@ -15,7 +15,11 @@ fn chromium() -> PathBuf {
     let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
     let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
     let mut programs = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    programs.find(|program| program.is_file()).expect("Chromium, in CHROMIUM_PATH or on the PATH")
+    programs.find(|program| program.is_file()).unwrap_or_else(|| {
+        panic!(
+            "there is no Chromium; install it (`apt-get install chromium`), or set CHROMIUM_PATH to its path"
+        )
+    })
 }
 
 /// Opens the page of a log, and returns the document that its script has made. The address may end with a message.

@@ -5,8 +5,9 @@ use desk::server::Limits;
 use desk::wire_log::LogFile;
 use serde_json::json;
 
-use crate::browser::Browser;
-use crate::rig::{Real, serve_desk, soon};
+use super::browser::Browser;
+use super::rig::Real;
+use crate::rig::{serve_desk, soon};
 
 /// Markup in a prompt, a command, its output and a file name stays text in the real page, and no script of it runs.
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use copilot_session_model::{Reply, Script};
 use serde_json::json;
 
-use crate::browser::{Browser, Page};
-use crate::rig::Real;
+use super::browser::{Browser, Page};
+use super::rig::Real;
 
 /// The folder for the pictures, to look at.
 fn folder() -> PathBuf {

@@ -8,7 +8,7 @@ use copilot_session_tests::cli::cli_path;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::browser::Browser;
+use super::browser::Browser;
 use crate::rig::soon;
 
 /// The pieces of a long answer.

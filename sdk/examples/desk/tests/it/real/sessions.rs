@@ -9,8 +9,9 @@ use desk::wire_log::LogFile;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use crate::browser::Browser;
-use crate::rig::{Real, builder, soon};
+use super::browser::Browser;
+use super::rig::{Real, builder};
+use crate::rig::soon;
 
 /// A prompt, an approval by a click, the tool that runs, a reload, and a second browser that sees the same.
 #[tokio::test]
