@@ -71,6 +71,7 @@ async function* messages(response) {
 async function follow(session, signal) {
   let last = null;
   for (let pause = 500; !signal.aborted; pause = Math.min(pause * 2, 8000)) {
+    let trouble = "";
     try {
       const headers = { authorization: `Bearer ${token}`, ...(last && { "last-event-id": last }) };
       const query = session ? `?session=${encodeURIComponent(session)}` : "";
@@ -84,15 +85,18 @@ async function follow(session, signal) {
       find("connection").textContent = "connected";
       for await (const message of messages(response)) {
         if (signal.aborted) return;
-        last = message.id ?? last;
-        pause = 500;
+        // If a message cannot be shown, the next attempt begins with the whole state.
+        const place = message.id ?? last;
+        last = null;
         if (message.event) take(message.event, message.data);
+        last = place;
+        pause = 500;
       }
-    } catch {
-      // The next attempt tells whether it lasts.
+    } catch (error) {
+      trouble = ` (${error.message})`;
     }
     if (signal.aborted) return;
-    find("connection").textContent = "connecting …";
+    find("connection").textContent = `connecting …${trouble}`;
     await new Promise((done) => setTimeout(done, pause));
   }
 }

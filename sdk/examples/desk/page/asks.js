@@ -2,8 +2,8 @@
 
 import { element } from "./view.js";
 
-// The time in which the buttons of a new question do nothing, so that a click that was meant for something else
-// answers nothing. In milliseconds.
+// The time in which no button does anything after questions have come, gone or moved, so that a click that was meant for
+// something else answers nothing. In milliseconds.
 const calm = 400;
 
 export class Asks {
@@ -12,6 +12,9 @@ export class Asks {
     this.place = place;
     this.answer = answer;
     this.cards = new Map();
+    // The cards whose answer is on its way.
+    this.sending = new Set();
+    this.timer = null;
   }
 
   // Shows these questions only. Those that are shown already stay as they are, with what was typed.
@@ -23,14 +26,26 @@ export class Asks {
   set(id, ask) {
     id = String(id);
     const card = this.cards.get(id);
-    if (!ask) {
-      card?.remove();
+    if (!ask && card) {
+      card.remove();
       this.cards.delete(id);
-    } else if (!card) {
+      this.sending.delete(card);
+      this.calm();
+    } else if (ask && !card) {
       const created = this.create(id, ask);
       this.cards.set(id, created);
       this.place.append(created);
+      this.calm();
     }
+  }
+
+  // Switches the buttons of all cards off for a while, since all of them may have moved.
+  calm() {
+    clearTimeout(this.timer);
+    for (const card of this.cards.values()) enable(card, false);
+    this.timer = setTimeout(() => {
+      for (const card of this.cards.values()) enable(card, !this.sending.has(card));
+    }, calm);
   }
 
   create(id, ask) {
@@ -40,14 +55,15 @@ export class Asks {
     const problem = element("p", "problem");
     problem.setAttribute("role", "alert");
     const send = async (answer) => {
-      const all = [...card.querySelectorAll("button")];
-      all.forEach((button) => (button.disabled = true));
-      problem.textContent = "";
+      this.sending.add(card);
+      enable(card, false);
       try {
         await this.answer(id, answer);
+        // The card goes when the server says so.
       } catch (error) {
         problem.textContent = error.message;
-        all.forEach((button) => (button.disabled = false));
+        this.sending.delete(card);
+        this.calm();
       }
     };
     // Adds a button to the row at the end of the card.
@@ -55,8 +71,6 @@ export class Asks {
       if (!card.lastElementChild?.matches(".buttons")) card.append(element("div", "buttons"));
       const created = element("button", kind, text);
       created.type = "button";
-      created.disabled = true;
-      setTimeout(() => (created.disabled = false), calm);
       created.addEventListener("click", () => send(answer()));
       card.lastElementChild.append(created);
     };
@@ -66,16 +80,20 @@ export class Asks {
   }
 }
 
+function enable(card, on) {
+  for (const button of card.querySelectorAll("button")) button.disabled = !on;
+}
+
 const shapes = {
   permission(card, ask, button) {
     card.append(element("h2", "", `The agent wants to ${ask.what}`));
     if (ask.intention) card.append(element("p", "intention", ask.intention));
-    card.append(element("pre", "whole", ask.whole));
     if (ask.warning) card.append(element("p", "warning", ask.warning));
+    card.append(element("pre", "whole", ask.whole));
     const reason = field("If you deny it: why?", "input");
     card.append(reason.label);
     button("Approve", "approve primary", () => ({ answer: "approve" }));
-    if (ask.canAlways) button("Always in this session", "always", () => ({ answer: "always" }));
+    if (ask.always) button(`In this session, always allow ${ask.always}`, "always", () => ({ answer: "always" }));
     button("Deny", "deny", () => ({ answer: "deny", reason: reason.control.value }));
   },
 
@@ -103,7 +121,11 @@ const shapes = {
     card.append(element("h2", "", "The agent has a plan"), element("pre", "whole", ask.plan));
     const reason = field("If you refuse it: what should change?", "input");
     card.append(reason.label);
-    button("Approve", "approve primary", () => ({ answer: "approve" }));
+    ask.ways.forEach((way, number) => {
+      const kind = number === ask.suggested ? "approve primary" : "approve";
+      button(way, kind, () => ({ answer: "choice", number }));
+    });
+    if (!ask.ways.length) button("Approve", "approve primary", () => ({ answer: "approve" }));
     button("Refuse", "deny", () => ({ answer: "deny", reason: reason.control.value }));
   },
 };

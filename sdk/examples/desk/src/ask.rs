@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use copilot_session::types::{
     ElicitationRequestedData, ExitPlanModeRequestParams, PermissionDetails, UiElicitationResponse,
-    UiExitPlanModeResponse, UserInputRequestParams, UserInputResult,
+    UiExitPlanModeAction, UiExitPlanModeResponse, UserInputRequestParams, UserInputResult,
 };
 use copilot_session::{Decision, PermissionRequest, printable, printable_lines};
 use serde::{Deserialize, Serialize};
@@ -34,10 +34,10 @@ pub enum Ask {
         whole: String,
         /// Why, in the words of the model.
         intention: String,
-        /// What the CLI warns of; may be empty.
+        /// What to beware of; may be empty.
         warning: String,
-        /// True if an approval can hold for the rest of the session.
-        can_always: bool,
+        /// All that an approval for the rest of the session would allow; empty if there is no such approval.
+        always: String,
     },
     /// The agent asks something.
     Question {
@@ -63,6 +63,10 @@ pub enum Ask {
     Plan {
         /// The plan.
         plan: String,
+        /// The ways to go on, one of which an approval chooses; empty if there is no choice.
+        ways: Vec<String>,
+        /// The number of the way that the CLI suggests, from 0.
+        suggested: Option<usize>,
     },
 }
 
@@ -80,7 +84,7 @@ pub enum Answer {
         #[serde(default)]
         reason: String,
     },
-    /// One of the choices.
+    /// One of the choices, or one of the ways to go on.
     Choice {
         /// Its number, from 0.
         number: usize,
@@ -109,14 +113,12 @@ pub enum Refused {
 impl Ask {
     /// What a permission request asks.
     pub fn permission(request: &PermissionRequest) -> Self {
-        let (whole, intention, warning) = match request.details() {
-            PermissionDetails::Shell(shell) => {
-                (whole_lines(&shell.full_command_text), &*shell.intention, shell.warning.as_deref())
-            }
-            PermissionDetails::Write(write) => (whole_lines(&write.diff), &*write.intention, None),
-            PermissionDetails::Read(read) => (whole_lines(&read.path), &*read.intention, None),
-            PermissionDetails::Url(url) => (whole_lines(&url.url), &*url.intention, None),
-            _ => (all_of(request), "", None),
+        let (whole, intention) = match request.details() {
+            PermissionDetails::Shell(shell) => (whole_lines(&shell.full_command_text), &*shell.intention),
+            PermissionDetails::Write(write) => (whole_lines(&write.diff), &*write.intention),
+            PermissionDetails::Read(read) => (whole_lines(&read.path), &*read.intention),
+            PermissionDetails::Url(url) => (whole_lines(&url.url), &*url.intention),
+            _ => (all_of(request), ""),
         };
         let what = match request.command() {
             // The whole command follows, in more than one line if it has them.
@@ -127,8 +129,8 @@ impl Ask {
             what,
             whole,
             intention: printable(intention).into_owned(),
-            warning: printable_lines(warning.unwrap_or_default()).into_owned(),
-            can_always: request.can_approve_for_session(),
+            warning: warning(request.details()),
+            always: scope(request),
         }
     }
 
@@ -156,7 +158,11 @@ impl Ask {
     /// The plan that the agent has.
     pub fn plan(plan: &ExitPlanModeRequestParams) -> Self {
         let whole = plan.plan_content.as_deref().unwrap_or(&plan.summary);
-        Self::Plan { plan: printable_lines(whole).into_owned() }
+        Self::Plan {
+            plan: printable_lines(whole).into_owned(),
+            ways: plan.actions.iter().map(way).collect(),
+            suggested: plan.actions.iter().position(|action| *action == plan.recommended_action),
+        }
     }
 
     /// Checks that this is an answer to the question.
@@ -170,11 +176,15 @@ impl Ask {
                 unfit("there is no such choice")
             }
             (Self::Question { free: false, .. }, Answer::Text { .. }) => unfit("choose one of the answers"),
-            (Self::Permission { can_always: false, .. }, Answer::Always) => {
+            (Self::Permission { always, .. }, Answer::Always) if always.is_empty() => {
                 unfit("this can be approved once only")
             }
+            (Self::Plan { ways, .. }, Answer::Choice { number }) if *number >= ways.len() => {
+                unfit("there is no such way to go on")
+            }
+            (Self::Plan { ways, .. }, Answer::Approve) if !ways.is_empty() => unfit("choose a way to go on"),
             (Self::Permission { .. }, Answer::Approve | Answer::Always)
-            | (Self::Plan { .. }, Answer::Approve)
+            | (Self::Plan { .. }, Answer::Approve | Answer::Choice { .. })
             | (Self::Question { .. }, Answer::Choice { .. } | Answer::Text { .. })
             | (_, Answer::Deny { .. }) => Ok(()),
             _ => unfit("that is no answer to the question"),
@@ -185,6 +195,68 @@ impl Ask {
 /// Escapes each line. A tab or a carriage return is shown as such, since it may be part of a trick.
 fn whole_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
+/// What to beware of in a request. Requests that are shown as JSON show it there.
+fn warning(details: &PermissionDetails) -> String {
+    let mut lines = Vec::new();
+    let mut place = "outside the sandbox";
+    let (bypass, reason) = match details {
+        PermissionDetails::Shell(shell) => {
+            lines.extend(shell.warning.as_deref().map(|text| printable_lines(text).into_owned()));
+            if shell.request_sandbox_permissive == Some(true) {
+                place = "in the sandbox, but free to use any file and process";
+            }
+            (shell.request_sandbox_bypass, &shell.request_sandbox_bypass_reason)
+        }
+        PermissionDetails::Write(write) => {
+            (write.request_sandbox_bypass, &write.request_sandbox_bypass_reason)
+        }
+        PermissionDetails::Read(read) => (read.request_sandbox_bypass, &read.request_sandbox_bypass_reason),
+        PermissionDetails::Url(url) => {
+            let from = url.redirected_from.as_deref();
+            lines.extend(from.map(|from| format!("It was redirected from {}", printable(from))));
+            (url.request_sandbox_bypass, &url.request_sandbox_bypass_reason)
+        }
+        _ => return String::new(),
+    };
+    if bypass == Some(true) {
+        lines.push(match reason {
+            Some(reason) => format!("It is to run {place}: {}", printable(reason)),
+            None => format!("It is to run {place}"),
+        });
+    }
+    lines.join("\n")
+}
+
+/// What [`PermissionRequest::approve_for_session`] allows; empty if it allows this request only.
+fn scope(request: &PermissionRequest) -> String {
+    let shown = |text: &str| printable(text).into_owned();
+    match request.details() {
+        _ if !request.can_approve_for_session() => String::new(),
+        PermissionDetails::Shell(shell) => {
+            let commands = shell.commands.iter().map(|command| shown(&command.identifier));
+            format!("{} with any arguments", commands.collect::<Vec<_>>().join(", "))
+        }
+        PermissionDetails::Write(_) => "writing any file".to_owned(),
+        PermissionDetails::Read(_) => "reading any file".to_owned(),
+        PermissionDetails::Mcp(mcp) => {
+            format!("calls of {} of MCP server {}", shown(&mcp.tool_name), shown(&mcp.server_name))
+        }
+        PermissionDetails::CustomTool(tool) => format!("calls of {}", shown(&tool.tool_name)),
+        _ => "all requests like this one".to_owned(),
+    }
+}
+
+/// A way to go on with a plan.
+fn way(action: &UiExitPlanModeAction) -> String {
+    match action {
+        UiExitPlanModeAction::ExitOnly => "Approve, and do nothing yet".to_owned(),
+        UiExitPlanModeAction::Interactive => "Approve, and start".to_owned(),
+        UiExitPlanModeAction::Autopilot => "Approve, and start on autopilot".to_owned(),
+        UiExitPlanModeAction::AutopilotFleet => "Approve, and start parallel agents on autopilot".to_owned(),
+        other => format!("Approve: {}", printable(other.as_str())),
+    }
 }
 
 /// The whole request as JSON, for the kinds that have no text of their own.
@@ -216,7 +288,8 @@ impl Asks {
         Arc::new(Self { feed, waiting: Mutex::default() })
     }
 
-    /// Asks, and waits for the answer; none if nobody will answer, or if the question cannot be shown. If the future is dropped, the question is settled.
+    /// Asks, and waits for the answer; none if nobody will answer, or if the question cannot be shown. If the future is
+    /// dropped, the question is settled.
     pub async fn ask(self: &Arc<Self>, ask: Ask) -> Option<Answer> {
         if serde_json::to_string(&ask).map_or(usize::MAX, |json| json.len()) > MAX_ASK {
             return None;
@@ -312,7 +385,11 @@ pub async fn fill_in(asks: Arc<Asks>, form: ElicitationRequestedData) -> UiElici
 /// The decision on a plan. Without an answer it is refused.
 pub async fn judge(asks: Arc<Asks>, plan: ExitPlanModeRequestParams) -> UiExitPlanModeResponse {
     match asks.ask(Ask::plan(&plan)).await {
-        Some(Answer::Approve) => UiExitPlanModeResponse::new(true).selected_action(plan.recommended_action),
+        Some(Answer::Approve) => UiExitPlanModeResponse::new(true),
+        Some(Answer::Choice { number }) => match plan.actions.get(number) {
+            Some(action) => UiExitPlanModeResponse::new(true).selected_action(action.clone()),
+            None => UiExitPlanModeResponse::new(false),
+        },
         Some(Answer::Deny { reason }) if !reason.is_empty() => {
             UiExitPlanModeResponse::new(false).feedback(reason)
         }

@@ -136,6 +136,11 @@ async fn read(from: ChildStdout, link: Arc<Link>) {
 
 impl Link {
     async fn call(&self, session: &str, method: &str, params: Value) -> Value {
+        let result = self.try_call(session, method, params).await;
+        result.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    async fn try_call(&self, session: &str, method: &str, params: Value) -> Result<Value, Value> {
         let (sender, response) = oneshot::channel();
         {
             let (to, id) = &mut *self.to.lock().await;
@@ -149,8 +154,10 @@ impl Link {
         }
         let mut response =
             soon(method, response).await.unwrap_or_else(|_| panic!("the browser ended in {method}"));
-        assert!(response["error"].is_null(), "{method}: {}", response["error"]);
-        response["result"].take()
+        match response["error"].take() {
+            Value::Null => Ok(response["result"].take()),
+            error => Err(error),
+        }
     }
 }
 
@@ -167,14 +174,27 @@ impl Page {
         result["result"]["value"].take()
     }
 
-    /// Waits until an expression is true.
+    /// Waits until an expression is true. Until then it may throw, since its elements are not there yet.
     pub async fn until(&self, expression: &str) {
-        let look = format!("Boolean({expression})");
         let wait = format!(
-            "new Promise(done => {{ const look = () => {look} ? done(true) : setTimeout(look, 10); look(); }})"
+            "new Promise(done => {{
+                const look = () => {{
+                    try {{ if ({expression}) return done(true); }} catch {{}}
+                    setTimeout(look, 10);
+                }};
+                look();
+            }})"
         );
         let params = json!({ "expression": wait, "awaitPromise": true, "returnByValue": true });
-        let waiting = self.call("Runtime.evaluate", params);
+        let waiting = async {
+            // A page that is left forgets who waits for it.
+            loop {
+                let looked = self.link.try_call(&self.session, "Runtime.evaluate", params.clone()).await;
+                let Ok(looked) = looked else { continue };
+                assert!(looked["exceptionDetails"].is_null(), "{expression}: {looked}");
+                return;
+            }
+        };
         if tokio::time::timeout(crate::rig::PATIENCE / 2, waiting).await.is_err() {
             let text = self.eval("document.body.innerText").await;
             panic!(
@@ -182,6 +202,13 @@ impl Page {
                 text.as_str().unwrap_or("")
             );
         }
+    }
+
+    /// Loads the page again, and waits until the new one is there.
+    pub async fn reload(&self) {
+        self.eval("window.isOld = true").await;
+        self.call("Page.reload", json!({})).await;
+        self.until("!window.isOld").await;
     }
 
     /// Waits until an element is there and can be clicked, and clicks in its middle as a mouse does.

@@ -42,7 +42,7 @@ async fn a_click_approves_a_command() {
     other.click("#list a").await;
     for _ in 0..2 {
         other.until("document.querySelector('.ask.permission .whole')").await;
-        other.call("Page.reload", json!({})).await;
+        other.reload().await;
     }
 
     page.click(".ask .approve").await;
@@ -66,14 +66,14 @@ async fn a_click_approves_a_command() {
     assert!(page.text("#head .facts").await.contains("2 calls"), "{}", page.text("#head .facts").await);
     assert_eq!(other.structure().await, structure);
 
-    page.call("Page.reload", json!({})).await;
+    page.reload().await;
     page.until("document.querySelector('.node.turn.done')").await;
     assert_eq!(page.structure().await, structure);
     assert_eq!(browser.complaints(), [] as [String; 0]);
     real.stop().await;
 }
 
-/// The agent asks, a form is filled in, a plan is approved, and a command is denied: all by clicks.
+/// The agent asks, a form is filled in, and a command is denied: all by clicks.
 #[tokio::test]
 async fn questions_are_answered_by_clicks() {
     let question = json!({ "question": "Tea or coffee?", "choices": ["tea", "coffee"] });

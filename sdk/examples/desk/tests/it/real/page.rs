@@ -1,0 +1,75 @@
+//! What the page does at a certain moment, on the fake CLI.
+
+use copilot_session::testing::{events, requests};
+use desk::server::Limits;
+use desk::wire_log::LogFile;
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use super::browser::{Browser, Page};
+use crate::rig::{Fake, serve_desk, soon};
+
+/// A page of a desk on the fake CLI that shows a new session, with the session's id.
+async fn show(fake: &Fake, browser: &Browser) -> (Page, String, JoinHandle<()>) {
+    let (log, _wire_log) = LogFile::new(1 << 20).expect("a log");
+    let (address, token, serving) = serve_desk(&fake.desk, log, Limits::default()).await;
+    let page = browser.open(&format!("http://{address}/#token={}", token.reveal())).await;
+    let id = fake.session().await;
+    page.until("document.querySelector('#connection').textContent === 'connected'").await;
+    page.eval(&format!("location.hash = 'session={id}'")).await;
+    page.until("document.querySelector('#composer').checkVisibility()").await;
+    (page, id, serving)
+}
+
+/// A question that comes or goes moves the others, so no button of any works for a moment.
+#[tokio::test]
+async fn all_buttons_rest_when_a_question_comes_or_goes() {
+    let (fake, browser) = tokio::join!(Fake::start(), Browser::start());
+    let (page, id, serving) = show(&fake, &browser).await;
+    // Looks at once when the number of cards changes, before any click could come.
+    page.eval(
+        "window.seen = [];
+         new MutationObserver(() => {
+             const buttons = [...document.querySelectorAll('.ask button')];
+             seen.push([document.querySelectorAll('.ask').length, buttons.every(button => button.disabled)]);
+         }).observe(document.querySelector('#asks'), { childList: true }), true",
+    )
+    .await;
+    for (number, command) in ["make", "make test"].into_iter().enumerate() {
+        fake.cli.emit(&id, events::permission(command, requests::shell(command)));
+        page.until(&format!("document.querySelectorAll('.ask .approve:enabled').length === {}", number + 1))
+            .await;
+    }
+    // The first card goes, and the second one moves to its place.
+    page.click(".ask .deny").await;
+    page.until("document.querySelectorAll('.ask').length === 1").await;
+    page.until("document.querySelector('.ask .approve:enabled')").await;
+    assert_eq!(page.eval("seen").await, json!([[1, true], [2, true], [1, true]]));
+    assert_eq!(page.text(".ask .whole").await, "make test");
+    fake.desk.close().await;
+    soon("the server", serving).await.expect("no panic");
+}
+
+/// A message that the page fails to show is not lost: the page says so, and begins anew.
+#[tokio::test]
+async fn a_message_that_cannot_be_shown_is_not_lost() {
+    let (fake, browser) = tokio::join!(Fake::start(), Browser::start());
+    let (page, id, serving) = show(&fake, &browser).await;
+    page.eval(
+        "window.said = [];
+         new MutationObserver(() => said.push(document.querySelector('#connection').textContent))
+             .observe(document.querySelector('#connection'), { childList: true });
+         const parse = JSON.parse;
+         JSON.parse = text => {
+             if (!text.includes('seldom')) return parse(text);
+             JSON.parse = parse;
+             throw new Error('no room');
+         }, true",
+    )
+    .await;
+    fake.cli.emit(&id, events::event("session.title_changed", json!({ "title": "A seldom title" })));
+    page.until("document.querySelector('h1').textContent === 'A seldom title'").await;
+    page.until("said.join() === 'connecting … (no room),connected'").await;
+    fake.desk.close().await;
+    soon("the server", serving).await.expect("no panic");
+}
