@@ -45,8 +45,9 @@
 //! SessionFs<ClientContext> for Files` all sessions of a client, and `impl<C: Send> SessionFs<C> for Files` either.
 //! The provider of a session replaces the client's handlers for all methods of its namespace.
 //!
-//! [`MemoryFiles`] is a complete [`SessionFs`] in memory.
+//! `MemoryFiles` (feature `memory-files`) is a complete [`SessionFs`] in memory.
 
+#[cfg(feature = "memory-files")]
 mod memory_files;
 
 use std::future::{Ready, ready};
@@ -63,6 +64,7 @@ use crate::rpc::{ClientMethod, RpcError};
 mod generated;
 
 pub use generated::*;
+#[cfg(feature = "memory-files")]
 pub use memory_files::MemoryFiles;
 
 /// The handlers of a namespace of methods. Their context is that of a session ([`HandlerContext`]) or that of a client

@@ -27,7 +27,7 @@ pub(crate) type OnEvents = Arc<dyn Fn(Events) + Send + Sync>;
 /// A clone has the same configuration and shares the handlers. So a program makes the options once, then creates sessions
 /// with them, and resumes sessions: `options.clone().create()`, `options.clone().resume(id)`. Like a session, it keeps the
 /// CLI of its client running; [`on_client`](Self::on_client) changes the client. What handlers and providers hold in an
-/// `Arc` is the same for all of these sessions, so give each a [`MemoryFiles`](crate::providers::MemoryFiles) of its own.
+/// `Arc` is the same for all of these sessions, so give each a `MemoryFiles` of its own.
 ///
 /// One of [`policy`](Self::policy), [`on_permission`](Self::on_permission), [`approve_all`](Self::approve_all) and
 /// [`deny_all`](Self::deny_all) must be chosen.
