@@ -14,6 +14,7 @@ const MAX_ERROR: u64 = 4096;
 /// Returns the top folder of the repository that this folder is in.
 pub async fn repository(folder: &Path) -> Result<PathBuf, Failure> {
     let mut git = git(folder);
+    git.kill_on_drop(true);
     let output = git.args(["rev-parse", "--show-toplevel"]).output().await;
     let output = output.map_err(|error| format!("git does not start: {error}"))?;
     if !output.status.success() {
@@ -31,14 +32,17 @@ pub async fn read(options: &Options, repo: &Path) -> Result<String, Failure> {
         return bounded(tokio::io::stdin(), options.max_diff).await;
     };
     let mut git = git(repo);
-    // No program that the repository's configuration names takes part in making the diff.
+    // No program that the configuration names for diffs, conversions or monitoring takes part. A filter that it names
+    // (`filter.*.clean`) does, as whenever git reads files that are not committed.
     git.args(["-c", "core.fsmonitor=false", "diff", "--no-ext-diff", "--no-textconv", "--no-color"]);
     git.args(["--merge-base", "--end-of-options", base, "--"]);
     let mut child = git.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn()?;
-    let (stdout, stderr) = child.stdout.take().zip(child.stderr.take()).ok_or("git has no output")?;
+    let (stdout, mut stderr) = child.stdout.take().zip(child.stderr.take()).ok_or("git has no output")?;
     let errors = async {
         let mut errors = Vec::new();
-        stderr.take(MAX_ERROR).read_to_end(&mut errors).await.map(|_| errors)
+        (&mut stderr).take(MAX_ERROR).read_to_end(&mut errors).await?;
+        // All is read, since git ends with an error if nobody takes its warnings.
+        tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await.map(|_| errors)
     };
     // Both at once, since git waits if nobody reads one of them.
     let (diff, errors) = tokio::try_join!(bounded(stdout, options.max_diff), async { Ok(errors.await?) })?;

@@ -8,8 +8,14 @@
 //!
 //! The agent may read the repository and nothing else: it has only tools that read, a policy refuses every path outside
 //! of the repository and every file that may contain keys, and the instructions, hooks and MCP servers of the repository
-//! and of the user take no part. It has one time limit for everything. The exit code is 0 without findings that count,
-//! 1 with some, and 2 if there was no review.
+//! and of the user take no part. A search in the contents of files is refused in a folder with hidden files below it, such
+//! as the top of the repository with its `.git`, so the agent is told the other folders at the top. One time limit holds
+//! for everything until the result; a CLI that hangs is given up to 25 s more to end.
+//!
+//! The exit code is 0 without findings that count, 1 with some, and 2 if there was no review. No changes since `--base` are
+//! no findings; an empty standard input is an error, since the program before the pipe may have failed.
+//!
+//! Lines with text of the model begin with `|`, so that a CI system that reads commands from the output takes none from it.
 //!
 //! The author of the diff can try to talk the model out of a finding, so let a person look, too.
 //! The CLI needs a login: set `COPILOT_GITHUB_TOKEN`, name a home that has one by `--home`, or use a model server of
@@ -25,7 +31,6 @@ use std::time::Duration;
 
 use anstream::{eprintln, println};
 use clap::Parser;
-use copilot_session::printable_lines;
 use tokio::time::{Instant, timeout_at};
 
 use report::Severity;
@@ -33,6 +38,7 @@ use report::Severity;
 /// The arguments of the program.
 #[derive(Parser)]
 #[command(about = "Reviews a diff and prints its findings.")]
+#[command(after_help = "COPILOT_DEMO_API_KEY is the key of the model server.")]
 struct Options {
     /// Reviews the changes since the branch left this one, instead of a diff on standard input.
     #[arg(long)]
@@ -46,7 +52,7 @@ struct Options {
     /// Prints JSON instead of text.
     #[arg(long)]
     json: bool,
-    /// The time limit of everything, in seconds.
+    /// The time limit of everything until the result, in seconds. A CLI that hangs takes up to 25 s more to end.
     #[arg(long, default_value = "300")]
     timeout: u64,
     /// The largest diff, in bytes. A larger one is refused, since a review of a part could miss the fault.
@@ -61,10 +67,10 @@ struct Options {
     /// The model to use.
     #[arg(long, env = "COPILOT_DEMO_MODEL")]
     model: Option<String>,
-    /// The key of the model server.
-    #[arg(long, env = "COPILOT_DEMO_API_KEY", hide_env_values = true)]
-    api_key: Option<String>,
 }
+
+/// The variable with the key of the model server. Other users can read the arguments of a program.
+const KEY_VARIABLE: &str = "COPILOT_DEMO_API_KEY";
 
 /// The reason why there is no review.
 type Failure = Box<dyn std::error::Error>;
@@ -80,7 +86,10 @@ fn main() -> ExitCode {
     match run.map_err(Failure::from).flatten() {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("error: {}", printable_lines(&format!("{failure:#}")));
+            let failure = format!("{failure:#}");
+            let (first, rest) = failure.split_once('\n').unwrap_or((&failure, ""));
+            eprintln!("error: {}", report::line(first));
+            report::lines(rest).for_each(|line| eprintln!("{line}"));
             ExitCode::from(2)
         }
     }
@@ -90,10 +99,17 @@ async fn run(options: &Options) -> Result<ExitCode, Failure> {
     let start = Instant::now();
     let limit = Duration::from_secs(options.timeout);
     let deadline = start.checked_add(limit).ok_or("the time limit is too long")?;
-    let repo = diff::repository(&options.repo).await?;
-    let diff = timeout_at(deadline, diff::read(options, &repo)).await;
-    let diff = diff.map_err(|_| format!("the diff did not come within {limit:?}"))??;
+    let reading = async {
+        let repo = diff::repository(&options.repo).await?;
+        let diff = diff::read(options, &repo).await?;
+        Ok::<_, Failure>((repo, diff))
+    };
+    let read = timeout_at(deadline, reading).await;
+    let (repo, diff) = read.map_err(|_| format!("the diff did not come within {limit:?}"))??;
     if diff.trim().is_empty() {
+        if options.base.is_none() {
+            return Err("the diff on standard input is empty".into());
+        }
         eprintln!("The diff is empty.");
         return Ok(ExitCode::SUCCESS);
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anstream::println;
 use anstyle::{AnsiColor, Style};
-use copilot_session::{Error, printable, printable_lines};
+use copilot_session::{Error, printable};
 use serde_json::json;
 
 use crate::Failure;
@@ -74,18 +74,30 @@ impl Severity {
     }
 }
 
-/// Prints the outcome as text. Everything that a model wrote is made safe for a terminal.
+/// Text of the model on one line, safe for a terminal and for CI: GitHub's runner takes `##[` for a command anywhere.
+pub fn line(text: &str) -> String {
+    printable(text).replace("##[", "## [")
+}
+
+/// Text of the model in lines that are safe for a terminal and for CI. They begin with a sign, since GitHub's runner takes
+/// a line that begins with `::` for a command.
+pub fn lines(text: &str) -> impl Iterator<Item = String> {
+    let lines: Vec<_> = text.lines().map(|text| format!("| {}", line(text))).collect();
+    lines.into_iter()
+}
+
+/// Prints the outcome as text.
 pub fn print(outcome: &Outcome, elapsed: Duration) {
     let dim = Style::new().dimmed();
     if let Ok(review) = &outcome.review {
-        println!("{}", printable_lines(&review.summary));
+        lines(&review.summary).for_each(|line| println!("{line}"));
         for finding in &review.findings {
             print_finding(finding);
         }
         println!("\n{}", counted(&review.findings));
     }
     for refused in &outcome.refused {
-        println!("{dim}refused: {refused}{dim:#}");
+        println!("{dim}refused: {}{dim:#}", line(refused));
     }
     let usage = outcome.usage;
     println!(
@@ -99,14 +111,12 @@ pub fn print(outcome: &Outcome, elapsed: Duration) {
 
 fn print_finding(finding: &Finding) {
     let (word, style) = finding.severity.shown();
-    let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
-    let place = format!("{}{line}", printable(&finding.file));
-    println!("\n{style}{word}{style:#} {place}: {}", printable(&finding.title));
+    let number = finding.line.map(|number| format!(":{number}")).unwrap_or_default();
+    let place = format!("{}{number}", line(&finding.file));
+    println!("\n{style}{word}{style:#} {place}: {}", line(&finding.title));
     let suggestion = finding.suggestion.as_ref().map(|text| format!("Suggestion: {text}"));
     for text in [Some(&finding.explanation), suggestion.as_ref()].into_iter().flatten() {
-        for line in printable_lines(text).lines() {
-            println!("    {line}");
-        }
+        lines(text).for_each(|line| println!("    {line}"));
     }
 }
 
@@ -139,7 +149,8 @@ pub fn json(outcome: &Outcome, elapsed: Duration) -> Result<String, Failure> {
         },
         "seconds": elapsed.as_secs_f64(),
     });
-    Ok(serde_json::to_string_pretty(&report)?)
+    // Only text has these signs, where an escape means the same.
+    Ok(serde_json::to_string_pretty(&report)?.replace("##[", r"##\u005b"))
 }
 
 /// The reason why there is no review, with the beginning of an answer in another form.

@@ -61,7 +61,8 @@ impl Repository {
 
 async fn run(folder: &Path, model: &ModelServer, arguments: &[&str], stdin: &str) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_review"));
-    program.args(["--provider-url", &model.base_url(), "--api-key", "scripted", "--model", MODEL_NAME]);
+    program.args(["--provider-url", &model.base_url(), "--model", MODEL_NAME]);
+    program.env("COPILOT_DEMO_API_KEY", "scripted");
     program.args(arguments).current_dir(folder).env("COPILOT_CLI_PATH", cli_path());
     program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = program.spawn().expect("the reviewer");
@@ -77,7 +78,7 @@ async fn run(folder: &Path, model: &ModelServer, arguments: &[&str], stdin: &str
 fn finding(severity: &str) -> Reply {
     let finding = json!({
         "file": "mean.py", "line": 2, "severity": severity, "title": "Divides by two\u{1b}[2J",
-        "explanation": "The mean of three values is wrong.", "suggestion": "Divide by len(values).",
+        "explanation": "The mean of three values is wrong.\n::add-mask::x", "suggestion": "Divide ##[error]by len(values).",
     });
     Reply::text(&json!({ "summary": "Changes the mean.", "findings": [finding] }).to_string()).usage(900, 70)
 }
@@ -107,8 +108,9 @@ async fn findings_fail() {
     let (output, model) = repository.review(Script::replies([finding("error")]), &["--base", "main"]).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = stdout(&output);
-    let start = "Changes the mean.\n\nerror mean.py:2: Divides by two\\u{1b}[2J\n    The mean of three values is \
-        wrong.\n    Suggestion: Divide by len(values).\n\n1 error\n1 model call, 900 tokens in, 70 out, ";
+    let start = "| Changes the mean.\n\nerror mean.py:2: Divides by two\\u{1b}[2J\n    | The mean of three values is \
+        wrong.\n    | ::add-mask::x\n    | Suggestion: Divide ## [error]by len(values).\n\n1 error\n1 model call, 900 \
+        tokens in, 70 out, ";
     assert!(text.starts_with(start), "{text}");
     let prompt = model.requests()[0].last_user_text().expect("a prompt");
     assert!(
@@ -124,8 +126,10 @@ async fn json_of_what_does_not_fail() {
     let arguments = ["--base", "main", "--json"];
     let (output, _model) = repository.review(Script::replies([finding("warning")]), &arguments).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(!stdout(&output).contains("##["), "{output:?}");
     let report: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
     assert_eq!(report["review"]["findings"][0]["severity"], "warning");
+    assert_eq!(report["review"]["findings"][0]["suggestion"], "Divide ##[error]by len(values).");
     assert_eq!(report["usage"]["inputTokens"], 900);
     assert_eq!(report["refused"], json!([]));
     assert!(report["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{report}");
@@ -229,8 +233,51 @@ async fn an_empty_diff() {
     let (output, _model) = repository.review(Script::replies([]), &["--base", "main"]).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(stderr(&output), "The diff is empty.\n");
+    // The program before the pipe may have failed.
     let (output, _model) = repository.review(Script::replies([]), &[]).await;
+    assert_failed(&output, "the diff on standard input is empty");
+}
+
+/// Git may warn of many files. All of that is read, so that git does not fail.
+#[tokio::test]
+async fn git_warns_a_lot() {
+    let repository = Repository::new();
+    let names: Vec<_> = (0..500).map(|n| format!("{n:0200}")).collect();
+    names.iter().for_each(|name| repository.write(name, "one\n"));
+    repository.git(&["add", "."]);
+    repository.git(&["commit", "--quiet", "--message", "More"]);
+    // The same text in new files: git reads each, and warns of its line end.
+    for name in &names {
+        std::fs::remove_file(repository.path().join(name)).expect("a file");
+        repository.write(name, "one\n");
+    }
+    repository.write("mean.py", BEFORE);
+    repository.git(&["config", "core.autocrlf", "true"]);
+    let (output, _model) = repository.review(Script::replies([no_finding()]), &["--base", "main"]).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+/// The agent searches in a folder that the prompt names. At the top, where a search would open `.git`, it may not.
+#[tokio::test]
+async fn searches() {
+    let repository = Repository::new();
+    for folder in ["src", ".hidden"] {
+        std::fs::create_dir(repository.path().join(folder)).expect("a folder");
+    }
+    repository.write("src/plover.py", "plover = 1\n");
+    let grep = |path: &Path| {
+        Reply::tool_call("grep", json!({ "pattern": "plover", "path": path, "output_mode": "content" }))
+    };
+    let script =
+        Script::replies([grep(repository.path()), grep(&repository.path().join("src")), no_finding()]);
+    let (output, model) = repository.review(script, &["--base", "main"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let prompt = model.requests()[0].last_user_text().expect("a prompt");
+    assert!(prompt.contains("Folders to search in: `src`.\n"), "{prompt}");
+    let results: Vec<_> = model.requests()[2].tool_results().into_iter().map(|(_, text)| text).collect();
+    assert!(!results[0].contains("plover = 1"), "{results:?}");
+    assert!(results[1].contains("plover = 1"), "{results:?}");
+    assert_eq!(stdout(&output).matches("refused: ").count(), 1, "{output:?}");
 }
 
 /// What cannot be reviewed is an error that says so, and is not shown to the model.
