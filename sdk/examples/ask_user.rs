@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .on_exit_plan_mode(async |plan, _| {
             let question = format!("{}\nIs this the plan? (yes, or what to change)", plan.summary);
             match ask(printable_lines(&question).into_owned()).await.unwrap_or_default().as_str() {
-                // It goes on in the mode in which it made the plan: nobody was asked about another one.
+                // Without another action, the agent goes on as before, and asks for permissions.
                 "yes" => UiExitPlanModeResponse::new(true),
                 change => UiExitPlanModeResponse::new(false).feedback(change),
             }
