@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -25,6 +26,9 @@ use super::{MODEL_NAME, Reply, Shared, github};
 
 type Body = StreamBody<BoxStream<'static, io::Result<Frame<Bytes>>>>;
 
+/// The pause after a connection that could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// Serves connections until it is dropped, which closes them.
 pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
@@ -32,7 +36,12 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
-                Err(error) => return shared.note_unexpected(format!("cannot accept: {error}")),
+                Err(error) => {
+                    // Such as too many open files, which passes once connections close.
+                    shared.note_unexpected(format!("cannot accept: {error}"));
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
             },
             Some(_) = connections.join_next() => continue,
         };

@@ -90,7 +90,7 @@ impl ModelServer {
     }
 
     /// The variables with which a CLI takes this server for GitHub, where it is logged in as [`GITHUB_LOGIN`]. They are
-    /// for a program that starts the CLI and is not to be changed for a test; a program with the SDK can give the token
+    /// for a program that starts the CLI and knows nothing of the test; a program with the SDK can give the token
     /// to `ClientBuilder::github_token` instead of the third.
     pub fn github_env(&self) -> [(&'static str, String); 3] {
         [
