@@ -4,14 +4,14 @@
 
 mod common;
 
-use copilot_session::Client;
+use copilot_session::printable_lines;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let client = Client::start().await?;
+    let client = common::client().start().await?;
     let session = common::session(&client).deny_all().create().await?;
     let answer = session.send_and_wait(common::argument("What can you do?")).await?;
-    println!("{}", answer.text());
+    println!("{}", printable_lines(answer.text()));
     client.stop().await;
     Ok(())
 }

@@ -6,7 +6,7 @@ mod common;
 use std::io::BufRead as _;
 
 use copilot_session::types::UiExitPlanModeResponse;
-use copilot_session::{Client, Decision, PermissionRequest, printable_lines};
+use copilot_session::{Decision, PermissionRequest, printable_lines};
 
 /// Prints a question and reads a line, on a thread that may block. Returns none at the end of the input.
 async fn ask(question: String) -> Option<String> {
@@ -29,7 +29,7 @@ async fn ask_user(request: &PermissionRequest) -> String {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prompt = common::argument("Ask me which file to delete, and delete it.");
-    let client = Client::start().await?;
+    let client = common::client().start().await?;
     let session = common::session(&client)
         // The summary is safe for a terminal. The agent waits, and goes on with other tools, until there is an answer.
         .on_permission(async |request, _| match ask_user(&request).await.as_str() {

@@ -8,7 +8,7 @@ mod common;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use copilot_session::{Answer, Client, Error, ErrorKind, Retry, Session};
+use copilot_session::{Answer, Error, ErrorKind, Retry, Session, printable_lines};
 use tracing_subscriber::EnvFilter;
 
 /// Sends a prompt until there is an answer, or an error that stays. The pauses are logged.
@@ -25,14 +25,14 @@ async fn ask(session: &Session, prompt: &str) -> Result<Answer, Error> {
 }
 
 async fn run() -> Result<(), Error> {
-    let client = Client::start().await?;
+    let client = common::client().start().await?;
     // A handler that hangs counts as failed after a while.
     let session = common::session(&client).deny_all().handler_timeout(Duration::from_secs(60));
     let session = session.create().await?;
     let answer = ask(&session, &common::argument("What is a heron?")).await;
     // Also after an error, so that the CLI can end its work.
     client.stop().await;
-    println!("{}", answer?.text());
+    println!("{}", printable_lines(answer?.text()));
     Ok(())
 }
 
@@ -56,7 +56,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // `:#` adds the causes. A `main` that returns the error would print its `Debug` form.
-            eprintln!("error: {error:#}\n{}", advice(&error));
+            eprintln!("error: {}\n{}", printable_lines(&format!("{error:#}")), advice(&error));
             ExitCode::FAILURE
         }
     }

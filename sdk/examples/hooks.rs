@@ -5,16 +5,22 @@
 
 mod common;
 
-use copilot_session::Client;
+use copilot_session::printable_lines;
 use copilot_session::types::{
     PostToolUseHookInput, PreToolUseHookInput, PreToolUseHookOutput, SessionStartHookInput,
     SessionStartHookOutput,
 };
+use serde_json::Value;
+
+/// Prints a call. Text of the model is escaped before it goes to a terminal.
+fn print(what: &str, tool: &str, arguments: &Value) {
+    println!("{what}: {}", printable_lines(&format!("{tool} {arguments}")));
+}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prompt = common::argument("Delete the file notes.txt.");
-    let client = Client::start().await?;
+    let client = common::client().start().await?;
     // The type of the argument says which hook it is.
     let session = common::session(&client)
         .hook(async |start: SessionStartHookInput, _| {
@@ -26,17 +32,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .hook(async |call: PreToolUseHookInput, _| match call.tool_name.as_str() {
             "view" | "grep" | "rg" | "glob" => PreToolUseHookOutput::default(),
             _ => {
-                println!("refused: {} {}", call.tool_name, call.tool_args);
+                print("refused", &call.tool_name, &call.tool_args);
                 PreToolUseHookOutput::deny("only reading here")
             }
         })
-        // After each call that succeeded, such as for a protocol. It could also change the result.
-        .hook(async |call: PostToolUseHookInput, _| println!("done: {} {}", call.tool_name, call.tool_args))
+        // After each call that succeeded, such as for a log. It could also change the result.
+        .hook(async |call: PostToolUseHookInput, _| print("done", &call.tool_name, &call.tool_args))
         // What passes the hook still needs a permission.
         .deny_all()
         .create()
         .await?;
-    println!("{}", session.send_and_wait(prompt).await?.text());
+    println!("{}", printable_lines(session.send_and_wait(prompt).await?.text()));
     client.stop().await;
     Ok(())
 }

@@ -3,8 +3,8 @@
 //!
 //! The server speaks OpenAI's protocol; `ProviderConfig::kind` has other ones. A key comes from `PROVIDER_KEY`.
 
-use copilot_session::Client;
 use copilot_session::types::ProviderConfig;
+use copilot_session::{Client, printable_lines};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,9 +23,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let session = client.session().provider(provider).model(model).deny_all().create().await?;
     let answer = session.send_and_wait(prompt.as_str()).await?;
     for call in answer.model_calls() {
-        println!("[{}: {:?} tokens in, {:?} out]", call.model, call.input_tokens, call.output_tokens);
+        let model = printable_lines(&call.model);
+        println!("[{}: {:?} tokens in, {:?} out]", model, call.input_tokens, call.output_tokens);
     }
-    println!("{}", answer.text());
+    println!("{}", printable_lines(answer.text()));
     client.stop().await;
     Ok(())
 }

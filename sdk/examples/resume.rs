@@ -5,14 +5,14 @@
 
 mod common;
 
-use copilot_session::Client;
+use copilot_session::printable_lines;
 use copilot_session::transcript::Transcript;
 use copilot_session::types::{SessionListFilter, SessionListRequest};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prompt = common::argument("What have we said so far?");
-    let client = Client::start().await?;
+    let client = common::client().start().await?;
 
     // The CLI keeps a session from its first prompt on.
     let here = SessionListFilter::default().cwd(std::env::current_dir()?.display().to_string());
@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let transcript: Transcript = history.iter().collect();
     println!("{transcript}");
 
-    println!("{}", session.send_and_wait(prompt).await?.text());
+    println!("{}", printable_lines(session.send_and_wait(prompt).await?.text()));
     // The session stays on disk; `client.delete_session(session.id())` would remove it.
     session.disconnect().await?;
     client.stop().await;

@@ -4,14 +4,14 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use copilot_session::Client;
+use copilot_session::printable_lines;
 use copilot_session::providers::{MemoryFiles, session_fs};
 use copilot_session::types::{SessionFsSetProviderConventions, SessionFsSetProviderRequest};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prompt = common::argument("What is in this folder?");
-    let client = Client::start().await?;
+    let client = common::client().start().await?;
     let folder = std::env::current_dir()?.display().to_string();
     let conventions = SessionFsSetProviderConventions::Posix;
     let provider = SessionFsSetProviderRequest::new(folder, "/state", conventions);
@@ -19,10 +19,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let files = MemoryFiles::default();
     let session = common::session(&client).deny_all().provide(session_fs(files.clone())).create().await?;
-    println!("{}", session.send_and_wait(prompt).await?.text());
+    println!("{}", printable_lines(session.send_and_wait(prompt).await?.text()));
     client.stop().await;
     for path in files.files().keys() {
-        println!("{path}");
+        println!("{}", printable_lines(path));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 mod common;
 
-use copilot_session::{Client, Error};
+use copilot_session::{Client, Error, printable_lines};
 use tokio::task::JoinSet;
 
 /// Asks a session of its own, and returns the answer.
@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if roles.is_empty() {
         roles = ["a poet", "a lawyer", "a pirate"].map(str::to_owned).to_vec();
     }
-    let client = Client::start().await?;
+    let client = common::client().start().await?;
     let mut answers = JoinSet::new();
     for role in roles {
         let client = client.clone();
@@ -36,8 +36,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (role, answer) = done?;
         // One session that fails does not end the others.
         match answer {
-            Ok(answer) => println!("{role}: {answer}"),
-            Err(error) => println!("{role} did not answer: {error:#}"),
+            Ok(answer) => println!("{role}: {}", printable_lines(&answer)),
+            Err(error) => println!("{role} did not answer: {}", printable_lines(&format!("{error:#}"))),
         }
     }
     client.stop().await;

@@ -8,7 +8,7 @@ mod common;
 use std::io::Write as _;
 use std::time::Duration;
 
-use copilot_session::{Client, Policy, SessionEventData, printable_lines};
+use copilot_session::{Policy, SessionEventData, printable_lines};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_env_filter(wanted).with_writer(std::io::stderr).init();
     let prompt = common::argument("Tell me a story.");
     let folder = std::env::current_dir()?;
-    let client = Client::start().await?;
+    let client = common::client().start().await?;
     let session = common::session(&client)
         // The agent may read the files here, and do nothing else.
         .policy(Policy::read_within(folder))
@@ -36,7 +36,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             SessionEventData::AssistantReasoningDelta(delta) => {
                 eprint!("{}", printable_lines(&delta.delta_content));
             }
-            SessionEventData::ToolExecutionStart(start) => eprintln!("\n[{} runs]", start.tool_name),
+            SessionEventData::ToolExecutionStart(start) => {
+                eprintln!("\n[{} runs]", printable_lines(&start.tool_name))
+            }
             SessionEventData::ToolExecutionComplete(end) if !end.success => eprintln!("[it failed]"),
             SessionEventData::SessionError(error) => eprintln!("\n[{}]", printable_lines(&error.message)),
             _ => {}

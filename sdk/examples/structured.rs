@@ -8,7 +8,7 @@ mod common;
 use std::time::Duration;
 
 use copilot_session::types::SendRequest;
-use copilot_session::{Client, Error};
+use copilot_session::{Error, printable_lines};
 
 /// What the model is to return. It reads the comments.
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
@@ -23,7 +23,7 @@ struct City {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prompt = common::argument("Which city has the most bridges?");
-    let client = Client::start().await?;
+    let client = common::client().start().await?;
     let session = common::session(&client).deny_all().create().await?;
 
     let request = SendRequest::new(prompt).answer_as::<City>();
@@ -38,11 +38,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             return Err(error.into());
         }
     };
-    match answer.json::<City>() {
-        Ok(city) => println!("{} has {} inhabitants. {}", city.name, city.people, city.reason),
-        Err(Error::Answer { text, reason, .. }) => println!("not a city: {reason}\n{text}"),
+    let text = match answer.json::<City>() {
+        Ok(city) => format!("{} has {} inhabitants. {}", city.name, city.people, city.reason),
+        Err(Error::Answer { text, reason, .. }) => format!("not a city: {reason}\n{text}"),
         Err(error) => return Err(error.into()),
-    }
+    };
+    println!("{}", printable_lines(&text));
 
     // The sum over all calls of the model in this turn. `cost` is zero with a provider of your own.
     let usage = answer.usage();

@@ -5,7 +5,7 @@
 
 mod common;
 
-use copilot_session::{Client, Error, Policy, Tool};
+use copilot_session::{Client, Error, Policy, Tool, printable_lines};
 
 /// The arguments of the tool.
 #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -30,8 +30,8 @@ async fn advise(client: &Client, city: &str) -> Result<String, Error> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let client = Client::start().await?;
-    println!("{}", advise(&client, &common::argument("Oslo")).await?);
+    let client = common::client().start().await?;
+    println!("{}", printable_lines(&advise(&client, &common::argument("Oslo")).await?));
     client.stop().await;
     Ok(())
 }

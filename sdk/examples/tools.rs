@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use copilot_session::{Client, Policy, Tool, ToolResult};
+use copilot_session::{Policy, Tool, ToolResult, printable_lines};
 
 /// The arguments of the tool `buy`. The model reads the comments of the fields.
 #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -48,7 +48,7 @@ fn list(list: ShoppingList) -> Tool {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prompt = common::argument("We are out of milk. What is on the list?");
     let items = ShoppingList::default();
-    let client = Client::start().await?;
+    let client = common::client().start().await?;
     // The CLI asks before it calls a tool, so the policy names both.
     let folder = std::env::current_dir()?;
     let session = common::session(&client)
@@ -60,9 +60,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let answer = session.send_and_wait(prompt).await?;
     for call in answer.tool_calls() {
-        println!("{} {}", call.tool_name, serde_json::to_string(&call.arguments)?);
+        let call = format!("{} {}", call.tool_name, serde_json::to_string(&call.arguments)?);
+        println!("{}", printable_lines(&call));
     }
-    println!("{}", answer.text());
+    println!("{}", printable_lines(answer.text()));
     client.stop().await;
 
     println!("On the list: {:?}", items.lock().unwrap());

@@ -6,7 +6,8 @@
 
 mod common;
 
-use copilot_session::{Client, SessionEventData};
+use copilot_session::{Client, Events, SessionEventData, printable_lines};
+use tokio::process::Child;
 
 const TOKEN: &str = "TWO_PROGRAMS_TOKEN";
 
@@ -23,9 +24,9 @@ async fn main() -> Result {
 
 async fn first() -> Result {
     // Port 0 is a free one, on the loopback address.
-    let client = Client::builder().start_tcp(0).await?;
+    let client = common::client().start_tcp(0).await?;
     let session = common::session(&client).deny_all().create().await?;
-    let mut events = session.events();
+    let events = session.events();
 
     let address = client.address().ok_or("the CLI listens nowhere")?;
     let mut second = tokio::process::Command::new(std::env::current_exe()?)
@@ -33,7 +34,17 @@ async fn first() -> Result {
         .env(TOKEN, client.connection_token().unwrap_or_default())
         .spawn()?;
 
-    // Every client of a session sees all of its events, whoever sent the prompt.
+    tokio::select! {
+        () = watch(events) => {}
+        () = failure(&mut second) => {}
+    }
+    let status = second.wait().await?;
+    client.stop().await;
+    if status.success() { Ok(()) } else { Err("the second program failed".into()) }
+}
+
+/// Prints what happens until the agent rests. Every client of a session sees all of its events, whoever sent the prompt.
+async fn watch(mut events: Events) {
     while let Some(event) = events.next().await {
         match event.data() {
             SessionEventData::UserMessage(message) => println!("first: somebody asks {:?}", message.content),
@@ -44,9 +55,13 @@ async fn first() -> Result {
             _ => {}
         }
     }
-    let status = second.wait().await?;
-    client.stop().await;
-    if status.success() { Ok(()) } else { Err("the second program failed".into()) }
+}
+
+/// Waits until a program has failed, maybe before it asked anything. Events of one that succeeded may still come.
+async fn failure(program: &mut Child) {
+    if program.wait().await.is_ok_and(|status| status.success()) {
+        std::future::pending().await
+    }
 }
 
 async fn second(address: &str, session: &str) -> Result {
@@ -54,7 +69,7 @@ async fn second(address: &str, session: &str) -> Result {
     // This client has handlers of its own. The CLI asks those of both clients, and the first answer counts.
     let session = common::session(&client).deny_all().resume(session).await?;
     let answer = session.send_and_wait("Who is there?").await?;
-    println!("second: {}", answer.text());
+    println!("second: {}", printable_lines(answer.text()));
     // Leaves the session and the CLI to the first program.
     client.stop().await;
     Ok(())

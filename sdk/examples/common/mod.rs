@@ -3,12 +3,21 @@
 use std::env::{args, var};
 
 use copilot_session::types::ProviderConfig;
-use copilot_session::{Client, SessionBuilder};
+use copilot_session::{Client, ClientBuilder, SessionBuilder};
+
+/// The variable with the key of the model server.
+const KEY_VARIABLE: &str = "COPILOT_DEMO_API_KEY";
 
 /// Returns the first argument of the program, or this text.
 #[allow(dead_code, reason = "some examples have other arguments")]
 pub fn argument(default: &str) -> String {
     args().nth(1).unwrap_or_else(|| default.to_owned())
+}
+
+/// Configures a client as `Client::builder()` does. The key of the model server is sent in a call; what the agent runs
+/// does not find it in the CLI's environment.
+pub fn client() -> ClientBuilder {
+    Client::builder().env_remove(KEY_VARIABLE)
 }
 
 /// Configures a session as `client.session()` does, with a model of Copilot, which needs a login. If
@@ -18,7 +27,7 @@ pub fn session(client: &Client) -> SessionBuilder {
     let mut session = client.session();
     if let Ok(url) = var("COPILOT_DEMO_PROVIDER_URL") {
         let mut provider = ProviderConfig::new(url);
-        provider.api_key = var("COPILOT_DEMO_API_KEY").ok();
+        provider.api_key = var(KEY_VARIABLE).ok();
         session = session.provider(provider);
     }
     match var("COPILOT_DEMO_MODEL") {

@@ -7,7 +7,7 @@ mod policies;
 
 use std::io::BufRead as _;
 
-use copilot_session::{Client, PermissionRequest, printable_lines};
+use copilot_session::{PermissionRequest, printable_lines};
 
 /// Asks the user on the terminal, on a thread that may block.
 async fn ask_user(request: &PermissionRequest) -> String {
@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let policy = policies::ALL.iter().find(|(known, _)| *known == name);
     let names = policies::ALL.map(|(name, _)| name).join(", ");
     let (_, configure) = policy.ok_or_else(|| format!("no policy named {name:?}; there are {names}"))?;
-    let client = Client::start().await?;
+    let client = common::client().start().await?;
     let session = configure(common::session(&client), &std::env::current_dir()?).create().await?;
     println!("{}", printable_lines(session.send_and_wait(prompt).await?.text()));
     client.stop().await;
