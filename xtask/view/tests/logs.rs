@@ -104,6 +104,24 @@ fn a_page_holds_every_message_and_turn() {
     }
 }
 
+/// The messages of a long log are in blocks, each of whole lines, whose first messages the index names.
+#[test]
+fn a_long_log_is_in_blocks() {
+    let filler = "x".repeat(64 << 10);
+    let lines: Vec<String> = (0..100)
+        .map(|t_ms| json!({"t_ms": t_ms, "dir": "client", "msg": {"method": filler}}).to_string() + "\n")
+        .collect();
+    let (_, blocks) = page(lines.concat().as_bytes());
+    let index = index(&blocks);
+    let firsts: Vec<usize> = serde_json::from_value(index["blocks"].clone()).expect("numbers");
+    assert!(firsts.len() > 10, "{firsts:?}");
+    let ends = firsts.iter().skip(1).copied().chain([lines.len()]);
+    for (number, (first, end)) in firsts.iter().zip(ends).enumerate() {
+        assert!(blocks[&format!("messages-{number}")] == lines[*first..end].concat(), "block {number}");
+    }
+    assert_eq!(blocks.keys().filter(|id| id.starts_with("messages-")).count(), firsts.len());
+}
+
 /// Every open element is closed, in the right order.
 #[test]
 fn drawings_are_well_formed() {

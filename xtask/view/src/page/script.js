@@ -4,6 +4,7 @@
 
 const PAGE = 100; // messages in the list at a time
 const KEPT = 8; // unpacked blocks of messages
+const DEEPEST = 64; // levels of JSON that are indented
 const at = (id) => document.getElementById(id);
 let index; // the list of messages, in columns
 let shown = []; // the messages that pass the filter
@@ -40,24 +41,47 @@ async function json(message) {
   return (await lines(block))[message - index.blocks[block]];
 }
 
-// Puts each key and item on a line of its own, without a change of any value.
+// The end of the string that begins here. A regular expression for strings would need memory for each escape in one.
+function endOfString(text, start) {
+  let end = start;
+  do {
+    end = text.indexOf('"', end + 1);
+  } while (end > 0 && backslashes(text, end) % 2 === 1);
+  return end > 0 ? end + 1 : text.length;
+}
+
+// The number of backslashes before a character.
+function backslashes(text, end) {
+  let start = end;
+  while (text[start - 1] === '\\') start -= 1;
+  return end - start;
+}
+
+// Puts each key and item on a line of its own, without a change of any value. Its time is proportional to the text, which
+// may be of many megabytes.
 function indented(text) {
-  let out = '';
+  const out = [];
   let depth = 0;
-  const line = () => '\n' + '  '.repeat(depth);
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s"{}\[\],:]+/g)) {
-    const last = out.at(-1);
-    const isEmpty = (token === '}' && last === '{') || (token === ']' && last === '[');
+  let last = '';
+  const line = () => '\n' + '  '.repeat(Math.min(depth, DEEPEST));
+  const tokens = /["{}\[\],:]|[^\s"{}\[\],:]+/g;
+  for (let found = tokens.exec(text); found; found = tokens.exec(text)) {
+    let [token] = found;
+    if (token === '"') {
+      tokens.lastIndex = endOfString(text, found.index);
+      token = text.slice(found.index, tokens.lastIndex);
+    }
     if (token === '}' || token === ']') {
       depth -= 1;
-      out += isEmpty ? token : line() + token;
+      if (last !== '{' && last !== '[') out.push(line());
     } else {
-      if (last === '{' || last === '[' || last === ',') out += line();
-      out += token === ':' ? ': ' : token;
+      if (last === '{' || last === '[' || last === ',') out.push(line());
       if (token === '{' || token === '[') depth += 1;
     }
+    out.push(token === ':' ? ': ' : token);
+    last = token;
   }
-  return out;
+  return out.join('');
 }
 
 function element(name, className, text) {
@@ -160,7 +184,9 @@ async function filter() {
 async function turn() {
   const number = Number(at('turns').value);
   // Markup of our own; the policy of the page forbids scripts in it anyway.
-  at('turn').innerHTML = await unpack('turn-' + number);
+  const drawing = await unpack('turn-' + number);
+  if (Number(at('turns').value) !== number) return; // another turn was chosen in the meantime
+  at('turn').innerHTML = drawing;
   at('before').disabled = number === 0;
   at('after').disabled = number === index.turns.length - 1;
   if (at('only').checked) await filter();
@@ -175,7 +201,9 @@ async function follow() {
     at('filter').reset();
     await filter();
   }
-  page = Math.floor(shown.indexOf(message) / PAGE);
+  const place = shown.indexOf(message);
+  if (place < 0) return; // the filter was changed in the meantime
+  page = Math.floor(place / PAGE);
   count('');
   const item = at('message-' + (message + 1));
   await toggle(item, message);
@@ -241,7 +269,8 @@ async function start() {
   await follow();
 }
 
-start().catch((error) => {
-  at('problem').textContent = 'The page cannot be shown: ' + error;
+addEventListener('unhandledrejection', (event) => {
+  at('problem').textContent = 'The page cannot be shown: ' + event.reason;
   at('problem').hidden = false;
 });
+start();
