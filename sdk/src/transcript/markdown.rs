@@ -1,16 +1,16 @@
 //! The Markdown form of a conversation.
 
 use super::times::{self, Times};
-use super::{Entry, SubAgent, ToolCall, Transcript, TranscriptTurn, TurnState, Usage};
+use super::{Entry, SubAgent, Text, ToolCall, Transcript, TranscriptTurn, TurnState, Usage};
 use crate::printable::{printable, printable_lines};
 
 impl Transcript {
-    /// Returns the conversation as Markdown: a heading for each turn with its time and usage, the prompt as a quote, the
-    /// agent's text as it wrote it, and tool calls as blocks of code. The steps of a sub-agent are quoted.
+    /// Returns the conversation as Markdown: a heading for each turn with its time and usage, the text of the agent as a
+    /// quote, and prompts, tool calls and other text as blocks of code. The steps of a sub-agent are quoted.
     ///
-    /// The agent's text is Markdown of its own, so a program that renders it decides on links, images and HTML there. All
-    /// other text is quoted so that it cannot become markup. Characters that could disguise text are escaped as by
-    /// [`printable_lines`].
+    /// The agent's text is Markdown of its own, so a program that renders it decides on links, images and HTML there. The
+    /// end of its quote ends every block that it leaves open. No other text can become markup. Characters that could
+    /// disguise text are escaped as by [`printable_lines`].
     pub fn to_markdown(&self) -> String {
         let mut out = String::new();
         if self.dropped_turns() > 0 {
@@ -82,10 +82,7 @@ pub(super) fn usage(usage: &Usage) -> Option<String> {
 fn entries(out: &mut String, entries: &[Entry]) {
     for entry in entries {
         match entry {
-            Entry::Message(text) => {
-                let rest = if text.is_complete() { "" } else { " …" };
-                block(out, &format!("{}{rest}", printable_lines(text.text()).trim_end()));
-            }
+            Entry::Message(text) => message(out, text),
             Entry::Reasoning(text) => titled(out, "**Reasoning**", text.text()),
             Entry::ToolCall(call) => tool_call(out, call),
             Entry::Prompt(prompt) => titled(out, "**Prompt**", prompt.text()),
@@ -94,6 +91,18 @@ fn entries(out: &mut String, entries: &[Entry]) {
             }
             Entry::SubAgent(agent) => sub_agent(out, agent),
         }
+    }
+}
+
+/// Appends a message as a quote, whose end ends every block of it.
+fn message(out: &mut String, text: &Text) {
+    block(out, "**Agent**");
+    let shown = printable_lines(text.text());
+    if !shown.trim().is_empty() {
+        block(out, &quoted(shown.trim_end()));
+    }
+    if !text.is_complete() {
+        block(out, "*The message is not complete.*");
     }
 }
 

@@ -137,9 +137,13 @@ sub answer
 > > help me
 > > ```
 >
-> sub answer
+> **Agent**
+>
+> > sub answer
 
-main done
+**Agent**
+
+> main done
 ";
     assert_eq!(sorted_keys(&shown), expected);
 }
@@ -176,17 +180,18 @@ fn html_of_a_turn() {
 const HOSTILE: &str =
     "</pre></code><script>alert('x')</script>\"onload=\"x\" & \u{202e}```\n# heading\n> [x](javascript:x)";
 
-/// A transcript in which every text is hostile.
-fn hostile() -> Transcript {
+/// A transcript in which every text is hostile, and ends like this.
+fn hostile(end: &str) -> Transcript {
+    let hostile = format!("{HOSTILE}{end}");
     let data = json!({
-        "content": HOSTILE, "messageId": HOSTILE, "source": HOSTILE, "reasoningText": HOSTILE, "message": HOSTILE,
-        "infoType": HOSTILE, "errorType": HOSTILE, "toolCallId": HOSTILE, "toolName": HOSTILE, "success": false,
-        "arguments": {HOSTILE: HOSTILE}, "error": {"message": HOSTILE}, "agentName": HOSTILE, "newModel": HOSTILE,
-        "agentDisplayName": HOSTILE,
+        "content": hostile, "messageId": hostile, "source": hostile, "reasoningText": hostile, "message": hostile,
+        "infoType": hostile, "errorType": hostile, "toolCallId": hostile, "toolName": hostile, "success": false,
+        "arguments": {&hostile: hostile}, "error": {"message": hostile}, "agentName": hostile, "newModel": hostile,
+        "agentDisplayName": hostile,
     });
-    let failed = json!({"toolCallId": HOSTILE, "agentName": HOSTILE, "error": HOSTILE});
+    let failed = json!({"toolCallId": hostile, "agentName": hostile, "error": hostile});
     let event = |kind: &str, agent: Option<&str>, data: &Value| {
-        event(&json!({"type": kind, "agentId": agent, "data": data, "timestamp": HOSTILE}))
+        event(&json!({"type": kind, "agentId": agent, "data": data, "timestamp": hostile}))
     };
     let events = [
         event("user.message", None, &data),
@@ -194,10 +199,11 @@ fn hostile() -> Transcript {
         event("tool.execution_start", None, &data),
         event("tool.execution_complete", None, &data),
         event("session.info", None, &data),
-        event("subagent.started", Some(HOSTILE), &data),
-        event("user.message", Some(HOSTILE), &data),
-        event("assistant.message", Some(HOSTILE), &data),
-        event("subagent.failed", Some(HOSTILE), &failed),
+        event("subagent.started", Some(&hostile), &data),
+        event("user.message", Some(&hostile), &data),
+        event("assistant.message", Some(&hostile), &data),
+        event("subagent.failed", Some(&hostile), &failed),
+        event("assistant.message_delta", None, &json!({"messageId": "m2", "deltaContent": hostile})),
         event("session.error", None, &data),
     ];
     events.iter().collect()
@@ -205,7 +211,7 @@ fn hostile() -> Transcript {
 
 #[test]
 fn nothing_becomes_html() {
-    let html = hostile().to_html();
+    let html = hostile("").to_html();
     assert!(html.matches("alert(&#39;x&#39;)").count() > 12, "{html}");
     let tags: BTreeSet<_> = html.split('<').skip(1).filter_map(|rest| rest.split('>').next()).collect();
     let known = [
@@ -239,28 +245,52 @@ fn nothing_becomes_html() {
     assert!(!html.contains('\u{202e}'));
 }
 
-/// Outside of the agent's own text nothing hostile begins a line or leaves its block of code.
+/// What a message leaves open ends with it. Outside of the messages, hostile text is code.
 #[test]
 fn nothing_but_the_agents_text_becomes_markdown() {
-    let markdown = hostile().to_markdown();
-    let (mut fence, mut outside) = (None, Vec::new());
-    for line in markdown.lines() {
-        let text = line.trim_start_matches(['>', ' ']);
-        let ticks = text.len() - text.trim_start_matches('`').len();
-        match fence {
-            None if ticks >= 3 => fence = Some(ticks),
-            None => outside.push(text),
-            Some(open) if ticks >= open && text.len() == ticks => fence = None,
-            Some(_) => {}
+    use pulldown_cmark::{Event, Parser, Tag, TagEnd};
+    let ends = [
+        "",
+        "\n~~~\n",
+        "\n~~~\nx\n~~~",
+        "\n`````\n",
+        "\n<!--",
+        "\n<pre>",
+        "\n- > ~~~\n",
+        "\n[x]: y",
+        "\nx\n===",
+    ];
+    for end in ends {
+        let markdown = hostile(end).to_markdown();
+        let (mut last, mut quotes, mut messages, mut is_code, mut codes) = (String::new(), 0, 0, false, 0);
+        for event in Parser::new(&markdown) {
+            match event {
+                Event::Start(Tag::BlockQuote(_)) if quotes > 0 || last == "Agent" => {
+                    messages += u32::from(quotes == 0);
+                    quotes += 1;
+                }
+                Event::End(TagEnd::BlockQuote(_)) if quotes > 0 => quotes -= 1,
+                _ if quotes > 0 => {}
+                Event::Start(Tag::CodeBlock(_)) => is_code = true,
+                Event::End(TagEnd::CodeBlock) => {
+                    (is_code, last) = (false, String::new());
+                    codes += 1;
+                }
+                Event::Text(_) | Event::Code(_) if is_code => {}
+                Event::Text(text) => {
+                    assert!(!text.contains("script"), "{end:?}: {text}\n{markdown}");
+                    last = text.into_string();
+                }
+                Event::Html(_) | Event::InlineHtml(_) | Event::Start(Tag::Link { .. } | Tag::HtmlBlock) => {
+                    panic!("{end:?}: {event:?}\n{markdown}")
+                }
+                _ => {}
+            }
         }
+        // Prompts, reasoning, arguments, errors and a notice.
+        assert_eq!((messages, codes), (3, 9), "{end:?}: {markdown}");
+        assert_eq!(markdown.matches("*The message is not complete.*").count(), 1, "{markdown}");
     }
-    assert_eq!(fence, None, "{markdown}");
-    let hostile: Vec<_> = outside.iter().filter(|line| line.contains("script")).collect();
-    // Two messages of agents, each with its link in a line of its own, and the names in spans of code.
-    let (agents, names): (Vec<&&str>, Vec<&&str>) =
-        hostile.into_iter().partition(|line| !line.starts_with("**"));
-    assert_eq!(agents.len(), 4, "{markdown}");
-    assert!(names.iter().all(|line| line.contains("````</pre>") && line.contains("javascript")), "{names:?}");
 }
 
 /// The texts of a transcript, in bytes.
