@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use copilot_session::types::ProviderConfig;
 use copilot_session::{Client, ClientBuilder, WireLog};
@@ -17,6 +17,11 @@ use tokio::net::TcpListener;
 /// The largest wire log, in bytes.
 const MAX_LOG: u64 = 64 << 20;
 
+/// The variables with secrets of this program. The CLI, and the commands that it runs, do not get them.
+const SECRETS: [&str; 2] = [KEY_VARIABLE, TOKEN_VARIABLE];
+const KEY_VARIABLE: &str = "COPILOT_DEMO_API_KEY";
+const TOKEN_VARIABLE: &str = "COPILOT_CONNECTION_TOKEN";
+
 /// A mission control for the sessions of the Copilot CLI, in the browser.
 #[derive(Parser)]
 #[command(version)]
@@ -27,8 +32,8 @@ struct Options {
     /// The model to use [default: the CLI's choice]
     #[arg(long, env = "COPILOT_DEMO_MODEL")]
     model: Option<String>,
-    /// The key of the model server
-    #[arg(long, value_name = "KEY", env = "COPILOT_DEMO_API_KEY", hide_env_values = true)]
+    /// The key of the model server. Prefer the variable, since other programs can see this option
+    #[arg(long, value_name = "KEY", env = KEY_VARIABLE, hide_env_values = true)]
     api_key: Option<String>,
     /// The port on the loopback address [default: a free one]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
@@ -42,11 +47,11 @@ struct Options {
     /// A CLI that runs already, such as 127.0.0.1:7777, instead of a new one
     #[arg(long, value_name = "ADDRESS")]
     connect: Option<std::net::SocketAddr>,
-    /// The secret of that CLI
-    #[arg(long, value_name = "TOKEN", env = "COPILOT_CONNECTION_TOKEN", hide_env_values = true)]
+    /// The secret of that CLI. Prefer the variable, since other programs can see this option
+    #[arg(long, value_name = "TOKEN", env = TOKEN_VARIABLE, hide_env_values = true)]
     connection_token: Option<String>,
-    /// Lets the CLI inspect shell lines: it then offers to approve commands for the rest of a session, and runs those
-    /// without asking that it considers to read only
+    /// Lets the CLI inspect shell commands: if it finds that a command only reads, it runs it without asking; others can
+    /// be approved for the rest of a session
     #[arg(long)]
     script_safety: bool,
 }
@@ -54,7 +59,7 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result<()> {
     let options = Options::parse();
-    let stop = stop_signal()?;
+    let mut stop = Stop::new()?;
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await.context("cannot open the port")?;
     let address = listener.local_addr()?;
     let (log, wire_log) = LogFile::new(MAX_LOG).context("cannot create the wire log")?;
@@ -67,17 +72,27 @@ async fn main() -> Result<()> {
     let routes = routes(shared, Guard::new(token, address));
     let serving = tokio::spawn(serve(listener, routes, Limits::default(), desk.closing().clone()));
     let ended = tokio::select! {
-        () = stop => Ok(()),
+        () = stop.next() => Ok(()),
         reason = desk.cli_closed() => Err(anyhow::anyhow!("the CLI has ended: {reason}")),
     };
     println!("desk stops");
-    desk.close().await;
-    serving.await?;
+    let closing = async {
+        desk.close().await;
+        serving.await
+    };
+    tokio::select! {
+        closed = closing => closed?,
+        // Dropping the client ends the CLI.
+        () = stop.next() => bail!("stopped at once, before the CLI had ended its work"),
+    }
     ended
 }
 
 async fn start(options: &Options, log: WireLog) -> Result<Client> {
     let mut builder: ClientBuilder = Client::builder().wire_log(log);
+    for secret in SECRETS {
+        builder = builder.env_remove(secret);
+    }
     if let Some(home) = &options.home {
         builder = builder.home_dir(home);
     }
@@ -106,23 +121,36 @@ fn settings(options: Options) -> Result<Settings> {
     Ok(Settings { provider, model: options.model, folder, script_safety: options.script_safety })
 }
 
-/// Waits for the signal to stop, such as ctrl-c. Registered at once, so that an early signal counts.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+/// The signals to stop, such as ctrl-c. One that comes before it is waited for counts.
+struct Stop {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        Ok(async move {
+    signals: [tokio::signal::unix::Signal; 2],
+    #[cfg(not(unix))]
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+impl Stop {
+    fn new() -> std::io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Self { signals: [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?] })
+        }
+        #[cfg(not(unix))]
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
+    }
+
+    /// Waits for the next signal.
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate] = &mut self.signals;
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-        })
-    }
-    #[cfg(not(unix))]
-    {
-        let mut interrupt = tokio::signal::windows::ctrl_c()?;
-        Ok(async move { drop(interrupt.recv().await) })
+        }
+        #[cfg(not(unix))]
+        drop(self.interrupt.recv().await);
     }
 }

@@ -4,6 +4,8 @@ mod attacks;
 mod browser;
 mod page;
 mod pictures;
+// It reads about processes in /proc.
+#[cfg(target_os = "linux")]
 mod program;
 mod rig;
 mod sessions;

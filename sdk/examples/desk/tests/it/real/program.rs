@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use copilot_session_model::{MODEL_NAME, ModelServer, Reply, Script, Stall};
 use copilot_session_tests::cli::cli_path;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 use super::browser::Browser;
 use crate::rig::soon;
@@ -14,8 +16,10 @@ use crate::rig::soon;
 /// The pieces of a long answer.
 const PIECES: usize = 2000;
 
+/// The variables with secrets of the desk.
+const SECRETS: [&str; 2] = ["COPILOT_DEMO_API_KEY", "COPILOT_CONNECTION_TOKEN"];
+
 /// The memory of a process, in MiB.
-#[cfg(target_os = "linux")]
 fn memory(process: &Child) -> usize {
     let path = format!("/proc/{}/status", process.id().expect("a running process"));
     let status = std::fs::read_to_string(path).expect("the status");
@@ -23,9 +27,63 @@ fn memory(process: &Child) -> usize {
     line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") >> 10
 }
 
+/// Starts the desk, and returns it with the lines that it prints.
+fn spawn(model: &ModelServer, folder: &TempDir) -> (Child, Lines<BufReader<ChildStdout>>) {
+    let mut desk = Command::new(env!("CARGO_BIN_EXE_desk"))
+        .args(["--provider-url", &model.base_url(), "--model", MODEL_NAME])
+        .arg("--home")
+        .arg(folder.path().join("home"))
+        .arg("--folder")
+        .arg(folder.path())
+        .env("COPILOT_CLI_PATH", cli_path())
+        .envs(SECRETS.map(|secret| (secret, "scripted")))
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the desk");
+    let lines = BufReader::new(desk.stdout.take().expect("its output")).lines();
+    (desk, lines)
+}
+
+async fn line(lines: &mut Lines<BufReader<ChildStdout>>) -> String {
+    soon("a line of the desk", lines.next_line()).await.expect("a line").expect("a line")
+}
+
+fn id(process: &Child) -> String {
+    process.id().expect("a running process").to_string()
+}
+
+/// The processes that the desk has started: the CLI.
+fn children(desk: &Child) -> Vec<String> {
+    // Each thread has its own.
+    let threads = std::fs::read_dir(format!("/proc/{}/task", id(desk))).expect("its threads");
+    let children: Vec<String> = threads
+        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok())
+        .flat_map(|children| children.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    assert!(!children.is_empty(), "it has no CLI");
+    children
+}
+
+async fn kill(signal: &str, id: &str) {
+    let killed = Command::new("kill").args([&format!("-{signal}"), id]).status().await.expect("kill");
+    assert!(killed.success(), "{signal} to {id}");
+}
+
+/// Waits until a process has ended.
+async fn ends(id: &str) {
+    let path = format!("/proc/{id}/stat");
+    let is_gone = || std::fs::read_to_string(&path).map_or(true, |stat| stat.contains(") Z "));
+    soon("the CLI to end", async {
+        while !is_gone() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
 /// It shows a long answer without keeping more than its limits, and a signal ends it, its CLI and the browser's stream, in
 /// the middle of a turn.
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn it_runs_and_ends() {
     let stall = Stall::new();
@@ -35,20 +93,8 @@ async fn it_runs_and_ends() {
     let folder = tempfile::tempdir().expect("a folder");
     let browser = Browser::start().await;
     let started = Instant::now();
-    let mut desk = Command::new(env!("CARGO_BIN_EXE_desk"))
-        .args(["--provider-url", &model.base_url(), "--model", MODEL_NAME])
-        .arg("--home")
-        .arg(folder.path().join("home"))
-        .arg("--folder")
-        .arg(folder.path())
-        .env("COPILOT_CLI_PATH", cli_path())
-        .env("COPILOT_DEMO_API_KEY", "scripted")
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the desk");
-    let mut lines = BufReader::new(desk.stdout.take().expect("its output")).lines();
-    let first = soon("the address", lines.next_line()).await.expect("a line").expect("a line");
+    let (mut desk, mut lines) = spawn(&model, &folder);
+    let first = line(&mut lines).await;
     let url = first.strip_prefix("desk is at ").expect("the address");
     let listening = started.elapsed();
     let page = browser.open(url).await;
@@ -69,21 +115,57 @@ async fn it_runs_and_ends() {
     page.enter("#prompt", "Again.").await;
     page.click("#send").await;
     page.until("document.querySelectorAll('.node.model.running').length === 1").await;
-    let id = desk.id().expect("a process").to_string();
-    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).expect("its children");
-    assert!(!children.trim().is_empty(), "it has no CLI");
-    let killed = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill");
-    assert!(killed.success());
+    let children = children(&desk);
+    kill("TERM", &id(&desk)).await;
     assert!(soon("the end", desk.wait()).await.expect("its status").success());
     page.until("document.querySelector('#connection').textContent !== 'connected'").await;
-    for child in children.split_whitespace() {
-        let path = format!("/proc/{child}/stat");
-        let is_gone = || std::fs::read_to_string(&path).map_or(true, |stat| stat.contains(") Z "));
-        soon("the CLI to end", async {
-            while !is_gone() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        })
-        .await;
+    for child in children {
+        ends(&child).await;
+    }
+}
+
+/// The commands of the agent do not get the secrets of the desk.
+#[tokio::test]
+async fn commands_do_not_see_its_secrets() {
+    let command = json!({ "command": "env > seen.txt", "description": "Look" });
+    let script = Script::replies([Reply::tool_call("bash", command), Reply::text("Done.")]);
+    let model = ModelServer::start(script).await.expect("a model");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_desk, mut lines) = spawn(&model, &folder);
+    let first = line(&mut lines).await;
+    let browser = Browser::start().await;
+    let page = browser.open(first.strip_prefix("desk is at ").expect("the address")).await;
+    page.click("#create button").await;
+    page.enter("#prompt", "Look around.").await;
+    page.click("#send").await;
+    page.click(".ask .approve").await;
+    page.until("document.querySelector('.node.turn.done')").await;
+    let seen = std::fs::read_to_string(folder.path().join("seen.txt")).expect("its environment");
+    let names: Vec<&str> = seen.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+    assert!(names.contains(&"PATH"), "{names:?}");
+    for secret in SECRETS {
+        assert!(!names.contains(&secret), "the command has {secret}");
+    }
+}
+
+/// While the desk waits for a CLI that hangs, a second signal ends both.
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let model = ModelServer::start(Script::replies([])).await.expect("a model");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut desk, mut lines) = spawn(&model, &folder);
+    line(&mut lines).await;
+    let children = children(&desk);
+    for child in &children {
+        kill("STOP", child).await;
+    }
+    kill("TERM", &id(&desk)).await;
+    assert_eq!(line(&mut lines).await, "desk stops");
+    kill("TERM", &id(&desk)).await;
+    // Far less than it takes to give up on the CLI.
+    let ended = tokio::time::timeout(Duration::from_secs(5), desk.wait()).await.expect("it does not end");
+    assert!(!ended.expect("its status").success());
+    for child in children {
+        ends(&child).await;
     }
 }
