@@ -53,7 +53,7 @@ impl std::fmt::Debug for Token {
 pub struct Guard {
     token: Token,
     /// The names under which this server is known, with its port.
-    hosts: [String; 2],
+    hosts: Vec<String>,
 }
 
 /// Set once a connection has shown the token.
@@ -70,7 +70,12 @@ impl Known {
 impl Guard {
     /// Creates the guard of a server at this address.
     pub fn new(token: Token, address: SocketAddr) -> Self {
-        Self { token, hosts: [address.to_string(), format!("localhost:{}", address.port())] }
+        let mut hosts = vec![address.to_string(), format!("localhost:{}", address.port())];
+        // Browsers leave out the port that is usual for HTTP.
+        if address.port() == 80 {
+            hosts.extend([address.ip().to_string(), "localhost".to_owned()]);
+        }
+        Self { token, hosts }
     }
 
     /// Returns true if the request is for this server under its own name: not under one that somebody has made to

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 
 use crate::random;
-use crate::state::{Head, State};
+use crate::state::{Head, State, Status};
 
 /// The most changes that are kept.
 const MAX_CHANGES: usize = 4096;
@@ -38,7 +38,7 @@ pub struct Feed {
     next: watch::Sender<u64>,
     /// Tells this feed from any other, also from one of the same session that was opened earlier.
     name: String,
-    /// Wakes who shows a list of sessions, when the head or the open questions change.
+    /// Wakes who shows a list of sessions, when what it shows of this one changes.
     list_changed: Arc<Notify>,
 }
 
@@ -65,9 +65,9 @@ impl Feed {
     /// Changes the state.
     pub fn change(&self, change: impl FnOnce(&mut State)) {
         let mut inner = self.lock();
-        let before = (inner.state.head().clone(), inner.state.asks().len());
+        let before = listed(&inner.state);
         change(&mut inner.state);
-        if before != (inner.state.head().clone(), inner.state.asks().len()) {
+        if before != listed(&inner.state) {
             self.list_changed.notify_one();
         }
         for change in inner.state.changes() {
@@ -144,6 +144,12 @@ impl Feed {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a list of sessions shows of a state.
+fn listed(state: &State) -> (String, String, Status, usize) {
+    let head = state.head();
+    (head.title.clone(), head.folder.clone(), head.status, state.asks().len())
 }
 
 /// The place of one browser in a feed.

@@ -59,6 +59,30 @@ pub struct Desk {
     closing: CancellationToken,
 }
 
+/// The history of a session, of which the same events may come again.
+#[derive(Default)]
+struct Known {
+    ids: HashSet<String>,
+    /// The time of its last event.
+    end: String,
+}
+
+impl Known {
+    fn new(history: &[SessionEvent]) -> Self {
+        let end = history.iter().map(SessionEvent::timestamp).max().unwrap_or_default();
+        Self { ids: history.iter().map(|event| event.id().to_owned()).collect(), end: end.to_owned() }
+    }
+
+    /// Returns true if the history has the event, or the message that the event is a part of. Parts are not in a
+    /// history, but the message of one that is older than its end is there, or still comes as a whole.
+    fn has(&mut self, event: &SessionEvent) -> bool {
+        use SessionEventData::{AssistantMessageDelta, AssistantReasoningDelta, AssistantUsage};
+        let is_part =
+            matches!(event.data(), AssistantMessageDelta(_) | AssistantReasoningDelta(_) | AssistantUsage(_));
+        self.ids.remove(event.id()) || (is_part && event.timestamp() <= &*self.end)
+    }
+}
+
 /// A session in the list.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -146,7 +170,7 @@ impl Desk {
         let model = model.or(self.settings.model.clone()).unwrap_or_default();
         feed.change(|state| state.set_defaults(&folder.to_string_lossy(), &model));
         let events = session.events();
-        Ok(self.enter(session, feed, asks, events, HashSet::new()))
+        Ok(self.enter(session, feed, asks, events, Known::default()))
     }
 
     /// Opens a stored session, or one that another client has open, with all that is pending in it.
@@ -169,8 +193,7 @@ impl Desk {
                 state.settle();
             }
         });
-        let known = history.iter().map(|event| event.id().to_owned()).collect();
-        Ok(self.enter(session, feed, asks, events, known))
+        Ok(self.enter(session, feed, asks, events, Known::new(&history)))
     }
 
     /// Disconnects a session, which stays on disk. What is pending in it is refused. Returns false if it is not open.
@@ -229,7 +252,7 @@ impl Desk {
         feed: Arc<Feed>,
         asks: Arc<Asks>,
         events: Events,
-        known: HashSet<String>,
+        known: Known,
     ) -> Arc<Room> {
         let room = Arc::new(Room { session, feed, asks });
         self.rooms().insert(room.session.id().to_owned(), Arc::clone(&room));
@@ -239,15 +262,15 @@ impl Desk {
     }
 
     /// Adds the events of a session to its state until it ends. Those of its history are already there.
-    async fn follow(self: Arc<Self>, room: Arc<Room>, mut events: Events, mut known: HashSet<String>) {
+    async fn follow(self: Arc<Self>, room: Arc<Room>, mut events: Events, mut known: Known) {
         let mut last = String::new();
         while let Some(event) = events.next().await {
-            if known.remove(event.id()) {
+            if known.has(&event) {
                 continue;
             }
             if !event.is_ephemeral() {
                 // What comes after it is not in the history either.
-                known = HashSet::new();
+                known = Known::default();
             }
             event.timestamp().clone_into(&mut last);
             room.feed.change(|state| state.apply(&event));

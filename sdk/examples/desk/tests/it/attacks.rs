@@ -95,6 +95,22 @@ async fn other_names_and_pages_are_refused() {
     fake.desk.close().await;
 }
 
+/// Browsers leave out port 80 of an address.
+#[tokio::test(start_paused = true)]
+async fn the_usual_port_may_be_left_out() {
+    let fake = Fake::at("127.0.0.1:80").await;
+    for host in ["127.0.0.1", "localhost", "127.0.0.1:80", "localhost:80"] {
+        let origin = format!("http://{host}");
+        let headers = [("host", host), ("origin", &origin), ("sec-fetch-site", "same-origin")];
+        assert_eq!(status(&fake, "GET", "/", &headers).await, StatusCode::OK, "{host}");
+    }
+    for host in ["evil.example", "evil.example:80", "127.0.0.1:7000"] {
+        let status = status(&fake, "GET", "/", &[("host", host)]).await;
+        assert_eq!(status, StatusCode::MISDIRECTED_REQUEST, "{host}");
+    }
+    fake.desk.close().await;
+}
+
 /// Only the files of the page are served, under their exact names, and every response has the protecting headers.
 #[tokio::test(start_paused = true)]
 async fn no_path_leads_elsewhere() {
@@ -154,8 +170,9 @@ async fn huge_and_deep_bodies_are_refused() {
 async fn a_thousand_sockets() {
     let fake = Fake::start().await;
     let (log, _wire_log) = LogFile::new(1 << 20).expect("a log");
-    let limits =
-        Limits { connections: 50, silence: Duration::from_millis(500), farewell: Duration::from_secs(1) };
+    // Long enough for the owner's own connection on a busy machine.
+    let silence = Duration::from_secs(5);
+    let limits = Limits { connections: 50, silence, farewell: Duration::from_secs(1) };
     let (address, token, serving) = serve_desk(&fake.desk, log, limits).await;
     let connect = async || soon("a connection", TcpStream::connect(address)).await.expect("a connection");
     let hello = format!(

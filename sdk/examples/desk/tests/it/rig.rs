@@ -44,6 +44,11 @@ pub struct Fake {
 
 impl Fake {
     pub async fn start() -> Self {
+        Self::at(ADDRESS).await
+    }
+
+    /// A desk that believes to have this address.
+    pub async fn at(address: &str) -> Self {
         let cli = FakeCli::start();
         cli.on_raw("session.list", |_| Ok(json!({ "sessions": [] })));
         cli.on_raw("sessions.checkInUse", |_| Ok(json!({ "inUse": [] })));
@@ -54,7 +59,7 @@ impl Fake {
         let settings = Settings { folder: folder.path().to_owned(), ..Settings::default() };
         let desk = Desk::new(client, settings);
         let token = Token::random().expect("a token");
-        let guard = Guard::new(token.clone(), ADDRESS.parse().expect("an address"));
+        let guard = Guard::new(token.clone(), address.parse().expect("an address"));
         let routes = routes(Shared { desk: Arc::clone(&desk), log: Arc::new(log) }, guard);
         Self { cli, desk, routes, token, _folder: folder }
     }

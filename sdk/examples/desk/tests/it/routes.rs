@@ -211,6 +211,15 @@ async fn a_stored_session_is_resumed() {
         state["nodes"].as_array().expect("nodes").iter().map(|node| &node["progress"]).collect();
     assert_eq!(titles, ["done", "done"]);
     fake.cli.emit("stored-1", history[0].clone());
+    // What was on its way when the history was asked for.
+    let mut piece = events::delta("I ");
+    let mut thought =
+        events::event("assistant.reasoning_delta", json!({ "reasoningId": "r", "deltaContent": "Hm." }));
+    let mut usage = events::event("assistant.usage", json!({ "model": "m" }));
+    for part in [&mut thought, &mut piece, &mut usage] {
+        part["timestamp"] = history[2]["timestamp"].clone();
+        fake.cli.emit("stored-1", part.clone());
+    }
     fake.cli.emit("stored-1", events::event("session.title_changed", json!({ "title": "after" })));
     watching.change(|change| change["head"]["title"] == "after").await;
     let state = fake.watch("stored-1", None).await.next_of("state").await.data;

@@ -1,10 +1,15 @@
 //! Events become a tree.
 
+use std::sync::Arc;
+
 use copilot_session::SessionEvent;
+use desk::feed::Feed;
 use desk::node::{Kind, MAX_TEXT, Progress};
 use desk::state::{State, Status};
 use desk::tree::{MAX_NODES, MAX_SIZE};
+use futures_util::FutureExt as _;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 fn event(kind: &str, data: &Value) -> SessionEvent {
     let event = json!({ "type": kind, "id": "", "timestamp": "2026-01-01T00:00:00.000Z", "data": data });
@@ -87,7 +92,7 @@ fn an_abort_stops_what_runs() {
     assert!(state.tree().nodes().values().all(|node| !node.is_running()));
 }
 
-/// No recording makes it panic, and every turn in it ends.
+/// No recording makes it panic, and every step of a turn with a prompt ends.
 #[test]
 fn all_recordings() {
     let folder = format!("{}/../../../tests/recordings", env!("CARGO_MANIFEST_DIR"));
@@ -98,7 +103,11 @@ fn all_recordings() {
         let state = recorded(name);
         for node in state.tree().nodes().values() {
             assert!(node.parent.is_none_or(|parent| parent < node.id), "{name}");
+            // Without a prompt the CLI does not say when the work is over.
+            let ends = node.title != "work without a prompt";
+            assert!(!ends || !node.is_running(), "{name}: {:?} {} still runs", node.kind, node.title);
         }
+        assert_ne!(state.head().status, Status::Working, "{name}");
         count += 1;
     }
     assert!(count > 50, "{count} recordings");
@@ -170,6 +179,26 @@ fn what_disguises_text_is_escaped() {
         assert!(!json.contains(trick), "{json}");
     }
     assert!(json.contains("ls \\\\u{202e}"), "{json}");
+}
+
+/// A list of sessions is renewed only when what it shows has changed.
+#[test]
+fn a_feed_wakes_the_list_for_what_it_shows() {
+    let list = Arc::<Notify>::default();
+    let feed = Feed::new(Arc::clone(&list)).expect("a feed");
+    let events = [
+        ("user.message", json!({ "content": "Tidy up" }), true),
+        ("assistant.usage", json!({ "model": "m", "inputTokens": 7 }), false),
+        ("session.usage_info", json!({ "currentTokens": 7, "tokenLimit": 9, "messagesLength": 1 }), false),
+        ("session.title_changed", json!({ "title": "Tidying" }), true),
+        ("session.idle", json!({}), true),
+    ];
+    for (kind, data, wakes) in events {
+        let before = feed.summary().0;
+        feed.change(|state| state.apply(&event(kind, &data)));
+        assert_ne!(feed.summary().0, before, "{kind} changes nothing");
+        assert_eq!(list.notified().now_or_never().is_some(), wakes, "{kind}");
+    }
 }
 
 /// A state stays within its limits, and the changes lead to the same nodes as the state itself.

@@ -4,6 +4,8 @@ use copilot_session_model::{Reply, Script};
 use desk::server::Limits;
 use desk::wire_log::LogFile;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::browser::Browser;
 use super::rig::Real;
@@ -60,7 +62,37 @@ async fn a_page_of_another_port_cannot_drive_it() {
             .await;
         assert!(outcome == "refused" || outcome == "opaque0", "{mode}: {outcome}");
     }
-    assert!(!real.desk.list().borrow().contains("\"idle\""), "another page has created a session");
+    // A browser without these rules of its own, with the token: the desk itself refuses.
+    let calls = [
+        (real.address, other, "403"),
+        (other, other, "421"),
+        // As its own page does, to show that the rest of the call is right.
+        (real.address, real.address, "201"),
+    ];
+    for (host, origin, status) in calls {
+        let created = real.work().join(status);
+        std::fs::create_dir(&created).expect("a folder");
+        let body = json!({ "folder": created }).to_string();
+        let call = format!(
+            "POST /api/sessions HTTP/1.1\r\nhost: {host}\r\norigin: http://{origin}\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = soon("a connection", TcpStream::connect(real.address)).await.expect("a connection");
+        stream.write_all(call.as_bytes()).await.expect("a call");
+        let mut response = String::new();
+        soon("a response", stream.read_to_string(&mut response)).await.expect("a response");
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
+    }
+    let mut list = real.desk.list();
+    let listed = soon("the session", list.wait_for(|list| list.contains("/201"))).await.expect("a list");
+    assert_eq!(
+        listed.matches("\"state\":\"idle\"").count(),
+        1,
+        "another page has created a session: {}",
+        *listed
+    );
+    drop(listed);
     real.stop().await;
     soon("the server", serving).await.expect("no panic");
 }
