@@ -50,8 +50,8 @@ struct Options {
     /// The secret of that CLI. Prefer the variable, since other programs can see this option
     #[arg(long, value_name = "TOKEN", env = TOKEN_VARIABLE, hide_env_values = true)]
     connection_token: Option<String>,
-    /// Lets the CLI inspect shell commands: if it finds that a command only reads, it runs it without asking; others can
-    /// be approved for the rest of a session
+    /// Lets the CLI inspect shell commands. It then runs those that only read, by its judgement, without asking, and
+    /// offers to approve others for the rest of a session
     #[arg(long)]
     script_safety: bool,
 }

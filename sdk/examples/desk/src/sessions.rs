@@ -34,8 +34,8 @@ pub struct Settings {
     pub model: Option<String>,
     /// The folder in which new sessions work, if none is chosen for them.
     pub folder: std::path::PathBuf,
-    /// Lets the CLI inspect shell commands: if it finds that a command only reads, it runs it without asking; others
-    /// can be approved for the rest of a session.
+    /// Lets the CLI inspect shell commands. It then runs those that only read, by its judgement, without asking, and
+    /// offers to approve others for the rest of a session.
     pub script_safety: bool,
 }
 
