@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::browser::{Browser, Page};
+use super::pictures::folder;
 use crate::rig::{Fake, serve_desk, soon};
 
 /// A page of a desk on the fake CLI that shows a new session, with the session's id.
@@ -46,6 +47,49 @@ async fn all_buttons_rest_when_a_question_comes_or_goes() {
     page.until("document.querySelector('.ask .approve:enabled')").await;
     assert_eq!(page.eval("seen").await, json!([[1, true], [2, true], [1, true]]));
     assert_eq!(page.text(".ask .whole").await, "make test");
+    fake.desk.close().await;
+    soon("the server", serving).await.expect("no panic");
+}
+
+/// A card shows what an approval means before it is clicked, in a narrow window, too.
+#[tokio::test]
+async fn a_card_shows_what_an_approval_means() {
+    let (fake, browser) = tokio::join!(Fake::start(), Browser::start());
+    let (page, id, serving) = show(&fake, &browser).await;
+    let size = json!({ "width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": false });
+    page.call("Emulation.setDeviceMetricsOverride", size).await;
+    let mut shell = requests::shell("git push");
+    shell["canOfferSessionApproval"] = true.into();
+    shell["commands"] = json!([{ "identifier": "git-push".repeat(20), "readOnly": false }]);
+    shell["warning"] = "It sends your work elsewhere".into();
+    shell["requestSandboxBypass"] = true.into();
+    shell["requestSandboxBypassReason"] = "it needs the network".into();
+    fake.cli.emit(&id, events::permission("p", shell));
+    page.until("document.querySelector('.ask .always:enabled')").await;
+    let always = format!("In this session, always allow {} with any arguments", "git-push".repeat(20));
+    assert_eq!(page.text(".ask .always").await, always);
+    assert_eq!(
+        page.text(".ask .warning").await,
+        "It sends your work elsewhere\nIt is to run outside the sandbox: it needs the network"
+    );
+    let wide = "[...document.querySelectorAll('.ask button')]
+        .some(button => button.getBoundingClientRect().right > innerWidth)";
+    assert_eq!(page.eval(wide).await, false, "a button is wider than the window");
+    page.picture(&folder().join("warning-390.png")).await;
+    page.click(".ask .deny").await;
+
+    let plan = json!({
+        "sessionId": id, "summary": "Tidy up", "actions": ["autopilot", "interactive"], "recommendedAction": "autopilot",
+    });
+    let asking = fake.cli.request_raw("exitPlanMode.request", plan);
+    let clicking = async {
+        page.until("document.querySelector('.ask.plan .approve:enabled')").await;
+        assert_eq!(page.text(".ask.plan .primary").await, "Approve, and start on autopilot");
+        page.picture(&folder().join("plan-390.png")).await;
+        page.click(".ask.plan .approve:not(.primary)").await;
+    };
+    let (response, ()) = tokio::join!(asking, clicking);
+    assert_eq!(response.expect("a response")["selectedAction"], "interactive");
     fake.desk.close().await;
     soon("the server", serving).await.expect("no panic");
 }

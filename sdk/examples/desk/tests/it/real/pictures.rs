@@ -9,7 +9,7 @@ use super::browser::{Browser, Page};
 use super::rig::Real;
 
 /// The folder for the pictures, to look at.
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("desk");
     std::fs::create_dir_all(&folder).expect("a folder");
     folder
