@@ -63,21 +63,32 @@ impl Retry {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let mut pause = self.first_pause.min(self.max_pause);
-        let mut left = self.attempts.saturating_sub(1);
+        let mut made = 0;
         loop {
+            made += 1;
             let error = match operation().await {
-                Err(error) if left > 0 && error.is_retryable() => error,
-                result => return result,
+                Ok(value) => return Ok(value),
+                Err(error) => error,
             };
-            let wait = error.retry_after().unwrap_or_default().max(pause);
-            if wait > self.max_pause {
-                return Err(error);
-            }
-            tracing::info!(%error, ?wait, left, "an operation is to be attempted again");
-            tokio::time::sleep(wait).await;
-            pause = pause.saturating_mul(2).min(self.max_pause);
-            left -= 1;
+            let Some(pause) = self.pause_after(made, &error) else { return Err(error) };
+            tokio::time::sleep(pause).await;
         }
+    }
+
+    /// The pause after this many attempts, the last of which failed with this error; none if it is final.
+    //
+    // Apart, so that a program compiles little of this for each of its operations.
+    fn pause_after(&self, made: u32, error: &Error) -> Option<Duration> {
+        if made >= self.attempts || !error.is_retryable() {
+            return None;
+        }
+        let doubled = 1_u32.checked_shl(made - 1).unwrap_or(u32::MAX);
+        let pause = self.first_pause.saturating_mul(doubled).min(self.max_pause);
+        let pause = error.retry_after().unwrap_or_default().max(pause);
+        if pause > self.max_pause {
+            return None;
+        }
+        tracing::info!(%error, ?pause, made, "an operation is to be attempted again");
+        Some(pause)
     }
 }
