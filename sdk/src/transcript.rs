@@ -86,7 +86,8 @@ impl Transcript {
 
     /// Limits the memory for the texts of the conversation, in bytes. When it is exceeded, the oldest turns are
     /// dropped and counted; from a last turn that is larger alone, the oldest entries. The newest entry is kept, whatever
-    /// its size. It is measured now and then, so the transcript may grow by a quarter more. Default: no limit.
+    /// its size. It is measured each time that a quarter of the limit has come in, so the transcript may grow by about a
+    /// quarter more. The result of a call that was dropped while it ran is ignored. Default: no limit.
     pub fn max_bytes(mut self, max: usize) -> Self {
         self.limit = Some(Limit::new(max));
         self
@@ -230,6 +231,10 @@ impl Transcript {
             event.pick(keys!(ToolExecutionCompleteData, ["toolCallId", "success", "result", "error"]));
         let id = text(id);
         if self.call(event, &id).is_none() {
+            // It may be the end of a call that was dropped while it ran.
+            if self.has_dropped() {
+                return;
+            }
             self.entries(event, |entries| entries.start_call(&id, "", None, false));
         }
         let Some(call) = self.call(event, &id) else { return };

@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
-use super::entries::{Entries, Entry};
-use super::{Transcript, TranscriptTurn};
+use super::entries::{Entries, Entry, Prompt, SubAgent, ToolCall};
+use super::{Transcript, TranscriptTurn, TurnState};
 use crate::events::SessionEvent;
+use crate::types::ErrorData;
+use crate::wire;
 
 /// A limit, and how much came in since the transcript was measured.
 #[derive(Debug, Clone)]
@@ -23,8 +25,8 @@ impl Transcript {
     /// Drops the oldest parts if the transcript has become too large.
     pub(super) fn shrink(&mut self, event: &SessionEvent) {
         let Some(limit) = &mut self.limit else { return };
-        limit.unmeasured = limit.unmeasured.saturating_add(event.raw().len());
-        // An event adds no more than its text, so most of them need no measuring.
+        limit.unmeasured = limit.unmeasured.saturating_add(event.raw().len() + size_of::<Entry>());
+        // What an event adds is about as large as this, so most of them need no measuring.
         if limit.unmeasured <= limit.max / 4 {
             return;
         }
@@ -45,11 +47,21 @@ impl Transcript {
             last.dropped_entries += last.entries.drop_oldest(&mut excess);
         }
     }
+
+    /// Returns true if something may end whose start was dropped.
+    pub(super) fn has_dropped(&self) -> bool {
+        self.dropped_turns > 0 || self.turns.iter().any(|turn| turn.dropped_entries > 0)
+    }
 }
 
 impl TranscriptTurn {
     fn size(&self) -> usize {
-        size_of::<Self>() + self.prompt().map_or(0, |prompt| prompt.text().len()) + self.entries.size()
+        let error = match self.state() {
+            TurnState::Failed(error) => size_of::<ErrorData>() + wire::to_json(error.as_ref()).len(),
+            _ => 0,
+        };
+        let prompt = self.prompt().map_or(0, Prompt::size);
+        size_of::<Self>() + self.event_id.len() + prompt + error + self.entries.size()
     }
 }
 
@@ -77,17 +89,36 @@ impl Entries {
 impl Entry {
     fn size(&self) -> usize {
         let texts = match self {
-            Self::Message(text) | Self::Reasoning(text) => text.text.len(),
-            Self::ToolCall(call) => {
-                let result = call.result().map_or(0, |result| result.unwrap_or_else(|error| error).len());
-                let detailed = call.detailed_content().map_or(0, str::len);
-                value_size(call.arguments()) + call.progress.len() + call.output.len() + result + detailed
-            }
-            Self::SubAgent(agent) => agent.entries.size(),
-            Self::Prompt(prompt) => prompt.text.len(),
-            Self::Notice(notice) => notice.text.len(),
+            Self::Message(text) | Self::Reasoning(text) => text.id().len() + text.text.len(),
+            Self::ToolCall(call) => call.size(),
+            Self::SubAgent(agent) => agent.size(),
+            Self::Prompt(prompt) => prompt.size(),
+            Self::Notice(notice) => notice.kind.len() + notice.category.len() + notice.text.len(),
         };
         size_of::<Self>() + texts
+    }
+}
+
+impl Prompt {
+    fn size(&self) -> usize {
+        self.message_id.len() + self.text.len() + self.source.len()
+    }
+}
+
+impl ToolCall {
+    fn size(&self) -> usize {
+        let texts = [self.id(), self.name(), &self.progress, &self.output];
+        let result = self.result().map_or("", |result| result.unwrap_or_else(|error| error));
+        let results = [result, self.detailed_content().unwrap_or_default()];
+        value_size(self.arguments()) + texts.into_iter().chain(results).map(str::len).sum::<usize>()
+    }
+}
+
+impl SubAgent {
+    fn size(&self) -> usize {
+        let error = self.result().and_then(Result::err).unwrap_or_default();
+        let texts = [self.agent_id(), self.tool_call_id(), self.name(), self.display_name(), error];
+        texts.map(str::len).iter().sum::<usize>() + self.entries.size()
     }
 }
 

@@ -349,6 +349,68 @@ fn the_oldest_entries_of_a_long_turn_are_dropped() {
     }
 }
 
+/// Every text counts, whatever part of the conversation it is.
+#[test]
+fn all_texts_count_for_the_limit() {
+    let name = |number: usize| format!("{number} {}", "x".repeat(2_000));
+    let prompt = |number, data| numbered(number, "user.message", None, data);
+    let event = |kind: &'static str, agent: Option<&'static str>, of: fn(String) -> Value| {
+        move |number| vec![numbered(number, kind, agent, of(name(number)))]
+    };
+    let failure = |number| {
+        let error = json!({"errorType": "query", "message": "", "stack": name(number)});
+        vec![prompt(number, json!({"content": "go"})), numbered(number, "session.error", None, error)]
+    };
+    let agent = |number| {
+        let data = json!({"toolCallId": format!("{number}"), "agentName": "", "error": name(number)});
+        vec![numbered(number, "subagent.failed", Some(&format!("{number}")), data)]
+    };
+    let parts: [(&str, &dyn Fn(usize) -> Vec<SessionEvent>); 8] = [
+        ("failures", &failure),
+        ("sub-agents", &agent),
+        ("ids of prompts", &|number| {
+            vec![prompt(number, json!({"content": "go", "messageId": name(number)}))]
+        }),
+        (
+            "sources",
+            &event("user.message", None, |name| json!({"content": "", "source": format!("skill-{name}")})),
+        ),
+        ("categories", &event("session.info", None, |name| json!({"message": "", "infoType": name}))),
+        (
+            "ids of messages",
+            &event("assistant.message", None, |name| json!({"content": "x", "messageId": name})),
+        ),
+        (
+            "ids of calls",
+            &event("tool.execution_start", None, |name| json!({"toolCallId": name, "toolName": "x"})),
+        ),
+        ("steps", &event("session.info", Some("a"), |name| json!({"message": "", "infoType": name}))),
+    ];
+    for (part, events) in parts {
+        let mut shown = Transcript::new().max_bytes(100_000);
+        for number in 0..500 {
+            shown.extend(&events(number));
+            assert!(number % 50 > 0 || length(&shown) < 150_000, "{part}: {}", length(&shown));
+        }
+    }
+}
+
+/// A call that runs while its start is dropped does not come back without a name.
+#[test]
+fn the_result_of_a_dropped_call_is_ignored() {
+    let mut shown = Transcript::new().max_bytes(10_000);
+    shown.apply(&numbered(0, "user.message", None, json!({"content": "go", "messageId": "m"})));
+    shown.apply(&numbered(0, "tool.execution_start", None, json!({"toolCallId": "c", "toolName": "wait"})));
+    for number in 0..100 {
+        shown.apply(&numbered(number, "session.info", None, json!({"message": "x".repeat(500)})));
+    }
+    let end = json!({"toolCallId": "c", "success": true, "result": {"content": "done"}});
+    shown.apply(&numbered(0, "tool.execution_complete", None, end));
+    let [turn] = shown.turns() else { panic!("{} turns", shown.turns().len()) };
+    assert!(turn.dropped_entries() > 0);
+    assert_eq!(tool_calls(turn).len(), 0, "{shown}");
+}
+
 /// Deltas come in events many times their size, which does not count.
 #[test]
 fn only_what_is_kept_counts_for_the_limit() {
