@@ -34,7 +34,7 @@ mod error;
 mod retry; // attempts of an operation that failed for the time being
 mod call; // calls to the CLI
 mod trace_context;
-mod handlers; // user user code that answers the CLI's requests
+mod handlers; // code of users that answers the CLI's requests
 pub mod providers; // user types that answer a namespace of requests
 mod session;
 mod client;

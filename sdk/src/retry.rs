@@ -41,7 +41,7 @@ impl Retry {
         self
     }
 
-    /// The longest pause. Default: 60 s.
+    /// The longest pause. If the CLI demands a longer one, there is no other attempt. Default: 60 s.
     pub fn max_pause(mut self, pause: Duration) -> Self {
         self.max_pause = pause;
         self

@@ -47,7 +47,7 @@ impl TraceContext {
     }
 
     /// Returns the context of the headers `traceparent` and `tracestate`, whose names are in lower case; none without
-    /// `traceparent`.
+    /// `traceparent`. Not validated, as in [`new`](Self::new).
     pub fn from_headers(headers: &HashMap<String, String>) -> Option<Self> {
         let state = headers.get(STATE).filter(|state| !state.is_empty());
         Some(Self { parent: headers.get(PARENT)?.clone(), state: state.cloned() })

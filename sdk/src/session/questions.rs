@@ -14,7 +14,7 @@ const METHOD: &str = "session.ui.elicitation";
 const FIELD: &str = "answer";
 
 impl Session {
-    /// Asks the user a yes-or-no question. Returns true only for a yes, and false if the user says no, declines to answer
+    /// Asks the user a yes-or-no question (`session.ui.elicitation`). Returns true only for a yes, and false if the user says no, declines to answer
     /// or closes the form. The question is shown as by [`elicit`](Self::elicit), without a timeout.
     ///
     /// # Errors
@@ -28,7 +28,7 @@ impl Session {
         }
     }
 
-    /// Asks the user to choose one of these options, and returns it; none if the user declines to answer or closes the
+    /// Asks the user to choose one of these options (`session.ui.elicitation`), and returns it; none if the user declines to answer or closes the
     /// form. The question is shown as by [`elicit`](Self::elicit), without a timeout.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Session {
         }
     }
 
-    /// Asks the user for a line of text, and returns it, which may be empty; none if the user declines to answer or
+    /// Asks the user for a line of text (`session.ui.elicitation`), and returns it, which may be empty; none if the user declines to answer or
     /// closes the form. The question is shown as by [`elicit`](Self::elicit), without a timeout. Do not ask for a
     /// secret: the other clients of the session receive the text as well.
     ///

@@ -365,7 +365,8 @@ fn all_texts_count_for_the_limit() {
         let data = json!({"toolCallId": format!("{number}"), "agentName": "", "error": name(number)});
         vec![numbered(number, "subagent.failed", Some(&format!("{number}")), data)]
     };
-    let parts: [(&str, &dyn Fn(usize) -> Vec<SessionEvent>); 8] = [
+    type Make<'a> = &'a dyn Fn(usize) -> Vec<SessionEvent>;
+    let parts: [(&str, Make<'_>); 8] = [
         ("failures", &failure),
         ("sub-agents", &agent),
         ("ids of prompts", &|number| {

@@ -26,7 +26,7 @@ const BESIDES: [&str; 2] = [".git", "target"];
 /// The number of the compiler's lines that an error shows.
 const SHOWN: usize = 20;
 /// The features that need no further crates.
-const FEATURES: &str = "full,serde,testing,transcript";
+const FEATURES: &str = "full,memory-files,serde,testing,transcript";
 
 const ABOUT: &str = "\
 The sources are those of the copilot-session that the project uses, with the types, methods and events of the other

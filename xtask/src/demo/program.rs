@@ -75,7 +75,7 @@ impl Program {
                 cargo::program(name, &["--manifest-path", &manifest])?
             }
             Self::Example(name) => {
-                let features = "--features=full,schemars,testing,transcript";
+                let features = "--features=full,memory-files,schemars,testing,transcript";
                 cargo::program(name, &["--package", "copilot-session", features, "--example", name])?
             }
         };

@@ -1,9 +1,9 @@
 //! A chat with the agent in the terminal.
 //!
 //! ```sh
-//! chat                  # a new session in this folder
-//! chat --resume         # the last session
-//! chat --resume ID      # a stored session
+//! cargo xtask demo chat            # with a scripted model, in a clone of the repository
+//! cargo run -p chat                # with your login; a new session in this folder
+//! cargo run -p chat -- --resume    # the last session, or a stored one by its id
 //! ```
 //!
 //! The left side has the conversation; at 80 columns or more the right side has the calls of tools, and what waits for

@@ -1,4 +1,4 @@
-//! Starts the Copilot CLI and the web server of the desk.
+//! Starts the Copilot CLI and the web server of the desk; `lib.rs` says how to run it.
 
 use std::path::PathBuf;
 use std::sync::Arc;

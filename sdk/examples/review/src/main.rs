@@ -1,7 +1,8 @@
 //! A reviewer for CI: a diff in, findings out.
 //!
 //! ```sh
-//! git diff main | review                  # the diff on standard input
+//! git diff main | cargo xtask demo review # with a scripted model, in a clone of the repository
+//! git diff main | review                  # the diff on standard input; `cargo run -p review` is `review`
 //! review --base main --fail-on warning    # the changes since the branch left main
 //! review --base main --json               # for another program
 //! ```

@@ -68,9 +68,9 @@ impl TelemetryConfig {
 
 impl ClientBuilder {
     /// Makes the CLI report its work to OpenTelemetry, each turn, call of the model and call of a tool as a span. The spans
-    /// of a prompt belong to that of [`trace_context`](Self::trace_context).
+    /// of a prompt are children of the span that [`trace_context`](Self::trace_context) returns.
     ///
-    /// It applies to a CLI that this client starts.
+    /// It does nothing for a CLI that [`connect`](Self::connect) or [`connect_tcp`](Self::connect_tcp) joins.
     pub fn telemetry(mut self, config: TelemetryConfig) -> Self {
         for (name, value) in config.env {
             self = self.env(name, value);
