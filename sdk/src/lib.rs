@@ -96,7 +96,7 @@ pub mod server {}
 /// Policies to use or to adapt, from the example `policies`. `ask_user` asks a person.
 ///
 /// ```rust
-/// # async fn ask_user(_: String) -> String { String::new() }
+/// # async fn ask_user(_: &copilot_session::PermissionRequest) -> String { String::new() }
 /// # fn main() { assert!(!policies::ALL.is_empty()) }
 /// # mod policies {
 #[doc = include_str!("../examples/policies/policies.rs")]
