@@ -22,15 +22,8 @@ pub fn run(args: &Args) -> Result<()> {
     for profile in profiles {
         println!("The profile `{profile}`:");
         let mut command = cargo::command("bench");
-        command.args([
-            "--quiet",
-            "--package",
-            "copilot-session-tests",
-            "--bench",
-            "load",
-            "--profile",
-            profile,
-        ]);
+        // With the features of the whole workspace, so that what `cargo xtask test` has built is used again.
+        command.args(["--quiet", "--workspace", "--bench", "load", "--profile", profile]);
         command.args(args.quick.then_some(["--", "--quick"]).into_iter().flatten());
         cargo::run(command.env(cli::PATH_VARIABLE, &cli), "loads failed")?;
     }

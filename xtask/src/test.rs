@@ -11,6 +11,9 @@ pub struct Args {
     /// The Copilot CLI to test with [default: the version in schema/VERSION.json, installed if necessary]
     #[arg(long, value_name = "PATH")]
     cli: Option<PathBuf>,
+    /// Also run the tests of the pages, which need Chromium, from the PATH or from CHROMIUM_PATH
+    #[arg(long)]
+    browser: bool,
     /// The arguments of the test programs, such as a part of the names of the tests to run
     #[arg(last = true)]
     rest: Vec<String>,
@@ -21,6 +24,9 @@ pub fn run(args: &Args) -> Result<()> {
     println!("Testing with {}", chosen.display());
     let mut command = cargo::command("test");
     command.arg("--workspace").env(cli::PATH_VARIABLE, &chosen);
+    if args.browser {
+        command.args(["--features", "copilot-session-view/_browser,desk/_browser"]);
+    }
     if !args.rest.is_empty() {
         command.arg("--").args(&args.rest);
     }
