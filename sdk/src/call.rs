@@ -16,7 +16,7 @@ use tracing::{Span, field::debug};
 use crate::call::{life::Life, peer::Peer};
 use crate::error::{Closed, Error, RpcError, unsupported::Unsupported};
 use crate::rpc::message::{self, NoResult, Params, Response, check_depth};
-use crate::spans;
+use crate::trace::spans;
 use crate::wire::shared::Text;
 use crate::wire::{self, DecodeError, Wire, peek, quote, scan::is_plain};
 

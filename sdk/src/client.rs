@@ -26,7 +26,7 @@ use crate::server_rpc::ServerRpc;
 use crate::session::host::{Host, TraceProvider};
 use crate::session::router::{ClientHandlers, Router};
 use crate::session::{Session, builder::SessionBuilder, state::SessionState};
-use crate::spans;
+use crate::trace::spans;
 use crate::types::ConnectRequest;
 use crate::version::{CliVersion, Compatibility, Feature};
 

@@ -19,9 +19,8 @@
 // From the bottom to the top: a module imports only from those above it in this list, which a test checks. Generated
 // types belong to all of them.
 mod printable; // text for a terminal, escaped
-mod runtime; // locks, timers, and user code kept off the reader
-mod random; // identifiers and secrets
-mod spans; // the program's own tracing
+mod runtime; // locks, timers, random identifiers, and user code kept off the reader
+mod trace; // spans of the program's own tracing, and their context on the wire
 #[macro_use]
 pub mod wire; // JSON text and Rust values
 mod generated; // the protocol's types and methods
@@ -33,7 +32,6 @@ mod events; // events of a session and their subscribers
 mod error;
 mod retry; // attempts of an operation that failed for the time being
 mod call; // calls to the CLI
-mod trace_context;
 mod handlers; // code of users that answers the CLI's requests
 pub mod providers; // user types that answer a namespace of requests
 mod session;
@@ -84,7 +82,7 @@ pub use session::shell::{Shell, ShellChunk, ShellOutput, ShellRun};
 pub use session::table::WhenOpen;
 pub use session::turn::Turn;
 pub use session::{Session, WeakSession};
-pub use trace_context::TraceContext;
+pub use trace::context::TraceContext;
 pub use version::{CliVersion, Compatibility, Feature};
 
 #[doc = include_str!("../docs/guide.md")]

@@ -1,8 +1,10 @@
-//! Tasks, timers, guards and locks that are robust against the behaviour of user values and executors.
+//! Tasks, timers, guards and locks that are robust against the behaviour of user values and executors, and random
+//! identifiers.
 
 pub(crate) mod aside;
 pub(crate) mod hash;
 pub(crate) mod on_drop;
+pub(crate) mod random;
 pub(crate) mod timer;
 
 use std::pin::Pin;

@@ -31,7 +31,7 @@ use crate::session::prompt::check_extra;
 use crate::session::turn::{Turn, prompts::Prompt, prompts::Prompts, tracker::Tracker};
 use crate::session::{capabilities::Capabilities, host::Host, shell::Shell, state::SessionState};
 use crate::session_rpc::SessionRpc;
-use crate::spans;
+use crate::trace::spans;
 use crate::types::{
     LogRequest, ModelSwitchToRequest, ModelSwitchToResult, SendRequest, SendResult, SessionResumeResult,
     ShellExitNotification, ShellOutputNotification, UiElicitationRequest, UiElicitationResponse,

@@ -18,7 +18,7 @@ use crate::methods::notification::GitHubTelemetryEvent;
 use crate::process::{self, Launch};
 use crate::providers::Provider;
 use crate::rpc::{ClientMethod, Notification, wire_log::WireLog};
-use crate::trace_context::TraceContext;
+use crate::trace::context::TraceContext;
 use crate::types::{ConnectClientInfo, ConnectRequest};
 
 /// Options of a [`Client`].

@@ -11,7 +11,7 @@ use crate::handlers::handler::{self, Handler, Handling};
 use crate::handlers::reply::{IntoReply, Replies};
 use crate::rpc::RpcError;
 use crate::rpc::responder::OnFailure;
-use crate::spans;
+use crate::trace::spans;
 use crate::types::*;
 use crate::version::Feature;
 use crate::wire::peek::{self, keys};

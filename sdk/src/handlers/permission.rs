@@ -18,7 +18,7 @@ use crate::handlers::context::{HandlerContext, Scope};
 use crate::handlers::event_request::{self, EventHandler, EventRequest, Request};
 use crate::handlers::reply::{IntoReply, Replies};
 use crate::printable::printable;
-use crate::spans;
+use crate::trace::spans;
 use crate::types::{
     PermissionDetails as Details, PermissionRequestShellCommand, PermissionRequestWrite,
     PermissionRequestedData,

@@ -14,8 +14,8 @@ use crate::handlers::context::HandlerContext;
 use crate::handlers::event_request::{self, Request};
 use crate::runtime::{BoxFuture, hash::QuickHash};
 use crate::session_rpc::SessionRpc;
-use crate::spans;
-use crate::trace_context::TraceContext;
+use crate::trace::context::TraceContext;
+use crate::trace::spans;
 use crate::types::{
     ExternalToolRequestedData, ExternalToolResult, ExternalToolTextResultForLlm,
     ExternalToolTextResultForLlmBinaryResultsForLlm, ExternalToolTextResultForLlmBinaryResultsForLlmType,

@@ -7,8 +7,8 @@ use crate::error::Error;
 use crate::events::stream::Events;
 use crate::handlers::{event_request::EventRequest, system_message, tool, tool::Tool};
 use crate::methods::client::*;
-use crate::random;
 use crate::rpc::ClientMethod;
+use crate::runtime::random;
 use crate::session::{
     Session, builder_handlers::Registered, host::Host, opening::Opening, prompt::check_extra, table::WhenOpen,
 };

@@ -8,7 +8,7 @@ use crate::process::Process;
 use crate::rpc::connection::Connection;
 use crate::runtime::aside::caught;
 use crate::session::router::Router;
-use crate::trace_context::TraceContext;
+use crate::trace::context::TraceContext;
 use crate::types::ModelList;
 
 /// A closure that returns the current trace context.

@@ -10,7 +10,7 @@ use crate::call::peer::within;
 use crate::client::Client;
 use crate::error::{Closed, Error};
 use crate::process::{self, Process};
-use crate::random;
+use crate::runtime::random;
 
 /// The variable from which the CLI reads the token that its clients must send.
 const TOKEN_VARIABLE: &str = "COPILOT_CONNECTION_TOKEN";

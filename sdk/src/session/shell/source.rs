@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::events::{Events, SessionEvent, notifications::Notifications};
 use crate::generated::kind;
 use crate::methods::notification::{ShellExit, ShellOutput};
-use crate::random;
 use crate::rpc::Notification;
+use crate::runtime::random;
 use crate::session::{shell::ShellChunk, state::SessionState};
 use crate::session_rpc::SessionRpc;
 use crate::types::{
