@@ -28,7 +28,7 @@ use crate::session::router::{ClientHandlers, Router};
 use crate::session::{Session, builder::SessionBuilder, state::SessionState};
 use crate::trace::spans;
 use crate::types::ConnectRequest;
-use crate::version::{CliVersion, Compatibility, Feature};
+use crate::version::{CliVersion, Compatibility, Feature, Required};
 
 /// The oldest protocol version this crate speaks, and the newest it was made for.
 const PROTOCOL: (i64, i64) = (3, 3);
@@ -66,8 +66,8 @@ pub(crate) type Subscribe = Box<dyn FnOnce(&NotificationSubscribers) + Send>;
 pub(crate) struct Setup {
     pub connect: ConnectRequest,
     pub handshake_timeout: Duration,
-    /// The oldest version of the CLI that is accepted.
-    pub min_version: Option<String>,
+    /// The versions of the CLI that are accepted; all if it is none.
+    pub required: Option<Required>,
     pub trace: Option<TraceProvider>,
     pub handlers: ClientHandlers,
     /// The timeout of each of these handlers.
@@ -90,7 +90,7 @@ impl Client {
     /// # Errors
     /// [`Error::NotFound`] or [`Error::Start`] if the CLI does not start, [`Error::Closed`] if it ends during the
     /// handshake and [`Error::Timeout`] if it does not respond, both with its output, [`Error::ProtocolVersion`] if
-    /// it is too old.
+    /// it is too old for this crate.
     pub async fn start() -> Result<Self, Error> {
         Self::builder().start().await
     }
@@ -132,6 +132,11 @@ impl Client {
         if github_token.as_deref() == Some("") {
             return Err(Error::Invalid("the GitHub token is empty".to_owned()));
         }
+        if let Some(Required { version, .. }) = &setup.required
+            && !CliVersion::is_valid(version)
+        {
+            return Err(Error::Invalid(format!("{version:?} is not a version of the CLI")));
+        }
         let secrets = setup.secrets.into_iter().chain(connect.token.clone()).chain(github_token.clone());
         options.wire_log = options.wire_log.map(|log| secrets.fold(log, WireLog::hide));
         let runtime = process::runtime()?;
@@ -161,9 +166,9 @@ impl Client {
         let handshake = handshake(&host.caller, &connect);
         let (what, timeout) = ("the handshake with the CLI", Some(setup.handshake_timeout));
         let connected = within(peer.runtime(), what, timeout, peer.process.as_ref(), handshake).await;
-        let version = connected.map_err(|error| peer.explain(error))?;
+        let (protocol, version) = connected.map_err(|error| peer.explain(error))?;
+        check_versions(protocol, &version, setup.required)?;
         tracing::debug!(%version, "connected to the Copilot CLI");
-        check_version(&version, setup.min_version)?;
         drop(peer.version.set(version));
         if peer.github_token.is_some() {
             // An older CLI would ignore it and have no login.
@@ -304,26 +309,35 @@ async fn end_process(host: Arc<Host>) {
     drop(tokio::time::timeout(EOF_TIMEOUT, connection.closed()).await);
 }
 
-/// Checks that the CLI is new enough, and warns if it is newer than this crate.
-fn check_version(version: &CliVersion, required: Option<String>) -> Result<(), Error> {
-    let is_known = version.numbers() != [0; 3];
-    if let Some(required) = required {
-        if !CliVersion::is_valid(&required) {
-            return Err(Error::Invalid(format!("{required:?} is not a version of the CLI")));
-        }
-        if is_known && version.numbers() < CliVersion::new(&*required).numbers() {
-            return Err(Error::CliTooOld { found: version.as_str().to_owned(), required });
-        }
+/// Checks that the program and this crate accept the CLI, and warns if it is newer than this crate. The program comes
+/// first, since its error says which CLI to install.
+fn check_versions(protocol: i64, version: &CliVersion, required: Option<Required>) -> Result<(), Error> {
+    if let Some(required) = required
+        && !required.accepts(version)
+    {
+        let Required { version: required, exact } = required;
+        return Err(Error::WrongCliVersion { found: version.as_str().to_owned(), required, exact });
     }
-    if is_known && version.compatibility() == Compatibility::Newer {
+    if protocol < PROTOCOL.0 {
+        let version = version.as_str().to_owned();
+        return Err(Error::ProtocolVersion { found: protocol, supported: "3", version });
+    }
+    if protocol > PROTOCOL.1 {
+        tracing::warn!(
+            protocol,
+            %version,
+            "the Copilot CLI speaks a newer protocol than this crate was made for"
+        );
+    }
+    if version.is_numbered() && version.compatibility() == Compatibility::Newer {
         let made_for = CLI_VERSION;
         tracing::warn!(%version, made_for, "the Copilot CLI is newer than the one this crate is made for");
     }
     Ok(())
 }
 
-/// Exchanges versions by `connect`, or by `ping` and `status.get` with CLIs before 1.0.50.
-async fn handshake(caller: &Caller, connect: &ConnectRequest) -> Result<CliVersion, Error> {
+/// Gets the versions of the protocol and of the CLI by `connect`, or by `ping` and `status.get` with CLIs before 1.0.50.
+async fn handshake(caller: &Caller, connect: &ConnectRequest) -> Result<(i64, CliVersion), Error> {
     let rpc = ServerRpc(caller);
     let (protocol, version) = match rpc.connect(connect).timeout(None).await {
         Ok(hello) => (hello.protocol_version, hello.version),
@@ -341,17 +355,7 @@ async fn handshake(caller: &Caller, connect: &ConnectRequest) -> Result<CliVersi
         }
         Err(error) => return Err(error),
     };
-    if protocol < PROTOCOL.0 {
-        return Err(Error::ProtocolVersion { found: protocol, supported: "3", version });
-    }
-    if protocol > PROTOCOL.1 {
-        tracing::warn!(
-            protocol,
-            version,
-            "the Copilot CLI speaks a newer protocol than this crate was made for"
-        );
-    }
-    Ok(CliVersion::new(version))
+    Ok((protocol, CliVersion::new(version)))
 }
 
 /// Ends the connection of a CLI that has ended, if a process that it started holds its output open.

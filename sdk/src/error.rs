@@ -48,13 +48,17 @@ pub enum Error {
         /// The CLI's own version; empty if unknown.
         version: String,
     },
-    /// The CLI is older than the program requires ([`ClientBuilder::min_version`](crate::ClientBuilder::min_version)).
+    /// The CLI does not have the version that the program requires:
+    /// [`ClientBuilder::min_version`](crate::ClientBuilder::min_version) or
+    /// [`exact_version`](crate::ClientBuilder::exact_version).
     #[non_exhaustive]
-    CliTooOld {
-        /// The version of the CLI.
+    WrongCliVersion {
+        /// The version of the CLI; empty if unknown.
         found: String,
-        /// The oldest version that the program accepts.
+        /// The version that the program requires.
         required: String,
+        /// True if the program accepts no other version, false if it accepts newer ones.
+        exact: bool,
     },
     /// The TCP connection failed, usually because no server listens on the address.
     Connect(Arc<std::io::Error>),
@@ -169,11 +173,13 @@ impl Error {
                 let version = printable_lines(version);
                 write!(f, "the Copilot CLI {version} uses protocol {found}; this crate supports {supported}")
             }
-            Self::CliTooOld { found, required } => {
+            Self::WrongCliVersion { found, required, exact } => {
                 let (found, required) = (printable_lines(found), printable_lines(required));
+                let found = if found.is_empty() { "of unknown version" } else { &found };
+                let relation = if *exact { "not" } else { "older than" };
                 write!(
                     f,
-                    "the Copilot CLI {found} is older than {required}, which this program requires: install another \
+                    "the Copilot CLI {found} is {relation} {required}, which this program requires: install another \
                      (`npm install -g @github/copilot@{required}`), or name its program in COPILOT_CLI_PATH"
                 )
             }

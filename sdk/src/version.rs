@@ -17,6 +17,24 @@ pub struct CliVersion {
     numbers: [u64; 3],
 }
 
+/// The versions of the CLI that a program accepts.
+pub(crate) struct Required {
+    /// The version, or the oldest one.
+    pub version: String,
+    /// True if no other version is accepted, false if newer ones are.
+    pub exact: bool,
+}
+
+impl Required {
+    /// Returns true if this version is accepted. An unknown version counts as the newest.
+    pub fn accepts(&self, found: &CliVersion) -> bool {
+        match self.exact {
+            true => found.text == self.version,
+            false => !found.is_numbered() || found.numbers >= numbers(&self.version),
+        }
+    }
+}
+
 /// A feature that only some versions of the CLI have; see [`CliVersion::has`]. Not every version was
 /// examined, so a feature may begin some versions earlier than documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,9 +125,14 @@ impl CliVersion {
         self.numbers
     }
 
+    /// Returns true if the version has numbers; without them it is unknown.
+    pub(crate) fn is_numbered(&self) -> bool {
+        self.numbers != [0; 3]
+    }
+
     /// Returns true if this version has the feature. An unknown version counts as the newest.
     pub fn has(&self, feature: Feature) -> bool {
-        let numbers = if self.numbers == [0; 3] { [u64::MAX; 3] } else { self.numbers };
+        let numbers = if self.is_numbered() { self.numbers } else { [u64::MAX; 3] };
         feature.versions().contains(&numbers)
     }
 

@@ -2,7 +2,7 @@
 
 use copilot_session::testing::{FakeCli, error};
 use copilot_session::types::SendRequest;
-use copilot_session::{Client, Compatibility, Error, ErrorKind, SessionBuilder};
+use copilot_session::{CLI_VERSION, Client, ClientBuilder, Compatibility, Error, ErrorKind, SessionBuilder};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -98,35 +98,100 @@ async fn other_keys() {
     assert_eq!(rig.fake.frames().len(), sent);
 }
 
-async fn at_least(version: &str, found: &str) -> Result<Client, Error> {
-    let fake = FakeCli::of_version(found);
+/// Connects to a fake CLI of this version.
+async fn with(require: impl FnOnce(ClientBuilder) -> ClientBuilder, found: &str) -> Result<Client, Error> {
+    connect_to(&FakeCli::of_version(found), require).await
+}
+
+async fn connect_to(
+    fake: &FakeCli,
+    require: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<Client, Error> {
     let (read, write) = fake.streams();
-    Client::builder().min_version(version).connect(read, write).await
+    require(Client::builder()).connect(read, write).await
+}
+
+async fn at_least(version: &str, found: &str) -> Result<Client, Error> {
+    with(|new| new.min_version(version), found).await
+}
+
+async fn exactly(version: &str, found: &str) -> Result<Client, Error> {
+    with(|new| new.exact_version(version), found).await
+}
+
+/// What an error says about the versions: the one found, the one required, and whether that is the only one.
+fn wrong_version(error: &Error) -> (&str, &str, bool) {
+    assert_eq!(error.kind(), ErrorKind::VersionSkew);
+    match error {
+        Error::WrongCliVersion { found, required, exact, .. } => (found, required, *exact),
+        other => panic!("another error: {other:?}"),
+    }
 }
 
 /// An older CLI than the program requires is refused with both versions.
 #[tokio::test(start_paused = true)]
-async fn a_required_version() {
+async fn an_oldest_version() {
     for found in ["1.0.92", "1.0.93-1", "1.1.0"] {
         at_least("1.0.92", found).await.expect("it is new enough");
     }
     let old = at_least("1.0.92", "1.0.81").await.expect_err("it is older");
-    assert!(
-        matches!(&old, Error::CliTooOld { found, required, .. } if found == "1.0.81" && required == "1.0.92")
-    );
-    assert_eq!(old.kind(), ErrorKind::VersionSkew);
-    for odd in ["newest", "v1.0.92", "1.0.92\n", ">=1.0.92"] {
-        let odd = at_least(odd, "1.0.92").await.expect_err("no version");
-        assert_eq!(odd.kind(), ErrorKind::Invalid);
-    }
+    assert_eq!(wrong_version(&old), ("1.0.81", "1.0.92", false));
     at_least("1.0.92", "a build of today").await.expect("an unknown version counts as the newest");
+}
+
+/// Any other CLI than the one that the program requires is refused: older, newer, of another build, or unknown. The
+/// connection ends, and nothing but the handshake was sent.
+#[tokio::test(start_paused = true)]
+async fn an_exact_version() {
+    for version in ["1.0.92", "1.0.84-4", CLI_VERSION] {
+        exactly(version, version).await.expect("the version");
+    }
+    for (required, found) in
+        [("1.0.92", "1.0.81"), ("1.0.92", "1.0.93"), ("1.0.84", "1.0.84-4"), ("1.0.84-4", "1.0.84")]
+    {
+        let fake = FakeCli::of_version(found);
+        let other = connect_to(&fake, |new| new.exact_version(required)).await.expect_err("another version");
+        assert_eq!(wrong_version(&other), (found, required, true));
+        assert_eq!(fake.methods(), ["connect"]);
+        fake.ended().await;
+    }
+    let unknown = exactly("1.0.92", "a build of today").await.expect_err("an unknown version");
+    assert_eq!(wrong_version(&unknown), ("a build of today", "1.0.92", true));
+}
+
+/// The later of two requirements counts. A text that is no version is refused before anything is sent.
+#[tokio::test(start_paused = true)]
+async fn requirements() {
+    let newer = with(|new| new.exact_version("1.0.81").min_version("1.0.81"), "1.0.92").await;
+    newer.expect("it is new enough");
+    let newer = with(|new| new.min_version("1.0.81").exact_version("1.0.81"), "1.0.92").await;
+    assert_eq!(wrong_version(&newer.expect_err("another version")), ("1.0.92", "1.0.81", true));
+    for odd in ["newest", "v1.0.92", "1.0.92\n", ">=1.0.92", ""] {
+        let both: [fn(ClientBuilder, &str) -> ClientBuilder; 2] =
+            [|new, version| new.min_version(version), |new, version| new.exact_version(version)];
+        for require in both {
+            let fake = FakeCli::start();
+            let refused = connect_to(&fake, |new| require(new, odd)).await.expect_err("no version");
+            assert_eq!(refused.kind(), ErrorKind::Invalid, "{odd:?}");
+            assert_eq!(fake.frames().len(), 0, "{odd:?}");
+        }
+    }
+}
+
+/// A CLI that speaks no protocol of this crate is also of the wrong version, and that error says which to install.
+#[tokio::test(start_paused = true)]
+async fn a_required_version_of_an_old_protocol() {
+    let fake = FakeCli::of_version("0.0.411");
+    fake.on_raw("ping", |_| Ok(json!({"message": "pong", "timestamp": 0, "protocolVersion": 2})));
+    let old = connect_to(&fake, |new| new.exact_version("1.0.92")).await.expect_err("another version");
+    assert_eq!(wrong_version(&old), ("0.0.411", "1.0.92", true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn compatibility() {
     for (version, expected) in [
         ("1.0.92", Compatibility::Older),
-        (copilot_session::CLI_VERSION, Compatibility::Same),
+        (CLI_VERSION, Compatibility::Same),
         ("99.0.0", Compatibility::Newer),
     ] {
         let client = connect(&FakeCli::of_version(version)).await;

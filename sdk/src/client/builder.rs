@@ -20,6 +20,7 @@ use crate::providers::Provider;
 use crate::rpc::{ClientMethod, Notification, wire_log::WireLog};
 use crate::trace::context::TraceContext;
 use crate::types::{ConnectClientInfo, ConnectRequest};
+use crate::version::Required;
 
 /// Options of a [`Client`].
 ///
@@ -250,11 +251,33 @@ impl ClientBuilder {
         self.set(|builder| builder.setup.handshake_timeout = timeout)
     }
 
-    /// The oldest version of the CLI that this program accepts, such as `1.0.92`. With an older one, connecting fails
-    /// with [`Error::CliTooOld`], whose text says how to get another. A CLI whose version is unknown counts as the newest.
-    /// Default: none. [`CLI_VERSION`](crate::CLI_VERSION) is the version that this crate is made for.
+    /// The oldest version of the CLI that this program accepts, such as `1.0.92`. Default: any. With an older one, the
+    /// handshake fails with [`Error::WrongCliVersion`], whose text says how to get another, so no session is opened. A CLI
+    /// whose version is unknown counts as the newest. Replaces an [`exact_version`](Self::exact_version).
     pub fn min_version(self, version: impl Into<String>) -> Self {
-        self.set(|builder| builder.setup.min_version = Some(version.into()))
+        self.require(version.into(), false)
+    }
+
+    /// The only version of the CLI that this program accepts, such as `1.0.102` or `1.0.84-4`. Default: any. With another
+    /// one, or one whose version is unknown, the handshake fails as with [`min_version`](Self::min_version), which this
+    /// replaces. It does not choose among the installed CLIs: see [`program`](Self::program).
+    ///
+    /// [`CLI_VERSION`](crate::CLI_VERSION) is the version that this crate is made for:
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), copilot_session::Error> {
+    /// use copilot_session::{CLI_VERSION, Client};
+    ///
+    /// let client = Client::builder().exact_version(CLI_VERSION).start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn exact_version(self, version: impl Into<String>) -> Self {
+        self.require(version.into(), true)
+    }
+
+    fn require(self, version: String, exact: bool) -> Self {
+        self.set(|builder| builder.setup.required = Some(Required { version, exact }))
     }
 
     /// The timeout of a call; `None` for none. Default: 2 minutes.
@@ -301,7 +324,7 @@ impl ClientBuilder {
     /// which may. On Windows the streams are pipes, and every process of the same user may duplicate their handles.
     ///
     /// # Errors
-    /// As [`Client::start`], and [`Error::Timeout`].
+    /// As [`Client::start`]; [`Error::WrongCliVersion`] if a version is required.
     pub async fn start(mut self) -> Result<Client, Error> {
         // A CLI on stdio refuses a token.
         self.setup.connect.token = None;
@@ -322,7 +345,8 @@ impl ClientBuilder {
     /// apply. Waits for at most the [`handshake_timeout`](Self::handshake_timeout), 60 s by default.
     ///
     /// # Errors
-    /// [`Error::Closed`], [`Error::ProtocolVersion`], [`Error::Timeout`].
+    /// [`Error::Closed`], [`Error::ProtocolVersion`], [`Error::Timeout`]; [`Error::WrongCliVersion`] if a version is
+    /// required.
     pub async fn connect<R, W>(self, from: R, to: W) -> Result<Client, Error>
     where
         R: AsyncRead + Send + Unpin + 'static,

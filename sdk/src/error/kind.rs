@@ -55,7 +55,7 @@ impl Error {
         match self {
             Self::NotFound(_) => ErrorKind::CliNotFound,
             Self::Start(_) | Self::Connect(_) => ErrorKind::Unreachable,
-            Self::ProtocolVersion { .. } | Self::CliTooOld { .. } | Self::Unsupported(_) => {
+            Self::ProtocolVersion { .. } | Self::WrongCliVersion { .. } | Self::Unsupported(_) => {
                 ErrorKind::VersionSkew
             }
             Self::Closed(_) => ErrorKind::Closed,

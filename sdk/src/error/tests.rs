@@ -21,6 +21,10 @@ fn answer() -> Answer {
     Answer { message_id: String::new(), message: None, aborted: false, work: Default::default() }
 }
 
+fn wrong_version(found: &str, exact: bool) -> Error {
+    Error::WrongCliVersion { found: found.to_owned(), required: "1.2.4".to_owned(), exact }
+}
+
 fn io_error() -> io::Error {
     io::Error::other("what the system says")
 }
@@ -45,7 +49,7 @@ fn variant(error: &Error) -> usize {
         Error::Invalid(_) => 14,
         Error::AlreadyOpen { .. } => 15,
         Error::NoRandom(_) => 16,
-        Error::CliTooOld { .. } => 17,
+        Error::WrongCliVersion { .. } => 17,
     }
 }
 
@@ -96,10 +100,16 @@ fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
             ErrorKind::VersionSkew,
         ),
         (
-            Error::CliTooOld { found: "1.2.3".to_owned(), required: "1.2.4".to_owned() },
+            wrong_version("1.2.3", false),
             &["1.2.3", "older than 1.2.4", "@github/copilot@1.2.4", "COPILOT_CLI_PATH"],
             ErrorKind::VersionSkew,
         ),
+        (
+            wrong_version("1.2.3", true),
+            &["1.2.3", "not 1.2.4", "@github/copilot@1.2.4"],
+            ErrorKind::VersionSkew,
+        ),
+        (wrong_version("", true), &["unknown version is not 1.2.4"], ErrorKind::VersionSkew),
         (Error::Connect(Arc::new(io_error())), &["connect", "what the system says"], ErrorKind::Unreachable),
         (Error::Closed(closed), &["it ended", "7", "its last words"], ErrorKind::Closed),
         (

@@ -7,7 +7,7 @@ use copilot_session_tests::cli::cli_path;
 use futures_util::FutureExt;
 
 use super::lifeline::{self, Lifeline};
-use super::rig::{PATIENCE, Rig, ask, soon};
+use super::rig::{PATIENCE, Rig, ask, place, soon};
 
 /// A rig whose CLI holds a lifeline.
 async fn watched(script: Script) -> (Rig, Lifeline) {
@@ -107,6 +107,21 @@ async fn a_missing_cli_is_not_found() {
         let place = folder.join("no-such-copilot").display().to_string();
         assert!(tried.contains(&place), "{place} is missing in {tried:?}");
     }
+}
+
+/// A CLI of another version than the program requires is refused, and ends.
+#[tokio::test]
+async fn another_version_is_refused() {
+    let _place = place().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (program, line) = lifeline::program(folder.path());
+    let client = Client::builder().program(&program).home_dir(folder.path()).no_login();
+    let client = client.handshake_timeout(2 * PATIENCE).exact_version("1.0.9");
+    let (refused, lifeline) = tokio::join!(soon("the start to fail", client.start()), line.taken());
+    let Err(Error::WrongCliVersion { found, required, exact, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!((&*required, exact), ("1.0.9", true));
+    assert!(found.starts_with(|digit: char| digit.is_ascii_digit()), "{found}");
+    lifeline.cut("the CLI").await;
 }
 
 /// A working folder that does not exist is another error than a missing CLI.

@@ -58,6 +58,23 @@ async fn on_stdio_there_is_no_token() {
     rig.finish().await;
 }
 
+/// A client that requires the server's version connects; one that requires another does not, and the server runs on.
+#[tokio::test]
+async fn a_client_requires_a_version() {
+    let rig = Rig::start_tcp(Script::replies([])).await;
+    let found = rig.client.version().as_str();
+    let join = async |version: &str| {
+        let builder = Client::builder().handshake_timeout(PATIENCE).exact_version(version);
+        let builder = builder.connection_token(rig.client.connection_token().expect("a token"));
+        builder.connect_tcp(rig.client.address().expect("an address")).await
+    };
+    assert_eq!(join(found).await.expect("the version").version().as_str(), found);
+    let error = join("1.0.9").await.expect_err("another version");
+    assert!(matches!(&error, Error::WrongCliVersion { found: other, .. } if other == found), "{error:?}");
+    rig.session(SessionBuilder::deny_all).await;
+    rig.finish().await;
+}
+
 /// A second client has the server's version and sessions of its own, and its stop does not end the server.
 #[tokio::test]
 async fn a_second_client_comes_and_goes() {
