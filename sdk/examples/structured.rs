@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let text = match answer.json::<City>() {
         Ok(city) => format!("{} has {} inhabitants. {}", city.name, city.people, city.reason),
-        Err(Error::Answer { text, reason, .. }) => format!("not a city: {reason}\n{text}"),
+        Err(Error::Answer { reason, .. }) => format!("not a city: {reason}\n{}", answer.text()),
         Err(error) => return Err(error.into()),
     };
     println!("{}", printable_lines(&text));

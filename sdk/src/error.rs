@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::error::turn::{TurnError, TurnTimeout};
 use crate::error::unsupported::Unsupported;
-use crate::events::stream::Ended;
+use crate::events::{answer::Answer, stream::Ended};
 use crate::printable::printable_lines;
 use crate::process::{NotFound, SpawnError};
 use crate::rpc::error::{write_stderr, write_stdout};
@@ -91,8 +91,8 @@ pub enum Error {
     /// The answer of the agent does not have the requested form.
     #[non_exhaustive]
     Answer {
-        /// The text of the answer.
-        text: String,
+        /// The answer.
+        answer: Box<Answer>,
         /// The mismatch.
         reason: String,
     },
@@ -250,6 +250,29 @@ impl Error {
                 Some(method)
             }
             Self::Unsupported(what) => what.method.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The answer of a turn that failed: what the agent said and did, and what it cost, until the turn failed or its time
+    /// was over. For an answer that does not have the requested form, that answer. None for any other error, also if the
+    /// session or the connection ended during the turn.
+    ///
+    /// ```no_run
+    /// # async fn run(session: copilot_session::Session) -> Result<(), copilot_session::Error> {
+    /// use copilot_session::{Answer, Error};
+    ///
+    /// let outcome = session.send_and_wait("Tidy up the tests.").await;
+    /// let answer = outcome.as_ref().map_or_else(Error::answer, Some);
+    /// println!("{} premium requests", answer.map(Answer::usage).unwrap_or_default().cost);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn answer(&self) -> Option<&Answer> {
+        match self {
+            Self::Turn(error) => Some(&error.answer),
+            Self::TurnTimeout(timeout) => Some(&timeout.answer),
+            Self::Answer { answer, .. } => Some(answer),
             _ => None,
         }
     }

@@ -134,7 +134,7 @@ fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
             ErrorKind::Timeout,
         ),
         (
-            Error::Answer { text: "no JSON".to_owned(), reason: "expected value".to_owned() },
+            Error::Answer { answer: Box::new(answer()), reason: "expected value".to_owned() },
             &["expected value"],
             ErrorKind::Answer,
         ),

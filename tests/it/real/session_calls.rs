@@ -105,7 +105,7 @@ async fn an_answer_of_a_form() {
     let required: BTreeSet<_> = required.iter().filter_map(|key| key.as_str()).collect();
     assert_eq!(required, BTreeSet::from(["mayor", "name", "people"]), "{format}");
     let error = soon("the answer", session.send_and_wait_as::<City>("Which?")).await.expect_err("no city");
-    assert!(matches!(&error, Error::Answer { text, .. } if text == "Bergen."), "{error}");
+    assert!(matches!(&error, Error::Answer { answer, .. } if answer.text() == "Bergen."), "{error}");
     rig.finish().await;
 }
 

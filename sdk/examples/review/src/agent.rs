@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use copilot_session::types::{ProviderConfig, SendRequest};
-use copilot_session::{Client, Decision, Error, Policy, Session, SessionBuilder, Usage, printable};
+use copilot_session::{Answer, Client, Decision, Error, Policy, Session, SessionBuilder, Usage, printable};
 use tokio::time::{Instant, timeout_at};
 
 use crate::report::Review;
@@ -121,12 +121,7 @@ async fn ask(session: &Session, prompt: &str, deadline: Instant, refused: &Refus
         turn.timeout(deadline.saturating_duration_since(Instant::now())).await
     };
     let answer = answer.await;
-    let usage = match &answer {
-        Ok(answer) => answer.usage(),
-        Err(Error::Turn(error)) => error.answer.usage(),
-        Err(Error::TurnTimeout(error)) => error.answer.usage(),
-        Err(_) => Usage::default(),
-    };
+    let usage = answer.as_ref().map_or_else(Error::answer, Some).map(Answer::usage).unwrap_or_default();
     let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Outcome { review: answer.and_then(|answer| answer.json()), usage, refused }
 }

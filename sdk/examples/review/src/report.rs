@@ -156,8 +156,8 @@ pub fn json(outcome: &Outcome, elapsed: Duration) -> Result<String, Failure> {
 /// The reason why there is no review, with the beginning of an answer in another form.
 pub fn cause(error: &Error) -> String {
     match error {
-        Error::Answer { text, .. } => {
-            let begin: String = text.chars().take(MAX_ANSWER).collect();
+        Error::Answer { answer, .. } => {
+            let begin: String = answer.text().chars().take(MAX_ANSWER).collect();
             format!("{error:#}; the model answered: {begin}")
         }
         Error::TurnTimeout(_) => format!("the time is over: {error:#}"),

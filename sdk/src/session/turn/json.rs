@@ -14,9 +14,8 @@ impl Answer {
     /// # Errors
     /// [`Error::Answer`] if the text is not JSON of this type.
     pub fn json<T: serde_core::de::DeserializeOwned>(&self) -> Result<T, Error> {
-        let text = self.text();
-        serde_json::from_str(without_fence(text))
-            .map_err(|error| Error::Answer { text: text.to_owned(), reason: error.to_string() })
+        serde_json::from_str(without_fence(self.text()))
+            .map_err(|error| Error::Answer { answer: Box::new(self.clone()), reason: error.to_string() })
     }
 }
 
