@@ -40,7 +40,7 @@ impl std::error::Error for TurnError {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TimeoutKind {
-    /// [`Turn::timeout`](crate::Turn::timeout).
+    /// [`Turn::timeout`](crate::Turn::timeout) or [`Turn::timeout_at`](crate::Turn::timeout_at).
     Total,
     /// [`Turn::idle_timeout`](crate::Turn::idle_timeout).
     Idle,

@@ -99,6 +99,13 @@ impl Turn {
         self.set(|watch| watch.total = Some(timeout))
     }
 
+    /// Sets the time at which the whole turn is to be over, in place of a [`timeout`](Self::timeout), which it is otherwise
+    /// the same as. A time that has passed ends the turn at once.
+    pub fn timeout_at(self, deadline: impl Into<Instant>) -> Self {
+        let limit = deadline.into().saturating_duration_since(self.started);
+        self.timeout(limit)
+    }
+
     /// Sets the maximum time between two events of the session. A tool that runs for long may cause no events
     /// meanwhile. While the prompt is queued, the events of earlier prompts count as well.
     pub fn idle_timeout(self, timeout: Duration) -> Self {

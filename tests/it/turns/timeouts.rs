@@ -94,6 +94,22 @@ async fn the_whole_turn() {
     assert!(ended.is_err_and(|error| error.is_timeout()));
 }
 
+/// A deadline ends the turn at that time, whenever the prompt was sent, and at once if it has passed.
+#[tokio::test(start_paused = true)]
+async fn a_deadline() {
+    let rig = Rig::start().await;
+    let start = Instant::now();
+    tokio::time::advance(4 * SECOND).await;
+    let timeout = timed_out(rig.turn().await.timeout(SECOND).timeout_at(start + 10 * SECOND)).await;
+    assert_eq!((timeout.kind, timeout.after.as_secs()), (TimeoutKind::Total, 6));
+    assert_eq!(start.elapsed().as_secs(), 10);
+
+    let passed: std::time::Instant = start.into_std();
+    let timeout = timed_out(rig.turn().await.timeout_at(passed)).await;
+    assert_eq!((timeout.kind, timeout.after), (TimeoutKind::Total, Duration::ZERO));
+    assert_eq!(start.elapsed().as_secs(), 10);
+}
+
 /// A turn that ends in time is not affected by its timeouts.
 #[tokio::test(start_paused = true)]
 async fn in_time() {

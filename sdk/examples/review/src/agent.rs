@@ -118,7 +118,7 @@ async fn ask(session: &Session, prompt: &str, deadline: Instant, refused: &Refus
     let request = SendRequest::new(prompt).answer_as::<Review>();
     let answer = async {
         let turn = session.prompt(request).await?;
-        turn.timeout(deadline.saturating_duration_since(Instant::now())).await
+        turn.timeout_at(deadline).await
     };
     let answer = answer.await;
     let usage = answer.as_ref().map_or_else(Error::answer, Some).map(Answer::usage).unwrap_or_default();
