@@ -1,13 +1,14 @@
-//! Runs a prompt under one of the policies in `policies.rs`:
+//! Runs a prompt under one of the policies in `policies.rs`, and prints what was refused on standard error:
 //! `cargo run --example policies -- read_one_folder "What is in this folder?"`
 
 #[path = "../common/mod.rs"]
 mod common;
 mod policies;
 
+use std::collections::HashMap;
 use std::io::BufRead as _;
 
-use copilot_session::{PermissionRequest, printable_lines};
+use copilot_session::{Answer, Error, PermissionRequest, SessionEventData, Turn, printable, printable_lines};
 
 /// Asks the user on the terminal, on a thread that may block.
 async fn ask_user(request: &PermissionRequest) -> String {
@@ -22,6 +23,30 @@ async fn ask_user(request: &PermissionRequest) -> String {
     tokio::task::spawn_blocking(ask).await.ok().flatten().unwrap_or_default()
 }
 
+/// Returns the answer of a turn, and prints the calls of tools that were refused.
+async fn answer(mut turn: Turn) -> Result<Answer, Error> {
+    let mut reasons = HashMap::new();
+    while let Some(event) = turn.next().await {
+        if let SessionEventData::ToolExecutionComplete(call) = event.data()
+            && let Some(error) = &call.error
+            && error.code.as_deref() == Some("denied")
+        {
+            reasons.insert(call.tool_call_id.clone(), error.message.clone());
+        }
+    }
+    let outcome = turn.await;
+    // Also of a turn that failed.
+    let answer = outcome.as_ref().map_or_else(Error::answer, Some);
+    for call in answer.into_iter().flat_map(Answer::tool_calls) {
+        if let Some(reason) = reasons.get(&call.tool_call_id) {
+            let arguments = call.arguments.as_ref().map(ToString::to_string).unwrap_or_default();
+            let refused = format!("{} {arguments}: {reason}", call.tool_name);
+            eprintln!("refused: {}", printable(&refused));
+        }
+    }
+    outcome
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -31,7 +56,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (_, configure) = policy.ok_or_else(|| format!("no policy named {name:?}; there are {names}"))?;
     let client = common::client().start().await?;
     let session = configure(common::session(&client), &std::env::current_dir()?).create().await?;
-    println!("{}", printable_lines(session.send_and_wait(prompt).await?.text()));
+    println!("{}", printable_lines(answer(session.prompt(prompt).await?).await?.text()));
     client.stop().await;
     Ok(())
 }

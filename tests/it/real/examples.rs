@@ -259,7 +259,12 @@ async fn policies() {
     let view = Reply::tool_call("view", json!({ "path": "notes.txt" }));
     let stage = Stage::new([view, delete_notes(), Reply::text("Milk.")]).await;
     let program = env!("CARGO_BIN_EXE_policies");
-    assert_eq!(stage.run(program, &["read_one_folder", "What is in notes.txt?"]).await, "Milk.\n");
+    let mut command = stage.command(program, &["read_one_folder", "What is in notes.txt?"]);
+    let (stdout, stderr) = texts(&run(&mut command, "").await);
+    assert_eq!(stdout, "Milk.\n", "{stderr}");
+    let refused: Vec<_> = stderr.lines().filter(|line| line.starts_with("refused: ")).collect();
+    let [refused] = refused.try_into().expect("one refusal");
+    assert!(refused.contains("rm notes.txt") && refused.contains("does not allow it"), "{refused}");
     assert!(stage.results()[0].contains("Buy milk.") && stage.notes().exists(), "{:?}", stage.results());
     let (_, stderr) = texts(&run(&mut stage.command(program, &["read_everything", "x"]), "").await);
     assert!(stderr.contains("no policy named") && stderr.contains("ask_a_person"), "{stderr}");

@@ -3,18 +3,18 @@
 #[path = "../../../sdk/examples/policies/policies.rs"]
 mod documented;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
 use copilot_session::types::{
     McpSerializableServerConfig, McpServerConfigStdio, PreToolUseHookInput, PreToolUseHookOutput,
 };
-use copilot_session::{Decision, PermissionRequest, Policy, Tool, printable};
+use copilot_session::{Decision, PermissionRequest, Policy, SessionEventData, Tool, printable};
 use copilot_session_model::{Reply, Script};
 use copilot_session_tests::cli::cli_path;
 use serde_json::{Value, json};
 
-use super::rig::{Rig, ask};
+use super::rig::{Rig, ask, prompt, soon};
 
 /// A text that the model must not read: it is in the CLI's environment and in files with keys.
 const SECRET: &str = "plover-of-the-test";
@@ -255,6 +255,52 @@ async fn no_way_around() {
         assert_eq!((&*notes, &*outside), ("plain notes\n", SECRET), "{name}: something was written");
         rig.finish().await;
     }
+}
+
+/// The turn has the reason of each refusal, whatever the tool, with the code by which the docs recognize it. A call that
+/// fails in another way has another code.
+#[tokio::test]
+async fn refusals_are_in_the_turn() {
+    let rig = rig(|work| {
+        let search = json!({"pattern": "plover", "output_mode": "content", "path": work});
+        let create = json!({"path": format!("{work}/new.txt"), "file_text": "text"});
+        let calls = [
+            shell("touch RAN"),
+            view(format!("{work}/.env")),
+            Reply::tool_call("grep", search),
+            Reply::tool_call("create", create),
+            Reply::tool_call("spy", json!({})),
+            view(format!("{work}/notes.txt")),
+            view(format!("{work}/nowhere.txt")),
+        ];
+        calls.into()
+    });
+    let rig = rig.await;
+    let (work, tool) = (rig.work(), spy(rig.folder()));
+    let session = rig.session(|new| new.tool(tool).policy(Policy::read_within(work))).await;
+    let mut turn = prompt(&session, "Go.").await;
+    let (mut names, mut refused, mut others) = (HashMap::new(), Vec::new(), Vec::new());
+    while let Some(event) = soon("an event", turn.next()).await {
+        match event.data() {
+            SessionEventData::ToolExecutionStart(call) => {
+                names.insert(call.tool_call_id.clone(), call.tool_name.clone());
+            }
+            SessionEventData::ToolExecutionComplete(call) => match &call.error {
+                Some(error) if error.code.as_deref() == Some("denied") => {
+                    assert!(
+                        error.message.contains("the policy of this session does not allow it"),
+                        "{error:?}"
+                    );
+                    refused.push(names[&call.tool_call_id].clone());
+                }
+                _ => others.push((names[&call.tool_call_id].clone(), call.success)),
+            },
+            _ => {}
+        }
+    }
+    assert_eq!(refused, ["bash", "view", "grep", "create", "spy"]);
+    assert_eq!(others, [("view".to_owned(), true), ("view".to_owned(), false)]);
+    rig.finish().await;
 }
 
 /// With script safety on, the CLI runs commands that show a secret without a request, so the policies switch

@@ -14,6 +14,9 @@ use crate::types::PermissionDetails as Details;
 /// It always refuses writing, URLs, MCP servers, memory, extensions, running outside the sandbox, requests that only
 /// a person may approve, and kinds of requests that this crate does not know. The module
 /// [`policies`](crate::policies) has examples.
+///
+/// A call of a tool that was refused ends with `tool.execution_complete`, whose error has the code `denied` and the
+/// reason. The [guide](crate::guide#see-what-was-refused) shows how to list these calls with their arguments.
 #[derive(Debug, Clone)]
 #[must_use = "a policy applies to a session that is opened with it"]
 pub struct Policy {
