@@ -88,7 +88,9 @@ impl<'m> Walk<'m> {
     fn pair(&mut self, newer: &'m Ty, older: &'m Ty, place: &str, received: bool) {
         let (newer, older) = (self.newer.bare(newer), self.older.bare(older));
         match (newer, older) {
-            (Ty::List(newer), Ty::List(older)) | (Ty::Map(newer), Ty::Map(older)) => {
+            (Ty::List(newer), Ty::List(older))
+            | (Ty::Map(newer), Ty::Map(older))
+            | (Ty::Entries(newer), Ty::Entries(older)) => {
                 self.pair(newer, older, place, received);
             }
             (Ty::Named(newer), Ty::Named(older)) => self.types(newer, older, received),

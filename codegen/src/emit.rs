@@ -109,6 +109,10 @@ fn ty_from(of: &Ty, path: &TokenStream) -> TokenStream {
             let inner = inner(of);
             quote!(std::collections::BTreeMap<String, #inner>)
         }
+        Ty::Entries(of) => {
+            let inner = inner(of);
+            quote!(Vec<(String, #inner)>)
+        }
     }
 }
 

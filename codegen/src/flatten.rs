@@ -21,6 +21,9 @@ use crate::{Error, keywords, secrets, union};
 /// The types of single values.
 const SCALARS: &[&str] = &["string", "integer", "number", "boolean"];
 
+/// The fields whose objects keep the order of their keys, since a form shows its fields in it.
+const IN_ORDER: &[&str] = &["ElicitationRequestedSchema.properties", "UIElicitationSchema.properties"];
+
 /// The depth to which schemas may be nested inline, so that none exhausts the stack.
 const DEEPEST: usize = 24;
 
@@ -268,11 +271,15 @@ impl Flattener<'_> {
         let (key, required) = key;
         let (schema, nullable) = self.normalize_or_any(property, type_name, place);
         let name = self.space.field(&joined(key));
+        let ty = match self.ty(&schema) {
+            Ty::Map(values) if IN_ORDER.contains(&place) => Ty::Entries(values),
+            ty => ty,
+        };
         Field {
             key: key.to_owned(),
             name: self.record_error(name, key.to_owned()),
             secret: !secrets::is_hidden(key) && secrets::is_secret(place, property, &schema),
-            ty: self.ty(&schema),
+            ty,
             doc: property.as_object().map(doc).unwrap_or_default(),
             required,
             nullable,

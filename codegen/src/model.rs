@@ -345,6 +345,8 @@ pub enum Ty {
     List(Box<Ty>),
     /// An object whose keys are data.
     Map(Box<Ty>),
+    /// The same, with its keys in their order.
+    Entries(Box<Ty>),
     /// A type that contains the one it is part of, behind a pointer.
     Boxed(Box<Ty>),
 }
@@ -354,7 +356,11 @@ impl Ty {
     pub fn named(&self) -> Option<&str> {
         match self {
             Self::Named(name) => Some(name),
-            Self::Option(inner) | Self::List(inner) | Self::Map(inner) | Self::Boxed(inner) => inner.named(),
+            Self::Option(inner)
+            | Self::List(inner)
+            | Self::Map(inner)
+            | Self::Entries(inner)
+            | Self::Boxed(inner) => inner.named(),
             _ => None,
         }
     }

@@ -93,8 +93,9 @@ fn generated(case: &Value) -> Result<Output, Error> {
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
-            if map.get("properties").is_some_and(Value::is_object) && map.get("type") != Some(&json!("array"))
-            {
+            // A property of this name is a schema, whose type is a text.
+            let are_properties = |found: &Value| found.is_object() && !found["type"].is_string();
+            if map.get("properties").is_some_and(are_properties) && map.get("type") != Some(&json!("array")) {
                 map.entry("additionalProperties").or_insert(json!(false));
             }
             map.values_mut().for_each(close);

@@ -209,9 +209,52 @@ impl<T: Wire> Wire for BTreeMap<String, T> {
     }
 }
 
+/// The entries of an object, in their order.
+impl<T: Wire> Wire for Vec<(String, T)> {
+    fn empty() -> Self {
+        Self::new()
+    }
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        self.clear();
+        for (key, node) in node.fields()? {
+            let mut value = T::empty();
+            value.read(node).map_err(|error| error.in_field(key))?;
+            self.push((key.to_owned(), value));
+        }
+        Ok(())
+    }
+    fn write(&self, out: &mut Writer) {
+        out.raw("{");
+        for (key, value) in self {
+            out.key(key);
+            out.value_or(value, "null");
+        }
+        out.raw("}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::wire::{from_json, to_json};
+
+    /// The last of several equal keys counts, as in a map.
+    #[test]
+    fn entries_keep_their_order() {
+        let keys = |json: &str| {
+            let entries: Vec<(String, i64)> = from_json(json).expect("entries");
+            assert_eq!(
+                from_json::<Vec<(String, i64)>>(&to_json(&entries)).expect("what was written"),
+                entries
+            );
+            entries.into_iter().map(|(key, value)| format!("{key}{value}")).collect::<Vec<_>>().concat()
+        };
+        assert_eq!(keys("{}"), "");
+        assert_eq!(keys(r#"{"z":1,"a":2,"m":3}"#), "z1a2m3");
+        assert_eq!(keys(r#"{"z":1,"a":2,"z":3}"#), "a2z3");
+        let wrong = from_json::<Vec<(String, i64)>>(r#"{"z":1,"a":"b"}"#).expect_err("no number");
+        assert_eq!(wrong.path(), "$.a");
+        from_json::<Vec<(String, i64)>>("[]").expect_err("a list");
+    }
 
     #[test]
     fn numbers_come_back_as_they_were() {

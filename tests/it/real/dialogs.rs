@@ -73,24 +73,29 @@ async fn plans_are_decided_on() {
     rig.finish().await;
 }
 
+/// A form whose fields are not in the order of the alphabet.
 fn form() -> UiElicitationRequest {
-    let schema = json!({
+    let schema = r#"{
         "type": "object",
-        "properties": { "city": { "type": "string" }, "nights": { "type": "integer" } },
-        "required": ["city"],
-    });
-    let schema = copilot_session::wire::from_json(&schema.to_string()).expect("a form's schema");
+        "properties": { "nights": { "type": "integer" }, "city": { "type": "string" } },
+        "required": ["city"]
+    }"#;
+    let schema = copilot_session::wire::from_json(schema).expect("a form's schema");
     UiElicitationRequest::new("Where to?", schema)
 }
 
-/// The CLI passes a form to the handler, which fills it in.
+/// The CLI passes a form to the handler, with the fields in their order, and the handler fills it in.
 #[tokio::test]
 async fn forms_are_filled_in() {
     let rig = Rig::start(Script::replies([])).await;
     let session = rig.session(|new: SessionBuilder| {
-        new.deny_all().on_elicitation(async |form: ElicitationRequestedData, _| match form.message.as_str() {
-            "Where to?" => UiElicitationResponse::accept([("city", "Oslo")]),
-            _ => UiElicitationResponse::decline(),
+        new.deny_all().on_elicitation(async |form: ElicitationRequestedData, _| {
+            let fields = form.requested_schema.map(|schema| schema.properties).unwrap_or_default();
+            let names: Vec<_> = fields.iter().map(|(name, _)| name.as_str()).collect();
+            match (form.message.as_str(), names.as_slice()) {
+                ("Where to?", ["nights", "city"]) => UiElicitationResponse::accept([("city", "Oslo")]),
+                _ => UiElicitationResponse::decline(),
+            }
         })
     });
     let session = session.await;

@@ -52,14 +52,12 @@ pub enum Input {
     },
 }
 
-/// Reads the fields of a form, those that must be filled in first.
+/// Reads the fields of a form.
 pub fn fields(schema: Option<&ElicitationRequestedSchema>) -> Vec<Field> {
     let Some(schema) = schema else { return Vec::new() };
     let required = schema.required.as_deref().unwrap_or_default();
-    let field = |(key, described): (&String, &Value)| field(key, described, required.contains(key));
-    let mut fields: Vec<Field> = schema.properties.iter().map(field).collect();
-    fields.sort_by_key(|field| !field.required);
-    fields
+    let field = |(key, described): &(String, Value)| field(key, described, required.contains(key));
+    schema.properties.iter().map(field).collect()
 }
 
 fn field(key: &str, schema: &Value, required: bool) -> Field {
@@ -154,18 +152,18 @@ mod tests {
     use super::*;
 
     fn form() -> Vec<Field> {
-        let schema = json!({
+        let schema = r#"{
             "type": "object",
             "properties": {
-                "city": { "type": "string", "title": "Ci\u{202e}ty" },
+                "city": { "type": "string", "title": "Ci\u202ety" },
                 "nights": { "type": "integer", "default": 2 },
                 "room": { "type": "string", "enum": ["s", "d"], "enumNames": ["single", "double"], "default": "d" },
                 "extras": { "type": "array", "items": { "anyOf": [{ "const": "b", "title": "breakfast" }] } },
-                "quiet": { "type": "boolean" },
+                "quiet": { "type": "boolean" }
             },
-            "required": ["city"],
-        });
-        fields(Some(&copilot_session::wire::from_json(&schema.to_string()).expect("a form")))
+            "required": ["city"]
+        }"#;
+        fields(Some(&copilot_session::wire::from_json(schema).expect("a form")))
     }
 
     #[test]
@@ -179,31 +177,31 @@ mod tests {
             inputs,
             [
                 ("city", &Input::Text),
-                ("extras", &Input::Any { options: options(&["breakfast"]) }),
                 ("nights", &Input::Number { whole: true }),
-                ("quiet", &Input::Flag),
                 ("room", &Input::One { options: options(&["single", "double"]) }),
+                ("extras", &Input::Any { options: options(&["breakfast"]) }),
+                ("quiet", &Input::Flag),
             ]
         );
-        assert_eq!(fields[4].default, 1);
+        assert_eq!(fields[2].default, 1);
     }
 
     #[test]
     fn what_was_filled_in_is_checked() {
         let fields = form();
         let fill = |values: Value| content(&fields, values.as_array().expect("a list"));
-        let filled = json!(["Oslo", [0], 3, true, 0]);
+        let filled = json!(["Oslo", 3, 0, [0], true]);
         let expected = json!({ "city": "Oslo", "extras": ["b"], "nights": 3, "quiet": true, "room": "s" });
         assert_eq!(Value::Object(fill(filled.clone()).expect("a content")), expected);
         assert!(fill(json!([])).expect_err("no city").contains("missing"));
         assert_eq!(fill(json!(["Oslo", null])).expect("a content").len(), 1);
         for (at, wrong) in [
             (0, json!(1)),
-            (1, json!([7])),
-            (2, json!("3")),
-            (2, json!(1.5)),
-            (3, json!("yes")),
-            (4, json!(9)),
+            (1, json!("3")),
+            (1, json!(1.5)),
+            (2, json!(9)),
+            (3, json!([7])),
+            (4, json!("yes")),
         ] {
             let mut filled = filled.clone();
             filled[at] = wrong;

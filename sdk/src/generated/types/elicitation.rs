@@ -91,7 +91,7 @@ string_enum!(ElicitationRequestedMode {
 #[non_exhaustive]
 pub struct ElicitationRequestedSchema {
     /// Form field definitions, keyed by field name
-    pub properties: std::collections::BTreeMap<String, serde_json::Value>,
+    pub properties: Vec<(String, serde_json::Value)>,
     /// List of required field names
     pub required: Option<Vec<String>>,
 }

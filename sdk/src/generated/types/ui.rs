@@ -291,7 +291,7 @@ record!(received UiElicitationResult {
 #[non_exhaustive]
 pub struct UiElicitationSchema {
     /// Form field definitions, keyed by field name
-    pub properties: std::collections::BTreeMap<String, UiElicitationSchemaProperty>,
+    pub properties: Vec<(String, UiElicitationSchemaProperty)>,
     /// List of required field names
     pub required: Option<Vec<String>>,
 }
@@ -299,7 +299,7 @@ record!(UiElicitationSchema ["type" "object"] {
     Field properties "properties",
     Field required "required",
 });
-builder!(UiElicitationSchema new(properties: std::collections::BTreeMap<String, UiElicitationSchemaProperty>) {
+builder!(UiElicitationSchema new(properties: Vec<(String, UiElicitationSchemaProperty)>) {
     required: Vec<String>,
 });
 

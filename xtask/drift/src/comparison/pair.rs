@@ -93,7 +93,8 @@ impl<'s> Pair<'s> {
             }
             (Ty::Option(old), Ty::Option(new))
             | (Ty::List(old), Ty::List(new))
-            | (Ty::Map(old), Ty::Map(new)) => self.same(old, new),
+            | (Ty::Map(old), Ty::Map(new))
+            | (Ty::Entries(old), Ty::Entries(new)) => self.same(old, new),
             (old, new) => old == new,
         }
     }
@@ -120,7 +121,8 @@ impl<'s> Pair<'s> {
             }
             (Ty::Option(old), Ty::Option(new))
             | (Ty::List(old), Ty::List(new))
-            | (Ty::Map(old), Ty::Map(new)) => self.reads_within(old, new, depth - 1),
+            | (Ty::Map(old), Ty::Map(new))
+            | (Ty::Entries(old), Ty::Entries(new)) => self.reads_within(old, new, depth - 1),
             (Ty::Option(old), new) => self.reads_within(old, new, depth - 1),
             (Ty::Named(old), _) => match self.old.types.get(old) {
                 Some(old) => self.reads_shape(&old.shape, new, depth - 1),
@@ -256,9 +258,9 @@ impl<'s> Pair<'s> {
             (Ty::Option(_), Ty::Named(new)) | (Ty::Json, Ty::Named(new)) => self.accepts_anything(new),
             (Ty::Option(_), _) => false,
             (old, Ty::Option(new)) => self.accepts(old, new, depth - 1),
-            (Ty::List(old), Ty::List(new)) | (Ty::Map(old), Ty::Map(new)) => {
-                self.accepts(old, new, depth - 1)
-            }
+            (Ty::List(old), Ty::List(new))
+            | (Ty::Map(old), Ty::Map(new))
+            | (Ty::Entries(old), Ty::Entries(new)) => self.accepts(old, new, depth - 1),
             (Ty::Named(old), Ty::Named(new)) => match (self.old.types.get(old), self.new.types.get(new)) {
                 (Some(old), Some(new)) => self.accepts_as(&old.shape, &new.shape, depth - 1),
                 _ => false,
@@ -336,6 +338,7 @@ pub fn rust(ty: &Ty) -> String {
         Ty::Option(inner) => format!("Option<{}>", rust(inner)),
         Ty::List(inner) => format!("Vec<{}>", rust(inner)),
         Ty::Map(inner) => format!("BTreeMap<String, {}>", rust(inner)),
+        Ty::Entries(inner) => format!("Vec<(String, {})>", rust(inner)),
         Ty::Boxed(inner) => format!("Box<{}>", rust(inner)),
     }
 }

@@ -170,7 +170,8 @@ fn types_alike(pair: &Pair<'_>, old: &Ty, new: &Ty) -> f64 {
         (Ty::Named(old), Ty::Named(new)) => likeness(pair.old, old, pair.new, new),
         (Ty::Option(old), Ty::Option(new))
         | (Ty::List(old), Ty::List(new))
-        | (Ty::Map(old), Ty::Map(new)) => types_alike(pair, old, new),
+        | (Ty::Map(old), Ty::Map(new))
+        | (Ty::Entries(old), Ty::Entries(new)) => types_alike(pair, old, new),
         (old, new) => f64::from(u8::from(old == new)),
     }
 }
