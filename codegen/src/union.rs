@@ -187,7 +187,8 @@ fn tests(
     Ok(distinct)
 }
 
-/// The keys that an object need not have, with their values, if other branches are told by the values of these keys.
+/// The optional keys of an object with their possible values, if other branches are recognised by the values of these
+/// keys.
 fn optional_keys(source: &Source, schema: &Value, tests: &[(usize, Test)]) -> Vec<(String, Vec<String>)> {
     let is_tested = |name: &str| {
         let mut keys = tests.iter().flat_map(|(_, test)| &test.keys);

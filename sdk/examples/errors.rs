@@ -36,7 +36,7 @@ async fn run() -> Result<(), Error> {
     Ok(())
 }
 
-/// What a person can do about an error.
+/// The advice to a person about an error.
 fn advice(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::CliNotFound => "install the CLI: npm install -g @github/copilot",

@@ -10,7 +10,7 @@ use std::time::Duration;
 use copilot_session::types::SendRequest;
 use copilot_session::{Error, printable_lines};
 
-/// What the model is to return. It reads the comments.
+/// The answer that the model is to give. It reads the comments.
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 struct City {
     name: String,

@@ -1,7 +1,7 @@
 //! A program with its tests, which need no CLI: `cargo test --example tested`, and
 //! `cargo run --example tested -- "Oslo"` for the program itself.
 //!
-//! What talks to the agent takes a `Client`, so that a test can give it that of a fake CLI.
+//! A function that talks to the agent takes a `Client`, so that a test can pass the client of a fake CLI.
 
 mod common;
 

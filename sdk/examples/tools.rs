@@ -11,9 +11,9 @@ use copilot_session::{Policy, Tool, ToolResult, printable_lines};
 /// The arguments of the tool `buy`. The model reads the comments of the fields.
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct Purchase {
-    /// What to buy, in the singular.
+    /// The item to buy, in the singular.
     item: String,
-    /// How many of it.
+    /// The number of items.
     count: u32,
 }
 
@@ -21,7 +21,7 @@ struct Purchase {
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct Nothing {}
 
-/// How many of each item to buy. All clones are the same list.
+/// The number of each item to buy. All clones are the same list.
 type ShoppingList = Arc<Mutex<BTreeMap<String, u32>>>;
 
 fn buy(list: ShoppingList) -> Tool {

@@ -142,7 +142,7 @@ impl CliVersion {
         self.compatibility() != Compatibility::Newer
     }
 
-    /// How this version of the CLI and this version of the crate go together.
+    /// Returns the relation of this version of the CLI to the version that the crate is made for.
     pub fn compatibility(&self) -> Compatibility {
         static MADE_FOR: LazyLock<[u64; 3]> = LazyLock::new(|| numbers(CLI_VERSION));
         match self.numbers {

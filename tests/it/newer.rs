@@ -1,4 +1,4 @@
-//! What the schema does not have: methods by name, other keys, and CLIs of other versions.
+//! Tests of what the schema lacks: methods by name, other keys, and CLIs of other versions.
 
 use copilot_session::testing::{FakeCli, error};
 use copilot_session::types::SendRequest;

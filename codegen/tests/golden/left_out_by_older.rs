@@ -83,7 +83,7 @@ pub struct Both {
     ///
     /// CLI 9.9.8 and older ones may omit it.
     pub name: Option<String>,
-    /// How many.
+    /// The number of things.
     ///
     /// CLI 9.9.7 and older ones may omit it.
     pub count: Option<i64>,

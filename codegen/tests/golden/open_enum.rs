@@ -17,7 +17,7 @@ string_enum!(Colour {
     DarkGreen "darkGreen",
 });
 
-/// How the agent works.
+/// The mode of the agent.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Mode {

@@ -169,7 +169,7 @@ record!(received Credentials {
 pub struct Limit {}
 record!(received Limit {});
 
-/// Where the model is. *Internal.*
+/// The server of the model. *Internal.*
 ///
 /// Two paragraphs.
 #[derive(Clone)]

@@ -260,7 +260,7 @@ pub struct VaultContents {
     pub note: Option<String>,
     /// Opaque. Never logged.
     pub handle: Option<String>,
-    /// Whether it is a secret.
+    /// The kind of the value.
     pub kind: Option<VaultContentsKind>,
     /// `loginToken` on the wire.
     pub login_token: Option<i64>,
@@ -276,7 +276,7 @@ record!(received VaultContents {
     Field api_keys "apiKeys",
 });
 
-/// Whether it is a secret.
+/// The kind of the value.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum VaultContentsKind {

@@ -11,7 +11,7 @@ record!(received Circle ["kind" "circle"] {
     Field radius "radius",
 });
 
-/// A shape, told by its kind.
+/// A shape, recognised by its kind.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Shape {

@@ -1,4 +1,4 @@
-//! What the examples share: the prompt, and the model.
+//! The common part of the examples: their argument, their client and their session.
 
 use std::env::{args, var};
 

@@ -1,4 +1,4 @@
-//! A hash for keys that nobody chooses for their hash, such as ids that the CLI or this crate makes.
+//! A hash for keys that no attacker chooses, such as ids that the CLI or this crate makes.
 
 use std::hash::{BuildHasherDefault, Hasher};
 

@@ -18,7 +18,7 @@ use crate::rpc::RpcError;
 use crate::runtime::lock;
 use crate::version::CliVersion;
 
-/// Responds to a request with these params; none if the test does so, or nobody does.
+/// Responds to a request with these params; none if the test itself responds, or if there is no response.
 pub(super) type Respond = dyn Fn(&Value) -> Option<RawResponse> + Send + Sync;
 
 #[derive(Default)]

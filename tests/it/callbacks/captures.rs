@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive, new_request_id};
 
-/// What the handlers share.
+/// The log that the handlers share.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<&'static str>>>);
 

@@ -110,7 +110,7 @@ async fn input() {
     }
 }
 
-/// Nobody is asked if no client shows forms.
+/// A question fails, and is not sent, if no client shows forms.
 #[tokio::test(start_paused = true)]
 async fn without_a_handler() {
     let rig = Rig::start().await;

@@ -81,7 +81,7 @@ async fn run(command: &mut Command, input: &str) -> Output {
     soon("the program to end", child.wait_with_output()).await.expect("its output")
 }
 
-/// What a program printed on standard output and standard error.
+/// The standard output and the standard error of a program.
 fn texts(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (text(&output.stdout), text(&output.stderr))
@@ -112,8 +112,8 @@ async fn with_a_login() {
     assert_eq!(stage.model.requests()[0].header("authorization"), Some(&*authorized));
 }
 
-/// What the agent does is beside the answer, on standard error, and so is the log. An escape sequence of the model is
-/// escaped.
+/// The answer is on standard output; the steps of the agent and the log are on standard error. An escape sequence of
+/// the model is escaped.
 #[tokio::test]
 async fn stream() {
     let stage = Stage::with(Script::from_fn(|request| match request.index() {

@@ -249,7 +249,7 @@ async fn other_keys_and_methods() {
     rig.finish().await;
 }
 
-/// The answer of a turn tells its calls.
+/// The answer of a turn lists its calls.
 #[tokio::test]
 async fn the_work_of_a_turn() {
     let script = [Reply::tool_call("look", json!({})).usage(100, 20), Reply::text("Done.").usage(200, 30)];

@@ -69,7 +69,7 @@ fn a_stored_transcript_reads_the_same() {
     }
 }
 
-/// What was stored within a turn goes on where it was.
+/// A transcript that was stored within a turn goes on where it was.
 #[test]
 fn a_stored_transcript_goes_on() {
     for name in ["1.0.102-subagent", "1.0.102-streaming", "1.0.102-tool-call-parallel"] {
@@ -245,7 +245,7 @@ fn nothing_becomes_html() {
     assert!(!html.contains('\u{202e}'));
 }
 
-/// What a message leaves open ends with it. Outside of the messages, hostile text is code.
+/// An element that a message leaves open ends with it. Outside of the messages, hostile text is code.
 #[test]
 fn nothing_but_the_agents_text_becomes_markdown() {
     use pulldown_cmark::{Event, Parser, Tag, TagEnd};

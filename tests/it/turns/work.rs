@@ -1,4 +1,4 @@
-//! What the answer of a turn tells about its work: usage, calls and time.
+//! The work of a turn in its answer: usage, calls and time.
 
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ async fn calls_of_a_prompt_in_doubt() {
     }
 }
 
-/// A turn that fails or takes too long tells what it cost until then.
+/// A turn that fails or takes too long reports its cost until then.
 #[tokio::test(start_paused = true)]
 async fn calls_of_a_failed_turn() {
     let rig = Rig::of("1.0.102").await;

@@ -26,10 +26,10 @@ With --running, for a program that was built for FROM and runs with TO:
 #[derive(clap::Args)]
 #[command(after_help = ABOUT)]
 pub struct Args {
-    /// What source was written for, and a program was built with
+    /// The schemas that source was written for, and a program was built with
     #[arg(value_name = "FROM", default_value = SDK)]
     from: String,
-    /// What to compare with, newer or older
+    /// The schemas to compare them with, newer or older
     #[arg(value_name = "TO", default_value = "installed")]
     to: String,
     /// Print JSON

@@ -52,7 +52,7 @@ impl Sdk {
     }
 }
 
-/// What the project's crate was generated from.
+/// The schemas that the project's crate was generated from.
 pub fn ours(manifest: Option<&Path>) -> Result<Ours> {
     match Sdk::find(manifest)? {
         Some(sdk) => {

@@ -19,9 +19,9 @@ use crate::project::{Sdk, cargo};
 const GENERATED: &str = "src/generated/";
 /// The file that marks a folder as one of this command.
 const MARK: &str = "VENDORED.md";
-/// What cargo adds to a package, and the list of dependencies, which is the project's.
+/// The files that cargo adds to a package, and the list of dependencies, which is the project's.
 const ADDED: [&str; 4] = [".cargo-ok", ".cargo_vcs_info.json", "Cargo.lock", "Cargo.toml.orig"];
-/// What a folder of sources may have besides them, which stays.
+/// The other names that a folder of sources may have, which stay.
 const BESIDES: [&str; 2] = [".git", "target"];
 /// The number of the compiler's lines that an error shows.
 const SHOWN: usize = 20;

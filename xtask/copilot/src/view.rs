@@ -13,7 +13,7 @@ The log is what a client writes with `ClientBuilder::wire_log`. The page is one 
 the timeline of each turn, the messages between the program, the CLI and the model, the conversation, and all messages
 with their JSON. Known secrets are not in a log, but prompts, answers and files are: read a page before you share it.";
 
-/// The width of a terminal that does not tell its own.
+/// The width of a terminal that does not report one.
 const WIDTH: usize = 100;
 
 #[derive(clap::Args)]

@@ -8,8 +8,8 @@ use crate::comparison::{Change, How, Report, RuntimeImpact, What, compare};
 use crate::ours::Ours;
 use crate::sets::{self, SDK};
 
-/// What a program that was built with `copilot-session` can do with a version of the CLI, according to the schemas that
-/// this CLI has.
+/// The compatibility of a program that was built with `copilot-session` with a version of the CLI, according to the
+/// schemas of this CLI.
 #[derive(Debug)]
 pub struct Check {
     cli: String,
@@ -80,7 +80,7 @@ impl Check {
         self.changes.iter().filter(|change| change.running == RuntimeImpact::Malformed)
     }
 
-    /// What the schemas of this CLI have and the generator of the SDK does not support, so that it was not compared.
+    /// The parts of the schemas of this CLI that the generator of the SDK does not support. They were not compared.
     pub fn unsupported(&self) -> &[String] {
         &self.unsupported
     }
@@ -131,7 +131,7 @@ impl Check {
     }
 }
 
-/// What the program cannot read, and which calls this CLI lacks.
+/// The messages that the program cannot read, and the calls that this CLI lacks.
 impl fmt::Display for Check {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (cli, made_for) = (&self.cli, &self.made_for);

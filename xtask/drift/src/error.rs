@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a CLI could not be checked.
+/// The reason why a CLI could not be checked.
 pub struct Error(pub(crate) anyhow::Error);
 
 impl fmt::Display for Error {

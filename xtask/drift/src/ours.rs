@@ -1,4 +1,4 @@
-//! What the SDK of this version was generated from.
+//! The schemas that the SDK of this version was generated from.
 
 use std::fs;
 use std::path::Path;

@@ -17,7 +17,7 @@ use crate::paths;
 /// The growth in percent that fails.
 const MOST_GROWTH: f64 = 5.0;
 
-/// What the build of a program compiles.
+/// The size of the code that the build of a program compiles.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Cost {
     functions_of_the_crate: usize,

@@ -31,7 +31,7 @@ pub struct Args {
     /// Leave out the official crate
     #[arg(long)]
     alone: bool,
-    /// How often time is measured
+    /// The number of measurements of each time
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Write all tables as a page of the docs

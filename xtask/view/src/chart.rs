@@ -65,7 +65,7 @@ impl<'a> Chart<'a> {
         self.part(span.start as f64 + token.unwrap_or(0.0)).min(self.end_of(span))
     }
 
-    /// What did not end lasts until the end of the turn.
+    /// The end of a span. One that has not ended lasts until the end of the turn.
     pub fn end_of(&self, span: &Span) -> f64 {
         self.part(span.end.unwrap_or(self.end) as f64)
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with a log.
+//! The errors of logs and pages.
 
 use std::io;
 
@@ -14,7 +14,7 @@ pub enum Error {
     NotALog {
         /// The number of the line, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The description of the problem.
         problem: String,
     },
     /// The log has no line.

@@ -26,7 +26,7 @@ pub(crate) struct Line<'a> {
     pub end: Option<&'a RawValue>,
 }
 
-/// Who sent a message.
+/// The sender of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Side {
@@ -34,7 +34,7 @@ pub(crate) enum Side {
     Server,
 }
 
-/// What was found at the end of a log.
+/// The result of reading a log to its end.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Read {
     pub lines: u64,

@@ -24,7 +24,7 @@ pub struct Log {
     pub(crate) read: Read,
     /// The number of messages that the client left out of the log.
     pub(crate) left_out: u64,
-    /// How the connection ended, in a few words.
+    /// The end of the connection, in a few words.
     pub(crate) end: Option<String>,
     /// The time of the last line, in milliseconds.
     pub(crate) length: u64,
@@ -74,7 +74,7 @@ impl Log {
         self.read.is_cut_off
     }
 
-    /// What a reader of the log should know about its completeness, a sentence each.
+    /// The remarks on the completeness of the log, a sentence each.
     pub(crate) fn remarks(&self) -> Vec<String> {
         let cut_off = "The last line of the log is cut off, and is left out.".to_owned();
         let left_out =

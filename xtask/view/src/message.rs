@@ -4,7 +4,7 @@ use copilot_session::{SessionEvent, printable};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// What a message is.
+/// The content of a message by its kind.
 pub(crate) enum Content {
     Request {
         id: String,

@@ -15,7 +15,7 @@ use crate::span::{Kind, Party, Span, Step, Turn};
 /// The type of the event that removes turns from a transcript.
 const REWIND: &str = "session.snapshot_rewind";
 
-/// Where a span is: the turn and the place among its spans.
+/// The place of a span: the turn, and the index among its spans.
 type Place = (usize, usize);
 
 /// A session.
@@ -25,7 +25,7 @@ pub(crate) struct Session {
     pub transcript: Transcript,
     /// The turns, the same as those of the transcript.
     pub turns: Vec<Turn>,
-    /// What comes before the next turn.
+    /// The spans that come before the next turn.
     next: Turn,
     /// True between turns.
     is_idle: bool,
@@ -352,7 +352,7 @@ impl Session {
 }
 
 impl Asked {
-    /// How the request ended.
+    /// The end of the request, in a few words.
     fn note(&self) -> String {
         let words = match (&self.result, &self.action, self.approved) {
             (Some(result), ..) => result.kind.replace('-', " "),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-/// What took time.
+/// The kind of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A call of the model.
@@ -45,7 +45,7 @@ pub(crate) struct Span {
     /// Input and output tokens of a model call.
     pub tokens: Option<[u64; 2]>,
     pub failed: bool,
-    /// How it ended, if that is more than an end: `approved`.
+    /// The outcome, such as `approved`; may be empty.
     pub note: String,
     /// The number of the line that began it.
     pub line: u64,
@@ -95,7 +95,8 @@ pub(crate) struct Row<'a> {
     pub span: &'a Span,
 }
 
-/// How long before its prompt something may have begun that belongs to a turn: a hook that looks at the prompt.
+/// The longest time, in milliseconds, by which a span may begin before the prompt of its turn, as a hook that looks at
+/// the prompt does.
 const BEFORE_PROMPT: i64 = 1_000;
 
 impl Turn {

@@ -25,7 +25,7 @@ fn chromium() -> PathBuf {
     })
 }
 
-/// How long a page may take. It is far more than any of them needs.
+/// The time limit of a page. It is far more than any of them needs.
 const DEADLINE: Duration = Duration::from_secs(100);
 
 fn page(log: &[u8]) -> String {
@@ -159,7 +159,7 @@ fn long_messages_are_shown() {
     }
 }
 
-/// What was slow to unpack does not replace what was chosen after it.
+/// A message that is slow to unpack does not replace one that was chosen after it.
 #[test]
 fn the_last_choice_is_shown() {
     let prompt = |number: usize| {

@@ -164,7 +164,7 @@ fn a_page_stands_alone() {
     }
 }
 
-/// What a log contains does not become markup of the page or of its drawings.
+/// The content of a log does not become markup of the page or of its drawings.
 #[test]
 fn nothing_of_a_log_becomes_markup() {
     const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&\u{202e}";
@@ -265,7 +265,7 @@ fn event_at(millis: u64, kind: &str, data: Value) -> String {
     json!({"t_ms": millis, "dir": "server", "msg": {"method": "session.event", "params": params}}).to_string()
 }
 
-/// What began long before the prompt is not drawn in its turn, but what it waits for is.
+/// A span that began long before the prompt is not drawn in its turn, but the spans that it waits for are.
 #[test]
 fn a_part_outlives_a_whole_from_before_the_prompt() {
     let log = [

@@ -16,7 +16,7 @@ pub const TOO_SOON: Duration = Duration::from_millis(400);
 
 const OPENING: &str = "The other session is not open yet.";
 
-/// What the program has to do.
+/// An action for the program to take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Sends a prompt.
@@ -33,7 +33,7 @@ pub enum Action {
     Quit,
 }
 
-/// What the screen shows.
+/// A view of the screen.
 #[derive(Debug)]
 pub enum Screen {
     /// The conversation.
@@ -78,13 +78,13 @@ pub struct App {
     pub input: Input,
     /// The last prompt that was sent, until the agent begins with it.
     pub sent: Option<String>,
-    /// What waits for the user, the oldest first.
+    /// The questions that wait for the user, the oldest first.
     pub dialogs: VecDeque<Dialog>,
     /// True if keys go to the first dialog, and not to the prompt.
     pub on_dialog: bool,
     /// True if the screen shows all of the request that the first dialog is about.
     pub sees_all: bool,
-    /// The screen.
+    /// The view that the screen shows.
     pub screen: Screen,
     /// The place in the conversation.
     pub scroll: Scroll,
@@ -208,7 +208,7 @@ impl App {
         !self.is_running && !self.is_opening
     }
 
-    /// Removes the dialogs that nobody waits for.
+    /// Removes the dialogs whose answers the agent no longer awaits.
     fn tidy(&mut self, now: Instant) {
         let is_first_over = self.dialogs.front().is_some_and(Dialog::is_over);
         self.dialogs.retain(|dialog| !dialog.is_over());
@@ -221,7 +221,7 @@ impl App {
     fn appeared(&mut self, now: Instant) {
         self.since = Some(now);
         self.sees_all = false;
-        // Whoever writes a prompt goes on with it.
+        // A user who writes a prompt goes on with it.
         self.on_dialog = !self.dialogs.is_empty() && self.input.is_empty();
         if let Screen::Request(_) = self.screen {
             self.screen = Screen::Chat;
@@ -314,7 +314,7 @@ impl App {
 
     fn dialog_key(&mut self, key: KeyEvent, now: Instant) {
         if self.since.is_some_and(|since| now.saturating_duration_since(since) < TOO_SOON) {
-            // Whoever still types something else has not read it yet.
+            // A user who still types something else has not read it yet.
             self.since = Some(now);
             return;
         }

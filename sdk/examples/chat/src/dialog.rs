@@ -1,4 +1,4 @@
-//! What the agent asks the user: for a permission, a question, a form.
+//! The dialogs with the user: permission requests, questions and forms.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tokio::sync::oneshot;
@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use crate::form::Form;
 use crate::input::Input;
 
-/// What the agent asks. If it is dropped without a reply, the answer is no.
+/// A request of the agent to the user. If it is dropped without a reply, the answer is no.
 #[derive(Debug)]
 pub enum Dialog {
     /// Asks for a yes or no.
@@ -20,13 +20,13 @@ pub enum Dialog {
 /// A request that is allowed or refused.
 #[derive(Debug)]
 pub struct Decide {
-    /// What to do: one line, safe for the terminal.
+    /// The description of the request: one line, safe for the terminal.
     pub summary: String,
     /// Everything that is known of the request.
     pub full: String,
     /// True if the summary, with what "always" allows, says all that the user has to know.
     pub is_summary_all: bool,
-    /// What can be allowed for the whole session, if that is more than this: one line, safe for the terminal.
+    /// The description of all that "always" allows, if it is more than this request: one line, safe for the terminal.
     pub always: Option<String>,
     /// The way of the verdict to the agent.
     pub reply: Option<oneshot::Sender<Verdict>>,
@@ -92,7 +92,7 @@ impl Dialog {
         }
     }
 
-    /// Returns true if nobody waits for the answer any more.
+    /// Returns true if the agent no longer awaits the answer.
     pub fn is_over(&self) -> bool {
         match self {
             Self::Decide(decide) => decide.reply.as_ref().is_none_or(oneshot::Sender::is_closed),
@@ -110,7 +110,7 @@ impl Decide {
         let verdict = match key.code {
             KeyCode::Char('n') | KeyCode::Esc => Verdict::No,
             KeyCode::Char('w') => return Outcome::ShowAll,
-            // Nobody allows what they could not read.
+            // A request cannot be allowed before all of it was shown.
             KeyCode::Char('y' | 'a') if !sees_all => return Outcome::ShowAll,
             KeyCode::Char('y') => Verdict::Yes,
             KeyCode::Char('a') if self.always.is_some() => Verdict::Always,

@@ -49,7 +49,7 @@ pub enum FieldValue {
     Choice(Vec<(Value, String)>, Option<usize>),
 }
 
-/// What a text has to be.
+/// The format that a text must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextKind {
     /// Anything.
@@ -193,7 +193,7 @@ impl Form {
         }
     }
 
-    /// Returns true if nobody waits for the values any more.
+    /// Returns true if the agent no longer awaits the values.
     pub fn is_over(&self) -> bool {
         self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
     }

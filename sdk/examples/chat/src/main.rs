@@ -101,7 +101,7 @@ async fn chat(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         Chat::new(agent, opened, asks, theme).run(&mut screen.0).await
     };
     let result = result.await;
-    // A CLI that hangs takes a while to end. Whoever has no time for that sends a signal.
+    // A CLI that hangs takes a while to end. A signal ends the wait.
     let mut signals = run::Signals::new()?;
     tokio::select! {
         () = client.stop() => {}

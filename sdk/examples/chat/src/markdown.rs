@@ -21,7 +21,7 @@ pub fn render(text: &str, width: usize, theme: Theme) -> Vec<Line<'static>> {
     page.rows
 }
 
-/// The rows so far, and what is open.
+/// The rows so far, and the elements that are open.
 #[derive(Default)]
 struct Page {
     width: usize,
@@ -30,7 +30,7 @@ struct Page {
     /// The text of the current paragraph or cell.
     spans: Vec<Span<'static>>,
     styles: Vec<Style>,
-    /// What each row begins with, for each open list item and quote.
+    /// The starts of each row, one for each open list item and quote.
     prefixes: Vec<Span<'static>>,
     /// The number of open list items and quotes below those, which are not indented.
     deeper: usize,

@@ -1,4 +1,4 @@
-//! The panel with what waits for the user.
+//! The panel with the dialog that waits for the user.
 
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -14,15 +14,15 @@ use crate::wrap::{columns, safe, shorten, wrap, wrap_text};
 pub struct Panel {
     /// Its title.
     pub title: &'static str,
-    /// What it is about.
+    /// The rows of the request, the question or the purpose of the form.
     head: Vec<Line<'static>>,
-    /// What the user chooses from or fills in.
+    /// The rows of the choices or fields.
     body: Vec<Line<'static>>,
     /// The row of the body that the user is at.
     at: usize,
     /// The keys.
     foot: Vec<Line<'static>>,
-    /// True if there is no more to read than this.
+    /// True if the panel shows the whole request.
     is_all: bool,
 }
 

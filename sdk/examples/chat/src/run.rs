@@ -36,7 +36,7 @@ pub enum Done {
     Failed(Error),
 }
 
-/// What happened.
+/// An input of the loop.
 enum Input {
     Terminal(Option<io::Result<TerminalEvent>>),
     Event(Option<copilot_session::SessionEvent>),

@@ -36,7 +36,7 @@ impl Drop for Screen {
     }
 }
 
-/// Puts the terminal back. There is nobody to tell of an error.
+/// Puts the terminal back. Errors are ignored, since there is no place left to report them.
 fn restore() {
     drop(disable_raw_mode());
     drop(execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show));

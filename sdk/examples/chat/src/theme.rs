@@ -27,7 +27,7 @@ impl Colors {
     }
 }
 
-/// What a piece of text is.
+/// The role of a piece of text.
 #[derive(Clone, Copy)]
 pub enum Role {
     /// The user's own words.

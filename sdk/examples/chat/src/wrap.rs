@@ -36,7 +36,7 @@ pub fn shorten(text: &str, most: usize) -> String {
     short + if most == 0 { "" } else { "…" }
 }
 
-/// What people see as one character.
+/// A grapheme cluster: one character to a reader.
 struct Letter<'a> {
     text: &'a str,
     width: usize,

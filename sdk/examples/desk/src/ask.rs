@@ -1,4 +1,4 @@
-//! What a person is asked, and the answers to it.
+//! The questions to a person, and their answers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,13 +28,13 @@ const MAX_OPEN: usize = 100;
 pub enum Ask {
     /// The agent wants to do something.
     Permission {
-        /// What it wants, in a few words.
+        /// The action in a few words.
         what: String,
-        /// All of it: the command, the change of the file, or the arguments.
+        /// The whole action: the command, the change of the file, or the arguments.
         whole: String,
-        /// Why, in the words of the model.
+        /// The purpose in the words of the model; may be empty.
         intention: String,
-        /// What to beware of; may be empty.
+        /// A warning; may be empty.
         warning: String,
         /// All that an approval for the rest of the session would allow; empty if there is no such approval.
         always: String,
@@ -50,13 +50,13 @@ pub enum Ask {
     },
     /// A form is to be filled in.
     Form {
-        /// What it is about.
+        /// The purpose of the form.
         message: String,
         /// The MCP server that it comes from; empty if it is the agent.
         source: String,
         /// A page to visit in place of a form; may be empty.
         url: String,
-        /// What is to be filled in.
+        /// The fields to fill in.
         fields: Vec<Field>,
     },
     /// The agent has a plan.
@@ -80,7 +80,7 @@ pub enum Answer {
     Always,
     /// No.
     Deny {
-        /// Why, for the model to read; may be empty.
+        /// The reason, which the model reads; may be empty.
         #[serde(default)]
         reason: String,
     },
@@ -94,7 +94,7 @@ pub enum Answer {
         /// The text.
         text: String,
     },
-    /// What was filled in.
+    /// A form that was filled in.
     Fill {
         /// A value for each field in order; null for an empty one.
         values: Vec<Value>,
@@ -104,14 +104,14 @@ pub enum Answer {
 /// The reasons why an answer is not taken.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// Nobody asks, or no longer.
+    /// There is no such question, or it is settled.
     Gone,
     /// It is no answer to the question; the text says why.
     Unfit(String),
 }
 
 impl Ask {
-    /// What a permission request asks.
+    /// The question of a permission request.
     pub fn permission(request: &PermissionRequest) -> Self {
         let (whole, intention) = match request.details() {
             PermissionDetails::Shell(shell) => (whole_lines(&shell.full_command_text), &*shell.intention),
@@ -134,7 +134,7 @@ impl Ask {
         }
     }
 
-    /// What the agent asks.
+    /// A question of the agent.
     pub fn question(question: &UserInputRequestParams) -> Self {
         let choices = question.choices.iter().flatten().map(|choice| printable_lines(choice).into_owned());
         Self::Question {
@@ -197,7 +197,7 @@ fn whole_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
-/// What to beware of in a request. Requests that are shown as JSON show it there.
+/// The warnings about a request; empty for one that is shown as JSON, which has them.
 fn warning(details: &PermissionDetails) -> String {
     let mut lines = Vec::new();
     let mut place = "outside the sandbox";
@@ -229,7 +229,7 @@ fn warning(details: &PermissionDetails) -> String {
     lines.join("\n")
 }
 
-/// What [`PermissionRequest::approve_for_session`] allows; empty if it allows this request only.
+/// The extent of [`PermissionRequest::approve_for_session`]; empty if it allows this request only.
 fn scope(request: &PermissionRequest) -> String {
     let shown = |text: &str| printable(text).into_owned();
     match request.details() {
@@ -276,7 +276,7 @@ pub struct Asks {
 #[derive(Default)]
 struct Waiting {
     open: BTreeMap<u64, (Ask, oneshot::Sender<Answer>)>,
-    /// True once nobody will answer any more.
+    /// True once questions get no answer any more.
     closed: bool,
 }
 
@@ -288,8 +288,8 @@ impl Asks {
         Arc::new(Self { feed, waiting: Mutex::default() })
     }
 
-    /// Asks, and waits for the answer; none if nobody will answer, or if the question cannot be shown. If the future is
-    /// dropped, the question is settled.
+    /// Asks, and waits for the answer; none if the questions are closed, or if this one cannot be shown. If the future
+    /// is dropped, the question is settled.
     pub async fn ask(self: &Arc<Self>, ask: Ask) -> Option<Answer> {
         if serde_json::to_string(&ask).map_or(usize::MAX, |json| json.len()) > MAX_ASK {
             return None;
@@ -312,7 +312,7 @@ impl Asks {
     /// Answers a question. The first answer counts.
     ///
     /// # Errors
-    /// If nobody asks any more, or if it is no answer to the question, which then stays open.
+    /// If the question is settled, or if this is no answer to it; then it stays open.
     pub fn answer(&self, id: u64, answer: Answer) -> Result<(), Refused> {
         let mut waiting = self.lock();
         let (ask, _) = waiting.open.get(&id).ok_or(Refused::Gone)?;
@@ -359,7 +359,7 @@ pub async fn decide(asks: Arc<Asks>, request: PermissionRequest) -> Decision {
     }
 }
 
-/// The answer to a question of the agent; none if nobody answers.
+/// The answer to a question of the agent; none if the person gives none.
 pub async fn reply(asks: Arc<Asks>, question: UserInputRequestParams) -> Option<UserInputResult> {
     match asks.ask(Ask::question(&question)).await? {
         // The choice as it was sent, not as it was shown.

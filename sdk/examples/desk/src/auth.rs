@@ -1,4 +1,4 @@
-//! Who may use the desk: only the person who started it.
+//! The access to the desk, which only the person who started it has.
 //!
 //! A secret, the token, is in the address that the program prints, behind the `#`, which browsers never send. The page
 //! keeps it for its tab and sends it in a header with every call. A cookie would not do: the browser sends it to every
@@ -34,7 +34,7 @@ impl Token {
         &self.0
     }
 
-    /// Compares without telling by the time how much is right.
+    /// Compares in constant time, so that the duration does not reveal how much is right.
     fn is_in(&self, headers: &HeaderMap) -> bool {
         let given =
             headers.get(header::AUTHORIZATION).and_then(|given| given.as_bytes().strip_prefix(b"Bearer "));
@@ -48,7 +48,7 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// What every request is checked against.
+/// The checks that every request must pass.
 #[derive(Clone, Debug)]
 pub struct Guard {
     token: Token,
@@ -78,8 +78,8 @@ impl Guard {
         Self { token, hosts }
     }
 
-    /// Returns true if the request is for this server under its own name: not under one that somebody has made to
-    /// point here.
+    /// Returns true if the request names this server by a name of its own, not by another that resolves to its
+    /// address.
     fn is_for_us(&self, headers: &HeaderMap) -> bool {
         only(headers, header::HOST).is_some_and(|host| self.hosts.iter().any(|ours| ours == host))
     }

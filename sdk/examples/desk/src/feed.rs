@@ -146,7 +146,7 @@ impl Feed {
     }
 }
 
-/// What a list of sessions shows of a state.
+/// The part of a state that a list of sessions shows.
 fn listed(state: &State) -> (String, String, Status, usize) {
     let head = state.head();
     (head.title.clone(), head.folder.clone(), head.status, state.asks().len())

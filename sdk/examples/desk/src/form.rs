@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 pub struct Field {
     /// The label.
     pub label: String,
-    /// What it is for; may be empty.
+    /// The description; may be empty.
     pub hint: String,
-    /// What is filled in.
+    /// The kind of input.
     pub input: Input,
     /// True if it must be filled in.
     pub required: bool,
@@ -27,7 +27,7 @@ pub struct Field {
     values: Vec<Value>,
 }
 
-/// What is filled in.
+/// The kind of input that a field takes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum Input {
@@ -113,7 +113,7 @@ fn options(schema: &Value) -> Vec<(Value, String)> {
 /// Returns the content of the answer for what was filled in: a value for each field in order, null for an empty one.
 ///
 /// # Errors
-/// What is wrong with it, to show to the person.
+/// The mistake in what was filled in, as a text for the person.
 pub fn content(fields: &[Field], filled: &[Value]) -> Result<Map<String, Value>, String> {
     let mut content = Map::new();
     for (at, field) in fields.iter().enumerate() {

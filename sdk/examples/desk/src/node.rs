@@ -10,7 +10,7 @@ const MAX_TITLE: usize = 160;
 /// The longest text of a node, in bytes. What comes after it is only counted.
 pub const MAX_TEXT: usize = 64 << 10;
 
-/// What a node stands for.
+/// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
@@ -28,7 +28,7 @@ pub enum Kind {
     Note,
 }
 
-/// How far a step is.
+/// The progress of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Progress {
@@ -78,13 +78,13 @@ pub struct Node {
     pub id: u64,
     /// The node that this one is a part of; none for a turn.
     pub parent: Option<u64>,
-    /// What it stands for.
+    /// The kind.
     pub kind: Kind,
-    /// How far it is.
+    /// The progress.
     pub progress: Progress,
     /// A line to show.
     pub title: String,
-    /// What was asked for: the prompt, or the arguments of a tool.
+    /// The input: the prompt, or the arguments of a tool.
     pub request: String,
     /// The reasoning of the model.
     pub thinking: String,

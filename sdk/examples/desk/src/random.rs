@@ -1,4 +1,4 @@
-//! Secrets and names that nobody can guess.
+//! Secrets and names that cannot be guessed.
 
 use std::io;
 

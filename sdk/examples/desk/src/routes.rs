@@ -26,7 +26,7 @@ use crate::wire_log::LogFile;
 /// The largest body of a call, in bytes.
 const MAX_BODY: usize = 256 << 10;
 
-/// What the calls work on.
+/// The state that all calls share.
 #[derive(Clone)]
 pub struct Shared {
     /// The sessions.

@@ -1,4 +1,4 @@
-//! Serves connections, a limited number at a time, until it is told to stop.
+//! Serves connections, a limited number at a time, until it is stopped.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -26,7 +26,7 @@ pub struct Limits {
     pub connections: usize,
     /// The longest time in which a connection may send no request.
     pub silence: Duration,
-    /// The longest time in which connections may end their work after the server was told to stop.
+    /// The longest time that connections get to finish their work after the server was stopped.
     pub farewell: Duration,
 }
 
@@ -93,7 +93,7 @@ fn admit(
     table.next += 1;
     let all = Arc::clone(connections);
     let task = tokio::spawn(async move {
-        // A connection that breaks concerns nobody else.
+        // A connection that breaks does not concern the others.
         drop(serving.await);
         lock(&all).open.remove(&id);
     });

@@ -25,7 +25,7 @@ const MAX_LISTED: usize = 200;
 /// The time in which changes of the list are collected.
 const LIST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How sessions are opened.
+/// The settings of sessions.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// A model server of your own.
@@ -95,7 +95,7 @@ struct Listed {
     asks: usize,
 }
 
-/// What a session in the list is doing.
+/// The state of a session in the list.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 enum ListedState {

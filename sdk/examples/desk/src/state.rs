@@ -1,4 +1,4 @@
-//! What a session has done, made of its events: a tree of turns, model calls, tools and sub-agents.
+//! The work of a session, made of its events: a tree of turns, model calls, tools and sub-agents.
 //!
 //! It is a value without tasks, clocks or files. Each event changes it and says what changed, so that a browser with
 //! an earlier state follows.
@@ -14,7 +14,7 @@ use crate::ask::Ask;
 use crate::node::{Kind, Node, Part, Progress, Tokens, title};
 use crate::tree::{Changes, Tree};
 
-/// What a session is doing.
+/// The status of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Status {
@@ -27,7 +27,7 @@ pub enum Status {
     Ended,
 }
 
-/// What is known of a session as a whole.
+/// The part of the state that concerns the session as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Head {
@@ -37,7 +37,7 @@ pub struct Head {
     pub model: String,
     /// The working directory; empty if not known.
     pub folder: String,
-    /// What it is doing.
+    /// The status.
     pub status: Status,
     /// The tokens since it was opened here. The history of a session has none.
     pub tokens: Tokens,
@@ -77,9 +77,9 @@ pub enum Change<'a> {
     Append {
         /// The node.
         id: u64,
-        /// The text.
+        /// The part that has grown.
         part: Part,
-        /// What was appended.
+        /// The text that was appended.
         text: &'a str,
     },
     /// A node is left out from now on.
@@ -105,7 +105,7 @@ pub struct Snapshot<'a> {
 }
 
 impl State {
-    /// What is known of the session as a whole.
+    /// The part that concerns the session as a whole.
     pub fn head(&self) -> &Head {
         &self.head
     }
@@ -157,7 +157,7 @@ impl State {
         self.asks_changed.insert(id);
     }
 
-    /// Sets the working directory and the model, as far as the events have not told them.
+    /// Sets the working directory and the model, unless the events have set them.
     pub fn set_defaults(&mut self, folder: &str, model: &str) {
         self.change_head(|head| {
             for (known, default) in [(&mut head.folder, folder), (&mut head.model, model)] {

@@ -22,7 +22,7 @@ pub struct Tree {
     changes: Changes,
 }
 
-/// What changed about the nodes of a tree.
+/// The changes of a tree.
 #[derive(Default)]
 pub struct Changes {
     /// The nodes that are new or have changed.

@@ -1,4 +1,4 @@
-//! What one browser sees: the list of sessions, and the session that it shows, as server-sent events.
+//! The server-sent events for one browser: those of the list of sessions, and those of the session that it shows.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -30,11 +30,11 @@ pub struct Outcome {
     pub review: Result<Review, Error>,
     /// The usage of the model, also without a review.
     pub usage: Usage,
-    /// What the agent tried and may not do.
+    /// The descriptions of the requests of the agent that were refused.
     pub refused: BTreeSet<String>,
 }
 
-/// The descriptions of refused requests.
+/// The descriptions of refused requests, which the handlers share.
 type Refused = Arc<Mutex<BTreeSet<String>>>;
 
 /// Lets the agent review a diff.

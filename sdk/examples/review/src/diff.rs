@@ -41,10 +41,10 @@ pub async fn read(options: &Options, repo: &Path) -> Result<String, Failure> {
     let errors = async {
         let mut errors = Vec::new();
         (&mut stderr).take(MAX_ERROR).read_to_end(&mut errors).await?;
-        // All is read, since git ends with an error if nobody takes its warnings.
+        // All is read, since git ends with an error if it cannot write its warnings.
         tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await.map(|_| errors)
     };
-    // Both at once, since git waits if nobody reads one of them.
+    // Both at once, since git waits while one of them is full.
     let (diff, errors) = tokio::try_join!(bounded(stdout, options.max_diff), async { Ok(errors.await?) })?;
     match child.wait().await?.success() {
         true => Ok(diff),

@@ -280,7 +280,7 @@ async fn searches() {
     assert_eq!(stdout(&output).matches("refused: ").count(), 1, "{output:?}");
 }
 
-/// What cannot be reviewed is an error that says so, and is not shown to the model.
+/// A diff that cannot be reviewed is an error that says so, and the model does not see it.
 #[tokio::test]
 async fn no_diff() {
     let repository = Repository::new();

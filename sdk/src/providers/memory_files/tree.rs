@@ -7,7 +7,7 @@ use crate::types::{SessionFsError, SessionFsErrorCode};
 
 pub(super) type Result<T> = std::result::Result<T, SessionFsError>;
 
-/// What a file or folder counts beside its path and content.
+/// The bytes that a file or folder counts in addition to its path and content.
 const OVERHEAD: usize = 128;
 /// The longest path, as on Linux. It also limits the folders that one write makes.
 const MAX_PATH: usize = 4096;
@@ -35,7 +35,7 @@ impl Node {
     }
 }
 
-/// What is known about a file or folder.
+/// The properties of a file or folder.
 pub(super) struct Stat {
     /// The bytes of a file; none for a folder.
     pub size: Option<usize>,

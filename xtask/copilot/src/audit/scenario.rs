@@ -1,4 +1,4 @@
-//! What a program does with a CLI, with a scripted model and without a login.
+//! The run of a program on a CLI, with a scripted model and without a login.
 
 use std::fs;
 use std::path::Path;

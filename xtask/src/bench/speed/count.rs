@@ -1,4 +1,4 @@
-//! What is counted, which is the same on a busy machine and on a quiet one.
+//! The counted figures, which are the same on a busy machine and on a quiet one.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -97,7 +97,7 @@ fn per_operation(runs: &[Figures], figure: fn(&Figures) -> f64) -> Vec<f64> {
     runs.iter().map(|run| figure(run) / run.operations).collect()
 }
 
-/// How tasks wake each other on several threads.
+/// The table of how tasks wake each other on several threads.
 pub fn wake_table(programs: &Programs) -> Result<Table> {
     let figures: [Figure; 3] = [
         ("polls of a task", |run| run.polls),

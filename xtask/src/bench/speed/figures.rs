@@ -1,4 +1,4 @@
-//! What a program tells of a run.
+//! The figures that a program prints about a run.
 
 use std::env;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub struct Figures {
     pub polls: f64,
     pub stolen: f64,
     pub parks: f64,
-    /// Of a flood: the events that the fast and the slow subscriber are told to have missed.
+    /// Of a flood: the missed events that were reported to the fast and to the slow subscriber.
     #[serde(default)]
     pub missed: [f64; 2],
     /// The part of its text that they got.

@@ -182,7 +182,7 @@ fn few(text: &str) -> String {
     if start.len() < text.len() { start + "…" } else { start }
 }
 
-/// Where the line of a party is.
+/// The place of a party's line.
 fn x(party: Party) -> &'static str {
     match party {
         Party::App => "10%",

@@ -1,4 +1,4 @@
-//! What keys do.
+//! Tests of the keys.
 
 use super::*;
 use crate::app::{Screen, Stored};
@@ -54,7 +54,7 @@ fn ctrl_c_stops_the_agent_and_not_the_program() {
     assert_eq!(stage.control('c'), Some(Action::Quit));
 }
 
-/// An agent that does not stop keeps nobody in the program.
+/// The program ends although the agent does not stop.
 #[test]
 fn ctrl_c_ends_the_program_of_an_agent_that_hangs() {
     let mut stage = Stage::new(80, 24);
@@ -97,7 +97,7 @@ fn a_key_that_comes_too_soon() {
     assert!(second.try_recv().is_err());
 }
 
-/// Whoever types when a request appears allows nothing, however long they type.
+/// A user who types while a request appears does not allow it by accident, however long they type.
 #[test]
 fn a_request_appears_while_the_user_types() {
     let mut stage = Stage::new(80, 24);
@@ -113,7 +113,7 @@ fn a_request_appears_while_the_user_types() {
     assert_eq!(verdict.try_recv(), Ok(Verdict::Yes));
 }
 
-/// Whoever writes a prompt while a request comes goes on writing.
+/// A user who writes a prompt while a request appears goes on writing.
 #[test]
 fn a_request_does_not_take_the_keys_of_a_prompt() {
     let mut stage = Stage::new(80, 24);
@@ -129,7 +129,7 @@ fn a_request_does_not_take_the_keys_of_a_prompt() {
     assert_eq!(stage.press(KeyCode::Enter), Some(Action::Send("way".to_owned())));
 }
 
-/// What does not fit the panel is shown on the whole screen before it can be allowed.
+/// A request that does not fit the panel is shown on the whole screen before it can be allowed.
 #[test]
 fn a_long_request_is_seen_before_it_is_allowed() {
     for (width, height) in [(80, 24), (40, 20), (20, 8), (200, 50)] {

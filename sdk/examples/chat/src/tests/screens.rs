@@ -1,4 +1,4 @@
-//! What the screen shows. `UPDATE=1 cargo test -p chat` writes the golden files.
+//! Tests of the screens. `UPDATE=1 cargo test -p chat` writes the golden files.
 
 use std::path::Path;
 

@@ -23,7 +23,7 @@ pub struct Terminal {
     shared: Arc<(Mutex<Shown>, Condvar)>,
 }
 
-/// What the program wrote.
+/// The output of the program.
 struct Shown {
     parser: vt100::Parser,
     bytes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What a person reads before an answer, on the fake CLI with the clock paused.
+//! The texts that a person reads before an answer, on the fake CLI with the clock paused.
 
 use axum::http::StatusCode;
 use copilot_session::testing::requests;

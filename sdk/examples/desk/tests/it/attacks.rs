@@ -48,7 +48,7 @@ async fn calls_need_the_token() {
                 "{path} {wrong}"
             );
         }
-        // Neither the address nor a cookie counts, so nobody can fix one for somebody else.
+        // Neither the address nor a cookie counts, so an attacker cannot plant a token in the owner's browser.
         let cookie = format!("token={token}; desk={token}; session={token}");
         let headers = [("host", ADDRESS), ("cookie", &*cookie)];
         let address = format!("{path}?token={token}");

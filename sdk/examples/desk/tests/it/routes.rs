@@ -64,7 +64,7 @@ async fn a_prompt_waits_or_steers() {
     fake.desk.close().await;
 }
 
-/// What the CLI is told for each answer to a permission request.
+/// Each answer to a permission request becomes the decision that the CLI knows.
 #[tokio::test(start_paused = true)]
 async fn permissions_are_decided() {
     let fake = Fake::start().await;
@@ -247,7 +247,7 @@ async fn closing_refuses_what_is_pending() {
     fake.desk.close().await;
 }
 
-/// When the desk closes, streams end, what is pending is refused, and the CLI is told that its sessions are left.
+/// When the desk closes, streams end, pending requests are refused, and the client detaches from the sessions.
 #[tokio::test(start_paused = true)]
 async fn the_desk_closes_in_order() {
     let fake = Fake::start().await;

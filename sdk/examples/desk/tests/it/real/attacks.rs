@@ -97,7 +97,7 @@ async fn a_page_of_another_port_cannot_drive_it() {
     soon("the server", serving).await.expect("no panic");
 }
 
-/// What the list shows of a session is text as well.
+/// The list, too, shows the titles of sessions as text.
 #[tokio::test]
 async fn a_session_of_the_list_is_text() {
     let script = Script::replies([Reply::text("Yes.")]);

@@ -31,7 +31,7 @@ pub struct Browser {
 struct Link {
     to: tokio::sync::Mutex<(ChildStdin, u64)>,
     pending: Mutex<HashMap<u64, oneshot::Sender<Value>>>,
-    /// What the pages complained about: exceptions, and what their policy forbids.
+    /// The complaints of the pages: exceptions, and violations of their policy.
     complaints: Mutex<Vec<String>>,
 }
 
@@ -102,7 +102,7 @@ impl Browser {
         page
     }
 
-    /// What the pages complained about.
+    /// The complaints of the pages.
     pub fn complaints(&self) -> Vec<String> {
         self.link.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -127,7 +127,7 @@ async fn read(from: ChildStdout, link: Arc<Link>) {
         let waiting =
             id.and_then(|id| link.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&id));
         if let Some(waiting) = waiting {
-            // Nobody waits if the test has given up.
+            // The receiver is gone if the test has given up.
             drop(waiting.send(value));
         }
     }

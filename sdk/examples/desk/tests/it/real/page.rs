@@ -1,4 +1,4 @@
-//! What the page does at a certain moment, on the fake CLI.
+//! The page at moments that the test chooses, on the fake CLI.
 
 use copilot_session::testing::{events, requests};
 use desk::server::Limits;

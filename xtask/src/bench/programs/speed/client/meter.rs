@@ -1,4 +1,4 @@
-//! What a row took.
+//! The time, memory and allocations of a row.
 
 use std::fs;
 use std::time::Instant;

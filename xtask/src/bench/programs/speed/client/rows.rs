@@ -69,7 +69,7 @@ async fn start<S: Sdk>(cli: &str, size: u64) -> Value {
     meter.stop(size)
 }
 
-/// What a subscriber got.
+/// The events that a subscriber got.
 #[derive(Default)]
 struct Got {
     events: u64,

@@ -1,4 +1,4 @@
-//! What the rows need of an SDK.
+//! The operations of an SDK that the rows measure.
 
 use std::future::Future;
 

@@ -26,7 +26,7 @@ fn text<'a>(object: &Object<'a>, key: &str) -> &'a str {
     object.get(key).map_or("", |value| value.get().trim_matches('"'))
 }
 
-/// What is to be written.
+/// The output that is to be written.
 #[derive(Default)]
 pub struct Out {
     pub bytes: Vec<u8>,
@@ -66,7 +66,7 @@ impl Out {
     }
 }
 
-/// What is known of a session.
+/// The state of a session.
 #[derive(Default)]
 pub struct Session {
     /// The requests of the turn.

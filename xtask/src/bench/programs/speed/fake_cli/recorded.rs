@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 const RECORDING: &str = include_str!("../../../../../../tests/recordings/1.0.102-streaming.jsonl");
-/// How often the part of the turn with pieces of the answer is repeated, since the recorded answer has four words.
+/// The number of times that the pieces of the answer are repeated, since the recorded answer has four words.
 const REPEATED: usize = 20;
 
 /// The bodies between the prompt and the end of the turn, with the id of this session. What the recorder left out is
