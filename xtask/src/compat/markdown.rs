@@ -11,12 +11,12 @@ const HEAD: &str = "\
 The features that each version of the Copilot CLI supports with this crate. This page was written by
 `cargo xtask compat --markdown sdk/docs/versions.md`, which ran these steps on each version with a scripted model. At
 run time, `Client::version` returns the version, and `CliVersion::has` returns true if that version has a `Feature`,
-whose docs name the first version with it. That a version lacks a method is known from its response.
+whose docs name the first version with it. Only the response to a call shows that a version lacks the method.
 
 The types decode everything that the schemas of CLI 1.0.65 and later describe: a key that one of these versions omits is
 an `Option`. Before 1.0.65 times were numbers, so some typed calls and events of these versions cannot be decoded.
 
-What a newer CLI says and the types do not know is never replaced by something else:
+What a newer CLI sends and the types do not know is never replaced by something else:
 
 * An event, a value of an enum or a variant of a union that is new is `Unrecognized`, with its JSON.
 * A new key is in `rest` if its object has this field, since the schema leaves such an object open. The types of other

@@ -16,7 +16,7 @@ const HEAD: &str = "\
 # Speed
 
 The work of a program that uses this crate, and of the same program with the official `github-copilot-sdk`. This page
-was written by `cargo xtask bench speed --markdown sdk/docs/speed.md`, which anybody with Linux and valgrind can run.
+was written by `cargo xtask bench speed --markdown sdk/docs/speed.md`, which needs Linux and valgrind.
 
 Both programs talk to the same fake CLI, which answers at once and writes what a real one writes. So these figures are
 what the crate adds; an agent spends its time in the model and in its tools, in milliseconds and seconds. They matter to
@@ -27,21 +27,22 @@ The rows:
 ";
 
 const NOTES: &str = "
-A turn of these rows has at most 503 events, since a subscriber of the official crate that is 512 events late loses some.
-There the typed data of an event is made for each caller; its JSON is there without that. In this crate an event is
-decoded when it is first asked for, and once for all subscribers.
+A turn of these rows has at most 503 events, since a subscriber of the official crate that is 512 events behind loses
+some. That crate decodes the typed data of an event anew for each caller; it has the JSON without that. This crate
+decodes an event when it is first asked for, once for all subscribers.
 
 Instructions are those of the program only, counted by callgrind for two sizes and subtracted, so the start is left out.
 They are the same on a busy machine and on a quiet one; CI fails if one of them grows by more than 10 %. Time is the
-median of the rounds, in which the two programs take turns; rounds during which other programs used more than a tenth of a
-CPU are left out if three remain. It includes the fake CLI where the program waits for it, which its own CPU time does not.
-With the CLI on the same CPU the time does not depend on where Linux wakes a process.
+median of the rounds, in which the two programs take turns; rounds during which other programs used more than a tenth of
+a CPU are left out if three remain. Time includes the fake CLI where the program waits for it; the program's CPU time
+does not. With the CLI on the same CPU the time does not depend on where Linux wakes a process.
 
 The heap of an idle session is what it adds to its client. A session in use has a tool, a policy and a subscriber, and
 has done a turn; its memory is that of the process. The flood is a turn of 100,000 events, as fast as the CLI can write
-them, for two subscribers, one of which does not read for three seconds. By default this crate joins the pieces of a text
-that wait for a slow subscriber, and keeps everything else, for which it needs memory. The official crate drops what is
-more than 512 events old. It may also lose events before they come to a subscriber, which then is told of none.
+them, for two subscribers, one of which does not read for three seconds. By default this crate joins the pieces of a
+text that wait for a slow subscriber, and keeps everything else, for which it needs memory. The official crate drops
+what is more than 512 events old. It may also lose events before they come to a subscriber, which then gets no sign of
+it.
 ";
 
 pub fn page(tables: &[Table]) -> Result<String> {
