@@ -19,7 +19,7 @@ async fn ask(question: String) -> Option<String> {
     tokio::task::spawn_blocking(ask).await.ok().flatten()
 }
 
-/// Asks for a permission. "Always" allows more than the request, so the question says what.
+/// Asks for a permission. "Always" allows more than this request, so the question says how much.
 async fn ask_user(request: &PermissionRequest) -> String {
     let always = request.summary_for_session().map(|more| format!(", always: {more}"));
     let question = format!("May the agent {}? (yes, no{})", request.summary(), always.unwrap_or_default());

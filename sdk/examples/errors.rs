@@ -1,4 +1,4 @@
-//! Tries again after failures that pass, and says what to do about the others:
+//! Tries again after temporary failures, and says what to do about the others:
 //! `cargo run --example errors -- "What is a heron?"`
 //!
 //! `RUST_LOG=copilot_session=debug cargo run --example errors` also prints what the CLI logs.

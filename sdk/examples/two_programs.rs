@@ -43,7 +43,8 @@ async fn first() -> Result {
     if status.success() { Ok(()) } else { Err("the second program failed".into()) }
 }
 
-/// Prints what happens until the agent rests. Every client of a session gets all of its events, also those of the others' prompts.
+/// Prints what happens until the agent rests. Every client of a session gets all of its events, also those of the
+/// others' prompts.
 async fn watch(mut events: Events) {
     while let Some(event) = events.next().await {
         match event.data() {

@@ -92,7 +92,8 @@ impl Caller {
         })
     }
 
-    /// Checks a method that is not from the schema, and returns its params, of which the writing may have failed.
+    /// Checks a method that is not from the schema, and returns its params, or the error with which they could not be
+    /// written.
     fn raw_params(&self, method: &str, params: Result<String, String>) -> Result<String, Error> {
         if method.is_empty() || !is_plain(method) {
             return Err(Error::Invalid(format!("{method:?} is not the name of a method")));

@@ -30,7 +30,7 @@ mod rpc; // JSON-RPC on a byte stream
 mod process; // the CLI as a child process
 mod events; // events of a session and their subscribers
 mod error;
-mod retry; // attempts of an operation that failed for the time being
+mod retry; // repeated attempts after a temporary failure
 mod call; // calls to the CLI
 mod handlers; // code of users that answers the CLI's requests
 pub mod providers; // user types that answer a namespace of requests

@@ -1,10 +1,10 @@
-//! Repeats an operation that failed for the time being.
+//! Repeats an operation after a temporary failure.
 
 use std::time::Duration;
 
 use crate::error::Error;
 
-/// A limit on how often, and after which pauses, an operation is attempted.
+/// Repeated attempts of an operation: their number, and the pauses between them.
 ///
 /// ```no_run
 /// # use copilot_session::{Error, Retry, Session};

@@ -1,4 +1,4 @@
-//! The features that depend on the CLI's version.
+//! The version of the CLI, and the features that depend on it.
 //!
 //! The protocol's own version stays 3 from CLI 0.0.423 to 1.0.102, while the behaviour changes.
 

@@ -1,4 +1,4 @@
-//! Attempts of an operation that failed for the time being.
+//! Repeated attempts after a temporary failure.
 
 use std::time::Duration;
 

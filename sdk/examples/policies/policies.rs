@@ -79,8 +79,8 @@ fn write_one_folder(session: SessionBuilder, folder: &Path) -> SessionBuilder {
     })
 }
 
-/// Asks a person about every request. Their "always" allows more than the request, such as to write any file, for the
-/// rest of the session, so the question says what.
+/// Asks a person about every request. "Always" allows more than this request for the rest of the session, such as to
+/// write any file, so the question says how much.
 fn ask_a_person(session: SessionBuilder, _: &Path) -> SessionBuilder {
     session.on_permission(async |request, _| match ask_user(&request).await.as_str() {
         "always" => request.approve_for_session(),

@@ -71,7 +71,8 @@ impl Answer {
         })
     }
 
-    /// The time from the prompt, with its wait in the CLI's queue, until the turn has read its end.
+    /// The time from the sending of the prompt until the turn has read its last event. It includes the prompt's wait in
+    /// the CLI's queue.
     pub fn duration(&self) -> Duration {
         self.work.duration
     }

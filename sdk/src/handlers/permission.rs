@@ -122,7 +122,7 @@ impl PermissionRequest {
     ///
     /// `.` and `..` are followed and every link is resolved in the part of the path that exists; the rest is assumed
     /// to lie below that part. A relative path is resolved against the session's working directory, and is within no
-    /// folder if that is not known. On Windows `C:\a`, `\\?\C:\a` and `\\server\share\a` are recognized with either
+    /// folder if that is not known. On Windows `C:\a`, `\\?\C:\a` and `\\server\share\a` are recognised with either
     /// slash; a stream (`a:b`), a name that Windows shortens (`a.`), a device and every other form are within no
     /// folder. On other systems a path with a backslash is within no folder, and neither is one that leads through
     /// `/proc`, even by a link: `/proc/self/cwd` is another folder for the CLI.

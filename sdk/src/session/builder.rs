@@ -24,10 +24,10 @@ pub(crate) type OnEvents = Arc<dyn Fn(Events) + Send + Sync>;
 
 /// The configuration and the handlers of a session; returned by [`Client::session`](crate::Client::session).
 ///
-/// A clone has the same configuration and shares the handlers. So a program makes the options once, then creates sessions
-/// with them, and resumes sessions: `options.clone().create()`, `options.clone().resume(id)`. Like a session, it keeps the
-/// CLI of its client running; [`on_client`](Self::on_client) changes the client. What handlers and providers hold in an
-/// `Arc` is the same for all of these sessions, so give each a `MemoryFiles` of its own.
+/// A clone has the same configuration and shares the handlers. So a program can set its options once, and then create
+/// and resume any number of sessions: `options.clone().create()`, `options.clone().resume(id)`. All of these sessions
+/// share what handlers and providers hold in an `Arc`, so give each a `MemoryFiles` of its own. Like a session, a
+/// builder keeps the CLI of its client running; [`on_client`](Self::on_client) changes the client.
 ///
 /// One of [`policy`](Self::policy), [`on_permission`](Self::on_permission), [`approve_all`](Self::approve_all) and
 /// [`deny_all`](Self::deny_all) must be chosen.
@@ -111,7 +111,7 @@ impl SessionBuilder {
         self
     }
 
-    /// Sets the behavior of [`resume`](Self::resume) for a session that is already open on this client. Default:
+    /// Sets the behaviour of [`resume`](Self::resume) for a session that is already open on this client. Default:
     /// [`WhenOpen::Refuse`].
     pub fn when_open(mut self, when_open: WhenOpen) -> Self {
         self.opening.when_open = when_open;
@@ -147,7 +147,7 @@ impl SessionBuilder {
     ///
     /// # Errors
     /// [`Error::AlreadyOpen`] if the session is open or being opened on this client, unless
-    /// [`when_open`](Self::when_open) sets another behavior. An error of kind
+    /// [`when_open`](Self::when_open) sets another behaviour. An error of kind
     /// [`SessionGone`](crate::ErrorKind::SessionGone) if the CLI does not have the session, which it stores only from
     /// the first prompt on. [`Error::SessionEnded`] if the session is deleted meanwhile. Otherwise as
     /// [`create`](Self::create).

@@ -1,4 +1,4 @@
-//! The client, as seen by itself and its sessions.
+//! The state of a client, which its handles and its sessions share.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! Prompts: what a [`SendRequest`] is made from.
+//! Prompts: the values that become a [`SendRequest`].
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -95,7 +95,7 @@ impl SessionState {
         found
     }
 
-    /// Replaces the handlers, and makes the call that announces them to the CLI. If the CLI refuses, the old ones remain.
+    /// Replaces the handlers, and makes the call that announces them to the CLI. If the CLI refuses, the old ones stay.
     pub async fn change_handlers<T>(
         &self,
         change: impl FnOnce(&Handlers) -> Handlers,

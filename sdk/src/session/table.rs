@@ -16,7 +16,7 @@ use crate::session::{Session, WeakSession, state::SessionState};
 /// The longest wait for the response to `session.detach`.
 pub(crate) const DETACH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The behavior of [`SessionBuilder::resume`](crate::SessionBuilder::resume) for a session that is already open on
+/// The behaviour of [`SessionBuilder::resume`](crate::SessionBuilder::resume) for a session that is already open on
 /// the same client; set by [`SessionBuilder::when_open`](crate::SessionBuilder::when_open).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]

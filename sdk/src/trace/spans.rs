@@ -1,5 +1,5 @@
-//! The spans of the program's own tracing, with the names that OpenTelemetry has for agents (`gen_ai.…`). No field has a text
-//! of a prompt, an answer, an argument or a result.
+//! The spans of the program's own tracing, with the names that OpenTelemetry has for agents (`gen_ai.…`). No field has
+//! the text of a prompt, an answer, an argument or a result.
 
 use tracing::field::Empty;
 use tracing::{Span, debug_span, info_span};

@@ -1,7 +1,7 @@
 //! Removal of secrets from JSON and text that people see: `Debug`, errors, logs.
 //!
-//! A secret is recognised by its key, for which the generated table is the only list, by its form in text,
-//! such as `Bearer …` or the password in a URL, or because it was seen as a secret before.
+//! A secret is recognised by its key, which is in the generated table, by its form in text, such as `Bearer …` or the
+//! password in a URL, or because it was recognised before.
 
 mod edit;
 mod keys;

@@ -8,10 +8,10 @@
 //! ```
 //!
 //! The agent may read the repository and nothing else: it has only tools that read, a policy refuses every path outside
-//! of the repository and every file that may contain keys, and the instructions, hooks and MCP servers of the repository
-//! and of the user take no part. A search in the contents of files is refused in a folder with hidden files below it, such
-//! as the top of the repository with its `.git`, so the agent is told the other folders at the top. One time limit holds
-//! for everything until the result; a CLI that hangs is given up to 25 s more to end.
+//! of the repository and every file that may contain keys, and the instructions, hooks and MCP servers of the
+//! repository and of the user take no part. A search in the contents of files is refused in a folder with hidden files
+//! below it, such as the top of the repository with its `.git`, so the prompt names the other folders at the top. One
+//! time limit holds for everything until the result; a CLI that hangs gets up to 25 s more to end.
 //!
 //! The exit code is 0 without findings that count, 1 with some, and 2 if there was no review. No changes since `--base` are
 //! no findings; an empty standard input is an error, since the program before the pipe may have failed.

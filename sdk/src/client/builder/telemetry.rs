@@ -9,8 +9,7 @@ use crate::client::builder::ClientBuilder;
 /// The variable from which the CLI reads the headers.
 const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
 
-/// The destination of the traces and metrics that the CLI makes of its work, by OpenTelemetry; see
-/// [`ClientBuilder::telemetry`].
+/// The destination of the CLI's own traces and metrics (OpenTelemetry); see [`ClientBuilder::telemetry`].
 ///
 /// The CLI reads it from its environment: `COPILOT_OTEL_…` and `OTEL_…`.
 #[derive(Clone)]
@@ -30,21 +29,21 @@ impl TelemetryConfig {
         Self { env, headers: Vec::new() }
     }
 
-    /// Sends them to a collector by OTLP over HTTP, such as `http://localhost:4318`, to which the CLI adds `/v1/traces` and
+    /// A collector that accepts OTLP over HTTP, such as `http://localhost:4318`, to which the CLI adds `/v1/traces` and
     /// `/v1/metrics` (`OTEL_EXPORTER_OTLP_ENDPOINT`).
     pub fn otlp(endpoint: impl Into<OsString>) -> Self {
         Self::new("otlp-http", "OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.into())
     }
 
-    /// Writes them to a file, as lines of JSON (`COPILOT_OTEL_FILE_EXPORTER_PATH`).
+    /// A file with lines of JSON (`COPILOT_OTEL_FILE_EXPORTER_PATH`).
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self::new("file", "COPILOT_OTEL_FILE_EXPORTER_PATH", path.into().into_os_string())
     }
 
     /// Adds a header to each request to the collector, such as one with a key (`OTEL_EXPORTER_OTLP_HEADERS`).
     ///
-    /// The CLI keeps the headers out of the environment of the commands that the agent runs (`--secret-env-vars`), which
-    /// find them nevertheless in that of the CLI, as
+    /// The CLI removes the headers from the environment of the commands that the agent runs (`--secret-env-vars`). A
+    /// command can nevertheless read them in the environment of the CLI, as
     /// [`github_token_in_environment`](ClientBuilder::github_token_in_environment) explains.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -57,8 +56,9 @@ impl TelemetryConfig {
         self
     }
 
-    /// If the spans have the texts of prompts, answers and tools (`OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`).
-    /// Default: they do not, unless the environment of this program says so.
+    /// Includes the texts of prompts, answers and tools in the spans, or leaves them out
+    /// (`OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`). Default: the value in the environment of this program;
+    /// without one, they are left out.
     pub fn capture_content(mut self, captures: bool) -> Self {
         let value = if captures { "true" } else { "false" };
         self.env.push(("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", value.into()));
@@ -67,10 +67,10 @@ impl TelemetryConfig {
 }
 
 impl ClientBuilder {
-    /// Makes the CLI report its work to OpenTelemetry, each turn, call of the model and call of a tool as a span. The spans
+    /// Sends the CLI's traces and metrics to this destination: each turn, model call and tool call is a span. The spans
     /// of a prompt are children of the span that [`trace_context`](Self::trace_context) returns.
     ///
-    /// It does nothing for a CLI that [`connect`](Self::connect) or [`connect_tcp`](Self::connect_tcp) joins.
+    /// It has no effect on a CLI that [`connect`](Self::connect) or [`connect_tcp`](Self::connect_tcp) joins.
     pub fn telemetry(mut self, config: TelemetryConfig) -> Self {
         for (name, value) in config.env {
             self = self.env(name, value);

@@ -1,4 +1,4 @@
-//! The two ways to run a shell command, of which the CLI's version has one, and to receive its output.
+//! The two ways to run a shell command and to receive its output. The CLI's version decides which one is used.
 
 use std::pin::Pin;
 use std::sync::Arc;
