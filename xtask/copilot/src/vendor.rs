@@ -60,7 +60,7 @@ type Files = BTreeMap<String, Vec<u8>>;
 
 pub fn run(args: &Args) -> Result<()> {
     let sdk = Sdk::find(args.manifest_path.as_deref())?;
-    let sdk = sdk.context("the current folder has no project with copilot-session")?;
+    let sdk = sdk.context("no project with copilot-session; name its Cargo.toml with --manifest-path")?;
     let own = env!("CARGO_PKG_VERSION");
     ensure!(
         sdk.version == own,
@@ -97,7 +97,7 @@ fn check_out(out: &Path) -> Result<()> {
     };
     ensure!(
         empty || out.join(MARK).is_file(),
-        "{} exists, and `cargo copilot vendor` did not write it",
+        "{} exists, and `cargo copilot vendor` did not write it; name another folder with --out",
         out.display()
     );
     Ok(())
@@ -105,7 +105,10 @@ fn check_out(out: &Path) -> Result<()> {
 
 /// The schemas to generate from. Those of a version are verified, since code is made of them.
 fn find(word: &str) -> Result<SchemaSet> {
-    ensure!(word != "latest", "give the version, so that the same sources can be written again");
+    ensure!(
+        word != "latest",
+        "give a version in place of `latest`, so that the same sources can be written again"
+    );
     match word {
         "installed" => sets::installed_itself(),
         version if Version::parse(version).is_ok() => schema::keep(&schema::installed(version)?),
@@ -156,7 +159,8 @@ fn sources(sdk: &Sdk) -> Result<Files> {
 fn read_folder(root: &Path, below: &str, files: &mut Files) -> Result<()> {
     for entry in fs::read_dir(root.join(below))? {
         let entry = entry?;
-        let name = entry.file_name().into_string().ok().context("a file has no name in UTF-8")?;
+        let name = entry.file_name().into_string().ok();
+        let name = name.with_context(|| format!("the name of {} is not UTF-8", entry.path().display()))?;
         if below.is_empty() && BESIDES.contains(&&*name) {
             continue;
         }

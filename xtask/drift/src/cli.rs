@@ -38,7 +38,9 @@ pub fn found() -> Result<PathBuf> {
     if let Some(path) = env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
         return given(Path::new(&path));
     }
-    which::which("copilot").with_context(|| format!("no Copilot CLI in {PATH_VARIABLE} or on the PATH"))
+    which::which("copilot").with_context(|| {
+        format!("no Copilot CLI on the PATH; run `npm install -g @github/copilot`, or set {PATH_VARIABLE}")
+    })
 }
 
 /// A version in the cache.

@@ -38,7 +38,8 @@ pub struct Older {
 impl Older {
     /// Reads the text of the file.
     pub fn parse(text: &str) -> Result<Self> {
-        let older: Self = serde_json::from_str(text).with_context(|| format!("{NAME} has another form"))?;
+        let older: Self =
+            serde_json::from_str(text).with_context(|| format!("{NAME} does not have the expected form"))?;
         let versions: Vec<Version> =
             older.versions.iter().map(|version| Version::parse(version)).collect::<Result<_, _>>()?;
         if let Some((first, second)) = unordered(&versions) {

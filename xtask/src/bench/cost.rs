@@ -17,6 +17,9 @@ use crate::paths;
 /// The growth in percent that fails.
 const MOST_GROWTH: f64 = 5.0;
 
+/// The error without limits.
+const NO_COUNTS: &str = "no counts were accepted; run `cargo xtask bench cost --accept`";
+
 /// The size of the code that the build of a program compiles.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Cost {
@@ -37,10 +40,10 @@ pub fn run(accept: bool) -> Result<()> {
     if accept {
         return Ok(fs::write(&path, serde_json::to_string_pretty(&now)? + "\n")?);
     }
-    let limits: Costs = serde_json::from_str(&fs::read_to_string(&path).context("no counts were accepted")?)?;
+    let limits: Costs = serde_json::from_str(&fs::read_to_string(&path).context(NO_COUNTS)?)?;
     let mut has_grown = false;
     for (features, now) in &now {
-        let limit = limits.get(features).with_context(|| format!("no counts of {features} were accepted"))?;
+        let limit = limits.get(features).with_context(|| format!("{features}: {NO_COUNTS}"))?;
         has_grown |= compare(
             &format!("functions of the crate, {features}"),
             now.functions_of_the_crate,

@@ -49,7 +49,10 @@ enum What {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    ensure!(cfg!(target_os = "linux"), "the programs measure themselves by the files of Linux");
+    ensure!(
+        cfg!(target_os = "linux"),
+        "this needs Linux: the programs measure themselves by its files in /proc"
+    );
     // A page without them would look complete.
     ensure!(
         args.markdown.is_none() || count::valgrind().is_some(),

@@ -60,7 +60,8 @@ struct Options {
 async fn main() -> Result<()> {
     let options = Options::parse();
     let mut stop = Stop::new()?;
-    let listener = TcpListener::bind(("127.0.0.1", options.port)).await.context("cannot open the port")?;
+    let listener = TcpListener::bind(("127.0.0.1", options.port)).await;
+    let listener = listener.with_context(|| format!("cannot listen on port {}", options.port))?;
     let address = listener.local_addr()?;
     let (log, wire_log) = LogFile::new(MAX_LOG).context("cannot create the wire log")?;
     let client = start(&options, wire_log).await?;

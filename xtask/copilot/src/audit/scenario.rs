@@ -33,7 +33,7 @@ pub async fn run(program: &Path, log: WireLog) -> Result<()> {
     let client = start(program, folder.path(), log).await?;
     let result = tokio::time::timeout(LIMIT, work(&client, &format!("http://{model}/v1"))).await;
     client.stop().await;
-    result.context("it took too long")?
+    result.with_context(|| format!("the run took longer than {LIMIT:?}"))?
 }
 
 async fn start(program: &Path, folder: &Path, log: WireLog) -> Result<Client> {

@@ -16,6 +16,9 @@ use crate::paths;
 /// The growth in percent that fails.
 const MOST_GROWTH: f64 = 10.0;
 
+/// The error without limits.
+const NO_COUNTS: &str = "no counts were accepted; run `cargo xtask bench instructions --accept`";
+
 /// The counts that were accepted, and the processor that they are for, since others have other instructions.
 #[derive(Serialize, Deserialize)]
 struct Accepted {
@@ -25,7 +28,7 @@ struct Accepted {
 
 impl Accepted {
     fn read(file: &Path) -> Result<Self> {
-        Ok(serde_json::from_str(&fs::read_to_string(file).context("no counts were accepted")?)?)
+        Ok(serde_json::from_str(&fs::read_to_string(file).context(NO_COUNTS)?)?)
     }
 }
 
@@ -41,8 +44,7 @@ pub fn run(accept: bool) -> Result<()> {
         println!("SKIPPED: the accepted counts are for a processor of the kind {other}.");
         return Ok(());
     }
-    let valgrind =
-        count::valgrind().context("the instructions are counted by valgrind, which is not installed")?;
+    let valgrind = count::valgrind().context("valgrind, which counts the instructions, is not installed")?;
     let programs = Programs::build(&[Sdk::Ours], Build::Plain)?;
     let rows: Vec<_> = ROWS.iter().collect();
     let mut now = BTreeMap::new();
@@ -58,7 +60,7 @@ pub fn run(accept: bool) -> Result<()> {
     let mut has_grown = false;
     for row in rows {
         let limit = accepted.instructions.get(row.name);
-        let limit = *limit.with_context(|| format!("no count of `{}` was accepted", row.name))?;
+        let limit = *limit.with_context(|| format!("{}: {NO_COUNTS}", row.name))?;
         has_grown |= compare(row.title, now[row.name], limit);
     }
     ensure!(

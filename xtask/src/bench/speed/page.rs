@@ -78,9 +78,9 @@ fn machine() -> String {
 fn rust() -> Result<String> {
     let output = Command::new("rustc").arg("--version").current_dir(paths::repo_root()).output();
     let output = output.context("cannot run rustc")?;
-    ensure!(output.status.success(), "rustc has no version");
+    ensure!(output.status.success(), "`rustc --version` failed");
     let version = String::from_utf8_lossy(&output.stdout);
-    let number = version.split_whitespace().nth(1).context("rustc has no version")?;
+    let number = version.split_whitespace().nth(1).context("`rustc --version` printed no version")?;
     Ok(format!("Rust {number}"))
 }
 
