@@ -193,7 +193,7 @@ impl Protocol {
         &self.model
     }
 
-    /// The errors of the generator, in whose places the model has any JSON.
+    /// The errors of the generator. In their places, the model accepts any JSON.
     pub fn problems(&self) -> &[Error] {
         &self.problems
     }

@@ -74,7 +74,7 @@ fn alias_parts(ty: &Type) -> Vec<&str> {
     }
 }
 
-/// The generated types of which every value contains one.
+/// The generated types of which every value of this type contains a value.
 fn needed_parts(ty: &Type) -> Vec<&str> {
     match &ty.shape {
         Shape::Record(record) => {

@@ -402,7 +402,7 @@ impl std::fmt::Debug for Session {
     }
 }
 
-/// Makes a call of which the CLI reports some failures in the result.
+/// Makes a call whose result may report a failure.
 pub(crate) async fn done(method: &str, call: Call<()>) -> Result<(), Error> {
     let result = call.json().await?;
     let [success, error] = peek::pick(&result, keys!(AbortResult, ["success", "error"])).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Random JSON that a validator of JSON Schema takes, read and written by the generated types, and validated again.
 //!
-//! Neither the validator nor the schemas are ours, so what both the generator and its other tests misunderstand shows.
+//! Neither the validator nor the schemas are ours, so they show what the generator and its other tests both
+//! misunderstand.
 
 mod instance;
 

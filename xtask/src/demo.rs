@@ -95,7 +95,7 @@ impl Model {
         }
     }
 
-    /// Tells a program its model. The key is set in the environment, since other users can read command lines.
+    /// Passes the model to a program, in the environment, since other users can read command lines.
     fn apply(&self, command: &mut Command) {
         for variable in [URL_VARIABLE, MODEL_VARIABLE, KEY_VARIABLE] {
             command.env_remove(variable);

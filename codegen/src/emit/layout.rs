@@ -1,4 +1,4 @@
-//! Decides in which file each type stands.
+//! Assigns each type to a file.
 //!
 //! A type stands in the file of the namespace that uses it: of calls, of callbacks, or of events, whose namespace is the
 //! first word of their kind. What several namespaces use stands with the one that it is named after, or else in
@@ -83,7 +83,7 @@ impl<'m> Uses<'m> {
         self.places.contains_key(name) && !self.of_methods.contains(name)
     }
 
-    /// The namespace in whose file a type stands, and the part of it.
+    /// The namespace whose file has a type, and the part of that file.
     fn place(&self, name: &str) -> Place {
         let places: Vec<&Place> = self.places.get(name).into_iter().flatten().collect();
         let namespaces: BTreeSet<&str> = places.iter().map(|(namespace, _)| namespace.as_str()).collect();
@@ -181,7 +181,7 @@ impl<'m> Division<'m, '_> {
         self.files.entry(to).or_default().extend(names);
     }
 
-    /// Puts small namespaces into one file, as far as it has room.
+    /// Puts small namespaces into one file while it has room.
     fn join_small(&mut self) {
         let mut others = self.files.remove(OTHERS).unwrap_or_default();
         let mut small: Vec<(usize, String)> =

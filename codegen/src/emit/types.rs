@@ -296,7 +296,7 @@ fn union(model: &Model, name: &str, ty: &Type, shape: &Union) -> TokenStream {
     }
 }
 
-/// The contents of a union's variants, of which the union can be made: those that no other variant has.
+/// The contents of variants from which the union can be made: those that only one variant has.
 fn contents(model: &Model, name: &proc_macro2::Ident, shape: &Union) -> Vec<Option<TokenStream>> {
     let types: Vec<&Ty> = shape.variants.iter().map(|variant| model.resolve(&variant.ty)).collect();
     let is_own = |ty: &Ty| matches!(ty, Ty::Json | Ty::Unit) || ty.named().is_some_and(|own| name == own);

@@ -300,8 +300,7 @@ fn moved_from(write: &PermissionRequestWrite) -> Option<&str> {
     (before.path != write.file_name).then_some(&*before.path)
 }
 
-/// Returns true if a diff is of this file alone. In a diff of a move there are two paths, of which the request has
-/// one.
+/// Returns true if a diff is of this file alone. The diff of a move has two paths, and the request only one of them.
 fn names_only(diff: &str, file: &str) -> bool {
     let slash = if file.starts_with('/') { "" } else { "/" };
     let expected = format!("diff --git a{slash}{file} b{slash}{file}");
@@ -348,7 +347,7 @@ fn details_of(json: &str) -> Result<Details, String> {
     })
 }
 
-/// Refuses a request of which only the id is known, so that no handler can decide.
+/// Refuses a request whose details are not known, so that no handler can decide.
 pub(crate) fn refuse_unknown(scope: &Arc<Scope>, id: &str) {
     let event = json!({ "type": PermissionRequestedData::KIND, "data": { "requestId": id } }).to_string();
     let Ok(event) = SessionEvent::from_json(event) else { return };

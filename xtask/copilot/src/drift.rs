@@ -29,7 +29,7 @@ pub struct Args {
     /// The schemas that source was written for, and a program was built with
     #[arg(value_name = "FROM", default_value = SDK)]
     from: String,
-    /// The schemas to compare them with, newer or older
+    /// The schemas to compare with, newer or older
     #[arg(value_name = "TO", default_value = "installed")]
     to: String,
     /// Print JSON

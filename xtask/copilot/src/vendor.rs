@@ -255,7 +255,7 @@ fn stand_alone(manifest: &Path) -> Result<()> {
     fs::write(manifest, text + "\n[workspace]\n").with_context(failed)
 }
 
-/// Writes all files to a folder, which has the former ones until then.
+/// Writes all files to a folder, which keeps its former files until the new ones are complete.
 fn put(files: &Files, out: &Path) -> Result<()> {
     let failed = || format!("cannot write {}", out.display());
     let parent = out.parent().context("the folder to write to has no parent")?;

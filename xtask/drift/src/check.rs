@@ -75,7 +75,7 @@ impl Check {
         &self.changes
     }
 
-    /// The differences because of which the program may not decode an event, a request or a result of this CLI.
+    /// The differences that may keep the program from decoding an event, a request or a result of this CLI.
     pub fn unreadable(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|change| change.running == RuntimeImpact::Malformed)
     }

@@ -1,4 +1,4 @@
-//! A form with fields, as an MCP server asks to have filled in (`elicitation.requested`).
+//! A form with fields that an MCP server asks the user to fill in (`elicitation.requested`).
 
 use crossterm::event::{KeyCode, KeyEvent};
 use serde_json::{Number, Value};

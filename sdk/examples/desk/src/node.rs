@@ -158,7 +158,7 @@ impl Node {
         self.title = title(text);
     }
 
-    /// Sets the request, as far as it is not too long.
+    /// Sets the request, up to the longest text.
     pub fn set_request(&mut self, text: &str) {
         self.request.clear();
         self.left_out += append(&mut self.request, text).1;

@@ -59,7 +59,7 @@ pub struct Desk {
     closing: CancellationToken,
 }
 
-/// The history of a session, of which the same events may come again.
+/// The history of a session, whose events may come again.
 #[derive(Default)]
 struct Known {
     ids: HashSet<String>,

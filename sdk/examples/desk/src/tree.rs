@@ -1,4 +1,4 @@
-//! The nodes of a state, within limits, and what changed about them.
+//! The nodes of a state, within limits, and their changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The diff to review, of standard input or of git.
+//! The diff to review, from standard input or from git.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

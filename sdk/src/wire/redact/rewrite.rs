@@ -188,7 +188,7 @@ impl Redactor {
             };
             out.key(&self.text(written));
             if is_whole {
-                // What is secret within it is remembered all the same.
+                // The secrets within it are still remembered.
                 self.value(*value, &place, &mut Writer::new());
                 out.string(REDACTED);
             } else {

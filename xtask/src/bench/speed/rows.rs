@@ -31,7 +31,7 @@ pub const ROWS: [Row; 11] = [
         title: "event of a recorded turn",
         counted: [2, 12],
         timed: 1000,
-        about: "an event of a recorded turn, of which the subscriber reads the kind only",
+        about: "an event of a recorded turn; the subscriber reads only its kind",
     },
     Row {
         name: "call",
@@ -45,7 +45,7 @@ pub const ROWS: [Row; 11] = [
         title: "call, 64 in flight",
         counted: [640, 3840],
         timed: 50_000,
-        about: "the same with 64 tasks, each of which calls one after another",
+        about: "the same with 64 tasks, each with one call after another",
     },
     Row {
         name: "tool",
@@ -80,13 +80,13 @@ pub const ROWS: [Row; 11] = [
         title: "event of a history",
         counted: [1, 5],
         timed: 200,
-        about: "an event of a history of 1,000 events, whose typed texts are read",
+        about: "an event of a history of 1,000 events; their typed texts are read",
     },
     Row {
         name: "start",
         title: "start",
         counted: [2, 42],
         timed: 50,
-        about: "starts the CLI, shakes hands and stops it",
+        about: "starts the CLI, performs the handshake and stops the CLI",
     },
 ];

@@ -1,4 +1,4 @@
-//! The tests that need a real browser, and all but those of `page` the real CLI.
+//! The tests that need a real browser. All but those of `page` also need the real CLI.
 
 mod attacks;
 mod browser;

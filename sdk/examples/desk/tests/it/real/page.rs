@@ -94,7 +94,7 @@ async fn a_card_shows_what_an_approval_means() {
     soon("the server", serving).await.expect("no panic");
 }
 
-/// A message that the page fails to show is not lost: the page says so, and begins anew.
+/// A message that the page fails to show is not lost: the page says so, and starts again.
 #[tokio::test]
 async fn a_message_that_cannot_be_shown_is_not_lost() {
     let (fake, browser) = tokio::join!(Fake::start(), Browser::start());

@@ -13,7 +13,7 @@ pub trait Sdk: Sized + Send + Sync + 'static {
     type Events: Send + 'static;
     type Event: Send;
 
-    /// Starts a CLI and shakes hands with it.
+    /// Starts a CLI and performs the handshake.
     fn start(cli: &str) -> impl Future<Output = Self> + Send;
 
     fn stop(self) -> impl Future<Output = ()> + Send;
