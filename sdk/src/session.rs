@@ -370,8 +370,8 @@ impl Session {
             return Ok(());
         }
         self.inner.host.connection().in_flight().spare_current();
-        // The handlers stay until the response, since the CLI may send requests before it, or until this future is
-        // dropped.
+        // The handlers stay until the response, since the CLI may send requests before it, or until the drop of this
+        // future.
         let _end = OnDrop(|| self.inner.host.router.end(state, None));
         match (self.inner.host.router.sessions.detach(state), state.life().ended()) {
             (Some(answer), _) => answer

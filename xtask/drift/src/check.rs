@@ -113,7 +113,7 @@ impl Check {
     /// Panics unless this CLI has a method, by its name on the wire, such as `session.detach`.
     ///
     /// # Panics
-    /// If the method is one of the [missing calls](Self::missing_calls), and if the SDK has none of this name.
+    /// If the method is one of the [missing calls](Self::missing_calls), or if the SDK has no method of this name.
     #[track_caller]
     pub fn assert_has_call(&self, method: &str) {
         assert!(self.calls.contains(method), "copilot-session has no call {method}");

@@ -14,7 +14,7 @@ use crate::sets;
 /// The schemas of the SDK, and what the generator knows besides.
 pub struct Ours {
     pub set: SchemaSet,
-    /// The hand-written schema of what the CLI's own lack, for every version.
+    /// The hand-written schema of what the CLI's own schemas lack, for every version.
     pub supplement: String,
     pub older: Older,
 }

@@ -28,7 +28,7 @@ struct Cost {
     metadata_bytes: usize,
 }
 
-/// By the features of the crate.
+/// The sizes by the features of the crate.
 type Costs = BTreeMap<String, Cost>;
 
 pub fn run(accept: bool) -> Result<()> {

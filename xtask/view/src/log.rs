@@ -63,7 +63,7 @@ impl Log {
         self.sessions.iter().map(|session| session.turns.len()).sum()
     }
 
-    /// The number of lines, which is that of messages but for a few.
+    /// The number of lines. All but a few are messages.
     pub fn lines(&self) -> u64 {
         self.read.lines
     }

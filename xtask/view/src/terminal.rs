@@ -13,8 +13,8 @@ use crate::span::{Kind, readable};
 
 impl Log {
     /// Returns the turns as bars of text, one line for each thing that took time, for a terminal of so many columns (at
-    /// least 40). `░` is the time to the first token of a model call; `…` is behind what did not end. With `colored`, it
-    /// contains the ANSI codes of colours.
+    /// least 40). `░` is the time to the first token of a model call; `…` follows a span that did not end. With
+    /// `colored`, it contains the ANSI codes of colours.
     ///
     /// Names are escaped for a terminal, as by [`printable`](copilot_session::printable()).
     pub fn timeline(&self, width: usize, colored: bool) -> String {

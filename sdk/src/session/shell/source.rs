@@ -69,7 +69,7 @@ impl Exec {
 impl Source for Exec {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Progress, Error>> {
         let process = &self.process;
-        // Polled before the output, which precedes it: then all of that is read when it is used.
+        // Polled before the output: the exit comes after all output, so once it is here, no output is missed.
         if self.exit_code.is_none()
             && let Poll::Ready(exit) = poll_of(process, &mut self.exit, |exit| &exit.process_id, context)
         {
@@ -144,7 +144,7 @@ impl UserRequested {
 
     /// Returns the next event of the session; none once the result and all events before it are here.
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<SessionEvent>, Error>> {
-        // Polled before the events, which precede it: then all of them are read when it is used.
+        // Polled before the events: the result comes after all of them, so once it is here, none is missed.
         if self.result.is_none()
             && let Poll::Ready(result) = self.call.as_mut().poll(context)?
         {

@@ -115,8 +115,8 @@ impl Known {
     /// The length of the longest form that the text begins with.
     fn longest(&self, mut text: &[u8]) -> Option<usize> {
         loop {
-            // Such a form is at most the text in the order of the set, and so are those between the two. They begin
-            // like it, so where the last of them differs from the text, the text can be cut.
+            // In the order of the set, a form that the text begins with comes before the text, and all forms between
+            // the two begin with it. So where the last of these differs from the text, the text can be cut.
             let last = self.forms.range::<[u8], _>((Bound::Unbounded, Bound::Included(text))).next_back()?;
             let same = last.iter().zip(text).take_while(|(one, other)| one == other).count();
             if same == last.len() {

@@ -34,7 +34,7 @@ struct Line {
 }
 
 impl Report<'_> {
-    /// For people at a terminal.
+    /// The report for people at a terminal.
     pub fn text(&self) -> String {
         let mut text = format!("Copilot CLI {} → {}: {}\n", self.from, self.to, self.summary());
         for (namespace, lines) in self.groups() {
@@ -56,7 +56,7 @@ impl Report<'_> {
         text
     }
 
-    /// For a pull request.
+    /// The report for a pull request, as Markdown.
     pub fn markdown(&self) -> String {
         let mut text = format!("# Copilot CLI {} → {}\n\n{}.\n", self.from, self.to, self.summary());
         for (namespace, lines) in self.groups() {
@@ -78,7 +78,7 @@ impl Report<'_> {
         text
     }
 
-    /// For programs; `xtask/docs/drift.md` has its form.
+    /// The report for programs, as JSON; `xtask/docs/drift.md` describes its keys.
     pub fn json(&self) -> Result<String> {
         let changes = &self.compared.changes;
         let count = |keep: &dyn Fn(&Change) -> bool| changes.iter().filter(|change| keep(change)).count();

@@ -9,7 +9,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// For the terminal.
+    /// The table for the terminal.
     pub fn text(&self) -> String {
         let mut out = format!("{}\n", self.title);
         // Writing to a string cannot fail.
@@ -22,7 +22,7 @@ impl Table {
         out
     }
 
-    /// For the docs.
+    /// The table for the docs, as Markdown.
     pub fn markdown(&self) -> String {
         let mut out = format!("{}\n\n", self.title);
         let mut line = |name: &str, cells: &[String]| {

@@ -205,7 +205,7 @@ impl Requests {
         self.open.insert(id);
     }
 
-    /// Answers an answer of the client.
+    /// Responds to an answer of the client.
     pub fn answered(&mut self, out: &mut Out, session: &str, params: &Object) {
         let id = text(params, "requestId");
         assert!(self.open.remove(id), "no such request: {id}");
