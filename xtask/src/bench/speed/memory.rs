@@ -24,8 +24,8 @@ pub fn table(sdks: &[Sdk]) -> Result<Table> {
         ("flood: peak, MB", cells(&stall, |run| run.peak_bytes / 1e6)),
         ("flood: text of the fast one, %", cells(&stall, |run| run.text[0] * 100.0)),
         ("flood: text of the slow one, %", cells(&stall, |run| run.text[1] * 100.0)),
-        ("flood: told as missed, fast", cells(&stall, |run| run.missed[0])),
-        ("flood: told as missed, slow", cells(&stall, |run| run.missed[1])),
+        ("flood: reported as missed, fast", cells(&stall, |run| run.missed[0])),
+        ("flood: reported as missed, slow", cells(&stall, |run| run.missed[1])),
     ];
     Ok(Table {
         title: "Memory:".to_owned(),
