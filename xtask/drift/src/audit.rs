@@ -29,7 +29,7 @@ pub fn logs(ours: &Ours, folder: &Path) -> Result<Audited> {
     let mut audit = Audit::new(&schemas);
     read_logs(&mut audit, folder)?;
     let (messages, findings) = audit.finish();
-    ensure!(messages > 0, "the wire logs in {} (*.jsonl) have no messages", folder.display());
+    ensure!(messages > 0, "there are no messages in the wire logs of {} (*.jsonl)", folder.display());
     Ok(Audited { messages, findings })
 }
 
