@@ -1,8 +1,9 @@
 //! The sessions of the CLI: those that are open here, each with its state and its questions, and the stored ones.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use copilot_session::methods::notification::SessionLifecycle;
 use copilot_session::types::{ProviderConfig, SessionLifecycleType, SessionListRequest, SessionMetadata};
@@ -47,6 +48,8 @@ pub struct Room {
     pub feed: Arc<Feed>,
     /// Its questions to a person.
     pub asks: Arc<Asks>,
+    /// The moment at which it was opened.
+    opened: Instant,
 }
 
 /// All sessions of one CLI.
@@ -254,7 +257,7 @@ impl Desk {
         events: Events,
         known: Known,
     ) -> Arc<Room> {
-        let room = Arc::new(Room { session, feed, asks });
+        let room = Arc::new(Room { session, feed, asks, opened: Instant::now() });
         self.rooms().insert(room.session.id().to_owned(), Arc::clone(&room));
         self.list_changed.notify_one();
         tokio::spawn(Arc::clone(self).follow(Arc::clone(&room), events, known));
@@ -308,7 +311,7 @@ impl Desk {
         }
     }
 
-    /// The open sessions, and the stored ones from the latest on.
+    /// The open sessions and then the stored ones, both from the latest on.
     async fn listed(&self) -> Vec<Listed> {
         let stored = self.client.rpc().session().list(&SessionListRequest::default()).await;
         let mut stored = stored.map(|list| list.sessions).unwrap_or_default();
@@ -316,7 +319,9 @@ impl Desk {
         stored.truncate(MAX_LISTED);
         let in_use = self.in_use(&stored).await;
         let rooms = self.rooms().clone();
-        let mut listed: Vec<Listed> = rooms.iter().map(|(id, room)| open(id, room, &stored)).collect();
+        let mut opened: Vec<_> = rooms.iter().collect();
+        opened.sort_by_key(|(_, room)| Reverse(room.opened));
+        let mut listed: Vec<Listed> = opened.into_iter().map(|(id, room)| open(id, room, &stored)).collect();
         let stored = stored.into_iter().filter(|session| !rooms.contains_key(&session.session_id));
         listed.extend(stored.map(|session| {
             let shown = session.name.as_deref().or(session.summary.as_deref()).unwrap_or_default();

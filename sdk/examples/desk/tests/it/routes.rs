@@ -350,3 +350,23 @@ async fn stored_sessions_are_listed() {
     assert_eq!(list[1]["folder"], "/work/\\u{202e}a");
     fake.desk.close().await;
 }
+
+/// The open sessions are listed from the last one on that was opened.
+#[tokio::test(start_paused = true)]
+async fn open_sessions_have_an_order() {
+    let fake = Fake::start().await;
+    let mut ids = Vec::new();
+    for _ in 0..6 {
+        ids.insert(0, fake.session().await);
+    }
+    let mut watching = fake.watch(&ids[0], None).await;
+    let listed = loop {
+        let listed = watching.next_of("sessions").await.data;
+        let listed: Vec<Value> = serde_json::from_value(listed).expect("a list");
+        if listed.len() == ids.len() {
+            break listed;
+        }
+    };
+    assert_eq!(listed.iter().map(|session| session["id"].as_str().expect("an id")).collect::<Vec<_>>(), ids);
+    fake.desk.close().await;
+}
