@@ -1,14 +1,12 @@
 //! The chat in a terminal of the test, on the real CLI, with a model whose answers the tests write.
 #![cfg(unix)]
 
-mod terminal;
-
 use copilot_session_model::{MODEL_NAME, ModelServer, Reply, Script, Stall};
 use copilot_session_tests::cli::cli_path;
+use copilot_session_tests::terminal::Terminal;
 use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
-use terminal::Terminal;
 
 /// A folder to work in, the home of the CLI, and a model.
 struct Rig {

@@ -1,7 +1,6 @@
 //! The tests that need a real browser. All but those of `page` also need the real CLI.
 
 mod attacks;
-mod browser;
 mod page;
 mod pictures;
 // It reads about processes in /proc.

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -21,14 +20,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
-/// The time limit of every wait. It is generous, since it passes only when something hangs.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits for something that comes soon, or panics.
-pub async fn soon<T>(what: &str, future: impl IntoFuture<Output = T>) -> T {
-    let waited = tokio::time::timeout(PATIENCE, future.into_future()).await;
-    waited.unwrap_or_else(|_| panic!("waited in vain for {what}"))
-}
+pub use copilot_session_tests::browser::soon;
 
 /// The address that the desk of a [`Fake`] believes to have.
 pub const ADDRESS: &str = "127.0.0.1:7000";

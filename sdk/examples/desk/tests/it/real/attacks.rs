@@ -1,13 +1,13 @@
 //! Attacks in a real browser: by other pages, and by what the agent works with.
 
 use copilot_session_model::{Reply, Script};
+use copilot_session_tests::browser::Browser;
 use desk::server::Limits;
 use desk::wire_log::LogFile;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::browser::Browser;
 use super::rig::Real;
 use crate::rig::{serve_desk, soon};
 

@@ -1,13 +1,13 @@
 //! The page at moments that the test chooses, on the fake CLI.
 
 use copilot_session::testing::{events, requests};
+use copilot_session_tests::browser::{Browser, Page};
 use desk::server::Limits;
 use desk::wire_log::LogFile;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use super::browser::{Browser, Page};
-use super::pictures::folder;
+use super::pictures::keep;
 use crate::rig::{Fake, serve_desk, soon};
 
 /// A page of a desk on the fake CLI that shows a new session, with the session's id.
@@ -75,7 +75,7 @@ async fn a_card_shows_what_an_approval_means() {
     let wide = "[...document.querySelectorAll('.ask button')]
         .some(button => button.getBoundingClientRect().right > innerWidth)";
     assert_eq!(page.eval(wide).await, false, "a button is wider than the window");
-    page.picture(&folder().join("warning-390.png")).await;
+    keep(&page, "warning-390").await;
     page.click(".ask .deny").await;
 
     let plan = json!({
@@ -85,7 +85,7 @@ async fn a_card_shows_what_an_approval_means() {
     let clicking = async {
         page.until("document.querySelector('.ask.plan .approve:enabled')").await;
         assert_eq!(page.text(".ask.plan .primary").await, "Approve, and start on autopilot");
-        page.picture(&folder().join("plan-390.png")).await;
+        keep(&page, "plan-390").await;
         page.click(".ask.plan .approve:not(.primary)").await;
     };
     let (response, ()) = tokio::join!(asking, clicking);

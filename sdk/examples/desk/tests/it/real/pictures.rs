@@ -3,30 +3,31 @@
 use std::path::PathBuf;
 
 use copilot_session_model::{Reply, Script};
+use copilot_session_tests::browser::{Browser, Page};
 use serde_json::json;
 
-use super::browser::{Browser, Page};
 use super::rig::Real;
 
 /// The folder for the pictures, to look at.
-pub fn folder() -> PathBuf {
+fn folder() -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("desk");
     std::fs::create_dir_all(&folder).expect("a folder");
     folder
+}
+
+/// Writes a picture of the page, to look at.
+pub async fn keep(page: &Page, name: &str) {
+    let path = folder().join(name).with_extension("png");
+    std::fs::write(path, page.picture().await).expect("a picture on disk");
 }
 
 /// Takes a picture in each window, and checks that nothing is wider than the window or too faint to read.
 async fn look(page: &Page, name: &str) {
     page.until("!document.querySelector('.ask button:disabled')").await;
     for (width, height) in [(390, 844), (1200, 800), (1600, 900)] {
-        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        page.call("Emulation.setDeviceMetricsOverride", size).await;
         for scheme in ["light", "dark"] {
-            let feature = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
-            page.call("Emulation.setEmulatedMedia", json!({ "features": feature })).await;
-            // Two frames: the layout, and what the page does about it.
-            page.eval("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))").await;
-            page.picture(&folder().join(format!("{name}-{width}-{scheme}.png"))).await;
+            page.resize((width, height), scheme).await;
+            keep(page, &format!("{name}-{width}-{scheme}")).await;
             let wide = page.eval("document.documentElement.scrollWidth > innerWidth").await;
             assert_eq!(wide, false, "{name} is wider than {width} pixels");
             let cut = page

@@ -4,13 +4,13 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use copilot_session_model::{MODEL_NAME, ModelServer, Reply, Script, Stall};
+use copilot_session_tests::browser::Browser;
 use copilot_session_tests::cli::cli_path;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use super::browser::Browser;
 use crate::rig::soon;
 
 /// The pieces of a long answer.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use copilot_session::types::{ProviderConfig, UiElicitationRequest};
 use copilot_session::{Client, Decision};
 use copilot_session_model::{MODEL_NAME, ModelServer, Reply, Script, Stall};
+use copilot_session_tests::browser::Browser;
 use desk::wire_log::LogFile;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use super::browser::Browser;
 use super::rig::{Real, builder};
 use crate::rig::soon;
 

@@ -1,4 +1,4 @@
-//! A terminal in which a test runs a program.
+//! A terminal in which a program runs, for tests and pictures of it.
 
 use std::io::{Read, Write};
 use std::process::Child;
@@ -59,6 +59,11 @@ impl Terminal {
         terminal
     }
 
+    /// The cells of the screen, with their colours.
+    pub fn cells(&self) -> vt100::Screen {
+        lock(&self.shared.0).parser.screen().clone()
+    }
+
     /// The text on the screen.
     pub fn screen(&self) -> String {
         lock(&self.shared.0).parser.screen().contents()
@@ -116,12 +121,17 @@ impl Terminal {
         kill_process(id.expect("an id"), signal).expect("the signal");
     }
 
-    /// Waits until the program has ended, asserts that the terminal is as it was, and returns the exit code.
-    pub fn end(&self) -> Option<i32> {
+    /// Waits until the program has ended, and all that it wrote is on the screen.
+    pub fn wait_for_end(&self) {
         let start = Instant::now();
         // The last reader of the terminal ends after the program, and a program that hangs has one.
         self.wait(PATIENCE, &|_| false);
         assert!(start.elapsed() < PATIENCE, "the program does not end:\n{}", self.screen());
+    }
+
+    /// Waits until the program has ended, asserts that the terminal is as it was, and returns the exit code.
+    pub fn end(&self) -> Option<i32> {
+        self.wait_for_end();
         let status = lock(&self.child).wait().expect("a status");
         let shown = lock(&self.shared.0);
         let screen = shown.parser.screen();

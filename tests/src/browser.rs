@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -12,7 +13,14 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::oneshot;
 
-use crate::rig::soon;
+/// The time limit of every wait. It is generous, since it passes only when something hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for something that comes soon, or panics.
+pub async fn soon<T>(what: &str, future: impl IntoFuture<Output = T>) -> T {
+    let waited = tokio::time::timeout(PATIENCE, future.into_future()).await;
+    waited.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
 
 /// The variable that names the program.
 const PATH_VARIABLE: &str = "CHROMIUM_PATH";
@@ -53,6 +61,7 @@ fn program() -> PathBuf {
 }
 
 impl Browser {
+    /// Starts it with a profile of its own.
     pub async fn start() -> Self {
         let profile = tempfile::tempdir().expect("a profile");
         let program = program();
@@ -162,6 +171,7 @@ impl Link {
 }
 
 impl Page {
+    /// Calls a method of the DevTools protocol.
     pub async fn call(&self, method: &str, params: Value) -> Value {
         self.link.call(&self.session, method, params).await
     }
@@ -195,7 +205,7 @@ impl Page {
                 return;
             }
         };
-        if tokio::time::timeout(crate::rig::PATIENCE / 2, waiting).await.is_err() {
+        if tokio::time::timeout(PATIENCE / 2, waiting).await.is_err() {
             let text = self.eval("document.body.innerText").await;
             panic!(
                 "waited in vain until {expression} in a page with this text:\n{}",
@@ -257,10 +267,24 @@ impl Page {
         serde_json::from_value(steps).expect("a list of texts")
     }
 
-    /// Writes a picture of the page.
-    pub async fn picture(&self, path: &std::path::Path) {
+    /// Sets the size of the window in pixels, and the scheme of colours, `light` or `dark`, without animations. Returns
+    /// once the page is drawn.
+    pub async fn resize(&self, (width, height): (u32, u32), scheme: &str) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.call("Emulation.setDeviceMetricsOverride", size).await;
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.call("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+        // Two frames: the layout, and what the page does about it.
+        self.eval("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))").await;
+    }
+
+    /// A picture of the page, as PNG.
+    pub async fn picture(&self) -> Vec<u8> {
         let shot = self.call("Page.captureScreenshot", json!({ "format": "png" })).await;
         let png = base64::engine::general_purpose::STANDARD.decode(shot["data"].as_str().expect("a picture"));
-        std::fs::write(path, png.expect("base64")).expect("a picture on disk");
+        png.expect("base64")
     }
 }
