@@ -44,8 +44,8 @@ enum Command {
     Test(test::Args),
     /// Show an agent turn or an example with a scripted model, a model of your own or your login
     Demo(demo::Args),
-    /// Make a page of each recording, target/gallery/index.html
-    Gallery,
+    /// Make a page of each recording, target/gallery/index.html, or the pictures of the docs
+    Gallery(gallery::Args),
     /// Write sdk/src/generated from the schemas, or check that it is up to date
     Codegen(codegen::Args),
     /// Generate and compile the code of older versions of the Copilot CLI
@@ -78,7 +78,7 @@ fn main() -> ExitCode {
     let result = match command {
         Command::Test(args) => test::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::Gallery => gallery::run(),
+        Command::Gallery(args) => gallery::run(&args),
         Command::Codegen(args) => codegen::run(&args),
         Command::Versions(args) => versions::run(&args),
         Command::Api(args) => api::run(&args),
