@@ -24,6 +24,9 @@ pub struct Args {
     /// The page to write [default: the name of the log with .html]
     #[arg(short, long, value_name = "FILE", conflicts_with = "terminal")]
     output: Option<PathBuf>,
+    /// Open the page in your browser
+    #[arg(long, conflicts_with = "terminal")]
+    open: bool,
     /// Print the timelines of the turns instead of writing a page
     #[arg(long)]
     terminal: bool,
@@ -45,12 +48,20 @@ pub fn run(args: &Args) -> Result<()> {
         eprintln!("The last line of the log is cut off, and is left out.");
     }
     let plural = if read.turns() == 1 { "" } else { "s" };
+    let hint = if args.open { "" } else { " Open it in a browser, or use --open." };
     crate::print(&format!(
-        "{}: {} turn{plural}, {} messages. Open it in a browser.\n",
+        "{}: {} turn{plural}, {} messages.{hint}\n",
         path.display(),
         read.turns(),
         read.lines()
-    ))
+    ))?;
+    if args.open {
+        // A name that begins with a dash would be an option of the opener.
+        let whole = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+        let failure = || format!("cannot start a browser for {}; open it by hand", path.display());
+        open::that(whole).with_context(failure)?;
+    }
+    Ok(())
 }
 
 /// Returns true if both paths lead to one file, however they are spelt.

@@ -181,9 +181,10 @@ fn a_log_becomes_a_page_or_bars() {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings/1.0.102-subagent.jsonl");
     fs::copy(recording, temp.path().join("bug.jsonl")).expect("a copy");
     let [written, _] = ends(0, temp.path(), &["view", "bug.jsonl"]);
-    assert_eq!(written, "bug.html: 1 turn, 115 messages. Open it in a browser.\n");
+    assert_eq!(written, "bug.html: 1 turn, 115 messages. Open it in a browser, or use --open.\n");
     let page = fs::read_to_string(temp.path().join("bug.html")).expect("a page");
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
+    ends(3, temp.path(), &["view", "bug.jsonl", "--terminal", "--open"]);
     ends(0, temp.path(), &["view", "bug.jsonl", "-o", "other.html"]);
     assert_eq!(fs::read_to_string(temp.path().join("other.html")).expect("a page"), page);
     let [bars, _] = ends(0, temp.path(), &["view", "bug.jsonl", "--terminal"]);
@@ -207,4 +208,32 @@ fn a_log_becomes_a_page_or_bars() {
     assert!(error.starts_with("error: cannot open nothing.jsonl"), "{error}");
     let left = fs::read_dir(temp.path()).expect("the folder").count();
     assert_eq!(left, 4, "a temporary file was left");
+}
+
+/// The page is opened by the program of the desktop, here one of the test.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_page_is_opened() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let temp = tempfile::tempdir().expect("a folder");
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings/1.0.102-log.jsonl");
+    fs::copy(recording, temp.path().join("-bug.jsonl")).expect("a copy");
+    let opener = temp.path().join("xdg-open");
+    let open = |script: &str| {
+        fs::write(&opener, format!("#!/bin/sh\n{script}\n")).expect("a program");
+        fs::set_permissions(&opener, fs::Permissions::from_mode(0o755)).expect("it can be run");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-copilot"));
+        command.args(["copilot", "view", "--open", "--", "-bug.jsonl"]).current_dir(temp.path());
+        let output = command.env("PATH", temp.path()).output().expect("it runs");
+        let printed = text(&output.stdout);
+        assert!(printed.starts_with("-bug.html: ") && printed.ends_with(" messages.\n"), "{printed}");
+        (output.status.code(), text(&output.stderr))
+    };
+    assert_eq!(open("printf %s \"$1\" >opened"), (Some(0), String::new()));
+    let opened = fs::read_to_string(temp.path().join("opened")).expect("its argument");
+    assert_eq!(Path::new(&opened), temp.path().join("-bug.html"));
+    let (code, error) = open("exit 3");
+    let expected = "error: cannot start a browser for -bug.html; open it by hand: ";
+    assert!(code == Some(1) && error.starts_with(expected) && error.contains("xdg-open"), "{error}");
 }
