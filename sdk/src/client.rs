@@ -129,14 +129,6 @@ impl Client {
         address: Option<SocketAddr>,
     ) -> Result<Self, Error> {
         let Setup { connect, handlers, handler_timeout, github_token, mut options, .. } = setup;
-        if github_token.as_deref() == Some("") {
-            return Err(Error::Invalid("the GitHub token is empty".to_owned()));
-        }
-        if let Some(Required { version, .. }) = &setup.required
-            && !CliVersion::is_valid(version)
-        {
-            return Err(Error::Invalid(format!("{version:?} is not a version of the CLI")));
-        }
         let secrets = setup.secrets.into_iter().chain(connect.token.clone()).chain(github_token.clone());
         options.wire_log = options.wire_log.map(|log| secrets.fold(log, WireLog::hide));
         let runtime = process::runtime()?;
@@ -307,6 +299,21 @@ async fn end_process(host: Arc<Host>) {
     process.shutdown(times).await;
     // The reader detects the end and its cause, unless a process that outlived the CLI holds the stream open.
     drop(tokio::time::timeout(EOF_TIMEOUT, connection.closed()).await);
+}
+
+impl Setup {
+    /// Checks the options that are wrong whatever CLI there is, so that none is started for them.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.github_token.as_deref() == Some("") {
+            return Err(Error::Invalid("the GitHub token is empty".to_owned()));
+        }
+        match &self.required {
+            Some(Required { version, .. }) if !CliVersion::is_valid(version) => {
+                Err(Error::Invalid(format!("{version:?} is not a version of the CLI")))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Checks that the program and this crate accept the CLI, and warns if it is newer than this crate. The program comes

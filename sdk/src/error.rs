@@ -179,8 +179,8 @@ impl Error {
                 let relation = if *exact { "not" } else { "older than" };
                 write!(
                     f,
-                    "the Copilot CLI {found} is {relation} {required}, which this program requires: install another \
-                     (`npm install -g @github/copilot@{required}`), or name its program in COPILOT_CLI_PATH"
+                    "the Copilot CLI {found} is {relation} {required}, which this program requires: start that one in \
+                     its place (`npm install -g @github/copilot@{required}` installs it)"
                 )
             }
             Self::Connect(_) => f.write_str("cannot connect to the Copilot CLI"),
@@ -255,8 +255,8 @@ impl Error {
     }
 
     /// The answer of a turn that failed: what the agent said and did, and what it cost, until the turn failed or its time
-    /// was over. For an answer that does not have the requested form, that answer. None for any other error, also if the
-    /// session or the connection ended during the turn.
+    /// was over. For an answer that does not have the requested form, that answer. None for any other error, such as
+    /// the end of the session or of the connection during the turn.
     ///
     /// ```no_run
     /// # async fn run(session: copilot_session::Session) -> Result<(), copilot_session::Error> {

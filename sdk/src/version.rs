@@ -26,11 +26,11 @@ pub(crate) struct Required {
 }
 
 impl Required {
-    /// Returns true if this version is accepted. An unknown version counts as the newest.
+    /// Returns true if this version is accepted. An unknown version counts as the newest, but is none in particular.
     pub fn accepts(&self, found: &CliVersion) -> bool {
         match self.exact {
             true => found.text == self.version,
-            false => !found.is_numbered() || found.numbers >= numbers(&self.version),
+            false => !found.is_numbered() || order(&found.text) >= order(&self.version),
         }
     }
 }
@@ -157,7 +157,7 @@ impl CliVersion {
     /// Returns true for a text such as `1.0.102` or `1.0.84-4`.
     pub(crate) fn is_valid(text: &str) -> bool {
         let (release, rest) = text.split_at(text.find(['-', '+']).unwrap_or(text.len()));
-        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = |part: &str| !part.starts_with('+') && part.parse::<u64>().is_ok();
         release.split('.').count() == 3
             && release.split('.').all(is_number)
             && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-+.".contains(&byte))
@@ -167,6 +167,18 @@ impl CliVersion {
     pub(crate) fn detach_method(&self) -> &'static str {
         if self.has(Feature::Detach) { "session.detach" } else { "session.destroy" }
     }
+}
+
+/// The parts of a pre-release, in the order that npm has for them: numbers by size, and before words.
+type PreRelease<'a> = Vec<(u64, &'a str)>;
+
+/// Returns a value in whose order versions are, the oldest first. A pre-release, such as `1.0.84-4`, is older than its
+/// release.
+fn order(text: &str) -> ([u64; 3], bool, PreRelease<'_>) {
+    let text = text.split('+').next().unwrap_or_default();
+    let (release, pre_release) = text.split_once('-').unwrap_or((text, ""));
+    let part = |part| str::parse(part).map_or((u64::MAX, part), |number| (number, ""));
+    (numbers(release), pre_release.is_empty(), pre_release.split('.').map(part).collect())
 }
 
 /// Returns the major, minor and patch number of a version; zero for what is no number.
@@ -218,9 +230,26 @@ mod tests {
         for text in ["1.0.92", "1.0.84-4", "2.10.0-beta.1"] {
             assert!(CliVersion::is_valid(text), "{text}");
         }
-        for text in ["", "1.0", "v1.0.92", ">=1.0.92", " 1.0.92", "1.0.92\n", "1.0.x", "1.0.92.1", "1.0.9-\n"]
+        let too_large = "99999999999999999999.0.0";
+        for text in [
+            "", "1.0", "v1.0.92", ">=1.0.92", " 1.0.92", "1.0.92\n", "1.0.x", "1.0.92.1", "1.0.9-\n",
+            "1.+0.9",
+        ]
+        .into_iter()
+        .chain([too_large])
         {
             assert!(!CliVersion::is_valid(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_pre_release_is_older_than_its_release() {
+        let versions =
+            ["1.0.83", "1.0.84-4", "1.0.84-10", "1.0.84-beta", "1.0.84-beta.1", "1.0.84", "1.0.85-0"];
+        for (place, required) in versions.iter().enumerate() {
+            let required = Required { version: (*required).to_owned(), exact: false };
+            let accepted = versions.map(|found| required.accepts(&CliVersion::new(found)));
+            assert_eq!(accepted, std::array::from_fn(|found| found >= place), "{}", required.version);
         }
     }
 

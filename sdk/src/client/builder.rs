@@ -252,8 +252,9 @@ impl ClientBuilder {
     }
 
     /// The oldest version of the CLI that this program accepts, such as `1.0.92`. Default: any. With an older one, the
-    /// handshake fails with [`Error::WrongCliVersion`], whose text says how to get another, so no session is opened. A CLI
-    /// whose version is unknown counts as the newest. Replaces an [`exact_version`](Self::exact_version).
+    /// handshake fails with [`Error::WrongCliVersion`], whose text says how to get another, so no session is opened. A
+    /// pre-release, such as `1.0.84-4`, is older than its release. A CLI whose version is unknown counts as the newest.
+    /// Replaces an [`exact_version`](Self::exact_version).
     pub fn min_version(self, version: impl Into<String>) -> Self {
         self.require(version.into(), false)
     }
@@ -324,8 +325,10 @@ impl ClientBuilder {
     /// which may. On Windows the streams are pipes, and every process of the same user may duplicate their handles.
     ///
     /// # Errors
-    /// As [`Client::start`]; [`Error::WrongCliVersion`] if a version is required.
+    /// As [`Client::start`]; [`Error::WrongCliVersion`] if a version is required; [`Error::Invalid`] if that is no
+    /// version, or for an empty GitHub token.
     pub async fn start(mut self) -> Result<Client, Error> {
+        self.setup.check()?;
         // A CLI on stdio refuses a token.
         self.setup.connect.token = None;
         self.complete_arguments(["--stdio".to_owned()]);
@@ -346,12 +349,13 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::ProtocolVersion`], [`Error::Timeout`]; [`Error::WrongCliVersion`] if a version is
-    /// required.
+    /// required; [`Error::Invalid`] if that is no version, or for an empty GitHub token.
     pub async fn connect<R, W>(self, from: R, to: W) -> Result<Client, Error>
     where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
+        self.setup.check()?;
         Client::connect(from, to, self.setup, None, None).await
     }
 }

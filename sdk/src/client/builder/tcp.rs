@@ -42,6 +42,7 @@ impl ClientBuilder {
     ///
     /// [`connection_token`]: Self::connection_token
     pub async fn start_tcp(mut self, port: u16) -> Result<Client, Error> {
+        self.setup.check()?;
         let token = match self.setup.connect.token.take() {
             // The CLI treats an empty token as none.
             Some(token) if token.is_empty() => {
@@ -84,6 +85,7 @@ impl ClientBuilder {
     /// [`RpcError::AUTHENTICATION_FAILED`]: crate::RpcError::AUTHENTICATION_FAILED
     /// [`RpcError::AUTHENTICATION_NOT_CONFIGURED`]: crate::RpcError::AUTHENTICATION_NOT_CONFIGURED
     pub async fn connect_tcp(self, address: impl ToSocketAddrs) -> Result<Client, Error> {
+        self.setup.check()?;
         let (timeout, runtime) = (Some(self.setup.handshake_timeout), process::runtime()?);
         within(&runtime, "the connection to the CLI", timeout, None, self.reach(address, None)).await
     }
