@@ -37,7 +37,7 @@ use crate::types::{
     ShellExitNotification, ShellOutputNotification, UiElicitationRequest, UiElicitationResponse,
 };
 use crate::version::Feature;
-use crate::wire::{Wire, peek, peek::keys};
+use crate::wire::{self, Wire, peek, peek::keys};
 
 const SET_TOOLS: &str = "session.tools.set";
 
@@ -222,8 +222,12 @@ impl Session {
     /// the request is compiled in this crate.
     fn prepare(&self, mut request: SendRequest) -> Result<(Arc<Prompt>, Call<SendResult>), Error> {
         self.check()?;
-        check_extra::<SendRequest>(&request.rest)?;
         self.inner.host.trace(&mut request.traceparent, &mut request.tracestate);
+        if !request.rest.is_empty() {
+            let extra = std::mem::take(&mut request.rest);
+            check_extra(&extra, &wire::to_json(&request))?;
+            request.rest = extra;
+        }
         let prompt = self.inner.prompts.add(&request.prompt);
         Ok((prompt, self.rpc().send(&request)))
     }

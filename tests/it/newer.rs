@@ -1,8 +1,10 @@
 //! Tests of what the schema lacks: methods by name, other keys, and CLIs of other versions.
 
 use copilot_session::testing::{FakeCli, error};
-use copilot_session::types::SendRequest;
-use copilot_session::{CLI_VERSION, Client, ClientBuilder, Compatibility, Error, ErrorKind, SessionBuilder};
+use copilot_session::types::{SendMode, SendRequest};
+use copilot_session::{
+    CLI_VERSION, Client, ClientBuilder, Compatibility, Error, ErrorKind, SessionBuilder, Tool,
+};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -88,14 +90,25 @@ async fn other_keys() {
     // A key of the schema would be there twice.
     let sent = rig.fake.frames().len();
     for key in ["mode", "prompt", "sessionId"] {
-        let refused = rig.session.send(SendRequest::new("Hello").extra(key, "x")).await;
+        let request = SendRequest::new("Hello").mode(SendMode::Enqueue).extra(key, "x");
+        let refused = rig.session.send(request).await;
         assert_eq!(refused.expect_err(key).kind(), ErrorKind::Invalid);
     }
-    for key in ["requestPermission", "tools"] {
-        let refused = rig.client.session().deny_all().extra(key, false).create().await;
+    let session = || {
+        let tool = Tool::with_schema("t", "a tool", json!({"type": "object"}), async |_: Value, _| "");
+        rig.client.session().deny_all().model("m").tool(tool)
+    };
+    for key in ["requestPermission", "sessionId", "model", "tools"] {
+        let refused = session().extra(key, false).create().await;
         assert_eq!(refused.expect_err(key).kind(), ErrorKind::Invalid);
     }
     assert_eq!(rig.fake.frames().len(), sent);
+
+    // One that is not set may be JSON, with keys that its type lacks.
+    let provider = json!({"baseUrl": "http://127.0.0.1:1", "brandNew": true});
+    let session = session().extra("provider", provider.clone()).create().await.expect("a session");
+    assert_eq!(rig.fake.received_raw("session.create").await["provider"], provider);
+    drop(session);
 }
 
 /// Connects to a fake CLI of this version.
@@ -174,6 +187,10 @@ async fn requirements() {
             let refused = connect_to(&fake, |new| require(new, odd)).await.expect_err("no version");
             assert_eq!(refused.kind(), ErrorKind::Invalid, "{odd:?}");
             assert_eq!(fake.frames().len(), 0, "{odd:?}");
+            // No CLI is started or looked for, either.
+            let refused =
+                require(Client::builder().program("/nowhere"), odd).start().await.expect_err("no version");
+            assert_eq!(refused.kind(), ErrorKind::Invalid, "{odd:?}");
         }
     }
 }

@@ -13,9 +13,9 @@ use crate::session::{
     Session, builder_handlers::Registered, host::Host, opening::Opening, prompt::check_extra, table::WhenOpen,
 };
 use crate::types::{
-    CommandDeclaration, ElicitationRequestedData, OptionsUpdateToolFilterPrecedence,
-    ProtocolSystemMessageConfig, ProtocolSystemMessageReplaceConfig, ProviderConfig, SessionConfig,
-    SessionOpenOptionsEnvValueMode,
+    CommandDeclaration, ElicitationRequestedData, McpSerializableServerConfig,
+    OptionsUpdateToolFilterPrecedence, ProtocolSystemMessageConfig, ProtocolSystemMessageReplaceConfig,
+    ProviderConfig, SessionConfig, SessionOpenOptionsEnvValueMode,
 };
 use crate::wire;
 
@@ -59,6 +59,29 @@ impl SessionBuilder {
         self
     }
 
+    /// Adds an MCP server, whose tools the agent may then call (`mcpServers`). One with the same name is replaced. Each
+    /// call of its tools needs a permission, and a [`Policy`](crate::Policy) gives none.
+    ///
+    /// The server is a program that the CLI starts, or has an address:
+    ///
+    /// ```
+    /// # use copilot_session::SessionBuilder;
+    /// use copilot_session::types::{McpServerConfigHttp, McpServerConfigStdio};
+    ///
+    /// # fn example(session: SessionBuilder) -> SessionBuilder {
+    /// let files = McpServerConfigStdio::new("file-server").args(vec!["--read-only".to_owned()]);
+    /// session.mcp_server("files", files).mcp_server("docs", McpServerConfigHttp::new("https://docs.example/mcp"))
+    /// # }
+    /// ```
+    pub fn mcp_server(
+        mut self,
+        name: impl Into<String>,
+        server: impl Into<McpSerializableServerConfig>,
+    ) -> Self {
+        self.config.mcp_servers.get_or_insert_default().insert(name.into(), server.into());
+        self
+    }
+
     /// The working directory of the agent, which must exist. Default: that of the CLI. With a path that is not UTF-8,
     /// `create` and `resume` fail with [`Error::Invalid`].
     pub fn current_dir(mut self, path: impl Into<PathBuf>) -> Self {
@@ -97,9 +120,9 @@ impl SessionBuilder {
         self
     }
 
-    /// Sets a param of `session.create` and `session.resume` that this version of the crate does not know, such as one
-    /// of a newer CLI. The CLI ignores a param that it does not know. With one that [`configure`](Self::configure) sets,
-    /// `create` and `resume` fail with [`Error::Invalid`].
+    /// Sets a param of `session.create` and `session.resume` as JSON, such as one of a newer CLI that this version of
+    /// the crate does not know, or the whole `provider` with a key that [`ProviderConfig`] lacks. The CLI ignores a param
+    /// that it does not know. With one that is set otherwise, too, `create` and `resume` fail with [`Error::Invalid`].
     pub fn extra(mut self, key: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
         self.config.rest.insert(key.into(), value.into());
         self
@@ -174,7 +197,6 @@ impl SessionBuilder {
     fn prepare(&mut self) -> Result<String, Error> {
         let Self { host, config, opening, invalid } = self;
         invalid.take().map_or(Ok(()), Err)?;
-        check_extra::<SessionConfig>(&config.rest)?;
         opening.id = match config.session_id.take() {
             Some(id) => id,
             None => random::uuid().map_err(Error::no_random)?,
@@ -185,8 +207,20 @@ impl SessionBuilder {
         announce(config, &opening.registered);
         opening.continues = config.continue_pending_work == Some(true);
         opening.directory = config.working_directory.clone();
-        Ok(with_tools(config, &opening.tools))
+        let extra = std::mem::take(&mut config.rest);
+        let mut json = with_tools(config, &opening.tools);
+        check_extra(&extra, &json)?;
+        if !extra.is_empty() {
+            append(&mut json, &wire::to_json(&extra)[1..]);
+        }
+        Ok(json)
     }
+}
+
+/// Appends members, with the end of the object after them, to an object that has some.
+fn append(object: &mut String, members: &str) {
+    object.pop();
+    object.extend([",", members]);
 }
 
 /// Sets the defaults of this crate that are not the CLI's. Those of a list are set on a resume only with the list, since
@@ -243,9 +277,7 @@ fn with_tools(config: &mut SessionConfig, registered: &[Tool]) -> String {
     if configured.is_some() || !registered.is_empty() {
         let registered = registered.iter().map(|tool| &*tool.declaration);
         let tools = tool::declarations(configured.iter().flatten().chain(registered));
-        // It always has another member.
-        json.pop();
-        json.extend([",", &tools, "}"]);
+        append(&mut json, &format!("{tools}}}"));
     }
     json
 }

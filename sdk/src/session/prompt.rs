@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::Error;
 use crate::types::{Attachment, AttachmentBlob, AttachmentFile, SendRequest};
-use crate::wire::{Record, base64};
+use crate::wire::{base64, peek};
 
 impl SendRequest {
     /// Attaches a file, after earlier attachments. A relative path is one below the current directory of this program.
@@ -28,8 +28,8 @@ impl SendRequest {
         self
     }
 
-    /// Sets a key that this version of the crate does not know, such as one of a newer CLI. The CLI ignores a key that
-    /// it does not know. With `sessionId`, or a key that has a setter of its own, the methods of
+    /// Sets a key as JSON, such as one of a newer CLI that this version of the crate does not know. The CLI ignores a key
+    /// that it does not know. With `sessionId`, or a key that is set otherwise, too, the methods of
     /// [`Session`](crate::Session) that send a prompt fail with [`Error::Invalid`](crate::Error::Invalid).
     pub fn extra(mut self, key: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
         self.rest.insert(key.into(), value.into());
@@ -37,12 +37,13 @@ impl SendRequest {
     }
 }
 
-/// Checks that no key of the schema, and not the session's id, is among the others: it would be sent twice, and the CLI
-/// would take the later one.
-pub(crate) fn check_extra<T: Record>(extra: &BTreeMap<String, serde_json::Value>) -> Result<(), Error> {
-    let known = |key: &&String| T::KEYS.contains(&&***key) || *key == "sessionId";
-    match extra.keys().find(known) {
-        Some(key) => Err(Error::Invalid(format!("`extra` sets {key}, which has a setter of its own"))),
+/// Checks that the object, which is written without them, has none of these keys: one would be sent twice, and the CLI
+/// would take the later one. The id of the session is not in every object, and is always sent.
+pub(crate) fn check_extra(extra: &BTreeMap<String, serde_json::Value>, object: &str) -> Result<(), Error> {
+    let is_set =
+        |key: &&String| *key == "sessionId" || matches!(peek::pick(object, [&***key]), Ok([Some(_)]));
+    match extra.keys().find(is_set) {
+        Some(key) => Err(Error::Invalid(format!("`extra` sets {key}, which is set otherwise"))),
         None => Ok(()),
     }
 }
