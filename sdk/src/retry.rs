@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::error::Error;
 
 /// Repeated attempts of an operation: their number, and the pauses between them.
@@ -27,12 +29,14 @@ pub struct Retry {
     attempts: u32,
     first_pause: Duration,
     max_pause: Duration,
+    deadline: Option<Instant>,
 }
 
 impl Retry {
     /// Allows this many attempts, the first one included. There is always one.
     pub fn new(attempts: u32) -> Self {
-        Self { attempts, first_pause: Duration::from_secs(1), max_pause: Duration::from_secs(60) }
+        let (first_pause, max_pause) = (Duration::from_secs(1), Duration::from_secs(60));
+        Self { attempts, first_pause, max_pause, deadline: None }
     }
 
     /// The pause before the second attempt. Each later one is twice as long as the one before. Default: 1 s.
@@ -47,6 +51,13 @@ impl Retry {
         self
     }
 
+    /// The time from which on no attempt begins; a pause that would end later is not made, either. An attempt is not
+    /// cut short by it: give its turn the same time, by [`Turn::timeout_at`](crate::Turn::timeout_at). Default: none.
+    pub fn deadline(mut self, deadline: impl Into<Instant>) -> Self {
+        self.deadline = Some(deadline.into());
+        self
+    }
+
     /// Runs the operation until it succeeds, fails for good, or has had its attempts.
     ///
     /// An error is followed by another attempt if it [is retryable](Error::is_retryable). The pause is at least as long
@@ -58,7 +69,8 @@ impl Retry {
     /// under way is dropped, and no other follows.
     ///
     /// # Errors
-    /// The error of the last attempt.
+    /// The error of the last attempt. Those of earlier ones are only logged, so add up their usage
+    /// ([`Error::answer`]) in the operation itself.
     pub async fn run<T, F>(&self, mut operation: impl FnMut() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,
@@ -85,7 +97,8 @@ impl Retry {
         let doubled = 1_u32.checked_shl(made - 1).unwrap_or(u32::MAX);
         let pause = self.first_pause.saturating_mul(doubled).min(self.max_pause);
         let pause = error.retry_after().unwrap_or_default().max(pause);
-        if pause > self.max_pause {
+        let is_late = self.deadline.is_some_and(|at| at.saturating_duration_since(Instant::now()) <= pause);
+        if pause > self.max_pause || is_late {
             return None;
         }
         tracing::info!(%error, ?pause, made, "an operation is to be attempted again");

@@ -69,6 +69,17 @@ async fn the_pauses_have_a_limit() {
     assert_eq!(attempts(retry, usize::MAX, passing).await.2.as_secs(), 2);
 }
 
+/// No attempt begins at the deadline or later, and no pause is made for one.
+#[tokio::test(start_paused = true)]
+async fn until_the_deadline() {
+    for (seconds, expected, took) in [(0, 1, 0), (1, 1, 0), (3, 2, 1), (4, 3, 3), (60, 4, 7)] {
+        let retry = Retry::new(4).deadline(Instant::now() + seconds * SECOND);
+        let (result, count, elapsed) = attempts(retry, usize::MAX, passing).await;
+        assert!(matches!(result, Err(Error::Connect(_))), "{result:?}");
+        assert_eq!((count, elapsed.as_secs()), (expected, took), "{seconds} s");
+    }
+}
+
 /// The turn of a prompt that fails with a rate limit of so many seconds.
 async fn limited(retry: Retry, seconds: u64) -> (Result<(), Error>, usize, Duration) {
     let rig = Rig::on(FakeCli::start(), SessionBuilder::approve_all).await;

@@ -75,8 +75,8 @@ impl Error {
 
     /// Returns true if the same operation may succeed later without any change: after a rate limit, a
     /// timeout, or a failure of the model's service. The first attempt may have had an effect; for example,
-    /// an agent continues a turn that took too long. If the connection [is closed](Self::is_closed), a new
-    /// client is required.
+    /// an agent continues a turn that took too long. A [closed](Self::is_closed) connection is not
+    /// retryable: start a new client.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Turn(error) => {

@@ -72,6 +72,9 @@ pub struct TurnTimeout {
 impl fmt::Display for TurnTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
+            TimeoutKind::Total if self.after.is_zero() => {
+                f.write_str("the time for the turn was over before it began")?
+            }
             TimeoutKind::Total => write!(f, "the turn took longer than {:?}", self.after)?,
             TimeoutKind::Idle => write!(f, "the turn was silent for {:?}", self.after)?,
             TimeoutKind::FirstEvent => write!(f, "the turn did not begin within {:?}", self.after)?,

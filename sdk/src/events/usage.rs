@@ -4,12 +4,14 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign};
 
 use crate::events::SessionEvent;
+use crate::generated::kind;
 use crate::wire::peek::{self, keys};
 
 /// The usage of model calls: the sum of their `assistant.usage`.
 ///
 /// [`Answer::usage`](crate::Answer::usage) is that of a turn. Usages can be added, such as those of the turns of a
-/// session. The events are ephemeral, so the history of CLI 1.0.40 or later contains none.
+/// session, and [`of`](Self::of) reads one from an event. `session.rpc().usage().get_metrics()` returns
+/// the sum that the CLI keeps for a session. The events are ephemeral, so the history of CLI 1.0.40 or later contains none.
 ///
 /// ```
 /// # use copilot_session::{Answer, Usage};
@@ -20,7 +22,7 @@ use crate::wire::peek::{self, keys};
 #[derive(Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Usage {
-    /// The number of calls.
+    /// The number of calls that the model answered.
     pub calls: u64,
     /// The sum of `inputTokens`.
     pub input_tokens: u64,
@@ -32,7 +34,7 @@ pub struct Usage {
     pub cache_write_tokens: u64,
     /// The sum of `reasoningTokens`, which are among the output tokens.
     pub reasoning_tokens: u64,
-    /// The sum of `cost`: premium requests, by the multiplier of the model.
+    /// The sum of `cost`: premium requests, by the multiplier of the model. No price.
     pub cost: f64,
     /// The sum of `copilotUsage.totalNanoAiu`: billed AI units, in billionths.
     pub nano_aiu: f64,
@@ -50,6 +52,25 @@ record!(Usage {
 });
 
 impl Usage {
+    /// Returns the usage that an event reports; none if it is no `assistant.usage`. To sum up a session while it runs:
+    ///
+    /// ```
+    /// # use copilot_session::{Session, Usage};
+    /// # use std::sync::{Arc, Mutex};
+    /// # fn example(session: &Session) {
+    /// let total = Arc::new(Mutex::new(Usage::default()));
+    /// let sum = Arc::clone(&total);
+    /// let subscription = session.on(move |event| {
+    ///     if let Some(usage) = Usage::of(event) {
+    ///         *sum.lock().unwrap() += usage;
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn of(event: &SessionEvent) -> Option<Self> {
+        (event.kind() == kind::ASSISTANT_USAGE).then(|| Self::read(event))
+    }
+
     /// Reads an `assistant.usage`; a value that is missing or not a number counts as 0.
     pub(crate) fn read(event: &SessionEvent) -> Self {
         const TOKENS: [&str; 5] = keys!(

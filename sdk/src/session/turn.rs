@@ -34,8 +34,8 @@ const MAX_HELD: usize = 4096;
 /// ends, or when the connection closes; [`turns`](crate::turns) has the full list. Dropping the turn does not stop
 /// the agent; [`Session::abort`](crate::Session::abort) does.
 ///
-/// A turn has no timeout unless [`timeout`](Self::timeout), [`idle_timeout`](Self::idle_timeout) or
-/// [`first_event_timeout`](Self::first_event_timeout) sets one. When one of them elapses, the turn ends here with
+/// A turn has no timeout unless [`timeout`](Self::timeout), [`timeout_at`](Self::timeout_at),
+/// [`idle_timeout`](Self::idle_timeout) or [`first_event_timeout`](Self::first_event_timeout) sets one. When one of them elapses, the turn ends here with
 /// [`Error::TurnTimeout`], and the agent continues. A timeout of more than 30 years counts as none.
 #[must_use = "await the turn for its answer"]
 pub struct Turn {
@@ -87,7 +87,7 @@ impl Turn {
         self.tracker.message_id()
     }
 
-    /// Returns the next event of the turn; none once the turn has ended.
+    /// Returns the next event of the turn; none once the turn has ended or has taken too long.
     ///
     /// Cancel-safe.
     pub async fn next(&mut self) -> Option<SessionEvent> {
@@ -99,8 +99,8 @@ impl Turn {
         self.set(|watch| watch.total = Some(timeout))
     }
 
-    /// Sets the time at which the whole turn is to be over, in place of a [`timeout`](Self::timeout), which it is otherwise
-    /// the same as. A time that has passed ends the turn at once.
+    /// Sets the time at which the whole turn must be over. It is a [`timeout`](Self::timeout) until then, so the one that is
+    /// set last counts. A time before the prompt ends the turn at once.
     pub fn timeout_at(self, deadline: impl Into<Instant>) -> Self {
         let limit = deadline.into().saturating_duration_since(self.started);
         self.timeout(limit)

@@ -120,6 +120,20 @@ pub fn tool_complete(call_id: &str, result: &str) -> Value {
     )
 }
 
+/// A tool fails with an error: its code, such as `denied` for a call that was refused, and its message.
+pub fn tool_failed(call_id: &str, code: &str, message: &str) -> Value {
+    event(
+        kind::TOOL_EXECUTION_COMPLETE,
+        json!({"toolCallId": call_id, "success": false, "error": {"code": code, "message": message}}),
+    )
+}
+
+/// The usage of a call of the model.
+pub fn usage(input_tokens: u64, output_tokens: u64) -> Value {
+    let tokens = json!({"model": "fake", "inputTokens": input_tokens, "outputTokens": output_tokens});
+    ephemeral(kind::ASSISTANT_USAGE, tokens)
+}
+
 /// The answer of the agent to a prompt: the text in pieces, then the whole message with this id, between
 /// [`turn_start`] and [`turn_end`].
 pub fn answer(message_id: &str, text: &str) -> Vec<Value> {

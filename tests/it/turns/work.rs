@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use copilot_session::testing::events as say;
 use copilot_session::types::SendRequest;
-use copilot_session::{Answer, Usage};
+use copilot_session::{Answer, SessionEventData, Usage};
 use serde_json::{Value, json};
 
 use super::VERSIONS;
@@ -28,6 +28,28 @@ fn models(answer: &Answer) -> Vec<&str> {
 
 fn tools(answer: &Answer) -> Vec<&str> {
     answer.tool_calls().map(|call| &*call.tool_name).collect()
+}
+
+/// The usage of single events is the same as that of the answer, which knows nothing of other events.
+#[tokio::test(start_paused = true)]
+async fn usage_of_events() {
+    let rig = Rig::start().await;
+    let mut turn = rig.session.prompt("hello").await.expect("the prompt");
+    rig.emit(say::user_message(turn.message_id()));
+    rig.emit(usage("large", 100));
+    rig.emit(say::tool_failed("1", "denied", "not here"));
+    rig.emit(say::usage(7, 3));
+    rig.emit(say::idle());
+    let (mut sum, mut failed) = (Usage::default(), None);
+    while let Some(event) = turn.next().await {
+        sum += Usage::of(&event).unwrap_or_default();
+        if let SessionEventData::ToolExecutionComplete(call) = event.data() {
+            failed = call.error.clone().and_then(|error| error.code);
+        }
+    }
+    let answer = turn.await.expect("the answer");
+    assert_eq!((answer.usage(), sum.calls, sum.input_tokens, sum.output_tokens), (sum, 2, 107, 13));
+    assert_eq!(failed.as_deref(), Some("denied"));
 }
 
 /// The calls of a turn and its sub-agents count; those before and after it do not.
