@@ -25,26 +25,25 @@ async fn ask_user(request: &PermissionRequest) -> String {
 
 /// Returns the answer of a turn, and prints the calls of tools that were refused.
 async fn answer(mut turn: Turn) -> Result<Answer, Error> {
-    let mut reasons = HashMap::new();
+    let mut calls = HashMap::new();
     while let Some(event) = turn.next().await {
-        if let SessionEventData::ToolExecutionComplete(call) = event.data()
-            && let Some(error) = &call.error
-            && error.code.as_deref() == Some("denied")
-        {
-            reasons.insert(call.tool_call_id.clone(), error.message.clone());
+        match event.data() {
+            SessionEventData::ToolExecutionStart(call) => {
+                let arguments = call.arguments.as_ref().map(ToString::to_string).unwrap_or_default();
+                calls.insert(call.tool_call_id.clone(), format!("{} {arguments}", call.tool_name));
+            }
+            SessionEventData::ToolExecutionComplete(end) => {
+                if let Some(error) = &end.error
+                    && let Some("denied" | "rejected") = error.code.as_deref()
+                    && let Some(call) = calls.get(&end.tool_call_id)
+                {
+                    eprintln!("refused: {}", printable(&format!("{call}: {}", error.message)));
+                }
+            }
+            _ => {}
         }
     }
-    let outcome = turn.await;
-    // Also of a turn that failed.
-    let answer = outcome.as_ref().map_or_else(Error::answer, Some);
-    for call in answer.into_iter().flat_map(Answer::tool_calls) {
-        if let Some(reason) = reasons.get(&call.tool_call_id) {
-            let arguments = call.arguments.as_ref().map(ToString::to_string).unwrap_or_default();
-            let refused = format!("{} {arguments}: {reason}", call.tool_name);
-            eprintln!("refused: {}", printable(&refused));
-        }
-    }
-    outcome
+    turn.await
 }
 
 #[tokio::main]
