@@ -19,8 +19,8 @@ use crate::span::{Party, Step};
 pub struct Log {
     pub(crate) sessions: Vec<Session>,
     by_id: HashMap<String, usize>,
-    /// The method and the session of each request that waits for its response, by connection, sender and id.
-    waiting: HashMap<(String, Side, String), (String, Option<usize>)>,
+    /// The requests that wait for their responses, by connection, sender and id.
+    waiting: HashMap<(String, Side, String), Request>,
     pub(crate) read: Read,
     /// The number of messages that the client left out of the log.
     pub(crate) left_out: u64,
@@ -29,6 +29,12 @@ pub struct Log {
     /// The time of the last line, in milliseconds.
     pub(crate) length: u64,
     pub(crate) version: Option<String>,
+}
+
+/// A request that waits for its response.
+struct Request {
+    session: Option<usize>,
+    step: Step,
 }
 
 /// A line in the list of messages.
@@ -132,7 +138,8 @@ impl Log {
             }
             Content::Request { id, method, params } => {
                 let session = params.session.as_deref().map(|id| self.session(id));
-                self.waiting.insert((connection, line.side, id), (method.clone(), session));
+                let step = step(number, line, &shortened(&method), &params.brief, false);
+                self.waiting.insert((connection, line.side, id), Request { session, step });
                 (method, params.brief, session, None)
             }
             Content::Notification { method, params } => {
@@ -141,35 +148,25 @@ impl Log {
             Content::Response { id, failed, session, brief } => {
                 self.find_version(message.get());
                 let asker = if line.side == Side::Client { Side::Server } else { Side::Client };
-                let (method, known) = self.waiting.remove(&(connection, asker, id)).unwrap_or_default();
+                let request = self.waiting.remove(&(connection, asker, id));
+                let known = request.as_ref().and_then(|request| request.session);
                 let session = known.or_else(|| session.as_deref().map(|id| self.session(id)));
                 let word = if failed { "error" } else { "result" };
-                (format!("{word} of {method}"), brief, session, Some(failed))
+                let method = request.as_ref().map_or("", |request| &request.step.label);
+                let kind = format!("{word} of {method}");
+                // A request that creates a session does not name it.
+                if let (Some(index), None, Some(request)) = (session, known, request) {
+                    self.sessions[index].step(request.step);
+                }
+                (kind, brief, session, Some(failed))
             }
             Content::Other { brief } => ("unreadable".to_owned(), brief, None, Some(true)),
         };
         let (kind, turn) = (shortened(&kind), session.map(|index| self.sessions[index].turn_index()));
         if let Some(index) = session.filter(|_| failed.is_some() || !is_noise(&kind)) {
-            self.arrow(index, number, line, &kind, &brief, failed == Some(true));
+            self.sessions[index].step(step(number, line, &kind, &brief, failed == Some(true)));
         }
         Entry { t_ms: line.t_ms, side: line.side, kind, brief, session, turn }
-    }
-
-    fn arrow(
-        &mut self,
-        session: usize,
-        number: u64,
-        line: &Line<'_>,
-        label: &str,
-        brief: &str,
-        failed: bool,
-    ) {
-        let (from, to) = match line.side {
-            Side::Client => (Party::App, Party::Cli),
-            Side::Server => (Party::Cli, Party::App),
-        };
-        let (label, brief, t_ms) = (label.to_owned(), brief.to_owned(), line.t_ms);
-        self.sessions[session].step(Step { from, to, label, brief, count: 1, failed, t_ms, line: number });
     }
 
     fn session(&mut self, id: &str) -> usize {
@@ -203,6 +200,16 @@ impl Log {
         let response = || serde_json::from_str::<Response>(json).ok().map(|response| response.result.version);
         self.version = start.or_else(response).map(|version| shortened(&version));
     }
+}
+
+/// The arrow of a message.
+fn step(number: u64, line: &Line<'_>, label: &str, brief: &str, failed: bool) -> Step {
+    let (from, to) = match line.side {
+        Side::Client => (Party::App, Party::Cli),
+        Side::Server => (Party::Cli, Party::App),
+    };
+    let (label, brief, t_ms) = (label.to_owned(), brief.to_owned(), line.t_ms);
+    Step { from, to, label, brief, count: 1, failed, t_ms, line: number }
 }
 
 /// Notifications that say nothing about a turn.

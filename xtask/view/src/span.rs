@@ -101,13 +101,15 @@ const BEFORE_PROMPT: i64 = 1_000;
 
 impl Turn {
     pub fn step(&mut self, step: Step) {
-        if let Some(last) = self.steps.last_mut()
-            && (last.from, last.to, &last.label, last.failed)
+        // A request that does not name its session comes together with its response.
+        let place = self.steps.partition_point(|other| other.line <= step.line);
+        if let Some(before) = self.steps[..place].last_mut()
+            && (before.from, before.to, &before.label, before.failed)
                 == (step.from, step.to, &step.label, step.failed)
         {
-            last.count += step.count;
+            before.count += step.count;
         } else if self.steps.len() < MOST_STEPS {
-            self.steps.push(step);
+            self.steps.insert(place, step);
         } else {
             self.more_steps += step.count;
         }

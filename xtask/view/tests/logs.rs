@@ -310,6 +310,39 @@ fn a_message_keeps_its_session_whatever_its_other_keys_are() {
     assert_eq!(index["brief"], json!(["first"]));
 }
 
+/// A request that creates a session does not name it, and is drawn in its place once the response does.
+#[test]
+fn the_request_for_a_session_comes_before_its_response() {
+    let message =
+        |t_ms: u64, dir: &str, message: Value| json!({"t_ms": t_ms, "dir": dir, "msg": message}).to_string();
+    let file = json!({"sessionId": "s", "path": "a"});
+    let log = [
+        message(1, "client", json!({"id": 1, "method": "session.create", "params": {"model": "m"}})),
+        message(2, "client", json!({"id": 2, "method": "session.create", "params": {"model": "m"}})),
+        message(3, "server", json!({"id": 1, "method": "sessionFs.stat", "params": file})),
+        message(4, "client", json!({"id": 1, "result": {}})),
+        message(5, "server", json!({"id": 1, "result": {"sessionId": "s"}})),
+        message(6, "server", json!({"id": 2, "error": {"code": 1, "message": "no"}})),
+        event_at(7, "user.message", json!({"content": "one", "messageId": "1"})),
+    ];
+    let (_, blocks) = page(log.join("\n").as_bytes());
+    let (_, sequence) = blocks["turn-0"].split_once("class=\"sequence\"").expect("a sequence");
+    let arrows: Vec<&str> = sequence
+        .split("<a href=\"#message-")
+        .skip(1)
+        .map(|arrow| arrow.split_once("\" aria-label=\"").expect("a label"))
+        .map(|(_, label)| label.split_once('"').expect("its end").0.trim_end())
+        .collect();
+    let expected = [
+        "program to CLI: session.create",
+        "CLI to program: sessionFs.stat",
+        "program to CLI: result of sessionFs.stat",
+        "CLI to program: result of session.create",
+        "CLI to program: user.message one",
+    ];
+    assert_eq!(arrows, expected);
+}
+
 fn refused(log: &[u8]) -> String {
     Log::read(log).map(|_| ()).expect_err("an error").to_string()
 }
