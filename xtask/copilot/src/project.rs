@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::{Metadata, MetadataCommand};
 use copilot_session_drift::ours::Ours;
 
@@ -26,14 +26,20 @@ pub struct Sdk {
 }
 
 impl Sdk {
-    /// The crate of the project, if there is a project that depends on it.
+    /// The crate of the project; none if the current folder has no project that depends on it.
+    ///
+    /// # Errors
+    /// If the project that `manifest` names does not depend on it, or cannot be read.
     pub fn find(manifest: Option<&Path>) -> Result<Option<Self>> {
         if manifest.is_none() && !is_project(&env::current_dir().context("there is no current folder")?) {
             return Ok(None);
         }
         let metadata = metadata(manifest)?;
         let mut found = metadata.packages.iter().filter(|package| *package.name == CRATE);
-        let Some(package) = found.next() else { return Ok(None) };
+        let Some(package) = found.next() else {
+            ensure!(manifest.is_none(), "the project does not use {CRATE}");
+            return Ok(None);
+        };
         if let Some(other) = found.next() {
             bail!(
                 "the project uses {CRATE} {} and {}; only one can be compared",
@@ -59,7 +65,6 @@ pub fn ours(manifest: Option<&Path>) -> Result<Ours> {
             eprintln!("copilot-session {}, made for Copilot CLI {}", sdk.version, sdk.made_for);
             Ours::made_for(&sdk.made_for)
         }
-        None if manifest.is_some() => bail!("the project does not use {CRATE}"),
         None => {
             let ours = Ours::built_in()?;
             eprintln!(

@@ -60,7 +60,9 @@ type Files = BTreeMap<String, Vec<u8>>;
 
 pub fn run(args: &Args) -> Result<()> {
     let sdk = Sdk::find(args.manifest_path.as_deref())?;
-    let sdk = sdk.context("no project with copilot-session; name its Cargo.toml with --manifest-path")?;
+    let sdk = sdk.context(
+        "no project with copilot-session in this folder; name its Cargo.toml with --manifest-path",
+    )?;
     let own = env!("CARGO_PKG_VERSION");
     ensure!(
         sdk.version == own,

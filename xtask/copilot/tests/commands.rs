@@ -81,7 +81,7 @@ fn other_commands_fail_with_1() {
     let [_, error] = ends(1, temp.path(), &["cli", "install", "1.0"]);
     assert!(error.contains("`1.0` is not a version"), "{error}");
     let [_, error] = ends(1, temp.path(), &["vendor", "--cli", "installed", "--out", "here"]);
-    assert!(error.contains("no project with copilot-session"), "{error}");
+    assert!(error.contains("no project with copilot-session in this folder; name its Cargo.toml"), "{error}");
     assert_eq!(ends(0, temp.path(), &["cli", "list"]), ["", ""]);
 }
 
@@ -104,8 +104,11 @@ fn a_project_that_is_named_must_use_the_sdk() {
     let own = schemas();
     let own = own.to_str().expect("UTF-8");
     ends(0, temp.path(), &["drift", "sdk", own]);
-    let [_, error] = ends(3, temp.path(), &["drift", "sdk", own, "--manifest-path", "Cargo.toml"]);
-    assert!(error.contains("the project does not use copilot-session"), "{error}");
+    let vendor = ["vendor", "--cli", own, "--out", "here"];
+    for (code, command) in [(3, &["drift", "sdk", own] as &[&str]), (1, &vendor)] {
+        let [_, error] = ends(code, temp.path(), &[command, &["--manifest-path", "Cargo.toml"]].concat());
+        assert!(error.contains("the project does not use copilot-session"), "{error}");
+    }
 }
 
 #[test]
