@@ -56,10 +56,11 @@ pub fn run(args: &Args) -> Result<()> {
         read.lines()
     ))?;
     if args.open {
-        // A name that begins with a dash would be an option of the opener.
+        // The opener would take a name such as `mailto:x.html` for an address.
         let whole = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
         let failure = || format!("cannot start a browser for {}; open it by hand", path.display());
-        open::that(whole).with_context(failure)?;
+        // It does not wait for the browser, which may be the opener itself.
+        open::that_detached(whole).with_context(failure)?;
     }
     Ok(())
 }
