@@ -24,8 +24,8 @@ pub struct Check {
 /// Checks the CLI that the SDK would start: the one in `COPILOT_CLI_PATH`, or else on the `PATH`.
 ///
 /// `made_for` is `copilot_session::CLI_VERSION`, so that the check is of the crate that the program is built with. The
-/// CLI is started for its version, with a home and a cache of its own: it needs no login and changes nothing of the
-/// user's. Its schemas are kept in the user's cache.
+/// CLI is started for its version and, if that was not checked before, for its schemas, which are kept in the user's
+/// cache. It has a home and a cache of its own: it needs no login and changes nothing of the user's.
 ///
 /// # Errors
 /// If there is no CLI, or if its schemas cannot be read. This package has the schemas of one version; those that a
