@@ -1,4 +1,9 @@
-//! A hash for keys that no attacker chooses, such as ids that the CLI or this crate makes.
+//! A fast hash, which does not withstand keys that are chosen to collide.
+//!
+//! Most keys are numbers and names of this crate or the program, or ids that the CLI makes, which is trusted. Others
+//! choose two kinds of ids, and gain little with them. The server of the model chooses ids of tool calls: a timeout of
+//! a turn remembers at most 256, and names one of two that collide. A program may take the ids of its sessions from its
+//! users: looking one up then takes time in proportion to the sessions that are open, each of which the CLI holds, too.
 
 use std::hash::{BuildHasherDefault, Hasher};
 
