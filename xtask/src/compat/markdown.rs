@@ -104,9 +104,28 @@ fn section(out: &mut String, title: &str, reasons: &[Reason]) {
     }
     let _ = writeln!(out, "\n{title}\n");
     for Reason { place, text, versions } in reasons {
-        let text = text.replace('\n', " ");
-        let _ = writeln!(out, "* {place}, on {}: {text}", versions.join(", "));
+        item(out, &format!("{place}, on {}: {text}", versions.join(", ")));
     }
+}
+
+/// The most letters of a line.
+const COLUMNS: usize = 120;
+
+/// An item of a list.
+fn item(out: &mut String, text: &str) {
+    out.push('*');
+    let mut used = 1;
+    for word in text.split_whitespace() {
+        let letters = word.chars().count();
+        if used > 1 && used + 1 + letters > COLUMNS {
+            out.push_str("\n ");
+            used = 1;
+        }
+        out.push(' ');
+        out.push_str(word);
+        used += 1 + letters;
+    }
+    out.push('\n');
 }
 
 #[cfg(test)]
@@ -152,9 +171,24 @@ Failed:
     }
 
     #[test]
+    fn an_item_is_wrapped() {
+        let mut out = String::new();
+        item(&mut out, &format!("{} … b", "a ".repeat(58)));
+        item(&mut out, &"c".repeat(130));
+        assert_eq!(out, format!("* {}…\n  b\n* {}\n", "a ".repeat(58), "c".repeat(130)));
+    }
+
+    #[test]
     fn the_committed_page_has_the_current_versions() -> anyhow::Result<()> {
         let page = fs::read_to_string(paths::repo_root().join("sdk/docs/versions.md"))?;
         let table = page.strip_prefix(HEAD).expect("the page begins with `HEAD`");
+        for text in
+            table.split("\n* ").skip(1).map(|rest| rest.split("\n\n").next().unwrap_or(rest).trim_end())
+        {
+            let mut written = String::new();
+            item(&mut written, text);
+            assert_eq!(written, format!("* {text}\n"));
+        }
         let header = table.lines().find(|line| line.starts_with('|')).expect("the page has a table");
         let versions: Vec<&str> =
             header.split('|').skip(2).map(str::trim).filter(|cell| !cell.is_empty()).collect();
