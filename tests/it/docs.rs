@@ -13,6 +13,8 @@ const OFFICIAL: &str = include_str!("../../sdk/docs/official.md");
 /// The page of the scripted model.
 const MODEL: &str = include_str!("../model/README.md");
 const OWN_AGENT: &str = include_str!("real/own_agent.rs");
+/// The page of the examples.
+const PROGRAMS: &str = include_str!("../../sdk/examples/README.md");
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/examples");
 /// The policies that tests try to circumvent on the real CLI.
 const POLICIES: &str = include_str!("../../sdk/examples/policies/policies.rs");
@@ -59,6 +61,29 @@ fn the_guide_links_to_the_examples() {
         let folder = path.split_once('/').map_or(&*path, |(folder, _)| folder);
         assert!(linked.iter().any(|linked| linked.starts_with(folder)), "no link to {path}");
     }
+}
+
+/// The table of the examples has each program with its file and a few words, and no other.
+#[test]
+fn the_page_of_the_examples_lists_the_programs() {
+    let rows = PROGRAMS.lines().filter_map(|line| line.strip_prefix("| [`")?.strip_suffix(" |"));
+    let listed: Vec<&str> = rows
+        .map(|row| {
+            let (name, rest) = row.split_once("`](").expect("a link");
+            let (path, words) = rest.split_once(") | ").expect("a second cell");
+            let file = path.strip_prefix(name).unwrap_or_default();
+            assert!([".rs", "/policies.rs"].contains(&file) && !words.is_empty(), "{row}");
+            assert!(Path::new(EXAMPLES).join(path).is_file(), "there is no {path}");
+            name
+        })
+        .collect();
+    let is_program = |(path, source): (String, String)| {
+        let name = path.trim_end_matches("/main.rs").trim_end_matches(".rs").to_owned();
+        source.contains("fn main()").then_some(name)
+    };
+    let mut programs: Vec<String> = examples().into_iter().filter_map(is_program).collect();
+    programs.sort();
+    assert_eq!(listed, programs);
 }
 
 /// An example can be read at once, and a program says what it shows and how to run it.
