@@ -1,7 +1,7 @@
 //! Prints the answer while the model writes it, and beside it what the agent does:
 //! `cargo run --example stream -- "Tell me a story."`
 //!
-//! With `RUST_LOG=copilot_session=debug` it also prints the log of the SDK and of the CLI.
+//! With `RUST_LOG=copilot_session=debug` this and the other examples also print the log of the SDK and of the CLI.
 
 mod common;
 
@@ -9,12 +9,9 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use copilot_session::{Policy, SessionEventData, printable_lines};
-use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let wanted = EnvFilter::from_default_env();
-    tracing_subscriber::fmt().with_env_filter(wanted).with_writer(std::io::stderr).init();
     let prompt = common::argument("Tell me a story.");
     let folder = std::env::current_dir()?;
     let client = common::client().start().await?;

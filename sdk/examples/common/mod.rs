@@ -1,9 +1,13 @@
 //! The common part of the examples: their argument, their client and their session.
+//!
+//! In a program of your own, write `Client::builder()` in place of `common::client()`, and `client.session()` in place of
+//! `common::session(&client)`.
 
 use std::env::{args, var};
 
 use copilot_session::types::ProviderConfig;
 use copilot_session::{Client, ClientBuilder, SessionBuilder};
+use tracing_subscriber::EnvFilter;
 
 /// The variable with the key of the model server.
 const KEY_VARIABLE: &str = "COPILOT_DEMO_API_KEY";
@@ -14,9 +18,15 @@ pub fn argument(default: &str) -> String {
     args().nth(1).unwrap_or_else(|| default.to_owned())
 }
 
-/// Configures a client as `Client::builder()` does. The key of the model server is sent in a call; what the agent runs
-/// does not find it in the CLI's environment.
+/// Configures a client as `Client::builder()` does, and prints errors of the log on standard error, or what `RUST_LOG`
+/// names: `RUST_LOG=copilot_session=debug` is the log of the SDK and of the CLI.
+///
+/// The key of the model server is sent in a call; what the agent runs does not find it in the CLI's environment.
 pub fn client() -> ClientBuilder {
+    let log =
+        tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(std::io::stderr);
+    // It fails if the program has a log already.
+    drop(log.try_init());
     Client::builder().env_remove(KEY_VARIABLE)
 }
 
