@@ -20,6 +20,14 @@ const token = takeToken();
 const view = new View(find("tree"), find("work"));
 const asks = new Asks(find("asks"), (id, answer) => call(`sessions/${shown}/asks/${id}`, answer));
 
+// The prompt of each session that is not sent yet. The tab keeps it, so that it survives a reload.
+const draftOf = (session) => sessionStorage.getItem(`draft ${session}`) ?? "";
+
+function keepDraft(session, text) {
+  if (text) sessionStorage.setItem(`draft ${session}`, text);
+  else sessionStorage.removeItem(`draft ${session}`);
+}
+
 // The id of the session that is shown; it is in the address, so that it survives a reload.
 let shown = "";
 let sessions = [];
@@ -135,6 +143,7 @@ function show(id) {
   head = null;
   view.reset([]);
   asks.reset({});
+  find("prompt").value = draftOf(shown);
   find("problem").hidden = true;
   stream?.abort();
   stream = new AbortController();
@@ -202,21 +211,27 @@ function showSession() {
 }
 
 async function send(steer) {
-  const prompt = find("prompt");
-  const text = prompt.value;
+  const session = shown;
+  const text = find("prompt").value;
   if (!text.trim()) return;
-  prompt.value = "";
+  const change = (draft) => {
+    keepDraft(session, draft);
+    // While the call was on its way, another session may have been chosen.
+    if (session === shown) find("prompt").value = draft;
+  };
+  change("");
   const sent = await attempt(async () => {
-    await call(`sessions/${shown}/prompt`, { text, steer });
+    await call(`sessions/${session}/prompt`, { text, steer });
     return true;
   });
-  if (!sent && !prompt.value) prompt.value = text;
+  if (!sent && !draftOf(session)) change(text);
 }
 
 find("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   send(head?.status === "working");
 });
+find("prompt").addEventListener("input", () => keepDraft(shown, find("prompt").value));
 find("queue").addEventListener("click", () => send(false));
 find("prompt").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) find("composer").requestSubmit();

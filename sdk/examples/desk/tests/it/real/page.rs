@@ -1,6 +1,6 @@
 //! The page at moments that the test chooses, on the fake CLI.
 
-use copilot_session::testing::{events, requests};
+use copilot_session::testing::{error, events, requests};
 use copilot_session_tests::browser::{Browser, Page};
 use desk::server::Limits;
 use desk::wire_log::LogFile;
@@ -114,6 +114,53 @@ async fn a_message_that_cannot_be_shown_is_not_lost() {
     fake.cli.emit(&id, events::event("session.title_changed", json!({ "title": "A seldom title" })));
     page.until("document.querySelector('h1').textContent === 'A seldom title'").await;
     page.until("said.join() === 'connecting … (no room),connected'").await;
+    fake.desk.close().await;
+    soon("the server", serving).await.expect("no panic");
+}
+
+/// What was typed but not sent stays with its session: in no other one, after a reload, and after a refusal.
+#[tokio::test]
+async fn a_draft_belongs_to_its_session() {
+    let (fake, browser) = tokio::join!(Fake::start(), Browser::start());
+    let (page, first, serving) = show(&fake, &browser).await;
+    let second = fake.session().await;
+    // A narrow window folds the list of sessions.
+    page.resize((1200, 800), "light").await;
+    let prompt = async || page.eval("document.querySelector('#prompt').value").await;
+    let choose = async |id: &str| {
+        page.click(&format!("#list a[href='#session={id}']")).await;
+        page.until(&format!("document.querySelector('#list [aria-current]').hash === '#session={id}'")).await;
+        page.until("document.querySelector('#composer').checkVisibility()").await;
+    };
+    page.enter("#prompt", "For the first").await;
+    choose(&second).await;
+    assert_eq!(prompt().await, "");
+    page.enter("#prompt", "For the second").await;
+    choose(&first).await;
+    assert_eq!(prompt().await, "For the first");
+    page.reload().await;
+    page.until("document.querySelector('#composer').checkVisibility()").await;
+    assert_eq!(prompt().await, "For the first");
+
+    // It is refused while the other session is shown.
+    fake.cli.hold("session.send");
+    page.click("#send").await;
+    let call = fake.cli.received_call("session.send").await;
+    assert_eq!(prompt().await, "");
+    choose(&second).await;
+    fake.cli.reply(&call, Err(error(-32000, "not now")));
+    page.until("document.querySelector('#problem').textContent.includes('not now')").await;
+    assert_eq!(prompt().await, "For the second");
+    choose(&first).await;
+    assert_eq!(prompt().await, "For the first");
+
+    fake.cli.release("session.send");
+    fake.cli.answer("Yes.");
+    page.click("#send").await;
+    page.until("document.querySelector('.node.turn.done')").await;
+    page.reload().await;
+    page.until("document.querySelector('#composer').checkVisibility()").await;
+    assert_eq!(prompt().await, "");
     fake.desk.close().await;
     soon("the server", serving).await.expect("no panic");
 }
