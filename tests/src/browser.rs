@@ -46,6 +46,8 @@ struct Link {
 /// A page in a browser, with a storage of its own.
 pub struct Page {
     link: Arc<Link>,
+    /// The id of its browser context.
+    context: String,
     session: String,
 }
 
@@ -98,17 +100,8 @@ impl Browser {
     /// Opens a page with this address, in a browser context of its own.
     pub async fn open(&self, url: &str) -> Page {
         let context = self.link.call("", "Target.createBrowserContext", json!({})).await;
-        let target = json!({ "url": "about:blank", "browserContextId": context["browserContextId"] });
-        let target = self.link.call("", "Target.createTarget", target).await;
-        let attached = json!({ "targetId": target["targetId"], "flatten": true });
-        let attached = self.link.call("", "Target.attachToTarget", attached).await;
-        let session = attached["sessionId"].as_str().expect("a session").to_owned();
-        let page = Page { link: Arc::clone(&self.link), session };
-        for domain in ["Page", "Runtime", "Log"] {
-            page.call(&format!("{domain}.enable"), json!({})).await;
-        }
-        page.call("Page.navigate", json!({ "url": url })).await;
-        page
+        let context = context["browserContextId"].as_str().expect("a context");
+        Page::open(&self.link, context, url).await
     }
 
     /// The complaints of the pages.
@@ -171,6 +164,25 @@ impl Link {
 }
 
 impl Page {
+    async fn open(link: &Arc<Link>, context: &str, url: &str) -> Self {
+        let target = json!({ "url": "about:blank", "browserContextId": context });
+        let target = link.call("", "Target.createTarget", target).await;
+        let attached = json!({ "targetId": target["targetId"], "flatten": true });
+        let attached = link.call("", "Target.attachToTarget", attached).await;
+        let session = attached["sessionId"].as_str().expect("a session").to_owned();
+        let page = Self { link: Arc::clone(link), context: context.to_owned(), session };
+        for domain in ["Page", "Runtime", "Log"] {
+            page.call(&format!("{domain}.enable"), json!({})).await;
+        }
+        page.call("Page.navigate", json!({ "url": url })).await;
+        page
+    }
+
+    /// Opens a page with this address in the same browser context, as another tab.
+    pub async fn open_tab(&self, url: &str) -> Self {
+        Self::open(&self.link, &self.context, url).await
+    }
+
     /// Calls a method of the DevTools protocol.
     pub async fn call(&self, method: &str, params: Value) -> Value {
         self.link.call(&self.session, method, params).await

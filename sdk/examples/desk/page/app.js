@@ -75,8 +75,31 @@ async function* messages(response) {
   }
 }
 
+// The most tabs of this browser with a stream. It has six connections with a server, and calls need one of them.
+const places = 5;
+
+// Takes one of the places until the page is gone; waits while other tabs have them all.
+async function takePlace() {
+  const take = (number) =>
+    new Promise((done) => {
+      navigator.locks.request(`stream ${number}`, { ifAvailable: true }, (lock) => {
+        done(Boolean(lock));
+        return lock && new Promise(() => {});
+      });
+    });
+  for (;;) {
+    for (let number = 0; number < places; number += 1) if (await take(number)) return;
+    find("connection").textContent = "too many tabs";
+    find("hint").textContent = `${places} tabs of this browser show desk already. Close one of them.`;
+    await new Promise((done) => setTimeout(done, 1000));
+  }
+}
+
+const place = takePlace();
+
 // Follows the server until `signal` is aborted. After a broken connection it goes on behind the last message.
 async function follow(session, signal) {
+  await place;
   let last = null;
   for (let pause = 500; !signal.aborted; pause = Math.min(pause * 2, 8000)) {
     let trouble = "";

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! It prints an address with a secret. The page there lists the stored and the running sessions, opens them, shows what
-//! their agents do as a tree along the time, and asks the person what the agents ask. Any number of browsers can watch;
-//! one browser has six tabs at most, since each keeps a connection.
+//! their agents do as a tree along the time, and asks the person what the agents ask. Any number of browsers can watch,
+//! each in five tabs at most: a tab keeps a connection, and a browser has six.
 //!
 //! The modules from the bottom to the top:
 //!

@@ -164,3 +164,32 @@ async fn a_draft_belongs_to_its_session() {
     fake.desk.close().await;
     soon("the server", serving).await.expect("no panic");
 }
+
+/// A browser has six connections with a server. Five tabs leave one for clicks, and the next tab says what it waits for.
+#[tokio::test]
+async fn more_tabs_than_connections_wait() {
+    let (fake, browser) = tokio::join!(Fake::start(), Browser::start());
+    let (log, _wire_log) = LogFile::new(1 << 20).expect("a log");
+    let (address, token, serving) = serve_desk(&fake.desk, log, Limits::default()).await;
+    let url = format!("http://{address}/#token={}", token.reveal());
+    let connected = "document.querySelector('#connection').textContent === 'connected'";
+    let mut tabs = vec![browser.open(&url).await];
+    for _ in 1..5 {
+        tabs.push(tabs[0].open_tab(&url).await);
+    }
+    for tab in &tabs {
+        tab.until(connected).await;
+    }
+    let late = tabs[0].open_tab(&url).await;
+    late.until("document.querySelector('#connection').textContent === 'too many tabs'").await;
+    assert_eq!(late.text("#hint").await, "5 tabs of this browser show desk already. Close one of them.");
+
+    let first = tabs.remove(0);
+    first.call("Page.bringToFront", json!({})).await;
+    first.click("#create button").await;
+    first.until("document.querySelector('#composer').checkVisibility()").await;
+    first.call("Page.close", json!({})).await;
+    late.until(connected).await;
+    fake.desk.close().await;
+    soon("the server", serving).await.expect("no panic");
+}
