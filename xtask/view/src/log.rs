@@ -84,7 +84,7 @@ impl Log {
     pub(crate) fn remarks(&self) -> Vec<String> {
         let cut_off = "The last line of the log is cut off, and is left out.".to_owned();
         let left_out =
-            format!("The client left {} messages out, because the log was too slow.", self.left_out);
+            format!("The client left {} messages out, because the log was too slow or full.", self.left_out);
         let end = self.end.as_ref().map(|end| format!("The connection ended: {end}"));
         let cut_off = self.is_cut_off().then_some(cut_off);
         cut_off.into_iter().chain((self.left_out > 0).then_some(left_out)).chain(end).collect()

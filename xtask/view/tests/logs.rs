@@ -397,7 +397,8 @@ fn what_the_log_itself_says_is_shown() {
     let read = Log::read(log.as_bytes()).expect("a log");
     let text = read.timeline(80, false);
     assert!(
-        text.contains("left 3 messages out") && text.contains("The connection ended: the CLI exited"),
+        text.contains("left 3 messages out, because the log was too slow or full.")
+            && text.contains("The connection ended: the CLI exited"),
         "{text}"
     );
 }

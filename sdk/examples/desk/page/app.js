@@ -282,6 +282,8 @@ const save = (path, name) =>
     link.download = name;
     link.click();
     URL.revokeObjectURL(link.href);
+    const leftOut = Number(response.headers.get("left-out"));
+    if (leftOut) throw new Error(`The wire log is full: the file lacks the last ${number(leftOut)} messages.`);
   });
 find("log").addEventListener("click", () => save("log", "wire-log.jsonl"));
 find("logPage").addEventListener("click", () => save("log/page", "wire-log.html"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header, request::Parts};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -25,6 +25,9 @@ use crate::wire_log::LogFile;
 
 /// The largest body of a call, in bytes.
 const MAX_BODY: usize = 256 << 10;
+
+/// The header with the number of messages that a download of the wire log lacks, for the page to say so.
+const LEFT_OUT: &str = "left-out";
 
 /// The state that all calls share.
 #[derive(Clone)]
@@ -206,17 +209,20 @@ async fn log(State(shared): State<Shared>) -> Result<Response, Problem> {
     let failed = |error: std::io::Error| Problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
     let file = tokio::fs::File::open(shared.log.path()).await.map_err(failed)?;
     let lines = ReaderStream::new(file.take(shared.log.len()));
-    let last = shared.log.last_line();
+    let (last, left_out) = (shared.log.last_line(), shared.log.left_out());
     let body = Body::from_stream(lines.chain(stream::once(async move { Ok(last.into()) })));
-    Ok(([(header::CONTENT_TYPE, "application/jsonl")], body).into_response())
+    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/jsonl"))];
+    Ok((headers, [(LEFT_OUT, HeaderValue::from(left_out))], body).into_response())
 }
 
 async fn log_page(State(shared): State<Shared>) -> Result<Response, Problem> {
     let failed =
         |error: String| Problem(StatusCode::INTERNAL_SERVER_ERROR, printable_lines(&error).into_owned());
-    let page = tokio::task::spawn_blocking(move || shared.log.page());
+    let log = Arc::clone(&shared.log);
+    let page = tokio::task::spawn_blocking(move || log.page());
     let page = page.await.map_err(|error| failed(error.to_string()))?;
     let page = page.map_err(|error| failed(error.to_string()))?;
     let body = Body::from_stream(ReaderStream::new(tokio::fs::File::from_std(page)));
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response())
+    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))];
+    Ok((headers, [(LEFT_OUT, HeaderValue::from(shared.log.left_out()))], body).into_response())
 }

@@ -54,9 +54,14 @@ impl LogFile {
         self.len() == 0
     }
 
+    /// The number of messages that are not in the file, because it was full.
+    pub fn left_out(&self) -> u64 {
+        self.counts.left_out.load(Ordering::Acquire)
+    }
+
     /// The line to end a copy of the file with: the number of messages that are not in it; empty if there are none.
     pub fn last_line(&self) -> String {
-        match self.counts.left_out.load(Ordering::Acquire) {
+        match self.left_out() {
             0 => String::new(),
             count => format!("{{\"t_ms\":0,\"dir\":\"client\",\"leftOut\":{count}}}\n"),
         }

@@ -98,7 +98,7 @@ async fn other_names_and_pages_are_refused() {
 /// Browsers leave out port 80 of an address.
 #[tokio::test(start_paused = true)]
 async fn the_usual_port_may_be_left_out() {
-    let fake = Fake::at("127.0.0.1:80").await;
+    let fake = Fake::at("127.0.0.1:80", 1 << 20).await;
     for host in ["127.0.0.1", "localhost", "127.0.0.1:80", "localhost:80"] {
         let origin = format!("http://{host}");
         let headers = [("host", host), ("origin", &origin), ("sec-fetch-site", "same-origin")];

@@ -36,16 +36,16 @@ pub struct Fake {
 
 impl Fake {
     pub async fn start() -> Self {
-        Self::at(ADDRESS).await
+        Self::at(ADDRESS, 1 << 20).await
     }
 
-    /// A desk that believes to have this address.
-    pub async fn at(address: &str) -> Self {
+    /// A desk that believes to have this address, with a wire log of at most this many bytes.
+    pub async fn at(address: &str, most: u64) -> Self {
         let cli = FakeCli::start();
         cli.on_raw("session.list", |_| Ok(json!({ "sessions": [] })));
         cli.on_raw("sessions.checkInUse", |_| Ok(json!({ "inUse": [] })));
         let folder = tempfile::tempdir().expect("a folder");
-        let (log, wire_log) = LogFile::new(1 << 20).expect("a log");
+        let (log, wire_log) = LogFile::new(most).expect("a log");
         let (from, to) = cli.streams();
         let client = Client::builder().wire_log(wire_log).connect(from, to).await.expect("a client");
         let settings = Settings { folder: folder.path().to_owned(), ..Settings::default() };

@@ -8,7 +8,7 @@ use copilot_session::methods::session::{
 use copilot_session::testing::{events, requests};
 use serde_json::{Value, json};
 
-use crate::rig::{Fake, soon, text};
+use crate::rig::{ADDRESS, Fake, soon, text};
 
 fn is_ask(change: &Value) -> bool {
     change["change"] == "ask" && change["ask"].is_object()
@@ -286,6 +286,30 @@ async fn the_log_is_downloaded() {
         page.to_lowercase().starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"),
         "{page}"
     );
+    fake.desk.close().await;
+}
+
+/// Its thread writes in real time, so the clock is not paused.
+#[tokio::test]
+async fn a_full_log_says_what_it_lacks() {
+    let fake = Fake::at(ADDRESS, 0).await;
+    for path in ["/api/log", "/api/log/page"] {
+        let download = async {
+            loop {
+                let request = fake.request("GET", path).body(axum::body::Body::empty()).expect("a request");
+                let response = fake.send(request).await;
+                if response.headers()["left-out"] != "0" {
+                    return text(response).await;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        let text = soon("a message that is left out", download).await;
+        assert!(
+            text.contains("\"leftOut\":") || text.contains("because the log was too slow or full"),
+            "{text}"
+        );
+    }
     fake.desk.close().await;
 }
 

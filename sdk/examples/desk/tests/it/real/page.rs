@@ -1,6 +1,7 @@
 //! The page at moments that the test chooses, on the fake CLI.
 
-use copilot_session::testing::{error, events, requests};
+use copilot_session::Client;
+use copilot_session::testing::{FakeCli, error, events, requests};
 use copilot_session_tests::browser::{Browser, Page};
 use desk::server::Limits;
 use desk::wire_log::LogFile;
@@ -12,7 +13,11 @@ use crate::rig::{Fake, serve_desk, soon};
 
 /// A page of a desk on the fake CLI that shows a new session, with the session's id.
 async fn show(fake: &Fake, browser: &Browser) -> (Page, String, JoinHandle<()>) {
-    let (log, _wire_log) = LogFile::new(1 << 20).expect("a log");
+    show_with(fake, browser, LogFile::new(1 << 20).expect("a log").0).await
+}
+
+/// The same with this wire log.
+async fn show_with(fake: &Fake, browser: &Browser, log: LogFile) -> (Page, String, JoinHandle<()>) {
     let (address, token, serving) = serve_desk(&fake.desk, log, Limits::default()).await;
     let page = browser.open(&format!("http://{address}/#token={}", token.reveal())).await;
     let id = fake.session().await;
@@ -190,6 +195,32 @@ async fn more_tabs_than_connections_wait() {
     first.until("document.querySelector('#composer').checkVisibility()").await;
     first.call("Page.close", json!({})).await;
     late.until(connected).await;
+    fake.desk.close().await;
+    soon("the server", serving).await.expect("no panic");
+}
+
+/// A download of a log that has become full says so.
+#[tokio::test]
+async fn a_full_log_is_no_secret() {
+    let (fake, browser) = tokio::join!(Fake::start(), Browser::start());
+    let (log, wire_log) = LogFile::new(0).expect("a log");
+    let (from, to) = FakeCli::start().streams();
+    let other = Client::builder().wire_log(wire_log).connect(from, to).await.expect("a client");
+    // Until all is written.
+    other.stop().await;
+    let lacks = log.left_out();
+    assert!(lacks > 0);
+    let (page, _, serving) = show_with(&fake, &browser, log).await;
+    // A narrow window folds the list of sessions, and the buttons with it.
+    page.resize((1200, 800), "light").await;
+    page.call("Page.setDownloadBehavior", json!({ "behavior": "deny" })).await;
+    for button in ["#log", "#logPage"] {
+        page.click(button).await;
+        page.until("document.querySelector('#problem').checkVisibility()").await;
+        let told = format!("The wire log is full: the file lacks the last {lacks} messages.");
+        assert_eq!(page.text("#problem").await, told);
+        page.eval("document.querySelector('#problem').hidden = true").await;
+    }
     fake.desk.close().await;
     soon("the server", serving).await.expect("no panic");
 }
