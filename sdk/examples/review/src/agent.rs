@@ -59,7 +59,7 @@ pub async fn review(
     let prompt = format!("{}Review this diff.\n\n{diff}", searchable(repo)?);
     let opening = configured(client.session(), options, repo, &refused).create();
     let outcome = match timeout_at(deadline, opening).await {
-        Ok(Ok(session)) => Ok(ask(&session, &prompt, deadline, &refused).await),
+        Ok(Ok(session)) => ask(&session, &prompt, deadline, &refused).await.ok_or_else(|| late().into()),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => Err(late().into()),
     };
@@ -114,14 +114,38 @@ fn searchable(repo: &Path) -> Result<String, Failure> {
     })
 }
 
-async fn ask(session: &Session, prompt: &str, deadline: Instant, refused: &Refused) -> Outcome {
+/// Asks the agent; none if the CLI has not taken the prompt in time.
+async fn ask(session: &Session, prompt: &str, deadline: Instant, refused: &Refused) -> Option<Outcome> {
     let request = SendRequest::new(prompt).answer_as::<Review>();
-    let answer = async {
-        let turn = session.prompt(request).await?;
-        turn.timeout_at(deadline).await
+    let answer = match timeout_at(deadline, session.prompt(request)).await.ok()? {
+        Ok(turn) => turn.timeout_at(deadline).await,
+        Err(error) => Err(error),
     };
-    let answer = answer.await;
     let usage = answer.as_ref().map_or_else(Error::answer, Some).map(Answer::usage).unwrap_or_default();
     let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Outcome { review: answer.and_then(|answer| answer.json()), usage, refused }
+    Some(Outcome { review: answer.and_then(|answer| answer.json()), usage, refused })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use copilot_session::testing::FakeCli;
+
+    use super::*;
+
+    /// A CLI that does not respond to the prompt holds up nobody for longer than the time limit.
+    #[tokio::test(start_paused = true)]
+    async fn a_prompt_has_the_time_limit() -> Result<(), Error> {
+        let cli = FakeCli::start();
+        cli.hold("session.send");
+        let client = cli.client().await;
+        let session = client.session().deny_all().create().await?;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let refused = Refused::default();
+        let asking = ask(&session, "Review this.", deadline, &refused);
+        let asked = timeout_at(deadline + Duration::from_secs(1), asking).await;
+        assert!(asked.expect("it does not end in time").is_none());
+        Ok(())
+    }
 }
