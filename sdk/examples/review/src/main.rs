@@ -5,6 +5,7 @@
 //! git diff main | review                  # the diff on standard input; `cargo run -p review` is `review`
 //! review --base main --fail-on warning    # the changes since the branch left main
 //! review --base main --json               # for another program
+//! review --base main --github             # for a workflow of GitHub, which shows the findings in the change
 //! ```
 //!
 //! The agent may read the repository and nothing else: it has only tools that read, a policy refuses every path outside
@@ -17,6 +18,7 @@
 //! no findings; an empty standard input is an error, since the program before the pipe may have failed.
 //!
 //! Lines with text of the model begin with `|`, so that a CI system that reads commands from the output takes none from it.
+//! The commands of `--github` are one line each, in which that text is escaped.
 //!
 //! The author of the diff can try to talk the model out of a finding, so let a person look, too.
 //! The CLI needs a login: set `COPILOT_GITHUB_TOKEN`, name a home that has one by `--home`, or use a model server of
@@ -53,6 +55,9 @@ struct Options {
     /// Prints JSON instead of text.
     #[arg(long)]
     json: bool,
+    /// Prints the findings as annotations of a GitHub workflow.
+    #[arg(long, conflicts_with = "json")]
+    github: bool,
     /// The time limit of everything until the result, in seconds. A CLI that hangs takes up to 25 s more to end.
     #[arg(long, default_value = "300")]
     timeout: u64,
@@ -117,7 +122,7 @@ async fn run(options: &Options) -> Result<ExitCode, Failure> {
     let outcome = agent::review(options, &repo, &diff, deadline).await?;
     match options.json {
         true => println!("{}", report::json(&outcome, start.elapsed())?),
-        false => report::print(&outcome, start.elapsed()),
+        false => report::print(&outcome, start.elapsed(), options.github),
     }
     let review = outcome.review.map_err(|error| report::cause(&error))?;
     let fails = review.findings.iter().any(|finding| finding.severity >= options.fail_on);

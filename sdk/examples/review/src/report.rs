@@ -86,13 +86,16 @@ pub fn lines(text: &str) -> impl Iterator<Item = String> {
     lines.into_iter()
 }
 
-/// Prints the outcome as text.
-pub fn print(outcome: &Outcome, elapsed: Duration) {
+/// Prints the outcome as text, on GitHub with the findings as annotations.
+pub fn print(outcome: &Outcome, elapsed: Duration, github: bool) {
     let dim = Style::new().dimmed();
     if let Ok(review) = &outcome.review {
         lines(&review.summary).for_each(|line| println!("{line}"));
         for finding in &review.findings {
-            print_finding(finding);
+            match github {
+                true => println!("{}", annotation(finding)),
+                false => print_finding(finding),
+            }
         }
         println!("\n{}", counted(&review.findings));
     }
@@ -114,10 +117,36 @@ fn print_finding(finding: &Finding) {
     let number = finding.line.map(|number| format!(":{number}")).unwrap_or_default();
     let place = format!("{}{number}", line(&finding.file));
     println!("\n{style}{word}{style:#} {place}: {}", line(&finding.title));
-    let suggestion = finding.suggestion.as_ref().map(|text| format!("Suggestion: {text}"));
-    for text in [Some(&finding.explanation), suggestion.as_ref()].into_iter().flatten() {
-        lines(text).for_each(|line| println!("    {line}"));
-    }
+    lines(&body(finding)).for_each(|line| println!("    {line}"));
+}
+
+/// The text below the title of a finding.
+fn body(finding: &Finding) -> String {
+    let suggestion = finding.suggestion.as_ref().map(|text| format!("\nSuggestion: {text}"));
+    format!("{}{}", finding.explanation.trim_end(), suggestion.unwrap_or_default())
+}
+
+/// A finding as a command of a GitHub workflow, which shows it beside the line of the file.
+fn annotation(finding: &Finding) -> String {
+    let level = match finding.severity {
+        Severity::Note => "notice",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    };
+    let (file, title) = (property(&finding.file), property(&finding.title));
+    let number = finding.line.map(|number| format!(",line={number}")).unwrap_or_default();
+    let text = body(finding).lines().map(line).collect::<Vec<_>>().join("\n");
+    format!("::{level} file={file}{number},title={title}::{}", data(&text))
+}
+
+/// Text of a command, as GitHub's runner reads it: one line, whatever is in it.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// A property of a command, which ends at a comma or a colon.
+fn property(text: &str) -> String {
+    data(&line(text)).replace(':', "%3A").replace(',', "%2C")
 }
 
 /// The number of findings of each severity, the worst first.
@@ -169,4 +198,31 @@ pub fn cause(error: &Error) -> String {
 fn count(number: u64, thing: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {thing}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Neither a path nor a text of the model ends the command, sets a property of it, or begins another one.
+    #[test]
+    fn an_annotation_is_one_command() {
+        let mut finding = Finding {
+            file: "a,line=9::b%0A\n::add-mask::x.py".to_owned(),
+            line: Some(2),
+            severity: Severity::Note,
+            title: "One, two::three\r\n::stop-commands::y ##[group]".to_owned(),
+            explanation: "100 %0A\r\n::set-env name=A::b\r::c".to_owned(),
+            suggestion: Some("##[error]No: yes, no.".to_owned()),
+        };
+        let command = [
+            r"::notice file=a%2Cline=9%3A%3Ab%250A\n%3A%3Aadd-mask%3A%3Ax.py,line=2,title=One%2C two%3A%3Athree",
+            r"\r\n%3A%3Astop-commands%3A%3Ay ## [group]::100 %250A%0A::set-env name=A::b\r::c",
+            "%0ASuggestion: ## [error]No: yes, no.",
+        ];
+        assert_eq!(annotation(&finding), command.concat());
+        finding = Finding { file: "a.py".to_owned(), line: None, suggestion: None, ..finding };
+        finding.severity = Severity::Error;
+        assert!(annotation(&finding).starts_with("::error file=a.py,title=One"), "{}", annotation(&finding));
+    }
 }

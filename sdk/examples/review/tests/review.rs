@@ -139,6 +139,20 @@ async fn json_of_what_does_not_fail() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
 
+/// A workflow of GitHub gets a command for each finding, and none that the model wrote.
+#[tokio::test]
+async fn annotations() {
+    let repository = Repository::new();
+    let arguments = ["--base", "main", "--github"];
+    let (output, _model) = repository.review(Script::replies([finding("error")]), &arguments).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let start = "| Changes the mean.\n::error file=mean.py,line=2,title=Divides by two\\u{1b}[2J::The mean of three \
+        values is wrong.%0A::add-mask::x%0ASuggestion: Divide ## [error]by len(values).\n\n1 error\n";
+    assert!(stdout(&output).starts_with(start), "{output:?}");
+    let (output, _model) = repository.review(Script::replies([]), &["--github", "--json"]).await;
+    assert_failed(&output, "cannot be used with");
+}
+
 /// A diff on standard input without a fault.
 #[tokio::test]
 async fn no_findings_in_a_diff_on_standard_input() {
