@@ -66,7 +66,7 @@ pub struct Doc {
     pub internal: bool,
     /// True if the item is deprecated.
     pub deprecated: bool,
-    /// The stability according to the CLI, such as `experimental`; not part of the generated docs.
+    /// The stability according to the CLI, such as `experimental`.
     pub stability: Option<String>,
 }
 

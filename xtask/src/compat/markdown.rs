@@ -23,8 +23,8 @@ What a newer CLI sends and the types do not know is never replaced by something 
   objects do not have it. For an event it is in `SessionEvent::raw_data`; for a result, `call_raw` returns it.
 * A value of another JSON type, or a whole number that does not fit an `i64`, is an error that names its place. An event
   is then `Malformed` and a notification `MalformedNotification`, both with their JSON. A call fails with
-  `Error::Decode`, and a request of the CLI gets an error as its response; both messages are in the log. A number with a
-  fraction is an `f64`, as in the CLI itself.
+  `Error::Decode`, and a request of the CLI gets an error as its response; both messages are in the log. A field that
+  may have a fraction is an `f64`, as in the CLI itself: exact for whole numbers up to 2^53.
 ";
 
 /// The page for runs on a platform.
