@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 use anstream::{print, println};
 use clap::Parser;
 use copilot_session::types::{ProviderConfig, ShellExecuteUserRequestedRequest};
-use copilot_session::{Client, Decision, Error, Session, SessionEvent, SessionEventData, Tool, WireLog};
+use copilot_session::{
+    Client, Decision, Error, Session, SessionEvent, SessionEventData, Tool, WireLog, printable,
+    printable_lines,
+};
 use copilot_session_model::{MODEL_NAME, ModelServer, Reply, Script};
 use copilot_session_tests::cli::cli_path;
 use copilot_session_view::Log;
@@ -40,6 +43,9 @@ impl Options {
         self.provider_url.is_none() && !self.login
     }
 }
+
+/// The width of a terminal that does not report one.
+const WIDTH: usize = 100;
 
 const NOTE: anstyle::Style = anstyle::Style::new().dimmed();
 const OURS: anstyle::Style = anstyle::AnsiColor::Cyan.on_default();
@@ -93,7 +99,7 @@ async fn demo(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     }
     let answer = turn.await?;
     if !streamed {
-        print!("{}", answer.text());
+        print!("{}", printable_lines(answer.text()));
     }
     line!(NOTE, "\n\nthe turn took {:.1?}", asked.elapsed());
     let kept = folder.path().join("notes.txt").exists();
@@ -102,14 +108,15 @@ async fn demo(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     line!(HEAD, "\n! echo hello from the CLI's shell");
     let command = ShellExecuteUserRequestedRequest::new("demo-1", "echo hello from the CLI\\'s shell");
     let shell = session.rpc().shell().execute_user_requested(&command).await?;
-    println!("{}", shell.output.trim_end());
+    println!("{}", printable_lines(shell.output.trim_end()));
     line!(NOTE, "exit code {}", shell.exit_code.unwrap_or_default());
 
     session.disconnect().await?;
     client.stop().await;
     line!(HEAD, "\nstopped; that is what took time, as `cargo copilot view --terminal` shows it:\n");
     let bytes = std::mem::take(&mut *log.0.lock().unwrap_or_else(PoisonError::into_inner));
-    print!("{}", Log::read(&*bytes)?.timeline(100, true));
+    let width = terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0));
+    print!("{}", Log::read(&*bytes)?.timeline(width, true));
     line!(
         NOTE,
         "\nMore to see: `cargo xtask demo chat`, `desk`, `review`, or a program to copy, such as `stream`."
@@ -185,7 +192,7 @@ async fn open(
 
 fn weather() -> Tool {
     let tool = Tool::new("weather", "Current weather of a city", async |city: City, _| {
-        line!(OURS, "\n  our tool runs: weather of {}", city.name);
+        line!(OURS, "\n  our tool runs: weather of {}", printable(&city.name));
         format!("Rain, 7 °C in {}", city.name)
     });
     tool.declare(|tool| tool.skip_permission(true))
@@ -208,21 +215,22 @@ fn script() -> Script {
 fn show(event: &SessionEvent) -> std::io::Result<()> {
     match event.data() {
         SessionEventData::AssistantMessageDelta(delta) => {
-            print!("{}", delta.delta_content);
+            // Text of others is escaped before it goes to a terminal.
+            print!("{}", printable_lines(&delta.delta_content));
             anstream::stdout().flush()?;
         }
         SessionEventData::AssistantReasoningDelta(delta) => {
-            print!("{NOTE}{}{NOTE:#}", delta.delta_content);
+            print!("{NOTE}{}{NOTE:#}", printable_lines(&delta.delta_content));
             anstream::stdout().flush()?;
         }
         SessionEventData::ToolExecutionStart(start) => {
-            line!(OURS, "\n  the agent calls {}", start.tool_name);
+            line!(OURS, "\n  the agent calls {}", printable(&start.tool_name));
         }
         SessionEventData::ToolExecutionComplete(complete) => {
             let (style, word) = if complete.success { (GOOD, "done") } else { (BAD, "failed") };
             line!(style, "  {word}");
         }
-        SessionEventData::SessionError(error) => line!(BAD, "\n  error: {}", error.message),
+        SessionEventData::SessionError(error) => line!(BAD, "\n  error: {}", printable_lines(&error.message)),
         _ => {}
     }
     Ok(())
