@@ -10,6 +10,8 @@ mod mutations;
 mod newer;
 mod oracle;
 mod permissions;
+#[cfg(unix)]
+mod pictures;
 mod printable;
 mod real;
 mod recordings;

@@ -187,7 +187,8 @@ impl Run {
     }
 
     fn draw_text(&self, out: &mut String, x: f64, y: f64) -> fmt::Result {
-        let text = self.text.trim_end();
+        // Other spaces are more than one byte, and are a part of the text.
+        let text = self.text.trim_end_matches(' ');
         if text.is_empty() {
             return Ok(());
         }
