@@ -10,15 +10,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use copilot_session_model::{MODEL_NAME, ModelServer};
-use copilot_session_tests::cli::{CLI_PATH_VARIABLE, cli_path};
+use copilot_session_tests::cli::{CLI_PATH_VARIABLE, TOKENS, cli_path};
 use copilot_session_tests::demonstration::demonstration;
 use tokio::process::Command;
 
 /// The pause before each word of the model.
 const PACE: Duration = Duration::from_millis(25);
-
-/// Variables that would lead the CLI to another account.
-const TOKENS: [&str; 3] = ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"];
 
 #[tokio::main]
 async fn main() -> ExitCode {

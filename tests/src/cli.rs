@@ -9,6 +9,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 /// The environment variable that names a CLI binary to use as it is.
 pub const CLI_PATH_VARIABLE: &str = "COPILOT_CLI_PATH";
 
+/// The variables that would lead the CLI to another account than a program names.
+pub const TOKENS: [&str; 3] = ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"];
+
 /// The CLI to test with: the one that `COPILOT_CLI_PATH` names, else the one of `cargo xtask cli`. Panics if
 /// there is none.
 pub fn cli_path() -> PathBuf {

@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use copilot_session_model::{MODEL_NAME, ModelServer, Reply, Script};
 use copilot_session_tests::browser::{Browser, Page, soon};
-use copilot_session_tests::cli::{CLI_PATH_VARIABLE, cli_path};
+use copilot_session_tests::cli::{CLI_PATH_VARIABLE, TOKENS, cli_path};
 use copilot_session_tests::terminal::Terminal;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -66,6 +66,8 @@ impl Stage {
         for name in ["Makefile", "parser.c", "README.md", "old.log", "build/parser.o", "build/main.o"] {
             fs::write(work.join(name), "")?;
         }
+        // A program that is stopped refuses what it asks for, and the CLI may still tell the model.
+        let replies = replies.into_iter().chain([Reply::text("As you like.")]);
         Ok(Self {
             model: ModelServer::start(Script::replies(replies)).await?,
             home: tempfile::tempdir()?,
@@ -93,10 +95,14 @@ impl Drop for Stage {
 
 /// A program for a terminal with all colours.
 fn in_colors(program: &Path) -> pty_process::blocking::Command {
-    pty_process::blocking::Command::new(program)
+    let mut command = pty_process::blocking::Command::new(program)
         .env("TERM", "xterm-256color")
         .env("COLORTERM", "truecolor")
-        .env_remove("NO_COLOR")
+        .env_remove("NO_COLOR");
+    for token in TOKENS {
+        command = command.env_remove(token);
+    }
+    command
 }
 
 /// The demo after its end.
@@ -106,7 +112,9 @@ pub fn demo(folder: &Path, program: &Path) -> Done {
         command = command.env_remove(variable);
     }
     let terminal = Terminal::start(command, 60, 100);
-    terminal.wait_for_end();
+    if terminal.end() != Some(0) {
+        return Err(format!("the demo has failed:\n{}", terminal.screen()).into());
+    }
     svg::keep(&folder.join("demo.svg"), &terminal.cells())
 }
 
@@ -131,7 +139,11 @@ pub async fn desk(folder: &Path, program: &Path, browser: &Browser) -> Done {
     let first =
         Reply::text("It reads expressions such as `1 + 2 * 3`, and prints their trees.").usage(9_377, 22);
     let stage = Stage::new([first].into_iter().chain(tidy())).await?;
-    let mut desk = Command::new(program)
+    let mut desk = Command::new(program);
+    for token in TOKENS {
+        desk.env_remove(token);
+    }
+    let mut desk = desk
         .envs(stage.variables())
         .arg("--home")
         .arg(stage.home.path())
