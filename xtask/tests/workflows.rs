@@ -24,6 +24,36 @@ fn every_step_of_the_workflows_can_be_parsed() {
     assert!(steps > 0);
 }
 
+/// A job without the CLI leaves out the packages whose tests start it, and a job with it runs them.
+#[test]
+fn tests_on_the_cli_run_where_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = fs::read_to_string(root.join(".github/workflows/ci.yml")).expect("a text");
+    let workflow = &YamlLoader::load_from_str(&text).expect("YAML")[0];
+    let steps = |job: &str| {
+        let steps = workflow["jobs"][job]["steps"].as_vec().expect("a list of steps");
+        steps.iter().filter_map(|step| step["run"].as_str()).collect::<Vec<_>>()
+    };
+    let mut packages = 0;
+    for example in fs::read_dir(root.join("sdk/examples")).expect("the examples") {
+        let folder = example.expect("an entry of the folder").path();
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // Those of the desk are below a folder, and need a feature.
+        let test = fs::read_to_string(folder.join("tests").join(&name).with_extension("rs"));
+        if !test.is_ok_and(|test| test.contains("cli_path()")) {
+            continue;
+        }
+        packages += 1;
+        for step in steps("elsewhere").iter().filter(|step| step.starts_with("cargo test")) {
+            let runs = step.contains("--workspace") && !step.contains(&format!("--exclude {name} "));
+            let runs_more = step.contains(&format!("--package {name} ")) && !step.contains("--bins");
+            assert!(!runs && !runs_more, "{name}: {step}");
+        }
+        assert!(steps("real").iter().any(|step| step.contains(&format!("--package {name} "))), "{name}");
+    }
+    assert!(packages > 0);
+}
+
 #[test]
 fn every_step_of_the_action_has_a_shell() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.github/actions/drift/action.yml");
