@@ -2,11 +2,14 @@
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
+use copilot_session::types::{CustomAgentConfig, ProviderConfig};
+use copilot_session::{Client, Decision, WireLog};
 use copilot_session_model::{MODEL_NAME, ModelServer, Reply, Script};
 use copilot_session_tests::browser::{Browser, Page, soon};
 use copilot_session_tests::cli::{CLI_PATH_VARIABLE, TOKENS, cli_path};
@@ -26,8 +29,9 @@ const PROMPT: &str = "Tidy up this folder, but ask before you delete anything.";
 /// The size of a window with a page, in pixels.
 const WINDOW: (u32, u32) = (1200, 1040);
 
-/// The answers of the model to [`PROMPT`], up to a command that deletes files.
-fn tidy() -> [Reply; 3] {
+/// The answers of the model to [`PROMPT`], up to a command that deletes files. A program that ends there refuses it, and
+/// the model may still hear of that.
+fn tidy() -> [Reply; 4] {
     let list = json!({ "command": "ls -R", "description": "List the files" });
     let question =
         json!({ "question": "Which of them may go?", "choices": ["both", "build/ only", "neither"] });
@@ -45,6 +49,7 @@ fn tidy() -> [Reply; 3] {
         .then_tool_call("ask_user", question)
         .usage(9_588, 74),
         Reply::text("Then I remove both. ").then_tool_call("bash", remove).usage(9_703, 38),
+        Reply::text("Then they stay."),
     ]
 }
 
@@ -181,13 +186,52 @@ async fn ask(page: &Page, prompt: &str) {
     page.until("document.querySelector('.node.turn')").await;
 }
 
-/// The page of the viewer for a recording.
+/// The answers of the model to [`PROMPT`]: a look at the folder, a sub-agent, and a command that deletes files.
+fn delegated() -> [Reply; 5] {
+    let list = json!({ "command": "ls -R", "description": "List the files" });
+    let task = json!({
+        "agent_type": "reader", "name": "reader", "mode": "sync",
+        "description": "Find leftovers", "prompt": "Which of these files does make write again?",
+    });
+    let remove = json!({ "command": "rm -r build old.log", "description": "Remove the leftovers" });
+    let paced = |reply: Reply, input, output| reply.paced(Duration::from_millis(60)).usage(input, output);
+    [
+        paced(Reply::text("I look at the folder first. ").then_tool_call("bash", list), 9_412, 61),
+        paced(Reply::text("Another agent looks at the Makefile. ").then_tool_call("task", task), 9_588, 74),
+        paced(Reply::text("It writes all of build/ again."), 2_120, 9),
+        paced(Reply::text("Then I remove both. ").then_tool_call("bash", remove), 9_703, 38),
+        paced(Reply::text("The folder is tidy: build/ and old.log are gone."), 9_761, 15),
+    ]
+}
+
+/// The page of the viewer for a turn in which a person takes a while to allow a command.
 pub async fn viewer(folder: &Path, browser: &Browser) -> Done {
-    let log = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings/1.0.102-subagent.jsonl");
+    let stage = Stage::new(delegated()).await?;
+    let log = tempfile::NamedTempFile::new()?;
+    let client = Client::builder().program(cli_path()).no_login().home_dir(stage.home.path());
+    let client = client.wire_log(WireLog::new(log.reopen()?)).start().await?;
+    let reader = CustomAgentConfig::new("reader", "You read files.").tools(Some(vec!["view".to_owned()]));
+    let session = client
+        .session()
+        .provider(ProviderConfig::new(stage.model.base_url()).api_key("needs-no-key"))
+        .model(MODEL_NAME)
+        .current_dir(&stage.work)
+        .configure(|config| config.streaming(true).custom_agents(vec![reader]))
+        .on_permission(async |request, _| {
+            if request.command().is_some_and(|line| line.starts_with("rm")) {
+                tokio::time::sleep(Duration::from_millis(700)).await;
+            }
+            Decision::approve()
+        });
+    session.create().await?.send_and_wait(PROMPT).await?;
+    client.stop().await;
+
     let written = tempfile::Builder::new().suffix(".html").tempfile()?;
-    copilot_session_view::write_page("subagent.jsonl", BufReader::new(File::open(log)?), written.as_file())?;
+    copilot_session_view::write_page("tidy.jsonl", BufReader::new(log.reopen()?), written.as_file())?;
     let page = browser.open(&format!("file://{}", written.path().display())).await;
     page.until("document.getElementById('count').textContent !== ''").await;
+    // It is below the picture, and in each run some messages have another order.
+    page.eval("document.getElementById('list').remove()").await;
     keep(&page, &folder.join("viewer")).await
 }
 
