@@ -117,8 +117,7 @@ async fn demo(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let bytes = std::mem::take(&mut *log.0.lock().unwrap_or_else(PoisonError::into_inner));
     let width = terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0));
     print!("{}", Log::read(&*bytes)?.timeline(width, true));
-    line!(NOTE, "
-More to see: `cargo xtask demo chat`, `desk`, or a program to copy, such as `stream`.");
+    line!(NOTE, "\nMore to see: `cargo xtask demo chat`, `desk`, or a program to copy, such as `stream`.");
     Ok(())
 }
 
