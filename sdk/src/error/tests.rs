@@ -101,7 +101,7 @@ fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
         ),
         (
             wrong_version("1.2.3", false),
-            &["1.2.3", "older than 1.2.4", "@github/copilot@1.2.4", "COPILOT_CLI_PATH"],
+            &["1.2.3", "older than 1.2.4", "@github/copilot@1.2.4", "start that one"],
             ErrorKind::VersionSkew,
         ),
         (
