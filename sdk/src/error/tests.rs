@@ -101,7 +101,7 @@ fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
         ),
         (
             wrong_version("1.2.3", false),
-            &["1.2.3", "older than 1.2.4", "@github/copilot@1.2.4", "start that one"],
+            &["1.2.3", "older than 1.2.4", "start that one", "@github/copilot@1.2.4"],
             ErrorKind::VersionSkew,
         ),
         (
