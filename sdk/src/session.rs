@@ -225,7 +225,7 @@ impl Session {
         self.inner.host.trace(&mut request.traceparent, &mut request.tracestate);
         if !request.rest.is_empty() {
             let extra = std::mem::take(&mut request.rest);
-            check_extra(&extra, &wire::to_json(&request))?;
+            check_extra(&extra, &wire::to_json(&request), &["sessionId"])?;
             request.rest = extra;
         }
         let prompt = self.inner.prompts.add(&request.prompt);

@@ -98,7 +98,8 @@ async fn other_keys() {
         let tool = Tool::with_schema("t", "a tool", json!({"type": "object"}), async |_: Value, _| "");
         rig.client.session().deny_all().model("m").tool(tool)
     };
-    for key in ["requestPermission", "sessionId", "model", "tools"] {
+    for key in ["requestPermission", "sessionId", "model", "tools", "workingDirectory", "continuePendingWork"]
+    {
         let refused = session().extra(key, false).create().await;
         assert_eq!(refused.expect_err(key).kind(), ErrorKind::Invalid);
     }

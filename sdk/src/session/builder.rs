@@ -17,7 +17,7 @@ use crate::types::{
     OptionsUpdateToolFilterPrecedence, ProtocolSystemMessageConfig, ProtocolSystemMessageReplaceConfig,
     ProviderConfig, SessionConfig, SessionOpenOptionsEnvValueMode,
 };
-use crate::wire;
+use crate::wire::{self, peek::keys};
 
 /// Code that subscribes a closure to the events of a session.
 pub(crate) type OnEvents = Arc<dyn Fn(Events) + Send + Sync>;
@@ -122,7 +122,8 @@ impl SessionBuilder {
 
     /// Sets a param of `session.create` and `session.resume` as JSON, such as one of a newer CLI that this version of
     /// the crate does not know, or the whole `provider` with a key that [`ProviderConfig`] lacks. The CLI ignores a param
-    /// that it does not know. With one that is set otherwise, too, `create` and `resume` fail with [`Error::Invalid`].
+    /// that it does not know. With one that is set otherwise, too, or that this crate uses itself (the id, the working
+    /// directory, `continuePendingWork`, `requestAutoModeSwitch`), `create` and `resume` fail with [`Error::Invalid`].
     pub fn extra(mut self, key: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
         self.config.rest.insert(key.into(), value.into());
         self
@@ -209,7 +210,11 @@ impl SessionBuilder {
         opening.directory = config.working_directory.clone();
         let extra = std::mem::take(&mut config.rest);
         let mut json = with_tools(config, &opening.tools);
-        check_extra(&extra, &json)?;
+        const OURS: [&str; 4] = keys!(
+            SessionConfig,
+            ["sessionId", "workingDirectory", "continuePendingWork", "requestAutoModeSwitch"]
+        );
+        check_extra(&extra, &json, &OURS)?;
         if !extra.is_empty() {
             append(&mut json, &wire::to_json(&extra)[1..]);
         }

@@ -38,12 +38,17 @@ impl SendRequest {
 }
 
 /// Checks that the object, which is written without them, has none of these keys: one would be sent twice, and the CLI
-/// would take the later one. The id of the session is not in every object, and is always sent.
-pub(crate) fn check_extra(extra: &BTreeMap<String, serde_json::Value>, object: &str) -> Result<(), Error> {
-    let is_set =
-        |key: &&String| *key == "sessionId" || matches!(peek::pick(object, [&***key]), Ok([Some(_)]));
+/// would take the later one. Those that are `ours` mean something to this crate, which would not see them.
+pub(crate) fn check_extra(
+    extra: &BTreeMap<String, serde_json::Value>,
+    object: &str,
+    ours: &[&str],
+) -> Result<(), Error> {
+    let is_set = |key: &&String| {
+        ours.contains(&key.as_str()) || matches!(peek::pick(object, [key.as_str()]), Ok([Some(_)]))
+    };
     match extra.keys().find(is_set) {
-        Some(key) => Err(Error::Invalid(format!("`extra` sets {key}, which is set otherwise"))),
+        Some(key) => Err(Error::Invalid(format!("`extra` sets {key}, which only its setter may set here"))),
         None => Ok(()),
     }
 }
