@@ -133,7 +133,7 @@ async fn exactly(version: &str, found: &str) -> Result<Client, Error> {
     with(|new| new.exact_version(version), found).await
 }
 
-/// What an error says about the versions: the one found, the one required, and whether that is the only one.
+/// The versions in an error: the one found, the one required, and whether that is the only one.
 fn wrong_version(error: &Error) -> (&str, &str, bool) {
     assert_eq!(error.kind(), ErrorKind::VersionSkew);
     match error {

@@ -29,9 +29,8 @@ const PROMPT: &str = "Tidy up this folder, but ask before you delete anything.";
 /// The size of a window with a page, in pixels.
 const WINDOW: (u32, u32) = (1200, 1040);
 
-/// The answers of the model to [`PROMPT`], up to a command that deletes files. A program that ends there refuses it, and
-/// the model may still hear of that.
-fn tidy() -> [Reply; 4] {
+/// The answers of the model to [`PROMPT`], up to a command that deletes files.
+fn tidy() -> [Reply; 3] {
     let list = json!({ "command": "ls -R", "description": "List the files" });
     let question =
         json!({ "question": "Which of them may go?", "choices": ["both", "build/ only", "neither"] });
@@ -49,7 +48,6 @@ fn tidy() -> [Reply; 4] {
         .then_tool_call("ask_user", question)
         .usage(9_588, 74),
         Reply::text("Then I remove both. ").then_tool_call("bash", remove).usage(9_703, 38),
-        Reply::text("Then they stay."),
     ]
 }
 

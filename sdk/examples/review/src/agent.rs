@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// A CLI that does not respond to the prompt holds up nobody for longer than the time limit.
+    /// The time limit also holds for a CLI that does not respond to the prompt.
     #[tokio::test(start_paused = true)]
     async fn a_prompt_has_the_time_limit() -> Result<(), Error> {
         let cli = FakeCli::start();

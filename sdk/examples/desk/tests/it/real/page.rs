@@ -123,7 +123,7 @@ async fn a_message_that_cannot_be_shown_is_not_lost() {
     soon("the server", serving).await.expect("no panic");
 }
 
-/// What was typed but not sent stays with its session: in no other one, after a reload, and after a refusal.
+/// A prompt that is not sent stays with its session: in no other one, after a reload, and after a refusal.
 #[tokio::test]
 async fn a_draft_belongs_to_its_session() {
     let (fake, browser) = tokio::join!(Fake::start(), Browser::start());
