@@ -4,9 +4,9 @@
 //! written as a table of its fields by the macros below. It is read from a flat parsed document and written
 //! directly to text. This compiles many times faster than derived serde and decodes as fast.
 
-pub(crate) mod base64;
 mod debug;
 mod document;
+pub(crate) mod encode;
 mod error;
 pub(crate) mod peek;
 pub(crate) mod redact;

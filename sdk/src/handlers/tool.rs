@@ -21,7 +21,7 @@ use crate::types::{
     ExternalToolTextResultForLlmBinaryResultsForLlm, ExternalToolTextResultForLlmBinaryResultsForLlmType,
     ToolDeclaration,
 };
-use crate::wire::{self, Wire, base64, peek::keys};
+use crate::wire::{self, Wire, encode, peek::keys};
 
 /// A tool that the model may call, with its handler.
 ///
@@ -288,7 +288,7 @@ impl ToolResult {
         let kind = ExternalToolTextResultForLlmBinaryResultsForLlmType::Image;
         let image = ExternalToolTextResultForLlmBinaryResultsForLlm::new(
             kind,
-            base64::encode(bytes.as_ref()),
+            encode::base64(bytes.as_ref()),
             mime_type,
         );
         self.0.binary_results_for_llm.get_or_insert_default().push(image);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::Error;
 use crate::types::{Attachment, AttachmentBlob, AttachmentFile, SendRequest};
-use crate::wire::{base64, peek};
+use crate::wire::{encode, peek};
 
 impl SendRequest {
     /// Attaches a file, after earlier attachments. A relative path is one below the current directory of this program.
@@ -19,7 +19,7 @@ impl SendRequest {
 
     /// Attaches an image, after earlier attachments: its bytes, and their type, such as `image/png`.
     pub fn image(self, bytes: impl AsRef<[u8]>, mime_type: impl Into<String>) -> Self {
-        let blob = AttachmentBlob::new(mime_type).data(base64::encode(bytes.as_ref()));
+        let blob = AttachmentBlob::new(mime_type).data(encode::base64(bytes.as_ref()));
         self.attach(Attachment::Blob(blob))
     }
 

@@ -1,10 +1,10 @@
 //! The CLI's own traces and metrics.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use crate::client::builder::ClientBuilder;
+use crate::wire::encode;
 
 /// The variable from which the CLI reads the headers.
 const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
@@ -78,24 +78,15 @@ impl ClientBuilder {
         if config.headers.is_empty() {
             return self;
         }
-        let header = |(name, value): &(String, String)| format!("{}={}", encoded(name), encoded(value));
+        // Encoded, since they may hold the separators of the list.
+        let header = |(name, value): &(String, String)| {
+            format!("{}={}", encode::percent(name), encode::percent(value))
+        };
         let headers = config.headers.iter().map(header).collect::<Vec<_>>().join(",");
         self.setup.secrets.extend(config.headers.into_iter().map(|(_, value)| value));
         self.setup.secrets.push(headers.clone());
         self.arg(format!("--secret-env-vars={HEADERS}")).env(HEADERS, headers)
     }
-}
-
-/// Returns text for the list of headers, whose separators stand for themselves only if they are encoded.
-fn encoded(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
-        match byte {
-            b'-' | b'.' | b'_' | b'~' => encoded.push(byte.into()),
-            byte if byte.is_ascii_alphanumeric() => encoded.push(byte.into()),
-            byte => _ = write!(encoded, "%{byte:02X}"),
-        }
-        encoded
-    })
 }
 
 impl std::fmt::Debug for TelemetryConfig {

@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use super::REDACTED;
 use super::edit::Edit;
+use crate::wire::{encode, escaped};
 
 /// Minimum length in bytes of a secret that is learned; a shorter one may be an ordinary word.
 const MIN_LENGTH: usize = 8;
@@ -143,9 +144,7 @@ fn hash(first: u64) -> usize {
 /// The forms of a secret to look for: itself, JSON-escaped, percent-encoded, and base64 at each offset
 /// within a longer text.
 fn forms(text: &str) -> Vec<String> {
-    let quoted = serde_json::Value::from(text).to_string();
-    let quoted = quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"')).unwrap_or_default();
-    let mut forms = vec![text.to_owned(), quoted.to_owned(), percent_encoded(text)];
+    let mut forms = vec![text.to_owned(), escaped(text).into_owned(), encode::percent(text)];
     if text.len() >= MIN_LENGTH {
         for offset in 0..3 {
             let form = base64_at(text, offset);
@@ -157,25 +156,11 @@ fn forms(text: &str) -> Vec<String> {
     forms
 }
 
-fn percent_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(byte.into()),
-            byte => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
-}
-
 /// The base64 characters that depend on the text alone if it begins at this offset, modulo 3.
 fn base64_at(text: &str, offset: usize) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bytes = [&[0; 2][..offset], text.as_bytes()].concat();
-    let bit = |at: usize| usize::from(bytes[at / 8] >> (7 - at % 8) & 1);
-    let digit = |at: usize| DIGITS[(0..6).fold(0, |digit, next| digit << 1 | bit(at * 6 + next))];
     let start = (offset * 8).div_ceil(6);
-    (start..bytes.len() * 8 / 6).map(|at| char::from(digit(at))).collect()
+    encode::base64(&bytes)[start..bytes.len() * 8 / 6].to_owned()
 }
 
 #[cfg(test)]
