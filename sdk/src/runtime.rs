@@ -1,7 +1,9 @@
-//! Tasks, timers, guards and locks that are robust against the behaviour of user values and executors, and random
-//! identifiers.
+//! Tasks, timers, guards and locks that are robust against the behaviour of user values and executors, random
+//! identifiers, and dates.
 
 pub(crate) mod aside;
+#[cfg(any(feature = "memory-files", feature = "transcript"))]
+pub(crate) mod date;
 pub(crate) mod hash;
 pub(crate) mod on_drop;
 pub(crate) mod random;

@@ -113,7 +113,7 @@ impl<Context: Send> SessionFs<Context> for MemoryFiles {
     async fn stat(&self, request: SessionFsStatRequest, _: Context) -> Answer<SessionFsStatResult> {
         let (stat, error) = match lock(&self.0).stat(&request.path) {
             Ok(stat) => (stat, None),
-            Err(error) => (Stat::timeless(None), Some(error)),
+            Err(error) => (Stat::timeless(), Some(error)),
         };
         let (is_file, is_folder) = (stat.size.is_some(), stat.size.is_none() && error.is_none());
         let size = i64::try_from(stat.size.unwrap_or(0)).unwrap_or(i64::MAX);

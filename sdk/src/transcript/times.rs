@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::events::SessionEvent;
+use crate::runtime::date;
 use crate::wire::{DecodeError, Node, Wire, Writer};
 
 /// The start and the end of a part of a conversation, from the `timestamp` of the events that begin and end it.
@@ -93,7 +94,7 @@ impl Moment {
     }
 }
 
-/// The days from 1970-01-01 to a day. Years begin with March, so that the leap day is their last.
+/// The days from 1970-01-01 to a day, which [`date::date`] counts back.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
@@ -101,25 +102,9 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-/// The day that is so many days after 1970-01-01.
-fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = (year + era * 400, (month + 2) % 12 + 1);
-    (if month <= 2 { year + 1 } else { year }, month, day)
-}
-
 impl std::fmt::Display for Moment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (seconds, millis) = (self.0.div_euclid(1000), self.0.rem_euclid(1000));
-        let (year, month, day) = date(seconds.div_euclid(86_400));
-        let second = seconds.rem_euclid(86_400);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+        f.write_str(&date::rfc3339(self.0))
     }
 }
 
@@ -174,7 +159,7 @@ mod tests {
     fn every_day_has_its_date() {
         let mut day = days(1600, 1, 1);
         while day < days(2400, 1, 1) {
-            let (year, month, of_month) = date(day);
+            let (year, month, of_month) = date::date(day);
             assert_eq!(days(year, month, of_month), day);
             day += 1;
         }
