@@ -41,24 +41,16 @@ impl Wire for Entry {
         Self::Notice(Wire::empty())
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        let (kind, value) = only_field(node)?;
-        *self = match kind {
-            "message" => Self::Message(Wire::empty()),
-            "reasoning" => Self::Reasoning(Wire::empty()),
-            "toolCall" => Self::ToolCall(Wire::empty()),
-            "subAgent" => Self::SubAgent(Wire::empty()),
-            "prompt" => Self::Prompt(Wire::empty()),
-            "notice" => Self::Notice(Wire::empty()),
+        *self = match only_field(node)? {
+            ("message", text) => Self::Message(decode(text)?),
+            ("reasoning", text) => Self::Reasoning(decode(text)?),
+            ("toolCall", call) => Self::ToolCall(decode(call)?),
+            ("subAgent", agent) => Self::SubAgent(decode(agent)?),
+            ("prompt", prompt) => Self::Prompt(decode(prompt)?),
+            ("notice", notice) => Self::Notice(decode(notice)?),
             _ => return Err(node.mismatch("an entry")),
         };
-        let content: &mut (dyn Wire + 'static) = match self {
-            Self::Message(text) | Self::Reasoning(text) => text,
-            Self::ToolCall(call) => call,
-            Self::SubAgent(agent) => agent,
-            Self::Prompt(prompt) => prompt,
-            Self::Notice(notice) => notice,
-        };
-        content.read(value)
+        Ok(())
     }
     fn write(&self, out: &mut Writer) {
         let (kind, content): (_, &dyn Wire) = match self {
@@ -115,21 +107,12 @@ impl<T: Wire> Wire for Result<T, String> {
         Err(String::new())
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        match only_field(node)? {
-            ("ok", value) => {
-                let mut read = T::empty();
-                read.read(value)?;
-                *self = Ok(read);
-                Ok(())
-            }
-            ("error", value) => {
-                let mut read = String::new();
-                read.read(value)?;
-                *self = Err(read);
-                Ok(())
-            }
-            _ => Err(node.mismatch("a result")),
-        }
+        *self = match only_field(node)? {
+            ("ok", value) => Ok(decode(value)?),
+            ("error", text) => Err(decode(text)?),
+            _ => return Err(node.mismatch("a result")),
+        };
+        Ok(())
     }
     fn write(&self, out: &mut Writer) {
         match self {
@@ -146,6 +129,12 @@ fn only_field(node: Node<'_>) -> Result<(&str, Node<'_>), DecodeError> {
         (Some(field), None) => Ok(field),
         _ => Err(node.mismatch("an object with one key")),
     }
+}
+
+fn decode<T: Wire>(node: Node<'_>) -> Result<T, DecodeError> {
+    let mut value = T::empty();
+    value.read(node)?;
+    Ok(value)
 }
 
 fn write_field(out: &mut Writer, key: &str, value: &dyn Wire) {
