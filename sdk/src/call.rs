@@ -18,7 +18,7 @@ use crate::error::{Closed, Error, RpcError, unsupported::Unsupported};
 use crate::rpc::message::{self, NoResult, Params, Response, check_depth};
 use crate::trace::spans;
 use crate::wire::shared::Text;
-use crate::wire::{self, DecodeError, Wire, peek, quote, scan::is_plain};
+use crate::wire::{self, DecodeError, Wire, peek, peek::keys, quote, scan::is_plain};
 
 /// The sender of calls: the client, or one of its sessions.
 #[derive(Clone)]
@@ -54,20 +54,16 @@ impl Caller {
 
     /// Returns a call that is sent when it is first polled.
     pub(crate) fn call<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
-        self.with_params(method, wire::to_params(params))
+        self.call_json(method, wire::to_params(params))
     }
 
     /// Returns a call about a GitHub account. The client's token is added, unless the params name another.
     pub(crate) fn call_with_login<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
-        self.with_params(method, self.with_login(wire::to_params(params)))
+        self.call_json(method, self.with_login(wire::to_params(params)))
     }
 
     /// Returns a call whose params are the JSON of an object, to which the session's id is added.
     pub(crate) fn call_json<R>(&self, method: &'static str, params: String) -> Call<R> {
-        self.with_params(method, params)
-    }
-
-    fn with_params<R>(&self, method: &'static str, params: String) -> Call<R> {
         Call { request: self.request(method, State::New { params }), result: PhantomData }
     }
 
@@ -222,6 +218,18 @@ impl<R> Call<R> {
     /// Waits for the JSON of the result, without decoding it.
     pub(crate) async fn json(mut self) -> Result<Text, Error> {
         self.request.json().await
+    }
+
+    /// Sends the call, whose result may report a failure.
+    pub(crate) async fn done(mut self) -> Result<(), Error> {
+        let result = self.request.json().await?;
+        let keys = keys!(AbortResult, ["success", "error"]);
+        let [success, error] = peek::pick(&result, keys).unwrap_or_default();
+        if success != Some("false") {
+            return Ok(());
+        }
+        let reason = error.and_then(peek::string).unwrap_or("no reason given".into()).into_owned();
+        Err(Error::Refused { method: self.request.method.to_owned(), reason })
     }
 
     /// Waits for the result, which `read` reads from its JSON. It must not accept text that is no JSON.

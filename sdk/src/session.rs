@@ -33,11 +33,12 @@ use crate::session::{capabilities::Capabilities, host::Host, shell::Shell, state
 use crate::session_rpc::SessionRpc;
 use crate::trace::spans;
 use crate::types::{
-    LogRequest, ModelSwitchToRequest, ModelSwitchToResult, SendRequest, SendResult, SessionResumeResult,
-    ShellExitNotification, ShellOutputNotification, UiElicitationRequest, UiElicitationResponse,
+    AbortRequest, LogRequest, ModelSwitchToRequest, ModelSwitchToResult, SendRequest, SendResult,
+    SessionResumeResult, ShellExitNotification, ShellOutputNotification, UiElicitationRequest,
+    UiElicitationResponse,
 };
 use crate::version::Feature;
-use crate::wire::{self, Wire, peek, peek::keys};
+use crate::wire::{self, Wire, peek::keys};
 
 const SET_TOOLS: &str = "session.tools.set";
 
@@ -253,11 +254,10 @@ impl Session {
     /// # Errors
     /// As any [call](crate::Call).
     pub async fn abort(&self) -> Result<(), Error> {
-        const METHOD: &str = "session.abort";
         self.check()?;
         self.inner.host.connection().in_flight().spare_current();
         self.inner.prompts.abort();
-        done(METHOD, self.inner.caller.call(METHOD, &())).await
+        self.rpc().abort(&AbortRequest::default()).done().await
     }
 
     /// Changes the model from the next prompt on (`session.model.switchTo`). The argument is a model's id, an id with
@@ -354,9 +354,8 @@ impl Session {
     /// # Errors
     /// As any [call](crate::Call). An event whose data cannot be decoded is in the list like any other.
     pub async fn messages(&self) -> Result<Vec<SessionEvent>, Error> {
-        const METHOD: &str = "session.getMessages";
         let key = keys!(SessionGetMessagesResult, ["events"]);
-        self.inner.caller.call::<()>(METHOD, &()).read_by(|json| SessionEvent::list(json, &key)).await
+        self.rpc().get_messages().read_by(|json| SessionEvent::list(json, &key)).await
     }
 
     /// Disconnects this client from the session and frees its resources here. The session remains on disk and can be
@@ -404,18 +403,6 @@ impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").field("id", &self.id()).finish_non_exhaustive()
     }
-}
-
-/// Makes a call whose result may report a failure.
-pub(crate) async fn done(method: &str, call: Call<()>) -> Result<(), Error> {
-    let result = call.json().await?;
-    let [success, error] = peek::pick(&result, keys!(AbortResult, ["success", "error"])).unwrap_or_default();
-    if success != Some("false") {
-        return Ok(());
-    }
-    let reason =
-        error.and_then(peek::string).map_or_else(|| "no reason given".to_owned(), |text| text.into());
-    Err(Error::Refused { method: method.to_owned(), reason })
 }
 
 impl From<&str> for ModelSwitchToRequest {

@@ -8,7 +8,7 @@ use crate::events::{
 };
 use crate::rpc::Notification;
 use crate::runtime::lock;
-use crate::session::{builder::SessionBuilder, done};
+use crate::session::builder::SessionBuilder;
 use crate::types::{ModelList, ModelsListRequest, SessionDeleteRequest, SessionSetForegroundRequest};
 
 impl SessionBuilder {
@@ -60,9 +60,8 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] if there is no such session; otherwise as any [call](crate::Call).
     pub async fn delete_session(&self, id: &str) -> Result<(), Error> {
-        const METHOD: &str = "session.delete";
         self.0.connection().in_flight().spare_current();
-        done(METHOD, self.0.caller.call(METHOD, &SessionDeleteRequest::new(id))).await?;
+        self.rpc().session().delete(&SessionDeleteRequest::new(id)).done().await?;
         // Not every version sends `session.lifecycle`.
         self.0.router.end_session(id);
         Ok(())
@@ -74,8 +73,7 @@ impl Client {
     /// [`Error::Refused`] if the CLI has no terminal of its own, such as one that this crate started; otherwise as
     /// any [call](crate::Call).
     pub async fn set_foreground_session(&self, id: &str) -> Result<(), Error> {
-        const METHOD: &str = "session.setForeground";
-        done(METHOD, self.0.caller.call(METHOD, &SessionSetForegroundRequest::new(id))).await
+        self.rpc().session().set_foreground(&SessionSetForegroundRequest::new(id)).done().await
     }
 
     /// Calls the closure for each later notification of one kind, on a task of its own:
