@@ -16,7 +16,7 @@ use crate::error::unsupported::Unsupported;
 use crate::events::{answer::Answer, stream::Ended};
 use crate::printable::printable_lines;
 use crate::process::{NotFound, SpawnError};
-use crate::rpc::error::{write_stderr, write_stdout};
+use crate::rpc::error::write_output;
 use crate::rpc::message::TooDeep;
 pub use crate::rpc::{Closed, RpcError};
 use crate::version::CliVersion;
@@ -208,8 +208,7 @@ impl Error {
             Self::Unsupported(what) => write!(f, "{what}"),
             Self::Timeout { what, after, stdout, stderr } => {
                 write!(f, "{what} took longer than {after:?}")?;
-                write_stdout(f, stdout)?;
-                write_stderr(f, stderr)
+                write_output(f, stdout, stderr)
             }
             Self::Invalid(text) => f.write_str(&printable_lines(text)),
             Self::NoRandom(_) => f.write_str("the system returned no random numbers"),

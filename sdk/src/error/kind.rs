@@ -102,14 +102,7 @@ impl Error {
 fn rpc_kind(method: &str, error: &RpcError) -> ErrorKind {
     match error.code {
         RpcError::INVALID_PARAMS | RpcError::INVALID_REQUEST => ErrorKind::Invalid,
-        // Other peers may use the codes for something else.
-        RpcError::AUTHENTICATION_REQUIRED
-        | RpcError::AUTHENTICATION_FAILED
-        | RpcError::AUTHENTICATION_NOT_CONFIGURED
-            if error.message.starts_with("AUTHENTICATION_") =>
-        {
-            ErrorKind::Authentication
-        }
+        _ if error.authentication().is_some() => ErrorKind::Authentication,
         // The CLI has a single code for all failures of a method.
         RpcError::INTERNAL_ERROR => failure_kind(method, &error.message),
         _ => ErrorKind::Other,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::events::answer::Answer;
 use crate::printable::{printable, printable_lines};
-use crate::rpc::error::write_stderr;
+use crate::rpc::error::write_output;
 use crate::types::ErrorData;
 use crate::wire::redact;
 
@@ -85,7 +85,7 @@ impl fmt::Display for TurnTimeout {
         if !self.waiting_for.is_empty() {
             write!(f, "; it waits for {}", printable(&self.waiting_for.join(", ")))?;
         }
-        write_stderr(f, &self.stderr)
+        write_output(f, "", &self.stderr)
     }
 }
 

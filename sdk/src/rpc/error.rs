@@ -30,14 +30,10 @@ impl fmt::Debug for RpcError {
 impl fmt::Display for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (code {})", printable_lines(&redact::text(&self.message)), self.code)?;
-        // These messages of the CLI are bare identifiers. Other peers may use the codes for something else.
-        let is_token = self.message.starts_with("AUTHENTICATION_");
-        f.write_str(match self.code {
-            Self::AUTHENTICATION_REQUIRED if is_token => ": the server requires a connection token",
-            Self::AUTHENTICATION_FAILED if is_token => ": the connection token is wrong or missing",
-            Self::AUTHENTICATION_NOT_CONFIGURED if is_token => ": the server has no connection token",
-            _ => "",
-        })
+        match self.authentication() {
+            Some(meaning) => write!(f, ": {meaning}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -66,6 +62,18 @@ impl RpcError {
     /// Creates an error to respond to a request with.
     pub fn new(code: i64, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), data: None }
+    }
+
+    /// The meaning of an error about the connection token, none for another. The CLI's own message is a bare identifier,
+    /// and other peers may use its codes for something else.
+    pub(crate) fn authentication(&self) -> Option<&'static str> {
+        let meaning = match self.code {
+            Self::AUTHENTICATION_REQUIRED => "the server requires a connection token",
+            Self::AUTHENTICATION_FAILED => "the connection token is wrong or missing",
+            Self::AUTHENTICATION_NOT_CONFIGURED => "the server has no connection token",
+            _ => return None,
+        };
+        self.message.starts_with("AUTHENTICATION_").then_some(meaning)
     }
 
     /// The answer to a method that has no handler.
@@ -121,25 +129,18 @@ impl fmt::Display for Closed {
         if let Some(signal) = self.signal {
             write!(f, ", signal {signal}")?;
         }
-        write_stdout(f, &self.stdout)?;
-        write_stderr(f, &self.stderr)
+        write_output(f, &self.stdout, &self.stderr)
     }
 }
 
 impl std::error::Error for Closed {}
 
-/// Appends the end of the CLI's stderr to an error, if there is any.
-pub(crate) fn write_stderr(f: &mut fmt::Formatter<'_>, stderr: &str) -> fmt::Result {
-    match stderr.trim() {
-        "" => Ok(()),
-        stderr => write!(f, "; stderr ends with: {}", printable_lines(stderr)),
+/// Appends to an error what the CLI printed: the text that belongs to no message, and the end of its stderr.
+pub(crate) fn write_output(f: &mut fmt::Formatter<'_>, stdout: &str, stderr: &str) -> fmt::Result {
+    for (what, text) in [("text on stdout", stdout.trim()), ("stderr ends with", stderr.trim())] {
+        if !text.is_empty() {
+            write!(f, "; {what}: {}", printable_lines(text))?;
+        }
     }
-}
-
-/// Appends the text that belongs to no message to an error, if there is any.
-pub(crate) fn write_stdout(f: &mut fmt::Formatter<'_>, stdout: &str) -> fmt::Result {
-    match stdout.trim() {
-        "" => Ok(()),
-        stdout => write!(f, "; text on stdout: {}", printable_lines(stdout)),
-    }
+    Ok(())
 }
