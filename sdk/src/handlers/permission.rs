@@ -211,7 +211,6 @@ impl PermissionRequest {
     /// show to a person before they decide: `write any file`. None if it approves only this request. Names in it are
     /// escaped as in [`summary`](Self::summary).
     pub fn summary_for_session(&self) -> Option<String> {
-        let shown = |text: &str| printable(text).into_owned();
         self.approval()?;
         Some(match self.details() {
             Details::Shell(shell) => {
@@ -221,12 +220,7 @@ impl PermissionRequest {
             }
             Details::Write(_) => "write any file".to_owned(),
             Details::Read(_) => "read any file".to_owned(),
-            Details::Mcp(mcp) => format!(
-                "call {} of MCP server {} with any arguments",
-                shown(&mcp.tool_name),
-                shown(&mcp.server_name)
-            ),
-            Details::CustomTool(tool) => format!("call {} with any arguments", shown(&tool.tool_name)),
+            Details::Mcp(_) | Details::CustomTool(_) => format!("{} with any arguments", self.summary()),
             _ => return None,
         })
     }
@@ -253,27 +247,28 @@ impl PermissionRequest {
     /// It contains the whole command, path or name. Characters that could make it look like another one are escaped
     /// as by [`printable`](crate::printable), and so are backticks in a command, which is enclosed in backticks.
     pub fn summary(&self) -> String {
-        let shown = |text: &str| printable(text).into_owned();
         match self.details() {
             Details::Shell(shell) => format!("run {}", in_backticks(&shell.full_command_text)),
             Details::Write(write) => match moved_from(write) {
-                Some(from) => format!("write {}, moved from {}", shown(&write.file_name), shown(from)),
-                None => format!("write {}", shown(&write.file_name)),
+                Some(from) => {
+                    format!("write {}, moved from {}", printable(&write.file_name), printable(from))
+                }
+                None => format!("write {}", printable(&write.file_name)),
             },
-            Details::Read(read) => format!("read {}", shown(&read.path)),
-            Details::Url(url) => format!("fetch {}", shown(&url.url)),
+            Details::Read(read) => format!("read {}", printable(&read.path)),
+            Details::Url(url) => format!("fetch {}", printable(&url.url)),
             Details::Mcp(mcp) => {
-                format!("call {} of MCP server {}", shown(&mcp.tool_name), shown(&mcp.server_name))
+                format!("call {} of MCP server {}", printable(&mcp.tool_name), printable(&mcp.server_name))
             }
-            Details::CustomTool(tool) => format!("call {}", shown(&tool.tool_name)),
-            Details::Hook(hook) => format!("call {}, as a hook asks", shown(&hook.tool_name)),
+            Details::CustomTool(tool) => format!("call {}", printable(&tool.tool_name)),
+            Details::Hook(hook) => format!("call {}, as a hook asks", printable(&hook.tool_name)),
             Details::Memory(_) => "use the memory".to_owned(),
-            Details::Workflow(workflow) => format!("run the workflow {}", shown(&workflow.name)),
+            Details::Workflow(workflow) => format!("run the workflow {}", printable(&workflow.name)),
             Details::ExtensionManagement(_) => "manage extensions".to_owned(),
             Details::ExtensionPermissionAccess(_) => "give an extension permissions".to_owned(),
             Details::ExtensionEnvAccess(_) => "give an extension environment variables".to_owned(),
             Details::Unrecognized(other) => {
-                format!("do something new: {}", shown(&other["kind"].to_string()))
+                format!("do something new: {}", printable(&other["kind"].to_string()))
             }
         }
     }
