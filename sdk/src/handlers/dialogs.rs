@@ -98,14 +98,14 @@ fn complete(mut result: UserInputResult, choices: &[String]) -> UserInputResult 
 }
 
 /// The result of `exitPlanMode.request` for a handler that failed; the model reads it.
-pub(crate) fn plan_refused(_: RpcError) -> Result<String, RpcError> {
+pub(crate) fn plan_refused() -> String {
     let response = UiExitPlanModeResponse::new(false).feedback("the plan was neither approved nor rejected");
-    Ok(wire::to_json(&response))
+    wire::to_json(&response)
 }
 
 /// The result of `autoModeSwitch.request` for a handler that failed.
-pub(crate) fn no_switch(_: RpcError) -> Result<String, RpcError> {
-    Ok(wire::to_json(&AutoModeSwitchResult::new(AutoModeSwitchResponse::No)))
+pub(crate) fn no_switch() -> String {
+    wire::to_json(&AutoModeSwitchResult::new(AutoModeSwitchResponse::No))
 }
 
 impl UserInputResult {

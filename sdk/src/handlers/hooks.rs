@@ -120,7 +120,7 @@ impl Hooks {
             let handling = input.map(|input| handle.clone()(input, context));
             Box::pin(async move {
                 let output = handling.map_err(|error| error.to_string())?.await.into_reply()?;
-                result(&output)
+                Ok(result(&output))
             })
         };
         self.by_type.insert(H::TYPE, Arc::new(run));
@@ -133,7 +133,7 @@ impl Hooks {
             let handling = hook.map(|hook| handle.clone()(hook, context));
             Box::pin(async move {
                 let output = handling.map_err(|error| error.to_string())?.await.into_reply()?;
-                if output.is_null() { Ok(NO_OPINION.to_owned()) } else { result(&output) }
+                Ok(if output.is_null() { NO_OPINION.to_owned() } else { result(&output) })
             })
         }));
     }
@@ -165,8 +165,8 @@ impl Hooks {
 const NO_OPINION: &str = "{}";
 
 /// Returns the result of `hooks.invoke` with this output.
-fn result(output: &dyn Wire) -> Result<String, RpcError> {
-    Ok(format!(r#"{{"output":{}}}"#, wire::to_json(output)))
+fn result(output: &dyn Wire) -> String {
+    format!(r#"{{"output":{}}}"#, wire::to_json(output))
 }
 
 /// Returns the refusal to send if a hook with these params of `hooks.invoke` fails; none if its type cannot refuse.
@@ -194,16 +194,16 @@ fn on_failure_of(kind: Option<&str>) -> Option<OnFailure> {
 /// The reason that the model reads; the hook's error is only logged.
 const FAILED: &str = "the hook that decides on it failed";
 
-fn tool_refused(_: RpcError) -> Result<String, RpcError> {
+fn tool_refused() -> String {
     result(&PreToolUseHookOutput::deny(FAILED))
 }
 
-fn prompt_refused(_: RpcError) -> Result<String, RpcError> {
+fn prompt_refused() -> String {
     let output = UserPromptSubmittedHookOutput::default();
     result(&output.decision(UserPromptHookDecision::Block).reason(FAILED))
 }
 
-fn permission_refused(_: RpcError) -> Result<String, RpcError> {
+fn permission_refused() -> String {
     result(&PermissionRequestHookOutput::deny(FAILED))
 }
 

@@ -6,8 +6,8 @@ use crate::rpc::RpcError;
 use crate::rpc::connection::Connection;
 use crate::rpc::message::check_depth;
 
-/// Makes the response to a request that failed, for requests where an error would count as consent.
-pub(crate) type OnFailure = fn(RpcError) -> Result<String, RpcError>;
+/// Makes the result of a request that failed, for requests where an error would count as consent.
+pub(crate) type OnFailure = fn() -> String;
 
 /// The response owed to a request. If it is dropped without one, because its handler panicked or its
 /// session ended, it responds with an error. Every failure passes through `on_failure`.
@@ -61,7 +61,7 @@ impl Responder {
         let response = match (sendable, self.on_failure) {
             (Err(error), Some(on_failure)) => {
                 tracing::warn!(%error, "a handler failed, so the response is a refusal");
-                on_failure(error)
+                Ok(on_failure())
             }
             (result, _) => result,
         };
