@@ -23,12 +23,3 @@ pub(crate) struct Handlers {
     /// The timeout of each handler.
     pub timeout: Option<Duration>,
 }
-
-impl Handlers {
-    /// Returns the same handlers with more tools. A new tool replaces one of the same name.
-    pub fn with_tools(&self, new: &Tools) -> Self {
-        let mut both = self.clone();
-        both.tools.extend(new.clone());
-        both
-    }
-}

@@ -123,12 +123,6 @@ struct Pending {
     deadline: Option<Instant>,
 }
 
-impl Pending {
-    fn is_overdue(&self, now: Instant) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= now)
-    }
-}
-
 /// The reason of a connection that we closed ourselves.
 pub(crate) const STOPPED: &str = "the client was stopped";
 
@@ -229,7 +223,7 @@ impl Connection {
         let next_look = {
             let calls = &mut *lock(&self.calls);
             calls.pending.retain(|_, call| {
-                if !call.is_overdue(now) {
+                if call.deadline.is_none_or(|deadline| deadline > now) {
                     return true;
                 }
                 call.deadline = None;

@@ -110,12 +110,12 @@ impl ShellOutput {
 
     /// The text that was written to standard output.
     pub fn stdout(&self) -> String {
-        self.of(|stream| matches!(stream, ShellOutputStream::Stdout))
+        self.of(ShellOutputStream::Stdout)
     }
 
     /// The text that was written to standard error.
     pub fn stderr(&self) -> String {
-        self.of(|stream| matches!(stream, ShellOutputStream::Stderr))
+        self.of(ShellOutputStream::Stderr)
     }
 
     /// The exit code. For a command that was killed it is none with CLIs from 1.0.90 on, and 1 with older ones.
@@ -133,9 +133,9 @@ impl ShellOutput {
         self.exit_code == Some(0)
     }
 
-    fn of(&self, wanted: impl Fn(&ShellOutputStream) -> bool) -> String {
-        let of_stream = |chunk: &&ShellChunk| chunk.stream.as_ref().is_some_and(&wanted);
-        self.chunks.iter().filter(of_stream).map(|chunk| &*chunk.text).collect()
+    fn of(&self, stream: ShellOutputStream) -> String {
+        let chunks = self.chunks.iter().filter(|chunk| chunk.stream.as_ref() == Some(&stream));
+        chunks.map(|chunk| &*chunk.text).collect()
     }
 }
 

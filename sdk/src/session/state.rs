@@ -106,7 +106,8 @@ impl SessionState {
         let old = Arc::clone(&lock(&self.handlers));
         let new = change(&old);
         // The CLI may call the new tools before it responds, and the old ones until then.
-        let both = Handlers { tools: old.with_tools(&new.tools).tools, ..new.clone() };
+        let mut both = Handlers { tools: old.tools.clone(), ..new.clone() };
+        both.tools.extend(new.tools.clone());
         self.set_handlers(Arc::new(both));
         let result = call.await;
         match &result {
