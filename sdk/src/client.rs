@@ -16,7 +16,7 @@ use tracing::field::{debug, display};
 use crate::call::{Caller, peer::Peer, peer::within};
 use crate::client::builder::ClientBuilder;
 use crate::error::Error;
-use crate::events::notifications::NotificationSubscribers;
+use crate::events::{notifications::NotificationSubscribers, stream::Ended};
 use crate::generated::version::CLI_VERSION;
 use crate::process::{self, Process, ShutdownTimes, Watcher};
 use crate::rpc::connection::{Connection, Options, STOPPED};
@@ -270,7 +270,7 @@ async fn stop(host: Arc<Host>) {
         drop(detached.await);
     }
     for session in sessions {
-        router.end(&session, Some(Closed::new(STOPPED)));
+        router.end(&session, Ended::Connection(Closed::new(STOPPED)));
     }
     let ending = end_process(Arc::clone(&host));
     match Handle::try_current() {

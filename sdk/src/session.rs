@@ -375,7 +375,7 @@ impl Session {
         self.inner.host.connection().in_flight().spare_current();
         // The handlers stay until the response, since the CLI may send requests before it, or until the drop of this
         // future.
-        let _end = OnDrop(|| self.inner.host.router.end(state, None));
+        let _end = OnDrop(|| self.inner.host.router.end(state, Ended::Session));
         match (self.inner.host.router.sessions.detach(state), state.life().ended()) {
             (Some(answer), _) => answer
                 .await
@@ -394,7 +394,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         if self.state.life().start_detach() {
             drop(self.host.router.sessions.detach(&self.state));
-            self.host.router.end(&self.state, None);
+            self.host.router.end(&self.state, Ended::Session);
         }
     }
 }

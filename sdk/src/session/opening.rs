@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::call::Call;
 use crate::error::Error;
+use crate::events::stream::Ended;
 use crate::generated::kind;
 use crate::handlers::{registry::Handlers, tool, tool::Tool};
 use crate::runtime::{BoxFuture, lock, on_drop::OnDrop};
@@ -101,7 +102,7 @@ impl Request {
         let result = self.call(&state).await.inspect_err(|error| {
             // A session that was open before is detached in any case, since its old handles no longer do so.
             if error.code().is_some() && !was_open && state.life().start_detach() {
-                host.router.end(&state, None);
+                host.router.end(&state, Ended::Session);
             }
         })?;
         let session = session.reopened(self.complete(&state, result, KnownCapabilities::begin).await?);

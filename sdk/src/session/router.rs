@@ -49,17 +49,17 @@ pub(crate) struct Router {
 
 impl Router {
     /// Ends a session and removes it, unless another has its place.
-    pub fn end(&self, session: &Arc<SessionState>, closed: Option<Closed>) {
+    pub fn end(&self, session: &Arc<SessionState>, ended: Ended) {
         if self.sessions.remove(session) {
             self.shells.forget(session.id());
         }
-        session.end(closed);
+        session.end(ended);
     }
 
     /// Ends a session that the CLI no longer has.
     pub fn end_session(&self, id: &str) {
         if let Some(session) = self.sessions.get(id) {
-            self.end(&session, None);
+            self.end(&session, Ended::Session);
         }
     }
 
@@ -199,7 +199,7 @@ impl Service for Router {
 
     fn closed(&self, closed: &Closed) {
         for session in self.sessions.take_all() {
-            session.end(Some(closed.clone()));
+            session.end(Ended::Connection(closed.clone()));
         }
         self.notifications.end(Ended::Connection(closed.clone()));
     }

@@ -11,7 +11,6 @@ use crate::generated::{event_requests, kind};
 use crate::handlers::context::{HandlerContext, Scope};
 use crate::handlers::event_request::{EventRequests, Request};
 use crate::handlers::{handler::Handler, registry::Handlers, tool};
-use crate::rpc::Closed;
 use crate::runtime::{aside::release, lock, timer, timer::Sleep};
 use crate::session::capabilities::KnownCapabilities;
 use crate::version::{CliVersion, Feature};
@@ -240,14 +239,13 @@ impl SessionState {
     pub fn give_way(&self, successor: &Arc<Self>) {
         // Before the end, so that the reader finds the successor once this session has no handlers.
         drop(self.successor.set(Arc::downgrade(successor)));
-        for event in self.end(None) {
+        for event in self.end(Ended::Session) {
             successor.handle_event_request(&event);
         }
     }
 
     /// Ends the session with its handlers and subscriptions. Returns the event requests that were in flight.
-    pub fn end(&self, closed: Option<Closed>) -> Vec<SessionEvent> {
-        let ended = closed.map_or(Ended::Session, Ended::Connection);
+    pub fn end(&self, ended: Ended) -> Vec<SessionEvent> {
         self.life().end(ended.clone());
         let handlers = std::mem::take(&mut *lock(&self.handlers));
         release(handlers);
