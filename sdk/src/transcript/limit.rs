@@ -31,18 +31,9 @@ impl Transcript {
             return;
         }
         limit.unmeasured = 0;
-        let max = limit.max;
-        let sizes: Vec<usize> = self.turns.iter().map(TranscriptTurn::size).collect();
-        let mut excess = sizes.iter().sum::<usize>().saturating_sub(max);
-        let older = sizes.iter().take(sizes.len().saturating_sub(1));
-        let dropped = older.take_while(|size| {
-            let drops = excess > 0;
-            excess = excess.saturating_sub(**size);
-            drops
-        });
-        let dropped = dropped.count();
-        self.turns.drain(..dropped);
-        self.dropped_turns += dropped as u64;
+        let size: usize = self.turns.iter().map(TranscriptTurn::size).sum();
+        let mut excess = size.saturating_sub(limit.max);
+        self.dropped_turns += drop_oldest(&mut self.turns, TranscriptTurn::size, &mut excess);
         if let Some(last) = self.turns.last_mut().filter(|_| excess > 0) {
             last.dropped_entries += last.entries.drop_oldest(&mut excess);
         }
@@ -70,20 +61,25 @@ impl Entries {
         self.0.iter().map(Entry::size).sum()
     }
 
-    /// Drops entries from the start until so many bytes are free, but not the last one, from which only entries of a
-    /// sub-agent are dropped. Returns their number.
+    /// Drops the oldest entries, and then the oldest ones of a sub-agent that is the last. Returns their number.
     fn drop_oldest(&mut self, excess: &mut usize) -> u64 {
-        let mut dropped = 0;
-        while *excess > 0 && dropped + 1 < self.0.len() {
-            *excess = excess.saturating_sub(self.0[dropped].size());
-            dropped += 1;
-        }
-        self.0.drain(..dropped);
+        let dropped = drop_oldest(&mut self.0, Entry::size, excess);
         match self.0.last_mut() {
-            Some(Entry::SubAgent(agent)) if *excess > 0 => dropped as u64 + agent.entries.drop_oldest(excess),
-            _ => dropped as u64,
+            Some(Entry::SubAgent(agent)) if *excess > 0 => dropped + agent.entries.drop_oldest(excess),
+            _ => dropped,
         }
     }
+}
+
+/// Drops things from the start until so many bytes are free, but not the last one. Returns their number.
+fn drop_oldest<T>(things: &mut Vec<T>, size: fn(&T) -> usize, excess: &mut usize) -> u64 {
+    let mut dropped = 0;
+    while *excess > 0 && dropped + 1 < things.len() {
+        *excess = excess.saturating_sub(size(&things[dropped]));
+        dropped += 1;
+    }
+    things.drain(..dropped);
+    dropped as u64
 }
 
 impl Entry {
