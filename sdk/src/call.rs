@@ -314,8 +314,7 @@ impl Request<'_> {
     fn failed(&self, error: RpcError) -> Error {
         match error.code {
             RpcError::METHOD_NOT_FOUND => {
-                let version = Some(self.caller.peer.version());
-                Unsupported::method(self.method, version, error).into()
+                Unsupported::method(self.method, self.caller.peer.version(), error).into()
             }
             _ => Error::Rpc { method: self.method.to_owned(), error },
         }

@@ -77,7 +77,7 @@ fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
         stderr: "its last words".to_owned(),
     };
     let unknown = RpcError::new(RpcError::METHOD_NOT_FOUND, "what the CLI says");
-    let unsupported = Unsupported::method(&method, Some(&version), unknown);
+    let unsupported = Unsupported::method(&method, &version, unknown);
     let wrong = DecodeError::new("a number", "a string");
     vec![
         (Error::NotFound(NotFound { tried: vec!["/here".to_owned()] }), &["/here"], ErrorKind::CliNotFound),
@@ -209,7 +209,7 @@ fn sources_keep_their_types() {
     let decode = Error::decode("made.up", DecodeError::new("a", "b"), None);
     assert!(decode.source().is_some_and(|source| source.is::<DecodeError>()));
     let unknown = RpcError::new(RpcError::METHOD_NOT_FOUND, "no");
-    let unsupported = Error::from(Unsupported::method("made.up", None, unknown));
+    let unsupported = Error::from(Unsupported::method("made.up", &CliVersion::new(""), unknown));
     assert!(unsupported.source().is_some_and(|source| source.is::<RpcError>()));
 }
 

@@ -32,11 +32,10 @@ impl Unsupported {
     }
 
     /// Creates the error for a method that the CLI does not know.
-    pub(crate) fn method(method: &str, version: Option<&CliVersion>, answer: RpcError) -> Self {
-        let version = version.map(CliVersion::as_str).filter(|version| !version.is_empty());
-        let reason = match version {
-            Some(version) => format!("the Copilot CLI {version} has no method {method}"),
-            None => format!("the Copilot CLI has no method {method}"),
+    pub(crate) fn method(method: &str, version: &CliVersion, answer: RpcError) -> Self {
+        let reason = match version.as_str() {
+            "" => format!("the Copilot CLI has no method {method}"),
+            version => format!("the Copilot CLI {version} has no method {method}"),
         };
         Self { method: Some(method.to_owned()), answer: Some(answer), ..Self::new(reason) }
     }
