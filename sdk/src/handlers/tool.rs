@@ -219,16 +219,6 @@ impl ToolContext {
         }
     }
 
-    /// Returns the reason if the request cannot be read.
-    fn check(&self) -> Result<(), String> {
-        match self.event.data() {
-            SessionEventData::Malformed(request) => {
-                Err(format!("the request could not be read: {}", request.error))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// The arguments of the call; an empty object if it has none.
     fn arguments(&self) -> &serde_json::Value {
         static NONE: LazyLock<serde_json::Value> = LazyLock::new(|| serde_json::json!({}));
@@ -356,7 +346,9 @@ pub(crate) fn requested(context: &HandlerContext, tools: &Tools, request: &Reque
     let call = ToolContext { handler: context.clone(), event: request.event.clone() };
     // An unreadable call is answered too: no other client does, and the agent waits.
     event_request::answer::<ExternalToolRequestedData>(context, request, failed, async move {
-        call.check()?;
+        if let SessionEventData::Malformed(request) = call.event.data() {
+            return Err(format!("the request could not be read: {}", request.error));
+        }
         let span = spans::tool(call.session_id(), &call.request().tool_name, call.tool_call_id());
         let running = span.in_scope(|| run(call));
         Ok(Some(fields(running.instrument(span).await)))

@@ -6,8 +6,7 @@ use super::times::{Moment, Times};
 use super::{Agent, text};
 use crate::events::SessionEvent;
 use crate::events::usage::Usage;
-use crate::wire;
-use crate::wire::peek::keys;
+use crate::wire::{self, Wire, peek::keys};
 
 /// An entry of a conversation.
 #[derive(Clone)]
@@ -222,20 +221,6 @@ impl ToolCall {
     pub fn times(&self) -> Times {
         self.times
     }
-
-    fn new(id: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            name: String::new(),
-            arguments: Value::Null,
-            by_user: false,
-            progress: String::new(),
-            output: String::new(),
-            result: None,
-            detailed_content: None,
-            times: Times::default(),
-        }
-    }
 }
 
 impl SubAgent {
@@ -409,7 +394,7 @@ impl Entries {
     /// same call. Some model servers reuse an id once the call is complete.
     pub fn start_call(&mut self, id: &str, name: &str, arguments: Option<&str>, by_user: bool) {
         if self.call(id).is_none_or(|call| call.result.is_some() && !call.name.is_empty()) {
-            self.0.push(Entry::ToolCall(ToolCall::new(id)));
+            self.0.push(Entry::ToolCall(ToolCall { id: id.to_owned(), ..ToolCall::empty() }));
         }
         if let Some(call) = self.call(id) {
             if !name.is_empty() {
