@@ -6,8 +6,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
+
+use crate::runtime::on_drop::OnDrop;
 
 /// A sleep that can be stored.
 pub(crate) type Sleep = Pin<Box<dyn Future<Output = TimeUp> + Send + Sync>>;
@@ -60,19 +61,12 @@ pub(crate) fn sleep(runtime: Handle, limit: Duration) -> impl Future<Output = Ti
         }
         // Otherwise the client's runtime. A timer panics when its runtime has ended; awaiting a task does
         // not. The timer is made inside of the task, since it also panics where there is no runtime.
-        let mut task = Task(super::spawn(&runtime, async move { tokio::time::sleep_until(end).await }));
-        match (&mut task.0).await {
+        let task = super::spawn(&runtime, async move { tokio::time::sleep_until(end).await });
+        let handle = task.abort_handle();
+        let _abort = OnDrop(|| handle.abort());
+        match task.await {
             Ok(()) => TimeUp::Elapsed,
             Err(_) => TimeUp::NoRuntime,
         }
-    }
-}
-
-/// A task that is aborted when its owner stops waiting.
-struct Task(JoinHandle<()>);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
