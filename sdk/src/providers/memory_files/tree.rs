@@ -132,11 +132,8 @@ impl Tree {
             None if path != "/" => return Err(missing()),
             _ => {}
         }
-        let below = self.below(&path).map(|(name, node)| (name, node.content.is_some()));
-        Ok(below
-            .filter(|(name, _)| !name.contains('/'))
-            .map(|(name, is_file)| (name.to_owned(), is_file))
-            .collect())
+        let below = self.below(&path).filter(|(name, _)| !name.contains('/'));
+        Ok(below.map(|(name, node)| (name.to_owned(), node.content.is_some())).collect())
     }
 
     /// Moves a file, or a folder with all that is in it. It replaces a file by a file, and an empty folder by a folder.
@@ -158,9 +155,8 @@ impl Tree {
         };
         let mut moved = vec![(from.clone(), to.clone())];
         moved.extend(self.below(&from).map(|(rest, _)| (format!("{from}/{rest}"), format!("{to}/{rest}"))));
-        let lengths = |paths: &mut dyn Iterator<Item = &String>| paths.map(String::len).sum::<usize>();
-        let removed = lengths(&mut moved.iter().map(|(old, _)| old));
-        let added = lengths(&mut moved.iter().map(|(_, new)| new));
+        let removed: usize = moved.iter().map(|(old, _)| old.len()).sum();
+        let added: usize = moved.iter().map(|(_, new)| new.len()).sum();
         self.count(removed + replaced, added, &folders)?;
         self.make(folders);
         for (old, new) in moved {
