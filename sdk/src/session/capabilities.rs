@@ -1,6 +1,6 @@
 //! The capabilities of the CLI in a session.
 
-use crate::types::{CapabilitiesChangedUi, SessionResumeResult};
+use crate::types::SessionResumeResult;
 use crate::wire::{peek, peek::keys};
 
 /// The capabilities of the CLI in a session, from the result of `session.create` or `session.resume` and from
@@ -36,10 +36,8 @@ impl KnownCapabilities {
     /// Returns those of the result that opened the session.
     pub fn of_result(result: &SessionResumeResult) -> Self {
         let Some(flags) = &result.capabilities else { return Self::default() };
-        let ui = flags.ui.as_ref();
-        let of_ui = |flag: fn(&CapabilitiesChangedUi) -> Option<bool>| ui.and_then(flag);
-        let [elicitation, mcp_apps, canvases] =
-            [of_ui(|ui| ui.elicitation), of_ui(|ui| ui.mcp_apps), of_ui(|ui| ui.canvases)];
+        let ui = flags.ui.as_ref().map(|ui| [ui.elicitation, ui.mcp_apps, ui.canvases]);
+        let [elicitation, mcp_apps, canvases] = ui.unwrap_or_default();
         Self([elicitation, mcp_apps, canvases, flags.extensions])
     }
 
