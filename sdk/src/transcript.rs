@@ -84,15 +84,6 @@ impl Transcript {
         Self::default()
     }
 
-    /// Limits the memory for the texts of the conversation, in bytes. When it is exceeded, the oldest turns are
-    /// dropped and counted; from a last turn that is larger alone, the oldest entries. The newest entry is kept, whatever
-    /// its size. It is measured each time that a quarter of the limit has come in, so the transcript may grow by about a
-    /// quarter more. The result of a call that was dropped while it ran is ignored. Default: no limit.
-    pub fn max_bytes(mut self, max: usize) -> Self {
-        self.limit = Some(Limit::new(max));
-        self
-    }
-
     /// The number of turns that were dropped because of [`max_bytes`](Self::max_bytes).
     pub fn dropped_turns(&self) -> u64 {
         self.dropped_turns
