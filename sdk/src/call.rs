@@ -64,10 +64,11 @@ impl Caller {
 
     /// Returns a call whose params are the JSON of an object, to which the session's id is added.
     pub(crate) fn call_json<R>(&self, method: &'static str, params: String) -> Call<R> {
-        Call { request: self.request(method, State::New { params }), result: PhantomData }
+        Call { request: self.request(method, params), result: PhantomData }
     }
 
-    fn request<'m>(&self, method: &'m str, state: State) -> Request<'m> {
+    fn request<'m>(&self, method: &'m str, params: String) -> Request<'m> {
+        let state = State::New { params };
         Request { caller: self.clone(), method, timeout: self.peer.call_timeout, state }
     }
 
@@ -79,7 +80,7 @@ impl Caller {
     ) -> Result<R, Error> {
         let params = serde_json::to_string(&params).map_err(|error| error.to_string());
         let params = self.raw_params(method, params)?;
-        let mut request = self.request(method, State::New { params });
+        let mut request = self.request(method, params);
         let result = request.json().await?;
         serde_json::from_str(&result).map_err(|error| {
             // The text of serde's error quotes values, which may be private.
@@ -124,12 +125,9 @@ impl Caller {
         params: &dyn Wire,
         timeout: Option<Duration>,
     ) -> Result<Call<()>, Error> {
-        self.check()?;
-        let sent = self.peer.connection().request(method, self.params(&wire::to_params(params)), timeout);
-        let (id, response) = sent.map_err(Error::Closed)?;
-        let span = self.span(method);
-        let request = self.request(method, State::Sent { id, response, span });
-        Ok(Call { request, result: PhantomData }.timeout(timeout))
+        let mut call = self.call(method, params).timeout(timeout);
+        call.request.send()?;
+        Ok(call)
     }
 
     /// Sends the response to an event request at once, as a request whose own response is ignored. It is sent even if
@@ -262,18 +260,21 @@ impl Request<'_> {
         if message::is_json(&result) { Ok(result) } else { self.unusual(&result) }
     }
 
+    /// Sends the call, unless it is sent already.
+    fn send(&mut self) -> Result<(), Error> {
+        let State::New { params } = &self.state else { return Ok(()) };
+        self.caller.check()?;
+        check_depth(params)?;
+        let (params, span) = (self.caller.params(params), self.caller.span(self.method));
+        let sent = self.caller.peer.connection().request(self.method, params, self.timeout);
+        let (id, response) = sent.map_err(Error::Closed)?;
+        self.state = State::Sent { id, response, span };
+        Ok(())
+    }
+
     /// Sends the request and waits for its result, which may be unchecked.
     fn poll_unchecked(&mut self, context: &mut Context<'_>) -> Poll<Result<Text, Error>> {
-        if let State::New { params } = &self.state {
-            if let Err(error) = self.caller.check().and_then(|()| Ok(check_depth(params)?)) {
-                return Poll::Ready(Err(error));
-            }
-            let (params, span) = (self.caller.params(params), self.caller.span(self.method));
-            match self.caller.peer.connection().request(self.method, params, self.timeout) {
-                Ok((id, response)) => self.state = State::Sent { id, response, span },
-                Err(closed) => return Poll::Ready(Err(Error::Closed(closed))),
-            }
-        }
+        self.send()?;
         let State::Sent { response, span, .. } = &mut self.state else {
             return Poll::Ready(Err(Error::Invalid(format!(
                 "{} was polled after it completed",
