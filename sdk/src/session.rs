@@ -293,8 +293,9 @@ impl Session {
         self.check()?;
         let state = &self.inner.state;
         state.peer().require(Feature::ReplaceTools, "replace tools")?;
-        let tools = tool::by_name(tools.into_iter().collect())?;
-        let declarations = tool::declarations(tools.values().map(|tool| &*tool.declaration));
+        let tools: Vec<Tool> = tools.into_iter().collect();
+        let declarations = tool::declarations(tools.iter().map(|tool| &*tool.declaration));
+        let tools = tool::by_name(&tools)?;
         let params = ["{", &declarations, "}"].concat();
         let set = self.inner.caller.call_json::<()>(SET_TOOLS, params).timeout(None);
         let change = state.change_handlers(|old| Handlers { tools, ..old.clone() }, set);

@@ -34,13 +34,16 @@ use crate::wire::{self, Wire, encode, peek::keys};
 pub struct Tool {
     /// Shared by the clones of the tool.
     pub(crate) declaration: Arc<ToolDeclaration>,
-    run: Arc<dyn Fn(ToolContext) -> Running + Send + Sync>,
+    run: Run,
 }
 
-/// Tools by name.
-pub(crate) type Tools = HashMap<String, Tool, QuickHash>;
+/// The code of a tool.
+type Run = Arc<dyn Fn(ToolContext) -> Running + Send + Sync>;
 
 type Running = BoxFuture<ToolResult>;
+
+/// The code of tools by their names. The CLI has the declarations, whose schemas are large.
+pub(crate) type Tools = HashMap<String, Run, QuickHash>;
 
 impl Tool {
     /// Creates a tool whose schema is derived from the type of its arguments. Requires the feature `schemars`.
@@ -158,11 +161,11 @@ fn has_reserved_key(value: &serde_json::Value) -> bool {
     }
 }
 
-/// Returns the tools by name.
+/// Returns the code of tools by name.
 ///
 /// # Errors
 /// [`Error::Invalid`] if a name is invalid or used twice, or the model would never see a tool.
-pub(crate) fn by_name(tools: Vec<Tool>) -> Result<Tools, Error> {
+pub(crate) fn by_name(tools: &[Tool]) -> Result<Tools, Error> {
     let mut by_name = Tools::with_capacity_and_hasher(tools.len(), Default::default());
     for tool in tools {
         let name = tool.name();
@@ -173,8 +176,8 @@ pub(crate) fn by_name(tools: Vec<Tool>) -> Result<Tools, Error> {
             )));
         }
         schema::check(&tool.declaration)?;
-        if let Some(other) = by_name.insert(name.to_owned(), tool) {
-            return Err(Error::Invalid(format!("two tools are named {}", other.name())));
+        if by_name.insert(name.to_owned(), Arc::clone(&tool.run)).is_some() {
+            return Err(Error::Invalid(format!("two tools are named {name}")));
         }
     }
     Ok(by_name)
@@ -341,8 +344,8 @@ impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
 /// Runs the tool of a live `external_tool.requested`, if it is registered here.
 pub(crate) fn requested(context: &HandlerContext, tools: &Tools, request: &Request<'_>) {
     // Another client handles the other tools.
-    let Some(tool) = request.tool.as_ref().and_then(|name| tools.get(&**name)) else { return };
-    let run = Arc::clone(&tool.run);
+    let Some(run) = request.tool.as_ref().and_then(|name| tools.get(&**name)) else { return };
+    let run = Arc::clone(run);
     let call = ToolContext { handler: context.clone(), event: request.event.clone() };
     // An unreadable call is answered too: no other client does, and the agent waits.
     event_request::answer::<ExternalToolRequestedData>(context, request, failed, async move {

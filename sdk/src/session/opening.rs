@@ -54,7 +54,7 @@ impl Opening {
             let text = "choose what the agent may do: policy, on_permission, approve_all or deny_all";
             return Err(Error::Invalid(text.to_owned()));
         }
-        let handlers = self.registered.into_handlers(tool::by_name(self.tools)?);
+        let handlers = self.registered.into_handlers(tool::by_name(&self.tools)?);
         let new = SessionState::new(self.id, host.peer(), handlers);
         if let Some(directory) = &self.directory {
             new.scope.set_working_directory(directory);
