@@ -3,7 +3,6 @@
 //! The protocol's own version stays 3 from CLI 0.0.423 to 1.0.102, while the behaviour changes.
 
 use std::ops::RangeInclusive;
-use std::sync::LazyLock;
 
 use crate::generated::version::CLI_VERSION;
 
@@ -15,6 +14,7 @@ const OLDEST: [u64; 3] = [1, 0, 10];
 pub struct CliVersion {
     text: String,
     numbers: [u64; 3],
+    compatibility: Compatibility,
 }
 
 /// The versions of the CLI that a program accepts.
@@ -109,10 +109,24 @@ impl Feature {
     }
 }
 
+impl Compatibility {
+    fn of(version: [u64; 3]) -> Self {
+        let made_for = numbers(CLI_VERSION);
+        match version {
+            [0, 0, 0] => Self::Newer,
+            found if found < OLDEST => Self::Unsupported,
+            found if found < made_for => Self::Older,
+            found if found == made_for => Self::Same,
+            _ => Self::Newer,
+        }
+    }
+}
+
 impl CliVersion {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { numbers: numbers(&text), text }
+        let numbers = numbers(&text);
+        Self { text, numbers, compatibility: Compatibility::of(numbers) }
     }
 
     /// The version as reported by the CLI; empty if unknown.
@@ -144,14 +158,7 @@ impl CliVersion {
 
     /// Returns the relation of this version of the CLI to the version that the crate is made for.
     pub fn compatibility(&self) -> Compatibility {
-        static MADE_FOR: LazyLock<[u64; 3]> = LazyLock::new(|| numbers(CLI_VERSION));
-        match self.numbers {
-            [0, 0, 0] => Compatibility::Newer,
-            found if found < OLDEST => Compatibility::Unsupported,
-            found if found < *MADE_FOR => Compatibility::Older,
-            found if found == *MADE_FOR => Compatibility::Same,
-            _ => Compatibility::Newer,
-        }
+        self.compatibility
     }
 
     /// Returns true for a text such as `1.0.102` or `1.0.84-4`.
