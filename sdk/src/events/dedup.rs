@@ -12,7 +12,7 @@ use crate::runtime::hash::QuickHash;
 const GENERATION: usize = 12 << 10;
 
 /// The number of ids for which there is room from the beginning of a further turn.
-const KEPT: usize = 64;
+const KEPT: usize = 28;
 
 /// The ids of the recent events of a turn.
 #[derive(Debug, Clone, Default)]
@@ -28,24 +28,20 @@ impl SeenEvents {
             return false;
         }
         let id = hash(id, request);
-        if self.has_hash(id) {
+        if self.older.contains(&id) || !self.newer.insert(id) {
             return true;
         }
         if self.newer.len() == GENERATION {
             self.older = std::mem::take(&mut self.newer);
         }
-        self.newer.insert(id);
         false
     }
 
     /// Returns true if an event was seen, without recording it.
     #[cfg(feature = "transcript")]
     pub fn contains(&self, id: &str) -> bool {
-        self.has_hash(hash(id, None))
-    }
-
-    fn has_hash(&self, hash: u64) -> bool {
-        self.newer.contains(&hash) || self.older.contains(&hash)
+        let id = hash(id, None);
+        self.newer.contains(&id) || self.older.contains(&id)
     }
 
     /// Forgets all ids, at the end of a turn.
