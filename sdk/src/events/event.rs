@@ -1,6 +1,6 @@
 //! One event of a session: a small envelope around data that is decoded on first access.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::value::RawValue;
@@ -19,13 +19,13 @@ const MISSED: &str = "missed";
 /// Cloning is cheap: clones share the text and the decoded data. The data is decoded by the first call of
 /// [`data`](Self::data), so unread events cost nothing.
 //
-// The decoded data is stored behind a trait, so that the code that decodes and drops some hundred types is compiled
-// here, and not again in each program.
+// The decoded data is behind a trait, so that the code that decodes and drops some hundred types is compiled here, and
+// not again in each program.
 #[derive(Clone)]
-pub struct SessionEvent(Arc<Inner>);
+pub struct SessionEvent(Arc<Inner<dyn Decoded>>);
 
 #[derive(Default)]
-struct Inner {
+struct Inner<D: ?Sized = OnceLock<SessionEventData>> {
     /// The JSON, and after it the strings of the envelope that have escapes there.
     text: Text,
     json: Place,
@@ -39,9 +39,20 @@ struct Inner {
     found: Place,
     /// The place of the data, once it was checked.
     checked: OnceLock<Checked>,
-    decoded: OnceLock<Box<dyn Borrow<SessionEventData> + Send + Sync>>,
     /// The id of the request that the event begins or completes, once it was asked for.
     request: OnceLock<Option<Box<str>>>,
+    decoded: D,
+}
+
+/// The data, once it was asked for.
+trait Decoded: Send + Sync {
+    fn get_or_decode(&self, decode: &dyn Fn() -> SessionEventData) -> &SessionEventData;
+}
+
+impl Decoded for OnceLock<SessionEventData> {
+    fn get_or_decode(&self, decode: &dyn Fn() -> SessionEventData) -> &SessionEventData {
+        self.get_or_init(decode)
+    }
 }
 
 /// The place of the data in an event that is JSON.
@@ -84,12 +95,14 @@ impl Inner {
             checked: if envelope.is_checked { Ok(data).into() } else { OnceLock::new() },
             json,
             text: Text::default(),
-            decoded: OnceLock::new(),
             request: OnceLock::new(),
+            decoded: OnceLock::new(),
         };
         Ok((inner, unescaped))
     }
+}
 
+impl<D: ?Sized> Inner<D> {
     fn text(&self, place: Place) -> &str {
         &self.text[place.range()]
     }
@@ -211,8 +224,7 @@ impl SessionEvent {
 
     /// The typed data of the event.
     pub fn data(&self) -> &SessionEventData {
-        let decoded = self.0.decoded.get_or_init(|| Box::new(self.decode_any()));
-        Borrow::<SessionEventData>::borrow(&**decoded)
+        self.0.decoded.get_or_decode(&|| self.decode_any())
     }
 
     /// Decodes the data as one certain type, without caching.
@@ -364,7 +376,7 @@ impl std::fmt::Debug for SessionEvent {
 
 impl Wire for SessionEvent {
     fn empty() -> Self {
-        Self(Arc::default())
+        Self(Arc::new(Inner::<OnceLock<SessionEventData>>::default()))
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
         *self = Self::from_json(node.object_text()?)?;
