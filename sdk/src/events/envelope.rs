@@ -1,7 +1,7 @@
 //! The envelope of an event: what every event has besides its data.
 
 use crate::wire::DecodeError;
-use crate::wire::scan::{Invalid, Raw, Scanner, plain_length};
+use crate::wire::scan::{Invalid, Raw, Scanner, is_plain_fixed, plain_length};
 
 /// The keys of an event, in the order in which the CLI writes them.
 const KEYS: [&str; 7] = ["type", "data", "ephemeral", "id", "timestamp", "parentId", "agentId"];
@@ -111,11 +111,7 @@ fn first_string<'a>(text: &'a str, key: &str) -> Option<(&'a str, &'a str)> {
 fn last_string<'a, const LENGTH: usize>(text: &'a str, key: &str) -> Option<(&'a str, &'a str)> {
     let text = text.strip_suffix('"')?;
     let (rest, string) = text.split_at_checked(text.len().checked_sub(LENGTH)?)?;
-    let letters: &[u8; LENGTH] = string.as_bytes().first_chunk()?;
-    // No letter has a branch, so that the compiler makes vector instructions of this.
-    let is_plain = letters
-        .iter()
-        .fold(true, |all, letter| all & matches!(letter, b'-'..=b':' | b'A'..=b'Z' | b'a'..=b'z'));
+    let is_plain = is_plain_fixed::<LENGTH>(string.as_bytes().try_into().ok()?);
     is_plain.then_some((rest.strip_suffix(key)?, string))
 }
 

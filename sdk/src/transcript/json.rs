@@ -1,5 +1,7 @@
 //! The JSON form of a conversation, for `Serialize` and `Deserialize`.
 
+use std::borrow::Cow;
+
 use super::entries::{Entries, Entry};
 use super::{Transcript, TurnState};
 use crate::types::ErrorData;
@@ -41,13 +43,14 @@ impl Wire for Entry {
         Self::Notice(Wire::empty())
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        *self = match only_field(node)? {
-            ("message", text) => Self::Message(decode(text)?),
-            ("reasoning", text) => Self::Reasoning(decode(text)?),
-            ("toolCall", call) => Self::ToolCall(decode(call)?),
-            ("subAgent", agent) => Self::SubAgent(decode(agent)?),
-            ("prompt", prompt) => Self::Prompt(decode(prompt)?),
-            ("notice", notice) => Self::Notice(decode(notice)?),
+        let (kind, value) = only_field(node)?;
+        *self = match &*kind {
+            "message" => Self::Message(decode(value)?),
+            "reasoning" => Self::Reasoning(decode(value)?),
+            "toolCall" => Self::ToolCall(decode(value)?),
+            "subAgent" => Self::SubAgent(decode(value)?),
+            "prompt" => Self::Prompt(decode(value)?),
+            "notice" => Self::Notice(decode(value)?),
             _ => return Err(node.mismatch("an entry")),
         };
         Ok(())
@@ -81,7 +84,7 @@ impl Wire for TurnState {
             *self = Self::Failed(error);
             return if kind == "failed" { Ok(()) } else { Err(node.mismatch("the state of a turn")) };
         }
-        *self = match node.string()? {
+        *self = match &*node.string()? {
             "running" => Self::Running,
             "finished" => Self::Finished,
             "aborted" => Self::Aborted,
@@ -107,9 +110,10 @@ impl<T: Wire> Wire for Result<T, String> {
         Err(String::new())
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        *self = match only_field(node)? {
-            ("ok", value) => Ok(decode(value)?),
-            ("error", text) => Err(decode(text)?),
+        let (key, value) = only_field(node)?;
+        *self = match &*key {
+            "ok" => Ok(decode(value)?),
+            "error" => Err(decode(value)?),
             _ => return Err(node.mismatch("a result")),
         };
         Ok(())
@@ -123,7 +127,7 @@ impl<T: Wire> Wire for Result<T, String> {
 }
 
 /// The key and the value of an object with one field.
-fn only_field(node: Node<'_>) -> Result<(&str, Node<'_>), DecodeError> {
+fn only_field(node: Node<'_>) -> Result<(Cow<'_, str>, Node<'_>), DecodeError> {
     let mut fields = node.fields()?;
     match (fields.next(), fields.next()) {
         (Some(field), None) => Ok(field),

@@ -24,7 +24,8 @@ pub(super) enum Entry<'a> {
     Bool(bool),
     /// The text of the number, since no Rust type holds every JSON number.
     Number(&'a str),
-    String(Cow<'a, str>),
+    /// Decoded when it is read, since many are not.
+    String(Raw<'a>),
     Array(usize),
     /// With the text of the object.
     Object(usize, &'a str),
@@ -54,7 +55,7 @@ impl<'a> Document<'a> {
     /// Parses a JSON text of any depth.
     pub(super) fn scan(json: &'a str) -> Result<Self, Invalid> {
         // An estimate that fits most messages, so that the list is allocated once.
-        let mut builder = Builder { entries: Vec::with_capacity(json.len() / 24 + 8), open: Vec::new() };
+        let mut builder = Builder { entries: Vec::with_capacity(json.len() / 24 + 8), innermost: 0 };
         let levels = Scanner::new(json).only(&mut builder)?;
         Ok(Self { entries: builder.entries, levels })
     }
@@ -68,8 +69,8 @@ impl<'a> Document<'a> {
 /// The list under construction.
 struct Builder<'a> {
     entries: Vec<Entry<'a>>,
-    /// Indices of the containers that have not ended.
-    open: Vec<usize>,
+    /// The index of the innermost container that has not ended. It holds the index of the one around it until then.
+    innermost: usize,
 }
 
 impl<'a> Sink<'a> for Builder<'a> {
@@ -83,20 +84,24 @@ impl<'a> Sink<'a> for Builder<'a> {
         self.entries.push(Entry::Number(number));
     }
     fn string(&mut self, string: Raw<'a>) {
-        self.entries.push(Entry::String(string.text()));
+        self.entries.push(Entry::String(string));
     }
     fn open(&mut self, rest: &'a str) {
-        self.open.push(self.entries.len());
-        self.entries.push(if rest.starts_with('{') { Entry::Object(0, rest) } else { Entry::Array(0) });
+        let outer = std::mem::replace(&mut self.innermost, self.entries.len());
+        self.entries.push(if rest.starts_with('{') {
+            Entry::Object(outer, rest)
+        } else {
+            Entry::Array(outer)
+        });
     }
     fn close(&mut self, rest: &'a str) {
         let end = self.entries.len();
-        match self.open.pop().and_then(|at| self.entries.get_mut(at)) {
+        match self.entries.get_mut(self.innermost) {
             Some(Entry::Object(place, text)) => {
                 *text = &text[..text.len() - rest.len()];
-                *place = end;
+                self.innermost = std::mem::replace(place, end);
             }
-            Some(Entry::Array(place)) => *place = end,
+            Some(Entry::Array(place)) => self.innermost = std::mem::replace(place, end),
             _ => {}
         }
     }
@@ -219,7 +224,7 @@ impl<'a> Node<'a> {
             Entry::Null => serde_json::Value::Null,
             Entry::Bool(value) => (*value).into(),
             Entry::Number(text) => number(text).ok_or_else(|| self.mismatch("a number of 64 bits"))?.into(),
-            Entry::String(value) => value.as_ref().into(),
+            Entry::String(value) => value.text().into(),
             Entry::Array(_) => {
                 let items = self.items()?.enumerate();
                 let items = items.map(|(index, item)| item.to_value().map_err(|error| error.in_item(index)));
@@ -227,8 +232,8 @@ impl<'a> Node<'a> {
             }
             Entry::Object(..) => {
                 let fields = self.fields()?.map(|(key, value)| match value.to_value() {
-                    Ok(value) => Ok((key.to_owned(), value)),
-                    Err(error) => Err(error.in_field(key)),
+                    Ok(value) => Ok((key.into_owned(), value)),
+                    Err(error) => Err(error.in_field(&key)),
                 });
                 serde_json::Value::Object(fields.collect::<Result<_, _>>()?)
             }
@@ -243,9 +248,9 @@ impl<'a> Node<'a> {
         }
     }
 
-    pub(crate) fn string(self) -> Result<&'a str, DecodeError> {
+    pub(crate) fn string(self) -> Result<Cow<'a, str>, DecodeError> {
         match self.entry() {
-            Entry::String(value) => Ok(value),
+            Entry::String(value) => Ok(value.text()),
             _ => Err(self.mismatch("a string")),
         }
     }
@@ -266,7 +271,7 @@ impl<'a> Node<'a> {
     }
 
     /// The keys and values of an object, including repeated keys.
-    pub(super) fn entries(self) -> Result<impl Iterator<Item = (&'a str, Node<'a>)>, DecodeError> {
+    pub(super) fn entries(self) -> Result<impl Iterator<Item = (Cow<'a, str>, Node<'a>)>, DecodeError> {
         let Entry::Object(end, _) = *self.entry() else {
             return Err(self.mismatch("an object"));
         };
@@ -275,8 +280,8 @@ impl<'a> Node<'a> {
             (at < end).then(|| {
                 let value = self.sibling(at + 1);
                 let key = match self.sibling(at).entry() {
-                    Entry::String(key) => key.as_ref(),
-                    _ => "",
+                    Entry::String(key) => key.text(),
+                    _ => Cow::Borrowed(""),
                 };
                 at = value.end();
                 (key, value)
@@ -290,16 +295,16 @@ impl<'a> Node<'a> {
     }
 
     /// The keys of an object, each with its last value.
-    fn last_entries(self) -> Result<BTreeMap<&'a str, Self>, DecodeError> {
+    fn last_entries(self) -> Result<BTreeMap<Cow<'a, str>, Self>, DecodeError> {
         Ok(self.entries()?.collect())
     }
 
     /// The keys of an object, each with its last value, in the order of the text.
-    pub(crate) fn fields(self) -> Result<impl Iterator<Item = (&'a str, Self)>, DecodeError> {
+    pub(crate) fn fields(self) -> Result<impl Iterator<Item = (Cow<'a, str>, Self)>, DecodeError> {
         // A few keys are compared with each other, so that no map is made for most objects.
         let is_small = self.entries()?.nth(FEW_KEYS).is_none();
         let last = if is_small { BTreeMap::new() } else { self.last_entries()? };
-        let counts = move |(key, value): &(&str, Self)| match is_small {
+        let counts = move |(key, value): &(Cow<'a, str>, Self)| match is_small {
             true => self.get(key).is_some_and(|last| last.at == value.at),
             false => last.get(key).is_some_and(|last| last.at == value.at),
         };
@@ -353,18 +358,18 @@ impl<'a> Node<'a> {
         rest: &mut BTreeMap<String, T>,
     ) -> Result<(), DecodeError> {
         rest.clear();
-        for (key, node) in self.last_entries()?.into_iter().filter(|(key, _)| !known.contains(key)) {
+        for (key, node) in self.last_entries()?.into_iter().filter(|(key, _)| !known.contains(&&**key)) {
             let mut value = T::empty();
-            value.read(node).map_err(|error| error.in_field(key))?;
-            rest.insert(key.to_owned(), value);
+            value.read(node).map_err(|error| error.in_field(&key))?;
+            rest.insert(key.into_owned(), value);
         }
         Ok(())
     }
 
     /// The string under `key`, which identifies the variant of a union; empty if it is not a string.
-    pub(crate) fn tag(self, key: &str) -> Result<&'a str, DecodeError> {
+    pub(crate) fn tag(self, key: &str) -> Result<Cow<'a, str>, DecodeError> {
         match self.entry() {
-            Entry::Object(..) => Ok(self.get(key).and_then(|value| value.string().ok()).unwrap_or("")),
+            Entry::Object(..) => Ok(self.get(key).and_then(|value| value.string().ok()).unwrap_or_default()),
             _ => Err(self.mismatch("an object")),
         }
     }
@@ -386,7 +391,7 @@ impl<'a> Node<'a> {
     fn is_among(self, values: &[&str]) -> bool {
         match self.entry() {
             _ if values.is_empty() => true,
-            Entry::String(text) => values.contains(&text.as_ref()),
+            Entry::String(text) => values.contains(&&*text.text()),
             Entry::Bool(flag) => values.contains(if *flag { &"true" } else { &"false" }),
             _ => false,
         }

@@ -9,7 +9,7 @@ mod strings;
 use std::borrow::Cow;
 
 use super::DecodeError;
-pub(crate) use strings::{Raw, is_plain, plain_length};
+pub(crate) use strings::{Raw, is_plain, is_plain_fixed, plain_length};
 use strings::{plain_end, utf16};
 
 /// Splits JSON text into its values.

@@ -87,11 +87,12 @@ impl Redactor {
 
     fn message(&mut self, message: Node<'_>, place: &Place<'_>, look: Look<'_>, out: &mut Writer) {
         let text = |key| match message.get(key)?.entry() {
-            Entry::String(text) => Some(&**text),
-            Entry::Number(text) => Some(*text),
+            Entry::String(text) => Some(text.text()),
+            Entry::Number(text) => Some(Cow::Borrowed(*text)),
             _ => None,
         };
-        let parts = look(text("id"), message.get("method").and_then(|method| method.string().ok()));
+        let method = message.get("method").and_then(|method| method.string().ok());
+        let parts = look(text("id").as_deref(), method.as_deref());
         self.value(message, &Place { message: Some(&parts), ..*place }, out);
     }
 
@@ -128,7 +129,7 @@ impl Redactor {
             Entry::Array(_) | Entry::Object(..) if self.depth > MAX_DEPTH => out.string(REDACTED),
             Entry::Array(_) => self.array(node, place, None, out),
             Entry::Object(..) => self.object(node, place, out),
-            Entry::String(text) => out.string(&self.string(text, place)),
+            Entry::String(text) => out.string(&self.string(&text.text(), place)),
             Entry::Number(text) if self.hides_number(text, place) => out.string(REDACTED),
             Entry::Number(text) => out.raw(text),
             Entry::Bool(value) => out.serialize(value),
@@ -154,7 +155,8 @@ impl Redactor {
                 None => self.value(item, &place, out),
             }
             // The value of an option such as `--token` comes next.
-            let is_flag = place.hide() == Hide::Nothing && item.string().is_ok_and(text::is_flag);
+            let is_flag =
+                place.hide() == Hide::Nothing && item.string().is_ok_and(|text| text::is_flag(&text));
             own = if is_flag { Hide::All } else { Hide::Nothing };
         }
         out.raw("]");
@@ -166,12 +168,14 @@ impl Redactor {
             hide => hide,
         };
         let members = object.entries().into_iter().flatten();
-        let members: Vec<_> = members.map(|(key, value)| (key, keys::normalize(key), value)).collect();
+        let members = members.map(|(key, value)| (keys::normalize(&key), key, value));
+        let members: Vec<_> = members.collect();
         // Such as `{"name": "token", "value": …}`.
-        let names_secret =
-            members.iter().any(|(_, key, value)| is_name(key) && value.string().is_ok_and(keys::is_secret));
+        let names_secret = members
+            .iter()
+            .any(|(key, _, value)| is_name(key) && value.string().is_ok_and(|text| keys::is_secret(&text)));
         out.raw("{");
-        for (written, key, value) in &members {
+        for (key, written, value) in &members {
             let key = key.as_str();
             let is_secret = place.below.contains(&key)
                 || PAIRS.contains(&(place.key, key))
