@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_core::{Serialize, de::DeserializeOwned};
 use tokio::sync::oneshot;
-use tracing::{Span, field::debug};
+use tracing::Span;
 
 use crate::call::{life::Life, peer::Peer};
 use crate::error::{Closed, Error, RpcError, unsupported::Unsupported};
@@ -289,7 +289,7 @@ impl Request<'_> {
             Err(_) => Err(Error::Closed(Closed::new("the connection ended"))),
         };
         if let Err(error) = &result {
-            span.record("error.type", debug(error.kind()));
+            spans::failed(&span, error.kind());
         }
         Poll::Ready(result)
     }

@@ -11,7 +11,7 @@ use serde_core::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tracing::Instrument as _;
-use tracing::field::{debug, display};
+use tracing::field::display;
 
 use crate::call::{Caller, peer::Peer, peer::within};
 use crate::client::builder::ClientBuilder;
@@ -114,9 +114,9 @@ impl Client {
             let span = spans::start();
             let connected = connecting.instrument(span.clone()).await;
             match &connected {
-                Ok(client) => span.record("copilot.version", display(client.version())),
-                Err(error) => span.record("error.type", debug(error.kind())),
-            };
+                Ok(client) => drop(span.record("copilot.version", display(client.version()))),
+                Err(error) => spans::failed(&span, error.kind()),
+            }
             connected
         })
     }

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use serde_core::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::call::{Call, Caller};
 use crate::error::{Closed, Error, unsupported::Unsupported};
@@ -28,10 +29,10 @@ use crate::handlers::{registry::Handlers, tool, tool::Tool};
 use crate::methods;
 use crate::runtime::{lock, on_drop::OnDrop};
 use crate::session::prompt::check_extra;
-use crate::session::turn::{Turn, prompts::Prompt, prompts::Prompts, tracker::Tracker};
+use crate::session::turn::{Turn, prompts::Prompt, tracker::Tracker};
 use crate::session::{capabilities::Capabilities, host::Host, shell::Shell, state::SessionState};
 use crate::session_rpc::SessionRpc;
-use crate::trace::spans;
+use crate::trace::{spans, turn::TurnSpan, turn::WeakSpan};
 use crate::types::{
     AbortRequest, LogRequest, ModelSwitchToRequest, ModelSwitchToResult, SendRequest, SendResult,
     SessionResumeResult, ShellExitNotification, ShellOutputNotification, UiElicitationRequest,
@@ -66,7 +67,6 @@ struct Inner {
     caller: Caller,
     /// The latest response of the CLI to opening it.
     opened: Mutex<Arc<SessionResumeResult>>,
-    prompts: Arc<Prompts>,
 }
 
 /// A handle of a session that does not keep it open, returned by [`Session::downgrade`]. Use it in lists of sessions
@@ -98,7 +98,7 @@ impl Session {
     pub(crate) fn new(host: Arc<Host>, state: Arc<SessionState>) -> Self {
         let opened = Mutex::new(Arc::new(SessionResumeResult::empty()));
         let caller = state.caller().for_handle();
-        Self::of(Arc::new(Inner { host, state, caller, opened, prompts: Arc::default() }))
+        Self::of(Arc::new(Inner { host, state, caller, opened }))
     }
 
     fn of(inner: Arc<Inner>) -> Self {
@@ -176,9 +176,12 @@ impl Session {
         // Before the request is written, so that no event of the turn is missed.
         let events = self.inner.state.subscribers.subscribe_from_now();
         let (started, span) = (Instant::now(), spans::turn(self.id()));
-        let prompt = self.submit(prompt.into()).await?;
-        let tracker = Tracker::new(prompt, Arc::clone(&self.inner.prompts), self.inner.state.version());
-        Ok(Turn::new(events, tracker, started, Arc::downgrade(&self.inner.host), span))
+        let turn = TurnSpan::new(span.clone());
+        let sent = self.submit(prompt.into(), turn.downgrade()).instrument(span.clone()).await;
+        let prompt = sent.inspect_err(|error| spans::failed(&span, error.kind()))?;
+        let prompts = Arc::clone(&self.inner.state.prompts);
+        let tracker = Tracker::new(prompt, prompts, self.inner.state.version());
+        Ok(Turn::new(events, tracker, started, Arc::downgrade(&self.inner.host), turn))
     }
 
     /// Sends a prompt (`session.send`) and returns its message id, without waiting for the answer.
@@ -186,7 +189,7 @@ impl Session {
     /// # Errors
     /// As any [call](crate::Call).
     pub async fn send(&self, prompt: impl Into<SendRequest>) -> Result<String, Error> {
-        Ok(self.submit(prompt.into()).await?.id().to_owned())
+        Ok(self.submit(prompt.into(), WeakSpan::new()).await?.id().to_owned())
     }
 
     /// Sends a prompt (`session.send`) and waits for the answer. There is no timeout; for one use `prompt(…)` and
@@ -213,15 +216,20 @@ impl Session {
         self.send_and_wait(prompt.into().answer_as::<T>()).await?.json()
     }
 
-    async fn submit(&self, request: SendRequest) -> Result<Arc<Prompt>, Error> {
-        let (prompt, call) = self.prepare(request)?;
+    /// Sends a prompt, whose turn has this span.
+    async fn submit(&self, request: SendRequest, turn: WeakSpan) -> Result<Arc<Prompt>, Error> {
+        let (prompt, call) = self.prepare(request, turn)?;
         prompt.set_id(call.await?.message_id);
         Ok(prompt)
     }
 
     /// Returns the prompt of a request and the call that sends it. Apart from its future, so that the code that writes
     /// the request is compiled in this crate.
-    fn prepare(&self, mut request: SendRequest) -> Result<(Arc<Prompt>, Call<SendResult>), Error> {
+    fn prepare(
+        &self,
+        mut request: SendRequest,
+        turn: WeakSpan,
+    ) -> Result<(Arc<Prompt>, Call<SendResult>), Error> {
         self.check()?;
         self.inner.host.trace(&mut request.traceparent, &mut request.tracestate);
         if !request.rest.is_empty() {
@@ -229,7 +237,9 @@ impl Session {
             check_extra(&extra, &wire::to_json(&request), &["sessionId"])?;
             request.rest = extra;
         }
-        let prompt = self.inner.prompts.add(&request.prompt);
+        let state = &self.inner.state;
+        state.scope.turn.set_if_none(&turn);
+        let prompt = state.prompts.add(&request.prompt, turn);
         Ok((prompt, self.rpc().send(&request)))
     }
 
@@ -256,7 +266,7 @@ impl Session {
     pub async fn abort(&self) -> Result<(), Error> {
         self.check()?;
         self.inner.host.connection().in_flight().spare_current();
-        self.inner.prompts.abort();
+        self.inner.state.prompts.abort();
         self.rpc().abort(&AbortRequest::default()).done().await
     }
 

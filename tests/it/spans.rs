@@ -1,9 +1,19 @@
 //! The spans of the program's own tracing.
 
-use copilot_session::testing::{FakeCli, events as say};
-use copilot_session::types::PreToolUseHookInput;
-use copilot_session::{Client, Decision, SessionBuilder, Tool};
+mod tree;
+
+use std::time::Duration;
+
+use copilot_session::testing::{self, FakeCli, events as say, requests};
+use copilot_session::types::{
+    LogRequest, PostToolUseHookInput, PostToolUseHookOutput, PreToolUseHookInput, PreToolUseHookOutput,
+    UserInputResult,
+};
+use copilot_session::{
+    Client, Decision, Error, HandlerContext, SessionBuilder, Tool, ToolContext, TraceContext,
+};
 use serde_json::{Value, json};
+use tree::collect;
 
 use crate::rig::{Rig, connect, new_request_id};
 use crate::secrets::tracing::record;
@@ -71,6 +81,111 @@ async fn of_a_turn() {
     }
 }
 
+/// A turn is one tree: its prompt, and everything that handlers do for it, with the calls that they make.
+#[tokio::test(start_paused = true)]
+async fn of_a_turn_are_a_tree() {
+    let (tree, _guard) = collect();
+    let rig = Rig::on(FakeCli::start(), |new| {
+        let tool = Tool::with_schema("look", "Looks", json!({}), async |_: Value, call: ToolContext| {
+            call.rpc().log(&LogRequest::new("looking")).await.map(|_| "logged")
+        });
+        new.tool(tool)
+            .on_permission(async |_, _| Err::<Decision, _>("no opinion"))
+            .hook(async |_: PreToolUseHookInput, _| std::future::pending::<PreToolUseHookOutput>().await)
+            .hook(async |_: PostToolUseHookInput, _| -> PostToolUseHookOutput { panic!("a panic") })
+            .on_user_input(async |_, context: HandlerContext| {
+                context.rpc().name().get().await?;
+                Ok::<UserInputResult, Error>(UserInputResult::default())
+            })
+            .handler_timeout(Duration::from_secs(1))
+    })
+    .await;
+    let id = rig.session.id().to_owned();
+    let turn = rig.session.prompt("Hello").await.expect("a turn");
+    rig.fake.begin_turn(&id).await;
+    let usage = json!({"model": "gpt-5", "cacheReadTokens": 40, "cacheWriteTokens": 2});
+    rig.emit(say::event("assistant.usage", usage));
+    rig.fake.on_raw("session.log", |_| Err(testing::error(-32602, "no log")));
+    rig.fake.on_raw("session.name.get", |_| Ok(json!({"name": null})));
+    rig.fake.expect_tool_result(&id, "look", json!({})).await;
+    rig.emit(say::permission(&new_request_id(), requests::shell("ls")));
+    let input = json!({"toolName": "look", "toolArgs": {}, "sessionId": "x", "timestamp": 1, "cwd": "/"});
+    for kind in ["preToolUse", "postToolUse"] {
+        let mut input = input.clone();
+        input["toolResult"] = json!({"textResultForLlm": "", "resultType": "success"});
+        let hook = json!({"sessionId": id, "hookType": kind, "input": input});
+        rig.fake.request_raw("hooks.invoke", hook).await.ok();
+    }
+    rig.fake.request_raw("userInput.request", json!({"sessionId": id, "question": "Where?"})).await.ok();
+    rig.fake.settle().await;
+    rig.fake.end_turn(&id, "Hello");
+    turn.await.expect("an answer");
+
+    let shown = tree.of("invoke_agent");
+    assert_eq!(
+        shown,
+        "\
+invoke_agent github 40 2
+  call session.send
+  execute_tool look failure
+    call session.log Invalid
+  decide_permission failure
+  run_hook cancelled
+  run_hook panic
+  call session.name.get
+"
+    );
+}
+
+/// The closure that returns the trace context of a prompt runs inside of its turn, so that the CLI's spans can join it.
+#[tokio::test(start_paused = true)]
+async fn of_a_turn_reach_the_cli() {
+    let (_tree, _guard) = collect();
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    let current = || Some(TraceContext::new(tracing::Span::current().metadata()?.name()));
+    let client = Client::builder().trace_context(current).connect(read, write).await.expect("the handshake");
+    let session = client.session().deny_all().create().await.expect("a session");
+    drop(session.prompt("Hello").await.expect("a turn"));
+    assert_eq!(fake.received_raw("session.send").await["traceparent"], "invoke_agent");
+}
+
+/// Each of two prompts has its own tools, whichever the agent starts first. Those of a prompt without a turn have no
+/// parent.
+#[tokio::test(start_paused = true)]
+async fn of_prompts_that_wait() {
+    let (tree, _guard) = collect();
+    let rig = Rig::on(FakeCli::start(), |new| {
+        ["first", "second", "third"].into_iter().fold(new.approve_all(), |new, name| {
+            new.tool(Tool::with_schema(name, "Looks", json!({}), async |_: Value, _| "seen"))
+        })
+    })
+    .await;
+    let id = rig.session.id().to_owned();
+    let first = rig.session.prompt("One").await.expect("a turn");
+    let second = rig.session.prompt("Two").await.expect("a turn");
+    let third = rig.session.send("Three").await.expect("a prompt");
+    for (message_id, tool) in
+        [(second.message_id(), "second"), (first.message_id(), "first"), (&*third, "third")]
+    {
+        rig.emit(say::user_message(message_id));
+        rig.fake.expect_tool_result(&id, tool, json!({})).await;
+    }
+    rig.emit(say::idle());
+    first.await.expect("an answer");
+    drop(second);
+    rig.fake.expect_tool_result(&id, "first", json!({})).await;
+    let of_turn = |tool| format!("invoke_agent github 0 0\n  call session.send\n  execute_tool {tool}\n");
+    assert_eq!(tree.of("invoke_agent"), of_turn("first") + &of_turn("second").replace(" 0 0", ""));
+    assert_eq!(tree.of("execute_tool"), "execute_tool third\nexecute_tool first\n");
+}
+
+/// The lines of the ends of turns.
+fn closed_turns(log: &str) -> Vec<&str> {
+    let is_of_turn = |line: &&str| line.contains(": close") && !line.contains("}:call{");
+    lines(log, "invoke_agent{").into_iter().filter(is_of_turn).collect()
+}
+
 /// A turn that fails, and one that is dropped, close their spans.
 #[tokio::test(start_paused = true)]
 async fn of_turns_without_an_answer() {
@@ -82,16 +197,12 @@ async fn of_turns_without_an_answer() {
     rig.emit(say::idle());
     turn.await.expect_err("the failure");
     let log = file.text();
-    let mut closed = lines(&log, "invoke_agent{").into_iter().filter(|line| line.contains(": close"));
-    assert!(closed.next_back().is_some_and(|line| line.contains("error.type=RateLimit")), "{log}");
+    let closed = closed_turns(&log);
+    assert!(closed.len() == 1 && closed[0].contains("error.type=RateLimit"), "{log}");
     assert!(!log.contains(PRIVATE), "{log}");
     drop(rig.session.prompt("Hello").await.expect("a turn"));
     let log = file.text();
-    assert_eq!(
-        lines(&log, "invoke_agent{").iter().filter(|line| line.contains(": close")).count(),
-        2,
-        "{log}"
-    );
+    assert_eq!(closed_turns(&log).len(), 2, "{log}");
 }
 
 /// The start of a client shows the version of the CLI, or why it failed.

@@ -12,6 +12,7 @@ use crate::rpc::in_flight;
 use crate::runtime::lock;
 use crate::server_rpc::ServerRpc;
 use crate::session_rpc::SessionRpc;
+use crate::trace::turn::CurrentTurn;
 use crate::version::CliVersion;
 use crate::wire::peek::{self, keys};
 
@@ -22,6 +23,8 @@ pub(crate) struct Scope {
     /// The owner number of its in-flight requests.
     pub number: u64,
     pub event_requests: EventRequests,
+    /// The turn whose span is the parent of those of the handlers.
+    pub turn: CurrentTurn,
     working_directory: Mutex<WorkingDirectory>,
 }
 
@@ -59,6 +62,7 @@ impl Scope {
             life,
             number: in_flight::number(),
             event_requests: EventRequests::default(),
+            turn: CurrentTurn::default(),
             working_directory: Mutex::default(),
         }
     }

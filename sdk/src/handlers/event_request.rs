@@ -6,6 +6,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex};
 
+use tracing::Instrument as _;
+
 use crate::error::Error;
 use crate::events::SessionEvent;
 use crate::generated::{event_requests, kind, session_event::SessionEventData};
@@ -121,10 +123,12 @@ fn answer_method(
 ) {
     let Some(mut reply) = PendingReply::new(&context.scope, request, method, refusal) else { return };
     let (peer, number, limit) = (Arc::clone(context.scope.peer()), reply.number, context.timeout());
-    peer.connection().in_flight().spawn(number, None, peer.runtime(), async move {
+    let handling = async move {
         let answer = reply::caught(limit, answering).await;
         reply.send(answer.and_then(|answer| answer));
-    });
+    };
+    let handling = handling.instrument(context.scope.turn.span());
+    peer.connection().in_flight().spawn(number, None, peer.runtime(), handling);
 }
 
 /// Initial capacity of the params of an answer, in bytes, which most answers fit.

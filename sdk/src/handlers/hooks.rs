@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tracing::Instrument as _;
-
 use crate::generated::hooks::TYPES;
 use crate::handlers::context::HandlerContext;
 use crate::handlers::handler::{self, Handler, Handling};
@@ -147,7 +145,8 @@ impl Hooks {
                 let handler = self.by_type.get(&*kind).or(self.other.as_ref());
                 handler.map(|handler| {
                     let span = spans::hook(context.session_id(), &kind);
-                    span.in_scope(|| handler(&kind, input.unwrap_or("null"), context)).instrument(span)
+                    let running = span.in_scope(|| handler(&kind, input.unwrap_or("null"), context));
+                    spans::run(span, running, |output| output.is_err().then_some("failure"))
                 })
             });
             async move {

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
-use tracing::Instrument as _;
 
 pub use decision::Decision;
 pub use policy::Policy;
@@ -315,7 +314,8 @@ pub(crate) fn handler(decide: impl Replies<PermissionRequest, Decision>) -> (&'s
             let permission = permission.readable()?;
             let span = spans::permission(own.session_id());
             let deciding = span.in_scope(|| (*decide).clone()(permission, own));
-            deciding.instrument(span).await.into_reply()
+            let decided = async { deciding.await.into_reply() };
+            spans::run(span, decided, |decision| decision.is_err().then_some("failure")).await
         });
     };
     (PermissionRequestedData::KIND, Arc::new(handler))

@@ -5,8 +5,6 @@ mod schema;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use tracing::Instrument as _;
-
 use crate::error::Error;
 use crate::events::SessionEvent;
 use crate::generated::session_event::SessionEventData;
@@ -276,6 +274,11 @@ impl ToolResult {
         }
     }
 
+    /// Its type, unless it is a success.
+    fn failed(&self) -> Option<&str> {
+        self.0.result_type.as_deref().filter(|kind| *kind != "success")
+    }
+
     /// Adds an image to the result: its bytes, and their type, such as `image/png`. The model also reads the text.
     pub fn image(mut self, bytes: impl AsRef<[u8]>, mime_type: impl Into<String>) -> Self {
         let kind = ExternalToolTextResultForLlmBinaryResultsForLlmType::Image;
@@ -354,7 +357,7 @@ pub(crate) fn requested(context: &HandlerContext, tools: &Tools, request: &Reque
         }
         let span = spans::tool(call.session_id(), &call.request().tool_name, call.tool_call_id());
         let running = span.in_scope(|| run(call));
-        Ok(Some(fields(running.instrument(span).await)))
+        Ok(Some(fields(spans::run(span, running, ToolResult::failed).await)))
     });
 }
 

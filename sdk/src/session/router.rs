@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Instrument as _;
+
 use crate::call::peer::Peer;
 use crate::events::{
     SessionEvent, envelope::Envelope, notifications::NotificationSubscribers, stream::Ended,
@@ -127,8 +129,8 @@ impl Service for Router {
         let session = self.session_of_request(id.as_deref(), registration);
         if let Some((context, handler)) = session.and_then(|session| session.handler(method)) {
             let params: Box<str> = params.into();
-            let owner = context.scope.number;
-            return responder.run(Some(owner), move || handler(params, context));
+            let (owner, turn) = (context.scope.number, context.scope.turn.span());
+            return responder.run(Some(owner), move || handler(params, context).instrument(turn));
         }
         match self.handlers.get(method).cloned() {
             Some(handler) => {

@@ -13,14 +13,17 @@ use crate::handlers::event_request::{EventRequests, Request};
 use crate::handlers::{handler::Handler, registry::Handlers, tool};
 use crate::runtime::{aside::release, lock, timer, timer::Sleep};
 use crate::session::capabilities::KnownCapabilities;
+use crate::session::turn::prompts::Prompts;
 use crate::version::{CliVersion, Feature};
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 
 /// The part of a session that lives as long as the CLI may speak of it.
 pub(crate) struct SessionState {
     /// The part that handlers use.
     pub scope: Arc<Scope>,
     pub subscribers: Arc<Subscribers>,
+    /// The prompts of this client.
+    pub prompts: Arc<Prompts>,
     seen: Mutex<SeenEvents>,
     pub notifications: NotificationSubscribers,
     /// Shared, so that the reader need not drop the last reference.
@@ -41,6 +44,7 @@ impl SessionState {
         Arc::new(Self {
             scope: Arc::new(Scope::new(id, peer)),
             subscribers: Subscribers::new(runtime.clone()),
+            prompts: Arc::default(),
             seen: Mutex::default(),
             notifications: NotificationSubscribers::new(runtime),
             handlers: Mutex::new(Arc::new(handlers)),
@@ -163,7 +167,11 @@ impl SessionState {
             kind::ABORT if !self.version().has(Feature::AbortCompletesTools) => {
                 drop(self.cancel_event_requests())
             }
-            kind::SESSION_IDLE => lock(&self.seen).clear(),
+            kind::SESSION_IDLE => {
+                lock(&self.seen).clear();
+                self.scope.turn.set(self.prompts.next_span());
+            }
+            kind::USER_MESSAGE if self.prompts.are_traced() => self.trace_prompt(&event),
             // A sub-agent may work elsewhere.
             kind::SESSION_START | kind::SESSION_RESUME | kind::SESSION_CONTEXT_CHANGED
                 if event.agent_id().is_none() =>
@@ -180,6 +188,16 @@ impl SessionState {
         // A successor has ended the handlers and subscribers of this session, perhaps before they received the event.
         if let Some(successor) = self.successor() {
             successor.deliver(event);
+        }
+    }
+
+    /// Makes the span of a prompt that the agent starts the parent of what follows. A prompt of the CLI itself, such as
+    /// that of a hook, continues the turn.
+    fn trace_prompt(&self, event: &SessionEvent) {
+        let [id, text] = event.pick(keys!(UserMessageData, ["messageId", "content"]));
+        let [id, text] = [id, text].map(|raw| raw.and_then(peek::string));
+        if let Some(turn) = self.prompts.start(id.as_deref(), text.as_deref()) {
+            self.scope.turn.set(turn);
         }
     }
 

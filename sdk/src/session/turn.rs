@@ -14,12 +14,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{Span, field::debug};
 
 use crate::error::Error;
 use crate::events::{Events, SessionEvent, answer::Answer, work::Work};
 use crate::session::host::Host;
 use crate::session::turn::{timeouts::Watch, tracker::Relation, tracker::Tracker};
+use crate::trace::{spans, turn::TurnSpan};
 
 /// Maximum number of events held until it is known which turn they belong to. Beyond it the oldest are dropped.
 const MAX_HELD: usize = 4096;
@@ -55,7 +55,7 @@ pub struct Turn {
     watch: Option<Watch>,
     /// Weak, so that the turn does not keep the client alive. It supplies the diagnostics of a timeout.
     host: Weak<Host>,
-    span: Span,
+    span: TurnSpan,
 }
 
 impl Turn {
@@ -64,7 +64,7 @@ impl Turn {
         tracker: Tracker,
         started: Instant,
         host: Weak<Host>,
-        span: Span,
+        span: TurnSpan,
     ) -> Self {
         let (held, ready, work) = Default::default();
         Self {
@@ -224,20 +224,19 @@ impl Turn {
 
     /// Closes the span of the turn with what it cost, or why it failed.
     fn close_span(&mut self, outcome: &mut Result<Answer, Error>) {
-        let span = std::mem::replace(&mut self.span, Span::none());
-        if span.is_disabled() {
-            return;
-        }
+        let Some(span) = self.span.take() else { return };
         if let Some(answer) = answer_of(outcome) {
             let usage = answer.usage();
             span.record("gen_ai.usage.input_tokens", usage.input_tokens);
             span.record("gen_ai.usage.output_tokens", usage.output_tokens);
+            span.record("gen_ai.usage.cache_read.input_tokens", usage.cache_read_tokens);
+            span.record("gen_ai.usage.cache_creation.input_tokens", usage.cache_write_tokens);
             if let Some(call) = answer.model_calls().last() {
                 span.record("gen_ai.response.model", &*call.model);
             }
         }
         if let Err(error) = outcome {
-            span.record("error.type", debug(error.kind()));
+            spans::failed(&span, error.kind());
         }
     }
 }

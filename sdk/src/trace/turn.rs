@@ -1,0 +1,53 @@
+//! The span of a turn, which is the parent of everything that is done for the turn.
+
+use std::sync::{Arc, Mutex, Weak};
+
+use tracing::Span;
+
+use crate::runtime::lock;
+
+/// The span of a turn, which closes when the turn ends. Others refer to it by a [`WeakSpan`], so that they do not keep
+/// it open. There is none if nobody records it.
+pub(crate) struct TurnSpan(Option<Arc<Span>>);
+
+/// A reference to the span of a turn, or to none.
+pub(crate) type WeakSpan = Weak<Span>;
+
+impl TurnSpan {
+    pub fn new(span: Span) -> Self {
+        Self((!span.is_disabled()).then(|| Arc::new(span)))
+    }
+
+    /// Takes the span out; none if nobody records it.
+    pub fn take(&mut self) -> Option<Arc<Span>> {
+        self.0.take()
+    }
+
+    pub fn downgrade(&self) -> WeakSpan {
+        self.0.as_ref().map(Arc::downgrade).unwrap_or_default()
+    }
+}
+
+/// The turn that a session works on.
+#[derive(Default)]
+pub(crate) struct CurrentTurn(Mutex<WeakSpan>);
+
+impl CurrentTurn {
+    /// The span of the turn; a disabled one if there is none.
+    pub fn span(&self) -> Span {
+        let turn = lock(&self.0).upgrade();
+        turn.as_deref().map_or_else(Span::none, Span::clone)
+    }
+
+    pub fn set(&self, turn: WeakSpan) {
+        *lock(&self.0) = turn;
+    }
+
+    /// Sets the turn, unless the session works on another.
+    pub fn set_if_none(&self, turn: &WeakSpan) {
+        let mut current = lock(&self.0);
+        if current.strong_count() == 0 {
+            *current = turn.clone();
+        }
+    }
+}
