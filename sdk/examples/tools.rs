@@ -60,7 +60,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let answer = session.send_and_wait(prompt).await?;
     for call in answer.tool_calls() {
-        let call = format!("{} {}", call.tool_name, serde_json::to_string(&call.arguments)?);
+        let call = format!("{} {}", call.start.tool_name, serde_json::to_string(&call.start.arguments)?);
         println!("{}", printable_lines(&call));
     }
     println!("{}", printable_lines(answer.text()));

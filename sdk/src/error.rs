@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::turn::{TurnError, TurnTimeout};
+use crate::error::turn::{TurnCutOff, TurnError, TurnTimeout};
 use crate::error::unsupported::Unsupported;
 use crate::events::{answer::Answer, stream::Ended};
 use crate::printable::printable_lines;
@@ -88,6 +88,9 @@ pub enum Error {
     Turn(Box<TurnError>),
     /// The turn took longer than its time limit.
     TurnTimeout(Box<TurnTimeout>),
+    /// The session or the connection ended during the turn. Text, [kind](Self::kind) and sources are those of the
+    /// cause.
+    TurnCutOff(Box<TurnCutOff>),
     /// The answer of the agent does not have the requested form.
     #[non_exhaustive]
     Answer {
@@ -96,7 +99,7 @@ pub enum Error {
         /// The mismatch.
         reason: String,
     },
-    /// The session has ended, possibly during the call or the turn; see [`Session`](crate::Session) for the
+    /// The session has ended, possibly during the call; see [`Session`](crate::Session) for the
     /// possible causes. No further requests are sent for it.
     SessionEnded,
     /// The session is already open on this client, or is being opened; no request was sent.
@@ -157,6 +160,7 @@ impl std::error::Error for Error {
             // These errors print the text of the error they hold, so its source comes next.
             Self::Start(error) => error.source(),
             Self::Unsupported(error) => error.source(),
+            Self::TurnCutOff(turn) => turn.cause.source(),
             // The errors in other variants are printed in full.
             _ => None,
         }
@@ -194,6 +198,7 @@ impl Error {
             }
             Self::Turn(error) => write!(f, "{error}"),
             Self::TurnTimeout(timeout) => write!(f, "{timeout}"),
+            Self::TurnCutOff(turn) => turn.cause.write_text(f),
             Self::Answer { reason, .. } => {
                 write!(f, "the answer does not have the requested form: {}", printable_lines(reason))
             }
@@ -253,9 +258,9 @@ impl Error {
         }
     }
 
-    /// The answer of a turn that failed: what the agent said and did, and what it cost, until the turn failed or its time
-    /// was over. For an answer that does not have the requested form, that answer. None for any other error, such as
-    /// the end of the session or of the connection during the turn.
+    /// The answer of a turn that failed: what the agent said and did, and what it cost, until the turn failed, its time
+    /// was over, or the session or the connection ended. For an answer that does not have the requested form, that
+    /// answer. None for any other error.
     ///
     /// ```no_run
     /// # async fn run(session: copilot_session::Session) -> Result<(), copilot_session::Error> {
@@ -271,6 +276,7 @@ impl Error {
         match self {
             Self::Turn(error) => Some(&error.answer),
             Self::TurnTimeout(timeout) => Some(&timeout.answer),
+            Self::TurnCutOff(turn) => Some(&turn.answer),
             Self::Answer { answer, .. } => Some(answer),
             _ => None,
         }
@@ -278,7 +284,17 @@ impl Error {
 
     /// Returns true if the connection is closed, so that later calls fail, too.
     pub fn is_closed(&self) -> bool {
-        matches!(self, Self::Closed(_))
+        self.closed().is_some()
+    }
+
+    /// The end of the connection, with the exit status and the last output of the CLI; none for any other error. It is
+    /// also that of a turn that was cut off.
+    pub fn closed(&self) -> Option<&Closed> {
+        match self {
+            Self::Closed(closed) => Some(closed),
+            Self::TurnCutOff(turn) => turn.cause.closed(),
+            _ => None,
+        }
     }
 
     /// Returns true if an operation took longer than its time limit.

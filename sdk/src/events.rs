@@ -7,6 +7,7 @@ pub(crate) mod event;
 pub(crate) mod notifications;
 pub(crate) mod queue;
 pub(crate) mod stream;
+pub(crate) mod tool_call;
 pub(crate) mod usage;
 pub(crate) mod work;
 

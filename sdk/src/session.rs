@@ -196,7 +196,8 @@ impl Session {
     /// [`Turn::timeout`].
     ///
     /// # Errors
-    /// [`Error::Turn`] if the agent fails; otherwise as any [call](crate::Call).
+    /// [`Error::Turn`] if the agent fails, [`Error::TurnCutOff`] if the session or the connection ends before the
+    /// answer; otherwise as any [call](crate::Call).
     pub async fn send_and_wait(&self, prompt: impl Into<SendRequest>) -> Result<Answer, Error> {
         self.prompt(prompt).await?.await
     }
@@ -370,7 +371,7 @@ impl Session {
     }
 
     /// Disconnects this client from the session and frees its resources here. The session remains on disk and can be
-    /// resumed. Running turns end with [`Error::SessionEnded`].
+    /// resumed. Running turns end with [`Error::TurnCutOff`].
     ///
     /// Sends `session.detach`, or `session.destroy` to a CLI before 1.0.81, unless the session has already ended.
     /// Waits at most 10 s. Until the response arrives, the session's handlers may still run and make calls. A handler

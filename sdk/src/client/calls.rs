@@ -55,7 +55,7 @@ impl Client {
     }
 
     /// Deletes a session with all its data on disk (`session.delete`). If it is open, it ends, and its turns fail
-    /// with [`Error::SessionEnded`].
+    /// with [`Error::TurnCutOff`].
     ///
     /// # Errors
     /// [`Error::Refused`] if there is no such session; otherwise as any [call](crate::Call).

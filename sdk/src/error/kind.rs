@@ -63,6 +63,7 @@ impl Error {
             Self::Decode { .. } => ErrorKind::Decode,
             Self::Turn(error) => turn_kind(error),
             Self::TurnTimeout(_) | Self::Timeout { .. } => ErrorKind::Timeout,
+            Self::TurnCutOff(turn) => turn.cause.kind(),
             Self::SessionEnded => ErrorKind::SessionGone,
             Self::AlreadyOpen { .. } => ErrorKind::AlreadyOpen,
             Self::Invalid(_) => ErrorKind::Invalid,

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use super::{Closed, Error, RpcError};
 use crate::error::kind::ErrorKind;
-use crate::error::turn::TurnError;
-use crate::error::turn::{TimeoutKind, TurnTimeout};
+use crate::error::turn::{TimeoutKind, TurnCutOff, TurnError, TurnTimeout};
 use crate::error::unsupported::Unsupported;
 use crate::events::answer::Answer;
 use crate::process::{NotFound, SpawnError};
@@ -23,6 +22,10 @@ fn answer() -> Answer {
 
 fn wrong_version(found: &str, exact: bool) -> Error {
     Error::WrongCliVersion { found: found.to_owned(), required: "1.2.4".to_owned(), exact }
+}
+
+fn cut_off() -> Error {
+    Error::TurnCutOff(Box::new(TurnCutOff { cause: Error::SessionEnded, answer: answer() }))
 }
 
 fn io_error() -> io::Error {
@@ -50,6 +53,7 @@ fn variant(error: &Error) -> usize {
         Error::AlreadyOpen { .. } => 15,
         Error::NoRandom(_) => 16,
         Error::WrongCliVersion { .. } => 17,
+        Error::TurnCutOff(_) => 18,
     }
 }
 
@@ -139,6 +143,7 @@ fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
             ErrorKind::Answer,
         ),
         (Error::SessionEnded, &["session"], ErrorKind::SessionGone),
+        (cut_off(), &["session has ended"], ErrorKind::SessionGone),
         (
             Error::Refused { method: method.clone(), reason: "what the CLI says".to_owned() },
             &["made.up", "what the CLI says"],
@@ -178,7 +183,7 @@ fn chain(error: &Error) -> Vec<String> {
 
 #[test]
 fn each_thing_is_said_once() {
-    let mut seen = [0; 18];
+    let mut seen = [0; 19];
     for (error, said, kind) in all() {
         seen[variant(&error)] += 1;
         let texts = chain(&error);

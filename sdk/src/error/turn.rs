@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::events::answer::Answer;
 use crate::printable::{printable, printable_lines};
 use crate::rpc::error::write_output;
@@ -49,7 +50,7 @@ pub enum TimeoutKind {
 }
 
 /// A turn that took longer than one of its timeouts. The CLI and the agent are still running; had the CLI ended,
-/// the error would be [`Error::Closed`](crate::Error::Closed).
+/// the error would be [`Error::TurnCutOff`](crate::Error::TurnCutOff).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TurnTimeout {
@@ -90,3 +91,13 @@ impl fmt::Display for TurnTimeout {
 }
 
 impl std::error::Error for TurnTimeout {}
+
+/// A turn during which its session ended, or the connection to the CLI.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TurnCutOff {
+    /// The cause: [`Error::SessionEnded`](crate::Error::SessionEnded) or [`Error::Closed`](crate::Error::Closed).
+    pub cause: Error,
+    /// The answer so far.
+    pub answer: Answer,
+}

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::events::{SessionEvent, usage::Usage, work::Work};
+use crate::events::{SessionEvent, tool_call::ToolCall, usage::Usage, work::Work};
 use crate::generated::session_event::SessionEventData;
-use crate::types::{AssistantMessageData, AssistantUsageData, ToolExecutionStartData};
+use crate::types::{AssistantMessageData, AssistantUsageData};
 
 /// The outcome of a turn.
 #[derive(Clone)]
@@ -62,11 +62,12 @@ impl Answer {
         })
     }
 
-    /// The tool calls that began in the turn (`tool.execution_start`), including those of sub-agents. Beyond 4096
-    /// calls or 16 MiB of JSON the later ones are missing. The stream of the turn also has their results.
-    pub fn tool_calls(&self) -> impl Iterator<Item = &ToolExecutionStartData> {
+    /// The tool calls that began in the turn (`tool.execution_start`) with their outcomes (`tool.execution_complete`),
+    /// including those of sub-agents. Beyond 4096 calls or 16 MiB of JSON the later calls, and the messages of later
+    /// errors, are missing. The stream of the turn also has the results.
+    pub fn tool_calls(&self) -> impl Iterator<Item = ToolCall<'_>> {
         self.work.events.iter().filter_map(|event| match event.data() {
-            SessionEventData::ToolExecutionStart(call) => Some(call.as_ref()),
+            SessionEventData::ToolExecutionStart(call) => Some(self.work.outcomes.call(call)),
             _ => None,
         })
     }

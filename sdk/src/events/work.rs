@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::events::{SessionEvent, usage::Usage};
+use crate::events::{SessionEvent, tool_call::Outcomes, usage::Usage};
 use crate::generated::kind;
 
 /// Maximum number of events that are kept for one turn.
@@ -16,7 +16,9 @@ const MAX_SIZE: usize = 16 << 20;
 pub(crate) struct Work {
     /// The first `assistant.usage` and `tool.execution_start` of the turn.
     pub events: Vec<SessionEvent>,
-    /// The size of their JSON in bytes.
+    /// The outcomes of the tool calls among them.
+    pub outcomes: Outcomes,
+    /// The size in bytes of the JSON of the events, and of the errors among the outcomes.
     size: usize,
     /// The usage of the calls whose events are not kept.
     further: Option<Box<Usage>>,
@@ -29,12 +31,19 @@ impl Work {
         let is_usage = match event.kind() {
             kind::ASSISTANT_USAGE => true,
             kind::TOOL_EXECUTION_START => false,
+            kind::TOOL_EXECUTION_COMPLETE => {
+                self.size += self.outcomes.complete(event, MAX_SIZE.saturating_sub(self.size));
+                return;
+            }
             _ => return,
         };
         let size = self.size + event.size();
         if self.events.len() < MAX_KEPT && size <= MAX_SIZE {
             self.size = size;
             self.events.push(event.clone());
+            if !is_usage {
+                self.outcomes.start(event);
+            }
         } else if is_usage {
             **self.further.get_or_insert_default() += Usage::read(event);
         }

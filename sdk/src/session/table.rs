@@ -25,10 +25,10 @@ pub enum WhenOpen {
     #[default]
     Refuse,
     /// Replaces the session, even if the resume then fails. The turns of the old handles end with
-    /// [`Error::SessionEnded`], their event streams end, and their calls fail with that error. The old handlers stop
-    /// at their next `await`. The new handlers start at once on the tool calls, permission requests and forms that
-    /// were in flight: a tool may have done part of its work already, and for a moment both handlers may run. A hook
-    /// or a question that was in flight is answered as if its handler had failed.
+    /// [`Error::TurnCutOff`], their event streams end, and their calls fail with [`Error::SessionEnded`]. The old
+    /// handlers stop at their next `await`. The new handlers start at once on the tool calls, permission requests and
+    /// forms that were in flight: a tool may have done part of its work already, and for a moment both handlers may
+    /// run. A hook or a question that was in flight is answered as if its handler had failed.
     Replace,
     /// Continues the same session, with the new configuration, tools and handlers in place of the old ones. The old
     /// handles, their turns and their event streams continue, and a running handler completes.

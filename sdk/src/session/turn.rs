@@ -141,7 +141,8 @@ impl Turn {
             let event = match self.events.poll_event(context) {
                 Poll::Ready(Ok(event)) => event,
                 Poll::Ready(Err(ended)) => {
-                    self.end(Err(ended.into()));
+                    let error = self.tracker.cut_off(ended.into());
+                    self.end(Err(error));
                     return Poll::Ready(None);
                 }
                 Poll::Pending => return self.poll_time(context),
@@ -247,6 +248,7 @@ fn answer_of(outcome: &mut Result<Answer, Error>) -> Option<&mut Answer> {
         Ok(answer) => Some(answer),
         Err(Error::Turn(error)) => Some(&mut error.answer),
         Err(Error::TurnTimeout(timeout)) => Some(&mut timeout.answer),
+        Err(Error::TurnCutOff(turn)) => Some(&mut turn.answer),
         Err(_) => None,
     }
 }

@@ -96,7 +96,7 @@ async fn failed_at_once<T>(
 fn killed<T: std::fmt::Debug>(what: &str, outcome: Result<T, Error>) -> Closed {
     let error = outcome.expect_err(what);
     assert!(error.is_closed(), "{what}: {error:?}");
-    let Error::Closed(closed) = error else { panic!("{what}: {error:?}") };
+    let closed = error.closed().expect("a closed connection").clone();
     assert_eq!((closed.signal, closed.exit_code), (Some(9), None), "{what}: {closed}");
     assert_eq!(closed.reason, "the CLI ended", "{what}: {closed}");
     closed

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use copilot_session::types::{ErrorOccurredHookInput, SessionEndHookInput, SessionStartHookInput};
-use copilot_session::{Error, SessionBuilder};
+use copilot_session::{Error, ErrorKind, SessionBuilder};
 use copilot_session_model::{Reply, Script, Stall};
 use tokio::sync::mpsc;
 
@@ -87,7 +87,7 @@ async fn a_turn_ends_with_its_session() {
     soon("the model to be asked", rig.model.request(0)).await;
     soon("the disconnect", session.disconnect()).await.expect("a disconnect");
     let error = soon("the turn", turn.into_future()).await.expect_err("no answer");
-    assert!(matches!(error, Error::SessionEnded), "{error}");
+    assert_eq!(error.kind(), ErrorKind::SessionGone, "{error:?}");
     rig.finish().await;
 }
 

@@ -258,7 +258,7 @@ async fn the_work_of_a_turn() {
     let answer = ask(&session, "Look.").await.expect("an answer");
     let usage = answer.usage();
     assert_eq!([usage.calls, usage.input_tokens, usage.output_tokens], [2, 300, 50]);
-    assert_eq!(answer.tool_calls().map(|call| &*call.tool_name).collect::<Vec<_>>(), ["look"]);
+    assert_eq!(answer.tool_calls().map(|call| &*call.start.tool_name).collect::<Vec<_>>(), ["look"]);
     assert!(answer.duration() > std::time::Duration::ZERO);
     rig.finish().await;
 }

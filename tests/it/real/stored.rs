@@ -4,7 +4,7 @@ use std::future::IntoFuture;
 
 use copilot_session::methods::notification::SessionLifecycle;
 use copilot_session::types::{SessionGetMetadataRequest, SessionLifecycleType, SessionListRequest};
-use copilot_session::{Error, SessionBuilder};
+use copilot_session::{Error, ErrorKind, SessionBuilder};
 use copilot_session_model::{Reply, Script, Stall};
 
 use super::rig::{Rig, ask, prompt, soon};
@@ -65,7 +65,7 @@ async fn an_open_session_is_deleted() {
     soon("the model to be asked", rig.model.request(0)).await;
     soon("the deletion", rig.client.delete_session(session.id())).await.expect("a deletion");
     let error = soon("the turn", turn.into_future()).await.expect_err("the end");
-    assert!(matches!(error, Error::SessionEnded), "{error}");
+    assert_eq!(error.kind(), ErrorKind::SessionGone, "{error:?}");
     while soon("the events", events.next()).await.is_some() {}
     assert!(matches!(session.send("Hello?").await, Err(Error::SessionEnded)));
     rig.finish().await;

@@ -99,8 +99,8 @@ async fn in_the_middle_of_a_turn() {
             })
         });
         let new = new.await.expect("the session");
-        let over = soon("the old turn", turn.into_future()).await;
-        assert!(matches!(over, Err(Error::SessionEnded)), "{over:?}");
+        let over = soon("the old turn", turn.into_future()).await.expect_err("the end");
+        assert_eq!(over.kind(), ErrorKind::SessionGone, "{over:?}");
         soon("the work to end", ended.recv()).await.expect("an idle");
         let results = rig.model.requests()[1].tool_results();
         assert!(results[0].1.contains(result), "{results:?}");

@@ -103,7 +103,7 @@ fn the_runtime_is_gone() {
     drop(session.on(|_| {}));
     drop(client.on::<SessionLifecycle>(|_| {}));
     let ended = |what: &str, outcome: Result<(), Error>| {
-        assert!(matches!(outcome, Err(Error::Closed(_))), "{what}: {outcome:?}");
+        assert!(outcome.as_ref().is_err_and(Error::is_closed), "{what}: {outcome:?}");
     };
     ended("a call in flight", block_on(under_way).expect("no panic").map(drop));
     ended("a turn", block_on(turn.timeout(SOON)).map(drop));

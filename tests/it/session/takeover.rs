@@ -31,7 +31,8 @@ async fn again(client: &Client, id: &str, when_open: WhenOpen) -> Result<Session
 }
 
 fn ended<T: std::fmt::Debug>(outcome: Result<T, Error>) {
-    assert!(matches!(outcome, Err(Error::SessionEnded)), "{outcome:?}");
+    let error = outcome.expect_err("it has ended");
+    assert_eq!(error.kind(), ErrorKind::SessionGone, "{error:?}");
 }
 
 /// The handle of an open session is found by its id, as long as another handle exists.

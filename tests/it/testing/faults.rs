@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use copilot_session::Error;
 use copilot_session::testing::error;
 use copilot_session::types::PingRequest;
 use serde_json::{Value, json};
@@ -22,7 +21,7 @@ async fn death() {
             rig.fake.die(1)
         }
         let closed = turn.await.expect_err("the end");
-        assert!(matches!(closed, Error::Closed(_)), "{closed:?}");
+        assert!(closed.is_closed(), "{closed:?}");
         rig.client.rpc().ping(&PingRequest::default()).await.expect_err("a dead CLI");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use copilot_session::testing::{error, events as say};
-use copilot_session::{Error, ErrorKind};
+use copilot_session::{Answer, Error, ErrorKind};
 use serde_json::json;
 
 use super::VERSIONS;
@@ -183,18 +183,25 @@ async fn the_session_ends() {
     let rig = Rig::start().await;
     let turn = rig.turn().await;
     rig.emit(say::event("session.shutdown", json!({"shutdownType": "routine"})));
-    assert!(matches!(turn.await, Err(Error::SessionEnded)));
+    check_session_ended(turn.await);
 
     let rig = Rig::start().await;
     let turn = rig.turn().await;
     let (answer, ended) = tokio::join!(turn, rig.session.disconnect());
     ended.expect("the end");
-    assert!(matches!(answer, Err(Error::SessionEnded)), "{answer:?}");
+    check_session_ended(answer);
 
     let rig = Rig::start().await;
     let turn = rig.turn().await;
     drop(rig.session);
-    assert!(matches!(turn.await, Err(Error::SessionEnded)));
+    check_session_ended(turn.await);
+}
+
+fn check_session_ended(outcome: Result<Answer, Error>) {
+    let error = outcome.expect_err("the end");
+    let Error::TurnCutOff(turn) = &error else { panic!("{error:?}") };
+    assert!(matches!(turn.cause, Error::SessionEnded), "{error:?}");
+    assert_eq!((error.kind(), error.to_string()), (ErrorKind::SessionGone, turn.cause.to_string()));
 }
 
 /// The end of the connection ends the turn, after the events that came before it.
@@ -210,7 +217,10 @@ async fn the_connection_ends() {
     }
     assert_eq!(kinds, ["user.message", "assistant.message_delta"]);
     let failed = turn.await.expect_err("the end");
-    assert!(matches!(&failed, Error::Closed(closed) if closed.reason == "the stream ended"), "{failed:?}");
+    assert!(failed.is_closed() && failed.kind() == ErrorKind::Closed, "{failed:?}");
+    assert_eq!(failed.closed().expect("the end").reason, "the stream ended");
+    assert!(failed.to_string().contains("the stream ended"), "{failed}");
+    assert!(failed.answer().is_some_and(|answer| answer.message().is_none()), "{failed:?}");
 }
 
 /// A turn whose time limit is over returns at that time, while the session goes on.

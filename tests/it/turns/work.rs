@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use copilot_session::testing::events as say;
 use copilot_session::types::SendRequest;
-use copilot_session::{Answer, SessionEventData, Usage};
+use copilot_session::{Answer, SessionEventData, ToolCall, ToolOutcome, Usage};
 use serde_json::{Value, json};
 
 use super::VERSIONS;
@@ -27,7 +27,7 @@ fn models(answer: &Answer) -> Vec<&str> {
 }
 
 fn tools(answer: &Answer) -> Vec<&str> {
-    answer.tool_calls().map(|call| &*call.tool_name).collect()
+    answer.tool_calls().map(|call| &*call.start.tool_name).collect()
 }
 
 /// The usage of single events is the same as that of the answer, which knows nothing of other events.
@@ -71,7 +71,7 @@ async fn calls_of_a_turn() {
         assert_eq!(models(&answer), ["large", "small"], "{version}");
         assert_eq!(tools(&answer), ["task", "view"], "{version}");
         let first = answer.tool_calls().next().expect("a call");
-        assert_eq!(first.arguments, Some(json!({"of": "it"})));
+        assert_eq!(first.start.arguments, Some(json!({"of": "it"})));
         let sum = answer.usage();
         let tokens = [sum.calls, sum.input_tokens, sum.output_tokens, sum.reasoning_tokens];
         assert_eq!(tokens, [2, 120, 20, 8]);
@@ -80,6 +80,69 @@ async fn calls_of_a_turn() {
         assert_eq!(answer.clone().usage(), sum);
         assert_eq!([sum, sum].iter().sum::<Usage>(), sum + sum);
     }
+}
+
+/// The name of each tool call, with its outcome.
+fn outcomes(answer: &Answer) -> Vec<String> {
+    let outcome = |call: ToolCall| {
+        let text = match call.outcome {
+            ToolOutcome::Succeeded => "succeeded".to_owned(),
+            ToolOutcome::Failed(error) => format!("failed: {}", error.message),
+            ToolOutcome::Refused(error) => format!("refused: {}", error.message),
+            ToolOutcome::Running => "running".to_owned(),
+            _ => panic!("an unknown outcome"),
+        };
+        format!("{} {text}", call.start.tool_name)
+    };
+    answer.tool_calls().map(outcome).collect()
+}
+
+/// Each tool call has its outcome, also one of a sub-agent. The end of a call that is not of the turn is none.
+#[tokio::test(start_paused = true)]
+async fn outcomes_of_tool_calls() {
+    let rig = Rig::start().await;
+    let turn = rig.turn().await;
+    for id in ["view", "grep", "bash", "edit", "task", "odd", "slow"] {
+        rig.emit(say::tool_start(id, id, json!({})));
+    }
+    rig.emit(say::tool_failed("bash", "denied", "not here"));
+    rig.emit(say::tool_failed("edit", "rejected", "no"));
+    rig.emit(say::tool_complete("view", "seen"));
+    rig.emit(say::tool_failed("grep", "failure", "no such file"));
+    rig.emit(by_sub_agent(say::tool_complete("task", "done")));
+    rig.emit(say::event("tool.execution_complete", json!({"toolCallId": "odd", "success": false})));
+    rig.emit(say::tool_complete("early", "seen"));
+    rig.emit(say::idle());
+    let answer = turn.await.expect("the answer");
+    let expected = [
+        "view succeeded",
+        "grep failed: no such file",
+        "bash refused: not here",
+        "edit refused: no",
+        "task succeeded",
+        "odd failed: ",
+        "slow running",
+    ];
+    assert_eq!(outcomes(&answer), expected);
+}
+
+/// A call has its outcome even if there is no room for the message of its error.
+#[tokio::test]
+async fn outcomes_beyond_the_limit() {
+    let rig = Rig::start().await;
+    let mut turn = rig.turn().await;
+    turn.next().await.expect("the prompt");
+    let large = "x".repeat(6 << 20);
+    for id in ["1", "2", "3"] {
+        for event in [say::tool_start(id, id, json!({})), say::tool_failed(id, "failure", &large)] {
+            rig.emit(event);
+            turn.next().await.expect("an event");
+        }
+    }
+    rig.emit(say::idle());
+    let answer = turn.await.expect("the answer");
+    let failed = |name: &str, message: &str| format!("{name} failed: {message}");
+    assert_eq!(outcomes(&answer), [failed("1", &large), failed("2", &large), failed("3", "")]);
 }
 
 /// Calls that come before it is known whose they are belong to the turn that takes their prompt.
@@ -116,10 +179,15 @@ async fn calls_of_a_failed_turn() {
     let answer = late.answer().expect("an answer so far");
     assert_eq!((models(answer), answer.duration().as_secs()), (vec!["slow"], 5));
 
-    // Nothing is known of a turn whose session ended.
     let turn = rig.turn().await;
+    rig.emit(usage("cut off", 1));
+    rig.emit(say::assistant_message("The first part."));
+    rig.emit(say::tool_start("1", "view", json!({})));
     rig.session.disconnect().await.expect("the end");
-    assert!(turn.await.expect_err("the session ended").answer().is_none());
+    let cut_off = turn.await.expect_err("the session ended");
+    let answer = cut_off.answer().expect("an answer so far");
+    assert_eq!((models(answer), answer.text()), (vec!["cut off"], "The first part."));
+    assert_eq!(outcomes(answer), ["view running"]);
 }
 
 /// Of a turn of any length a bounded part is kept, and nothing is missing in the sum.

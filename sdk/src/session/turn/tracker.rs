@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::error::Error;
+use crate::error::{Error, turn::TurnCutOff};
 use crate::events::{SessionEvent, answer::Answer, work::Work};
 use crate::generated::{kind, session_event::SessionEventData};
 use crate::handlers::hooks::Hook;
@@ -138,11 +138,16 @@ impl Tracker {
         Answer { message_id, message, aborted, work: Work::default() }
     }
 
+    /// Returns the error of a turn during which its session or the connection ended.
+    pub fn cut_off(&mut self, cause: Error) -> Error {
+        Error::TurnCutOff(Box::new(TurnCutOff { cause, answer: self.answer(false) }))
+    }
+
     /// Handles the next event of the session. Most events do not affect the turn and are not decoded.
     pub fn follow(&mut self, event: &SessionEvent) -> Relation {
         let kind = event.kind();
         if kind == kind::SESSION_SHUTDOWN {
-            return Relation::Last(Err(Error::SessionEnded));
+            return Relation::Last(Err(self.cut_off(Error::SessionEnded)));
         }
         // The events of a sub-agent belong to the same session.
         if event.agent_id().is_some() {

@@ -1,0 +1,80 @@
+//! The tool calls of a turn, with their outcomes.
+
+use std::collections::HashMap;
+
+use crate::events::SessionEvent;
+use crate::types::{ToolExecutionCompleteError, ToolExecutionStartData};
+use crate::wire::{self, peek, peek::keys};
+
+/// A tool call of a turn, as [`Answer::tool_calls`](crate::Answer::tool_calls) returns it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct ToolCall<'a> {
+    /// The name of the tool, its arguments and more (`tool.execution_start`).
+    pub start: &'a ToolExecutionStartData,
+    /// The outcome.
+    pub outcome: ToolOutcome<'a>,
+}
+
+/// The outcome of a tool call (`tool.execution_complete`).
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum ToolOutcome<'a> {
+    /// The tool succeeded.
+    Succeeded,
+    /// The tool failed with this error.
+    Failed(&'a ToolExecutionCompleteError),
+    /// A permission handler, a hook or the tool itself refused the call: the code of the error is `denied` or
+    /// `rejected`.
+    Refused(&'a ToolExecutionCompleteError),
+    /// The tool still ran when the turn ended.
+    Running,
+}
+
+/// The outcomes of the tool calls of a turn by their ids; none for a tool that runs.
+#[derive(Clone, Default)]
+pub(crate) struct Outcomes(HashMap<String, Option<Result<(), Box<ToolExecutionCompleteError>>>>);
+
+impl Outcomes {
+    /// Records the start of a tool call.
+    pub fn start(&mut self, event: &SessionEvent) {
+        let [id] = event.pick(keys!(ToolExecutionStartData, ["toolCallId"]));
+        if let Some(id) = id.and_then(peek::string) {
+            self.0.insert(id.into_owned(), None);
+        }
+    }
+
+    /// Records the end of a tool call whose start is recorded. `room` is the size in bytes that the JSON of an error may
+    /// have; of a larger one only the code is kept. Returns the size of what is kept.
+    pub fn complete(&mut self, event: &SessionEvent, room: usize) -> usize {
+        let [id, success, error] =
+            event.pick(keys!(ToolExecutionCompleteData, ["toolCallId", "success", "error"]));
+        let Some(outcome) = id.and_then(peek::string).and_then(|id| self.0.get_mut(&*id)) else { return 0 };
+        if success == Some("true") {
+            *outcome = Some(Ok(()));
+            return 0;
+        }
+        let json = error.unwrap_or_default();
+        let none = || ToolExecutionCompleteError { message: String::new(), code: None, remediation: None };
+        let mut error = wire::from_json(json).unwrap_or_else(|_| none());
+        let fits = json.len() <= room;
+        if !fits {
+            error = ToolExecutionCompleteError { code: error.code, ..none() };
+        }
+        *outcome = Some(Err(Box::new(error)));
+        if fits { json.len() } else { 0 }
+    }
+
+    /// Returns a tool call with its outcome.
+    pub fn call<'a>(&'a self, start: &'a ToolExecutionStartData) -> ToolCall<'a> {
+        let outcome = match self.0.get(&start.tool_call_id).and_then(Option::as_ref) {
+            None => ToolOutcome::Running,
+            Some(Ok(())) => ToolOutcome::Succeeded,
+            Some(Err(error)) if matches!(error.code.as_deref(), Some("denied" | "rejected")) => {
+                ToolOutcome::Refused(error)
+            }
+            Some(Err(error)) => ToolOutcome::Failed(error),
+        };
+        ToolCall { start, outcome }
+    }
+}
