@@ -335,8 +335,7 @@ fn check_versions(protocol: i64, version: &CliVersion, required: Option<Required
             %version,
             "the Copilot CLI speaks a newer protocol than this crate was made for"
         );
-    }
-    if version.is_numbered() && version.compatibility() == Compatibility::Newer {
+    } else if version.is_numbered() && version.compatibility() == Compatibility::Newer {
         let made_for = CLI_VERSION;
         tracing::warn!(%version, made_for, "the Copilot CLI is newer than the one this crate is made for");
     }

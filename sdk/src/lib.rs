@@ -84,7 +84,7 @@ pub use session::table::WhenOpen;
 pub use session::turn::Turn;
 pub use session::{Session, WeakSession};
 pub use trace::context::TraceContext;
-pub use version::{CliVersion, Compatibility, Feature};
+pub use version::{CliVersion, Compatibility, Feature, OLDEST_CLI_VERSION, OLDEST_FULL_CLI_VERSION};
 
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}

@@ -6,7 +6,15 @@ use std::ops::RangeInclusive;
 
 use crate::generated::version::CLI_VERSION;
 
-/// The oldest CLI that was examined.
+/// The oldest version of the CLI that this crate supports, though only in part; the page on
+/// [versions](crate::cli_versions) has a table. An older one may work, but was not examined.
+pub const OLDEST_CLI_VERSION: &str = "1.0.10";
+
+/// The oldest version of the CLI that this crate supports in full, apart from what that CLI cannot do. A program that
+/// accepts no other gives it to [`ClientBuilder::min_version`](crate::ClientBuilder::min_version).
+pub const OLDEST_FULL_CLI_VERSION: &str = "1.0.65";
+
+/// The numbers of [`OLDEST_CLI_VERSION`].
 const OLDEST: [u64; 3] = [1, 0, 10];
 
 /// The version of a CLI, such as `1.0.102` or `1.0.84-4`.
@@ -71,15 +79,16 @@ pub enum Feature {
     ConnectionToken,
 }
 
-/// The relation of a CLI to this version of the crate; see [`CliVersion::compatibility`].
+/// The relation of a CLI to this version of the crate; see [`CliVersion::compatibility`]. Its text follows "the CLI
+/// is", such as "older than 1.0.102, which this crate is made for".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compatibility {
-    /// A CLI before 1.0.10, the oldest that was examined. It may work in part.
+    /// A CLI before [`OLDEST_CLI_VERSION`]. It may work in part.
     Unsupported,
-    /// An older CLI than [`CLI_VERSION`](crate::CLI_VERSION). All that it sends can be read if it is 1.0.65 or later;
-    /// what it cannot do fails with [`Error::Unsupported`](crate::Error::Unsupported). The page on
-    /// [versions](crate::cli_versions) has a table.
+    /// An older CLI than [`CLI_VERSION`](crate::CLI_VERSION). All that it sends can be read if it is
+    /// [`OLDEST_FULL_CLI_VERSION`] or later; what it cannot do fails with
+    /// [`Error::Unsupported`](crate::Error::Unsupported). The page on [versions](crate::cli_versions) has a table.
     Older,
     /// The CLI that this version of the crate is made for.
     Same,
@@ -204,6 +213,21 @@ impl std::fmt::Display for CliVersion {
     }
 }
 
+impl std::fmt::Display for Compatibility {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unsupported => {
+                write!(f, "older than {OLDEST_CLI_VERSION}, the oldest that this crate supports")
+            }
+            Self::Older => write!(f, "older than {CLI_VERSION}, which this crate is made for"),
+            Self::Same => write!(f, "{CLI_VERSION}, which this crate is made for"),
+            Self::Newer => {
+                write!(f, "newer than {CLI_VERSION}, which this crate is made for, or of unknown version")
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,11 +249,25 @@ mod tests {
     fn compatibility_with_this_crate() {
         let compatibility = |version: &str| CliVersion::new(version).compatibility();
         assert_eq!(compatibility("1.0.9"), Compatibility::Unsupported);
-        assert_eq!(compatibility("1.0.10"), Compatibility::Older);
+        assert_eq!(compatibility(OLDEST_CLI_VERSION), Compatibility::Older);
+        assert_eq!(numbers(OLDEST_CLI_VERSION), OLDEST);
+        assert!(OLDEST < numbers(OLDEST_FULL_CLI_VERSION));
         assert_eq!(compatibility(CLI_VERSION), Compatibility::Same);
         let [major, minor, patch] = numbers(CLI_VERSION);
         assert_eq!(compatibility(&format!("{major}.{minor}.{}", patch + 1)), Compatibility::Newer);
         assert_eq!(compatibility(""), Compatibility::Newer);
+    }
+
+    #[test]
+    fn compatibility_in_words() {
+        for (version, words) in [
+            ("1.0.9", "older than 1.0.10, the oldest that this crate supports".to_owned()),
+            ("1.0.10", format!("older than {CLI_VERSION}, which this crate is made for")),
+            (CLI_VERSION, format!("{CLI_VERSION}, which this crate is made for")),
+            ("", format!("newer than {CLI_VERSION}, which this crate is made for, or of unknown version")),
+        ] {
+            assert_eq!(CliVersion::new(version).compatibility().to_string(), words);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, connect};
+use crate::secrets::tracing::record;
 
 /// A method that no schema has, with params and a result of types of the program.
 #[tokio::test(start_paused = true)]
@@ -214,5 +215,30 @@ async fn compatibility() {
     ] {
         let client = connect(&FakeCli::of_version(version)).await;
         assert_eq!(client.version().compatibility(), expected, "{version}");
+    }
+}
+
+/// A CLI that is newer than the crate is worth one warning, also if it speaks a newer protocol; others are worth none.
+#[tokio::test(start_paused = true)]
+async fn a_newer_cli_is_warned_of_once() {
+    let speaking = |version: &str, protocol: i64| {
+        let fake = FakeCli::of_version(version);
+        let hello = json!({"ok": true, "protocolVersion": protocol, "version": version});
+        fake.on_raw("connect", move |_| Ok(hello.clone()));
+        fake
+    };
+    for (version, protocol, words) in [
+        (CLI_VERSION, 3, None),
+        ("1.0.92", 3, None),
+        ("99.0.0", 3, Some("newer than the one this crate is made for version=99.0.0")),
+        (CLI_VERSION, 4, Some("a newer protocol than this crate was made for protocol=4")),
+        ("99.0.0", 4, Some("a newer protocol than this crate was made for protocol=4 version=99.0.0")),
+    ] {
+        let (log, _guard) = record();
+        connect(&speaking(version, protocol)).await;
+        let log = log.text();
+        let warnings: Vec<_> = log.lines().filter(|line| line.contains(" WARN ")).collect();
+        assert_eq!(warnings.len(), usize::from(words.is_some()), "{version} {protocol}: {log}");
+        assert!(warnings.iter().all(|line| line.contains(words.unwrap_or_default())), "{warnings:?}");
     }
 }
