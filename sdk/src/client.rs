@@ -239,6 +239,8 @@ impl Client {
     /// response to `runtime.shutdown`, 5 s for the CLI to end once its input is closed, 2 s after SIGTERM (on Unix),
     /// 2 s after it is killed, 1 s for the rest of its output, 5 s for a [`WireLog`] to be written.
     ///
+    /// For a shorter limit, stop within `tokio::time::timeout`, and drop the client when that elapses.
+    ///
     /// The sessions remain on disk. Pending calls fail with [`Error::Closed`]. A CLI that this client did not start
     /// keeps running.
     ///

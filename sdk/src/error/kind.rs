@@ -10,9 +10,6 @@ use crate::error::{Error, RpcError};
 #[non_exhaustive]
 pub enum ErrorKind {
     /// No user is logged in, or the login, the provider's key or the connection token was rejected.
-    ///
-    /// CLI 1.0.102 reports a turn without a login as a failure of unknown kind ([`Other`](Self::Other)), but a call
-    /// such as [`Client::models`](crate::Client::models) as this one.
     Authentication,
     /// The user is not authorized, or a policy forbids the request.
     Authorization,
@@ -49,8 +46,8 @@ pub enum ErrorKind {
 impl Error {
     /// The category of this error.
     ///
-    /// It is derived from the codes of the CLI. Its messages are used only where it has a single code for
-    /// all failures of a method, as for an unknown session.
+    /// It is derived from the codes of the CLI. Its messages are used only where it has a single code for several
+    /// failures, as for an unknown session or a missing login.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound(_) => ErrorKind::CliNotFound,
@@ -127,9 +124,14 @@ fn failure_kind(method: &str, message: &str) -> ErrorKind {
     }
 }
 
+/// The start of the CLI's message for a turn without a login.
+const NO_TOKEN: &str = "Execution failed: InvalidArg, No GitHub OAuth token";
+
 fn turn_kind(error: &TurnError) -> ErrorKind {
     match (&*error.data.error_type, error.provider_code.as_deref(), error.data.status_code) {
         ("authentication", ..) => ErrorKind::Authentication,
+        // CLIs from 1.0.81 on have no type for a turn without a login.
+        ("query", ..) if error.data.message.starts_with(NO_TOKEN) => ErrorKind::Authentication,
         ("authorization" | "policy", ..) => ErrorKind::Authorization,
         ("quota", ..) => ErrorKind::Quota,
         ("rate_limit", ..) => ErrorKind::RateLimit,

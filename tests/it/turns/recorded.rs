@@ -11,7 +11,7 @@ use copilot_session::testing::FakeCli;
 use copilot_session::types::{
     HistoryCompactRequest, LogRequest, ModeSetRequest, ModelSwitchToRequest, SendRequest,
 };
-use copilot_session::{Error, Session, SessionEventData, Tool, Turn, wire};
+use copilot_session::{Error, ErrorKind, Session, SessionEventData, Tool, Turn, wire};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -31,7 +31,7 @@ struct Outcome {
 enum End {
     Answered,
     Aborted,
-    Failed,
+    Failed(ErrorKind),
 }
 
 impl Outcome {
@@ -53,7 +53,7 @@ fn aborted(shown: &str) -> Outcome {
 }
 
 fn failed(text: &str) -> Outcome {
-    Outcome { end: End::Failed, text: text.to_owned(), shown: String::new() }
+    Outcome { end: End::Failed(ErrorKind::Other), text: text.to_owned(), shown: String::new() }
 }
 
 /// One test for each scenario, with the outcomes of its prompts, in order.
@@ -124,7 +124,8 @@ rows! {
     model_call_retried: "model-call-retried", [answered("Re A").after("slow ")];
     failure_before_queued: "failure-before-queued", [failed("400 scripted"), answered("Re B")];
     failure_of_queued: "failure-of-queued", [answered("slow Re A"), failed("400 scripted")];
-    no_login: "no-login", [failed("Execution failed")];
+    no_login: "no-login",
+        [Outcome { end: End::Failed(ErrorKind::Authentication), ..failed("Execution failed") }];
     another_client: "another-client", [answered("slow Re A"), aborted("slow ")];
 }
 
@@ -256,11 +257,11 @@ async fn outcome(mut turn: Turn) -> Outcome {
             let end = if answer.is_aborted() { End::Aborted } else { End::Answered };
             Outcome { end, text: answer.text().to_owned(), shown }
         }
-        Err(Error::Turn(failure)) => {
+        Err(error) => {
+            let Error::Turn(failure) = &error else { panic!("{error:?}") };
             // The rest of the text depends on the version.
             let text = failure.data.message.split(':').next().unwrap_or_default().to_owned();
-            Outcome { end: End::Failed, text, shown }
+            Outcome { end: End::Failed(error.kind()), text, shown }
         }
-        Err(error) => panic!("{error:?}"),
     }
 }
