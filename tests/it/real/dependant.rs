@@ -45,14 +45,20 @@ impl Project {
         fs::write(path, text).expect("it can be written");
     }
 
-    /// Runs cargo in the project, and returns its exit code and what it printed to both streams.
-    fn cargo(&self, arguments: &[&str]) -> (i32, String) {
+    /// Runs the project's test of the installed CLI, which is this one.
+    fn test(&self, cli: &Path) -> (i32, String) {
+        self.cargo(cli, &["test", "--quiet", "--test", "cli"])
+    }
+
+    /// Runs cargo in the project, in which this CLI is installed, and returns its exit code and what it printed to both
+    /// streams.
+    fn cargo(&self, cli: &Path, arguments: &[&str]) -> (i32, String) {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(arguments).current_dir(self.path());
         // What the repository has built already is not built again. Other tests run meanwhile.
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
         command.env("CARGO_TARGET_DIR", target).env("CARGO_BUILD_JOBS", "1").env("CARGO_NET_OFFLINE", "true");
-        let output = command.env(CLI_PATH_VARIABLE, cli_path()).output().expect("cargo runs");
+        let output = command.env(CLI_PATH_VARIABLE, cli).output().expect("cargo runs");
         let printed =
             [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         (output.status.code().expect("an exit code"), printed.concat())
@@ -63,9 +69,16 @@ impl Project {
         let manifest = root().join("Cargo.toml");
         let command = ["run", "--quiet", "--package", "cargo-copilot", "--manifest-path"];
         let manifest = [manifest.to_str().expect("a path in UTF-8"), "--", "copilot"];
-        let (found, printed) = self.cargo(&[&command[..], &manifest, arguments].concat());
+        let (found, printed) = self.cargo(&cli_path(), &[&command[..], &manifest, arguments].concat());
         assert_eq!(found, code, "{arguments:?}: {printed}");
         printed
+    }
+
+    /// The CLI in a package of this name, as npm installs it. It cannot run: its version is in the manifest.
+    fn install(&self, name: &str, version: &str) -> PathBuf {
+        self.write(&format!("{name}/package.json"), &json!({ "version": version }).to_string());
+        self.write(&format!("{name}/copilot"), "");
+        self.path().join(name).join("copilot")
     }
 
     /// A folder with the schemas of the SDK after a change of those of events.
@@ -89,7 +102,7 @@ fn root() -> PathBuf {
 #[test]
 fn a_project_checks_the_installed_cli_and_compares_others() {
     let project = Project::new();
-    let (code, printed) = project.cargo(&["test", "--quiet", "--test", "cli"]);
+    let (code, printed) = project.test(&cli_path());
     assert!(code == 0 && printed.contains("1 passed"), "{printed}");
 
     let printed = project.copilot(0, &["drift", "--running"]);
@@ -103,15 +116,21 @@ fn a_project_checks_the_installed_cli_and_compares_others() {
             "{printed}"
         );
         assert!(!printed.contains("[malformed]"), "{printed}");
+        // Its schemas are in the cache now, where the test finds those of an installed CLI, too.
+        let (code, printed) = project.test(&project.install(older, older));
+        assert!(code == 0 && printed.contains("1 passed"), "{older}: {printed}");
     }
     let printed = project.copilot(0, &["audit"]);
     assert!(
         printed.contains(" messages from the CLI") && printed.contains("verything else is valid."),
         "{printed}"
     );
-    let broken = project.schemas("broken", |schema| {
+    let broken = project.schemas("broken/schemas", |schema| {
         schema["definitions"]["AssistantMessageData"]["properties"]["content"] = json!({"type": "integer"});
     });
     let printed = project.copilot(2, &["drift", "sdk", &broken, "--running"]);
     assert!(printed.contains("! field AssistantMessageData.content: String → i64  [malformed]"), "{printed}");
+    let (code, printed) = project.test(&project.install("broken", CLI_VERSION));
+    assert!(code != 0 && printed.contains(&format!("may not read what {CLI_VERSION} sends")), "{printed}");
+    assert!(printed.contains("field AssistantMessageData.content: String → i64"), "{printed}");
 }
