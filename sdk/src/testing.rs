@@ -55,6 +55,7 @@
 //!
 //! | Purpose | Functions |
 //! |---|---|
+//! | connect a client, also with options | [`client`](FakeCli::client), [`connect`](FakeCli::connect) |
 //! | script the agent | [`answer`](FakeCli::answer), [`turn`](FakeCli::turn), [`begin_turn`](FakeCli::begin_turn), [`emit`](FakeCli::emit) with [`events`] |
 //! | respond to a method | [`on`](FakeCli::on), `fake.on::<SessionModelGetCurrent>(\|()\| json!({"modelId": "m"}))` |
 //! | check the client's requests | [`received`](FakeCli::received), [`calls`](FakeCli::calls) |
@@ -116,7 +117,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::io::DuplexStream;
 
-use crate::Client;
+use crate::{Client, ClientBuilder, Error};
 use state::Shared;
 
 /// The default version of a fake: the one this crate is made for.
@@ -156,17 +157,34 @@ impl FakeCli {
         self.0.set_timeout(Some(timeout));
     }
 
-    /// Connects the client of this fake, which can have only one. For a client with options, pass
-    /// [`streams`](Self::streams) to [`ClientBuilder::connect`](crate::ClientBuilder::connect).
+    /// Connects the client of this fake, which can have only one. [`connect`](Self::connect) connects one with options.
     ///
     /// # Panics
     /// If the handshake fails or takes longer than a minute, or if the fake already has a client.
     pub async fn client(&self) -> Client {
+        let client = self.connect(Client::builder()).await;
+        client.unwrap_or_else(|error| panic!("the handshake failed: {error}"))
+    }
+
+    /// Connects the client of this fake with the options of a builder, such as its handlers or its wire log.
+    ///
+    /// ```
+    /// # use copilot_session::{Client, testing::FakeCli};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let fake = FakeCli::of_version("1.0.65");
+    /// fake.connect(Client::builder().min_version("1.0.92")).await.expect_err("it is too old");
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::connect`].
+    ///
+    /// # Panics
+    /// If the fake already has a client.
+    pub async fn connect(&self, builder: ClientBuilder) -> Result<Client, Error> {
         let (from, to) = self.streams();
-        Client::builder()
-            .connect(from, to)
-            .await
-            .unwrap_or_else(|error| panic!("the handshake failed: {error}"))
+        builder.connect(from, to).await
     }
 
     /// Takes the client's end: the stream it reads from and the stream it writes to.

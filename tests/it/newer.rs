@@ -122,8 +122,7 @@ async fn connect_to(
     fake: &FakeCli,
     require: impl FnOnce(ClientBuilder) -> ClientBuilder,
 ) -> Result<Client, Error> {
-    let (read, write) = fake.streams();
-    require(Client::builder()).connect(read, write).await
+    fake.connect(require(Client::builder())).await
 }
 
 async fn at_least(version: &str, found: &str) -> Result<Client, Error> {

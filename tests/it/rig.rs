@@ -55,8 +55,7 @@ pub async fn connect(fake: &FakeCli) -> Client {
 
 /// Connects to this fake, with a handshake limit of ten seconds.
 pub async fn try_connect(fake: &FakeCli) -> Result<Client, Error> {
-    let (read, write) = fake.streams();
-    Client::builder().handshake_timeout(Duration::from_secs(10)).connect(read, write).await
+    fake.connect(Client::builder().handshake_timeout(Duration::from_secs(10))).await
 }
 
 /// A request id that no other test uses, since a request whose id is repeated is not handled again.

@@ -334,8 +334,7 @@ async fn handlers_of_the_client() {
     assert_alive(&limited).await;
 
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
-    let client = build(sender).connect(read, write).await.expect("the handshake");
+    let client = fake.connect(build(sender)).await.expect("the handshake");
     fake.send_request(&json!(1), "skillProvider.list", json!({}));
     assert_eq!(next(&mut records).await, "began");
     client.stop().await;

@@ -101,13 +101,12 @@ async fn a_clone_that_panics() {
 #[tokio::test(start_paused = true)]
 async fn of_the_client() {
     let (log, fake) = (Log::default(), FakeCli::start());
-    let (read, write) = fake.streams();
     let seen = log.clone();
     let client = Client::builder().handle::<InstallationsConfirm>(async move |_, _| {
         seen.add("asked");
         Err(RpcError::new(RpcError::INTERNAL_ERROR, "nobody can confirm it"))
     });
-    let _client = client.connect(read, write).await.expect("the handshake");
+    let _client = fake.connect(client).await.expect("the handshake");
     let params = super::methods::samples()[InstallationsConfirm::NAME].params.clone();
     for _ in 0..2 {
         let error =

@@ -13,13 +13,12 @@ use crate::rig::{assert_alive, connect};
 #[tokio::test(start_paused = true)]
 async fn the_session_first() {
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
     let handle = async |_: (), context: ClientContext| {
         let found = context.session_id().map_or("nobody's".to_owned(), |id| format!("the client's, of {id}"));
         Err(RpcError::new(1, found))
     };
     let client = Client::builder().handle::<client::SkillProviderList>(handle);
-    let client = client.connect(read, write).await.expect("the handshake");
+    let client = fake.connect(client).await.expect("the handshake");
     let own = async |_: (), context: HandlerContext| Err(RpcError::new(2, context.session_id()));
     let with = client.session().approve_all().handle::<client::SkillProviderList>(own).create().await;
     let (with, without) =
@@ -37,13 +36,12 @@ async fn the_session_first() {
 #[tokio::test(start_paused = true)]
 async fn failures_on_a_client() {
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
     let client = Client::builder()
         .handle::<client::TasksCancel>(async |_, _| panic!("a client's handler panics in a test"))
         .handle::<client::UiThreadRun>(|_, _| -> std::future::Ready<_> {
             panic!("a closure panics in a test")
         });
-    let client = client.connect(read, write).await.expect("the handshake");
+    let client = fake.connect(client).await.expect("the handshake");
     let samples = super::methods::samples();
     for method in ["tasks.cancel", "uiThread.run"] {
         let mut params = samples[method].params.clone();
@@ -64,13 +62,12 @@ async fn hooks_fail_closed() {
     let permission = json!({"sessionId": "gone", "hookType": "permissionRequest", "input": {}});
     for does in FAILURES.map(|(does, _)| does) {
         let fake = FakeCli::start();
-        let (read, write) = fake.streams();
         let fail = move |_, _| {
             let output = does.reply_with(HookInvokeResponse::default());
             async move { output.await.map_err(|error| RpcError::new(-32603, error.to_string())) }
         };
         let client = Client::builder().handle::<client::HooksInvoke>(fail).handler_timeout(super::LIMIT);
-        let client = client.connect(read, write).await.expect("the handshake");
+        let client = fake.connect(client).await.expect("the handshake");
         check_refusals(&fake, &tool, &permission).await;
         let unreadable = [json!({"hookType": "preToolUse"}), json!({"hookType": 5}), json!([]), Value::Null];
         for params in unreadable {

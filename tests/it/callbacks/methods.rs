@@ -178,11 +178,10 @@ async fn on_a_session() {
 async fn on_a_client() {
     let (sender, mut received) = mpsc::unbounded_channel();
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
     let builder = all().into_iter().fold(Client::builder(), |client, (method, sample)| {
         (method.on_client)(client, Recorder { result: sample.result, sender: sender.clone() })
     });
-    let client = builder.connect(read, write).await.expect("the handshake");
+    let client = fake.connect(builder).await.expect("the handshake");
     let session = client.session().approve_all().create().await.expect("a session");
     for (method, sample) in &all() {
         for id in [session.id(), "another"] {

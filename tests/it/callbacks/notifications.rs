@@ -107,7 +107,6 @@ async fn malformed_notifications() {
 async fn observers_of_the_builder() {
     let (sender, mut received) = mpsc::unbounded_channel();
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
     let telemetry = |name: &str, client: Value| {
         let event = json!({ "kind": name, "properties": {}, "metrics": {}, "client": client });
         json!({ "restricted": false, "event": event })
@@ -130,7 +129,7 @@ async fn observers_of_the_builder() {
             exits.send(exit.expect_err("no id of a host").params.to_string()).expect("an open channel");
             panic!("an observer panics in a test");
         });
-    let client = client.connect(read, write).await.expect("the handshake");
+    let client = fake.connect(client).await.expect("the handshake");
     let greeting = fake.received_raw("connect").await;
     assert_eq!(greeting["enableGitHubTelemetryForwarding"], true);
     let mut all = [received.recv().await, received.recv().await, received.recv().await]

@@ -63,9 +63,8 @@ fn unknown(method: &str) -> Result<Value, Value> {
 #[tokio::test(start_paused = true)]
 async fn nothing_implemented_on_a_client() {
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
     let (client, _params) = handles_all();
-    let client = nothing_on_client(client).connect(read, write).await.expect("the handshake");
+    let client = fake.connect(nothing_on_client(client)).await.expect("the handshake");
     let is_provided = is_one_of_several();
     let mut provided = 0;
     for (method, mut sample) in all() {
@@ -87,9 +86,8 @@ async fn nothing_implemented_on_a_client() {
 #[tokio::test(start_paused = true)]
 async fn nothing_implemented_on_a_session() {
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
     let (client, _params) = handles_all();
-    let client = client.connect(read, write).await.expect("the handshake");
+    let client = fake.connect(client).await.expect("the handshake");
     let session = nothing_on_session(client.session().approve_all()).create().await.expect("a session");
     assert_eq!(fake.received_raw("session.create").await["hasSkillProvider"], true);
     let is_provided = is_one_of_several();

@@ -254,9 +254,8 @@ async fn transforms_and_a_system_message() {
 #[tokio::test(start_paused = true)]
 async fn the_clients_trace_context() {
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
     let span = || Some(TraceContext::new("00-1-2-01").state("key=value"));
-    let client = Client::builder().trace_context(span).connect(read, write).await.expect("the handshake");
+    let client = fake.connect(Client::builder().trace_context(span)).await.expect("the handshake");
     let opened = async |configure: Register| {
         let session = configure(client.session().deny_all()).create().await.expect("a session");
         let sent = fake.received_raw("session.create").await;

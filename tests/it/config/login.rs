@@ -12,8 +12,7 @@ const TOKEN: &str = "gho_of_the\"client\"";
 const KEY: &str = "gitHubToken";
 
 async fn client(fake: &FakeCli) -> Client {
-    let (read, write) = fake.streams();
-    Client::builder().github_token(TOKEN).connect(read, write).await.expect("the handshake")
+    fake.connect(Client::builder().github_token(TOKEN)).await.expect("the handshake")
 }
 
 /// The token in the calls that create and resume these sessions.
@@ -91,8 +90,7 @@ async fn no_token() {
 async fn a_cli_that_takes_no_token_by_a_call() {
     for (version, takes) in [("1.0.34", false), ("1.0.39", true), ("1.0.102", true)] {
         let fake = FakeCli::of_version(version);
-        let (read, write) = fake.streams();
-        let outcome = Client::builder().github_token(TOKEN).connect(read, write).await;
+        let outcome = fake.connect(Client::builder().github_token(TOKEN)).await;
         let Err(error) = outcome else {
             assert!(takes, "{version}");
             continue;
@@ -110,8 +108,7 @@ async fn a_cli_that_takes_no_token_by_a_call() {
 #[tokio::test(start_paused = true)]
 async fn an_empty_token() {
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
-    let error = Client::builder().github_token("").connect(read, write).await.expect_err("no token");
+    let error = fake.connect(Client::builder().github_token("")).await.expect_err("no token");
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
 }
 
@@ -120,10 +117,9 @@ async fn an_empty_token() {
 async fn the_token_is_not_shown() {
     let log = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
     let builder = Client::builder().github_token("gho_hush").wire_log(WireLog::new(Shared(log.clone())));
     assert!(!format!("{builder:?}").contains("hush"));
-    let client = builder.connect(read, write).await.expect("the handshake");
+    let client = fake.connect(builder).await.expect("the handshake");
     client.session().deny_all().create().await.expect("a session");
     fake.on_raw("ping", |params| Ok(json!({ "message": params["message"], "timestamp": "" })));
     client.ping("gho_hush").await.expect("a response");

@@ -205,6 +205,5 @@ async fn the_greeting() {
 }
 
 async fn client(fake: &FakeCli, configure: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
-    let (read, write) = fake.streams();
-    configure(Client::builder()).connect(read, write).await.expect("the handshake")
+    fake.connect(configure(Client::builder())).await.expect("the handshake")
 }

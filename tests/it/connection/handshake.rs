@@ -80,10 +80,9 @@ async fn protocol_4_is_accepted() {
 async fn a_silent_peer_is_given_up_on() {
     let fake = FakeCli::start();
     fake.hold("connect");
-    let (read, write) = fake.streams();
     let limit = Duration::from_secs(7);
     let start = Instant::now();
-    let error = Client::builder().handshake_timeout(limit).connect(read, write).await.expect_err("silence");
+    let error = fake.connect(Client::builder().handshake_timeout(limit)).await.expect_err("silence");
     assert!(matches!(error, Error::Timeout { after, .. } if after == limit), "{error:?}");
     assert_eq!(start.elapsed().as_secs(), limit.as_secs());
     fake.ended().await;
@@ -118,9 +117,7 @@ async fn a_refusal_is_returned() {
 async fn a_token_goes_over_any_stream() {
     for version in ["1.0.102", "1.0.10"] {
         let fake = FakeCli::of_version(version);
-        let (read, write) = fake.streams();
-        let client =
-            Client::builder().connection_token("sesame").connect(read, write).await.expect("a client");
+        let client = fake.connect(Client::builder().connection_token("sesame")).await.expect("a client");
         assert_eq!(fake.frames()[0].json["params"], json!({ "token": "sesame" }));
         assert_eq!((client.connection_token(), client.address()), (Some("sesame"), None));
         assert!(!format!("{client:?}").contains("sesame"));

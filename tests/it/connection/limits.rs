@@ -92,8 +92,7 @@ async fn a_hundred_megabytes() {
 /// A session with handlers, of a client that accepts messages of up to 1 MiB.
 async fn limited() -> Rig {
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
-    let client = Client::builder().max_message_size(MB).connect(read, write).await.expect("the handshake");
+    let client = fake.connect(Client::builder().max_message_size(MB)).await.expect("the handshake");
     let session = client.session().approve_all();
     let session = session
         .handle::<SessionFsReadFile>(async |_, _| Ok(SessionFsReadFileResult::new("text")))
@@ -198,14 +197,13 @@ async fn an_absurd_length() {
 #[tokio::test(start_paused = true)]
 async fn numbers_without_bounds() {
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
     let ever = Duration::MAX;
     let client = Client::builder()
         .max_message_size(usize::MAX)
         .handler_timeout(ever)
         .handshake_timeout(ever)
         .call_timeout(ever);
-    let client = client.session_idle_timeout(ever).connect(read, write).await.expect("the handshake");
+    let client = fake.connect(client.session_idle_timeout(ever)).await.expect("the handshake");
     for length in ["18446744073709551615", "4294967297", "99999999999999999999", "-1", "0x10"] {
         fake.raw(format!("Content-Length: {length}\r\n\r\n"));
         assert_alive(&client).await;

@@ -150,11 +150,10 @@ async fn requests_that_are_none() {
 #[tokio::test(start_paused = true)]
 async fn params_of_any_kind() {
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
     let client = Client::builder()
         .handle::<SessionFsReadFile>(async |_, _| Ok(SessionFsReadFileResult::new("text")))
         .handle::<UserInputRequest>(async |_, _| Ok(UserInputResult::default().answer("yes")));
-    let client = client.connect(read, write).await.expect("the handshake");
+    let client = fake.connect(client).await.expect("the handshake");
     for (index, params) in [",\"params\":[1]", ",\"params\":\"a\"", ",\"params\":null", ""].iter().enumerate()
     {
         fake.frame(&format!(r#"{{"id":"params {index}","method":"sessionFs.readFile"{params}}}"#));

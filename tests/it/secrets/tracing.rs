@@ -83,10 +83,8 @@ async fn a_panicking_writer_is_logged_once() {
     }
     let (file, _guard) = record();
     let fake = FakeCli::start();
-    let (from, to) = fake.streams();
     let log = copilot_session::WireLog::new(Panics);
-    let client =
-        copilot_session::Client::builder().wire_log(log).connect(from, to).await.expect("the greeting");
+    let client = fake.connect(copilot_session::Client::builder().wire_log(log)).await.expect("the greeting");
     while !file.text().contains("the writer of the wire log panicked") {
         tokio::task::yield_now().await;
     }

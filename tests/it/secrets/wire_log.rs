@@ -9,9 +9,8 @@ use super::{File, SECRET};
 /// The log of a client that receives these messages as they are.
 pub async fn log_of(messages: impl IntoIterator<Item = Vec<u8>>) -> String {
     let (fake, file) = (FakeCli::start(), File::default());
-    let (from, to) = fake.streams();
     let log = WireLog::new(file.clone()).hide("KNOWNKNOWN");
-    let client = Client::builder().wire_log(log).connect(from, to).await.expect("the greeting");
+    let client = fake.connect(Client::builder().wire_log(log)).await.expect("the greeting");
     for message in messages {
         let header = format!("Content-Length: {}\r\n\r\n", message.len());
         fake.raw([header.into_bytes(), message].concat());

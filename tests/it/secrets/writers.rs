@@ -12,9 +12,8 @@ use super::File;
 use crate::rig::assert_alive;
 
 async fn connect(fake: &FakeCli, to: impl Write + Send + 'static) -> Client {
-    let (from, into) = fake.streams();
     let builder = Client::builder().wire_log(WireLog::new(to));
-    builder.connect(from, into).await.expect("the greeting")
+    fake.connect(builder).await.expect("the greeting")
 }
 
 /// A writer that panics, and panics again when it is dropped.

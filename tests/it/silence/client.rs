@@ -74,8 +74,7 @@ async fn several_calls() {
 #[tokio::test(start_paused = true)]
 async fn a_client_with_another_timeout() {
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
-    let client = Client::builder().call_timeout(7 * SECOND).connect(read, write).await.expect("a client");
+    let client = fake.connect(Client::builder().call_timeout(7 * SECOND)).await.expect("a client");
     let session = client.session().deny_all().create().await.expect("a session");
     let silent = ["ping", "session.create", "session.shell.executeUserRequested", "session.tools.set"];
     silent.iter().for_each(|method| fake.hold(method));

@@ -47,8 +47,7 @@ async fn streams() {
     fails("ClientBuilder::connect", "the handshake with the CLI", async |new: ClientBuilder| {
         let fake = FakeCli::start();
         fake.hold("connect");
-        let (from, to) = fake.streams();
-        let result = new.connect(from, to).await;
+        let result = fake.connect(new).await;
         fake.ended().await;
         result
     })

@@ -124,8 +124,7 @@ async fn without_a_timeout() {
 
     let fake = FakeCli::start();
     fake.set_timeout(10 * LONG);
-    let (read, write) = fake.streams();
-    let client = Client::builder().call_timeout(None).connect(read, write).await.expect("a client");
+    let client = fake.connect(Client::builder().call_timeout(None)).await.expect("a client");
     let session = client.session().approve_all().create().await.expect("a session");
     let rig = Rig { fake, client, session };
     for method in ["session.log", "session.create", "session.tools.set"] {

@@ -51,10 +51,9 @@ async fn turn(client: &Client) -> Result<String, Error> {
 #[tokio::test(start_paused = true)]
 async fn recorded_and_played() {
     let (fake, file) = (FakeCli::start(), File::default());
-    let (from, to) = fake.streams();
     let log = WireLog::new(file.clone()).hide("s3cret");
     let builder = Client::builder().connection_token("t0ken").github_token("gh0").wire_log(log);
-    let client = builder.connect(from, to).await.expect("the greeting");
+    let client = fake.connect(builder).await.expect("the greeting");
     fake.answer("the s3cret is out, not t0ken nor gh0");
     assert_eq!(turn(&client).await.expect("the answer"), "the s3cret is out, not t0ken nor gh0");
 
@@ -83,8 +82,7 @@ async fn recorded_and_played() {
 #[tokio::test(start_paused = true)]
 async fn secrets_by_key() {
     let (fake, file) = (FakeCli::start(), File::default());
-    let (from, to) = fake.streams();
-    let client = Client::builder().wire_log(WireLog::new(file.clone())).connect(from, to);
+    let client = fake.connect(Client::builder().wire_log(WireLog::new(file.clone())));
     let client = client.await.expect("the greeting");
     let secrets = json!([
         {"gitHubToken": "hush", "list": [{"bearerToken": "hush", "x-api-key": "hush"}]},
@@ -117,8 +115,7 @@ async fn secrets_by_key() {
 #[tokio::test(start_paused = true)]
 async fn a_sudden_end() {
     let (fake, file) = (FakeCli::start(), File::default());
-    let (from, to) = fake.streams();
-    let client = Client::builder().wire_log(WireLog::new(file.clone())).connect(from, to);
+    let client = fake.connect(Client::builder().wire_log(WireLog::new(file.clone())));
     let client = client.await.expect("the greeting");
     let hang_up = async {
         fake.received_raw("session.send").await;

@@ -23,8 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn child() -> Result<(), Box<dyn std::error::Error>> {
     use copilot_session::{Client, testing::FakeCli};
     let fake = FakeCli::start();
-    let (read, write) = fake.streams();
-    let client = Client::builder().connect(read, write).await?;
+    let client = fake.connect(Client::builder()).await?;
     println!("{}", client.session().deny_all().create().await?.id());
     Ok(())
 }

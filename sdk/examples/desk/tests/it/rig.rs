@@ -46,8 +46,7 @@ impl Fake {
         cli.on_raw("sessions.checkInUse", |_| Ok(json!({ "inUse": [] })));
         let folder = tempfile::tempdir().expect("a folder");
         let (log, wire_log) = LogFile::new(most).expect("a log");
-        let (from, to) = cli.streams();
-        let client = Client::builder().wire_log(wire_log).connect(from, to).await.expect("a client");
+        let client = cli.connect(Client::builder().wire_log(wire_log)).await.expect("a client");
         let settings = Settings { folder: folder.path().to_owned(), ..Settings::default() };
         let desk = Desk::new(client, settings);
         let token = Token::random().expect("a token");

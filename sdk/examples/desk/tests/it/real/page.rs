@@ -204,8 +204,7 @@ async fn more_tabs_than_connections_wait() {
 async fn a_full_log_is_no_secret() {
     let (fake, browser) = tokio::join!(Fake::start(), Browser::start());
     let (log, wire_log) = LogFile::new(0).expect("a log");
-    let (from, to) = FakeCli::start().streams();
-    let other = Client::builder().wire_log(wire_log).connect(from, to).await.expect("a client");
+    let other = FakeCli::start().connect(Client::builder().wire_log(wire_log)).await.expect("a client");
     // Until all is written.
     other.stop().await;
     let lacks = log.left_out();
