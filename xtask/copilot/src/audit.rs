@@ -1,6 +1,5 @@
 //! `cargo copilot audit`: validates what the CLI really sends against the schemas.
 
-mod model;
 mod scenario;
 
 use std::fs::File;

@@ -63,6 +63,23 @@ fn the_readme_has_the_help() {
     }
 }
 
+/// The help of each other command is that of its golden file, which `UPDATE=1` writes.
+#[test]
+fn the_help_of_each_command() {
+    let temp = tempfile::tempdir().expect("a folder");
+    for command in ["audit", "cli", "cli install", "cli path", "cli list", "vendor", "view"] {
+        let arguments: Vec<_> = command.split(' ').chain(["--help"]).collect();
+        let [help, _] = ends(0, temp.path(), &arguments);
+        let name = format!("tests/help/{}.txt", command.replace(' ', "-"));
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&golden, &help).expect("it can be written");
+        }
+        let expected = fs::read(&golden).map(|bytes| text(&bytes)).unwrap_or_default();
+        assert_eq!(help, expected, "{}; set UPDATE=1 to accept it", golden.display());
+    }
+}
+
 #[test]
 fn mistakes_in_the_command_line_end_with_3() {
     let temp = tempfile::tempdir().expect("a folder");

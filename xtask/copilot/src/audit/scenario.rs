@@ -10,9 +10,8 @@ use copilot_session::types::{
     SessionMode,
 };
 use copilot_session::{Client, ClientBuilder, Session, Tool, WireLog};
+use copilot_session_model::{MODEL_NAME, ModelServer, Reply, Script};
 use serde_json::{Value, json};
-
-use super::model;
 
 /// The time limit for a CLI to start. At its first start it unpacks itself.
 const START: Duration = Duration::from_secs(120);
@@ -24,16 +23,23 @@ const SHELL: &str = if cfg!(windows) { "powershell" } else { "bash" };
 /// Runs the CLI in a temporary folder.
 pub async fn run(program: &Path, log: WireLog) -> Result<()> {
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
-    let command = json!({"command": "echo heron", "description": "Print a bird"});
-    let model = model::start(vec![
-        model::tool_call("call_1", "lookup", &json!({"key": "bird"})),
-        model::tool_call("call_2", SHELL, &command),
-        model::text(&["It is ", "a heron."]),
-    ])?;
+    let model = ModelServer::start(script()).await.context("cannot start a model")?;
     let client = start(program, folder.path(), log).await?;
-    let result = tokio::time::timeout(LIMIT, work(&client, &format!("http://{model}/v1"))).await;
+    let result = tokio::time::timeout(LIMIT, work(&client, &model.base_url())).await;
     client.stop().await;
+    // What a version asks for and the model lacks is no concern of the audit.
+    drop(model.take_unexpected());
     result.with_context(|| format!("the run took longer than {LIMIT:?}"))?
+}
+
+fn script() -> Script {
+    let command = json!({"command": "echo heron", "description": "Print a bird"});
+    let replies = [
+        Reply::tool_call("lookup", json!({"key": "bird"})),
+        Reply::tool_call(SHELL, command),
+        Reply::chunks(["It is ", "a heron."]),
+    ];
+    Script::replies(replies)
 }
 
 async fn start(program: &Path, folder: &Path, log: WireLog) -> Result<Client> {
@@ -58,7 +64,7 @@ async fn work(client: &Client, model: &str) -> Result<()> {
     let lookup = Tool::with_schema("lookup", "Looks something up", schema, async |_: Value, _| "in the book");
     let provider = ProviderConfig::new(model).api_key("scripted");
     // Only the script decides what is called.
-    let builder = client.session().provider(provider).model(model::NAME).approve_all().tool(lookup);
+    let builder = client.session().provider(provider).model(MODEL_NAME).approve_all().tool(lookup);
     let session = builder.create().await?;
     session.send_and_wait("Which bird is it?").await?;
     calls(client, &session).await;
