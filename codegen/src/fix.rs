@@ -138,9 +138,16 @@ fn telemetry_without_client(source: &mut Source) -> bool {
 /// The CLI ignores keys of `session.send` that it does not know, although the schema forbids them: seen on 1.0.102. A
 /// newer CLI has more of them, and a program may set them.
 fn closed_prompts(source: &mut Source) -> bool {
-    let definition = source.definitions.get_mut("SendRequest");
-    let closed = definition.and_then(|found| found.schema.as_object_mut()?.remove("additionalProperties"));
-    closed == Some(Value::Bool(false))
+    let open = |schema: &mut Value| {
+        let removed = schema.as_object_mut().and_then(|schema| schema.remove("additionalProperties"));
+        removed == Some(Value::Bool(false))
+    };
+    // The params of the method repeat the definition.
+    let params = source.methods.iter_mut().filter_map(|method| method.leaf.get_mut("params"));
+    for repeated in params.filter(|params| params["title"] == "SendRequest") {
+        open(repeated);
+    }
+    source.definitions.get_mut("SendRequest").is_some_and(|definition| open(&mut definition.schema))
 }
 
 /// Lets `key` of the definition be `null`. Returns false if the key is absent or may already be `null`.

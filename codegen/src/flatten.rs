@@ -1,5 +1,7 @@
 //! Stage three: names every inline object, enum and union, and finds the Rust type of every place.
 
+mod params;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
@@ -9,10 +11,10 @@ use crate::model::{
     Variant,
 };
 use crate::names::{Names, field_name, joined, type_name, variant_name};
-use crate::read::{EventSource, Group, MethodSource, Source};
+use crate::read::{EventSource, MethodSource, Source};
 use crate::schema::{
-    bare, branches, contains, doc, may_be_nothing, may_be_null, object, optional_object, or_null,
-    params_object, reference, string_values,
+    branches, contains, doc, may_be_nothing, may_be_null, object, optional_object, or_null, reference,
+    string_values,
 };
 use crate::space::Space;
 use crate::union::ByTag;
@@ -126,51 +128,6 @@ impl Flattener<'_> {
             supplement: method.supplement,
             name: method.name.clone(),
         }
-    }
-
-    /// The params of a session's method repeat a definition with the session's id added. The SDK's session adds the id,
-    /// so the params are the definition without it.
-    fn params(&mut self, method: &MethodSource, name: &str) -> Result<Value, Error> {
-        let place = format!("{}: params", method.name);
-        let params = match method.leaf.get("params") {
-            None | Some(Value::Null) => return Ok(Value::Null),
-            Some(params) => params,
-        };
-        let branch = params_object(params);
-        // The CLI may also give the definition by name, id and all.
-        let target = union::resolve(self.source, branch);
-        let has_id = target.pointer("/properties/sessionId").is_some();
-        let branch = if method.group == Group::Session && has_id { target } else { branch };
-        let Some(properties) = branch.get("properties").and_then(Value::as_object) else {
-            return Ok(self.normalize(params, name, &place)?.0);
-        };
-        let mut own = properties.clone();
-        if method.group.has_session() {
-            own.shift_remove("sessionId");
-        }
-        if own.is_empty() {
-            return Ok(Value::Null);
-        }
-        if let Some(title) = params.get("title").and_then(Value::as_str)
-            && let Some(definition) = self.source.definitions.get(title)
-        {
-            let schema = optional_object(&definition.schema).unwrap_or(&definition.schema);
-            // Requests of the CLI carry the id anyway, so there the definition may have it.
-            let all = method.group == Group::ClientSession;
-            let defined = required_and_optional(schema);
-            let mut given = required_and_optional(branch);
-            if !(all && defined == given) {
-                given.retain(|(key, _), _| *key != "sessionId" || !method.group.has_session());
-            }
-            if defined != given {
-                let problem = format!("the properties are not those of its title {title}");
-                return Err(Error::shape(place, problem));
-            }
-            return Ok(reference(&type_name(title)));
-        }
-        let mut schema = branch.clone();
-        schema["properties"] = Value::Object(own);
-        Ok(self.normalize(&schema, name, &place)?.0)
     }
 
     fn event(&mut self, event: &EventSource) -> Event {
@@ -454,13 +411,6 @@ fn strings(values: Vec<(String, String)>, place: &str) -> Result<Vec<StringVaria
     let variants: Vec<StringVariant> = values.into_iter().map(variant).collect();
     distinct(variants.iter().map(|variant| (variant.name.as_str(), format!("{place}: {}", variant.value))))?;
     Ok(variants)
-}
-
-/// The schemas of an object's properties without documentation, by key and whether the key is required.
-fn required_and_optional(schema: &Value) -> BTreeMap<(&str, bool), Value> {
-    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-    let required = |key: &str| schema.get("required").is_some_and(|list| contains(list, key));
-    properties.map(|(key, property)| ((key.as_str(), required(key)), bare(property))).collect()
 }
 
 /// Fails if a name occurs twice.

@@ -32,15 +32,6 @@ pub fn optional_object(schema: &Value) -> Option<&Value> {
     }
 }
 
-/// The object of params. Up to 1.0.75 the session's id is beside a union with an optional object.
-pub fn params_object(params: &Value) -> &Value {
-    let beside = params.get("properties").and_then(Value::as_object);
-    let beside = beside.is_some_and(|properties| properties.keys().eq(["sessionId"]));
-    let branches = params.get("anyOf").and_then(Value::as_array).filter(|_| beside);
-    let inner = branches.and_then(|all| all.iter().find(|branch| branch.get("properties").is_some()));
-    optional_object(params).or(inner).unwrap_or(params)
-}
-
 /// Returns true if the value may be absent according to one of the branches.
 pub fn may_be_nothing(schema: &Value) -> bool {
     let branches = schema.get("anyOf").and_then(Value::as_array);
