@@ -14,18 +14,18 @@ pub const FULL: &str = "full";
 /// The namespaces of a session that every build has: calls of a program that runs sessions and shows them to a person.
 /// Those of the CLI's own user interface, of its settings and of what is installed are left to the feature, as is any
 /// namespace that a newer CLI adds.
-const OF_SESSIONS: &[&str] = &[
+pub const OF_SESSIONS: &[&str] = &[
     "agent", "commands", "eventLog", "fleet", "history", "lsp", "mode", "model", "name", "plan", "shell",
     "skills", "ui", "usage",
 ];
 
 /// The namespaces of the whole CLI that every build has: calls before the first session, and those by which a client
 /// announces that it answers requests for models or files.
-const OF_SERVER: &[&str] =
+pub const OF_SERVER: &[&str] =
     &["auth", "llmInference", "models", "runtime", "session", "sessionFs", "status", "tools"];
 
 /// Methods of other namespaces that hand-written code calls by their wire names.
-const CALLED_BY_HAND: &[&str] =
+pub const CALLED_BY_HAND: &[&str] =
     &["session.permissions.pendingRequests", "session.tools.listPendingRequests", "session.tools.set"];
 
 /// Returns true if every build has the calls of a namespace. The functions that stand directly on a session or on the

@@ -24,13 +24,13 @@ use crate::{Error, keywords, secrets, union};
 const SCALARS: &[&str] = &["string", "integer", "number", "boolean"];
 
 /// The fields whose objects keep the order of their keys, since a form shows its fields in it.
-const IN_ORDER: &[&str] = &["ElicitationRequestedSchema.properties", "UIElicitationSchema.properties"];
+pub const IN_ORDER: &[&str] = &["ElicitationRequestedSchema.properties", "UIElicitationSchema.properties"];
 
 /// The depth to which schemas may be nested inline, so that none exhausts the stack.
 const DEEPEST: usize = 24;
 
 /// The key by which params carry a GitHub token.
-const TOKEN: &str = "gitHubToken";
+pub const TOKEN: &str = "gitHubToken";
 
 /// Returns the protocol with Rust types. Any JSON replaces an unsupported schema, and its error is added to `problems`.
 pub fn flatten(source: &Source, problems: &mut Vec<Error>) -> Model {

@@ -7,7 +7,7 @@ use crate::model::{Hook, Shape, Ty, Type};
 use crate::names::type_name;
 
 /// The definition that lists the types of hooks.
-const TYPES: &str = "HookType";
+pub const TYPES: &str = "HookType";
 
 /// Returns the listed types of hooks. The definitions of the input and the output are found by the name of the type.
 pub fn find(types: &BTreeMap<String, Type>, problems: &mut Vec<Error>) -> Vec<Hook> {

@@ -16,6 +16,7 @@ mod fix;
 mod flatten;
 mod hooks;
 mod keywords;
+mod lists;
 mod lock;
 pub mod model;
 mod names;
@@ -28,7 +29,7 @@ mod sound;
 mod space;
 mod supplement;
 mod union;
-pub mod untimed;
+mod untimed;
 mod versions;
 
 use std::collections::BTreeMap;
@@ -132,6 +133,14 @@ pub enum Error {
         /// The version of the schemas.
         version: String,
     },
+    /// A list of the generator names something that the schemas do not have.
+    #[error("codegen/src/{list} names {entry:?}, which the schemas do not have; correct the list")]
+    List {
+        /// The list, with its file in `codegen/src`.
+        list: &'static str,
+        /// The name.
+        entry: String,
+    },
     /// typify failed, or its output has an unexpected form.
     #[error("typify: {0}")]
     Typify(String),
@@ -196,6 +205,12 @@ impl Protocol {
     /// The errors of the generator. In their places, the model accepts any JSON.
     pub fn problems(&self) -> &[Error] {
         &self.problems
+    }
+
+    /// Returns the errors of the generator's own lists, such as that of the keys in order: entries that name nothing in
+    /// this version. The lists are for the newest version, so older ones lack some.
+    pub fn unused_lists(&self) -> Vec<Error> {
+        lists::unused(&self.model)
     }
 
     /// Compares an older version with this one.

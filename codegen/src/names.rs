@@ -46,7 +46,7 @@ const RESERVED: &[&str] = &[
 
 /// New names of types whose own name is that of a type at the root of the crate: `(wire, name)`. So both can be
 /// imported by `*`.
-const RENAMED: &[(&str, &str)] =
+pub const RENAMED: &[(&str, &str)] =
     &[("PermissionRequest", "PermissionDetails"), ("Tool", "ToolInfo"), ("ToolResult", "ToolResultValue")];
 
 /// Words for keys that no field can have as its name, or no setter: `(key, name)`.

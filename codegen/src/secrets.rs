@@ -148,7 +148,7 @@ const NEGATIONS: &[&str] = &[
 
 /// Properties whose descriptions mention a secret that is elsewhere, by the reason. A new property whose description
 /// mentions a secret is hidden until it is listed here.
-const NOT_SECRET: &[&str] = &[
+pub const NOT_SECRET: &[&str] = &[
     // Names and identifiers by which the secret is found elsewhere.
     "AuthIdentity.envVar",
     "AuthIdentity.registrationId",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::{fs, io};
 
-use copilot_session_codegen::{Input, Output, Protocol, untimed};
+use copilot_session_codegen::{Input, Output, Protocol};
 use serde_json::Value;
 
 /// The generator's output for the real schemas.
@@ -16,18 +16,23 @@ fn repository() -> PathBuf {
 }
 
 fn output() -> Output {
+    protocol(|api| api).generate()
+}
+
+/// The protocol of the real schemas, `changed` a little.
+fn protocol(changed: impl Fn(String) -> String) -> Protocol {
     let read = |name: &str| fs::read_to_string(repository().join("schema").join(name)).expect(name);
     let version: Value = serde_json::from_str(&read("VERSION.json")).expect("VERSION.json is JSON");
     let input = Input {
         version: version["cli"].as_str().expect("VERSION.json names the CLI's version"),
-        api: &read("api.schema.json"),
-        events: &read("session-events.schema.json"),
+        api: &changed(read("api.schema.json")),
+        events: &changed(read("session-events.schema.json")),
         supplement: &read("supplement.schema.json"),
     };
     let mut protocol =
         Protocol::read(input).unwrap_or_else(|error| panic!("the schemas cannot be read: {error}"));
     protocol.allow_older(&read("older.json")).unwrap_or_else(|error| panic!("{error}"));
-    protocol.generate()
+    protocol
 }
 
 #[test]
@@ -73,14 +78,32 @@ fn collect(folder: &Path, prefix: &str, into: &mut BTreeMap<String, String>) -> 
     Ok(())
 }
 
-/// Each method that is listed as untimed exists in the protocol.
 #[test]
-fn untimed_methods_exist() {
-    let files: String = OUTPUT.files.values().map(String::as_str).collect();
-    let methods = untimed::METHODS.iter().flat_map(|(_, methods)| *methods).chain(untimed::WAITING);
-    let missing: Vec<_> =
-        methods.filter(|method| !files.contains(&format!("Wire method `{method}`."))).collect();
-    assert!(missing.is_empty(), "codegen/src/untimed.rs names methods that do not exist: {missing:?}");
+fn lists_name_what_the_schemas_have() {
+    let unused = |changed: &dyn Fn(String) -> String| {
+        let errors = protocol(changed).unused_lists();
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(unused(&|api| api), [""; 0]);
+    // One entry of each kind: a key in order, a key that is no secret, a method and a namespace.
+    let renamed = |api: String| {
+        let api = api.replace("UIElicitationSchema", "FormSchema").replace("AuthIdentity\"", "Identity\"");
+        api.replace("\"session.ui.ephemeralQuery\"", "\"session.ui.query\"")
+            .replace("\"session.lsp.", "\"session.ls.")
+    };
+    let list = |list: &str, entry: &str| {
+        format!("codegen/src/{list} names {entry:?}, which the schemas do not have; correct the list")
+    };
+    assert_eq!(
+        unused(&renamed),
+        [
+            list("flatten.rs: IN_ORDER", "UIElicitationSchema.properties"),
+            list("secrets.rs: NOT_SECRET", "AuthIdentity.envVar"),
+            list("secrets.rs: NOT_SECRET", "AuthIdentity.registrationId"),
+            list("features.rs: OF_SESSIONS", "lsp"),
+            list("untimed.rs", "session.ui.ephemeralQuery"),
+        ]
+    );
 }
 
 /// An event request that the supplement does not list would have no handler.

@@ -127,6 +127,7 @@ fn accepted(before: &str, new: &SchemaSet, supplement: &str, accept_names: bool)
             let found = older::read()?.after(before, &protocol, &new.version, supplement)?;
             protocol.allow_older(&found.text()?)?;
             older = Some(found);
+            problems.extend(protocol.unused_lists().iter().map(Error::to_string));
             if !accept_names && let Err(error) = names::check_moved(&protocol.names()?) {
                 problems.push(format!("{error}"));
             }
@@ -157,7 +158,7 @@ fn advised(problem: &Error, change: &str) -> String {
             format!("; if the schemas now have it, end it in the supplement with `\"x-until\": \"{change}\"`")
         }
         // The messages of these name their remedy.
-        Error::Name { .. } | Error::Key { .. } => String::new(),
+        Error::Name { .. } | Error::Key { .. } | Error::List { .. } => String::new(),
         _ => "; codegen must support this form".to_owned(),
     };
     format!("{problem}{advice}")

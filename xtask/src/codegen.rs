@@ -30,6 +30,9 @@ pub fn run(args: &Args) -> Result<()> {
     let schemas = schema::read_checked(&paths::schema_dir())?;
     let supplement = read_supplement()?;
     let mut protocol = Protocol::read(schemas.input(&supplement))?;
+    if let Some(unused) = protocol.unused_lists().into_iter().next() {
+        return Err(unused.into());
+    }
     protocol.allow_older(&older::read()?.text()?)?;
     let output = protocol.generate();
     println!("Copilot CLI {}: {}", schemas.version, summary(&output.report));

@@ -1,7 +1,7 @@
 //! Emits a trait for each namespace with several methods that the CLI calls, and a function that makes a provider of an
 //! implementation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -12,7 +12,7 @@ use crate::names::{function_name, snake, type_name};
 use crate::read::Group;
 
 /// The purpose of each namespace; the schema has none.
-const ABOUT: &[(&str, &str)] = &[
+pub const ABOUT: &[(&str, &str)] = &[
     (
         "canvas",
         "The canvases of a client.\n\nThe CLI calls it for the canvases that the session declares \
@@ -72,6 +72,11 @@ fn providers(model: &Model) -> Vec<Provider<'_>> {
     }
     let providers = namespaces.into_iter().map(|(name, methods)| Provider { name, methods });
     providers.filter(|provider| provider.methods.len() > 1).collect()
+}
+
+/// The names of the namespaces with a trait.
+pub fn namespaces(model: &Model) -> BTreeSet<String> {
+    providers(model).into_iter().map(|provider| provider.name.to_owned()).collect()
 }
 
 /// The Rust path of each trait and its functions, by keys that start with `provider`.
