@@ -204,11 +204,8 @@ impl<'a> Node<'a> {
 
     pub(crate) fn integer(self) -> Result<i64, DecodeError> {
         let Entry::Number(text) = self.entry() else { return Err(self.mismatch("an integer")) };
-        text.parse().or_else(|_| match text.parse::<f64>() {
-            // The CLI writes some whole numbers as floats; below 2^63 the cast is exact.
-            Ok(value) if value.fract() == 0.0 && value.abs() < 9.2e18 => Ok(value as i64),
-            _ => Err(self.mismatch("an integer")),
-        })
+        // The CLI writes some whole numbers as floats.
+        text.parse().ok().or_else(|| whole(text)).ok_or_else(|| self.mismatch("an integer"))
     }
 
     pub(crate) fn number(self) -> Result<f64, DecodeError> {
@@ -396,6 +393,21 @@ impl<'a> Node<'a> {
             _ => false,
         }
     }
+}
+
+/// Returns a number such as `3.0` or `1e3`; none if it has a fraction or does not fit. It is not read as a float, which
+/// would round away a fraction.
+fn whole(text: &str) -> Option<i64> {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = [whole, fraction].concat();
+    let digits = all.trim_end_matches('0');
+    if matches!(digits, "" | "-") {
+        return Some(0);
+    }
+    let zeros = i64::try_from(all.len() - digits.len()).ok()? - i64::try_from(fraction.len()).ok()?;
+    let power = zeros.checked_add(exponent.parse().ok()?)?.try_into().ok()?;
+    digits.parse::<i64>().ok()?.checked_mul(10_i64.checked_pow(power)?)
 }
 
 /// Returns a number as serde_json represents it; none if it cannot.
