@@ -18,7 +18,7 @@ use crate::error::{Closed, Error, RpcError, unsupported::Unsupported};
 use crate::rpc::message::{self, NoResult, Params, Response, check_depth};
 use crate::trace::spans;
 use crate::wire::shared::Text;
-use crate::wire::{self, DecodeError, Wire, peek, peek::keys, quote, scan::is_plain};
+use crate::wire::{self, DecodeError, RepeatedKey, Wire, peek, peek::keys, quote, scan::is_plain};
 
 /// The sender of calls: the client, or one of its sessions.
 #[derive(Clone)]
@@ -54,20 +54,24 @@ impl Caller {
 
     /// Returns a call that is sent when it is first polled.
     pub(crate) fn call<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
-        self.call_json(method, wire::to_params(params))
+        self.with_params(method, wire::to_params(params))
     }
 
     /// Returns a call about a GitHub account. The client's token is added, unless the params name another.
     pub(crate) fn call_with_login<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
-        self.call_json(method, self.with_login(wire::to_params(params)))
+        self.with_params(method, wire::to_params(params).map(|params| self.with_login(params)))
     }
 
     /// Returns a call whose params are the JSON of an object, to which the session's id is added.
     pub(crate) fn call_json<R>(&self, method: &'static str, params: String) -> Call<R> {
+        self.with_params(method, Ok(params))
+    }
+
+    fn with_params<R>(&self, method: &'static str, params: Result<String, RepeatedKey>) -> Call<R> {
         Call { request: self.request(method, params), result: PhantomData }
     }
 
-    fn request<'m>(&self, method: &'m str, params: String) -> Request<'m> {
+    fn request<'m>(&self, method: &'m str, params: Result<String, RepeatedKey>) -> Request<'m> {
         let state = State::New { params };
         Request { caller: self.clone(), method, timeout: self.peer.call_timeout, state }
     }
@@ -80,7 +84,7 @@ impl Caller {
     ) -> Result<R, Error> {
         let params = serde_json::to_string(&params).map_err(|error| error.to_string());
         let params = self.raw_params(method, params)?;
-        let mut request = self.request(method, params);
+        let mut request = self.request(method, Ok(params));
         let result = request.json().await?;
         serde_json::from_str(&result).map_err(|error| {
             // The text of serde's error quotes values, which may be private.
@@ -179,6 +183,7 @@ impl std::fmt::Debug for Caller {
 /// discarded.
 ///
 /// # Errors
+/// * [`Error::Invalid`] if the params are nested too deeply, or an object in them has a key twice; nothing is sent then,
 /// * [`Error::Unsupported`] if the CLI does not know the method,
 /// * [`Error::Rpc`] if it responds with another error,
 /// * [`Error::Decode`] if the result does not match the schema,
@@ -200,7 +205,7 @@ struct Request<'m> {
 }
 
 enum State {
-    New { params: String },
+    New { params: Result<String, RepeatedKey> },
     Sent { id: u64, response: oneshot::Receiver<Response>, span: Span },
     Done,
 }
@@ -264,6 +269,7 @@ impl Request<'_> {
     fn send(&mut self) -> Result<(), Error> {
         let State::New { params } = &self.state else { return Ok(()) };
         self.caller.check()?;
+        let params = params.as_ref().map_err(|error| Error::from(error.clone()))?;
         check_depth(params)?;
         let (params, span) = (self.caller.params(params), self.caller.span(self.method));
         let sent = self.caller.peer.connection().request(self.method, params, self.timeout);

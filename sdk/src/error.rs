@@ -20,7 +20,7 @@ use crate::rpc::error::write_output;
 use crate::rpc::message::TooDeep;
 pub use crate::rpc::{Closed, RpcError};
 use crate::version::CliVersion;
-use crate::wire::{DecodeError, redact};
+use crate::wire::{DecodeError, RepeatedKey, redact};
 
 /// The reason why an operation failed.
 ///
@@ -323,6 +323,12 @@ impl From<Ended> for Error {
             Ended::Session => Self::SessionEnded,
             Ended::Connection(closed) => Self::Closed(closed),
         }
+    }
+}
+
+impl From<RepeatedKey> for Error {
+    fn from(error: RepeatedKey) -> Self {
+        Self::Invalid(error.to_string())
     }
 }
 

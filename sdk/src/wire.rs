@@ -24,7 +24,7 @@ pub use error::DecodeError;
 #[cfg(feature = "serde")]
 pub(crate) use serde::{deserialize, serialize};
 pub(crate) use serde::{deserialize_json, serialize_json};
-pub(crate) use writer::Writer;
+pub(crate) use writer::{RepeatedKey, Writer};
 
 /// Returns a string as JSON.
 pub(crate) fn quote(text: &str) -> String {
@@ -114,7 +114,7 @@ pub(crate) fn read_json(json: &str, value: &mut dyn Wire) -> Result<(), DecodeEr
 
 /// Returns the value as JSON text; `null` if it is absent.
 pub fn to_json(value: &dyn Wire) -> String {
-    json_or(value, "null")
+    written(value, "null").into_json()
 }
 
 /// Returns the value as a member of an object; its value is `null` if it is absent.
@@ -137,15 +137,20 @@ pub(crate) fn list_to_json<'a, T: Wire + 'a>(values: impl Iterator<Item = &'a T>
     out.into_json()
 }
 
-/// Returns the value as the JSON of params: an empty object if there are none.
-pub(crate) fn to_params(value: &dyn Wire) -> String {
-    json_or(value, "{}")
+/// Returns the value as the JSON of params, an empty object if there are none, unless an object in it has a key twice.
+pub(crate) fn to_params(value: &dyn Wire) -> Result<String, RepeatedKey> {
+    written(value, "{}").into_unique_json()
 }
 
-fn json_or(value: &dyn Wire, absent: &str) -> String {
+/// Like [`to_json`], unless an object in the value has a key twice.
+pub(crate) fn to_unique_json(value: &dyn Wire) -> Result<String, RepeatedKey> {
+    written(value, "null").into_unique_json()
+}
+
+fn written(value: &dyn Wire, absent: &str) -> Writer {
     let mut out = Writer::new();
     out.value_or(value, absent);
-    out.into_json()
+    out
 }
 
 /// Compares two values of a generated type by the JSON that they are written as.

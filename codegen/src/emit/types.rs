@@ -13,6 +13,10 @@ use crate::model::{
 };
 use crate::names::{fields_name, needs_alias, setter_name};
 
+/// The docs of a sent object that keeps the order of its keys.
+const IN_ORDER: &str = "The keys are sent in this order. A call with one of them twice fails with \
+                        [`Error::Invalid`](crate::Error::Invalid).";
+
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     let (every, full) = layout::files(model);
     for (folder, types) in [("types", &every), ("types/full", &full)] {
@@ -97,7 +101,9 @@ fn record(model: &Model, name: &str, ty: &Type, shape: &Record) -> TokenStream {
             missing_in_older.map(|version| format!("CLI {version} and older ones may omit it."));
         let fallback = format!("`{}` on the wire.", field.key);
         let docs = with_limits(&field.doc, &fallback, &field.limits, &field.ty);
-        let docs = doc(&docs, "", missing_in_older.as_slice());
+        let in_order = (ty.sent && matches!(field.ty, Ty::Entries(_))).then(|| IN_ORDER.to_owned());
+        let more: Vec<String> = in_order.into_iter().chain(missing_in_older).collect();
+        let docs = doc(&docs, "", &more);
         let alias = alias(&field.key, &field.name);
         let (name, ty) = (ident(&field.name), super::ty(&field.declared(ty.sent)));
         quote!(#docs #alias pub #name: #ty,)

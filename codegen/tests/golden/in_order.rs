@@ -53,6 +53,8 @@ pub use full::*;
 #[non_exhaustive]
 pub struct UiElicitationSchema {
     /// `properties` on the wire.
+    ///
+    /// The keys are sent in this order. A call with one of them twice fails with [`Error::Invalid`](crate::Error::Invalid).
     pub properties: Vec<(String, i64)>,
     /// `others` on the wire.
     pub others: Option<std::collections::BTreeMap<String, i64>>,

@@ -83,7 +83,7 @@ pub(crate) fn replying<M: ClientMethod>(
 
 /// Returns a result as JSON.
 pub(crate) fn encode(result: &dyn Wire) -> Result<String, RpcError> {
-    Ok(wire::to_json(result))
+    wire::to_unique_json(result).map_err(|error| RpcError::from(error.to_string()))
 }
 
 pub(crate) fn decode<M: ClientMethod>(params: &str) -> Result<M::Params, RpcError> {

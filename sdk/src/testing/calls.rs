@@ -93,7 +93,7 @@ impl FakeCli {
     /// # Panics
     /// If the params do not match their type, or if there is no response within half of the fake's timeout.
     pub async fn request<M: ClientMethod>(&self, params: impl Wire) -> Result<M::Result, RpcError> {
-        let params = checked::<M::Params>(&wire::to_params(&params), "the params", M::NAME);
+        let params = checked::<M::Params>(&written(&params), "the params", M::NAME);
         let response = self.request_raw(M::NAME, params).await;
         response.map(|result| read::<M::Result>(&result, "the result", M::NAME)).map_err(|error| RpcError {
             code: error["code"].as_i64().unwrap_or_default(),
@@ -107,7 +107,7 @@ impl FakeCli {
     /// # Panics
     /// If the params do not match their type.
     pub fn notify<N: Notification>(&self, params: impl Wire) {
-        let params = checked::<N::Params>(&wire::to_params(&params), "the params", N::NAME);
+        let params = checked::<N::Params>(&written(&params), "the params", N::NAME);
         self.notify_raw(N::NAME, params);
     }
 
@@ -152,6 +152,11 @@ impl FakeCli {
         let reply = self.wait(&what, |state| state.take_call(M::NAME, wanted)).await;
         read::<M::Params>(&reply.params, "the params", M::NAME)
     }
+}
+
+/// Params as JSON.
+fn written(params: &dyn Wire) -> String {
+    wire::to_params(params).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Parses JSON that must match a type.

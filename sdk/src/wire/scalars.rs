@@ -209,7 +209,7 @@ impl<T: Wire> Wire for BTreeMap<String, T> {
     }
 }
 
-/// The entries of an object, in their order.
+/// The entries of an object, in their order. An object with a key twice is not sent.
 impl<T: Wire> Wire for Vec<(String, T)> {
     fn empty() -> Self {
         Self::new()
@@ -224,18 +224,13 @@ impl<T: Wire> Wire for Vec<(String, T)> {
         Ok(())
     }
     fn write(&self, out: &mut Writer) {
-        out.raw("{");
-        for (key, value) in self {
-            out.key(key);
-            out.value_or(value, "null");
-        }
-        out.raw("}");
+        out.entries(self);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::wire::{from_json, to_json};
+    use crate::wire::{from_json, to_json, to_params, to_unique_json};
 
     /// The last of several equal keys counts, as in a map.
     #[test]
@@ -254,6 +249,18 @@ mod tests {
         let wrong = from_json::<Vec<(String, i64)>>(r#"{"z":1,"a":"b"}"#).expect_err("no number");
         assert_eq!(wrong.path(), "$.a");
         from_json::<Vec<(String, i64)>>("[]").expect_err("a list");
+    }
+
+    #[test]
+    fn entries_with_a_key_twice_are_not_sent() {
+        let entries =
+            |keys: [&str; 3]| keys.map(|key| (key.to_owned(), vec![(key.to_owned(), 1_i64)])).to_vec();
+        let sent = to_params(&entries(["z", "a", "m"])).expect("three keys");
+        assert_eq!(sent, r#"{"z":{"z":1},"a":{"a":1},"m":{"m":1}}"#);
+        let error = to_params(&entries(["z", "a\"", "a\""])).expect_err("a key twice");
+        assert_eq!(error.to_string(), r#"an object with the key "a\"" twice cannot be sent"#);
+        let inside = vec![vec![("b".to_owned(), 1_i64), ("b".to_owned(), 2)]];
+        to_unique_json(&inside).expect_err("a key twice");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_core::ser::{Error as _, Serialize, Serializer};
 
 use super::{Document, Node, Writer};
 #[cfg(feature = "serde")]
-use super::{Wire, from_json, to_json};
+use super::{Wire, from_json, to_unique_json};
 
 /// The key of the map as which serde_json presents a number, if it has the feature `arbitrary_precision`.
 const NUMBER: &str = "$serde_json::private::Number";
@@ -22,7 +22,7 @@ static EXACT: LazyLock<bool> = LazyLock::new(|| {
 /// `Serialize` of a generated type.
 #[cfg(feature = "serde")]
 pub(crate) fn serialize<S: Serializer>(value: &dyn Wire, to: S) -> Result<S::Ok, S::Error> {
-    serialize_json(&to_json(value), to)
+    serialize_json(&to_unique_json(value).map_err(S::Error::custom)?, to)
 }
 
 /// `Deserialize` of a generated type.

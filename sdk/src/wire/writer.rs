@@ -1,11 +1,24 @@
 //! A writer of JSON text.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 use super::redact::REDACTED;
 use super::scan::is_plain;
-use super::{Kind, Wire};
+use super::{Kind, Wire, quote};
 
 /// Initial capacity in bytes, enough for most requests.
 const INITIAL_CAPACITY: usize = 128;
+
+/// A key that an object would have twice, of which the CLI reads only the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RepeatedKey(String);
+
+impl fmt::Display for RepeatedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object with the key {} twice cannot be sent", quote(&self.0))
+    }
+}
 
 /// Builds a JSON text. Its `Debug` shows none of it, since it may hold secrets.
 #[derive(Default)]
@@ -14,10 +27,12 @@ pub struct Writer {
     /// The key of the field whose value comes next. An absent value writes nothing, so its key is not written either.
     key: Option<&'static str>,
     redact: bool,
+    /// The first key that an object has twice.
+    repeated: Option<String>,
 }
 
-impl std::fmt::Debug for Writer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writer").finish_non_exhaustive()
     }
 }
@@ -25,18 +40,26 @@ impl std::fmt::Debug for Writer {
 impl Writer {
     /// Creates an empty writer.
     pub fn new() -> Self {
-        Self { json: Vec::with_capacity(INITIAL_CAPACITY), key: None, redact: false }
+        Self { json: Vec::with_capacity(INITIAL_CAPACITY), key: None, redact: false, repeated: None }
     }
 
     /// Creates an empty writer that hides the values of secret fields.
     pub(crate) fn redacting() -> Self {
-        Self { json: Vec::new(), key: None, redact: true }
+        Self { json: Vec::new(), key: None, redact: true, repeated: None }
     }
 
     /// Returns the text.
     pub fn into_json(self) -> String {
         // Only whole UTF-8 pieces were appended.
         String::from_utf8(self.json).unwrap_or_default()
+    }
+
+    /// Returns the text, unless an object has a key twice.
+    pub(crate) fn into_unique_json(mut self) -> Result<String, RepeatedKey> {
+        match self.repeated.take() {
+            Some(key) => Err(RepeatedKey(key)),
+            None => Ok(self.into_json()),
+        }
     }
 
     /// Appends text that is already JSON.
@@ -100,6 +123,20 @@ impl Writer {
         self.comma();
         self.string(key);
         self.json.push(b':');
+    }
+
+    /// Appends an object with these entries.
+    pub(crate) fn entries<T: Wire>(&mut self, entries: &[(String, T)]) {
+        self.raw("{");
+        let mut keys = BTreeSet::new();
+        for (key, value) in entries {
+            if !keys.insert(key) {
+                self.repeated.get_or_insert_with(|| key.clone());
+            }
+            self.key(key);
+            self.value_or(value, "null");
+        }
+        self.raw("}");
     }
 
     /// Appends an object with the values of these keys. Kinds are those of the last keys; the others are of constants.

@@ -1,6 +1,8 @@
 //! Questions of the program to the user, as forms with one field.
 
-use copilot_session::types::UiElicitationResponse;
+use copilot_session::types::{
+    UiElicitationRequest, UiElicitationResponse, UiElicitationSchema, UiElicitationSchemaPropertyBoolean,
+};
 use copilot_session::{Error, SessionBuilder};
 use serde_json::{Value, json};
 
@@ -89,6 +91,24 @@ async fn select() {
     let answer = rig.session.select("Which?", [""; 0]).await;
     assert!(matches!(answer, Err(Error::Invalid(_))), "{answer:?}");
     assert_eq!(rig.fake.calls_raw("session.ui.elicitation").len(), 0);
+}
+
+/// A form with two fields of one name is refused before it is sent: the CLI would read only the second.
+#[tokio::test(start_paused = true)]
+async fn two_fields_of_one_name() {
+    let rig = rig(json!({"action": "decline"})).await;
+    let ask = async |fields: [&str; 3]| {
+        let field = |name: &str| (name.to_owned(), UiElicitationSchemaPropertyBoolean::default().into());
+        let form = UiElicitationSchema::new(fields.map(field).to_vec());
+        rig.session.rpc().ui().elicitation(&UiElicitationRequest::new("Which?", form)).await
+    };
+    let error = ask(["tests", "docs", "tests"]).await.expect_err("two fields of one name");
+    assert!(matches!(&error, Error::Invalid(text) if text.contains("\"tests\" twice")), "{error:?}");
+    assert_eq!(rig.fake.calls_raw("session.ui.elicitation").len(), 0);
+    ask(["tests", "docs", "code"]).await.expect("a response");
+    let sent = rig.fake.calls_raw("session.ui.elicitation").pop().expect("a call");
+    let fields = &sent["requestedSchema"]["properties"];
+    assert_eq!(fields.as_object().map(|fields| fields.len()), Some(3), "{fields}");
 }
 
 /// The text may be empty, which is not the same as none.

@@ -291,6 +291,8 @@ record!(received UiElicitationResult {
 #[non_exhaustive]
 pub struct UiElicitationSchema {
     /// Form field definitions, keyed by field name
+    ///
+    /// The keys are sent in this order. A call with one of them twice fails with [`Error::Invalid`](crate::Error::Invalid).
     pub properties: Vec<(String, UiElicitationSchemaProperty)>,
     /// List of required field names
     pub required: Option<Vec<String>>,
