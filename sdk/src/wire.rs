@@ -197,6 +197,18 @@ macro_rules! common {
     };
 }
 
+/// `Debug` of the required fields of a record: that of a record with them, so that it hides the same secrets.
+macro_rules! debug_fields {
+    ($fields:ident $type:ident) => {
+        impl std::fmt::Debug for $fields {
+            #[inline]
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::wire::debug(&$type::new(self.clone()), stringify!($fields), f)
+            }
+        }
+    };
+}
+
 /// The codec of an object: its constants, then `Kind field "wireName"` for each field. An object with open
 /// keys ends with the field that holds them. `received` is an object that only the CLI makes.
 macro_rules! record {

@@ -193,6 +193,27 @@ fn unknown_types_are_delivered() {
     }
 }
 
+/// Data are equal if they are of one type and the same JSON, whatever their form.
+#[test]
+fn data_are_compared_by_their_content() {
+    let data = |kind: &str, data: Value| {
+        let event = SessionEvent::from_json(json!({"type": kind, "data": data}).to_string());
+        event.expect("an event").data().clone()
+    };
+    let message = |text: &str| data("assistant.message", say::assistant_message(text)["data"].clone());
+    assert_eq!(message("one"), message("one"));
+    assert_ne!(message("one"), message("two"));
+    let delta = json!({"messageId": "1", "deltaContent": "text"});
+    assert_ne!(message("text"), data("assistant.message_delta", delta));
+    for kind in ["assistant.message", "of.the.future"] {
+        let (one, other) = (json!({"a": 1}), json!({"a": 2}));
+        assert_eq!(data(kind, one.clone()), data(kind, one.clone()));
+        assert_ne!(data(kind, one.clone()), data(kind, other));
+        assert_ne!(data(kind, one.clone()), data("of.another.future", one.clone()));
+        assert_ne!(data(kind, one), message("one"));
+    }
+}
+
 /// Changed events pass through a session in order, one for each type and kind of change.
 #[tokio::test(start_paused = true)]
 async fn changed_events_come_through_a_session() {

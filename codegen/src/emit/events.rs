@@ -27,7 +27,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
             #![doc = " The events of a session."]
             use crate::events::{MalformedEvent, UnrecognizedEvent};
             use crate::types::{#(#names),*};
-            use crate::wire::{DecodeError, Node, Wire};
+            use crate::wire::{DecodeError, Node, Wire, equal};
 
             #[doc = " The data of a [`SessionEvent`](crate::SessionEvent), by the event's type."]
             #[derive(Debug, Clone)]
@@ -59,6 +59,14 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
                     Ok(Some(content))
                 }
 
+                #[doc = " The data of an event of a known type."]
+                fn known(&self) -> Option<&dyn Wire> {
+                    Some(match self {
+                        #(Self::#variants(data) => &**data,)*
+                        _ => return None,
+                    })
+                }
+
                 #[doc = " The event's type, as on the wire."]
                 #[inline]
                 pub fn kind(&self) -> &str {
@@ -66,6 +74,18 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
                         #(Self::#variants(_) => #wire,)*
                         Self::Unrecognized(event) => &event.kind,
                         Self::Malformed(event) => &event.kind,
+                    }
+                }
+            }
+
+            #[doc = " The data of two events of one type are equal if they are written as the same JSON."]
+            impl PartialEq for SessionEventData {
+                fn eq(&self, other: &Self) -> bool {
+                    match (self, other) {
+                        (Self::Unrecognized(one), Self::Unrecognized(other)) => one == other,
+                        (Self::Malformed(one), Self::Malformed(other)) => one == other,
+                        _ if self.kind() != other.kind() => false,
+                        _ => self.known().zip(other.known()).is_some_and(|(one, other)| equal(one, other)),
                     }
                 }
             }

@@ -184,8 +184,13 @@ fn required_fields(name: &str, shape: &Record) -> TokenStream {
         quote!(pub #name: #ty,)
     });
     let docs = format!(" The required fields of [`{name}`], for [`{name}::new`].");
-    let name = ident(&fields_name(name));
-    quote!(#[doc = #docs] #[derive(Clone)] pub struct #name { #(#fields)* })
+    let (record, name) = (ident(name), ident(&fields_name(name)));
+    quote! {
+        #[doc = #docs]
+        #[derive(Clone)]
+        pub struct #name { #(#fields)* }
+        debug_fields!(#name #record);
+    }
 }
 
 /// The function `new`, with a parameter for each required field or one for all of them.

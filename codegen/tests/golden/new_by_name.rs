@@ -34,6 +34,7 @@ pub struct AlikeFields {
     pub c: Text,
     pub n: Option<i64>,
 }
+debug_fields!(AlikeFields Alike);
 
 impl Alike {
     /// Creates a value with the required fields; the others are unset.

@@ -253,7 +253,7 @@ impl<'a> ServerRpc<'a> {}
 
 use crate::events::{MalformedEvent, UnrecognizedEvent};
 use crate::types::{};
-use crate::wire::{DecodeError, Node, Wire};
+use crate::wire::{DecodeError, Node, Wire, equal};
 
 /// The data of a [`SessionEvent`](crate::SessionEvent), by the event's type.
 #[derive(Debug, Clone)]
@@ -280,12 +280,36 @@ impl SessionEventData {
         place.read(data)?;
         Ok(Some(content))
     }
+    /// The data of an event of a known type.
+    fn known(&self) -> Option<&dyn Wire> {
+        Some(
+            match self {
+                _ => return None,
+            },
+        )
+    }
     /// The event's type, as on the wire.
     #[inline]
     pub fn kind(&self) -> &str {
         match self {
             Self::Unrecognized(event) => &event.kind,
             Self::Malformed(event) => &event.kind,
+        }
+    }
+}
+
+/// The data of two events of one type are equal if they are written as the same JSON.
+impl PartialEq for SessionEventData {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unrecognized(one), Self::Unrecognized(other)) => one == other,
+            (Self::Malformed(one), Self::Malformed(other)) => one == other,
+            _ if self.kind() != other.kind() => false,
+            _ => {
+                self.known()
+                    .zip(other.known())
+                    .is_some_and(|(one, other)| equal(one, other))
+            }
         }
     }
 }

@@ -349,6 +349,20 @@ impl SessionEvent {
     }
 }
 
+/// Events of one type are equal if their data are the same text.
+impl PartialEq for UnrecognizedEvent {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.kind, self.data.get()) == (&other.kind, other.data.get())
+    }
+}
+
+/// Events of one type are equal if their data are the same text.
+impl PartialEq for MalformedEvent {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.kind, self.data.get()) == (&other.kind, other.data.get())
+    }
+}
+
 impl std::fmt::Debug for UnrecognizedEvent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let data = redact::json(self.data.get());

@@ -7,8 +7,8 @@ use copilot_session::types::{
     McpServerConfigHttpType, McpServerConfigStdio, ProtocolSectionOverride, ProtocolStaticSectionAction,
     ProtocolStaticSectionOverride, ProtocolSystemMessageConfig, ProtocolSystemMessageCustomizeConfig,
     ProtocolSystemMessageReplaceConfig, ProviderConfig, ProviderConfigAzure, ProviderConfigType,
-    ProviderConfigWireApi, SessionConfig, SessionLimitsConfig, UiElicitationSchemaPropertyBoolean,
-    UiElicitationSchemaPropertyString,
+    ProviderConfigWireApi, SessionAuthLoginRequestFields, SessionConfig, SessionLimitsConfig,
+    UiElicitationSchemaPropertyBoolean, UiElicitationSchemaPropertyString,
 };
 use copilot_session::wire;
 use serde_json::{Value, json};
@@ -220,6 +220,11 @@ fn secrets_are_not_shown() {
             assert!(shown.contains(seen), "{seen} in {shown}");
         }
     }
+    let text = str::to_owned;
+    let login =
+        SessionAuthLoginRequestFields { host: text("host"), login: text("ann"), token: text("s3cret-token") };
+    let shown = r#"SessionAuthLoginRequestFields {"host":"host","login":"ann","token":"[redacted]"}"#;
+    assert_eq!(format!("{login:?}"), shown);
 }
 
 /// A setter whose name would hide a method of Rust ends in an underscore, so that `default` and `clone` keep

@@ -24,12 +24,12 @@ pub mod events {
     #[derive(Debug, Clone)]
     pub struct SessionEvent;
 
-    #[derive(Debug, Clone)]
+    #[derive(Debug, Clone, PartialEq)]
     pub struct MalformedEvent {
         pub kind: String,
     }
 
-    #[derive(Debug, Clone)]
+    #[derive(Debug, Clone, PartialEq)]
     pub struct UnrecognizedEvent {
         pub kind: String,
     }

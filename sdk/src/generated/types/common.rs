@@ -190,6 +190,7 @@ pub struct AttachmentExtensionContextFields {
     pub title: String,
     pub captured_at: String,
 }
+debug_fields!(AttachmentExtensionContextFields AttachmentExtensionContext);
 
 impl AttachmentExtensionContext {
     /// Creates a value with the required fields; the others are unset.
@@ -300,6 +301,7 @@ pub struct AttachmentGitHubActionsJobFields {
     pub workflow_name: String,
     pub url: String,
 }
+debug_fields!(AttachmentGitHubActionsJobFields AttachmentGitHubActionsJob);
 
 impl AttachmentGitHubActionsJob {
     /// Creates a value with the required fields; the others are unset.
@@ -344,6 +346,7 @@ pub struct AttachmentGitHubCommitFields {
     pub message: String,
     pub url: String,
 }
+debug_fields!(AttachmentGitHubCommitFields AttachmentGitHubCommit);
 
 impl AttachmentGitHubCommit {
     /// Creates a value with the required fields; the others are unset.
@@ -387,6 +390,7 @@ pub struct AttachmentGitHubFileFields {
     pub path: String,
     pub url: String,
 }
+debug_fields!(AttachmentGitHubFileFields AttachmentGitHubFile);
 
 impl AttachmentGitHubFile {
     /// Creates a value with the required fields; the others are unset.
@@ -512,6 +516,7 @@ pub struct AttachmentGitHubReleaseFields {
     pub name: String,
     pub url: String,
 }
+debug_fields!(AttachmentGitHubReleaseFields AttachmentGitHubRelease);
 
 impl AttachmentGitHubRelease {
     /// Creates a value with the required fields; the others are unset.
@@ -584,6 +589,7 @@ pub struct AttachmentGitHubSnippetFields {
     pub url: String,
     pub line_range: AttachmentFileLineRange,
 }
+debug_fields!(AttachmentGitHubSnippetFields AttachmentGitHubSnippet);
 
 impl AttachmentGitHubSnippet {
     /// Creates a value with the required fields; the others are unset.

@@ -125,6 +125,7 @@ pub struct CanvasDeclarationFields {
     pub display_name: String,
     pub description: String,
 }
+debug_fields!(CanvasDeclarationFields CanvasDeclaration);
 
 impl CanvasDeclaration {
     /// Creates a value with the required fields; the others are unset.
@@ -665,6 +666,7 @@ pub struct OpenCanvasInstanceFields {
     pub extension_id: String,
     pub canvas_id: String,
 }
+debug_fields!(OpenCanvasInstanceFields OpenCanvasInstance);
 
 impl OpenCanvasInstance {
     /// Creates a value with the required fields; the others are unset.

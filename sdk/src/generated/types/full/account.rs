@@ -931,6 +931,7 @@ pub struct AuthWriteSetCredentialsFields {
     pub login: String,
     pub token: String,
 }
+debug_fields!(AuthWriteSetCredentialsFields AuthWriteSetCredentials);
 
 impl AuthWriteSetCredentials {
     /// Creates a value with the required fields; the others are unset.

@@ -141,6 +141,7 @@ pub struct AzureMlDownloadRequestFields {
     pub version: String,
     pub destination: String,
 }
+debug_fields!(AzureMlDownloadRequestFields AzureMlDownloadRequest);
 
 impl AzureMlDownloadRequest {
     /// Creates a value with the required fields; the others are unset.

@@ -719,6 +719,7 @@ pub struct CatalogMaterializationReferenceFields {
     pub descriptor_digest: String,
     pub bundle_digest: String,
 }
+debug_fields!(CatalogMaterializationReferenceFields CatalogMaterializationReference);
 
 impl CatalogMaterializationReference {
     /// Creates a value with the required fields; the others are unset.

@@ -693,6 +693,7 @@ pub struct InstalledPluginFields {
     pub installed_at: String,
     pub enabled: bool,
 }
+debug_fields!(InstalledPluginFields InstalledPlugin);
 
 impl InstalledPlugin {
     /// Creates a value with the required fields; the others are unset.

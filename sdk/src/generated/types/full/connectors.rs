@@ -285,6 +285,7 @@ pub struct ConnectorContinueRequestFields {
     pub poll_interval_ms: i64,
     pub deadline_ms: i64,
 }
+debug_fields!(ConnectorContinueRequestFields ConnectorContinueRequest);
 
 impl ConnectorContinueRequest {
     /// Creates a value with the required fields; the others are unset.

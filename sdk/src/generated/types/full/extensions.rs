@@ -370,6 +370,7 @@ pub struct PushAttachmentGitHubActionsJobFields {
     pub workflow_name: String,
     pub url: String,
 }
+debug_fields!(PushAttachmentGitHubActionsJobFields PushAttachmentGitHubActionsJob);
 
 impl PushAttachmentGitHubActionsJob {
     /// Creates a value with the required fields; the others are unset.
@@ -414,6 +415,7 @@ pub struct PushAttachmentGitHubCommitFields {
     pub message: String,
     pub url: String,
 }
+debug_fields!(PushAttachmentGitHubCommitFields PushAttachmentGitHubCommit);
 
 impl PushAttachmentGitHubCommit {
     /// Creates a value with the required fields; the others are unset.
@@ -457,6 +459,7 @@ pub struct PushAttachmentGitHubFileFields {
     pub path: String,
     pub url: String,
 }
+debug_fields!(PushAttachmentGitHubFileFields PushAttachmentGitHubFile);
 
 impl PushAttachmentGitHubFile {
     /// Creates a value with the required fields; the others are unset.
@@ -582,6 +585,7 @@ pub struct PushAttachmentGitHubReleaseFields {
     pub name: String,
     pub url: String,
 }
+debug_fields!(PushAttachmentGitHubReleaseFields PushAttachmentGitHubRelease);
 
 impl PushAttachmentGitHubRelease {
     /// Creates a value with the required fields; the others are unset.
@@ -654,6 +658,7 @@ pub struct PushAttachmentGitHubSnippetFields {
     pub url: String,
     pub line_range: PushAttachmentFileLineRange,
 }
+debug_fields!(PushAttachmentGitHubSnippetFields PushAttachmentGitHubSnippet);
 
 impl PushAttachmentGitHubSnippet {
     /// Creates a value with the required fields; the others are unset.
@@ -742,6 +747,7 @@ pub struct PushAttachmentSelectionFields {
     pub text: String,
     pub selection: PushAttachmentSelectionDetails,
 }
+debug_fields!(PushAttachmentSelectionFields PushAttachmentSelection);
 
 impl PushAttachmentSelection {
     /// Creates a value with the required fields; the others are unset.

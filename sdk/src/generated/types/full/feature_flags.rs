@@ -124,6 +124,7 @@ pub struct FeatureFlagsResolveRequestFields {
     pub is_experimental: bool,
     pub is_team: bool,
 }
+debug_fields!(FeatureFlagsResolveRequestFields FeatureFlagsResolveRequest);
 
 impl FeatureFlagsResolveRequest {
     /// Creates a value with the required fields; the others are unset.
@@ -201,6 +202,7 @@ pub struct FeatureFlagsResolveStartupGatesRequestFields {
     pub streamer_mode: bool,
     pub refresh_without_session: bool,
 }
+debug_fields!(FeatureFlagsResolveStartupGatesRequestFields FeatureFlagsResolveStartupGatesRequest);
 
 impl FeatureFlagsResolveStartupGatesRequest {
     /// Creates a value with the required fields; the others are unset.

@@ -42,6 +42,7 @@ pub struct SessionAuthLoginRequestFields {
     pub login: String,
     pub token: String,
 }
+debug_fields!(SessionAuthLoginRequestFields SessionAuthLoginRequest);
 
 impl SessionAuthLoginRequest {
     /// Creates a value with the required fields; the others are unset.

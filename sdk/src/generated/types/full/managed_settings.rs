@@ -1061,6 +1061,7 @@ pub struct ManagedSettingsRetainPolicyParamsFields {
     pub server_fetch_failed: bool,
     pub device_load_failed: bool,
 }
+debug_fields!(ManagedSettingsRetainPolicyParamsFields ManagedSettingsRetainPolicyParams);
 
 impl ManagedSettingsRetainPolicyParams {
     /// Creates a value with the required fields; the others are unset.

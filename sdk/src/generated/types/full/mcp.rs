@@ -790,6 +790,7 @@ pub struct McpPrepareInstallRequestFields {
     pub source: McpServerCardReference,
     pub secret_storage: McpInstallationSecretStorage,
 }
+debug_fields!(McpPrepareInstallRequestFields McpPrepareInstallRequest);
 
 impl McpPrepareInstallRequest {
     /// Creates a value with the required fields; the others are unset.
@@ -850,6 +851,7 @@ pub struct McpRegisterExternalClientRequestFields {
     pub transport: serde_json::Value,
     pub config: serde_json::Value,
 }
+debug_fields!(McpRegisterExternalClientRequestFields McpRegisterExternalClientRequest);
 
 impl McpRegisterExternalClientRequest {
     /// Creates a value with the required fields; the others are unset.

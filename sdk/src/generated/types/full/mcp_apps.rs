@@ -30,6 +30,7 @@ pub struct McpAppsCallToolRequestFields {
     pub tool_name: String,
     pub origin_server_name: String,
 }
+debug_fields!(McpAppsCallToolRequestFields McpAppsCallToolRequest);
 
 impl McpAppsCallToolRequest {
     /// Creates a value with the required fields; the others are unset.

@@ -186,6 +186,7 @@ pub struct SessionInstalledPluginFields {
     pub installed_at: String,
     pub enabled: bool,
 }
+debug_fields!(SessionInstalledPluginFields SessionInstalledPlugin);
 
 impl SessionInstalledPlugin {
     /// Creates a value with the required fields; the others are unset.

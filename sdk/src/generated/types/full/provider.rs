@@ -375,6 +375,7 @@ pub struct ModelProviderInstanceReferenceFields {
     pub id: String,
     pub management_endpoint: String,
 }
+debug_fields!(ModelProviderInstanceReferenceFields ModelProviderInstanceReference);
 
 impl ModelProviderInstanceReference {
     /// Creates a value with the required fields; the others are unset.

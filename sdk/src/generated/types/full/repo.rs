@@ -125,6 +125,7 @@ pub struct RepoSettingsWriteKeyRequestFields {
     pub scope: String,
     pub key: String,
 }
+debug_fields!(RepoSettingsWriteKeyRequestFields RepoSettingsWriteKeyRequest);
 
 impl RepoSettingsWriteKeyRequest {
     /// Creates a value with the required fields; the others are unset.

@@ -158,6 +158,7 @@ pub struct LocalSessionMetadataValueFields {
     pub start_time: String,
     pub modified_time: String,
 }
+debug_fields!(LocalSessionMetadataValueFields LocalSessionMetadataValue);
 
 impl LocalSessionMetadataValue {
     /// Creates a value with the required fields; the others are unset.
@@ -585,6 +586,7 @@ pub struct SessionsCreateWorkspaceRequestFields {
     pub session_state_path: String,
     pub convention: String,
 }
+debug_fields!(SessionsCreateWorkspaceRequestFields SessionsCreateWorkspaceRequest);
 
 impl SessionsCreateWorkspaceRequest {
     /// Creates a value with the required fields; the others are unset.
@@ -1164,6 +1166,7 @@ pub struct SessionsUpdateWorkspaceFieldsRequestFields {
     pub session_id: String,
     pub fields_json: String,
 }
+debug_fields!(SessionsUpdateWorkspaceFieldsRequestFields SessionsUpdateWorkspaceFieldsRequest);
 
 impl SessionsUpdateWorkspaceFieldsRequest {
     /// Creates a value with the required fields; the others are unset.

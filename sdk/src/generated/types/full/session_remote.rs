@@ -40,6 +40,7 @@ pub struct RemoteControlConfigFields {
     pub explicit: bool,
     pub silent: bool,
 }
+debug_fields!(RemoteControlConfigFields RemoteControlConfig);
 
 impl RemoteControlConfig {
     /// Creates a value with the required fields; the others are unset.
@@ -246,6 +247,7 @@ pub struct RemoteSessionMetadataRepositoryFields {
     pub name: String,
     pub branch: String,
 }
+debug_fields!(RemoteSessionMetadataRepositoryFields RemoteSessionMetadataRepository);
 
 impl RemoteSessionMetadataRepository {
     /// Creates a value with the required fields; the others are unset.
@@ -349,6 +351,7 @@ pub struct RemoteSessionMetadataValueFields {
     pub repository: RemoteSessionMetadataRepository,
     pub remote_session_ids: Vec<String>,
 }
+debug_fields!(RemoteSessionMetadataValueFields RemoteSessionMetadataValue);
 
 impl RemoteSessionMetadataValue {
     /// Creates a value with the required fields; the others are unset.

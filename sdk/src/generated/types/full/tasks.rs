@@ -877,6 +877,7 @@ pub struct TasksStartAgentRequestFields {
     pub prompt: String,
     pub name: String,
 }
+debug_fields!(TasksStartAgentRequestFields TasksStartAgentRequest);
 
 impl TasksStartAgentRequest {
     /// Creates a value with the required fields; the others are unset.

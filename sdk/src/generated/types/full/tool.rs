@@ -349,6 +349,7 @@ pub struct ToolsShellDescriptorConfigFields {
     pub list_shells_tool_name: String,
     pub description_lines: Vec<String>,
 }
+debug_fields!(ToolsShellDescriptorConfigFields ToolsShellDescriptorConfig);
 
 impl ToolsShellDescriptorConfig {
     /// Creates a value with the required fields; the others are unset.

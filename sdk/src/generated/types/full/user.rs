@@ -611,6 +611,7 @@ pub struct UserSettingsProblemSourceFields {
     pub label: String,
     pub file_path: String,
 }
+debug_fields!(UserSettingsProblemSourceFields UserSettingsProblemSource);
 
 impl UserSettingsProblemSource {
     /// Creates a value with the required fields; the others are unset.

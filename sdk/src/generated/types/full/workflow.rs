@@ -64,6 +64,7 @@ pub struct WorkflowAgentRequestFields {
     pub prompt: String,
     pub opts: WorkflowAgentOptions,
 }
+debug_fields!(WorkflowAgentRequestFields WorkflowAgentRequest);
 
 impl WorkflowAgentRequest {
     /// Creates a value with the required fields; the others are unset.
@@ -293,6 +294,7 @@ pub struct WorkflowJournalGetRequestFields {
     pub execution_token: String,
     pub key: String,
 }
+debug_fields!(WorkflowJournalGetRequestFields WorkflowJournalGetRequest);
 
 impl WorkflowJournalGetRequest {
     /// Creates a value with the required fields; the others are unset.
@@ -348,6 +350,7 @@ pub struct WorkflowJournalPutRequestFields {
     pub key: String,
     pub result_json: serde_json::Value,
 }
+debug_fields!(WorkflowJournalPutRequestFields WorkflowJournalPutRequest);
 
 impl WorkflowJournalPutRequest {
     /// Creates a value with the required fields; the others are unset.
@@ -499,6 +502,7 @@ pub struct WorkflowPauseCheckpointRequestFields {
     pub execution_token: String,
     pub key: String,
 }
+debug_fields!(WorkflowPauseCheckpointRequestFields WorkflowPauseCheckpointRequest);
 
 impl WorkflowPauseCheckpointRequest {
     /// Creates a value with the required fields; the others are unset.
