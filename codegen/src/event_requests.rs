@@ -50,7 +50,7 @@ fn request(model: &Model, name: &str, entry: &Value) -> Result<EventRequest, Err
         Some(key) => {
             let field = model
                 .record(&method.params)
-                .and_then(|params| params.fields.iter().find(|field| field.key == key))
+                .and_then(|params| params.field(key))
                 .ok_or_else(|| wrong(format!("{answered_by} has no `{key}`")))?;
             Some((key.to_owned(), field.ty.clone()))
         }

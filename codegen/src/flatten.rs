@@ -2,7 +2,7 @@
 
 mod params;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
@@ -166,7 +166,9 @@ impl Flattener<'_> {
         self.record_error(known, ());
         let body = optional_object(schema).unwrap_or(schema);
         if let Some(values) = string_values(body) {
-            return Ok(Shape::Strings(strings(values, place)?));
+            let variant =
+                |(value, doc): (String, String)| StringVariant { name: variant_name(&value), value, doc };
+            return Ok(Shape::Strings(values.into_iter().map(variant).collect()));
         }
         if body.get("properties").is_some() && !may_be_null(body) {
             return self.record(name, object(body, place)?, place);
@@ -274,8 +276,6 @@ impl Flattener<'_> {
         for (variant, branch, discriminator) in branches {
             variants.push(self.variant((name, tag.as_deref()), variant, branch, place, discriminator)?);
         }
-        let names = variants.iter().enumerate();
-        distinct(names.map(|(index, variant)| (variant.name.as_str(), format!("{place}: branch {index}"))))?;
         Ok(Shape::Union(Union { tag, variants }))
     }
 
@@ -404,22 +404,4 @@ impl Flattener<'_> {
         }
         Ok(reference(&type_name(name)))
     }
-}
-
-fn strings(values: Vec<(String, String)>, place: &str) -> Result<Vec<StringVariant>, Error> {
-    let variant = |(value, doc): (String, String)| StringVariant { name: variant_name(&value), value, doc };
-    let variants: Vec<StringVariant> = values.into_iter().map(variant).collect();
-    distinct(variants.iter().map(|variant| (variant.name.as_str(), format!("{place}: {}", variant.value))))?;
-    Ok(variants)
-}
-
-/// Fails if a name occurs twice.
-fn distinct<'n>(names: impl Iterator<Item = (&'n str, String)>) -> Result<(), Error> {
-    let mut seen = BTreeMap::new();
-    for (name, place) in names {
-        if let Some(first) = seen.insert(name, place.clone()) {
-            return Err(Error::Name { name: name.to_owned(), first, second: place });
-        }
-    }
-    Ok(())
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::emit::providers::{self, ABOUT};
 use crate::features::{CALLED_BY_HAND, OF_SERVER, OF_SESSIONS};
 use crate::flatten::{IN_ORDER, TOKEN};
-use crate::model::{Field, Model, Origin, Shape, Ty, Type};
+use crate::model::{Field, Model, Origin, Ty};
 use crate::names::RENAMED;
 use crate::read::Group;
 use crate::secrets::NOT_SECRET;
@@ -17,7 +17,7 @@ pub fn unused(model: &Model) -> Vec<Error> {
     let definitions = model.types.values().filter(|ty| ty.origin != Origin::Inline);
     let definitions: &BTreeSet<String> = &definitions.map(|ty| ty.place.clone()).collect();
     let places = |has: fn(&Field) -> bool| {
-        let fields = model.types.values().flat_map(fields).filter(|(_, field)| has(field));
+        let fields = model.fields().filter(|(_, field)| has(field));
         fields.map(|(ty, field)| ty.key_place(&field.key)).collect()
     };
     let methods: &BTreeSet<String> = &model.methods.keys().cloned().collect();
@@ -46,13 +46,4 @@ pub fn unused(model: &Model) -> Vec<Error> {
     check("hooks.rs: TYPES", &mut [hooks::TYPES].iter(), definitions);
     check("emit/providers.rs: ABOUT", &mut ABOUT.iter().map(|(name, _)| name), &providers::namespaces(model));
     errors
-}
-
-/// The fields of a type, each with the type.
-fn fields(ty: &Type) -> impl Iterator<Item = (&Type, &Field)> {
-    let fields = match &ty.shape {
-        Shape::Record(record) => record.fields.as_slice(),
-        _ => &[],
-    };
-    fields.iter().map(move |field| (ty, field))
 }

@@ -61,16 +61,11 @@ pub fn make_optional<'k>(model: &mut Model, missing_in_older: &BTreeMap<&'k str,
 
 /// The keys and results that are already optional.
 fn optional_already(model: &Model) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for ty in model.types.values() {
-        let Shape::Record(record) = &ty.shape else { continue };
-        let optional = record.fields.iter().filter(|field| model.is_optional(field));
-        found.extend(optional.map(|field| ty.key_place(&field.key)));
-    }
-    let mut optional = model.methods.values().collect::<Vec<_>>();
-    optional.retain(|method| method.result == Ty::Unit || model.is_option(&method.result));
-    found.extend(optional.into_iter().map(Method::result_place));
-    found
+    let fields = model.fields().filter(|(_, field)| model.is_optional(field));
+    let fields = fields.map(|(ty, field)| ty.key_place(&field.key));
+    let methods = model.methods.values();
+    let methods = methods.filter(|method| method.result == Ty::Unit || model.is_option(&method.result));
+    fields.chain(methods.map(Method::result_place)).collect()
 }
 
 /// Removes keys that an older CLI omits from the tests of unions, where the tests still distinguish the variants

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::Error;
 use crate::emit::methods::module;
 use crate::emit::{kinds, providers, rpc};
-use crate::features::FULL;
+use crate::features::{FULL, path};
 use crate::model::{Model, Shape, Ty, Type};
 use crate::names::{fields_name, function_name, is_free, setter_name, snake, type_name};
 
@@ -118,8 +118,7 @@ fn check_methods(model: &Model) -> Result<(), Error> {
     let mut items: BTreeMap<_, BTreeSet<(String, String)>> = BTreeMap::new();
     for method in model.methods.values().filter(|method| method.group.is_ours()) {
         let session = method.group.has_session();
-        let path = method.name.strip_prefix("session.").filter(|_| session).unwrap_or(&method.name);
-        let parts: Vec<&str> = path.split('.').collect();
+        let parts = path(method);
         let (own, namespaces) = parts.split_last().unwrap_or((&"", &[]));
         let file = items.entry((session, namespaces.first().copied())).or_default();
         file.extend(rpc::IMPORTS.iter().map(|name| ((*name).to_owned(), "an import of the file".to_owned())));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::model::{Field, Model, Record, Shape, Ty};
+use crate::model::{Field, Model, Shape, Ty};
 use crate::secrets::{ENDS, HEADERS, MAPS, SHORT, TAILS, normalized};
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
@@ -60,15 +60,8 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     );
 }
 
-fn records(model: &Model) -> impl Iterator<Item = &Record> {
-    model.types.values().filter_map(|ty| match &ty.shape {
-        Shape::Record(record) => Some(record),
-        _ => None,
-    })
-}
-
 fn fields(model: &Model) -> impl Iterator<Item = &Field> {
-    records(model).flat_map(|record| &record.fields)
+    model.fields().map(|(_, field)| field)
 }
 
 /// The keys that are secret in every type with such a key.

@@ -37,6 +37,17 @@ impl Model {
         }
     }
 
+    /// The fields of all objects, each with its type.
+    pub fn fields(&self) -> impl Iterator<Item = (&Type, &Field)> {
+        self.types.values().flat_map(|ty| {
+            let fields = match &ty.shape {
+                Shape::Record(record) => record.fields.as_slice(),
+                _ => &[],
+            };
+            fields.iter().map(move |field| (ty, field))
+        })
+    }
+
     /// The type behind aliases, which is the same type to the compiler.
     pub fn resolve<'m>(&'m self, ty: &'m Ty) -> &'m Ty {
         match self.shape(ty) {
@@ -82,11 +93,8 @@ impl Model {
     pub fn missing_in_older(&self) -> BTreeSet<String> {
         let results = self.methods.values().filter(|method| method.missing_in_older.is_some());
         let mut missing: BTreeSet<String> = results.map(Method::result_place).collect();
-        for ty in self.types.values() {
-            let Shape::Record(record) = &ty.shape else { continue };
-            let fields = record.fields.iter().filter(|field| field.missing_in_older.is_some());
-            missing.extend(fields.map(|field| ty.key_place(&field.key)));
-        }
+        let fields = self.fields().filter(|(_, field)| field.missing_in_older.is_some());
+        missing.extend(fields.map(|(ty, field)| ty.key_place(&field.key)));
         missing
     }
 
