@@ -140,6 +140,18 @@ pub fn base() -> (Value, Value) {
         let properties = json!({ "sessionId": text(), "text": text() });
         method(name, json!({ "type": "object", "properties": properties }), reference("ProbeUnion"))
     };
+    // Params with a title repeat the definition of that name, with the session's id.
+    let request = |properties: Value, required: Value| {
+        json!({
+            "type": "object", "title": "ProbeRequest", "properties": properties, "required": required,
+            "additionalProperties": false,
+        })
+    };
+    let repeated = request(
+        json!({ "sessionId": text(), "text": text(), "count": { "type": "integer" } }),
+        json!(["sessionId", "text"]),
+    );
+    let result = json!({ "type": "object", "properties": { "text": text() }, "required": ["text"] });
     let api = json!({
         "definitions": {
             "ProbeA": tagged("a"),
@@ -151,6 +163,7 @@ pub fn base() -> (Value, Value) {
             "ProbeAlias": reference("ProbeRecord"),
             "ProbeList": { "type": "array", "items": reference("ProbeA") },
             "ProbeRecord": record.clone(),
+            "ProbeRequest": request(json!({ "text": text(), "count": { "type": "integer" } }), json!(["text"])),
             // Each fix of the generator needs something to fix.
             "AgentGetCurrentResult": {
                 "type": "object", "required": ["agent"], "properties": { "agent": text() },
@@ -163,25 +176,34 @@ pub fn base() -> (Value, Value) {
             "get": method("probe.get", reference("ProbeRecord"), reference("ProbeUnion")),
             "inner": { "list": method("probe.inner.list", json!(null), reference("ProbeList")) },
         } },
-        "session": { "probe": { "put": of_session("session.probe.put") } },
+        "session": { "probe": {
+            "put": of_session("session.probe.put"),
+            "set": method("session.probe.set", repeated, result),
+        } },
         "clientSession": { "probeFs": {
             "read": of_session("probeFs.read"),
             "write": of_session("probeFs.write"),
         } },
         "clientGlobal": { "probe": { "asked": method("probe.asked", reference("ProbeA"), reference("ProbeB")) } },
     });
-    let envelope = json!({
-        "type": "object",
-        "required": ["id", "timestamp", "parentId", "type", "data"],
-        "additionalProperties": false,
-        "properties": {
-            "id": text(), "timestamp": text(), "parentId": { "anyOf": [text(), { "type": "null" }] },
-            "type": { "const": "probe.happened" }, "data": reference("ProbeHappenedData"),
-        },
+    let envelope = |kind: &str, data: Value| {
+        json!({
+            "type": "object",
+            "required": ["id", "timestamp", "parentId", "type", "data"],
+            "additionalProperties": false,
+            "properties": {
+                "id": text(), "timestamp": text(), "parentId": { "anyOf": [text(), { "type": "null" }] },
+                "type": { "const": kind }, "data": data,
+            },
+        })
+    };
+    let noted = json!({
+        "type": "object", "required": ["text"], "properties": { "text": text(), "union": reference("ProbeEither") },
     });
     let events = json!({ "definitions": {
-        "SessionEvent": { "anyOf": [reference("ProbeHappenedEvent")] },
-        "ProbeHappenedEvent": envelope,
+        "SessionEvent": { "anyOf": [reference("ProbeHappenedEvent"), reference("ProbeNotedEvent")] },
+        "ProbeHappenedEvent": envelope("probe.happened", reference("ProbeHappenedData")),
+        "ProbeNotedEvent": envelope("probe.noted", noted),
         "ProbeHappenedData": {
             "type": "object", "properties": { "text": text(), "union": reference("ProbeEither") },
         },
@@ -329,6 +351,7 @@ fn places(file: &str) -> &'static [&'static str] {
             "/definitions/ProbeList",
             "/definitions/ProbeList/items",
             "/definitions/ProbeRecord",
+            "/definitions/ProbeRequest",
             "/definitions/ProbeUnion",
             "/definitions/ProbeUnion/anyOf/1",
             "/definitions/ProbeEither/anyOf/0",
@@ -343,6 +366,9 @@ fn places(file: &str) -> &'static [&'static str] {
             "/server/probe/get/result",
             "/session/probe/put/params",
             "/session/probe/put/params/properties/text",
+            "/session/probe/set/params",
+            "/session/probe/set/params/properties/text",
+            "/session/probe/set/result",
             "/clientSession/probeFs/read/result",
         ],
         _ => &[
@@ -353,6 +379,8 @@ fn places(file: &str) -> &'static [&'static str] {
             "/definitions/ProbeHappenedEvent/properties/type",
             "/definitions/ProbeHappenedEvent/properties/data",
             "/definitions/ProbeHappenedData/properties/text",
+            "/definitions/ProbeNotedEvent/properties/data",
+            "/definitions/ProbeNotedEvent/properties/data/properties/text",
         ],
     }
 }

@@ -43,8 +43,11 @@ fn definitions(file: &Value) -> impl Iterator<Item = (&String, &Value)> {
     file["definitions"].as_object().into_iter().flatten().filter(|(name, _)| *name != "SessionEvent")
 }
 
-/// Returns true if a schema refers to one of these definitions.
+/// Returns true if a schema refers to one of these definitions, or repeats it.
 fn refers(schema: &Value, names: &BTreeSet<&str>) -> bool {
+    if schema["title"].as_str().is_some_and(|title| names.contains(title)) {
+        return true;
+    }
     match schema {
         Value::String(text) => text.strip_prefix(REFERENCE).is_some_and(|name| names.contains(name)),
         Value::Array(items) => items.iter().any(|item| refers(item, names)),
@@ -122,7 +125,14 @@ impl Own<'_> {
             },
             Value::Array(items) => items.iter().map(|item| self.references(item)).collect(),
             Value::Object(keys) => {
-                Value::Object(keys.iter().map(|(key, value)| (key.clone(), self.references(value))).collect())
+                let own = |(key, value): (&String, &Value)| match value {
+                    // The title of params names the definition that they repeat.
+                    Value::String(title) if key == "title" && self.changed.contains(title.as_str()) => {
+                        (key.clone(), self.name(title).into())
+                    }
+                    value => (key.clone(), self.references(value)),
+                };
+                Value::Object(keys.iter().map(own).collect())
             }
             _ => schema.clone(),
         }
