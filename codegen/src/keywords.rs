@@ -106,6 +106,7 @@ pub fn check(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
         let fits = match keyword.as_str() {
             "$ref" => value.is_string(),
             "properties" => value.is_object(),
+            "type" => value.is_string() || list(value),
             "allOf" | "enum" | "x-extensible-enum" => list(value),
             "anyOf" | "oneOf" | "required" => value.is_array(),
             _ => true,
