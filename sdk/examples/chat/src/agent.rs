@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::app::Stored;
+use crate::calls::in_lines;
 use crate::dialog::{Decide, Dialog, Question, Verdict};
 use crate::form::{Field, Form};
 use crate::input::Input;
@@ -200,10 +201,6 @@ fn full(request: &PermissionRequest) -> String {
     if let Some(always) = request.summary_for_session() {
         text.push_str(&format!("always: {always}\n"));
     }
-    for (key, value) in data["permissionRequest"].as_object().into_iter().flatten() {
-        let value = value.as_str().map_or_else(|| format!("{value:#}"), str::to_owned);
-        let separator = if value.contains('\n') { "\n" } else { " " };
-        text.push_str(&format!("\n{key}:{separator}{value}\n"));
-    }
+    text.push_str(&format!("\n{}", in_lines(&data["permissionRequest"])));
     printable_lines(&text).into_owned()
 }

@@ -7,6 +7,7 @@ use copilot_session::transcript::Transcript;
 use copilot_session::{SessionEvent, SessionEventData};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+use crate::calls;
 use crate::dialog::{Dialog, Outcome};
 use crate::input::Input;
 
@@ -40,6 +41,8 @@ pub enum Screen {
     Chat,
     /// All of the request that waits for the user, from this row on.
     Request(usize),
+    /// The call of a tool with this id, from this row on.
+    Call(String, usize),
     /// The stored sessions, and the one that the user is at.
     Sessions(Vec<Stored>, usize),
 }
@@ -263,12 +266,22 @@ impl App {
                 _ => {}
             },
             Screen::Request(row) => match key.code {
-                KeyCode::Up => *row = row.saturating_sub(1),
-                KeyCode::Down => *row += 1,
-                KeyCode::PageUp => *row = row.saturating_sub(self.scroll.page),
-                KeyCode::PageDown => *row += self.scroll.page,
                 KeyCode::Esc | KeyCode::Char('w') => self.screen = Screen::Chat,
+                code if scroll(row, code, self.scroll.page) => {}
                 _ => self.dialog_key(key, now),
+            },
+            Screen::Call(id, row) => match key.code {
+                KeyCode::Esc => self.screen = Screen::Chat,
+                KeyCode::Char('o') if control => self.screen = Screen::Chat,
+                KeyCode::Left | KeyCode::Right => {
+                    let calls = calls::all(&self.transcript);
+                    let at = calls::place(&calls, id);
+                    let at = if key.code == KeyCode::Left { at.saturating_sub(1) } else { at + 1 };
+                    if let Some(call) = calls.get(at) {
+                        (*id, *row) = (call.id().to_owned(), 0);
+                    }
+                }
+                code => drop(scroll(row, code, self.scroll.page)),
             },
             Screen::Chat => return self.chat_key(key, now),
         }
@@ -289,6 +302,10 @@ impl App {
                 self.is_opening = letter == 'n';
                 return Some(if letter == 'r' { Action::List } else { Action::Create });
             }
+            KeyCode::Char('o') if control => match calls::all(&self.transcript).last() {
+                Some(call) => self.screen = Screen::Call(call.id().to_owned(), 0),
+                None => self.notice = "No tool was called yet.".to_owned(),
+            },
             KeyCode::Char('d') if control && self.input.is_empty() => return Some(Action::Quit),
             _ if self.on_dialog => self.dialog_key(key, now),
             KeyCode::Up => self.scroll.below += 1,
@@ -350,4 +367,19 @@ impl App {
         self.notice = "Ctrl-c again ends the program.".to_owned();
         None
     }
+}
+
+/// Moves the first row that is shown, and returns false if the key is for something else. What lies behind the end is
+/// corrected when the screen is drawn.
+fn scroll(row: &mut usize, key: KeyCode, page: usize) -> bool {
+    match key {
+        KeyCode::Up => *row = row.saturating_sub(1),
+        KeyCode::Down => *row = row.saturating_add(1),
+        KeyCode::PageUp => *row = row.saturating_sub(page),
+        KeyCode::PageDown => *row = row.saturating_add(page),
+        KeyCode::Home => *row = 0,
+        KeyCode::End => *row = usize::MAX,
+        _ => return false,
+    }
+    true
 }

@@ -157,7 +157,8 @@ enum State {
     Failed,
 }
 
-fn tool_row(call: &ToolCall, level: usize, width: usize, theme: Theme) -> Line<'static> {
+/// The row of a call: its state, its name and its subject.
+pub fn tool_row(call: &ToolCall, level: usize, width: usize, theme: Theme) -> Line<'static> {
     let state = match call.result() {
         None => State::Running,
         Some(Ok(_)) => State::Done,

@@ -5,8 +5,10 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph};
 
-use crate::app::{App, Screen, Stored};
+use crate::app::{App, Screen, Scroll, Stored};
+use crate::calls;
 use crate::conversation;
+use crate::dialog::Dialog;
 use crate::panel::Panel;
 use crate::theme::{Role, Theme};
 use crate::wrap::{safe, shorten, wrap_text};
@@ -20,6 +22,7 @@ const MAX_PROMPT_ROWS: usize = 6;
 const WELCOME: &str = "Ask the agent something.\n\n\
     enter      sends, alt-enter makes a new line\n\
     ctrl-c     stops the agent, or twice ends the chat\n\
+    ctrl-o     shows a call of a tool with its output\n\
     ctrl-r     lists the sessions, ctrl-n makes a new one\n\
     pgup pgdn  go through the conversation";
 
@@ -31,6 +34,11 @@ pub fn draw(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
         Screen::Request(row) => {
             let row = request(frame, app, *row, theme);
             app.screen = Screen::Request(row);
+        }
+        Screen::Call(id, row) => {
+            let (id, row) = (id.clone(), *row);
+            let row = call(frame, app, &id, row, theme);
+            app.screen = Screen::Call(id, row);
         }
         Screen::Sessions(sessions, at) => list(frame, area, sessions, *at, theme),
     }
@@ -63,8 +71,10 @@ fn chat(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
     conversation(frame, app, main, !is_wide, theme);
     if is_wide {
         let style = theme.style(Role::Dim);
-        let block =
-            Block::new().borders(Borders::LEFT).border_style(style).title(Span::styled("Tools", style));
+        let block = Block::new()
+            .borders(Borders::LEFT)
+            .border_style(style)
+            .title(Span::styled("Tools (ctrl-o)", style));
         let inner = block.inner(side);
         let rows = conversation::tools(app, inner.height.into(), inner.width.into(), theme);
         frame.render_widget(block, side);
@@ -194,22 +204,51 @@ fn amount(number: u64) -> String {
 /// Draws all of the first request, and returns the row that it begins with.
 fn request(frame: &mut Frame<'_>, app: &mut App, row: usize, theme: Theme) -> usize {
     let [top, foot] = Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(frame.area());
-    let Some(crate::dialog::Dialog::Decide(decide)) = app.dialogs.front() else { return 0 };
+    let Some(Dialog::Decide(decide)) = app.dialogs.front() else { return 0 };
     let rows = wrap_text(&decide.full, theme.style(Role::Code), top.width.into(), "", "");
-    let page = usize::from(top.height);
-    app.scroll.page = page;
-    let row = row.min(rows.len().saturating_sub(page));
-    app.sees_all |= page > 0 && row + page >= rows.len();
+    let (row, is_end, place) = page(frame, &mut app.scroll, top, rows, row);
+    app.sees_all |= is_end;
     let allow = match (app.sees_all, &decide.always) {
         (false, _) => "",
         (true, None) => "y yes  ",
         (true, Some(_)) => "y yes  a always  ",
     };
-    let place = format!("{}/{} ", (row + page).min(rows.len()), rows.len());
     let keys = format!("{place} {allow}n no  w back  ↑↓ pgup pgdn");
-    frame.render_widget(Paragraph::new(rows.into_iter().skip(row).take(page).collect::<Vec<_>>()), top);
     frame.render_widget(Line::styled(shorten(&keys, foot.width.into()), theme.style(Role::Ask)), foot);
     row
+}
+
+/// Draws a call of a tool, and returns the row that it begins with.
+fn call(frame: &mut Frame<'_>, app: &mut App, id: &str, row: usize, theme: Theme) -> usize {
+    let [top, foot] = Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(frame.area());
+    let calls = calls::all(&app.transcript);
+    let at = calls::place(&calls, id);
+    let rows = calls.get(at).map(|call| calls::rows(call, top.width.into(), theme)).unwrap_or_default();
+    let (row, _, place) = page(frame, &mut app.scroll, top, rows, row);
+    let (role, back) = match app.dialogs.is_empty() {
+        true => (Role::Dim, "esc back"),
+        false => (Role::Ask, "esc answer the agent"),
+    };
+    let keys = format!("{place} {back}  ←→ call {} of {}  ↑↓ pgup pgdn", at + 1, calls.len());
+    frame.render_widget(Line::styled(shorten(&keys, foot.width.into()), theme.style(role)), foot);
+    row
+}
+
+/// Draws these rows from one of them on. Returns that one, true if the last one is in sight, and the place in words.
+fn page(
+    frame: &mut Frame<'_>,
+    scroll: &mut Scroll,
+    area: Rect,
+    rows: Vec<Line<'static>>,
+    row: usize,
+) -> (usize, bool, String) {
+    let page = usize::from(area.height);
+    scroll.page = page;
+    let row = row.min(rows.len().saturating_sub(page));
+    let end = (row + page).min(rows.len());
+    let (is_end, place) = (page > 0 && end == rows.len(), format!("{end}/{}", rows.len()));
+    frame.render_widget(Paragraph::new(rows.into_iter().skip(row).take(page).collect::<Vec<_>>()), area);
+    (row, is_end, place)
 }
 
 fn list(frame: &mut Frame<'_>, area: Rect, sessions: &[Stored], at: usize, theme: Theme) {

@@ -82,6 +82,54 @@ fn a_permission_at_the_side_and_below() {
     golden("permission_all", &mut stage);
 }
 
+/// The page of a call shows its arguments and its output up to a limit, and leads to the calls before and after it.
+#[test]
+fn a_call_of_a_tool() {
+    let mut stage = Stage::new(60, 16);
+    assert_eq!(stage.control('o'), None);
+    assert!(stage.draw().contains("No tool was called yet."));
+    stage.prompt("Go");
+    let start = |id: &str, command: &str| json!({ "toolCallId": id, "toolName": "bash", "arguments": { "command": command, "timeout": 5 } });
+    let end =
+        |id: &str, text: &str| json!({ "toolCallId": id, "success": true, "result": { "content": text } });
+    stage.event("tool.execution_start", start("1", "cat big"));
+    stage.event("tool.execution_complete", end("1", &"12345678\n".repeat(10_000)));
+    stage.event("tool.execution_start", start("2", "ls -l\ncat \u{1b}[2Jx"));
+    stage.event("tool.execution_complete", end("2", "total 3\n\u{1b}]0;owned\u{7}\r\n\tx\u{202e}y"));
+    stage.control('o');
+    golden("call", &mut stage);
+
+    stage.press(KeyCode::Left);
+    assert!(stage.draw().contains("call 1 of 2") && stage.draw().contains("cat big"));
+    stage.press(KeyCode::End);
+    // 90,000 bytes without the first 64 KiB.
+    assert!(stage.draw().contains("… 24464 more bytes are not shown."), "{}", stage.draw());
+    stage.press(KeyCode::Left);
+    stage.press(KeyCode::Home);
+    assert!(stage.draw().starts_with("✓ bash cat big"), "{}", stage.draw());
+
+    // A call that begins meanwhile does not take the place of the one that is read.
+    stage.event("tool.execution_start", start("3", "sleep 9"));
+    stage.event("tool.execution_partial_result", json!({ "toolCallId": "3", "partialOutput": "so far" }));
+    assert!(stage.draw().contains("call 1 of 3"));
+    (0..2).for_each(|_| drop(stage.press(KeyCode::Right)));
+    assert!(stage.draw().contains("Output so far\nso far\n"), "{}", stage.draw());
+    stage.event(
+        "tool.execution_complete",
+        json!({ "toolCallId": "3", "success": false, "error": { "message": "no" } }),
+    );
+    assert!(stage.draw().contains("Error\nno\n"), "{}", stage.draw());
+
+    // A request of the agent takes no key of this page.
+    let mut verdict = stage.permission("read x");
+    assert!(stage.draw().contains("esc answer the agent"));
+    stage.press(KeyCode::Char('y'));
+    assert!(verdict.try_recv().is_err());
+    stage.press(KeyCode::Esc);
+    stage.press(KeyCode::Char('y'));
+    assert_eq!(verdict.try_recv(), Ok(Verdict::Yes));
+}
+
 #[test]
 fn a_question_and_a_form() {
     let mut stage = Stage::new(40, 20);
@@ -139,6 +187,8 @@ fn nothing_raw() {
         assert!(screen.contains("\\u{1b}[2J"), "{screen}");
     };
     check(&stage.draw());
+    stage.control('o');
+    check(&stage.draw());
     stage.app.list(vec![Stored { id: "x".into(), time: evil.into(), summary: evil.into() }]);
     check(&stage.draw());
 }
@@ -159,6 +209,10 @@ fn any_size() {
             stage.press(KeyCode::Char('w'));
             stage.press(KeyCode::Down);
             stage.press(KeyCode::PageUp);
+            stage.draw();
+            stage.press(KeyCode::Esc);
+            stage.control('o');
+            stage.press(KeyCode::End);
             stage.draw();
 
             let mut stage = Stage::new(width, height);
