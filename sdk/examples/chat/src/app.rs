@@ -9,6 +9,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::calls;
 use crate::dialog::{Dialog, Outcome};
+use crate::history::History;
 use crate::input::Input;
 
 /// A key that comes sooner after a dialog appeared was meant for something else, and so was one that comes sooner after
@@ -79,6 +80,8 @@ pub struct App {
     pub context: Option<(i64, i64)>,
     /// The prompt that the user writes.
     pub input: Input,
+    /// The place among the earlier prompts.
+    history: History,
     /// The last prompt that was sent, until the agent begins with it.
     pub sent: Option<String>,
     /// The questions that wait for the user, the oldest first.
@@ -113,6 +116,7 @@ impl App {
             model,
             context: None,
             input: Input::default(),
+            history: History::default(),
             sent: None,
             dialogs: VecDeque::new(),
             on_dialog: false,
@@ -308,8 +312,9 @@ impl App {
             },
             KeyCode::Char('d') if control && self.input.is_empty() => return Some(Action::Quit),
             _ if self.on_dialog => self.dialog_key(key, now),
-            KeyCode::Up => self.scroll.below += 1,
-            KeyCode::Down => self.scroll.below = self.scroll.below.saturating_sub(1),
+            // Page up begins to go through the conversation; from then on it goes by row, too.
+            KeyCode::Up if self.scroll.below > 0 => self.scroll.below += 1,
+            KeyCode::Down if self.scroll.below > 0 => self.scroll.below -= 1,
             KeyCode::Enter if key.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SHIFT) => {
                 self.input.insert("\n");
             }
@@ -324,7 +329,12 @@ impl App {
                 self.appeared(now);
                 return Some(Action::Send(prompt));
             }
-            _ => drop(self.input.key(key)),
+            _ if self.input.key(key) => {}
+            KeyCode::Up | KeyCode::Down => {
+                let is_back = key.code == KeyCode::Up;
+                self.history.go(is_back, &self.transcript, self.sent.as_deref(), &mut self.input);
+            }
+            _ => {}
         }
         None
     }

@@ -65,9 +65,39 @@ impl Input {
             KeyCode::Right => self.cursor = self.right(),
             KeyCode::Home => self.cursor = 0,
             KeyCode::End => self.cursor = self.text.len(),
+            KeyCode::Up => return self.go_up(),
+            KeyCode::Down => return self.go_down(),
             _ => return false,
         }
         true
+    }
+
+    /// Moves the cursor to the line above, and returns false if there is none.
+    fn go_up(&mut self) -> bool {
+        let start = self.line_start(self.cursor);
+        if start > 0 {
+            self.go_to_column(self.line_start(start - 1), start);
+        }
+        start > 0
+    }
+
+    /// Moves the cursor to the line below, and returns false if there is none.
+    fn go_down(&mut self) -> bool {
+        let Some(end) = self.text[self.cursor..].find('\n') else { return false };
+        self.go_to_column(self.cursor + end + 1, self.line_start(self.cursor));
+        true
+    }
+
+    /// Moves the cursor into the line that starts at `to`, as far as it is in the line that starts at `from`.
+    fn go_to_column(&mut self, to: usize, from: usize) {
+        let column = self.text[from..self.cursor].graphemes(true).count();
+        let line = self.text[to..].split('\n').next().unwrap_or_default();
+        self.cursor = to + line.graphemes(true).take(column).map(str::len).sum::<usize>();
+    }
+
+    /// The start of the line that a place is in.
+    fn line_start(&self, place: usize) -> usize {
+        self.text[..place].rfind('\n').map_or(0, |at| at + 1)
     }
 
     fn remove(&mut self, from: usize, to: usize) {
@@ -135,7 +165,19 @@ mod tests {
         input.insert(" two words ");
         input.key(KeyEvent::new(KeyCode::Char('w'), KeyModifiers::CONTROL));
         assert_eq!(input.text(), "ax\nb two ");
-        assert!(!input.key(KeyEvent::new(KeyCode::Up, KeyModifiers::NONE)));
+    }
+
+    #[test]
+    fn goes_from_line_to_line() {
+        let mut input = Input::new("日本語x\n\nab");
+        let mut go = |code| (input.key(KeyEvent::new(code, KeyModifiers::NONE)), input.cursor);
+        assert_eq!(go(KeyCode::Down), (false, 14));
+        assert_eq!(go(KeyCode::Up), (true, 11));
+        assert_eq!(go(KeyCode::Up), (true, 0));
+        assert_eq!(go(KeyCode::Up), (false, 0));
+        assert_eq!([go(KeyCode::Right).1, go(KeyCode::Right).1], [3, 6]);
+        assert_eq!(go(KeyCode::Down), (true, 11));
+        assert_eq!(go(KeyCode::Down), (true, 12));
     }
 
     #[test]

@@ -24,6 +24,7 @@ const WELCOME: &str = "Ask the agent something.\n\n\
     ctrl-c     stops the agent, or twice ends the chat\n\
     ctrl-o     shows a call of a tool with its output\n\
     ctrl-r     lists the sessions, ctrl-n makes a new one\n\
+    ↑↓         lead to the earlier prompts\n\
     pgup pgdn  go through the conversation";
 
 /// Draws the screen.
@@ -213,7 +214,7 @@ fn request(frame: &mut Frame<'_>, app: &mut App, row: usize, theme: Theme) -> us
         (true, None) => "y yes  ",
         (true, Some(_)) => "y yes  a always  ",
     };
-    let keys = format!("{place} {allow}n no  w back  ↑↓ pgup pgdn");
+    let keys = format!("{place}  {allow}n no  w back  ↑↓ pgup pgdn");
     frame.render_widget(Line::styled(shorten(&keys, foot.width.into()), theme.style(Role::Ask)), foot);
     row
 }
@@ -229,7 +230,7 @@ fn call(frame: &mut Frame<'_>, app: &mut App, id: &str, row: usize, theme: Theme
         true => (Role::Dim, "esc back"),
         false => (Role::Ask, "esc answer the agent"),
     };
-    let keys = format!("{place} {back}  ←→ call {} of {}  ↑↓ pgup pgdn", at + 1, calls.len());
+    let keys = format!("{place}  {back}  ←→ call {} of {}  ↑↓ pgup pgdn", at + 1, calls.len());
     frame.render_widget(Line::styled(shorten(&keys, foot.width.into()), theme.style(role)), foot);
     row
 }

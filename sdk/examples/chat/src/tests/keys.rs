@@ -35,6 +35,41 @@ fn a_prompt_that_is_not_taken() {
     assert_eq!(stage.draw().matches("› Hello").count(), 1);
 }
 
+/// Up and down lead to the earlier prompts and back to what the user writes, beyond the first and the last line.
+#[test]
+fn earlier_prompts() {
+    let mut stage = Stage::new(80, 24);
+    let text = |stage: &Stage| stage.app.input.text().to_owned();
+    stage.press(KeyCode::Up);
+    assert_eq!(text(&stage), "");
+    for prompt in ["one", "two\nlines", "two\nlines"] {
+        stage.prompt(prompt);
+        stage.answer("Hi.");
+    }
+    stage.write("draft");
+    stage.press(KeyCode::Up);
+    assert_eq!(text(&stage), "two\nlines");
+    stage.press(KeyCode::Up);
+    assert_eq!(text(&stage), "two\nlines", "the cursor goes to its first line");
+    stage.press(KeyCode::Up);
+    assert_eq!(text(&stage), "one");
+    stage.press(KeyCode::Up);
+    assert_eq!(text(&stage), "one", "there is none before");
+    (0..2).for_each(|_| drop(stage.press(KeyCode::Down)));
+    assert_eq!(text(&stage), "draft");
+
+    // A prompt that was changed is what the user writes now.
+    (0..3).for_each(|_| drop(stage.press(KeyCode::Up)));
+    stage.write(" more");
+    stage.press(KeyCode::Up);
+    assert_eq!(text(&stage), "two\nlines");
+    stage.press(KeyCode::Down);
+    assert_eq!(text(&stage), "one more");
+    assert_eq!(stage.press(KeyCode::Enter), Some(Action::Send("one more".to_owned())));
+    stage.press(KeyCode::Up);
+    assert_eq!(text(&stage), "one more", "also one that the agent has not begun with");
+}
+
 #[test]
 fn ctrl_c_stops_the_agent_and_not_the_program() {
     let mut stage = Stage::new(80, 24);

@@ -240,6 +240,7 @@ fn scrolled_back() {
     assert!(stage.draw().starts_with(&top), "{}", stage.draw());
     (0..9).for_each(|_| drop(stage.press(KeyCode::PageDown)));
     assert!(stage.draw().contains("line 5\n"));
+    stage.press(KeyCode::PageUp);
     (0..99).for_each(|_| drop(stage.press(KeyCode::Up)));
     assert!(stage.draw().starts_with("› Count"), "{}", stage.draw());
 }
