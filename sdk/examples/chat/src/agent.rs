@@ -2,8 +2,9 @@
 
 use copilot_session::transcript::Transcript;
 use copilot_session::types::{
-    ElicitationRequestedData, ElicitationRequestedMode, PermissionDetails, ProviderConfig,
-    UiElicitationResponse, UserInputRequestParams,
+    ElicitationRequestedData, ElicitationRequestedMode, ExitPlanModeRequestParams, ModeSetRequest,
+    PermissionDetails, ProviderConfig, SessionMode, UiElicitationResponse, UiExitPlanModeAction,
+    UiExitPlanModeResponse, UserInputRequestParams, UserInputResult,
 };
 use copilot_session::{
     Client, Decision, Error, Events, PermissionRequest, Session, SessionBuilder, printable_lines,
@@ -13,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::app::Stored;
 use crate::calls::in_lines;
-use crate::dialog::{Decide, Dialog, Question, Verdict};
+use crate::dialog::{Answer, Decide, Dialog, Question, Verdict};
 use crate::form::{Field, Form};
 use crate::input::Input;
 use crate::wrap::safe;
@@ -41,6 +42,8 @@ pub struct Opened {
     pub transcript: Transcript,
     /// The name of the model; empty if it is not known.
     pub model: String,
+    /// True if the agent is to plan before it changes anything.
+    pub is_planning: bool,
 }
 
 impl Agent {
@@ -90,6 +93,12 @@ impl Agent {
         Ok(stored.collect())
     }
 
+    /// Lets the agent plan before it changes anything, or no longer.
+    pub async fn plan(session: &Session, is_planning: bool) -> Result<(), Error> {
+        let mode = if is_planning { SessionMode::Plan } else { SessionMode::Interactive };
+        session.rpc().mode().set(&ModeSetRequest::new(mode)).await.map(drop)
+    }
+
     async fn opened(&self, session: Session, has_history: bool) -> Result<Opened, Error> {
         // Before the history is read, so that no event is missed; the transcript ignores repeated ones.
         let events = session.events();
@@ -99,20 +108,22 @@ impl Agent {
         }
         let model = session.opened().model_state.as_ref().and_then(|state| state.model_id.clone());
         let model = model.or_else(|| self.options.model.clone()).unwrap_or_default();
-        Ok(Opened { session, events, transcript, model })
+        let is_planning = session.opened().mode == Some(SessionMode::Plan);
+        Ok(Opened { session, events, transcript, model, is_planning })
     }
 
     fn builder(&self) -> Result<SessionBuilder, Error> {
         let folder = std::env::current_dir()
             .map_err(|error| Error::Invalid(format!("the working directory cannot be read: {error}")))?;
-        let [permissions, questions, forms] = [(); 3].map(|()| self.asks.clone());
+        let [permissions, questions, forms, plans] = [(); 4].map(|()| self.asks.clone());
         let mut builder = self
             .client
             .session()
             .current_dir(folder)
             .on_permission(move |request, _| decide(request, permissions.clone()))
             .on_user_input(move |question, _| answer(question, questions.clone()))
-            .on_elicitation(move |form, _| fill_in(form, forms.clone()));
+            .on_elicitation(move |form, _| fill_in(form, forms.clone()))
+            .on_exit_plan_mode(move |plan, _| judge(plan, plans.clone()));
         if let Some(url) = &self.options.provider_url {
             let mut provider = ProviderConfig::new(url);
             provider.api_key = std::env::var(KEY_VARIABLE).ok();
@@ -150,14 +161,57 @@ async fn decide(request: PermissionRequest, asks: mpsc::Sender<Dialog>) -> Decis
     }
 }
 
-async fn answer(question: UserInputRequestParams, asks: mpsc::Sender<Dialog>) -> Option<String> {
+async fn answer(question: UserInputRequestParams, asks: mpsc::Sender<Dialog>) -> Option<UserInputResult> {
     let choices = question.choices.unwrap_or_default();
     // Without choices, only the user's own words are an answer.
     let has_words = question.allow_freeform != Some(false) || choices.is_empty();
     let words = has_words.then(Input::default);
     let text = question.question;
-    let dialog = |reply| Dialog::Question(Question { text, choices, selected: 0, words, reply: Some(reply) });
-    ask(asks, dialog).await.flatten()
+    let dialog = |reply| {
+        let choices = choices.clone();
+        Dialog::Question(Question { text, plan: None, choices, selected: 0, words, reply: Some(reply) })
+    };
+    match ask(asks, dialog).await.flatten()? {
+        Answer::Choice(number) => choices.get(number).map(UserInputResult::chosen),
+        Answer::Words(words) => Some(UserInputResult::in_words(words)),
+    }
+}
+
+/// Asks how to go on with a plan. Without an answer it is refused.
+async fn judge(plan: ExitPlanModeRequestParams, asks: mpsc::Sender<Dialog>) -> UiExitPlanModeResponse {
+    let whole = plan.plan_content.filter(|whole| !whole.trim().is_empty());
+    let (text, whole) = match whole {
+        Some(whole) => (plan.summary, whole),
+        None => (String::new(), plan.summary),
+    };
+    let mut choices: Vec<String> = plan.actions.iter().map(|action| way(action).to_owned()).collect();
+    if choices.is_empty() {
+        choices.push("go on".to_owned());
+    }
+    let selected = plan.actions.iter().position(|action| *action == plan.recommended_action);
+    let (selected, words) = (selected.unwrap_or_default(), Some(Input::default()));
+    let dialog = |reply| {
+        Dialog::Question(Question { text, plan: Some(whole), choices, selected, words, reply: Some(reply) })
+    };
+    match ask(asks, dialog).await.flatten() {
+        Some(Answer::Choice(number)) => match plan.actions.get(number) {
+            Some(action) => UiExitPlanModeResponse::new(true).selected_action(action.clone()),
+            None => UiExitPlanModeResponse::new(true),
+        },
+        Some(Answer::Words(words)) => UiExitPlanModeResponse::new(false).feedback(words),
+        None => UiExitPlanModeResponse::new(false),
+    }
+}
+
+/// A way to go on with a plan.
+fn way(action: &UiExitPlanModeAction) -> &str {
+    match action {
+        UiExitPlanModeAction::ExitOnly => "end the planning, do nothing yet",
+        UiExitPlanModeAction::Interactive => "go on, and ask me",
+        UiExitPlanModeAction::Autopilot => "go on by itself",
+        UiExitPlanModeAction::AutopilotFleet => "go on by itself, with more agents",
+        other => other.as_str(),
+    }
 }
 
 async fn fill_in(form: ElicitationRequestedData, asks: mpsc::Sender<Dialog>) -> UiElicitationResponse {

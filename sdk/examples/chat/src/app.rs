@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use copilot_session::transcript::Transcript;
+use copilot_session::types::SessionMode;
 use copilot_session::{SessionEvent, SessionEventData};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -25,6 +26,8 @@ pub enum Action {
     Send(String),
     /// Stops the agent.
     Abort,
+    /// Lets the agent plan before it changes anything, or no longer.
+    Plan(bool),
     /// Lists the stored sessions.
     List,
     /// Creates a session.
@@ -76,6 +79,8 @@ pub struct App {
     pub transcript: Transcript,
     /// The name of the model; empty if it is not known.
     pub model: String,
+    /// True if the agent is to plan before it changes anything.
+    pub is_planning: bool,
     /// The tokens of the conversation, and how many fit the model.
     pub context: Option<(i64, i64)>,
     /// The prompt that the user writes.
@@ -114,6 +119,7 @@ impl App {
         Self {
             transcript,
             model,
+            is_planning: false,
             context: None,
             input: Input::default(),
             history: History::default(),
@@ -147,6 +153,9 @@ impl App {
         match event.data() {
             SessionEventData::SessionUsageInfo(info) => {
                 self.context = Some((info.current_tokens, info.token_limit));
+            }
+            SessionEventData::SessionModeChanged(change) => {
+                self.is_planning = change.new_mode == SessionMode::Plan;
             }
             SessionEventData::SessionModelChange(change) => self.model.clone_from(&change.new_model),
             SessionEventData::UserMessage(message) if self.sent.as_ref() == Some(&message.content) => {
@@ -213,6 +222,14 @@ impl App {
             self.notice = OPENING.to_owned();
         }
         !self.is_running && !self.is_opening
+    }
+
+    /// The plan that waits for the user.
+    pub fn plan(&self) -> Option<&str> {
+        match self.dialogs.front() {
+            Some(Dialog::Question(question)) => question.plan.as_deref(),
+            _ => None,
+        }
     }
 
     /// Removes the dialogs whose answers the agent no longer awaits.
@@ -299,6 +316,7 @@ impl App {
             KeyCode::PageUp => self.scroll.below += page,
             KeyCode::PageDown => self.scroll.below = self.scroll.below.saturating_sub(page),
             KeyCode::Tab if !self.dialogs.is_empty() => self.on_dialog = !self.on_dialog,
+            KeyCode::BackTab => return Some(Action::Plan(!self.is_planning)),
             KeyCode::Char(letter @ ('r' | 'n')) if control => {
                 if !self.may_leave() {
                     return None;

@@ -23,7 +23,9 @@ pub fn last_rows(
     with_tools: bool,
 ) -> Vec<Line<'static>> {
     let sent = app.sent.iter().flat_map(|prompt| prompt_rows(prompt, Role::Dim, width, theme));
-    let (mut turns, mut rows) = (vec![sent.collect::<Vec<_>>()], 0);
+    let plan = app.plan().into_iter().flat_map(|plan| plan_rows(plan, width, theme));
+    let last: Vec<_> = sent.chain(plan).collect();
+    let (mut rows, mut turns) = (last.len(), vec![last]);
     // From the end, so that a long conversation takes no longer.
     for turn in app.transcript.turns().iter().rev() {
         if rows >= count {
@@ -48,6 +50,13 @@ pub fn last_rows(
 fn prompt_rows(prompt: &str, role: Role, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut rows = wrap_text(prompt.trim_end(), theme.style(role), width, "› ", "  ");
     rows.push(Line::default());
+    rows
+}
+
+/// The rows of a plan that waits for the user.
+fn plan_rows(plan: &str, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    let mut rows = vec![Line::styled("The plan of the agent", theme.style(Role::Ask)), Line::default()];
+    rows.extend(markdown::render(plan, width, theme));
     rows
 }
 

@@ -46,8 +46,10 @@ pub enum Verdict {
 /// A question with choices, an answer in the user's own words, or both.
 #[derive(Debug)]
 pub struct Question {
-    /// The question.
+    /// The question; for a plan its summary, if it has one.
     pub text: String,
+    /// The plan in Markdown, if the question is how to go on with it. Words of the user's own refuse it.
+    pub plan: Option<String>,
     /// The answers to choose from.
     pub choices: Vec<String>,
     /// The choice that the user is at.
@@ -55,7 +57,16 @@ pub struct Question {
     /// The user's own words; none if only a choice is an answer.
     pub words: Option<Input>,
     /// The way of the answer to the agent; none if the user gives none.
-    pub reply: Option<oneshot::Sender<Option<String>>>,
+    pub reply: Option<oneshot::Sender<Option<Answer>>>,
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The choice with this number, from 0.
+    Choice(usize),
+    /// The user's own words.
+    Words(String),
 }
 
 /// The result of a key.
@@ -147,9 +158,10 @@ impl Question {
     }
 
     /// The user's own words, or else the choice.
-    fn answer(&self) -> Option<String> {
+    fn answer(&self) -> Option<Answer> {
         let words = self.words.as_ref().filter(|words| !words.is_empty());
-        words.map(|words| words.text().to_owned()).or_else(|| self.choices.get(self.selected).cloned())
+        let words = words.map(|words| Answer::Words(words.text().to_owned()));
+        words.or_else(|| (self.selected < self.choices.len()).then_some(Answer::Choice(self.selected)))
     }
 }
 

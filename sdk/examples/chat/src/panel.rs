@@ -73,7 +73,12 @@ impl Panel {
     }
 
     fn question(question: &Question, width: usize, theme: Theme) -> Self {
-        let head = wrap_text(&question.text, Style::new(), width, "", "");
+        let is_plan = question.plan.is_some();
+        let mut head = wrap_text(&question.text, Style::new(), width, "", "");
+        if is_plan {
+            let place = "The plan is at the end of the conversation: pgup, pgdn.";
+            head.extend(wrap_text(place, theme.style(Role::Dim), width, "", ""));
+        }
         let has_words = question.words.as_ref().is_some_and(|words| !words.is_empty());
         let (mut body, mut at) = (Vec::new(), 0);
         for (index, choice) in question.choices.iter().enumerate() {
@@ -98,11 +103,15 @@ impl Panel {
                 at = body.len() - 1;
             }
         }
-        let keys = match question.choices.is_empty() {
-            true => "enter answers  esc does not",
-            false => "↑↓ choose  enter answers  esc does not",
+        let (title, keys) = match (is_plan, question.choices.is_empty()) {
+            (true, _) if has_words => ("The agent has a plan", "enter refuses, and says this"),
+            (true, _) => {
+                ("The agent has a plan", "↑↓ choose  enter accepts  write what to change  esc refuses")
+            }
+            (false, true) => ("The agent asks", "enter answers  esc does not"),
+            (false, false) => ("The agent asks", "↑↓ choose  enter answers  esc does not"),
         };
-        Self { title: "The agent asks", head, body, at, foot: foot(keys, width, theme), is_all: true }
+        Self { title, head, body, at, foot: foot(keys, width, theme), is_all: true }
     }
 
     fn form(form: &Form, width: usize, theme: Theme) -> Self {

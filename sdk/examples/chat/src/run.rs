@@ -59,7 +59,8 @@ pub struct Chat {
 impl Chat {
     /// A chat in this session.
     pub fn new(agent: Agent, mut opened: Opened, asks: mpsc::Receiver<Dialog>, theme: Theme) -> Self {
-        let app = App::new(std::mem::take(&mut opened.transcript), std::mem::take(&mut opened.model));
+        let mut app = App::new(std::mem::take(&mut opened.transcript), std::mem::take(&mut opened.model));
+        app.is_planning = opened.is_planning;
         Self { agent, opened, app, theme, asks, done: mpsc::channel(8) }
     }
 
@@ -142,6 +143,7 @@ impl Chat {
                 // Dropping its last handle disconnects the old session.
                 drop(std::mem::replace(&mut self.opened, *opened));
                 self.app.open(transcript, model, now);
+                self.app.is_planning = self.opened.is_planning;
             }
             Done::NotOpened(error) => {
                 self.app.is_opening = false;
@@ -167,6 +169,9 @@ impl Chat {
                 session.send(prompt).await.map_or_else(|error| Some(Done::NotSent(error)), |_| None)
             }),
             Action::Abort => self.spawn(async move { session.abort().await.err().map(Done::Failed) }),
+            Action::Plan(is_planning) => {
+                self.spawn(async move { Agent::plan(&session, is_planning).await.err().map(Done::Failed) })
+            }
             Action::List => self
                 .spawn(async move { Some(agent.sessions().await.map_or_else(Done::Failed, Done::Listed)) }),
             Action::Create => {

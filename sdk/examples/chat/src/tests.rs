@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::app::{Action, App, TOO_SOON};
-use crate::dialog::{Decide, Dialog, Question, Verdict};
+use crate::dialog::{Answer, Decide, Dialog, Question, Verdict};
 use crate::form::{Field, Form, Values};
 use crate::input::Input;
 use crate::theme::{Colors, Theme};
@@ -73,11 +73,25 @@ impl Stage {
     }
 
     /// Adds a question, and returns the receiver of the answer.
-    fn question(&mut self, text: &str, choices: &[&str]) -> oneshot::Receiver<Option<String>> {
+    fn question(&mut self, text: &str, choices: &[&str]) -> oneshot::Receiver<Option<Answer>> {
+        self.question_about(None, text, choices)
+    }
+
+    /// Adds the question how to go on with a plan, and returns the receiver of the answer.
+    fn plan(&mut self, plan: &str) -> oneshot::Receiver<Option<Answer>> {
+        self.question_about(Some(plan.to_owned()), "Two steps", &["go on, and ask me", "go on by itself"])
+    }
+
+    fn question_about(
+        &mut self,
+        plan: Option<String>,
+        text: &str,
+        choices: &[&str],
+    ) -> oneshot::Receiver<Option<Answer>> {
         let (reply, answer) = oneshot::channel();
         let choices = choices.iter().map(|choice| (*choice).to_owned()).collect();
-        let words = Some(Input::default());
-        let question = Question { text: text.to_owned(), choices, selected: 0, words, reply: Some(reply) };
+        let (text, words) = (text.to_owned(), Some(Input::default()));
+        let question = Question { text, plan, choices, selected: 0, words, reply: Some(reply) };
         self.app.ask(Dialog::Question(question), self.now);
         answer
     }

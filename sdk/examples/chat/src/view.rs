@@ -22,6 +22,7 @@ const MAX_PROMPT_ROWS: usize = 6;
 const WELCOME: &str = "Ask the agent something.\n\n\
     enter      sends, alt-enter makes a new line\n\
     ctrl-c     stops the agent, or twice ends the chat\n\
+    shift-tab  lets the agent plan first, or no longer\n\
     ctrl-o     shows a call of a tool with its output\n\
     ctrl-r     lists the sessions, ctrl-n makes a new one\n\
     ↑↓         lead to the earlier prompts\n\
@@ -162,6 +163,9 @@ fn status_line(app: &App, width: usize, theme: Theme) -> Line<'static> {
     let mut parts = Vec::new();
     if app.is_running {
         parts.push("working".to_owned());
+    }
+    if app.is_planning {
+        parts.push("plans".to_owned());
     }
     if !app.model.is_empty() {
         parts.push(safe(&app.model));

@@ -105,6 +105,37 @@ async fn a_conversation() {
     assert_eq!(chat.end(), Some(0));
 }
 
+/// A plan is refused with words, which the model reads, and then accepted. Also an agent that goes on by itself asks
+/// before it runs a command.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan() {
+    let plan = |summary: &str| {
+        let ways = json!(["autopilot", "interactive", "exit_only"]);
+        let plan = json!({ "summary": summary, "actions": ways, "recommendedAction": "interactive" });
+        Reply::tool_call("exit_plan_mode", plan)
+    };
+    let complete = Reply::tool_call("task_complete", json!({ "summary": "Painted." }));
+    let script = [plan("1. **Burn** it"), plan("1. **Paint** it"), touch("painted"), complete];
+    let rig = Rig::new(Script::replies(script)).await;
+    let chat = rig.chat(&[], &[]);
+    chat.wait_for("Ask the agent something.");
+    chat.send("\u{1b}[Z");
+    chat.wait_for("plans · scripted");
+    chat.send("What do you plan?\r");
+    chat.wait_for("1. Burn it");
+    chat.press_until("x", "› x");
+    chat.send("\r");
+    chat.wait_for("1. Paint it");
+    assert!(rig.model.requests()[1].tool_results()[0].1.contains('x'), "{:?}", rig.model.requests()[1]);
+    chat.press_until("\u{1b}[A", "▸ go on by itself");
+    chat.press_until("\r", "run `touch painted`");
+    assert!(!chat.screen().contains("plans ·"), "{}", chat.screen());
+    chat.press_until("y", "Painted.");
+    assert!(rig.folder.path().join("work/painted").exists());
+    chat.signal(Signal::TERM);
+    assert_eq!(chat.end(), Some(0));
+}
+
 /// No byte that a model, a tool or a pasted text contains controls the terminal.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_raw() {

@@ -220,9 +220,31 @@ fn a_question_is_answered() {
     stage.press(KeyCode::Enter);
     stage.press(KeyCode::Esc);
     let [first, second, third] = &mut answers;
-    assert_eq!(first.try_recv(), Ok(Some("coffee".to_owned())));
-    assert_eq!(second.try_recv(), Ok(Some("cocoa\npowder".to_owned())));
+    assert_eq!(first.try_recv(), Ok(Some(Answer::Choice(1))));
+    assert_eq!(second.try_recv(), Ok(Some(Answer::Words("cocoa\npowder".to_owned()))));
     assert_eq!(third.try_recv(), Ok(None));
+}
+
+/// A plan is accepted in one of its ways, refused with words, or refused.
+#[test]
+fn a_plan_is_decided_on() {
+    let mut stage = Stage::new(80, 24);
+    assert_eq!(stage.press(KeyCode::BackTab), Some(Action::Plan(true)));
+    stage.event("session.mode_changed", json!({ "previousMode": "interactive", "newMode": "plan" }));
+    assert!(stage.draw().contains("\nplans · scripted"));
+    assert_eq!(stage.press(KeyCode::BackTab), Some(Action::Plan(false)));
+    stage.prompt("Go");
+    let mut answers = [(); 3].map(|()| stage.plan("1. one"));
+    stage.press(KeyCode::Down);
+    stage.press(KeyCode::Enter);
+    stage.write("not so fast");
+    assert!(stage.draw().contains("enter\u{a0}refuses"), "{}", stage.draw());
+    stage.press(KeyCode::Enter);
+    stage.press(KeyCode::Esc);
+    assert!(!stage.draw().contains("The plan"), "{}", stage.draw());
+    let answers = answers.each_mut().map(|answer| answer.try_recv().expect("an answer"));
+    let words = Answer::Words("not so fast".to_owned());
+    assert_eq!(answers, [Some(Answer::Choice(1)), Some(words), None]);
 }
 
 #[test]

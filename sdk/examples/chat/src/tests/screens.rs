@@ -82,6 +82,18 @@ fn a_permission_at_the_side_and_below() {
     golden("permission_all", &mut stage);
 }
 
+/// The plan stands in the conversation, where it can be read however long it is.
+#[test]
+fn a_plan() {
+    let mut stage = conversation(80, 24);
+    let steps: String = (1..=30).map(|step| format!("{step}. step `{step}`\n")).collect();
+    let _answer = stage.plan(&format!("## Repair the *mean*\n\n{steps}\n\u{1b}[2J"));
+    golden("plan", &mut stage);
+    stage.press(KeyCode::PageUp);
+    stage.press(KeyCode::PageUp);
+    assert!(stage.draw().contains("The plan of the agent"), "{}", stage.draw());
+}
+
 /// The page of a call shows its arguments and its output up to a limit, and leads to the calls before and after it.
 #[test]
 fn a_call_of_a_tool() {
@@ -180,7 +192,7 @@ fn nothing_raw() {
         json!({ "messageId": "m", "toolRequests": [], "content": format!("```{evil}\n{evil}\n```\n{evil}") }),
     );
     stage.app.notice = evil.to_owned();
-    let _answer = stage.question(evil, &[evil]);
+    let _answer = stage.question_about(Some(evil.to_owned()), evil, &[evil]);
     let check = |screen: &str| {
         let is_plain = |letter: char| !letter.is_control() && !matches!(letter, '\u{200b}' | '\u{202e}');
         assert!(screen.lines().all(|row| row.chars().all(is_plain)), "{screen:?}");
