@@ -12,7 +12,7 @@ use copilot_session::{
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::app::Stored;
+use crate::app::{Stored, Todo};
 use crate::calls::in_lines;
 use crate::dialog::{Answer, Decide, Dialog, Question, Verdict};
 use crate::form::{Field, Form};
@@ -97,6 +97,16 @@ impl Agent {
     pub async fn plan(session: &Session, is_planning: bool) -> Result<(), Error> {
         let mode = if is_planning { SessionMode::Plan } else { SessionMode::Interactive };
         session.rpc().mode().set(&ModeSetRequest::new(mode)).await.map(drop)
+    }
+
+    /// The agent's list of what is to do.
+    pub async fn todos(session: &Session) -> Result<Vec<Todo>, Error> {
+        let rows = session.rpc().plan().read_sql_todos().await?.rows.into_iter();
+        let todos = rows.map(|row| Todo {
+            title: row.title.or(row.id).unwrap_or_default(),
+            status: row.status.unwrap_or_default(),
+        });
+        Ok(todos.collect())
     }
 
     async fn opened(&self, session: Session, has_history: bool) -> Result<Opened, Error> {

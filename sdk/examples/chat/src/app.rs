@@ -62,6 +62,15 @@ pub struct Stored {
     pub summary: String,
 }
 
+/// An item of the agent's list of what is to do.
+#[derive(Clone, Debug)]
+pub struct Todo {
+    /// The title.
+    pub title: String,
+    /// The status, such as `pending`, `in_progress`, `done` or `blocked`.
+    pub status: String,
+}
+
 /// The place in the conversation.
 #[derive(Debug, Default)]
 pub struct Scroll {
@@ -81,6 +90,8 @@ pub struct App {
     pub model: String,
     /// True if the agent is to plan before it changes anything.
     pub is_planning: bool,
+    /// The agent's list of what is to do.
+    pub todos: Vec<Todo>,
     /// The tokens of the conversation, and how many fit the model.
     pub context: Option<(i64, i64)>,
     /// The prompt that the user writes.
@@ -120,6 +131,7 @@ impl App {
             transcript,
             model,
             is_planning: false,
+            todos: Vec::new(),
             context: None,
             input: Input::default(),
             history: History::default(),

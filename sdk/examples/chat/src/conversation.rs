@@ -139,6 +139,23 @@ pub fn tools(app: &App, count: usize, width: usize, theme: Theme) -> Vec<Line<'s
     rows
 }
 
+/// What is to do, at most this number of rows: without what is done already, if there are more.
+pub fn todos(app: &App, count: usize, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    let open = app.todos.iter().position(|todo| todo.status != "done").unwrap_or_default();
+    let first = open.min(app.todos.len().saturating_sub(count));
+    let rows = app.todos.iter().skip(first).take(count).map(|todo| {
+        let (sign, role) = match &*todo.status {
+            "done" => ("✓", Role::Good),
+            "in_progress" => ("…", Role::Ask),
+            "blocked" => ("✗", Role::Bad),
+            _ => ("·", Role::Dim),
+        };
+        let title = shorten(&safe(&todo.title), width.saturating_sub(2));
+        Line::from(vec![Span::styled(format!("{sign} "), theme.style(role)), Span::raw(title)])
+    });
+    rows.collect()
+}
+
 fn agent_rows(agent: &SubAgent, level: usize, width: usize, theme: Theme) -> Vec<Line<'static>> {
     /// The most levels that are indented.
     const MAX_LEVEL: usize = 4;

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use copilot_session::{Closed, Error};
+use copilot_session::{Closed, Error, SessionEventData};
 use crossterm::event::{Event as TerminalEvent, EventStream};
 use futures_util::StreamExt;
 use ratatui::Terminal;
@@ -11,7 +11,7 @@ use ratatui::backend::Backend;
 use tokio::sync::mpsc;
 
 use crate::agent::{Agent, Opened};
-use crate::app::{Action, App, Stored};
+use crate::app::{Action, App, Stored, Todo};
 use crate::dialog::Dialog;
 use crate::theme::Theme;
 use crate::view;
@@ -28,6 +28,8 @@ pub enum Done {
     Opened(Box<Opened>),
     /// The stored sessions.
     Listed(Vec<Stored>),
+    /// What is to do in the session with this id.
+    Todos(String, Result<Vec<Todo>, Error>),
     /// Another session could not be opened.
     NotOpened(Error),
     /// A prompt could not be sent.
@@ -54,6 +56,18 @@ pub struct Chat {
     theme: Theme,
     asks: mpsc::Receiver<Dialog>,
     done: (mpsc::Sender<Done>, mpsc::Receiver<Done>),
+    reading: Reading,
+}
+
+/// The state of the call that reads what is to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// There is none.
+    None,
+    /// It is on its way.
+    Once,
+    /// It is on its way, and something has changed since.
+    Again,
 }
 
 impl Chat {
@@ -61,7 +75,7 @@ impl Chat {
     pub fn new(agent: Agent, mut opened: Opened, asks: mpsc::Receiver<Dialog>, theme: Theme) -> Self {
         let mut app = App::new(std::mem::take(&mut opened.transcript), std::mem::take(&mut opened.model));
         app.is_planning = opened.is_planning;
-        Self { agent, opened, app, theme, asks, done: mpsc::channel(8) }
+        Self { agent, opened, app, theme, asks, done: mpsc::channel(8), reading: Reading::None }
     }
 
     /// Runs until the user or a signal ends it.
@@ -72,6 +86,7 @@ impl Chat {
         let (mut keys, mut signals) = (EventStream::new(), Signals::new()?);
         let mut drawn = Instant::now();
         terminal.draw(|frame| view::draw(frame, &mut self.app, self.theme))?;
+        self.read_todos();
         let mut is_drawn = true;
         loop {
             let frame = tokio::time::sleep_until((drawn + FRAME).into());
@@ -122,7 +137,12 @@ impl Chat {
             // Another size is seen when the screen is drawn.
             Input::Terminal(Some(Ok(_))) => {}
             Input::Terminal(Some(Err(error))) => return Err(error.into()),
-            Input::Event(Some(event)) => self.app.event(&event, now),
+            Input::Event(Some(event)) => {
+                self.app.event(&event, now);
+                if let SessionEventData::SessionTodosChanged(_) = event.data() {
+                    self.read_todos();
+                }
+            }
             Input::Ask(Some(dialog)) => self.app.ask(dialog, now),
             Input::Done(Some(done)) => self.done(done, now),
             Input::Closed(closed) => return Err(closed.into()),
@@ -144,11 +164,22 @@ impl Chat {
                 drop(std::mem::replace(&mut self.opened, *opened));
                 self.app.open(transcript, model, now);
                 self.app.is_planning = self.opened.is_planning;
+                self.reading = Reading::None;
+                self.read_todos();
             }
             Done::NotOpened(error) => {
                 self.app.is_opening = false;
                 self.app.notice = format!("{error:#}");
             }
+            Done::Todos(session, todos) if session == self.opened.session.id() => {
+                // Of a CLI that knows no such list there is nothing to say.
+                self.app.todos = todos.unwrap_or_default();
+                if std::mem::replace(&mut self.reading, Reading::None) == Reading::Again {
+                    self.read_todos();
+                }
+            }
+            // Of the session before.
+            Done::Todos(..) => {}
             Done::Listed(sessions) => self.app.list(sessions),
             Done::NotSent(error) => {
                 self.app.rest();
@@ -184,6 +215,20 @@ impl Chat {
             }
         }
         true
+    }
+
+    /// Reads what is to do, with one call at a time.
+    fn read_todos(&mut self) {
+        if self.reading != Reading::None {
+            self.reading = Reading::Again;
+            return;
+        }
+        self.reading = Reading::Once;
+        let session = self.opened.session.clone();
+        self.spawn(async move {
+            let todos = Agent::todos(&session).await;
+            Some(Done::Todos(session.id().to_owned(), todos))
+        });
     }
 
     /// Makes a call on a task of its own, so that the screen goes on.

@@ -72,15 +72,7 @@ fn chat(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
 
     conversation(frame, app, main, !is_wide, theme);
     if is_wide {
-        let style = theme.style(Role::Dim);
-        let block = Block::new()
-            .borders(Borders::LEFT)
-            .border_style(style)
-            .title(Span::styled("Tools (ctrl-o)", style));
-        let inner = block.inner(side);
-        let rows = conversation::tools(app, inner.height.into(), inner.width.into(), theme);
-        frame.render_widget(block, side);
-        frame.render_widget(Paragraph::new(rows), inner);
+        tools_and_todos(frame, app, side, theme);
     }
     if let Some(panel) = panel {
         let borders = if is_wide { Borders::TOP | Borders::LEFT } else { Borders::TOP };
@@ -99,6 +91,28 @@ fn chat(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
     }
     input(frame, app, bottom, &prompt, cursor, theme);
     frame.render_widget(status_line(app, status.width.into(), theme), status);
+}
+
+/// Draws the calls of tools, and below them what is to do.
+fn tools_and_todos(frame: &mut Frame<'_>, app: &App, area: Rect, theme: Theme) {
+    let for_todos = match app.todos.len() {
+        0 => 0,
+        count => length(count + 1).min(area.height / 2),
+    };
+    let parts = Layout::vertical([Constraint::Fill(1), Constraint::Length(for_todos)]).areas(area);
+    let [tools, todos]: [Rect; 2] = parts;
+    let style = theme.style(Role::Dim);
+    let block =
+        |title| Block::new().borders(Borders::LEFT).border_style(style).title(Span::styled(title, style));
+    let draw = |frame: &mut Frame<'_>, title, area, rows: &dyn Fn(usize, usize) -> Vec<Line<'static>>| {
+        let block = block(title);
+        let inner: Rect = block.inner(area);
+        let rows = rows(inner.height.into(), inner.width.into());
+        frame.render_widget(block, area);
+        frame.render_widget(Paragraph::new(rows), inner);
+    };
+    draw(frame, "Tools (ctrl-o)", tools, &|count, width| conversation::tools(app, count, width, theme));
+    draw(frame, "To do", todos, &|count, width| conversation::todos(app, count, width, theme));
 }
 
 fn conversation(frame: &mut Frame<'_>, app: &mut App, area: Rect, with_tools: bool, theme: Theme) {
@@ -166,6 +180,10 @@ fn status_line(app: &App, width: usize, theme: Theme) -> Line<'static> {
     }
     if app.is_planning {
         parts.push("plans".to_owned());
+    }
+    if !app.todos.is_empty() {
+        let done = app.todos.iter().filter(|todo| todo.status == "done").count();
+        parts.push(format!("{done}/{} done", app.todos.len()));
     }
     if !app.model.is_empty() {
         parts.push(safe(&app.model));

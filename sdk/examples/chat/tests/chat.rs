@@ -136,6 +136,29 @@ async fn a_plan() {
     assert_eq!(chat.end(), Some(0));
 }
 
+/// What the agent has to do is shown while it changes, and again when the session is resumed.
+#[tokio::test(flavor = "multi_thread")]
+async fn todos() {
+    let sql =
+        |query: &str| Reply::tool_call("sql", json!({ "query": query, "description": "Note what is to do" }));
+    let add = "INSERT INTO todos (id, title, description, status) VALUES ('a', 'Buy paint', '', 'done'), ('b', 'Paint it', '', 'pending')";
+    let script =
+        [sql(add), sql("UPDATE todos SET status = 'in_progress' WHERE id = 'b'"), Reply::text("I paint.")];
+    let rig = Rig::new(Script::replies(script)).await;
+    let chat = rig.chat(&[], &[]);
+    chat.wait_for("Ask the agent something.");
+    chat.send("Paint it\r");
+    chat.wait_for("I paint.");
+    chat.wait_for("… Paint it");
+    assert!(chat.screen().contains("✓ Buy paint") && chat.screen().contains("1/2 done"), "{}", chat.screen());
+    chat.signal(Signal::TERM);
+    assert_eq!(chat.end(), Some(0));
+    let chat = rig.chat(&["--resume"], &[]);
+    chat.wait_for("… Paint it");
+    chat.signal(Signal::TERM);
+    assert_eq!(chat.end(), Some(0));
+}
+
 /// No byte that a model, a tool or a pasted text contains controls the terminal.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_raw() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use ratatui::style::Color;
 
 use super::*;
-use crate::app::Stored;
+use crate::app::{Stored, Todo};
 
 /// Compares a screen with its golden file.
 fn golden(name: &str, stage: &mut Stage) {
@@ -92,6 +92,23 @@ fn a_plan() {
     stage.press(KeyCode::PageUp);
     stage.press(KeyCode::PageUp);
     assert!(stage.draw().contains("The plan of the agent"), "{}", stage.draw());
+}
+
+/// The list of what is to do is below the calls. If it is too long, it begins with what is not done yet.
+#[test]
+fn todos() {
+    let mut stage = conversation(80, 14);
+    let todo = |title: &str, status: &str| Todo { title: title.to_owned(), status: status.to_owned() };
+    let done = (1..=4).map(|step| todo(&format!("Step {step}"), "done"));
+    let open =
+        [todo("Find the\u{1b}[2J mean", "in_progress"), todo("Repair it", "pending"), todo("x", "blocked")];
+    stage.app.todos = done.chain(open).collect();
+    golden("todos", &mut stage);
+    stage.app.todos.truncate(2);
+    assert!(stage.draw().contains("│✓ Step 2") && stage.draw().contains("2/2 done"), "{}", stage.draw());
+    let mut narrow = conversation(60, 14);
+    narrow.app.todos = vec![todo("x", "pending")];
+    assert!(narrow.draw().contains("0/1 done"), "{}", narrow.draw());
 }
 
 /// The page of a call shows its arguments and its output up to a limit, and leads to the calls before and after it.
@@ -192,6 +209,7 @@ fn nothing_raw() {
         json!({ "messageId": "m", "toolRequests": [], "content": format!("```{evil}\n{evil}\n```\n{evil}") }),
     );
     stage.app.notice = evil.to_owned();
+    stage.app.todos = vec![Todo { title: evil.to_owned(), status: evil.to_owned() }];
     let _answer = stage.question_about(Some(evil.to_owned()), evil, &[evil]);
     let check = |screen: &str| {
         let is_plain = |letter: char| !letter.is_control() && !matches!(letter, '\u{200b}' | '\u{202e}');
@@ -211,6 +229,7 @@ fn any_size() {
     for width in [0, 1, 2, 3, 10, 40, 79, 80, 81, 300] {
         for height in [0, 1, 2, 3, 5, 8, 24] {
             let mut stage = conversation(width, height);
+            stage.app.todos = vec![Todo { title: "日本語".to_owned(), status: String::new() }; 9];
             stage.app.input.insert("日本語\n\n\n\n\n\n\n\nabc");
             stage.draw();
             let _answer = stage.question("Tea or coffee?", &["tea", "coffee"]);
