@@ -3,8 +3,8 @@
 use copilot_session::transcript::Transcript;
 use copilot_session::types::{
     ElicitationRequestedData, ElicitationRequestedMode, ExitPlanModeRequestParams, ModeSetRequest,
-    PermissionDetails, ProviderConfig, SessionMode, UiElicitationResponse, UiExitPlanModeAction,
-    UiExitPlanModeResponse, UserInputRequestParams, UserInputResult,
+    ModelListRequest, PermissionDetails, ProviderConfig, SessionMode, UiElicitationResponse,
+    UiExitPlanModeAction, UiExitPlanModeResponse, UserInputRequestParams, UserInputResult,
 };
 use copilot_session::{
     Client, Decision, Error, Events, PermissionRequest, Session, SessionBuilder, printable_lines,
@@ -12,7 +12,7 @@ use copilot_session::{
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::app::{Stored, Todo};
+use crate::app::{Item, Todo};
 use crate::calls::in_lines;
 use crate::dialog::{Answer, Decide, Dialog, Question, Verdict};
 use crate::form::{Field, Form};
@@ -81,14 +81,15 @@ impl Agent {
     }
 
     /// Lists the stored sessions, the last one first.
-    pub async fn sessions(&self) -> Result<Vec<Stored>, Error> {
+    pub async fn sessions(&self) -> Result<Vec<Item>, Error> {
         let mut sessions = self.client.rpc().session().list(&Default::default()).await?.sessions;
         sessions.sort_by(|one, other| other.modified_time.cmp(&one.modified_time));
-        let stored = sessions.into_iter().map(|session| Stored {
-            id: session.session_id,
+        let stored = sessions.into_iter().map(|session| {
             // Up to the minute.
-            time: session.modified_time.chars().take(16).map(|c| if c == 'T' { ' ' } else { c }).collect(),
-            summary: session.name.or(session.summary).unwrap_or_else(|| "(no subject)".to_owned()),
+            let time = session.modified_time.chars().take(16).map(|c| if c == 'T' { ' ' } else { c });
+            let summary = session.name.or(session.summary);
+            let summary = summary.unwrap_or_else(|| "(no subject)".to_owned());
+            Item { id: session.session_id, text: format!("{}  {summary}", time.collect::<String>()) }
         });
         Ok(stored.collect())
     }
@@ -97,6 +98,19 @@ impl Agent {
     pub async fn plan(session: &Session, is_planning: bool) -> Result<(), Error> {
         let mode = if is_planning { SessionMode::Plan } else { SessionMode::Interactive };
         session.rpc().mode().set(&ModeSetRequest::new(mode)).await.map(drop)
+    }
+
+    /// Lists the models that a session may use.
+    pub async fn models(session: &Session) -> Result<Vec<Item>, Error> {
+        let models = session.rpc().model().list(&ModelListRequest::default()).await?.list;
+        // The schema leaves open how a model looks.
+        let items = models.iter().filter_map(|model| {
+            let id = model["id"].as_str()?;
+            let name = model["name"].as_str().filter(|name| *name != id);
+            let text = name.map_or_else(|| id.to_owned(), |name| format!("{id}  {name}"));
+            Some(Item { id: id.to_owned(), text })
+        });
+        Ok(items.collect())
     }
 
     /// The agent's list of what is to do.

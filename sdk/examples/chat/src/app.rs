@@ -34,6 +34,10 @@ pub enum Action {
     Create,
     /// Opens a stored session.
     Resume(String),
+    /// Lists the models.
+    Models,
+    /// Goes on with this model.
+    Model(String),
     /// Ends the program.
     Quit,
 }
@@ -47,19 +51,26 @@ pub enum Screen {
     Request(usize),
     /// The call of a tool with this id, from this row on.
     Call(String, usize),
-    /// The stored sessions, and the one that the user is at.
-    Sessions(Vec<Stored>, usize),
+    /// A list to choose from, and the item that the user is at.
+    List(Listed, Vec<Item>, usize),
 }
 
-/// A stored session.
+/// A list to choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// The stored sessions.
+    Sessions,
+    /// The models of the session.
+    Models,
+}
+
+/// An item of such a list.
 #[derive(Clone, Debug)]
-pub struct Stored {
+pub struct Item {
     /// Its identifier.
     pub id: String,
-    /// The time of its last change.
-    pub time: String,
-    /// The subject.
-    pub summary: String,
+    /// The words to show for it.
+    pub text: String,
 }
 
 /// An item of the agent's list of what is to do.
@@ -219,10 +230,11 @@ impl App {
         }
     }
 
-    /// Shows the stored sessions, unless the agent has begun to work meanwhile.
-    pub fn list(&mut self, sessions: Vec<Stored>) {
-        if self.may_leave() {
-            self.screen = Screen::Sessions(sessions, 0);
+    /// Shows a list; that of the sessions not if the agent has begun to work meanwhile.
+    pub fn list(&mut self, of: Listed, items: Vec<Item>) {
+        if of == Listed::Models || self.may_leave() {
+            let at = items.iter().position(|item| of == Listed::Models && item.id == self.model);
+            self.screen = Screen::List(of, items, at.unwrap_or_default());
         }
     }
 
@@ -285,16 +297,21 @@ impl App {
         self.is_armed = false;
         self.notice.clear();
         match &mut self.screen {
-            Screen::Sessions(sessions, at) => match key.code {
+            Screen::List(of, items, at) => match key.code {
                 KeyCode::Up => *at = at.saturating_sub(1),
-                KeyCode::Down => *at = (*at + 1).min(sessions.len().saturating_sub(1)),
+                KeyCode::Down => *at = (*at + 1).min(items.len().saturating_sub(1)),
                 KeyCode::Esc => self.screen = Screen::Chat,
                 KeyCode::Enter => {
-                    let chosen = sessions.get(*at).map(|session| Action::Resume(session.id.clone()));
+                    let (of, chosen) = (*of, items.get(*at).map(|item| item.id.clone()));
                     self.screen = Screen::Chat;
-                    let chosen = chosen.filter(|_| self.may_leave());
-                    self.is_opening |= chosen.is_some();
-                    return chosen;
+                    return match of {
+                        Listed::Models => chosen.map(Action::Model),
+                        Listed::Sessions => {
+                            let chosen = chosen.filter(|_| self.may_leave());
+                            self.is_opening |= chosen.is_some();
+                            chosen.map(Action::Resume)
+                        }
+                    };
                 }
                 _ => {}
             },
@@ -351,6 +368,10 @@ impl App {
             KeyCode::Char('j') if control => self.input.insert("\n"),
             KeyCode::Enter if self.is_opening => self.notice = OPENING.to_owned(),
             KeyCode::Enter if !self.input.text().trim().is_empty() => {
+                if let Some(action) = model_command(self.input.text()) {
+                    self.input.take();
+                    return Some(action);
+                }
                 self.scroll.below = 0;
                 self.is_running = true;
                 let prompt = self.input.take();
@@ -406,6 +427,15 @@ impl App {
         self.screen = Screen::Chat;
         self.notice = "Ctrl-c again ends the program.".to_owned();
         None
+    }
+}
+
+/// The action for `/model`, or for `/model NAME`; none for any other text.
+fn model_command(text: &str) -> Option<Action> {
+    let rest = text.trim().strip_prefix("/model")?;
+    match rest.trim() {
+        "" if rest.is_empty() => Some(Action::Models),
+        name => rest.starts_with(char::is_whitespace).then(|| Action::Model(name.to_owned())),
     }
 }
 

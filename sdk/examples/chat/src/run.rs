@@ -11,7 +11,7 @@ use ratatui::backend::Backend;
 use tokio::sync::mpsc;
 
 use crate::agent::{Agent, Opened};
-use crate::app::{Action, App, Stored, Todo};
+use crate::app::{Action, App, Item, Listed, Todo};
 use crate::dialog::Dialog;
 use crate::theme::Theme;
 use crate::view;
@@ -26,8 +26,10 @@ const REASON: Duration = Duration::from_secs(5);
 pub enum Done {
     /// A session was opened.
     Opened(Box<Opened>),
-    /// The stored sessions.
-    Listed(Vec<Stored>),
+    /// A list to choose from.
+    Listed(Listed, Vec<Item>),
+    /// Another model is used, or will be: what there is to say of it.
+    Model(String),
     /// What is to do in the session with this id.
     Todos(String, Result<Vec<Todo>, Error>),
     /// Another session could not be opened.
@@ -180,7 +182,9 @@ impl Chat {
             }
             // Of the session before.
             Done::Todos(..) => {}
-            Done::Listed(sessions) => self.app.list(sessions),
+            Done::Listed(of, items) => self.app.list(of, items),
+            // The event of the change sets the name.
+            Done::Model(notice) => self.app.notice = notice,
             Done::NotSent(error) => {
                 self.app.rest();
                 self.app.give_back();
@@ -203,8 +207,23 @@ impl Chat {
             Action::Plan(is_planning) => {
                 self.spawn(async move { Agent::plan(&session, is_planning).await.err().map(Done::Failed) })
             }
-            Action::List => self
-                .spawn(async move { Some(agent.sessions().await.map_or_else(Done::Failed, Done::Listed)) }),
+            Action::List => self.spawn(async move {
+                let listed = |items| Done::Listed(Listed::Sessions, items);
+                Some(agent.sessions().await.map_or_else(Done::Failed, listed))
+            }),
+            Action::Models => self.spawn(async move {
+                let listed = |items| Done::Listed(Listed::Models, items);
+                Some(Agent::models(&session).await.map_or_else(Done::Failed, listed))
+            }),
+            Action::Model(model) => self.spawn(async move {
+                Some(match session.set_model(model).await {
+                    Ok(result) if result.deferred == Some(true) => {
+                        Done::Model("The model changes after this turn.".to_owned())
+                    }
+                    Ok(result) => Done::Model(result.message.unwrap_or_default()),
+                    Err(error) => Done::Failed(error),
+                })
+            }),
             Action::Create => {
                 self.spawn(async move { Some(agent.create().await.map_or_else(Done::NotOpened, opened)) })
             }

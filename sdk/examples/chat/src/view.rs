@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph};
 
-use crate::app::{App, Screen, Scroll, Stored};
+use crate::app::{App, Item, Listed, Screen, Scroll};
 use crate::calls;
 use crate::conversation;
 use crate::dialog::Dialog;
@@ -24,6 +24,7 @@ const WELCOME: &str = "Ask the agent something.\n\n\
     ctrl-c     stops the agent, or twice ends the chat\n\
     shift-tab  lets the agent plan first, or no longer\n\
     ctrl-o     shows a call of a tool with its output\n\
+    /model     lists the models, /model NAME takes one\n\
     ctrl-r     lists the sessions, ctrl-n makes a new one\n\
     ↑↓         lead to the earlier prompts\n\
     pgup pgdn  go through the conversation";
@@ -42,7 +43,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
             let row = call(frame, app, &id, row, theme);
             app.screen = Screen::Call(id, row);
         }
-        Screen::Sessions(sessions, at) => list(frame, area, sessions, *at, theme),
+        Screen::List(of, items, at) => list(frame, area, (*of, items, *at), theme),
     }
 }
 
@@ -274,20 +275,25 @@ fn page(
     (row, is_end, place)
 }
 
-fn list(frame: &mut Frame<'_>, area: Rect, sessions: &[Stored], at: usize, theme: Theme) {
+fn list(frame: &mut Frame<'_>, area: Rect, (of, items, at): (Listed, &[Item], usize), theme: Theme) {
     let rows = [Constraint::Length(2), Constraint::Fill(1), Constraint::Length(1)];
     let [head, body, foot] = Layout::vertical(rows).areas(area);
-    let title = if sessions.is_empty() { "There are no stored sessions." } else { "Sessions" };
+    let title = match (of, items.is_empty()) {
+        (Listed::Sessions, true) => "There are no stored sessions.",
+        (Listed::Sessions, false) => "Sessions",
+        (Listed::Models, true) => "The CLI lists no models. /model NAME takes one by its name.",
+        (Listed::Models, false) => "Models",
+    };
     frame.render_widget(Line::styled(title, theme.style(Role::Heading)), head);
     let (page, width) = (usize::from(body.height).max(1), usize::from(body.width));
     let first = (at + 1).saturating_sub(page);
-    let lines = sessions.iter().enumerate().skip(first).take(page).map(|(index, session)| {
+    let lines = items.iter().enumerate().skip(first).take(page).map(|(index, item)| {
         let sign = if index == at { "▸" } else { " " };
-        let text = shorten(&format!("{sign} {}  {}", safe(&session.time), safe(&session.summary)), width);
+        let text = shorten(&format!("{sign} {}", safe(&item.text)), width);
         Line::styled(text, if index == at { theme.style(Role::Selected) } else { Default::default() })
     });
     frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), body);
-    let keys = shorten("↑↓ choose  enter opens  esc closes", width);
+    let keys = shorten("↑↓ choose  enter takes it  esc closes", width);
     frame.render_widget(Line::styled(keys, theme.style(Role::Dim)), foot);
 }
 

@@ -21,11 +21,17 @@ impl Rig {
         Self { model: ModelServer::start(script).await.expect("the scripted model"), folder }
     }
 
-    /// Starts the chat in a terminal with 100 columns and 30 rows.
+    /// Starts the chat with the model in a terminal with 100 columns and 30 rows.
     fn chat(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Terminal {
+        let url = self.model.base_url();
+        let model = ["--provider-url", &url, "--model", MODEL_NAME];
+        self.program(&[&model[..], arguments].concat(), environment)
+    }
+
+    /// Starts the chat with these arguments.
+    fn program(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Terminal {
         let home = self.folder.path().join("home");
         let program = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_chat"))
-            .args(["--provider-url", &self.model.base_url(), "--model", MODEL_NAME])
             .env("COPILOT_DEMO_API_KEY", "scripted")
             .arg("--home")
             .arg(home)
@@ -155,6 +161,37 @@ async fn todos() {
     assert_eq!(chat.end(), Some(0));
     let chat = rig.chat(&["--resume"], &[]);
     chat.wait_for("… Paint it");
+    chat.signal(Signal::TERM);
+    assert_eq!(chat.end(), Some(0));
+}
+
+/// Another model is used from the next prompt on, by its name or from the list of a login.
+#[tokio::test(flavor = "multi_thread")]
+async fn models() {
+    let rig = Rig::new(Script::replies([Reply::text("One."), Reply::text("Two.")])).await;
+    let chat = rig.chat(&[], &[]);
+    chat.wait_for("Ask the agent something.");
+    chat.send("/model other\r");
+    chat.wait_for("Model changed from scripted to other");
+    chat.send("Hello\r");
+    chat.wait_for("One.");
+    chat.wait_for("\nother · ");
+    assert_eq!(rig.model.requests()[0].model(), "other");
+    chat.signal(Signal::TERM);
+    assert_eq!(chat.end(), Some(0));
+
+    let login = rig.model.github_env();
+    let login = login.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let chat = rig.program(&[], &login);
+    chat.wait_for("Ask the agent something.");
+    chat.send("/model\r");
+    chat.wait_for("Models");
+    chat.wait_for(&format!("▸ {MODEL_NAME}"));
+    chat.send("\r");
+    chat.wait_for("Model changed to: ");
+    chat.send("Hello\r");
+    chat.wait_for("Two.");
+    chat.wait_for(&format!("\n{MODEL_NAME} · "));
     chat.signal(Signal::TERM);
     assert_eq!(chat.end(), Some(0));
 }

@@ -1,7 +1,7 @@
 //! Tests of the keys.
 
 use super::*;
-use crate::app::{Screen, Stored};
+use crate::app::{Item, Listed, Screen};
 use crate::form::{Field, FieldValue};
 
 #[test]
@@ -320,17 +320,46 @@ fn nobody_waits_any_more() {
     assert!(stage.app.dialogs.is_empty() && !stage.app.on_dialog);
 }
 
+/// An item of a list.
+fn item(id: &str) -> Item {
+    Item { id: id.to_owned(), text: format!("The item {id}") }
+}
+
+/// `/model` lists the models, from the current one on, and with a name it takes that one.
+#[test]
+fn a_model_is_chosen() {
+    let mut stage = Stage::new(80, 24);
+    stage.write("/model");
+    assert_eq!(stage.press(KeyCode::Enter), Some(Action::Models));
+    assert!(stage.app.input.is_empty() && !stage.app.is_running);
+    stage.app.list(Listed::Models, vec![item("other"), item("scripted"), item("third")]);
+    assert!(stage.draw().starts_with("Models\n"));
+    assert_eq!(stage.press(KeyCode::Down), None);
+    assert_eq!(stage.press(KeyCode::Enter), Some(Action::Model("third".to_owned())));
+    stage.event("session.model_change", json!({ "previousModel": "scripted", "newModel": "third" }));
+    assert!(stage.draw().contains("\nthird "), "{}", stage.draw());
+
+    stage.write("/model  gpt 5 ");
+    assert_eq!(stage.press(KeyCode::Enter), Some(Action::Model("gpt 5".to_owned())));
+    stage.write("/models, what are they?");
+    assert_eq!(stage.press(KeyCode::Enter), Some(Action::Send("/models, what are they?".to_owned())));
+    // Also while the agent works, which goes on with its model until the end of the turn.
+    stage.write("/model");
+    assert_eq!(stage.press(KeyCode::Enter), Some(Action::Models));
+    stage.app.list(Listed::Models, Vec::new());
+    assert!(stage.draw().starts_with("The CLI lists no models."));
+}
+
 #[test]
 fn sessions_are_chosen() {
     let mut stage = Stage::new(80, 24);
     assert_eq!(stage.control('r'), Some(Action::List));
-    let stored = |id: &str| Stored { id: id.to_owned(), time: "2026".to_owned(), summary: "x".to_owned() };
-    stage.app.list(vec![stored("a"), stored("b")]);
+    stage.app.list(Listed::Sessions, vec![item("a"), item("b")]);
     assert_eq!(stage.press(KeyCode::Down), None);
     assert_eq!(stage.press(KeyCode::Down), None);
     assert_eq!(stage.press(KeyCode::Enter), Some(Action::Resume("b".to_owned())));
     stage.app.open(Transcript::new(), "b".to_owned(), stage.now);
-    stage.app.list(Vec::new());
+    stage.app.list(Listed::Sessions, Vec::new());
     assert_eq!(stage.press(KeyCode::Enter), None);
     assert_eq!(stage.control('n'), Some(Action::Create));
     // The way to another session is taken once, and what is written meanwhile stays.
@@ -354,11 +383,10 @@ fn sessions_while_the_agent_works() {
     stage.prompt("Go");
     assert_eq!(stage.control('r'), None);
     assert!(stage.draw().contains("Stop it first"));
-    let stored = || vec![Stored { id: "a".into(), time: "2026".into(), summary: "x".into() }];
-    stage.app.list(stored());
+    stage.app.list(Listed::Sessions, vec![item("a")]);
     assert!(matches!(stage.app.screen, Screen::Chat));
     stage.answer("Hi.");
-    stage.app.list(stored());
+    stage.app.list(Listed::Sessions, vec![item("a")]);
     stage.event("assistant.turn_start", json!({ "turnId": "1" }));
     assert_eq!(stage.press(KeyCode::Enter), None);
     assert!(stage.draw().contains("Stop it first"));

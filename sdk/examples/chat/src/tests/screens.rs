@@ -5,7 +5,7 @@ use std::path::Path;
 use ratatui::style::Color;
 
 use super::*;
-use crate::app::{Stored, Todo};
+use crate::app::{Item, Listed, Todo};
 
 /// Compares a screen with its golden file.
 fn golden(name: &str, stage: &mut Stage) {
@@ -177,11 +177,11 @@ fn a_question_and_a_form() {
 #[test]
 fn sessions_and_an_error() {
     let mut stage = Stage::new(60, 8);
-    let session =
-        |time: &str, summary: &str| Stored { id: "x".into(), time: time.into(), summary: summary.into() };
-    stage
-        .app
-        .list((1..20).map(|n| session("2026-11-30 05:12", &format!("Session {n}\u{1b}]0;x\u{7}"))).collect());
+    let session = |n| {
+        let text = format!("2026-11-30 05:12  Session {n}\u{1b}]0;x\u{7}");
+        Item { id: "x".to_owned(), text }
+    };
+    stage.app.list(Listed::Sessions, (1..20).map(session).collect());
     (0..9).for_each(|_| drop(stage.press(KeyCode::Down)));
     golden("sessions", &mut stage);
     stage.press(KeyCode::Esc);
@@ -219,7 +219,7 @@ fn nothing_raw() {
     check(&stage.draw());
     stage.control('o');
     check(&stage.draw());
-    stage.app.list(vec![Stored { id: "x".into(), time: evil.into(), summary: evil.into() }]);
+    stage.app.list(Listed::Models, vec![Item { id: "x".into(), text: evil.into() }]);
     check(&stage.draw());
 }
 
