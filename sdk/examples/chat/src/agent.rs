@@ -140,11 +140,13 @@ impl Agent {
         let folder = std::env::current_dir()
             .map_err(|error| Error::Invalid(format!("the working directory cannot be read: {error}")))?;
         let [permissions, questions, forms, plans] = [(); 4].map(|()| self.asks.clone());
+        let script_safety = self.options.script_safety;
         let mut builder = self
             .client
             .session()
             .current_dir(folder)
-            .on_permission(move |request, _| decide(request, permissions.clone()))
+            .configure(|config| config.enable_script_safety(script_safety))
+            .on_permission(move |request, _| decide(request, script_safety, permissions.clone()))
             .on_user_input(move |question, _| answer(question, questions.clone()))
             .on_elicitation(move |form, _| fill_in(form, forms.clone()))
             .on_exit_plan_mode(move |plan, _| judge(plan, plans.clone()));
@@ -167,13 +169,19 @@ async fn ask<T>(asks: mpsc::Sender<Dialog>, dialog: impl FnOnce(oneshot::Sender<
     answer.await.ok()
 }
 
-async fn decide(request: PermissionRequest, asks: mpsc::Sender<Dialog>) -> Decision {
+async fn decide(request: PermissionRequest, script_safety: bool, asks: mpsc::Sender<Dialog>) -> Decision {
+    let always = match request.summary_for_session() {
+        Some(always) => Ok(always),
+        // The CLI then inspects commands, and runs those that it takes for harmless without asking.
+        None if request.command().is_some() && !script_safety => Err("not for commands (--script-safety)"),
+        None => Err("not for requests of this kind"),
+    };
     let dialog = |reply| {
         Dialog::Decide(Decide {
             summary: request.summary(),
-            full: full(&request),
+            full: full(&request, &always),
             is_summary_all: is_summary_all(&request),
-            always: request.summary_for_session(),
+            always,
             reply: Some(reply),
         })
     };
@@ -246,7 +254,8 @@ async fn fill_in(form: ElicitationRequestedData, asks: mpsc::Sender<Dialog>) -> 
         let summary = format!("send you to {}, to go on there: {}", safe(&url), safe(&message));
         let full = format!("{}\n{}", safe(&url), printable_lines(&message));
         let dialog = |reply| {
-            Dialog::Decide(Decide { summary, full, is_summary_all: true, always: None, reply: Some(reply) })
+            let always = Err("not for requests of this kind");
+            Dialog::Decide(Decide { summary, full, is_summary_all: true, always, reply: Some(reply) })
         };
         return match ask(asks, dialog).await {
             Some(Verdict::Yes | Verdict::Always) => UiElicitationResponse::accept([("", ""); 0]),
@@ -273,12 +282,11 @@ fn is_summary_all(request: &PermissionRequest) -> bool {
 }
 
 /// Everything that is known of a request, in lines that are safe for the terminal.
-fn full(request: &PermissionRequest) -> String {
+fn full(request: &PermissionRequest, always: &Result<String, &str>) -> String {
     let data: Value = serde_json::from_str(request.event().raw_data()).unwrap_or_default();
     let mut text = format!("The agent wants to {}\n", request.summary());
-    if let Some(always) = request.summary_for_session() {
-        text.push_str(&format!("always: {always}\n"));
-    }
+    let always = always.as_deref().unwrap_or_else(|why| why);
+    text.push_str(&format!("always: {always}\n"));
     text.push_str(&format!("\n{}", in_lines(&data["permissionRequest"])));
     printable_lines(&text).into_owned()
 }

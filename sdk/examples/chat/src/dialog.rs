@@ -26,8 +26,9 @@ pub struct Decide {
     pub full: String,
     /// True if the summary, with what "always" allows, says all that the user has to know.
     pub is_summary_all: bool,
-    /// The description of all that "always" allows, if it is more than this request: one line, safe for the terminal.
-    pub always: Option<String>,
+    /// The description of all that "always" allows: one line, safe for the terminal. An error is the reason why there
+    /// is no more to allow than this request.
+    pub always: Result<String, &'static str>,
     /// The way of the verdict to the agent.
     pub reply: Option<oneshot::Sender<Verdict>>,
 }
@@ -124,7 +125,7 @@ impl Decide {
             // A request cannot be allowed before all of it was shown.
             KeyCode::Char('y' | 'a') if !sees_all => return Outcome::ShowAll,
             KeyCode::Char('y') => Verdict::Yes,
-            KeyCode::Char('a') if self.always.is_some() => Verdict::Always,
+            KeyCode::Char('a') if self.always.is_ok() => Verdict::Always,
             _ => return Outcome::Open,
         };
         send(&mut self.reply, verdict)

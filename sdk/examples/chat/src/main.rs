@@ -61,6 +61,10 @@ struct Options {
     /// The model to use.
     #[arg(long, env = "COPILOT_DEMO_MODEL")]
     model: Option<String>,
+    /// Lets the CLI inspect shell commands. It then runs those that only read, by its judgement, without asking, and
+    /// offers to allow others for the rest of a session.
+    #[arg(long)]
+    script_safety: bool,
 }
 
 /// The variable with the key of the model server. Other users can read the arguments of a program.

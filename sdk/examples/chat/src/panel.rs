@@ -60,14 +60,15 @@ impl Panel {
 
     fn decide(decide: &Decide, width: usize, theme: Theme) -> Self {
         let mut head = wrap_text(&decide.summary, Style::new(), width, "", "");
+        let always = decide.always.as_deref().unwrap_or_else(|why| why);
         let keys = match (decide.is_summary_all, &decide.always) {
             (false, _) => "w read all of it  n no",
-            (true, None) => "y yes  n no  w why",
-            (true, Some(always)) => {
-                head.extend(wrap_text(always, theme.style(Role::Dim), width, "always: ", "  "));
-                "y yes  a always  n no  w why"
-            }
+            (true, Err(_)) => "y yes  n no  w why",
+            (true, Ok(_)) => "y yes  a always  n no  w why",
         };
+        if decide.is_summary_all {
+            head.extend(wrap_text(always, theme.style(Role::Dim), width, "always: ", "  "));
+        }
         let (foot, is_all) = (foot(keys, width, theme), decide.is_summary_all);
         Self { title: "Allow this?", head, body: Vec::new(), at: 0, foot, is_all }
     }

@@ -57,7 +57,7 @@ impl Stage {
     fn permission(&mut self, summary: &str) -> oneshot::Receiver<Verdict> {
         let (reply, verdict) = oneshot::channel();
         let full = format!("The agent wants to {summary}\n\nintention: none");
-        let (summary, always) = (summary.to_owned(), Some("read any file".to_owned()));
+        let (summary, always) = (summary.to_owned(), Ok("read any file".to_owned()));
         let decide = Decide { summary, full, is_summary_all: true, always, reply: Some(reply) };
         self.app.ask(Dialog::Decide(decide), self.now);
         verdict

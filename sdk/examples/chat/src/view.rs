@@ -234,8 +234,8 @@ fn request(frame: &mut Frame<'_>, app: &mut App, row: usize, theme: Theme) -> us
     app.sees_all |= is_end;
     let allow = match (app.sees_all, &decide.always) {
         (false, _) => "",
-        (true, None) => "y yes  ",
-        (true, Some(_)) => "y yes  a always  ",
+        (true, Err(_)) => "y yes  ",
+        (true, Ok(_)) => "y yes  a always  ",
     };
     let keys = format!("{place}  {allow}n no  w back  ↑↓ pgup pgdn");
     frame.render_widget(Line::styled(shorten(&keys, foot.width.into()), theme.style(Role::Ask)), foot);

@@ -165,6 +165,31 @@ async fn todos() {
     assert_eq!(chat.end(), Some(0));
 }
 
+/// A command can be allowed for the rest of the session only if the CLI inspects commands; otherwise the chat says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_that_are_always_allowed() {
+    let script = [touch("one"), Reply::text("One."), touch("two"), touch("three"), Reply::text("Three.")];
+    let rig = Rig::new(Script::replies(script)).await;
+    let chat = rig.chat(&[], &[]);
+    chat.wait_for("Ask the agent something.");
+    chat.send("Go\r");
+    chat.wait_for("run `touch one`");
+    chat.wait_for("always: not for commands");
+    assert!(!chat.screen().contains("a\u{a0}always"), "{}", chat.screen());
+    chat.press_until("y", "One.");
+    chat.signal(Signal::TERM);
+    assert_eq!(chat.end(), Some(0));
+
+    let chat = rig.chat(&["--script-safety"], &[]);
+    chat.wait_for("Ask the agent something.");
+    chat.send("Go\r");
+    chat.wait_for("run `touch two`");
+    chat.press_until("a", "Three.");
+    assert!(rig.folder.path().join("work/three").exists());
+    chat.signal(Signal::TERM);
+    assert_eq!(chat.end(), Some(0));
+}
+
 /// Another model is used from the next prompt on, by its name or from the list of a login.
 #[tokio::test(flavor = "multi_thread")]
 async fn models() {
@@ -211,7 +236,8 @@ async fn nothing_raw() {
     chat.send(&format!("\u{1b}[200~one\n{}two\u{1b}[201~\r", evil.replace('\u{1b}', "")));
     chat.wait_for("a\\u{1b}]0;owned\\u{7}");
     chat.wait_for("run `echo");
-    chat.press_until("w", "intention: \\u{1b}]0;owned");
+    chat.press_until("w", "n no  w back");
+    chat.press_until("\u{1b}[6~", "intention: \\u{1b}]0;owned");
     chat.press_until("n", "✗ bash");
     chat.wait_for("ctrl-r sessions");
     assert!(!chat.bytes().windows(7).any(|bytes| bytes == b"\x1b]0;own"));

@@ -207,6 +207,22 @@ fn a_request_that_the_summary_does_not_tell() {
     assert_eq!(verdict.try_recv(), Ok(Verdict::Always));
 }
 
+/// Where "always" allows no more than "yes", the panel says why, and the key does nothing.
+#[test]
+fn a_request_without_always() {
+    let mut stage = Stage::new(80, 24);
+    stage.prompt("Go");
+    let mut verdict = stage.permission("run `ls`");
+    if let Some(Dialog::Decide(decide)) = stage.app.dialogs.front_mut() {
+        decide.always = Err("not for commands");
+    }
+    assert!(stage.draw().contains("│always: not for commands"), "{}", stage.draw());
+    stage.press(KeyCode::Char('a'));
+    assert!(verdict.try_recv().is_err());
+    stage.press(KeyCode::Char('y'));
+    assert_eq!(verdict.try_recv(), Ok(Verdict::Yes));
+}
+
 #[test]
 fn a_question_is_answered() {
     let mut stage = Stage::new(80, 24);
