@@ -1,5 +1,5 @@
 // Connects the page to the server: the list of sessions, the session that is shown, and the calls of the buttons.
-// Text of others is only ever set as text, never as HTML.
+// Text of others is only ever set as text, never as HTML, also where it is formatted.
 
 import { Asks } from "./asks.js";
 import { View, element } from "./view.js";

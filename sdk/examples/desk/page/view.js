@@ -1,5 +1,7 @@
 // Shows the steps of a session as a tree, each with a bar on the time axis of its turn.
 
+import { format } from "./format.js";
+
 // Creates an element with a class and a text.
 export function element(name, kind, text) {
   const created = document.createElement(name);
@@ -97,6 +99,7 @@ export class View {
     this.text(row, "request", hasRequest ? node.request : "");
     this.text(row, "thinking", node.thinking);
     this.text(row, "text", node.text);
+    if (node.formatted) this.formatted(row, node.formatted);
     row.more.textContent = node.leftOut ? `${node.leftOut.toLocaleString("en")} more bytes are not shown` : "";
     row.more.hidden = !node.leftOut;
     this.stale.add(this.turnOf(node));
@@ -117,7 +120,7 @@ export class View {
     track.append(bar);
     const time = element("span", "time");
     summary.append(label, facts, track, time);
-    const parts = { request: element("pre", "request"), thinking: element("pre", "thinking"), text: element("pre", "text") };
+    const parts = { request: element("pre", "request"), thinking: element("pre", "thinking"), text: element(node.kind === "model" ? "div" : "pre", "text") };
     const more = element("p", "more");
     details.append(summary, parts.request, parts.thinking, parts.text, more);
     details.open = node.kind === "model" || node.kind === "turn";
@@ -130,6 +133,12 @@ export class View {
   text(row, part, text) {
     row.parts[part].textContent = text;
     row.parts[part].hidden = !text;
+  }
+
+  formatted(row, pieces) {
+    row.parts.text.replaceChildren(format(pieces));
+    row.parts.text.classList.add("formatted");
+    row.parts.text.hidden = !pieces.length;
   }
 
   append(row, part, text) {

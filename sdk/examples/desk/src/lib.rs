@@ -11,7 +11,7 @@
 //!
 //! The modules from the bottom to the top:
 //!
-//! * [`node`], [`tree`], [`form`], [`state`]: the state of a session, made of its events. Plain values.
+//! * [`markdown`], [`node`], [`tree`], [`form`], [`state`]: the state of a session, made of its events. Plain values.
 //! * [`feed`]: the state and its latest changes, for any number of readers.
 //! * [`ask`]: handlers of the SDK that wait for the answer of a person.
 //! * [`sessions`]: opens sessions and follows their events.
@@ -22,6 +22,7 @@ pub mod ask;
 pub mod auth;
 pub mod feed;
 pub mod form;
+pub mod markdown;
 pub mod node;
 pub mod random;
 pub mod routes;

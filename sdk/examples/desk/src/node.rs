@@ -4,6 +4,8 @@ use copilot_session::types::AssistantUsageData;
 use copilot_session::{printable, printable_lines};
 use serde::Serialize;
 
+use crate::markdown::{self, Piece};
+
 /// The longest title, in characters.
 const MAX_TITLE: usize = 160;
 
@@ -89,6 +91,7 @@ pub struct Node {
     /// The reasoning of the model.
     pub thinking: String,
     /// The outcome: the text of the model, or the output of a tool.
+    #[serde(skip)]
     pub text: String,
     /// The number of bytes of the texts that are left out, since they are too long.
     pub left_out: usize,
@@ -106,6 +109,25 @@ pub struct Node {
     /// The sub-agent that it is a step of; empty for the session's own agent.
     #[serde(skip)]
     pub agent: String,
+}
+
+/// A node as the page gets it. The text of a model call that has ended is formatted, if it can be.
+#[derive(Serialize)]
+pub struct Shown<'a> {
+    #[serde(flatten)]
+    node: &'a Node,
+    /// The text; empty if it is formatted.
+    text: &'a str,
+    formatted: Option<Vec<Piece>>,
+}
+
+impl<'a> From<&'a Node> for Shown<'a> {
+    fn from(node: &'a Node) -> Self {
+        let is_answer = node.kind == Kind::Model && !node.is_running();
+        let formatted = is_answer.then(|| markdown::pieces(&node.text)).flatten();
+        let text = if formatted.is_some() { "" } else { &node.text };
+        Self { node, text, formatted }
+    }
 }
 
 /// The two texts of a node that grow.

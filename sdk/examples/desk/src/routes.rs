@@ -59,6 +59,7 @@ pub fn routes(shared: Shared, guard: Guard) -> Router {
         .route("/", file("text/html; charset=utf-8", include_str!("../page/index.html")))
         .route("/app.js", file("text/javascript; charset=utf-8", include_str!("../page/app.js")))
         .route("/view.js", file("text/javascript; charset=utf-8", include_str!("../page/view.js")))
+        .route("/format.js", file("text/javascript; charset=utf-8", include_str!("../page/format.js")))
         .route("/asks.js", file("text/javascript; charset=utf-8", include_str!("../page/asks.js")))
         .route("/style.css", file("text/css; charset=utf-8", include_str!("../page/style.css")))
         .nest("/api", calls)

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::ask::Ask;
-use crate::node::{Kind, Node, Part, Progress, Tokens, title};
+use crate::node::{Kind, Node, Part, Progress, Shown, Tokens, title};
 use crate::tree::{Changes, Tree};
 
 /// The status of a session.
@@ -71,7 +71,7 @@ pub enum Change<'a> {
     /// A node is new, or has changed.
     Node {
         /// The whole node.
-        node: &'a Node,
+        node: Shown<'a>,
     },
     /// A text of a node has grown.
     Append {
@@ -100,7 +100,7 @@ pub enum Change<'a> {
 #[derive(Serialize)]
 pub struct Snapshot<'a> {
     head: &'a Head,
-    nodes: Vec<&'a Node>,
+    nodes: Vec<Shown<'a>>,
     asks: &'a BTreeMap<u64, Ask>,
 }
 
@@ -122,7 +122,11 @@ impl State {
 
     /// The whole state.
     pub fn snapshot(&self) -> Snapshot<'_> {
-        Snapshot { head: &self.head, nodes: self.tree.nodes().values().collect(), asks: &self.asks }
+        Snapshot {
+            head: &self.head,
+            nodes: self.tree.nodes().values().map(Shown::from).collect(),
+            asks: &self.asks,
+        }
     }
 
     /// Writes what changed since the last call as JSON, each change an item.
@@ -134,7 +138,7 @@ impl State {
             add(Change::Head { head: &self.head });
         }
         for node in nodes.iter().filter_map(|id| self.tree.nodes().get(id)) {
-            add(Change::Node { node });
+            add(Change::Node { node: node.into() });
         }
         for (id, part, text) in appended.iter().filter(|(id, ..)| !nodes.contains(id)) {
             add(Change::Append { id: *id, part: *part, text });

@@ -41,9 +41,8 @@ async fn a_turn_is_streamed() {
 
     // A browser that comes later sees the same.
     let state = fake.watch(&id, None).await.next_of("state").await;
-    assert!(
-        state.data["nodes"].as_array().expect("nodes").iter().any(|node| node["text"] == "Hello to you!")
-    );
+    let answer = json!([["p", null], "Hello to you!", null]);
+    assert!(state.data["nodes"].as_array().expect("nodes").iter().any(|node| node["formatted"] == answer));
     fake.desk.close().await;
 }
 

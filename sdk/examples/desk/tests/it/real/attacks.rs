@@ -39,6 +39,53 @@ async fn scripts_stay_text() {
     real.stop().await;
 }
 
+/// Markdown becomes elements, but what could run, load or lead elsewhere stays text: tags, scripts, pictures, and links
+/// that do not lead to the web.
+#[tokio::test]
+async fn markdown_is_formatted_without_harm() {
+    let answer = "## Found *it*\n\n1. `one`\n\n[docs](https://example.com/a) [bad](javascript:document.title=777) \
+        ![i](https://example.com/i.png) ![d](data:image/png;base64,AAAA)\n\n<script>document.title=777</script>\n\n\
+        <img src=x onerror=document.title=777>\n\n<a href=javascript:x>c</a> &lt;b&gt; &#x202e;\n\n| a |\n|---|\n| b |";
+    let (real, browser) = tokio::join!(Real::start(Script::replies([Reply::text(answer)])), Browser::start());
+    let page = browser.open(&real.url()).await;
+    page.click("#create button").await;
+    page.enter("#prompt", "Go").await;
+    page.click("#send").await;
+    page.until("document.querySelector('.node.turn.done')").await;
+    let text = "document.querySelector('.node.model .text')";
+    let names = format!("[...new Set([...{text}.querySelectorAll('*')].map(item => item.localName))].sort()");
+    let made = json!(["a", "code", "em", "h3", "li", "ol", "p", "pre", "table", "td", "th", "tr"]);
+    assert_eq!(page.eval(&names).await, made);
+    let links =
+        format!("[...{text}.querySelectorAll('a')].map(link => [link.textContent, link.href, link.rel])");
+    let expected = json!([
+        ["docs", "https://example.com/a", "noopener noreferrer"],
+        ["i", "https://example.com/i.png", "noopener noreferrer"],
+    ]);
+    assert_eq!(page.eval(&links).await, expected);
+    let shown = page.text(".node.model .text").await;
+    for part in [
+        "docs (https://example.com/a)",
+        "bad (javascript:document.title=777)",
+        "d (data:image/png;base64,AAAA)",
+        "<script>document.title=777</script>",
+        "<img src=x onerror=",
+        "<a href=javascript:x>c</a> <b> \\u{202e}",
+    ] {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+    assert!(!page.eval("document.title").await.to_string().starts_with("\"777"));
+    assert_eq!(browser.complaints(), [] as [String; 0]);
+    // The pieces of a server that is not ours make no other elements, and no other links.
+    let forged = r#"import("./format.js").then(({ format }) => {
+        const div = document.createElement("div");
+        div.append(format([["script"], "x", null, ["iframe"], null, ["a", "javascript:x"], "y", null, null, null, "z"]));
+        return div.innerHTML;
+    })"#;
+    assert_eq!(page.eval(forged).await, "<span>x</span><span></span><a>y</a>z");
+    real.stop().await;
+}
+
 /// A page of another port on the same machine, in the same browser, can neither read nor drive the desk.
 #[tokio::test]
 async fn a_page_of_another_port_cannot_drive_it() {

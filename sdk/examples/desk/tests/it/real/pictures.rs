@@ -84,7 +84,11 @@ async fn every_window_shows_all() {
         )
         .then_tool_call("ask_user", question),
         Reply::text("Then I remove it. ").then_tool_call("bash", delete),
-        Reply::text("The folder is tidy now."),
+        Reply::text(
+            "## The folder is tidy now\n\n> As `make clean` leaves it, see [its page](https://example.com/make/clean).\n\n\
+             | file | what it was |\n|---|---|\n| `build/` | object files, which the next build writes again |\n\
+             | `a.tmp` | a leftover |\n\n1. Nothing else has changed.\n2. ~~`target/`~~ stays.\n\n```sh\nmake all\n```\n",
+        ),
     ]);
     let (real, browser) = tokio::join!(Real::start(script), Browser::start());
     let page = browser.open(&real.url()).await;
@@ -103,6 +107,7 @@ async fn every_window_shows_all() {
     page.until("document.querySelector('.node.turn.done')").await;
     page.eval("document.querySelectorAll('.node.tool > details').forEach(details => details.open = true)")
         .await;
+    page.eval("document.querySelector('#work').scrollTop = 1e6").await;
     look(&page, "done").await;
     real.stop().await;
 }
