@@ -157,7 +157,9 @@ impl Ask {
 
     /// The plan that the agent has.
     pub fn plan(plan: &ExitPlanModeRequestParams) -> Self {
-        let whole = plan.plan_content.as_deref().unwrap_or(&plan.summary);
+        // Without a file of the plan, it is empty.
+        let whole = plan.plan_content.as_deref().filter(|whole| !whole.trim().is_empty());
+        let whole = whole.unwrap_or(&plan.summary);
         Self::Plan {
             plan: printable_lines(whole).into_owned(),
             ways: plan.actions.iter().map(way).collect(),

@@ -92,11 +92,13 @@ async fn a_plan_is_approved_in_a_way_that_was_shown() {
     for (actions, answer, selected) in cases {
         let has_ways = actions != json!([]);
         let plan = json!({
-            "sessionId": id, "summary": "Tidy up", "actions": actions, "recommendedAction": "autopilot",
+            "sessionId": id, "summary": "Tidy up", "planContent": "", "actions": actions,
+            "recommendedAction": "autopilot",
         });
         let asking = fake.cli.request_raw("exitPlanMode.request", plan);
         let answering = async {
             let (ask, shown) = asked(&fake, &id).await;
+            assert_eq!(shown["plan"], "Tidy up");
             let path = format!("/api/sessions/{id}/asks/{ask}");
             if has_ways {
                 let ways = ["Approve, and start", "Approve, and start on autopilot"];
