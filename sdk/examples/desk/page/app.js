@@ -283,7 +283,7 @@ const save = (path, name) =>
     link.click();
     URL.revokeObjectURL(link.href);
     const leftOut = Number(response.headers.get("left-out"));
-    if (leftOut) throw new Error(`The wire log is full: the file lacks the last ${number(leftOut)} messages.`);
+    if (leftOut) throw new Error(`The wire log is long: the file has its beginning and its end, and lacks ${number(leftOut)} messages between.`);
   });
 find("log").addEventListener("click", () => save("log", "wire-log.jsonl"));
 find("logPage").addEventListener("click", () => save("log/page", "wire-log.html"));

@@ -14,7 +14,7 @@ use desk::sessions::{Desk, Settings};
 use desk::wire_log::LogFile;
 use tokio::net::TcpListener;
 
-/// The largest wire log, in bytes.
+/// The largest wire log, in bytes: its beginning and its end.
 const MAX_LOG: u64 = 64 << 20;
 
 /// The variables with secrets of this program. The CLI, and the commands that it runs, do not get them.

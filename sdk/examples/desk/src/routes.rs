@@ -21,7 +21,7 @@ use crate::ask::{Answer, Refused};
 use crate::auth::{self, Guard};
 use crate::sessions::{Desk, Room};
 use crate::watch;
-use crate::wire_log::LogFile;
+use crate::wire_log::{LogFile, Snapshot};
 
 /// The largest body of a call, in bytes.
 const MAX_BODY: usize = 256 << 10;
@@ -207,23 +207,23 @@ async fn answer(
 }
 
 async fn log(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let failed = |error: std::io::Error| Problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
-    let file = tokio::fs::File::open(shared.log.path()).await.map_err(failed)?;
-    let lines = ReaderStream::new(file.take(shared.log.len()));
-    let (last, left_out) = (shared.log.last_line(), shared.log.left_out());
-    let body = Body::from_stream(lines.chain(stream::once(async move { Ok(last.into()) })));
+    let Snapshot { head, gap, tail, left_out } = shared.log.snapshot().map_err(failed)?;
+    let lines = |(file, bytes)| ReaderStream::new(tokio::fs::File::from_std(file).take(bytes));
+    let gap = stream::once(async move { Ok(gap.into()) });
+    let body = lines(head).chain(gap).chain(stream::iter(tail).flat_map(lines));
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/jsonl"))];
-    Ok((headers, [(LEFT_OUT, HeaderValue::from(left_out))], body).into_response())
+    Ok((headers, [(LEFT_OUT, HeaderValue::from(left_out))], Body::from_stream(body)).into_response())
 }
 
 async fn log_page(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let failed =
-        |error: String| Problem(StatusCode::INTERNAL_SERVER_ERROR, printable_lines(&error).into_owned());
-    let log = Arc::clone(&shared.log);
-    let page = tokio::task::spawn_blocking(move || log.page());
-    let page = page.await.map_err(|error| failed(error.to_string()))?;
-    let page = page.map_err(|error| failed(error.to_string()))?;
+    let snapshot = shared.log.snapshot().map_err(failed)?;
+    let left_out = snapshot.left_out;
+    let page = tokio::task::spawn_blocking(|| snapshot.page()).await.map_err(failed)?.map_err(failed)?;
     let body = Body::from_stream(ReaderStream::new(tokio::fs::File::from_std(page)));
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))];
-    Ok((headers, [(LEFT_OUT, HeaderValue::from(shared.log.left_out()))], body).into_response())
+    Ok((headers, [(LEFT_OUT, HeaderValue::from(left_out))], body).into_response())
+}
+
+fn failed(error: impl std::fmt::Display) -> Problem {
+    Problem(StatusCode::INTERNAL_SERVER_ERROR, printable_lines(&error.to_string()).into_owned())
 }

@@ -1,127 +1,192 @@
-//! The wire log of the client, in a file of limited size that ends with the program.
+//! The wire log of the client, in files of limited size that end with the program.
+//!
+//! A log that is too long keeps its beginning, which says how the client and its first sessions were set up, and its
+//! end, which has what somebody wants to look at who downloads it. What lies between is left out.
 
-use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Cursor, Read, Seek, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use copilot_session::WireLog;
 use tempfile::NamedTempFile;
 
-/// A file with the beginning of the wire log. Only this user can read it, and dropping it deletes it.
-pub struct LogFile {
-    file: NamedTempFile,
-    counts: Arc<Counts>,
-}
+/// The wire log, to download. Only this user can read its files, and dropping it deletes them.
+pub struct LogFile(Arc<Mutex<Parts>>);
 
-#[derive(Default)]
-struct Counts {
-    written: AtomicU64,
-    left_out: AtomicU64,
-}
-
-/// Writes whole lines up to a limit, and counts the rest.
-struct Limited {
-    to: std::fs::File,
+/// The parts of a log, each a file.
+struct Parts {
+    /// The most bytes of a part.
     most: u64,
-    counts: Arc<Counts>,
+    head: Part,
+    /// The last lines: none while the head has room, and then at most two parts. Of those the older one goes when the
+    /// newer one is full.
+    tail: VecDeque<Part>,
+    left_out: u64,
 }
+
+struct Part {
+    file: NamedTempFile,
+    bytes: u64,
+    lines: u64,
+}
+
+/// A file, and the number of its first bytes that belong to a copy.
+type Section = (File, u64);
+
+/// The log at one moment. What is written later does not change it.
+pub struct Snapshot {
+    /// The beginning.
+    pub head: Section,
+    /// The line that says how many messages are left out behind the beginning; empty if there are none.
+    pub gap: String,
+    /// The rest.
+    pub tail: Vec<Section>,
+    /// The number of messages that are left out.
+    pub left_out: u64,
+}
+
+/// Writes whole lines to the parts.
+struct Lines(Arc<Mutex<Parts>>);
 
 impl LogFile {
-    /// Creates a file of at most this many bytes, and the log that writes to it.
+    /// Creates files of at most this many bytes together, and the log that writes to them.
     ///
     /// # Errors
-    /// If the file cannot be created.
+    /// If a file cannot be created.
     pub fn new(most: u64) -> io::Result<(Self, WireLog)> {
-        let file = NamedTempFile::with_prefix("desk-")?;
-        let counts = Arc::<Counts>::default();
-        let to = Limited { to: file.reopen()?, most, counts: Arc::clone(&counts) };
-        Ok((Self { file, counts }, WireLog::new(to)))
+        let parts = Parts { most: most / 3, head: Part::new()?, tail: VecDeque::new(), left_out: 0 };
+        let parts = Arc::new(Mutex::new(parts));
+        Ok((Self(Arc::clone(&parts)), WireLog::new(Lines(parts))))
     }
 
-    /// The path of the file.
-    pub fn path(&self) -> &Path {
-        self.file.path()
-    }
-
-    /// The length of the file, in bytes, at the end of a line.
-    pub fn len(&self) -> u64 {
-        self.counts.written.load(Ordering::Acquire)
-    }
-
-    /// Returns true if nothing was written yet.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The number of messages that are not in the file, because it was full.
+    /// The number of messages that are left out.
     pub fn left_out(&self) -> u64 {
-        self.counts.left_out.load(Ordering::Acquire)
+        lock(&self.0).left_out
     }
 
-    /// The line to end a copy of the file with: the number of messages that are not in it; empty if there are none.
-    pub fn last_line(&self) -> String {
-        match self.left_out() {
+    /// The log as it is now. It blocks its thread for a moment.
+    ///
+    /// # Errors
+    /// If a file cannot be opened.
+    pub fn snapshot(&self) -> io::Result<Snapshot> {
+        let parts = lock(&self.0);
+        let left_out = parts.left_out;
+        let gap = match left_out {
             0 => String::new(),
             count => format!("{{\"t_ms\":0,\"dir\":\"client\",\"leftOut\":{count}}}\n"),
-        }
+        };
+        let tail = parts.tail.iter().map(Part::section).collect::<io::Result<_>>()?;
+        Ok(Snapshot { head: parts.head.section()?, gap, tail, left_out })
     }
 }
 
-impl LogFile {
+impl Snapshot {
     /// Writes a page of the log to a file without a name, and returns that at its beginning. It blocks its thread.
     ///
     /// # Errors
     /// If the log cannot be read, or the page cannot be written.
-    pub fn page(&self) -> Result<std::fs::File, Box<dyn std::error::Error + Send + Sync>> {
-        let log = std::fs::File::open(self.path())?.take(self.len());
-        let log = BufReader::new(log.chain(io::Cursor::new(self.last_line())));
+    pub fn page(self) -> Result<File, Box<dyn std::error::Error + Send + Sync>> {
+        let (head, bytes) = self.head;
+        let mut log: Box<dyn Read> = Box::new(head.take(bytes).chain(Cursor::new(self.gap)));
+        for (file, bytes) in self.tail {
+            log = Box::new(log.chain(file.take(bytes)));
+        }
         let mut page = BufWriter::new(tempfile::tempfile()?);
-        copilot_session_view::write_page("desk", log, &mut page)?;
+        copilot_session_view::write_page("desk", BufReader::new(log), &mut page)?;
         let mut page = page.into_inner()?;
         page.rewind()?;
         Ok(page)
     }
 }
 
-impl Write for Limited {
+impl Part {
+    fn new() -> io::Result<Self> {
+        Ok(Self { file: NamedTempFile::with_prefix("desk-")?, bytes: 0, lines: 0 })
+    }
+
+    fn add(&mut self, line: &[u8]) -> io::Result<()> {
+        self.file.write_all(line)?;
+        self.bytes += line.len() as u64;
+        self.lines += 1;
+        Ok(())
+    }
+
+    /// The file from its beginning to the end of the last line, also once it is deleted.
+    fn section(&self) -> io::Result<Section> {
+        Ok((self.file.reopen()?, self.bytes))
+    }
+}
+
+impl Parts {
+    fn add(&mut self, line: &[u8]) -> io::Result<()> {
+        let Some(room) = self.most.checked_sub(line.len() as u64) else {
+            self.left_out += 1;
+            return Ok(());
+        };
+        if self.tail.is_empty() && self.head.bytes <= room {
+            return self.head.add(line);
+        }
+        match self.tail.back_mut().filter(|part| part.bytes <= room) {
+            Some(part) => part.add(line),
+            None => {
+                let mut part = Part::new()?;
+                part.add(line)?;
+                self.tail.push_back(part);
+                if self.tail.len() > 2 {
+                    self.left_out += self.tail.pop_front().map_or(0, |part| part.lines);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Write for Lines {
     /// Takes the whole buffer, which is a line: the log writes each of them at once.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let written = self.counts.written.load(Ordering::Relaxed);
-        let length = line.len() as u64;
-        let is_full = self.counts.left_out.load(Ordering::Relaxed) > 0;
-        if is_full || written + length > self.most {
-            self.counts.left_out.fetch_add(1, Ordering::Release);
-        } else {
-            self.to.write_all(line)?;
-            self.counts.written.store(written + length, Ordering::Release);
-        }
+        lock(&self.0).add(line)?;
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
+        Ok(())
     }
+}
+
+fn lock(parts: &Mutex<Parts>) -> MutexGuard<'_, Parts> {
+    parts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn text(snapshot: Snapshot) -> String {
+        let read = |(file, bytes): Section| io::read_to_string(file.take(bytes)).expect("the file");
+        read(snapshot.head) + &snapshot.gap + &snapshot.tail.into_iter().map(read).collect::<String>()
+    }
+
     #[test]
-    fn the_file_is_bounded() -> io::Result<()> {
-        let file = NamedTempFile::new()?;
-        let counts = Arc::<Counts>::default();
-        let mut log = Limited { to: file.reopen()?, most: 10, counts: Arc::clone(&counts) };
-        let log_file = LogFile { file, counts };
-        assert!(log_file.is_empty());
-        for line in ["123456\n", "12345\n", "1\n"] {
-            log.write_all(line.as_bytes())?;
+    fn the_beginning_and_the_end_are_kept() -> io::Result<()> {
+        let (log, _) = LogFile::new(30)?;
+        let add = |line: &str| Lines(Arc::clone(&log.0)).write_all(line.as_bytes());
+        for number in 100..104 {
+            add(&format!("{number}\n"))?;
         }
-        assert_eq!(std::fs::read_to_string(log_file.path())?, "123456\n");
-        assert_eq!(log_file.len(), 7);
-        // A line that would fit is left out, too, since one before it is.
-        assert!(log_file.last_line().contains("\"leftOut\":2"));
+        assert_eq!((text(log.snapshot()?), log.left_out()), ("100\n101\n102\n103\n".to_owned(), 0));
+        let before = log.snapshot()?;
+        for number in 104..1000 {
+            add(&format!("{number}\n"))?;
+        }
+        let gap = "{\"t_ms\":0,\"dir\":\"client\",\"leftOut\":894}\n";
+        assert_eq!(text(log.snapshot()?), format!("100\n101\n{gap}996\n997\n998\n999\n"));
+        // A line that fits nowhere is left out, and those behind it are not.
+        add("longer than a part\n")?;
+        add("end\n")?;
+        let after = text(log.snapshot()?);
+        assert!(after.ends_with("998\n999\nend\n") && after.contains("\"leftOut\":897"), "{after}");
+        assert_eq!(text(before), "100\n101\n102\n103\n", "a download that had begun goes on");
         Ok(())
     }
 }

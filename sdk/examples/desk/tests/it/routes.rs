@@ -290,7 +290,7 @@ async fn the_log_is_downloaded() {
 
 /// Its thread writes in real time, so the clock is not paused.
 #[tokio::test]
-async fn a_full_log_says_what_it_lacks() {
+async fn a_long_log_says_what_it_lacks() {
     let fake = Fake::at(ADDRESS, 0).await;
     for path in ["/api/log", "/api/log/page"] {
         let download = async {

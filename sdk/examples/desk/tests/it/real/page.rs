@@ -199,9 +199,9 @@ async fn more_tabs_than_connections_wait() {
     soon("the server", serving).await.expect("no panic");
 }
 
-/// A download of a log that has become full says so.
+/// A download of a log that has become too long says so.
 #[tokio::test]
-async fn a_full_log_is_no_secret() {
+async fn what_a_log_lacks_is_no_secret() {
     let (fake, browser) = tokio::join!(Fake::start(), Browser::start());
     let (log, wire_log) = LogFile::new(0).expect("a log");
     let other = FakeCli::start().connect(Client::builder().wire_log(wire_log)).await.expect("a client");
@@ -216,7 +216,9 @@ async fn a_full_log_is_no_secret() {
     for button in ["#log", "#logPage"] {
         page.click(button).await;
         page.until("document.querySelector('#problem').checkVisibility()").await;
-        let told = format!("The wire log is full: the file lacks the last {lacks} messages.");
+        let told = format!(
+            "The wire log is long: the file has its beginning and its end, and lacks {lacks} messages between."
+        );
         assert_eq!(page.text("#problem").await, told);
         page.eval("document.querySelector('#problem').hidden = true").await;
     }
