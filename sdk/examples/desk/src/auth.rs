@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -96,6 +96,15 @@ impl Guard {
         let by_us = |site: &str| matches!(site, "same-origin" | "none");
         origin && (!headers.contains_key(&site) || only(headers, site).is_some_and(by_us))
     }
+
+    /// Returns true if a browser goes to the page in a tab of its own, as from the file of `--open`. Who sent it there
+    /// learns nothing: the page has no secret before it is given one, and is alone in its group of tabs.
+    fn is_visit(request: &Request) -> bool {
+        let is = |name, value| only(request.headers(), HeaderName::from_static(name)) == Some(value);
+        let to_page = request.method() == Method::GET && request.uri().path() == "/";
+        let alone = is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document");
+        to_page && alone && !request.headers().contains_key(header::ORIGIN)
+    }
 }
 
 /// The value of a header that is there once.
@@ -108,7 +117,7 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let mut response = if !guard.is_for_us(request.headers()) {
         (StatusCode::MISDIRECTED_REQUEST, "this server has another name").into_response()
-    } else if !guard.is_of_our_page(request.headers()) {
+    } else if !guard.is_of_our_page(request.headers()) && !Guard::is_visit(&request) {
         (StatusCode::FORBIDDEN, "another page has sent this").into_response()
     } else {
         next.run(request).await

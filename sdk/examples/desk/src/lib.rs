@@ -1,8 +1,8 @@
 //! A mission control for the sessions of the Copilot CLI, in the browser.
 //!
 //! ```sh
-//! cargo xtask demo desk   # with a scripted model, in a clone of the repository
-//! cargo run -p desk       # with your login
+//! cargo xtask demo desk       # with a scripted model, in a clone of the repository
+//! cargo run -p desk -- --open # with your login, in your browser
 //! ```
 //!
 //! It prints an address with a secret. The page there lists the stored and the running sessions, opens them, shows what

@@ -1,5 +1,6 @@
 //! Starts the Copilot CLI and the web server of the desk; `lib.rs` says how to run it.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -54,6 +55,9 @@ struct Options {
     /// offers to approve others for the rest of a session
     #[arg(long)]
     script_safety: bool,
+    /// Opens the page in the browser
+    #[arg(long)]
+    open: bool,
 }
 
 #[tokio::main]
@@ -65,13 +69,20 @@ async fn main() -> Result<()> {
     let address = listener.local_addr()?;
     let (log, wire_log) = LogFile::new(MAX_LOG).context("cannot create the wire log")?;
     let client = start(&options, wire_log).await?;
+    let is_shown = options.open;
     let desk = Desk::new(client, settings(options)?);
     let token = Token::random()?;
-    println!("desk is at http://{address}/#token={}", token.reveal());
+    let url = format!("http://{address}/#token={}", token.reveal());
+    println!("desk is at {url}");
 
     let shared = Shared { desk: Arc::clone(&desk), log: Arc::new(log) };
     let routes = routes(shared, Guard::new(token, address));
     let serving = tokio::spawn(serve(listener, routes, Limits::default(), desk.closing().clone()));
+    // Dropping it deletes the file.
+    let _way = is_shown.then(|| open_page(&url)).transpose().unwrap_or_else(|error| {
+        eprintln!("cannot start a browser: {error}; open the address by hand");
+        None
+    });
     let ended = tokio::select! {
         () = stop.next() => Ok(()),
         reason = desk.cli_closed() => Err(anyhow::anyhow!("the CLI has ended: {reason}")),
@@ -107,6 +118,16 @@ async fn start(options: &Options, log: WireLog) -> Result<Client> {
         return builder.connect_tcp(address).await.context("cannot connect to the CLI");
     }
     builder.start().await.context("cannot start the CLI")
+}
+
+/// Opens the page in the browser by a file that leads there, which only this user can read: the address has the secret,
+/// and other users can see the arguments of a program. It does not wait for the browser.
+fn open_page(url: &str) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix("desk-").suffix(".html").tempfile()?;
+    let refresh = format!("<meta http-equiv=\"refresh\" content=\"0; url={url}\">");
+    write!(file, "<!doctype html><title>desk</title>{refresh}<a href=\"{url}\">desk</a>")?;
+    open::that_detached(file.path())?;
+    Ok(file)
 }
 
 fn settings(options: Options) -> Result<Settings> {

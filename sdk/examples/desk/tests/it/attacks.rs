@@ -95,6 +95,37 @@ async fn other_names_and_pages_are_refused() {
     fake.desk.close().await;
 }
 
+/// A link of elsewhere may lead a tab to the page, which has no secret, but to nothing else, and to no frame.
+#[tokio::test(start_paused = true)]
+async fn a_link_of_elsewhere_leads_to_the_page_only() {
+    let fake = Fake::start().await;
+    let bearer = format!("Bearer {}", fake.token.reveal());
+    let visit = |mode, dest| {
+        [
+            ("host", ADDRESS),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-mode", mode),
+            ("sec-fetch-dest", dest),
+        ]
+    };
+    assert_eq!(status(&fake, "GET", "/", &visit("navigate", "document")).await, StatusCode::OK);
+    for (mode, dest) in
+        [("navigate", "iframe"), ("no-cors", "script"), ("cors", "empty"), ("no-cors", "document")]
+    {
+        assert_eq!(
+            status(&fake, "GET", "/", &visit(mode, dest)).await,
+            StatusCode::FORBIDDEN,
+            "{mode} {dest}"
+        );
+    }
+    for (method, path) in [("POST", "/"), ("GET", "/app.js")].into_iter().chain(CALLS) {
+        let mut headers = visit("navigate", "document").to_vec();
+        headers.push(("authorization", &bearer));
+        assert_eq!(status(&fake, method, path, &headers).await, StatusCode::FORBIDDEN, "{path}");
+    }
+    fake.desk.close().await;
+}
+
 /// Browsers leave out port 80 of an address.
 #[tokio::test(start_paused = true)]
 async fn the_usual_port_may_be_left_out() {

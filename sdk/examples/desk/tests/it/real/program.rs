@@ -1,5 +1,6 @@
 //! The program itself: it starts, prints its address, serves, and ends with everything that it started.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,16 @@ fn memory(process: &Child) -> usize {
 
 /// Starts the desk, and returns it with the lines that it prints.
 fn spawn(model: &ModelServer, folder: &TempDir) -> (Child, Lines<BufReader<ChildStdout>>) {
-    let mut desk = Command::new(env!("CARGO_BIN_EXE_desk"))
+    spawn_as(Command::new(env!("CARGO_BIN_EXE_desk")), model, folder)
+}
+
+/// Starts the desk by this command, to which arguments are added.
+fn spawn_as(
+    mut desk: Command,
+    model: &ModelServer,
+    folder: &TempDir,
+) -> (Child, Lines<BufReader<ChildStdout>>) {
+    let mut desk = desk
         .args(["--provider-url", &model.base_url(), "--model", MODEL_NAME])
         .arg("--home")
         .arg(folder.path().join("home"))
@@ -122,6 +132,40 @@ async fn it_runs_and_ends() {
     for child in children {
         ends(&child).await;
     }
+}
+
+/// `--open` gives the browser a file that leads to the page. The arguments of the opener do not have the secret.
+#[tokio::test]
+async fn it_opens_the_page() {
+    let model = ModelServer::start(Script::replies([])).await.expect("a model");
+    let folder = tempfile::tempdir().expect("a folder");
+    let opener = folder.path().join("xdg-open");
+    // Written beside its place and moved there, so that the test reads all of it.
+    let script =
+        format!("#!/bin/sh\necho \"$@\" > {0}/new && mv {0}/new {0}/opened\n", folder.path().display());
+    std::fs::write(&opener, script).expect("an opener");
+    std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o700)).expect("an opener");
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
+    let mut desk = Command::new(env!("CARGO_BIN_EXE_desk"));
+    desk.arg("--open").env("PATH", path);
+    let (_desk, mut lines) = spawn_as(desk, &model, &folder);
+    let first = line(&mut lines).await;
+    let token = first.split_once("token=").expect("the address").1;
+    let opened = soon("the opener", async {
+        loop {
+            match std::fs::read_to_string(folder.path().join("opened")) {
+                Ok(opened) => return opened,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    })
+    .await;
+    assert!(!opened.contains(token), "{opened}");
+    let mode = std::fs::metadata(opened.trim()).expect("the file").permissions().mode();
+    assert_eq!(mode & 0o077, 0, "others can read it");
+    let browser = Browser::start().await;
+    let page = browser.open(&format!("file://{}", opened.trim())).await;
+    page.until("document.querySelector('#connection')?.textContent === 'connected'").await;
 }
 
 /// The commands of the agent do not get the secrets of the desk.
