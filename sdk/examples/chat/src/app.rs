@@ -207,7 +207,8 @@ impl App {
 
     /// Sets the agent to rest, after its work or a failure.
     pub fn rest(&mut self) {
-        if std::mem::take(&mut self.is_aborting) {
+        // Not the notice of a second ctrl-c.
+        if std::mem::take(&mut self.is_aborting) && !self.is_armed {
             self.notice.clear();
         }
         self.is_running = false;
@@ -278,6 +279,8 @@ impl App {
 
     /// Inserts text that the user pasted.
     pub fn paste(&mut self, text: &str) {
+        self.is_armed = false;
+        self.notice.clear();
         match (&self.screen, self.dialogs.front_mut().filter(|_| self.on_dialog)) {
             (Screen::Chat, Some(dialog)) => dialog.paste(text),
             (Screen::Chat, None) => self.input.insert(text),

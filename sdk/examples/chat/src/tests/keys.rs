@@ -86,6 +86,8 @@ fn ctrl_c_stops_the_agent_and_not_the_program() {
     assert!(stage.draw().contains("Ctrl-c again ends the program."));
     stage.write("x");
     assert_eq!(stage.control('c'), None, "another key lies between");
+    stage.app.paste("a long text");
+    assert_eq!(stage.control('c'), None, "a text lies between");
     assert_eq!(stage.control('c'), Some(Action::Quit));
 }
 
@@ -96,6 +98,9 @@ fn ctrl_c_ends_the_program_of_an_agent_that_hangs() {
     stage.prompt("Go");
     assert_eq!(stage.control('c'), Some(Action::Abort));
     assert_eq!(stage.control('c'), None);
+    // The agent stops late.
+    stage.event("session.idle", json!({ "aborted": true }));
+    assert!(stage.draw().contains("Ctrl-c again ends the program."));
     assert_eq!(stage.control('c'), Some(Action::Quit));
 }
 
