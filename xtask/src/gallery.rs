@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> Result<()> {
 fn pictures() -> Result<()> {
     let mut command = Command::new(cargo::example("pictures")?);
     command.arg(paths::repo_root().join(PICTURES));
-    for package in ["chat", "desk"] {
+    for package in ["chat", "desk", "review"] {
         command.arg(cargo::program(package, &["--package", package])?);
     }
     command.arg(cargo::example("demo")?).env(cli::PATH_VARIABLE, cli::choose(None)?);

@@ -29,6 +29,9 @@ const PROMPT: &str = "Tidy up this folder, but ask before you delete anything.";
 /// The size of a window with a page, in pixels.
 const WINDOW: (u32, u32) = (1200, 1040);
 
+/// The size of a telephone's window.
+const NARROW: (u32, u32) = (390, 760);
+
 /// The answers of the model to [`PROMPT`], up to a command that deletes files.
 fn tidy() -> [Reply; 3] {
     let list = json!({ "command": "ls -R", "description": "List the files" });
@@ -137,6 +140,29 @@ pub async fn chat(folder: &Path, program: &Path) -> Done {
     Ok(())
 }
 
+/// The findings of the reviewer in a change with a mistake.
+pub async fn review(folder: &Path, program: &Path) -> Done {
+    let finding = json!({
+        "file": "mean.py", "line": 2, "severity": "error", "title": "Divides by two, whatever the number of values",
+        "explanation": "mean([3, 3, 3]) is 4.5 now. The tests have lists of two values only, so they still pass.",
+        "suggestion": "Divide by len(values), and add a test with three values.",
+    });
+    let answer = json!({ "summary": "Shortens the mean of a list.", "findings": [finding] });
+    let stage = Stage::new([Reply::text(&answer.to_string()).usage(9_211, 88)]).await?;
+    let diff = "--- a/mean.py\n+++ b/mean.py\n@@ -1,2 +1,2 @@\n def mean(values):\n\
+        -    return sum(values) / len(values)\n+    return sum(values) / 2\n";
+    fs::write(stage.work.join("change.diff"), diff)?;
+    let git =
+        std::process::Command::new("git").args(["init", "--quiet"]).current_dir(&stage.work).status()?;
+    let command = in_colors(Path::new("sh")).args(["-c", "\"$0\" --home \"$1\" < change.diff"]);
+    let command = command.arg(program).arg(stage.home.path()).envs(stage.variables());
+    let terminal = Terminal::start(command.current_dir(&stage.work), 10, 100);
+    if !git.success() || terminal.end() != Some(1) {
+        return Err(format!("the reviewer has found nothing:\n{}", terminal.screen()).into());
+    }
+    svg::keep(&folder.join("review.svg"), &terminal.cells())
+}
+
 /// The desk while one session waits for a permission and another one rests.
 pub async fn desk(folder: &Path, program: &Path, browser: &Browser) -> Done {
     let first =
@@ -166,7 +192,8 @@ pub async fn desk(folder: &Path, program: &Path, browser: &Browser) -> Done {
     page.click(".ask.permission .approve").await;
     page.click(".ask.question .choice").await;
     page.until("document.querySelector('.ask.permission .approve:enabled')").await;
-    keep(&page, &folder.join("desk")).await?;
+    keep(&page, &folder.join("desk"), WINDOW).await?;
+    keep(&page, &folder.join("desk-narrow"), NARROW).await?;
 
     let id = desk.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).ok_or("the desk has ended")?;
     kill_process(id, Signal::TERM)?;
@@ -230,13 +257,13 @@ pub async fn viewer(folder: &Path, browser: &Browser) -> Done {
     page.until("document.getElementById('count').textContent !== ''").await;
     // It is below the picture, and in each run some messages have another order.
     page.eval("document.getElementById('list').remove()").await;
-    keep(&page, &folder.join("viewer")).await
+    keep(&page, &folder.join("viewer"), WINDOW).await
 }
 
 /// Keeps pictures of a page in both schemes of colours.
-async fn keep(page: &Page, path: &Path) -> Done {
+async fn keep(page: &Page, path: &Path, window: (u32, u32)) -> Done {
     for scheme in ["light", "dark"] {
-        page.resize(WINDOW, scheme).await;
+        page.resize(window, scheme).await;
         let text = page.eval("document.body.innerText").await;
         let path = path.with_file_name(format!(
             "{}-{scheme}.png",
