@@ -1,11 +1,15 @@
 //! The entries of one agent in a conversation.
 
+use std::collections::HashSet;
+use std::hash::BuildHasher as _;
+
 use serde_json::Value;
 
 use super::times::{Moment, Times};
 use super::{Agent, text};
 use crate::events::SessionEvent;
 use crate::events::usage::Usage;
+use crate::runtime::hash::QuickHash;
 use crate::wire::{self, Wire, peek::keys};
 
 /// An entry of a conversation.
@@ -289,15 +293,19 @@ impl Notice {
 }
 
 /// The two kinds of text.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Hash)]
 pub(super) enum Part {
     Message,
     Reasoning,
 }
 
-/// The entries of one agent.
+/// The entries of one agent, and the hashes of the ids of its texts and tool calls. In a turn of many thousand entries, a
+/// new id is known to be new without a look at all of them.
 #[derive(Clone, Default)]
-pub(super) struct Entries(pub Vec<Entry>);
+pub(super) struct Entries(pub Vec<Entry>, HashSet<u64, QuickHash>);
+
+/// The number of the latest entries that are searched without a look at the hashes.
+const NEAR: usize = 32;
 
 impl Entry {
     /// The start and the end of the entry.
@@ -318,13 +326,26 @@ impl Entry {
         }
     }
 
-    fn text(&mut self) -> Option<(Part, &mut Text)> {
+    fn text(&self) -> Option<(Part, &Text)> {
         match self {
             Self::Message(text) => Some((Part::Message, text)),
             Self::Reasoning(text) => Some((Part::Reasoning, text)),
             _ => None,
         }
     }
+
+    /// The hash of the id of a text or a tool call.
+    fn hash(&self) -> Option<u64> {
+        match self {
+            Self::ToolCall(call) => Some(hash(None, &call.id)),
+            _ => self.text().map(|(part, text)| hash(Some(part), &text.id)),
+        }
+    }
+}
+
+/// The hash of the id of a text, or of a tool call.
+fn hash(part: Option<Part>, id: &str) -> u64 {
+    QuickHash::default().hash_one((part, id))
 }
 
 impl Entries {
@@ -332,13 +353,13 @@ impl Entries {
     pub fn append(&mut self, event: &SessionEvent, part: Part, keys: [&str; 2]) {
         let [id, delta] = event.pick(keys).map(text);
         let at = self.position(part, &id);
-        match at.and_then(|at| self.0[at].text()) {
+        match at.map(|at| &mut self.0[at]) {
             // A delta after the complete text adds nothing.
-            Some((_, text)) if text.complete => {}
-            Some((_, text)) => text.text.push_str(&delta),
-            None => {
+            Some(Entry::Message(text) | Entry::Reasoning(text)) if text.complete => {}
+            Some(Entry::Message(text) | Entry::Reasoning(text)) => text.text.push_str(&delta),
+            _ => {
                 let times = Times { start: Moment::of(event), end: None };
-                self.0.push(Entry::of(part, Text { id, text: delta, complete: false, times }));
+                self.add(Entry::of(part, Text { id, text: delta, complete: false, times }));
             }
         }
     }
@@ -348,6 +369,7 @@ impl Entries {
         let mut earlier = self.0[..before].iter().rev();
         let known = earlier.find(|entry| !matches!(entry, Entry::Notice(_)));
         if !reasoning.is_empty() && !matches!(known, Some(Entry::Reasoning(_))) {
+            self.1.insert(hash(Some(Part::Reasoning), ""));
             self.0.insert(before, Entry::of(Part::Reasoning, Text::whole("", reasoning, moment)));
         }
         let at = self.position(Part::Message, id);
@@ -361,9 +383,9 @@ impl Entries {
     pub fn reasoning(&mut self, event: &SessionEvent) {
         let [id, content] = event.pick(keys!(AssistantReasoningData, ["reasoningId", "content"])).map(text);
         // Reasoning known from a message has no id yet.
-        let is_known =
-            |part, text: &Text| part == Part::Reasoning && text.id.is_empty() && text.text == content;
-        let at = self.position(Part::Reasoning, &id).or_else(|| self.rposition(is_known));
+        let is_known = |entry: &Entry| matches!(entry, Entry::Reasoning(text) if text.id.is_empty() && text.text == content);
+        let unnamed = || self.find(|| hash(Some(Part::Reasoning), ""), is_known);
+        let at = self.position(Part::Reasoning, &id).or_else(unnamed);
         self.complete(at, Part::Reasoning, Text::whole(&id, content, Moment::of(event)));
     }
 
@@ -372,29 +394,45 @@ impl Entries {
         match at {
             Some(at) => {
                 text.times.start = self.0[at].times().start.or(text.times.start);
+                self.1.insert(hash(Some(part), &text.id));
                 self.0[at] = Entry::of(part, text);
             }
-            None => self.0.push(Entry::of(part, text)),
+            None => self.add(Entry::of(part, text)),
         }
     }
 
-    fn position(&mut self, part: Part, id: &str) -> Option<usize> {
-        self.rposition(|of, text| of == part && text.id == id)
+    fn position(&self, part: Part, id: &str) -> Option<usize> {
+        let wanted = |entry: &Entry| entry.text().is_some_and(|(of, text)| of == part && text.id == id);
+        self.find(|| hash(Some(part), id), wanted)
     }
 
-    fn rposition(&mut self, wanted: impl Fn(Part, &Text) -> bool) -> Option<usize> {
-        self.0.iter_mut().rposition(|entry| entry.text().is_some_and(|(part, text)| wanted(part, text)))
+    /// Finds the last entry with an id of this hash that passes.
+    fn find(&self, hash: impl Fn() -> u64, passes: impl Fn(&Entry) -> bool) -> Option<usize> {
+        let (earlier, near) = self.0.split_at(self.0.len().saturating_sub(NEAR));
+        let found = near.iter().rposition(&passes).map(|at| earlier.len() + at);
+        let is_earlier = found.is_none() && !earlier.is_empty() && self.1.contains(&hash());
+        if is_earlier { earlier.iter().rposition(passes) } else { found }
+    }
+
+    fn add(&mut self, entry: Entry) {
+        self.1.extend(entry.hash());
+        self.0.push(entry);
+    }
+
+    /// Finds all hashes anew, after the entries were read or dropped.
+    pub fn index(&mut self) {
+        self.1 = self.0.iter().filter_map(Entry::hash).collect();
     }
 
     pub fn drop_unfinished(&mut self) {
-        self.0.retain_mut(|entry| entry.text().is_none_or(|(_, text)| text.complete));
+        self.0.retain(|entry| entry.text().is_none_or(|(_, text)| text.complete));
     }
 
     /// Adds a tool call, or updates it: the request of the model and the start of the execution are the
     /// same call. Some model servers reuse an id once the call is complete.
     pub fn start_call(&mut self, id: &str, name: &str, arguments: Option<&str>, by_user: bool) {
         if self.call(id).is_none_or(|call| call.result.is_some() && !call.name.is_empty()) {
-            self.0.push(Entry::ToolCall(ToolCall { id: id.to_owned(), ..ToolCall::empty() }));
+            self.add(Entry::ToolCall(ToolCall { id: id.to_owned(), ..ToolCall::empty() }));
         }
         if let Some(call) = self.call(id) {
             if !name.is_empty() {
@@ -409,10 +447,11 @@ impl Entries {
 
     /// The last tool call with this id.
     pub fn call(&mut self, id: &str) -> Option<&mut ToolCall> {
-        self.0.iter_mut().rev().find_map(|entry| match entry {
-            Entry::ToolCall(call) if call.id == id => Some(call),
+        let wanted = |entry: &Entry| matches!(entry, Entry::ToolCall(call) if call.id == id);
+        match self.find(|| hash(None, id), wanted).map(|at| &mut self.0[at]) {
+            Some(Entry::ToolCall(call)) => Some(call),
             _ => None,
-        })
+        }
     }
 
     /// The entries that contain a tool call: these, or those of a sub-agent at most so many levels below.

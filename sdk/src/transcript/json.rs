@@ -30,7 +30,9 @@ impl Wire for Entries {
         Self::default()
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        self.0.read(node)
+        self.0.read(node)?;
+        self.index();
+        Ok(())
     }
     fn write(&self, out: &mut Writer) {
         self.0.write(out);

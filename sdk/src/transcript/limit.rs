@@ -67,6 +67,9 @@ impl Entries {
     /// Drops the oldest entries, and then the oldest ones of a sub-agent that is the last. Returns their number.
     fn drop_oldest(&mut self, excess: &mut usize) -> u64 {
         let dropped = drop_oldest(&mut self.0, Entry::size, excess);
+        if dropped > 0 {
+            self.index();
+        }
         match self.0.last_mut() {
             Some(Entry::SubAgent(agent)) if *excess > 0 => dropped + agent.entries.drop_oldest(excess),
             _ => dropped,

@@ -271,6 +271,43 @@ fn usage_reads_numbers_of_any_form() {
     assert_eq!((sum.cost, sum.nano_aiu), (1.0, 6e9));
 }
 
+/// An event may be about an entry that is far back, also after the transcript was stored and read.
+#[test]
+fn old_entries_of_a_long_turn_are_found() {
+    let mut list = vec![
+        prompt(),
+        delta("m", "The "),
+        ("tool.execution_start", json!({"toolCallId": "t", "toolName": "ls"})),
+    ];
+    list.extend((0..100).map(|number| message(&format!("m{number}"), "step")));
+    list.push(delta("m", "answer"));
+    let rest = [
+        (
+            "tool.execution_complete",
+            json!({"toolCallId": "t", "success": true, "result": {"content": "a.txt"}}),
+        ),
+        message("m", "The answer."),
+        message("m7", "step"),
+    ];
+    let half = transcript(&list);
+    let stored = serde_json::to_string(&half).expect("JSON");
+    let read: Transcript = serde_json::from_str(&stored).expect("a transcript");
+    list.extend(rest.clone());
+    let later = events(&list).split_off(list.len() - rest.len());
+    for mut shown in [half, read] {
+        assert!(
+            matches!(&shown.turns()[0].entries()[0], Entry::Message(text) if text.text() == "The answer")
+        );
+        shown.extend(&later);
+        let entries = shown.turns()[0].entries();
+        assert_eq!(entries.len(), 102);
+        assert!(
+            matches!(&entries[0], Entry::Message(text) if text.text() == "The answer." && text.is_complete())
+        );
+        assert!(matches!(&entries[1], Entry::ToolCall(call) if call.result() == Some(Ok("a.txt"))));
+    }
+}
+
 /// Text of a model, a tool or the CLI cannot move the cursor or hide a part of the transcript.
 #[test]
 fn the_text_is_safe_for_a_terminal() {
