@@ -1,5 +1,6 @@
 //! A turn as both forms draw it: where each bar begins and ends, and the words beside it.
 
+use std::fmt::Write as _;
 use std::time::UNIX_EPOCH;
 
 use copilot_session::transcript::{TranscriptTurn, TurnState};
@@ -8,7 +9,7 @@ use crate::message::shortened;
 use crate::session::Session;
 use crate::span::{Kind, Row, Span, Turn, readable};
 
-/// A turn to draw. Parts of its length are numbers from 0 to 1.
+/// A turn to draw.
 pub(crate) struct Chart<'a> {
     /// The number of the turn in its session, from 1.
     pub number: usize,
@@ -18,6 +19,13 @@ pub(crate) struct Chart<'a> {
     pub rows: Vec<Row<'a>>,
     pub turn: &'a Turn,
     pub conversation: &'a TranscriptTurn,
+    /// The time of the whole turn.
+    pub scale: Scale,
+}
+
+/// A stretch of time, in milliseconds since 1970. Parts of it are numbers from 0 to 1.
+#[derive(Clone, Copy)]
+pub(crate) struct Scale {
     start: i64,
     end: i64,
 }
@@ -39,12 +47,28 @@ impl<'a> Chart<'a> {
         let end = ends.chain(end).max().unwrap_or(start).max(start);
         let prompt =
             conversation.prompt().map_or("(without a prompt)".to_owned(), |prompt| shortened(prompt.text()));
-        Self { number, prompt, state: conversation.state(), rows, turn, conversation, start, end }
+        let scale = Scale { start, end };
+        Self { number, prompt, state: conversation.state(), rows, turn, conversation, scale }
     }
 
-    /// The length in milliseconds.
-    pub fn length(&self) -> f64 {
-        (self.end - self.start) as f64
+    /// The time that some of the rows take. One that has not ended lasts until the end of the turn.
+    pub fn scale_of(&self, rows: &[Row<'_>]) -> Scale {
+        let start = rows.iter().map(|row| row.span.start).min().unwrap_or(self.scale.start);
+        let end = rows.iter().map(|row| row.span.end.unwrap_or(self.scale.end)).max().unwrap_or(start);
+        Scale { start, end: end.max(start) }
+    }
+
+    /// The time from the start of the turn to a part of a scale, in words.
+    pub fn time_of(&self, scale: Scale, part: f64) -> String {
+        readable((scale.start - self.scale.start) as f64 + scale.length() * part)
+    }
+
+    /// The time of the start: `2026-11-22 07:26:13 UTC`; none before 1970 and after 9999.
+    pub fn started(&self) -> Option<String> {
+        let start = self.conversation.times().start().filter(|start| *start >= UNIX_EPOCH)?;
+        let mut text = String::new();
+        write!(text, "{}", humantime::format_rfc3339_seconds(start)).ok()?;
+        Some(text.replace('T', " ").replace('Z', " UTC"))
     }
 
     /// The number of model calls and of tokens; none without a call.
@@ -55,33 +79,11 @@ impl<'a> Chart<'a> {
         (usage.calls > 0).then(|| format!("{} {calls}, {tokens}", usage.calls))
     }
 
-    pub fn start_of(&self, span: &Span) -> f64 {
-        self.part(span.start as f64)
-    }
-
-    /// The part at which the first token came; that of the start if there is none.
-    pub fn token_of(&self, span: &Span) -> f64 {
-        let token = span.first_token.filter(|token| token.is_finite());
-        self.part(span.start as f64 + token.unwrap_or(0.0)).min(self.end_of(span))
-    }
-
-    /// The end of a span. One that has not ended lasts until the end of the turn.
-    pub fn end_of(&self, span: &Span) -> f64 {
-        self.part(span.end.unwrap_or(self.end) as f64)
-    }
-
-    fn part(&self, time: f64) -> f64 {
-        match self.length() {
-            0.0 => 0.0,
-            length => ((time - self.start as f64) / length).clamp(0.0, 1.0),
-        }
-    }
-
-    /// The duration of a span, and what else is known about it.
-    pub fn in_words(&self, span: &Span) -> String {
+    /// The duration of a span, and what else is known about it. `open` stands for the duration of one that has not ended.
+    pub fn in_words(&self, span: &Span, open: &str) -> String {
         let mut words = match span.end {
             Some(end) => readable((end - span.start) as f64),
-            None => "…".to_owned(),
+            None => open.to_owned(),
         };
         if span.failed {
             words += " failed";
@@ -96,5 +98,34 @@ impl<'a> Chart<'a> {
             words += &format!(", {}", span.note);
         }
         words
+    }
+}
+
+impl Scale {
+    /// The length in milliseconds.
+    pub fn length(self) -> f64 {
+        (self.end - self.start) as f64
+    }
+
+    pub fn start_of(self, span: &Span) -> f64 {
+        self.part(span.start as f64)
+    }
+
+    /// The part at which the first token came; that of the start if there is none.
+    pub fn token_of(self, span: &Span) -> f64 {
+        let token = span.first_token.filter(|token| token.is_finite());
+        self.part(span.start as f64 + token.unwrap_or(0.0)).min(self.end_of(span))
+    }
+
+    /// The end of a span. One that has not ended lasts until the end of the scale.
+    pub fn end_of(self, span: &Span) -> f64 {
+        self.part(span.end.unwrap_or(self.end) as f64)
+    }
+
+    fn part(self, time: f64) -> f64 {
+        match self.length() {
+            0.0 => 0.0,
+            length => ((time - self.start as f64) / length).clamp(0.0, 1.0),
+        }
     }
 }

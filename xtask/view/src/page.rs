@@ -1,5 +1,6 @@
 //! The page: one HTML file with the whole log in it.
 
+mod conversation;
 mod data;
 mod drawing;
 mod frame;
@@ -11,7 +12,7 @@ use crate::lines::{self, Line};
 use crate::{Error, Log};
 use data::{Block, Index};
 
-/// The size of the text of one block of messages, in bytes. A browser unpacks a block when it shows one of its messages.
+/// The size of the text of one block, in bytes. A browser unpacks a block when it shows something of it.
 const BLOCK_SIZE: usize = 512 << 10;
 
 /// Reads a log and writes the page of it. `title` is its heading, such as the name of the file.
@@ -26,7 +27,7 @@ pub fn write_page(title: &str, log: impl BufRead, page: impl Write) -> Result<Lo
     writer.put(&frame::head(title))?;
     let lines = lines::read(log, |number, text, line| writer.message(&mut read, number, text, &line))?;
     read.read = lines;
-    writer.end_block()?;
+    writer.end_messages()?;
     writer.turns(&read)?;
     let index = serde_json::to_string(&writer.index).unwrap_or_default();
     writer.put(&Block::new("index", &index).to_html())?;
@@ -37,7 +38,7 @@ pub fn write_page(title: &str, log: impl BufRead, page: impl Write) -> Result<Lo
 
 struct Writer<W> {
     page: W,
-    /// The lines that are not written yet.
+    /// The lines or the drawings that are not written yet.
     block: String,
     index: Index,
 }
@@ -52,14 +53,19 @@ impl<W: Write> Writer<W> {
         self.index.add(entry);
         self.block += text;
         self.block.push('\n');
-        if self.block.len() >= BLOCK_SIZE { self.end_block() } else { Ok(()) }
+        if self.block.len() >= BLOCK_SIZE { self.end_messages() } else { Ok(()) }
     }
 
-    fn end_block(&mut self) -> Result<(), Error> {
+    fn end_messages(&mut self) -> Result<(), Error> {
         if self.block.is_empty() {
             return Ok(());
         }
-        let block = Block::new(&format!("messages-{}", self.index.end_block()), &self.block);
+        let id = format!("messages-{}", self.index.end_messages());
+        self.end_block(&id)
+    }
+
+    fn end_block(&mut self, id: &str) -> Result<(), Error> {
+        let block = Block::new(id, &self.block);
         self.block.clear();
         self.put(&block.to_html())
     }
@@ -68,11 +74,32 @@ impl<W: Write> Writer<W> {
         for (number, session) in read.sessions.iter().enumerate() {
             self.index.session(&session.id, session.turns.len());
             for chart in Chart::all(session) {
-                let id = self.index.turn(number, &chart);
-                self.put(&Block::new(&format!("turn-{id}"), &drawing::turn(&chart).into_string()).to_html())?;
+                self.index.turn(number, &chart);
+                drawing::timeline(&chart, &mut |html| self.drawing(html))?;
+                self.index.end_rows();
+                conversation::write(chart.conversation, &mut |html| self.drawing(html))?;
+                self.index.end_entries();
+                self.drawing(&drawing::turn(&chart).0)?;
             }
         }
         self.index.number_turns();
-        Ok(())
+        self.end_drawings()
+    }
+
+    /// Adds a drawing, or a part of one, to the block of drawings, which is a list in JSON.
+    fn drawing(&mut self, html: &str) -> Result<(), Error> {
+        self.block.push(if self.block.is_empty() { '[' } else { ',' });
+        self.block += &serde_json::to_string(html).unwrap_or_default();
+        self.index.drawing();
+        if self.block.len() >= BLOCK_SIZE { self.end_drawings() } else { Ok(()) }
+    }
+
+    fn end_drawings(&mut self) -> Result<(), Error> {
+        if self.block.is_empty() {
+            return Ok(());
+        }
+        self.block.push(']');
+        let id = format!("drawings-{}", self.index.end_drawings());
+        self.end_block(&id)
     }
 }

@@ -64,7 +64,7 @@ impl Paint {
         out.push('\n');
         self.line(out, BOLD, &format!("turn {}{state}  {}", chart.number, chart.prompt));
         let usage = chart.usage().map_or_else(String::new, |usage| format!("  {usage}"));
-        self.bar(out, BOLD, "turn", [0.0, 0.0, 1.0], &format!("{}{usage}", readable(chart.length())));
+        self.bar(out, BOLD, "turn", [0.0, 0.0, 1.0], &format!("{}{usage}", readable(chart.scale.length())));
         for row in &chart.rows {
             let span = row.span;
             let label = format!("{}{} {}", "  ".repeat(row.depth + 1), span.kind.name(), span.name);
@@ -73,8 +73,8 @@ impl Paint {
             } else {
                 style(span.kind)
             };
-            let place = [chart.start_of(span), chart.token_of(span), chart.end_of(span)];
-            self.bar(out, color, &label, place, &chart.in_words(span));
+            let place = [chart.scale.start_of(span), chart.scale.token_of(span), chart.scale.end_of(span)];
+            self.bar(out, color, &label, place, &chart.in_words(span, "…"));
         }
     }
 

@@ -37,8 +37,10 @@ impl Block {
 /// The list of messages, in columns, and the tables that its numbers refer to.
 #[derive(Default, Serialize)]
 pub(super) struct Index {
-    /// The first message of each block.
-    blocks: Vec<usize>,
+    /// The first message of each block of messages.
+    messages: Vec<usize>,
+    /// The first drawing of each block of drawings.
+    drawings: Vec<usize>,
     kinds: Vec<String>,
     sessions: Vec<String>,
     turns: Vec<Title>,
@@ -56,14 +58,24 @@ pub(super) struct Index {
     /// The first turn of each session, and the number of its turns.
     #[serde(skip)]
     turns_of: Vec<(usize, usize)>,
+    /// The first message, and the first drawing, of the block that has not ended.
     #[serde(skip)]
-    first_in_block: usize,
+    first_in_block: [usize; 2],
+    #[serde(skip)]
+    drawn: usize,
 }
 
+/// A turn. Its drawings follow each other: the parts of its timeline, those of its conversation, and all else.
 #[derive(Serialize)]
 struct Title {
     session: usize,
     title: String,
+    /// The first drawing.
+    first: usize,
+    /// The first drawing of the conversation.
+    entries: usize,
+    /// The drawing of all else.
+    rest: usize,
 }
 
 impl Index {
@@ -82,10 +94,22 @@ impl Index {
     }
 
     /// Ends a block of messages, and returns its number.
-    pub fn end_block(&mut self) -> usize {
-        self.blocks.push(self.first_in_block);
-        self.first_in_block = self.times.len();
-        self.blocks.len() - 1
+    pub fn end_messages(&mut self) -> usize {
+        self.messages.push(self.first_in_block[0]);
+        self.first_in_block[0] = self.times.len();
+        self.messages.len() - 1
+    }
+
+    /// Counts a drawing.
+    pub fn drawing(&mut self) {
+        self.drawn += 1;
+    }
+
+    /// Ends a block of drawings, and returns its number.
+    pub fn end_drawings(&mut self) -> usize {
+        self.drawings.push(self.first_in_block[1]);
+        self.first_in_block[1] = self.drawn;
+        self.drawings.len() - 1
     }
 
     pub fn session(&mut self, id: &str, turns: usize) {
@@ -93,11 +117,24 @@ impl Index {
         self.turns_of.push((self.turns.len(), turns));
     }
 
-    /// Adds a turn, and returns its number among those of all sessions.
-    pub fn turn(&mut self, session: usize, chart: &Chart<'_>) -> usize {
-        let title = format!("{}. {} ({})", chart.number, chart.prompt, readable(chart.length()));
-        self.turns.push(Title { session, title });
-        self.turns.len() - 1
+    /// Adds a turn, whose drawings come next.
+    pub fn turn(&mut self, session: usize, chart: &Chart<'_>) {
+        let title = format!("{}. {} ({})", chart.number, chart.prompt, readable(chart.scale.length()));
+        self.turns.push(Title { session, title, first: self.drawn, entries: self.drawn, rest: self.drawn });
+    }
+
+    /// Notes that the next drawing is the first of the turn's conversation.
+    pub fn end_rows(&mut self) {
+        if let Some(turn) = self.turns.last_mut() {
+            turn.entries = self.drawn;
+        }
+    }
+
+    /// Notes that the next drawing is the last of the turn.
+    pub fn end_entries(&mut self) {
+        if let Some(turn) = self.turns.last_mut() {
+            turn.rest = self.drawn;
+        }
     }
 
     /// Replaces the number of each message's turn in its session by that among the turns of all sessions.

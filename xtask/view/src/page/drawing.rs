@@ -1,15 +1,23 @@
-//! The drawings of a turn: its timeline, the messages between the three parties, and its conversation.
+//! The drawings of a turn: its timeline, in parts of a bounded size, and the messages between the three parties.
 
 use copilot_session::transcript::TurnState;
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
-use crate::chart::Chart;
+use super::frame::pager;
+use crate::Error;
+use crate::chart::{Chart, Scale};
 use crate::span::{Kind, Party, Row, Step, readable};
 
-/// The height of a row of the timeline, and of one of the sequence diagram.
-const ROW: usize = 38;
-const STEP: usize = 34;
+/// Takes a part of a drawing.
+pub(super) type Put<'a> = &'a mut dyn FnMut(&str) -> Result<(), Error>;
 
+/// The most rows of a part of the timeline.
+const MOST_ROWS: usize = 100;
+
+/// The deepest level of rows that is further in than the one above.
+const DEEPEST: usize = 6;
+
+/// The turn without its timeline and its conversation, of which the page shows a part at a time.
 pub(super) fn turn(chart: &Chart<'_>) -> Markup {
     let state = match chart.state {
         TurnState::Aborted => ", aborted",
@@ -21,16 +29,17 @@ pub(super) fn turn(chart: &Chart<'_>) -> Markup {
         section aria-labelledby="timeline" {
             h2 id="timeline" { "Timeline" }
             p {
-                (readable(chart.length())) (state)
+                @if let Some(start) = chart.started() { (start) ", " }
+                (readable(chart.scale.length())) (state)
                 @if let Some(usage) = chart.usage() { ", " (usage) }
             }
             @if chart.rows.is_empty() {
                 p class="notice" { "Nothing in this turn took time." }
             } @else {
                 (legend(chart))
-                (timeline(chart))
-                (table(chart))
             }
+            div id="rows" {}
+            (pager("rows-pager", "the timeline"))
         }
         section aria-labelledby="sequence" {
             h2 id="sequence" { "Sequence" }
@@ -41,9 +50,30 @@ pub(super) fn turn(chart: &Chart<'_>) -> Markup {
         }
         section aria-labelledby="conversation" {
             h2 id="conversation" { "Conversation" }
-            (PreEscaped(chart.conversation.to_html()))
+            div id="entries" {}
+            (pager("entries-pager", "the conversation"))
         }
     }
+}
+
+/// Writes the timeline. `put` gets one part after another. If there are several, each shows its own stretch of time.
+pub(super) fn timeline(chart: &Chart<'_>, put: Put<'_>) -> Result<(), Error> {
+    let all = chart.rows.len();
+    for (part, rows) in chart.rows.chunks(MOST_ROWS).enumerate() {
+        let scale = if all > MOST_ROWS { chart.scale_of(rows) } else { chart.scale };
+        let first = part * MOST_ROWS + 1;
+        let html = html! {
+            @if all > MOST_ROWS {
+                p class="notice" {
+                    "Rows " (first) " to " (first + rows.len() - 1) " of " (all) ". The scale is the time of these rows."
+                }
+            }
+            (axis(chart, scale))
+            (bars(chart, scale, rows))
+        };
+        put(&html.0)?;
+    }
+    Ok(())
 }
 
 fn legend(chart: &Chart<'_>) -> Markup {
@@ -65,64 +95,57 @@ fn legend(chart: &Chart<'_>) -> Markup {
     }
 }
 
-fn timeline(chart: &Chart<'_>) -> Markup {
-    let height = chart.rows.len() * ROW + 22;
+/// The times above the bars.
+fn axis(chart: &Chart<'_>, scale: Scale) -> Markup {
     html! {
-        svg class="timeline" width="100%" height=(height) role="group" aria-label="Timeline of the turn" {
+        svg class="axis" width="100%" height="18" role="img" aria-label={
+            "From " (chart.time_of(scale, 0.0)) " to " (chart.time_of(scale, 1.0)) " of the turn"
+        } {
             @for quarter in 0..=4 {
                 @let part = f64::from(quarter) / 4.0;
-                line class="grid" x1=(percent(part)) x2=(percent(part)) y1="16" y2=(height) {}
                 @let anchor = match quarter { 0 => "start", 4 => "end", _ => "middle" };
-                text class="tick" x=(percent(part)) y="12" text-anchor=(anchor) { (readable(chart.length() * part)) }
-            }
-            @for (index, row) in chart.rows.iter().enumerate() {
-                (bar(chart, row, index * ROW + 22))
+                @let class = if quarter % 2 == 1 { "odd" } else { "even" };
+                text class=(class) x=(percent(part)) y="13" text-anchor=(anchor) { (chart.time_of(scale, part)) }
             }
         }
     }
 }
 
-fn bar(chart: &Chart<'_>, row: &Row<'_>, y: usize) -> Markup {
+fn bars(chart: &Chart<'_>, scale: Scale, rows: &[Row<'_>]) -> Markup {
+    html! {
+        div class="rows" {
+            svg class="grid" aria-hidden="true" {
+                @for quarter in 1..=3 {
+                    @let place = percent(f64::from(quarter) / 4.0);
+                    line x1=(place) x2=(place) y1="0" y2="100%" {}
+                }
+            }
+            ol role="list" aria-label="What took time in the turn" {
+                @for row in rows { (bar(chart, scale, row)) }
+            }
+        }
+    }
+}
+
+fn bar(chart: &Chart<'_>, scale: Scale, row: &Row<'_>) -> Markup {
     let span = row.span;
-    let (start, token, end) = (chart.start_of(span), chart.token_of(span), chart.end_of(span));
+    let (start, token, end) = (scale.start_of(span), scale.token_of(span), scale.end_of(span));
     let failed = if span.failed { " failed" } else { "" };
     let open = if span.end.is_none() { " open" } else { "" };
-    let words = chart.in_words(span);
     html! {
-        a href={ "#message-" (span.line) } aria-label={ (span.kind.name()) " " (span.name) ": " (words) } {
-            rect class="hit" x="0" y=(y) width="100%" height=(ROW) {}
-            text class="label" x=(row.depth * 14 + 4) y=(y + 14) {
-                tspan class="kind" { (span.kind.name()) " " }
-                tspan class="name" { (span.name) }
-                tspan class={ "words" (failed) } { " · " (words) }
-            }
-            rect class={ "bar " (span.kind.name()) (failed) (open) } x=(percent(start)) y=(y + 21)
-                width=(percent((end - start).max(0.0))) height="10" {}
-            @if token > start {
-                rect class="until-token" x=(percent(start)) y=(y + 21) width=(percent(token - start)) height="10" {}
-            }
-        }
-    }
-}
-
-/// The same as the timeline, for those who do not see it.
-fn table(chart: &Chart<'_>) -> Markup {
-    html! {
-        details {
-            summary { "The timeline as a table" }
-            div class="wide" {
-                table {
-                    thead { tr { th scope="col" { "What" } th scope="col" { "Start" } th scope="col" { "Duration" } } }
-                    tbody {
-                        @for row in &chart.rows {
-                            tr {
-                                th scope="row" class={ "depth-" (row.depth.min(6)) } {
-                                    a href={ "#message-" (row.span.line) } { (row.span.kind.name()) " " (row.span.name) }
-                                }
-                                td { (readable(chart.start_of(row.span) * chart.length())) }
-                                td { (chart.in_words(row.span)) }
-                            }
-                        }
+        li {
+            a href={ "#message-" (span.line) } {
+                span class={ "label depth-" (row.depth.min(DEEPEST)) } {
+                    span class="kind" { (span.kind.name()) } " "
+                    span class="name" { (span.name) } " "
+                    span class={ "words" (failed) } { (chart.in_words(span, "not ended")) }
+                }
+                span class="at" { "at " (chart.time_of(scale, start)) }
+                svg width="100%" height="12" aria-hidden="true" {
+                    rect class={ "bar " (span.kind.name()) (failed) (open) } x=(percent(start)) y="1"
+                        width=(percent((end - start).max(0.0))) height="10" {}
+                    @if token > start {
+                        rect class="until-token" x=(percent(start)) y="1" width=(percent(token - start)) height="10" {}
                     }
                 }
             }
@@ -131,55 +154,53 @@ fn table(chart: &Chart<'_>) -> Markup {
 }
 
 fn sequence(steps: &[Step]) -> Markup {
-    let height = steps.len() * STEP + 34;
     let parties = [(Party::App, "Program"), (Party::Cli, "CLI"), (Party::Model, "Model")];
     html! {
-        svg class="sequence" width="100%" height=(height) role="group" aria-label="Messages between program, CLI and model" {
+        svg class="axis" width="100%" height="18" aria-hidden="true" {
             defs {
                 marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto-start-reverse" {
                     path d="M0 0L8 4L0 8z" {}
                 }
             }
             @for (party, name) in parties {
-                text class="party" x=(x(party)) y="14" text-anchor="middle" { (name) }
-                line class="life" x1=(x(party)) x2=(x(party)) y1="20" y2=(height) {}
+                text class="party" x=(x(party)) y="13" text-anchor="middle" { (name) }
             }
-            @for (index, step) in steps.iter().enumerate() {
-                (arrow(step, index * STEP + 26))
+        }
+        div class="rows steps" {
+            svg class="grid" aria-hidden="true" {
+                @for (party, _) in parties { line x1=(x(party)) x2=(x(party)) y1="0" y2="100%" {} }
+            }
+            ol role="list" aria-label="Messages between program, CLI and model" {
+                @for step in steps { (arrow(step)) }
             }
         }
     }
 }
 
-fn arrow(step: &Step, y: usize) -> Markup {
+fn arrow(step: &Step) -> Markup {
     let names = |party| match party {
         Party::App => "program",
         Party::Cli => "CLI",
         Party::Model => "model",
     };
     let count = if step.count > 1 { format!(" ×{}", step.count) } else { String::new() };
-    let left = if [step.from, step.to].contains(&Party::Model) { Party::Cli } else { Party::App };
+    let of_model = [step.from, step.to].contains(&Party::Model);
     let failed = if step.failed { " failed" } else { "" };
     html! {
-        a href={ "#message-" (step.line) }
-            aria-label={ (names(step.from)) " to " (names(step.to)) ": " (step.label) (count) " " (step.brief) }
-        {
-            title { (readable(step.t_ms as f64)) " " (step.label) (count) " " (step.brief) }
-            rect class="hit" x="0" y=(y) width="100%" height=(STEP) {}
-            text class={ "message" (failed) } x=(x(left)) dx="8" y=(y + 15) {
-                (step.label) (count)
-                tspan class="brief" { " " (few(&step.brief)) }
+        li {
+            a href={ "#message-" (step.line) } title={ (readable(step.t_ms as f64)) " " (step.label) (count) " " (step.brief) }
+                aria-label={ (names(step.from)) " to " (names(step.to)) ": " (step.label) (count) " " (step.brief) }
+            {
+                span class={ "label" (failed) @if of_model { " of-model" } } {
+                    span class="message" { (step.label) (count) } " "
+                    span class="brief" { (step.brief) }
+                }
+                svg width="100%" height="12" aria-hidden="true" {
+                    line class={ "arrow" (failed) } x1=(x(step.from)) x2=(x(step.to)) y1="6" y2="6" marker-end="url(#arrow)" {}
+                }
             }
-            line class={ "arrow" (failed) } x1=(x(step.from)) x2=(x(step.to)) y1=(y + 23) y2=(y + 23) marker-end="url(#arrow)" {}
         }
     }
-}
-
-/// The first words of a text, for a place with little room.
-fn few(text: &str) -> String {
-    const MOST: usize = 28;
-    let start: String = text.chars().take(MOST).collect();
-    if start.len() < text.len() { start + "…" } else { start }
 }
 
 /// The place of a party's line.

@@ -101,12 +101,19 @@ fn messages() -> Markup {
             }
             p id="count" role="status" {}
             ol id="list" {}
-            div class="pager" role="group" aria-label="Pages of messages" {
-                button type="button" id="first" { "First" }
-                button type="button" id="previous" { "Previous" }
-                button type="button" id="next" { "Next" }
-                button type="button" id="last" { "Last" }
+            (pager("list-pager", "the messages"))
+        }
+    }
+}
+
+/// The buttons of a list of which the page shows a part at a time.
+pub(super) fn pager(id: &str, of: &str) -> Markup {
+    html! {
+        div class="pager" id=(id) role="group" aria-label={ "Pages of " (of) } hidden {
+            @for name in ["First", "Previous", "Next", "Last"] {
+                button type="button" aria-label={ (name) " page of " (of) } { (name) }
             }
+            output {}
         }
     }
 }

@@ -1,44 +1,55 @@
 'use strict';
 // The log is in blocks of compressed text, which are unpacked when they are needed. All text of the log is set as text;
-// only the drawings of turns are markup, which the program that wrote this page has made and escaped.
+// only the drawings of turns are markup, which the program that wrote this page has made and escaped. Whatever the log
+// is, the page has only some thousand elements: of long lists it shows a page at a time.
 
 const PAGE = 100; // messages in the list at a time
-const KEPT = 8; // unpacked blocks of messages
+const OPTIONS = 500; // of a choice
+const KEPT = 8; // unpacked blocks
 const DEEPEST = 64; // levels of JSON that are indented
 const at = (id) => document.getElementById(id);
 let index; // the list of messages, in columns
 let shown = []; // the messages that pass the filter
-let page = 0;
+let toPage; // shows a page of them
 let search = 0; // the number of the search, of which only the last goes on
+let chosen = -1; // the turn
 const blocks = new Map();
 
 async function unpack(id) {
-  const packed = Uint8Array.from(atob(at(id).textContent), (char) => char.charCodeAt(0));
+  const text = atob(at(id).textContent);
+  const packed = new Uint8Array(text.length);
+  for (let place = 0; place < text.length; place += 1) packed[place] = text.charCodeAt(place);
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
   return new Response(stream).text();
 }
 
-// The lines of a block of messages.
-async function lines(block) {
-  if (!blocks.has(block)) {
-    const text = await unpack('messages-' + block);
-    blocks.set(block, text.split('\n'));
+// One of many items in blocks, of which the first items are known. `split` makes the items of the text of a block.
+async function item(of, number, split) {
+  const block = index[of].findLastIndex((first) => first <= number);
+  const id = of + '-' + block;
+  let items = blocks.get(id);
+  if (items === undefined) {
+    items = split(await unpack(id));
+    blocks.set(id, items);
     if (blocks.size > KEPT) blocks.delete(blocks.keys().next().value);
   }
-  return blocks.get(block);
+  return items[number - index[of][block]];
+}
+
+// The JSON of a message, exactly as in the log.
+function json(message) {
+  return item('messages', message, (text) => text.split('\n'));
+}
+
+// A drawing of a turn, or a part of one.
+function drawing(number) {
+  return item('drawings', number, JSON.parse);
 }
 
 // The lines of a block in lower case, or none if the text is in none of them.
 async function lowered(block, text) {
   const all = (await unpack('messages-' + block)).toLowerCase();
   return all.includes(text) ? all.split('\n') : [];
-}
-
-// The JSON of a message, exactly as in the log.
-async function json(message) {
-  let block = index.blocks.findIndex((first) => first > message) - 1;
-  if (block < 0) block = index.blocks.length - 1;
-  return (await lines(block))[message - index.blocks[block]];
 }
 
 // The end of the string that begins here. A regular expression for strings would need memory for each escape in one.
@@ -129,66 +140,83 @@ async function toggle(item, message) {
   }
 }
 
-function list() {
-  const pages = Math.max(1, Math.ceil(shown.length / PAGE));
-  page = Math.min(Math.max(page, 0), pages - 1);
+// Makes a list of pages with the buttons of a group, and returns the function that shows one of them. `show` gets its
+// number, and a function that returns false once another page is wanted.
+function pager(id, pages, show) {
+  const buttons = at(id).querySelectorAll('button');
+  let page = 0;
+  const go = async (to) => {
+    page = Math.min(Math.max(to, 0), pages - 1);
+    buttons.forEach((button, place) => (button.disabled = place < 2 ? page === 0 : page === pages - 1));
+    at(id).querySelector('output').textContent = `Page ${page + 1} of ${pages}`;
+    const wanted = page;
+    await show(page, () => page === wanted);
+  };
+  buttons.forEach((button, place) => {
+    button.onclick = async () => {
+      await go([0, page - 1, page + 1, pages - 1][place]);
+      at(id).closest('section').scrollIntoView();
+    };
+  });
+  at(id).hidden = pages < 2;
+  return go;
+}
+
+function list(page) {
   at('list').replaceChildren(...shown.slice(page * PAGE, (page + 1) * PAGE).map(row));
-  at('first').disabled = at('previous').disabled = page === 0;
-  at('next').disabled = at('last').disabled = page === pages - 1;
-  return `Page ${page + 1} of ${pages}.`;
-}
-
-function count(note) {
-  at('count').textContent = `${shown.length} of ${index.times.length} messages. ${list()}${note}`;
-}
-
-function turnPage(to) {
-  page = to;
-  count('');
-  at('messages').scrollIntoView();
 }
 
 async function filter() {
   const mine = (search += 1);
   const [side, kind, session] = ['side', 'kind', 'session'].map((id) => at(id).value);
-  const turn = at('only').checked && at('turns') ? Number(at('turns').value) : -1;
+  const turn = at('only').checked ? chosen : -1;
   const text = at('text').value.trim().toLowerCase();
   const passes = (message) =>
     (side === '' || index.sides[message] === Number(side)) &&
     (kind === '' || index.kind[message] === Number(kind)) &&
     (session === '' || index.session[message] === Number(session)) &&
     (turn < 0 || index.turn[message] === turn);
-  page = 0;
   const found = [];
-  for (let block = 0; block < index.blocks.length; block += 1) {
-    const end = index.blocks[block + 1] ?? index.times.length;
+  for (let block = 0; block < index.messages.length; block += 1) {
+    const end = index.messages[block + 1] ?? index.times.length;
     let texts = null;
-    for (let message = index.blocks[block]; message < end; message += 1) {
+    for (let message = index.messages[block]; message < end; message += 1) {
       if (!passes(message)) continue;
       if (text !== '') {
         texts ??= await lowered(block, text);
         if (mine !== search) return;
         if (texts.length === 0) break; // the text is nowhere in the block
-        if (!texts[message - index.blocks[block]].includes(text)) continue;
+        if (!texts[message - index.messages[block]].includes(text)) continue;
       }
       found.push(message);
     }
     if (texts !== null && block % 16 === 15) {
-      at('count').textContent = `Searching: ${Math.round((100 * block) / index.blocks.length)} %, ${found.length} found.`;
+      at('count').textContent = `Searching: ${Math.round((100 * block) / index.messages.length)} %, ${found.length} found.`;
     }
   }
   shown = found;
-  count('');
+  at('count').textContent = `${shown.length} of ${index.times.length} messages.`;
+  toPage = pager('list-pager', Math.max(1, Math.ceil(shown.length / PAGE)), list);
+  await toPage(0);
 }
 
-async function turn() {
-  const number = Number(at('turns').value);
+async function turn(number) {
+  chosen = number;
+  choices();
+  const { first, entries, rest } = index.turns[number];
   // Markup of our own; the policy of the page forbids scripts in it anyway.
-  const drawing = await unpack('turn-' + number);
-  if (Number(at('turns').value) !== number) return; // another turn was chosen in the meantime
-  at('turn').innerHTML = drawing;
+  const markup = await drawing(rest);
+  if (chosen !== number) return; // another turn was chosen in the meantime
+  at('turn').innerHTML = markup;
   at('before').disabled = number === 0;
   at('after').disabled = number === index.turns.length - 1;
+  const parts = (id, start, end) =>
+    pager(id + '-pager', end - start, async (page, isWanted) => {
+      if (start === end) return;
+      const part = await drawing(start + page);
+      if (chosen === number && isWanted()) at(id).innerHTML = part;
+    })(0);
+  await Promise.all([parts('rows', first, entries), parts('entries', entries, rest)]);
   if (at('only').checked) await filter();
 }
 
@@ -203,34 +231,46 @@ async function follow() {
   }
   const place = shown.indexOf(message);
   if (place < 0) return; // the filter was changed in the meantime
-  page = Math.floor(place / PAGE);
-  count('');
-  const item = at('message-' + (message + 1));
-  await toggle(item, message);
-  item.scrollIntoView({ block: 'start' });
-  item.firstChild.focus({ preventScroll: true });
+  await toPage(Math.floor(place / PAGE));
+  const line = at('message-' + (message + 1));
+  await toggle(line, message);
+  line.scrollIntoView({ block: 'start' });
+  line.firstChild.focus({ preventScroll: true });
 }
 
+function option(value, name) {
+  const made = element('option', '', name);
+  made.value = value;
+  return made;
+}
+
+// Adds the first of the options to a choice; the search finds what the others are about.
 function options(id, names) {
-  for (const [number, name] of names) {
-    const option = element('option', '', name);
-    option.value = number;
-    at(id).append(option);
+  at(id).append(...names.slice(0, OPTIONS).map(([number, name]) => option(number, name)));
+  if (names.length > OPTIONS) {
+    const rest = option('', `and ${names.length - OPTIONS} more`);
+    rest.disabled = true;
+    at(id).append(rest);
   }
 }
 
-function fillTurns() {
-  index.sessions.forEach((session, number) => {
-    const group = document.createElement('optgroup');
-    group.label = 'session ' + session;
-    index.turns.forEach((turn, place) => {
-      if (turn.session !== number) return;
-      const option = element('option', '', turn.title);
-      option.value = place;
-      group.append(option);
-    });
-    if (group.children.length > 0) at('turns').append(group);
-  });
+// Fills the choice of turns with those around the chosen one.
+function choices() {
+  const start = chosen - (chosen % OPTIONS);
+  const end = Math.min(start + OPTIONS, index.turns.length);
+  const groups = new Map();
+  for (let number = start; number < end; number += 1) {
+    const { session, title } = index.turns[number];
+    if (!groups.has(session)) {
+      groups.set(session, document.createElement('optgroup'));
+      groups.get(session).label = 'session ' + index.sessions[session];
+    }
+    groups.get(session).append(option(number, title));
+  }
+  at('turns').replaceChildren(...groups.values());
+  if (start > 0) at('turns').prepend(option(start - 1, '… earlier turns'));
+  if (end < index.turns.length) at('turns').append(option(end, '… later turns'));
+  at('turns').value = chosen;
 }
 
 async function start() {
@@ -243,20 +283,11 @@ async function start() {
   if (index.sessions.length < 2) at('session').parentElement.hidden = true;
   at('filter').addEventListener('input', filter);
   at('filter').addEventListener('submit', (event) => event.preventDefault());
-  at('first').addEventListener('click', () => turnPage(0));
-  at('previous').addEventListener('click', () => turnPage(page - 1));
-  at('next').addEventListener('click', () => turnPage(page + 1));
-  at('last').addEventListener('click', () => turnPage(Infinity));
-  if (at('turns')) {
-    fillTurns();
-    at('turns').addEventListener('change', turn);
-    for (const [id, step] of [['before', -1], ['after', 1]]) {
-      at(id).addEventListener('click', () => {
-        at('turns').value = Number(at('turns').value) + step;
-        turn();
-      });
-    }
-    await turn();
+  if (index.turns.length > 0) {
+    at('turns').addEventListener('change', () => turn(Number(at('turns').value)));
+    at('before').addEventListener('click', () => turn(chosen - 1));
+    at('after').addEventListener('click', () => turn(chosen + 1));
+    await turn(0);
   } else {
     at('only').parentElement.hidden = true;
   }

@@ -1,88 +1,9 @@
 //! Logs of real CLIs, and files that are none.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
-
-use base64::Engine as _;
 use copilot_session_view::{Error, Log, write_page};
 use serde_json::{Value, json};
 
-/// The recordings by name.
-fn recordings() -> BTreeMap<String, Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings");
-    let mut all = BTreeMap::new();
-    for folder in [folder.clone(), folder.join("turns")] {
-        let entries =
-            fs::read_dir(folder).expect("the recordings").map(|entry| entry.expect("an entry").path());
-        for path in entries.filter(|path: &PathBuf| path.extension().is_some_and(|ending| ending == "jsonl"))
-        {
-            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-            all.insert(name, fs::read(path).expect("a recording"));
-        }
-    }
-    assert!(all.len() > 100, "{} recordings", all.len());
-    all
-}
-
-fn recording(name: &str) -> Vec<u8> {
-    recordings().remove(name).expect("a recording")
-}
-
-/// A page, and its blocks of data by id.
-fn page(log: &[u8]) -> (String, BTreeMap<String, String>) {
-    let mut page = Vec::new();
-    write_page("bug.jsonl", log, &mut page).expect("a page");
-    let page = String::from_utf8(page).expect("text");
-    let blocks = page.split("<script type=\"text/plain\" id=\"").skip(1).map(|rest| {
-        let (id, rest) = rest.split_once("\">").expect("an id");
-        let (packed, _) = rest.split_once("</script>").expect("an end");
-        let packed = base64::engine::general_purpose::STANDARD.decode(packed).expect("base64");
-        let mut text = String::new();
-        flate2::read::GzDecoder::new(&*packed).read_to_string(&mut text).expect("gzip");
-        (id.to_owned(), text)
-    });
-    let blocks = blocks.collect();
-    (page, blocks)
-}
-
-fn index(blocks: &BTreeMap<String, String>) -> Value {
-    serde_json::from_str(&blocks["index"]).expect("JSON")
-}
-
-/// Compares with a golden file, which `UPDATE=1` writes.
-fn check(name: &str, actual: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    if std::env::var_os("UPDATE").is_some_and(|value| value == "1") {
-        return fs::write(path, actual).expect("a golden file can be written");
-    }
-    let expected = fs::read_to_string(path).unwrap_or_default().replace("\r\n", "\n");
-    let differs = expected.lines().zip(actual.lines()).position(|(expected, actual)| expected != actual);
-    let lines = || differs.map(|line| (line + 1, expected.lines().nth(line), actual.lines().nth(line)));
-    assert!(expected == actual, "{name} differs: {:?}; run with UPDATE=1 if that is right", lines());
-}
-
-#[test]
-fn timelines_of_all_recordings() {
-    let mut text = String::new();
-    for (name, log) in recordings() {
-        let log = Log::read(&*log).expect("a log");
-        text += &format!("== {name}\n{}\n", log.timeline(80, false));
-    }
-    check("timelines.txt", &text);
-}
-
-#[test]
-fn drawings_of_some_recordings() {
-    for name in ["1.0.102-subagent", "1.0.102-permission-approve", "1.0.10-model-error-429"] {
-        let (_, blocks) = page(&recording(name));
-        let turns: Vec<&str> =
-            blocks.iter().filter(|(id, _)| id.starts_with("turn-")).map(|(_, html)| &**html).collect();
-        // On lines of their own, elements can be compared.
-        check(&format!("{name}.html"), &turns.join("\n").replace("><", ">\n<"));
-    }
-}
+use crate::{drawings, event_at, index, page, recording, recordings, turn};
 
 #[test]
 fn a_page_holds_every_message_and_turn() {
@@ -97,9 +18,17 @@ fn a_page_holds_every_message_and_turn() {
         for column in ["times", "sides", "kind", "brief", "session", "turn"] {
             assert_eq!(index[column].as_array().map(Vec::len), Some(count), "{name}: {column}");
         }
-        let turns = blocks.keys().filter(|id| id.starts_with("turn-")).count();
-        assert_eq!(index["turns"].as_array().map(Vec::len), Some(turns), "{name}");
-        assert_eq!(page.contains("<select id=\"turns\">"), turns > 0, "{name}");
+        // The drawings of the turns follow each other without a gap.
+        let turns = index["turns"].as_array().expect("turns");
+        let mut drawn = 0;
+        for turn in turns {
+            let [first, entries, rest] =
+                ["first", "entries", "rest"].map(|key| turn[key].as_u64().unwrap_or(0));
+            assert!(first == drawn && first <= entries && entries <= rest, "{name}: {turn}");
+            drawn = rest + 1;
+        }
+        assert_eq!(drawings(&blocks).len() as u64, drawn, "{name}");
+        assert_eq!(page.contains("<select id=\"turns\">"), !turns.is_empty(), "{name}");
         assert!(page.contains(&format!("{count} messages in")), "{name}");
     }
 }
@@ -113,7 +42,7 @@ fn a_long_log_is_in_blocks() {
         .collect();
     let (_, blocks) = page(lines.concat().as_bytes());
     let index = index(&blocks);
-    let firsts: Vec<usize> = serde_json::from_value(index["blocks"].clone()).expect("numbers");
+    let firsts: Vec<usize> = serde_json::from_value(index["messages"].clone()).expect("numbers");
     assert!(firsts.len() > 10, "{firsts:?}");
     let ends = firsts.iter().skip(1).copied().chain([lines.len()]);
     for (number, (first, end)) in firsts.iter().zip(ends).enumerate() {
@@ -126,7 +55,7 @@ fn a_long_log_is_in_blocks() {
 #[test]
 fn drawings_are_well_formed() {
     for (name, log) in recordings() {
-        for (id, html) in page(&log).1.iter().filter(|(id, _)| id.starts_with("turn-")) {
+        for (id, html) in drawings(&page(&log).1).iter().enumerate() {
             let mut open = Vec::new();
             for tag in html.split('<').skip(1).filter_map(|rest| rest.split('>').next()) {
                 match tag.strip_prefix('/') {
@@ -204,11 +133,12 @@ fn nothing_of_a_log_becomes_markup() {
     assert_eq!(read.turns(), 1);
     let whole = String::from_utf8(page_bytes).expect("text");
     let (_, blocks) = page(log.as_bytes());
-    for html in [&whole, &blocks["turn-0"]] {
+    let drawn = turn(&blocks, 0);
+    for html in [&whole, &drawn] {
         assert!(html.contains("&lt;img src=x"), "{html}");
         assert!(!html.contains("<img") && !html.contains("alert(1)</script>"), "{html}");
     }
-    assert!(!blocks["turn-0"].contains("<script") && !blocks["turn-0"].contains('\u{202e}'));
+    assert!(!drawn.contains("<script") && !drawn.contains('\u{202e}'));
     // The index is set as text, but shows no text in disguise.
     assert!(!blocks["index"].contains('\u{202e}'));
     assert!(!read.timeline(100, false).contains('\u{202e}'));
@@ -257,14 +187,6 @@ fn odd_events_are_read() {
     assert!(page.contains("1 session, 3 turns"));
 }
 
-/// A line with an event of session `s`, so many milliseconds after the start of 2026.
-fn event_at(millis: u64, kind: &str, data: Value) -> String {
-    let timestamp = format!("2026-01-01T00:00:{:02}.{:03}Z", millis / 1000, millis % 1000);
-    let event = json!({"type": kind, "id": format!("{kind} {millis}"), "timestamp": timestamp, "data": data});
-    let params = json!({"sessionId": "s", "event": event});
-    json!({"t_ms": millis, "dir": "server", "msg": {"method": "session.event", "params": params}}).to_string()
-}
-
 /// A span that began long before the prompt is not drawn in its turn, but the spans that it waits for are.
 #[test]
 fn a_part_outlives_a_whole_from_before_the_prompt() {
@@ -295,8 +217,24 @@ fn a_bar_has_no_negative_width() {
         event_at(4_000, "session.idle", json!({})),
     ];
     let (_, blocks) = page(log.join("\n").as_bytes());
-    let html = &blocks["turn-0"];
+    let html = turn(&blocks, 0);
     assert!(html.contains("<rect class=\"bar tool\"") && !html.contains("width=\"-"), "{html}");
+}
+
+/// A clock may be far off.
+#[test]
+fn any_time_is_drawn() {
+    for (time, shown) in [
+        ("2026-11-22T07:26:13.434Z", "<p>2026-11-22 07:26:13 UTC, 0 ms"),
+        ("1969-12-31T23:59:59.999Z", "<p>0 ms"),
+        ("9999-12-31T23:59:60.000Z", "<p>0 ms"),
+        ("0000-01-01T00:00:00.000Z", "<p>0 ms"),
+    ] {
+        let log = event_at(0, "user.message", json!({"content": "one", "messageId": "1"}));
+        let (_, blocks) = page(log.replace("2026-01-01T00:00:00.000Z", time).as_bytes());
+        let html = turn(&blocks, 0);
+        assert!(html.contains(shown), "{time}: {html}");
+    }
 }
 
 /// Keys that have a string in most messages have other values in some.
@@ -326,12 +264,13 @@ fn the_request_for_a_session_comes_before_its_response() {
         event_at(7, "user.message", json!({"content": "one", "messageId": "1"})),
     ];
     let (_, blocks) = page(log.join("\n").as_bytes());
-    let (_, sequence) = blocks["turn-0"].split_once("class=\"sequence\"").expect("a sequence");
+    let drawn = turn(&blocks, 0);
+    let (_, sequence) = drawn.split_once("class=\"rows steps\"").expect("a sequence");
     let arrows: Vec<&str> = sequence
-        .split("<a href=\"#message-")
-        .skip(1)
-        .map(|arrow| arrow.split_once("\" aria-label=\"").expect("a label"))
-        .map(|(_, label)| label.split_once('"').expect("its end").0.trim_end())
+        .split(" aria-label=\"")
+        .skip(2)
+        .filter_map(|label| label.split('"').next().filter(|label| label.contains(" to ")))
+        .map(str::trim_end)
         .collect();
     let expected = [
         "program to CLI: session.create",
