@@ -14,6 +14,8 @@ mod browser; // the page in Chromium
 mod drawings; // what is drawn of real logs
 mod large; // the limits of the page
 mod logs; // logs of real CLIs, and files that are none
+#[cfg(feature = "_browser")]
+mod look; // its look, and its use without a mouse or a screen
 
 /// The recordings by name.
 fn recordings() -> BTreeMap<String, Vec<u8>> {
