@@ -292,3 +292,32 @@ async fn the_page_can_be_used_without_a_screen() {
     assert!(levels[0] == 1 && levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{levels:?}");
     opened.close().await;
 }
+
+/// The parts of a conversation that paper does not show: what is closed, and what would have to be scrolled.
+const UNPRINTED: &str = "
+    [...document.querySelectorAll('#entries pre')]
+        .filter(item => !item.checkVisibility({ contentVisibilityAuto: true }) || item.clientHeight === 0 || item.scrollHeight > item.clientHeight)
+        .map(item => item.outerHTML.slice(0, 100))";
+
+/// On paper the conversation is whole, and nothing is there that needs a mouse; also if the screen is dark.
+#[tokio::test]
+async fn the_page_can_be_printed() {
+    let opened = open(everything().as_bytes(), "").await;
+    let page = &opened.page;
+    page.resize((794, 1123), "dark").await;
+    assert_ne!(page.eval(UNPRINTED).await, json!([]), "the screen shows all anyway");
+    let features = json!([{"name": "prefers-color-scheme", "value": "dark"}]);
+    page.call("Emulation.setEmulatedMedia", json!({"media": "print", "features": features})).await;
+    for (what, wrong) in [("left out", UNPRINTED), ("cut", CUT), ("overlapping", OVERLAPS), ("faint", FAINT)]
+    {
+        assert_eq!(page.eval(wrong).await, json!([]), "{what}");
+    }
+    let buttons =
+        "[...document.querySelectorAll('button, input')].filter(item => item.checkVisibility()).length";
+    assert_eq!(page.eval(buttons).await, 0);
+    assert_eq!(page.eval("getComputedStyle(document.body).backgroundColor").await, "rgb(255, 255, 255)");
+    let pdf = page.call("Page.printToPDF", json!({})).await;
+    let pdf = base64::engine::general_purpose::STANDARD.decode(pdf["data"].as_str().expect("a file"));
+    std::fs::write(folder().join("everything.pdf"), pdf.expect("base64")).expect("a file on disk");
+    opened.close().await;
+}
