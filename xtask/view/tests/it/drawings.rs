@@ -5,7 +5,7 @@ use std::path::Path;
 
 use copilot_session_view::Log;
 
-use crate::{page, recording, recordings, turn};
+use crate::{drawings, index, page, recording, recordings, turn};
 
 /// Compares with a golden file, which `UPDATE=1` writes.
 fn check(name: &str, actual: &str) {
@@ -36,4 +36,77 @@ fn drawings_of_some_recordings() {
         // On lines of their own, elements can be compared.
         check(&format!("{name}.html"), &turn(&blocks, 0).replace("><", ">\n<"));
     }
+}
+
+/// What the drawings of all recordings show and where, without markup.
+#[test]
+fn outlines_of_all_recordings() {
+    let mut text = String::new();
+    for (name, log) in recordings() {
+        let (_, blocks) = page(&log);
+        let drawings = drawings(&blocks);
+        for (number, turn) in index(&blocks)["turns"].as_array().expect("turns").iter().enumerate() {
+            text += &format!("== {name}, turn {}\n", number + 1);
+            let [first, entries, rest] =
+                ["first", "entries", "rest"].map(|key| turn[key].as_u64().unwrap_or(0) as usize);
+            drawings[first..entries].iter().for_each(|html| rows(&mut text, html));
+            arrows(&mut text, &drawings[rest]);
+            drawings[entries..rest].iter().for_each(|html| headings(&mut text, html));
+        }
+    }
+    check("outlines.txt", &text);
+}
+
+/// The rows of a timeline: depth, words, and where each bar begins and how long it is.
+fn rows(out: &mut String, html: &str) {
+    for row in html.split("<li>").skip(1) {
+        let (label, bars) = row.split_once("<svg").expect("bars");
+        let depth = between(label, "depth-", "\"").and_then(|depth| depth.parse().ok()).unwrap_or(0);
+        let bars: Vec<String> = bars
+            .split("<rect")
+            .skip(1)
+            .filter_map(|bar| {
+                Some(format!("{} + {}", between(bar, " x=\"", "\"")?, between(bar, " width=\"", "\"")?))
+            })
+            .collect();
+        *out += &format!("{}{} | {}\n", "  ".repeat(depth), words(label), bars.join(", "));
+    }
+}
+
+/// The arrows of a sequence.
+fn arrows(out: &mut String, html: &str) {
+    let labels = html.split("<li><a").skip(1).filter_map(|arrow| between(arrow, "aria-label=\"", "\""));
+    for label in labels {
+        let (parties, message) = label.split_once(": ").expect("the parties");
+        let arrow = match parties {
+            "program to CLI" => "> ",
+            "CLI to program" => "< ",
+            "CLI to model" => "      > ",
+            _ => "      < ",
+        };
+        *out += &format!("{arrow}{}\n", start_of(message.trim_end()));
+    }
+}
+
+/// The classes and headings of the entries of a conversation.
+fn headings(out: &mut String, html: &str) {
+    for entry in html.split(" class=\"entry ").skip(1) {
+        let (class, rest) = entry.split_once("\">").expect("a class");
+        let heading = rest.split("<pre>").next().unwrap_or_default();
+        *out += &format!("[{class}] {}\n", start_of(&words(heading)));
+    }
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    Some(text.split_once(start)?.1.split_once(end)?.0)
+}
+
+/// The text of some markup.
+fn words(html: &str) -> String {
+    let texts = html.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text));
+    texts.collect::<String>().trim().to_owned()
+}
+
+fn start_of(text: &str) -> String {
+    text.chars().take(60).collect()
 }
