@@ -2,11 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context, Result, ensure};
-use copilot_session_view::{Log, write_page};
+use copilot_session_view::{Log, Turns, write_page};
 
 const ABOUT: &str = "\
 The log is what a client writes with `ClientBuilder::wire_log`. The page is one file that loads nothing from elsewhere:
@@ -30,6 +31,12 @@ pub struct Args {
     /// Print the timelines of the turns instead of writing a page
     #[arg(long)]
     terminal: bool,
+    /// Print only the turn with this number, from 1; in a log of several sessions, that of each session
+    #[arg(long, value_name = "N", requires = "terminal", conflicts_with = "last")]
+    turn: Option<NonZeroUsize>,
+    /// Print only the turn that began last
+    #[arg(long, requires = "terminal")]
+    last: bool,
 }
 
 pub fn run(args: &Args) -> Result<()> {
@@ -39,7 +46,13 @@ pub fn run(args: &Args) -> Result<()> {
     if args.terminal {
         let width = terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0));
         let colored = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
-        return crate::print(&Log::read(log).with_context(about_log)?.timeline(width, colored));
+        let log = Log::read(log).with_context(about_log)?;
+        let number = args.turn.map(|number| Turns::Number(number.get()));
+        let bars = match number.or(args.last.then_some(Turns::Last)) {
+            Some(turns) => log.timeline_of(turns, width, colored).with_context(about_log)?,
+            None => log.timeline(width, colored),
+        };
+        return crate::print(&bars);
     }
     let path = args.output.clone().unwrap_or_else(|| args.log.with_extension("html"));
     ensure!(!is_same(&path, &args.log), "the page would replace the log; give its name with --output");

@@ -211,6 +211,16 @@ fn a_log_becomes_a_page_or_bars() {
     assert!(bars.contains("turn 1  delegate\n") && bars.contains("sub-agent helper"), "{bars}");
     // Into a pipe there is no colour.
     assert!(!bars.contains('\u{1b}'), "{bars}");
+    for one in [&["--turn", "1"] as &[&str], &["--last"]] {
+        let arguments = [&["view", "bug.jsonl", "--terminal"], one].concat();
+        assert_eq!(ends(0, temp.path(), &arguments)[0], bars);
+    }
+    let [_, error] = ends(1, temp.path(), &["view", "bug.jsonl", "--terminal", "--turn", "2"]);
+    assert_eq!(error, "error: cannot show bug.jsonl: the log has no turn 2; it has turn 1\n");
+    for mistake in [&["--turn", "1"] as &[&str], &["--last"], &["--terminal", "--last", "--turn", "1"]] {
+        ends(3, temp.path(), &[&["view", "bug.jsonl"], mistake].concat());
+    }
+    ends(3, temp.path(), &["view", "bug.jsonl", "--terminal", "--turn", "0"]);
 
     fs::write(temp.path().join("none.jsonl"), "{}\n").expect("a file");
     let [_, error] = ends(1, temp.path(), &["view", "none.jsonl"]);

@@ -20,6 +20,14 @@ pub enum Error {
     /// The log has no line.
     #[error("the log is empty")]
     Empty,
+    /// The log has no such turn.
+    #[error("the log has no {wanted}; {there}")]
+    NoTurn {
+        /// The turn that was asked for, such as `turn 7`.
+        wanted: String,
+        /// The turns that there are, such as `it has turns 1 to 3`.
+        there: String,
+    },
     /// The page cannot be written.
     #[error("cannot write the page")]
     Write(#[source] io::Error),

@@ -13,3 +13,4 @@ mod terminal; // bars of text
 pub use error::Error;
 pub use log::Log;
 pub use page::write_page;
+pub use terminal::Turns;

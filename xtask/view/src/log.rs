@@ -29,6 +29,8 @@ pub struct Log {
     /// The time of the last line, in milliseconds.
     pub(crate) length: u64,
     pub(crate) version: Option<String>,
+    /// The turn that began last: the indices of its session and of itself.
+    pub(crate) last_turn: Option<(usize, usize)>,
 }
 
 /// A request that waits for its response.
@@ -122,9 +124,14 @@ impl Log {
                 self.find_version(event.raw_data());
                 let index = self.session(&session);
                 let turn = self.sessions[index].turn_index();
+                let before = self.sessions[index].turns.len().checked_sub(1);
                 self.sessions[index].apply(&event, line.t_ms, number);
                 // An event that begins a turn belongs to it.
-                let turn = turn.max(self.sessions[index].turns.len().saturating_sub(1));
+                let latest = self.sessions[index].turns.len().checked_sub(1);
+                if latest > before {
+                    self.last_turn = latest.map(|turn| (index, turn));
+                }
+                let turn = turn.max(latest.unwrap_or_default());
                 let kind = shortened(event.kind());
                 let (t_ms, side) = (line.t_ms, line.side);
                 return Entry {

@@ -6,10 +6,21 @@ use anstyle::{AnsiColor, Style};
 use copilot_session::transcript::TurnState;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::Log;
 use crate::chart::Chart;
 use crate::message::shortened;
+use crate::session::Session;
 use crate::span::{Kind, readable};
+use crate::{Error, Log};
+
+/// A choice of turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Turns {
+    /// The turn with this number, from 1, of each session that has so many.
+    Number(usize),
+    /// The turn that began last.
+    Last,
+}
 
 impl Log {
     /// Returns the turns as bars of text, one line for each thing that took time, for a terminal of so many columns (at
@@ -18,27 +29,80 @@ impl Log {
     ///
     /// Names are escaped for a terminal, as by [`printable`](copilot_session::printable()).
     pub fn timeline(&self, width: usize, colored: bool) -> String {
+        let mut out = self.bars(width, colored, |_, _| true);
+        if self.turns() == 0 {
+            out += "The log has no turn.\n";
+        }
+        out
+    }
+
+    /// Returns some of the turns as [`timeline`](Self::timeline) does.
+    ///
+    /// # Errors
+    /// [`Error::NoTurn`] if the log has no such turn.
+    pub fn timeline_of(&self, turns: Turns, width: usize, colored: bool) -> Result<String, Error> {
+        let (is_there, wanted) = match turns {
+            Turns::Number(number) => {
+                let longest = self.sessions.iter().map(|session| session.turns.len()).max();
+                ((1..=longest.unwrap_or_default()).contains(&number), format!("turn {number}"))
+            }
+            Turns::Last => (self.last_turn.is_some(), "turn".to_owned()),
+        };
+        if !is_there {
+            return Err(Error::NoTurn { wanted, there: self.there() });
+        }
+        Ok(self.bars(width, colored, |session, turn| match turns {
+            Turns::Number(number) => turn + 1 == number,
+            Turns::Last => Some((session, turn)) == self.last_turn,
+        }))
+    }
+
+    /// The turns for which `is_shown` returns true for the indices of their session and of themselves.
+    fn bars(&self, width: usize, colored: bool, is_shown: impl Fn(usize, usize) -> bool) -> String {
         let mut out = String::new();
         let width = width.clamp(40, 400);
-        for session in self.sessions.iter().filter(|session| !session.turns.is_empty()) {
-            let label = (width / 3).clamp(14, 30);
-            // A narrow terminal has only room for the duration.
-            let words = if width < 90 { 11 } else { (width - label) / 2 };
-            let paint = Paint { width, label, words, colored };
+        let label = (width / 3).clamp(14, 30);
+        // A narrow terminal has only room for the duration.
+        let words = if width < 90 { 11 } else { (width - label) / 2 };
+        let paint = Paint { width, label, words, colored };
+        for (index, session) in self.sessions.iter().enumerate() {
+            let mut charts = Chart::all(session).filter(|chart| is_shown(index, chart.number - 1)).peekable();
+            if charts.peek().is_none() {
+                continue;
+            }
             if !out.is_empty() {
                 out.push('\n');
             }
             paint.line(&mut out, BOLD, &format!("session {}", shortened(&session.id)));
-            Chart::all(session).for_each(|chart| paint.turn(&mut out, &chart));
+            charts.for_each(|chart| paint.turn(&mut out, &chart));
         }
         for remark in self.remarks() {
             // Writing to a string does not fail.
             let _ = writeln!(out, "{remark}");
         }
-        if self.turns() == 0 {
-            out += "The log has no turn.\n";
-        }
         out
+    }
+
+    /// The turns that there are, in words.
+    fn there(&self) -> String {
+        const MOST: usize = 5;
+        let sessions: Vec<_> = self.sessions.iter().filter(|session| !session.turns.is_empty()).collect();
+        let turns =
+            |count: usize| if count == 1 { "turn 1".to_owned() } else { format!("turns 1 to {count}") };
+        match &*sessions {
+            [] => "none has begun".to_owned(),
+            [session] => format!("it has {}", turns(session.turns.len())),
+            sessions => {
+                let of = |session: &&Session| {
+                    format!("session {} has {}", shortened(&session.id), turns(session.turns.len()))
+                };
+                let mut there: Vec<String> = sessions.iter().take(MOST).map(of).collect();
+                if sessions.len() > MOST {
+                    there.push(format!("and there are {} more sessions", sessions.len() - MOST));
+                }
+                there.join(", ")
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Logs of real CLIs, and files that are none.
 
-use copilot_session_view::{Error, Log, write_page};
+use copilot_session_view::{Error, Log, Turns, write_page};
 use serde_json::{Value, json};
 
 use crate::{drawings, event_at, index, page, recording, recordings, turn};
@@ -358,4 +358,58 @@ fn timelines_fit_the_terminal() {
             assert!(log.turns() == 0 || colored.contains('\u{1b}'));
         }
     }
+}
+
+/// A log of some sessions with so many turns each, which begin in the order of their numbers.
+fn with_turns(sessions: &[(&str, u64)]) -> Log {
+    let mut lines = Vec::new();
+    for number in 1..=sessions.iter().map(|(_, turns)| *turns).max().unwrap_or_default() {
+        for (session, _) in sessions.iter().filter(|(_, turns)| *turns >= number) {
+            let prompt = json!({"content": format!("{session} prompt {number}"), "messageId": "p"});
+            let line = event_at(number, "user.message", prompt);
+            lines.push(line.replace("\"s\"", &format!("\"{session}\"")));
+        }
+    }
+    lines.push(json!({"t_ms": 1, "dir": "client", "leftOut": 2}).to_string());
+    Log::read(lines.join("\n").as_bytes()).expect("a log")
+}
+
+#[test]
+fn a_turn_is_shown_alone() {
+    let log = with_turns(&[("one", 2), ("two", 4), ("three", 3)]);
+    let prompts = |turns| {
+        let text = log.timeline_of(turns, 80, false).expect("the turn");
+        assert!(text.ends_with("left 2 messages out, because the log was too slow or full.\n"), "{text}");
+        let turns = text.lines().filter(|line| line.starts_with("turn ") && line.contains(" prompt "));
+        turns.filter_map(|line| Some(line.split_once("  ")?.1.to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(prompts(Turns::Number(1)), ["one prompt 1", "two prompt 1", "three prompt 1"]);
+    assert_eq!(prompts(Turns::Number(3)), ["two prompt 3", "three prompt 3"]);
+    assert_eq!(prompts(Turns::Last), ["two prompt 4"]);
+    let sessions = [("one", 1), ("two", 2), ("three", 1)];
+    let last = with_turns(&sessions).timeline_of(Turns::Last, 80, false).expect("the turn");
+    assert!(
+        last.starts_with("session two\n\nturn 2 (running)  two prompt 2\n") && !last.contains("prompt 1"),
+        "{last}"
+    );
+}
+
+#[test]
+fn a_turn_that_is_not_there_is_refused() {
+    let refused = |sessions: &[(&str, u64)], turns| {
+        with_turns(sessions).timeline_of(turns, 80, false).expect_err("an error").to_string()
+    };
+    let number = Turns::Number;
+    assert_eq!(refused(&[("one", 3)], number(4)), "the log has no turn 4; it has turns 1 to 3");
+    assert_eq!(refused(&[("one", 1)], number(0)), "the log has no turn 0; it has turn 1");
+    assert_eq!(
+        refused(&[("one", 1)], number(usize::MAX)),
+        format!("the log has no turn {}; it has turn 1", usize::MAX)
+    );
+    let two = "the log has no turn 9; session one has turns 1 to 3, session two has turn 1";
+    assert_eq!(refused(&[("one", 3), ("two", 1)], number(9)), two);
+    assert_eq!(refused(&[], number(1)), "the log has no turn 1; none has begun");
+    assert_eq!(refused(&[], Turns::Last), "the log has no turn; none has begun");
+    let many = [("1", 1), ("2", 1), ("3", 1), ("4", 1), ("5", 1), ("6", 1), ("7", 1)];
+    assert!(refused(&many, number(2)).ends_with("session 5 has turn 1, and there are 2 more sessions"));
 }
