@@ -94,6 +94,12 @@ impl Transcript {
         &self.turns
     }
 
+    /// The usage of the whole conversation, including sub-agents: the sum over its [`turns`](Self::turns), so without those
+    /// that were dropped. It adds up `assistant.usage`, which a history of CLI 1.0.40 or later does not contain.
+    pub fn usage(&self) -> Usage {
+        self.turns.iter().map(TranscriptTurn::usage).sum()
+    }
+
     /// Adds an event. Events that no conversation shows are ignored.
     pub fn apply(&mut self, event: &SessionEvent) {
         if self.seen.is_repeated(event) {
@@ -123,7 +129,7 @@ impl Transcript {
             kind::ASSISTANT_REASONING => self.entries(event, |entries| entries.reasoning(event)),
             // A failed attempt has ended, and its text is not part of the answer.
             kind::ASSISTANT_TURN_RETRY => self.entries(event, Entries::drop_unfinished),
-            kind::ASSISTANT_USAGE => self.usage(event),
+            kind::ASSISTANT_USAGE => self.add_usage(event),
             kind::TOOL_EXECUTION_START | kind::TOOL_USER_REQUESTED => self.tool_start(event),
             kind::TOOL_EXECUTION_PROGRESS => {
                 let keys = keys!(ToolExecutionProgressData, ["toolCallId", "progressMessage"]);
@@ -181,7 +187,7 @@ impl Transcript {
         }
     }
 
-    fn usage(&mut self, event: &SessionEvent) {
+    fn add_usage(&mut self, event: &SessionEvent) {
         let usage = Usage::read(event);
         self.current(event).usage += usage;
         if let Some(agent) = Agent::of(event)

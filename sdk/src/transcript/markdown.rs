@@ -5,7 +5,7 @@ use super::{Entry, SubAgent, Text, ToolCall, Transcript, TranscriptTurn, TurnSta
 use crate::printable::{printable, printable_lines};
 
 impl Transcript {
-    /// Returns the conversation as Markdown: a heading for each turn with its time and usage, the text of the agent as a
+    /// Returns the conversation as Markdown: a heading for each turn with its time, usage and cost, the text of the agent as a
     /// quote, and prompts, tool calls and other text as blocks of code. The steps of a sub-agent are quoted.
     ///
     /// The agent's text is Markdown of its own, so a program that renders it decides on links, images and HTML there. The
@@ -69,14 +69,22 @@ pub(super) fn about(turn: &TranscriptTurn) -> String {
     [start, duration, usage(turn.usage())].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The usage in words; none if no call is known.
+/// The usage in words, with the cost if the CLI reports one; none if no call is known.
 pub(super) fn usage(usage: &Usage) -> Option<String> {
     let calls = match usage.calls {
         0 => return None,
         1 => "1 model call".to_owned(),
         calls => format!("{calls} model calls"),
     };
-    Some(format!("{calls}, {} tokens in, {} tokens out", usage.input_tokens, usage.output_tokens))
+    let mut words = format!("{calls}, {} tokens in, {} tokens out", usage.input_tokens, usage.output_tokens);
+    for (amount, unit) in [(usage.cost, "premium request"), (usage.nano_aiu / 1e9, "AI unit")] {
+        match format!("{amount:.4}").trim_end_matches('0').trim_end_matches('.') {
+            "" | "0" | "-0" => {}
+            "1" => words += &format!(", 1 {unit}"),
+            amount => words += &format!(", {amount} {unit}s"),
+        }
+    }
+    Some(words)
 }
 
 fn entries(out: &mut String, entries: &[Entry]) {

@@ -271,6 +271,45 @@ fn usage_reads_numbers_of_any_form() {
     assert_eq!((sum.cost, sum.nano_aiu), (1.0, 6e9));
 }
 
+/// The usage of all turns is the sum of theirs, and the exports name the cost that the CLI reports.
+#[test]
+fn usage_and_cost_are_summed_and_exported() {
+    let usage = |cost: f64, nano_aiu: f64| {
+        let billed = json!({"totalNanoAiu": nano_aiu});
+        (
+            "assistant.usage",
+            json!({"model": "m", "inputTokens": 5, "outputTokens": 2, "cost": cost, "copilotUsage": billed}),
+        )
+    };
+    let shown = transcript(&[
+        prompt(),
+        usage(0.33, 0.0),
+        usage(0.33, 0.0),
+        usage(0.33, 0.0),
+        ("session.idle", json!({})),
+        ("user.message", json!({"content": "more", "messageId": "p2"})),
+        usage(1.0, 1_500_000_000.0),
+        ("user.message", json!({"content": "free", "messageId": "p3"})),
+        usage(0.0, 0.0),
+    ]);
+    let sum = shown.usage();
+    assert_eq!((counts(&sum), sum.nano_aiu), ([5, 25, 10], 1.5e9));
+    assert!((sum.cost - 1.99).abs() < 1e-9, "{}", sum.cost);
+    assert_eq!(Transcript::new().usage().calls, 0);
+    for text in [shown.to_markdown(), shown.to_html()] {
+        for expected in [
+            "3 model calls, 15 tokens in, 6 tokens out, 0.99 premium requests",
+            "1 model call, 5 tokens in, 2 tokens out, 1 premium request, 1.5 AI units",
+        ] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+        assert_eq!(text.matches("premium").count(), 2, "{text}");
+    }
+    let json = serde_json::to_value(&shown).expect("JSON");
+    let number = |key| json["turns"][1]["usage"][key].as_f64();
+    assert_eq!((number("cost"), number("nanoAiu")), (Some(1.0), Some(1.5e9)));
+}
+
 /// An event may be about an entry that is far back, also after the transcript was stored and read.
 #[test]
 fn old_entries_of_a_long_turn_are_found() {
