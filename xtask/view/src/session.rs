@@ -31,6 +31,8 @@ pub(crate) struct Session {
     is_idle: bool,
     /// The spans that have not ended, and those of sub-agents, by a name.
     open: HashMap<String, Place>,
+    /// The names of the tool calls that have not ended, by their ids.
+    calls: HashMap<String, String>,
     /// The hashes of the ids of all events, since a log of several clients has them several times.
     seen: HashSet<u64>,
 }
@@ -160,26 +162,21 @@ impl Session {
                 self.open.remove(&model_key);
             }
             Data::ToolExecutionStart(start) => {
-                self.start(
-                    tool(&start.tool_call_id),
-                    Kind::Tool,
-                    &start.tool_name,
-                    &[agent_key(&agent)],
-                    now,
-                    line,
-                );
+                let key = tool(&start.tool_call_id);
+                self.calls.insert(start.tool_call_id.clone(), key.clone());
+                self.start(key, Kind::Tool, &start.tool_name, &[agent_key(&agent)], now, line);
             }
             Data::ToolUserRequested(start) => {
                 self.start(tool(&start.tool_call_id), Kind::Tool, &start.tool_name, &[], now, line);
             }
             Data::ToolExecutionComplete(complete) => {
+                self.calls.remove(&complete.tool_call_id);
                 if let Some(span) = self.close(&tool(&complete.tool_call_id), now) {
                     span.failed = !complete.success;
                 }
             }
             Data::SubagentStarted(start) => {
-                let by = self.open.keys().find(|key| is_call(key, &start.tool_call_id)).cloned();
-                let parents: Vec<String> = by.into_iter().collect();
+                let parents: Vec<String> = self.calls.get(&start.tool_call_id).cloned().into_iter().collect();
                 let agent = if agent.is_empty() { &start.tool_call_id } else { &agent };
                 self.start(agent_key(agent), Kind::SubAgent, &start.agent_name, &parents, now, line);
             }
@@ -382,11 +379,6 @@ fn agent_of(event: &SessionEvent) -> String {
 
 fn agent_key(agent: &str) -> String {
     format!("agent {agent}")
-}
-
-/// Returns true for the key of a tool call, of any agent.
-fn is_call(key: &str, call: &str) -> bool {
-    key.starts_with("tool ") && key.strip_suffix(call).is_some_and(|rest| rest.ends_with(' '))
 }
 
 /// The time of an event, in milliseconds since 1970.
