@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::drawing::Put;
 use crate::Error;
+use crate::message::shortened;
 use crate::span::readable;
 
 /// The most entries of a part.
@@ -69,17 +70,18 @@ impl Parts<'_> {
     }
 
     fn tool_call(&mut self, depth: usize, call: &ToolCall) -> Result<(), Error> {
+        let arguments = match call.arguments() {
+            arguments if arguments.is_null() => String::new(),
+            arguments => arguments.to_string(),
+        };
         let failed = matches!(call.result(), Some(Err(_)));
         let title = html! {
             "Tool " code { (printable_lines(call.name())) } (in_time(call.times()))
             @if failed { " failed" }
             @if call.result().is_none() { ", no result" }
+            " " span class="brief" { (shortened(&arguments)) }
         };
         let class = if failed { "tool failed" } else { "tool" };
-        let arguments = match call.arguments() {
-            arguments if arguments.is_null() => String::new(),
-            arguments => arguments.to_string(),
-        };
         let result = call.result().map_or(call.output(), |result| result.unwrap_or_else(|error| error));
         self.folded(depth, class, &title, &[&arguments, result])
     }
