@@ -75,9 +75,14 @@ fn compare(what: &str, now: usize, limit: usize) -> bool {
 fn measure(features: &[&str]) -> Result<Cost> {
     let program = build::ours(features)?;
     let project = build::project(&program)?;
-    let functions_of_the_crate = functions(project.path(), &["--package", program.package])?;
     let functions_of_the_program = functions(project.path(), &["--bin", "probe"])?;
-    Ok(Cost { functions_of_the_crate, functions_of_the_program, metadata_bytes: metadata(project.path())? })
+    let metadata_bytes = metadata(project.path())?;
+    // By its own manifest, since cargo builds a dependency alone with its default features.
+    let manifest = paths::repo_root().join("sdk/Cargo.toml");
+    let manifest = manifest.to_str().context("the path of the repository is not Unicode")?;
+    let library = ["--manifest-path", manifest, "--lib", "--features", &features.join(",")];
+    let functions_of_the_crate = functions(project.path(), &library)?;
+    Ok(Cost { functions_of_the_crate, functions_of_the_program, metadata_bytes })
 }
 
 /// The number of functions that the compiler makes of a target.
