@@ -239,8 +239,8 @@ impl Session {
             request.rest = extra;
         }
         let state = &self.inner.state;
+        let prompt = state.prompts.add(&request.prompt, turn.clone());
         state.scope.turn.set_if_none(&turn);
-        let prompt = state.prompts.add(&request.prompt, turn);
         Ok((prompt, self.rpc().send(&request)))
     }
 

@@ -2,6 +2,7 @@
 
 mod tree;
 
+use std::future::Ready;
 use std::time::Duration;
 
 use copilot_session::testing::{self, FakeCli, events as say, requests};
@@ -92,7 +93,7 @@ async fn of_a_turn_are_a_tree() {
         new.tool(tool)
             .on_permission(async |_, _| Err::<Decision, _>("no opinion"))
             .hook(async |_: PreToolUseHookInput, _| std::future::pending::<PreToolUseHookOutput>().await)
-            .hook(async |_: PostToolUseHookInput, _| -> PostToolUseHookOutput { panic!("a panic") })
+            .hook(|_: PostToolUseHookInput, _| -> Ready<PostToolUseHookOutput> { panic!("a panic") })
             .on_user_input(async |_, context: HandlerContext| {
                 context.rpc().name().get().await?;
                 Ok::<UserInputResult, Error>(UserInputResult::default())
@@ -178,6 +179,33 @@ async fn of_prompts_that_wait() {
     let of_turn = |tool| format!("invoke_agent github 0 0\n  call session.send\n  execute_tool {tool}\n");
     assert_eq!(tree.of("invoke_agent"), of_turn("first") + &of_turn("second").replace(" 0 0", ""));
     assert_eq!(tree.of("execute_tool"), "execute_tool third\nexecute_tool first\n");
+}
+
+/// The work for a prompt without a turn has no parent, although a turn waits. The idle of an abort before a turn does not
+/// end the turn's span.
+#[tokio::test(start_paused = true)]
+async fn of_a_turn_behind_a_prompt() {
+    let (tree, _guard) = collect();
+    let rig = Rig::on(FakeCli::start(), |new| {
+        ["own", "later"].into_iter().fold(new.approve_all(), |new, name| {
+            new.tool(Tool::with_schema(name, "Looks", json!({}), async |_: Value, _| "seen"))
+        })
+    })
+    .await;
+    let id = rig.session.id().to_owned();
+    let sent = rig.session.send("One").await.expect("a prompt");
+    rig.emit(say::user_message(&sent));
+    rig.fake.expect_tool_result(&id, "own", json!({})).await;
+    let turn = rig.session.prompt("Two").await.expect("a turn");
+    rig.fake.expect_tool_result(&id, "own", json!({})).await;
+    rig.emit(say::user_message(turn.message_id()));
+    let mut idle = say::idle();
+    idle["data"]["aborted"] = true.into();
+    rig.emit(idle);
+    rig.fake.expect_tool_result(&id, "later", json!({})).await;
+    assert_eq!(tree.of("execute_tool"), "execute_tool own\nexecute_tool own\n");
+    assert_eq!(tree.of("invoke_agent"), "invoke_agent github\n  call session.send\n  execute_tool later\n");
+    drop(turn);
 }
 
 /// The lines of the ends of turns.

@@ -101,3 +101,15 @@ pub struct TurnCutOff {
     /// The answer so far.
     pub answer: Answer,
 }
+
+impl fmt::Display for TurnCutOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl std::error::Error for TurnCutOff {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.source()
+    }
+}

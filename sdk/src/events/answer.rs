@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::events::{SessionEvent, tool_call::ToolCall, usage::Usage, work::Work};
+use crate::generated::kind;
 use crate::generated::session_event::SessionEventData;
 use crate::types::{AssistantMessageData, AssistantUsageData};
 
@@ -66,8 +67,9 @@ impl Answer {
     /// including those of sub-agents. Beyond 4096 calls or 16 MiB of JSON the later calls, and the messages of later
     /// errors, are missing. The stream of the turn also has the results.
     pub fn tool_calls(&self) -> impl Iterator<Item = ToolCall<'_>> {
-        self.work.events.iter().filter_map(|event| match event.data() {
-            SessionEventData::ToolExecutionStart(call) => Some(self.work.outcomes.call(call)),
+        let starts = self.work.events.iter().filter(|event| event.kind() == kind::TOOL_EXECUTION_START);
+        starts.zip(self.work.outcomes.iter()).filter_map(|(event, outcome)| match event.data() {
+            SessionEventData::ToolExecutionStart(start) => Some(ToolCall { start, outcome }),
             _ => None,
         })
     }

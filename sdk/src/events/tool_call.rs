@@ -6,7 +6,8 @@ use crate::events::SessionEvent;
 use crate::types::{ToolExecutionCompleteError, ToolExecutionStartData};
 use crate::wire::{self, peek, peek::keys};
 
-/// A tool call of a turn, as [`Answer::tool_calls`](crate::Answer::tool_calls) returns it.
+/// A tool call of a turn, as [`Answer::tool_calls`](crate::Answer::tool_calls) returns it. The transcript has a type of
+/// its own, with the progress and the result.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct ToolCall<'a> {
@@ -27,21 +28,29 @@ pub enum ToolOutcome<'a> {
     /// A permission handler, a hook or the tool itself refused the call: the code of the error is `denied` or
     /// `rejected`.
     Refused(&'a ToolExecutionCompleteError),
-    /// The tool still ran when the turn ended.
-    Running,
+    /// The CLI had reported no end when the turn ended: the tool still ran, or was cancelled by an abort.
+    Unfinished,
 }
 
-/// The outcomes of the tool calls of a turn by their ids; none for a tool that runs.
+type Outcome = Result<(), Box<ToolExecutionCompleteError>>;
+
+/// The outcomes of the tool calls of a turn.
 #[derive(Clone, Default)]
-pub(crate) struct Outcomes(HashMap<String, Option<Result<(), Box<ToolExecutionCompleteError>>>>);
+pub(crate) struct Outcomes {
+    /// In the order of the starts; none for a tool that runs.
+    outcomes: Vec<Option<Outcome>>,
+    /// The place of the latest call with each id, since some model servers use an id again.
+    latest: HashMap<String, usize>,
+}
 
 impl Outcomes {
     /// Records the start of a tool call.
     pub fn start(&mut self, event: &SessionEvent) {
         let [id] = event.pick(keys!(ToolExecutionStartData, ["toolCallId"]));
         if let Some(id) = id.and_then(peek::string) {
-            self.0.insert(id.into_owned(), None);
+            self.latest.insert(id.into_owned(), self.outcomes.len());
         }
+        self.outcomes.push(None);
     }
 
     /// Records the end of a tool call whose start is recorded. `room` is the size in bytes that the JSON of an error may
@@ -49,7 +58,8 @@ impl Outcomes {
     pub fn complete(&mut self, event: &SessionEvent, room: usize) -> usize {
         let [id, success, error] =
             event.pick(keys!(ToolExecutionCompleteData, ["toolCallId", "success", "error"]));
-        let Some(outcome) = id.and_then(peek::string).and_then(|id| self.0.get_mut(&*id)) else { return 0 };
+        let latest = id.and_then(peek::string).and_then(|id| self.latest.get(&*id));
+        let Some(outcome) = latest.and_then(|at| self.outcomes.get_mut(*at)) else { return 0 };
         if success == Some("true") {
             *outcome = Some(Ok(()));
             return 0;
@@ -65,16 +75,15 @@ impl Outcomes {
         if fits { json.len() } else { 0 }
     }
 
-    /// Returns a tool call with its outcome.
-    pub fn call<'a>(&'a self, start: &'a ToolExecutionStartData) -> ToolCall<'a> {
-        let outcome = match self.0.get(&start.tool_call_id).and_then(Option::as_ref) {
-            None => ToolOutcome::Running,
+    /// Returns them in the order of the starts.
+    pub fn iter(&self) -> impl Iterator<Item = ToolOutcome<'_>> {
+        self.outcomes.iter().map(|outcome| match outcome {
+            None => ToolOutcome::Unfinished,
             Some(Ok(())) => ToolOutcome::Succeeded,
             Some(Err(error)) if matches!(error.code.as_deref(), Some("denied" | "rejected")) => {
                 ToolOutcome::Refused(error)
             }
             Some(Err(error)) => ToolOutcome::Failed(error),
-        };
-        ToolCall { start, outcome }
+        })
     }
 }

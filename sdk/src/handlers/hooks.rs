@@ -145,7 +145,10 @@ impl Hooks {
                 let handler = self.by_type.get(&*kind).or(self.other.as_ref());
                 handler.map(|handler| {
                     let span = spans::hook(context.session_id(), &kind);
-                    let running = span.in_scope(|| handler(&kind, input.unwrap_or("null"), context));
+                    let (handler, kind) = (Arc::clone(handler), kind.into_owned());
+                    let input = input.unwrap_or("null").to_owned();
+                    // Within its span, which also records a panic before there is a future.
+                    let running = async move { handler(&kind, &input, context).await };
                     spans::run(span, running, |output| output.is_err().then_some("failure"))
                 })
             });

@@ -313,8 +313,7 @@ pub(crate) fn handler(decide: impl Replies<PermissionRequest, Decision>) -> (&'s
         answer(context, request, async move {
             let permission = permission.readable()?;
             let span = spans::permission(own.session_id());
-            let deciding = span.in_scope(|| (*decide).clone()(permission, own));
-            let decided = async { deciding.await.into_reply() };
+            let decided = async { (*decide).clone()(permission, own).await.into_reply() };
             spans::run(span, decided, |decision| decision.is_err().then_some("failure")).await
         });
     };

@@ -356,7 +356,8 @@ pub(crate) fn requested(context: &HandlerContext, tools: &Tools, request: &Reque
             return Err(format!("the request could not be read: {}", request.error));
         }
         let span = spans::tool(call.session_id(), &call.request().tool_name, call.tool_call_id());
-        let running = span.in_scope(|| run(call));
+        // Within its span, which also records a panic before there is a future.
+        let running = async move { run(call).await };
         Ok(Some(fields(spans::run(span, running, ToolResult::failed).await)))
     });
 }

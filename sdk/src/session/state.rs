@@ -169,9 +169,10 @@ impl SessionState {
             }
             kind::SESSION_IDLE => {
                 lock(&self.seen).clear();
-                self.scope.turn.set(self.prompts.next_span());
+                self.trace_idle(&event);
             }
-            kind::USER_MESSAGE if self.prompts.are_traced() => self.trace_prompt(&event),
+            kind::ASSISTANT_TURN_START if event.agent_id().is_none() => self.scope.turn.set_working(true),
+            kind::USER_MESSAGE if event.agent_id().is_none() => self.trace_prompt(&event),
             // A sub-agent may work elsewhere.
             kind::SESSION_START | kind::SESSION_RESUME | kind::SESSION_CONTEXT_CHANGED
                 if event.agent_id().is_none() =>
@@ -191,9 +192,24 @@ impl SessionState {
         }
     }
 
+    /// Makes the span of the next turn the parent of what follows.
+    fn trace_idle(&self, event: &SessionEvent) {
+        self.scope.turn.set_working(false);
+        let next = self.prompts.next_span();
+        let [aborted] = event.pick(keys!(IdleData, ["aborted"]));
+        // The idle of an earlier abort may arrive when the next turn has already begun.
+        if next.strong_count() > 0 || aborted != Some("true") {
+            self.scope.turn.set(next);
+        }
+    }
+
     /// Makes the span of a prompt that the agent starts the parent of what follows. A prompt of the CLI itself, such as
     /// that of a hook, continues the turn.
     fn trace_prompt(&self, event: &SessionEvent) {
+        self.scope.turn.set_working(true);
+        if !self.prompts.are_traced() {
+            return;
+        }
         let [id, text] = event.pick(keys!(UserMessageData, ["messageId", "content"]));
         let [id, text] = [id, text].map(|raw| raw.and_then(peek::string));
         if let Some(turn) = self.prompts.start(id.as_deref(), text.as_deref()) {

@@ -1,13 +1,14 @@
 //! The span of a turn, which is the parent of everything that is done for the turn.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use tracing::Span;
 
 use crate::runtime::lock;
 
-/// The span of a turn, which closes when the turn ends. Others refer to it by a [`WeakSpan`], so that they do not keep
-/// it open. There is none if nobody records it.
+/// The span of a turn, which closes when the turn ends. Others refer to it by a [`WeakSpan`], and keep it open only while
+/// a handler runs in it. There is none if nobody records it.
 pub(crate) struct TurnSpan(Option<Arc<Span>>);
 
 /// A reference to the span of a turn, or to none.
@@ -30,23 +31,32 @@ impl TurnSpan {
 
 /// The turn that a session works on.
 #[derive(Default)]
-pub(crate) struct CurrentTurn(Mutex<WeakSpan>);
+pub(crate) struct CurrentTurn {
+    span: Mutex<WeakSpan>,
+    /// True if the agent works, perhaps for a prompt without a turn.
+    is_working: AtomicBool,
+}
 
 impl CurrentTurn {
     /// The span of the turn; a disabled one if there is none.
     pub fn span(&self) -> Span {
-        let turn = lock(&self.0).upgrade();
+        let turn = lock(&self.span).upgrade();
         turn.as_deref().map_or_else(Span::none, Span::clone)
     }
 
     pub fn set(&self, turn: WeakSpan) {
-        *lock(&self.0) = turn;
+        *lock(&self.span) = turn;
+    }
+
+    /// Records that the agent works, or that it does not.
+    pub fn set_working(&self, is_working: bool) {
+        self.is_working.store(is_working, Ordering::Relaxed);
     }
 
     /// Sets the turn, unless the session works on another.
     pub fn set_if_none(&self, turn: &WeakSpan) {
-        let mut current = lock(&self.0);
-        if current.strong_count() == 0 {
+        let mut current = lock(&self.span);
+        if current.strong_count() == 0 && !self.is_working.load(Ordering::Relaxed) {
             *current = turn.clone();
         }
     }

@@ -89,7 +89,7 @@ fn outcomes(answer: &Answer) -> Vec<String> {
             ToolOutcome::Succeeded => "succeeded".to_owned(),
             ToolOutcome::Failed(error) => format!("failed: {}", error.message),
             ToolOutcome::Refused(error) => format!("refused: {}", error.message),
-            ToolOutcome::Running => "running".to_owned(),
+            ToolOutcome::Unfinished => "unfinished".to_owned(),
             _ => panic!("an unknown outcome"),
         };
         format!("{} {text}", call.start.tool_name)
@@ -121,9 +121,27 @@ async fn outcomes_of_tool_calls() {
         "edit refused: no",
         "task succeeded",
         "odd failed: ",
-        "slow running",
+        "slow unfinished",
     ];
     assert_eq!(outcomes(&answer), expected);
+}
+
+/// Some model servers use the id of a call again. Each call has its own outcome.
+#[tokio::test(start_paused = true)]
+async fn outcomes_of_calls_with_one_id() {
+    let rig = Rig::start().await;
+    let turn = rig.turn().await;
+    for (tool, end) in [
+        ("view", Some(say::tool_complete("1", "seen"))),
+        ("edit", Some(say::tool_failed("1", "denied", "no"))),
+        ("bash", None),
+    ] {
+        rig.emit(say::tool_start("1", tool, json!({})));
+        end.into_iter().for_each(|end| rig.emit(end));
+    }
+    rig.emit(say::idle());
+    let answer = turn.await.expect("the answer");
+    assert_eq!(outcomes(&answer), ["view succeeded", "edit refused: no", "bash unfinished"]);
 }
 
 /// A call has its outcome even if there is no room for the message of its error.
@@ -187,7 +205,7 @@ async fn calls_of_a_failed_turn() {
     let cut_off = turn.await.expect_err("the session ended");
     let answer = cut_off.answer().expect("an answer so far");
     assert_eq!((models(answer), answer.text()), (vec!["cut off"], "The first part."));
-    assert_eq!(outcomes(answer), ["view running"]);
+    assert_eq!(outcomes(answer), ["view unfinished"]);
 }
 
 /// Of a turn of any length a bounded part is kept, and nothing is missing in the sum.

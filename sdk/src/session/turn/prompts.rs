@@ -73,7 +73,9 @@ impl Prompts {
         let waiting = |prompt: &&Arc<Prompt>| !prompt.is_started.load(Ordering::Relaxed) && is_it(prompt);
         // Prompts that were started while nobody recorded a turn are not marked.
         let latest = lock(&self.latest);
-        let prompt = latest.iter().filter(waiting).min_by_key(|prompt| !prompt.is_traced())?;
+        // The id decides before the text.
+        let order = |prompt: &&Arc<Prompt>| (id != Some(prompt.id()), !prompt.is_traced());
+        let prompt = latest.iter().filter(waiting).min_by_key(order)?;
         prompt.is_started.store(true, Ordering::Relaxed);
         Some(prompt.span.clone())
     }

@@ -147,7 +147,10 @@ impl Tracker {
     pub fn follow(&mut self, event: &SessionEvent) -> Relation {
         let kind = event.kind();
         if kind == kind::SESSION_SHUTDOWN {
-            return Relation::Last(Err(self.cut_off(Error::SessionEnded)));
+            let end = Err(self.cut_off(Error::SessionEnded));
+            // What is in doubt is not counted as work of the turn.
+            let is_doubtful = matches!(self.phase, Phase::Doubtful(_));
+            return if is_doubtful { Relation::After(end) } else { Relation::Last(end) };
         }
         // The events of a sub-agent belong to the same session.
         if event.agent_id().is_some() {
