@@ -13,8 +13,8 @@ use crate::dialog::{Dialog, Outcome};
 use crate::history::History;
 use crate::input::Input;
 
-/// A key that comes sooner after a dialog appeared was meant for something else, and so was one that comes sooner after
-/// such a key.
+/// A key that comes sooner after a dialog came in sight was meant for something else, and so was one that comes sooner
+/// after such a key.
 pub const TOO_SOON: Duration = Duration::from_millis(400);
 
 const OPENING: &str = "The other session is not open yet.";
@@ -131,7 +131,7 @@ pub struct App {
     is_aborting: bool,
     /// True if ctrl-c ends the program.
     is_armed: bool,
-    /// The time at which the first dialog appeared, or of the last key that came too soon.
+    /// The time at which the first dialog came in sight, or of the last key that came too soon.
     since: Option<Instant>,
 }
 
@@ -295,7 +295,7 @@ impl App {
         }
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         if control && key.code == KeyCode::Char('c') {
-            return self.interrupt();
+            return self.interrupt(now);
         }
         self.is_armed = false;
         self.notice.clear();
@@ -303,10 +303,10 @@ impl App {
             Screen::List(of, items, at) => match key.code {
                 KeyCode::Up => *at = at.saturating_sub(1),
                 KeyCode::Down => *at = (*at + 1).min(items.len().saturating_sub(1)),
-                KeyCode::Esc => self.screen = Screen::Chat,
+                KeyCode::Esc => self.uncover(now),
                 KeyCode::Enter => {
                     let (of, chosen) = (*of, items.get(*at).map(|item| item.id.clone()));
-                    self.screen = Screen::Chat;
+                    self.uncover(now);
                     return match of {
                         Listed::Models => chosen.map(Action::Model),
                         Listed::Sessions => {
@@ -324,8 +324,8 @@ impl App {
                 _ => self.dialog_key(key, now),
             },
             Screen::Call(id, row) => match key.code {
-                KeyCode::Esc => self.screen = Screen::Chat,
-                KeyCode::Char('o') if control => self.screen = Screen::Chat,
+                KeyCode::Esc => self.uncover(now),
+                KeyCode::Char('o') if control => self.uncover(now),
                 KeyCode::Left | KeyCode::Right => {
                     let calls = calls::all(&self.transcript);
                     let at = calls::place(&calls, id);
@@ -339,6 +339,12 @@ impl App {
             Screen::Chat => return self.chat_key(key, now),
         }
         None
+    }
+
+    /// Goes back to the conversation. A dialog that appeared meanwhile is in sight only now.
+    fn uncover(&mut self, now: Instant) {
+        self.screen = Screen::Chat;
+        self.since = Some(now);
     }
 
     fn chat_key(&mut self, key: KeyEvent, now: Instant) -> Option<Action> {
@@ -412,7 +418,7 @@ impl App {
     }
 
     /// Stops the agent, or else the program at the second time.
-    fn interrupt(&mut self) -> Option<Action> {
+    fn interrupt(&mut self, now: Instant) -> Option<Action> {
         if self.is_running && !self.is_aborting {
             self.is_aborting = true;
             // Dropped, so that all are refused.
@@ -427,7 +433,7 @@ impl App {
         }
         self.is_armed = true;
         self.input.take();
-        self.screen = Screen::Chat;
+        self.uncover(now);
         self.notice = "Ctrl-c again ends the program.".to_owned();
         None
     }

@@ -137,6 +137,41 @@ fn a_key_that_comes_too_soon() {
     assert!(second.try_recv().is_err());
 }
 
+/// A request or a plan that appears behind a list or a call is not answered by a key that was meant for these.
+#[test]
+fn a_key_that_comes_too_soon_after_another_page() {
+    for (opens, leaves) in [('l', KeyCode::Esc), ('l', KeyCode::Enter), ('o', KeyCode::Esc)] {
+        let mut stage = Stage::new(80, 24);
+        stage.prompt("Go");
+        stage
+            .event("tool.execution_start", json!({ "toolCallId": "1", "toolName": "bash", "arguments": {} }));
+        let cover = |stage: &mut Stage| match opens {
+            'l' => stage.app.list(Listed::Models, vec![item("a")]),
+            letter => drop(stage.control(letter)),
+        };
+        let press_soon = |stage: &mut Stage, code| {
+            stage.draw();
+            stage.now += Duration::from_millis(50);
+            stage.app.key(KeyEvent::new(code, KeyModifiers::NONE), stage.now);
+        };
+        cover(&mut stage);
+        let mut verdict = stage.permission("read a");
+        stage.press(leaves);
+        press_soon(&mut stage, KeyCode::Char('y'));
+        assert!(verdict.try_recv().is_err());
+        stage.press(KeyCode::Char('y'));
+        assert_eq!(verdict.try_recv(), Ok(Verdict::Yes));
+
+        cover(&mut stage);
+        let mut answer = stage.plan("1. one");
+        stage.press(leaves);
+        press_soon(&mut stage, KeyCode::Enter);
+        assert!(answer.try_recv().is_err());
+        stage.press(KeyCode::Enter);
+        assert_eq!(answer.try_recv(), Ok(Some(Answer::Choice(0))));
+    }
+}
+
 /// A user who types while a request appears does not allow it by accident, however long they type.
 #[test]
 fn a_request_appears_while_the_user_types() {
