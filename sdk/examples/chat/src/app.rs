@@ -47,7 +47,7 @@ pub enum Action {
 pub enum Screen {
     /// The conversation.
     Chat,
-    /// All of the request that waits for the user, from this row on.
+    /// All of the request or the plan that waits for the user, from this row on.
     Request(usize),
     /// The call of a tool with this id, from this row on.
     Call(String, usize),
@@ -115,7 +115,7 @@ pub struct App {
     pub dialogs: VecDeque<Dialog>,
     /// True if keys go to the first dialog, and not to the prompt.
     pub on_dialog: bool,
-    /// True if the screen shows all of the request that the first dialog is about.
+    /// True if the screen showed all of the request or the plan that the first dialog is about.
     pub sees_all: bool,
     /// The view that the screen shows.
     pub screen: Screen,
@@ -321,6 +321,8 @@ impl App {
             Screen::Request(row) => match key.code {
                 KeyCode::Esc | KeyCode::Char('w') => self.screen = Screen::Chat,
                 code if scroll(row, code, self.scroll.page) => {}
+                // The page of a plan does not show words of the user.
+                code if code != KeyCode::Enter && self.plan().is_some() => {}
                 _ => self.dialog_key(key, now),
             },
             Screen::Call(id, row) => match key.code {
@@ -341,7 +343,7 @@ impl App {
         None
     }
 
-    /// Goes back to the conversation. A dialog that appeared meanwhile is in sight only now.
+    /// Goes back to the conversation. A dialog that appeared behind another page is in sight only now.
     fn uncover(&mut self, now: Instant) {
         self.screen = Screen::Chat;
         self.since = Some(now);
@@ -412,7 +414,10 @@ impl App {
             }
             // On its page, the user reads on.
             Some(Outcome::ShowAll) if matches!(self.screen, Screen::Request(_)) => {}
-            Some(Outcome::ShowAll) => self.screen = Screen::Request(0),
+            Some(Outcome::ShowAll) => {
+                self.screen = Screen::Request(0);
+                self.since = Some(now);
+            }
             Some(Outcome::Open) | None => {}
         }
     }

@@ -14,16 +14,18 @@ use crate::wrap::{safe, shorten, wrap_text};
 /// The most characters of a message of the CLI that are shown.
 const MAX_NOTICE: usize = 2000;
 
-/// The last rows of the conversation, at least this number of them if there are so many.
+/// The last rows of the conversation, at least this number of them if there are so many. Also returns how many rows at
+/// their end are those of a plan that waits for the user.
 pub fn last_rows(
     app: &App,
     count: usize,
     width: usize,
     theme: Theme,
     with_tools: bool,
-) -> Vec<Line<'static>> {
+) -> (Vec<Line<'static>>, usize) {
     let sent = app.sent.iter().flat_map(|prompt| prompt_rows(prompt, Role::Dim, width, theme));
-    let plan = app.plan().into_iter().flat_map(|plan| plan_rows(plan, width, theme));
+    let plan = app.plan().map(|plan| plan_rows(plan, width, theme)).unwrap_or_default();
+    let for_plan = plan.len();
     let last: Vec<_> = sent.chain(plan).collect();
     let (mut rows, mut turns) = (last.len(), vec![last]);
     // From the end, so that a long conversation takes no longer.
@@ -44,7 +46,7 @@ pub fn last_rows(
     if rows.last().is_some_and(|row| row.spans.is_empty()) {
         rows.pop();
     }
-    rows
+    (rows, for_plan)
 }
 
 fn prompt_rows(prompt: &str, role: Role, width: usize, theme: Theme) -> Vec<Line<'static>> {
@@ -54,7 +56,7 @@ fn prompt_rows(prompt: &str, role: Role, width: usize, theme: Theme) -> Vec<Line
 }
 
 /// The rows of a plan that waits for the user.
-fn plan_rows(plan: &str, width: usize, theme: Theme) -> Vec<Line<'static>> {
+pub fn plan_rows(plan: &str, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut rows = vec![Line::styled("The plan of the agent", theme.style(Role::Ask)), Line::default()];
     rows.extend(markdown::render(plan, width, theme));
     rows

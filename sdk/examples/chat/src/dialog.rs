@@ -86,7 +86,7 @@ impl Dialog {
     pub fn key(&mut self, key: KeyEvent, sees_all: bool) -> Outcome {
         match self {
             Self::Decide(decide) => decide.key(key, sees_all),
-            Self::Question(question) => question.key(key),
+            Self::Question(question) => question.key(key, sees_all),
             Self::Form(form) => form.key(key),
         }
     }
@@ -133,7 +133,7 @@ impl Decide {
 }
 
 impl Question {
-    fn key(&mut self, key: KeyEvent) -> Outcome {
+    fn key(&mut self, key: KeyEvent, sees_all: bool) -> Outcome {
         let last = self.choices.len().saturating_sub(1);
         match key.code {
             KeyCode::Esc => send(&mut self.reply, None),
@@ -146,6 +146,8 @@ impl Question {
                 Outcome::Open
             }
             KeyCode::Enter => match self.answer() {
+                // A plan cannot be accepted before all of it was shown.
+                Some(Answer::Choice(_)) if self.plan.is_some() && !sees_all => Outcome::ShowAll,
                 Some(answer) => send(&mut self.reply, Some(answer)),
                 None => Outcome::Open,
             },

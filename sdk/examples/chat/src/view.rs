@@ -2,6 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph};
 
@@ -71,7 +72,7 @@ fn chat(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
         (main, Rect::ZERO, place)
     };
 
-    conversation(frame, app, main, !is_wide, theme);
+    let shows_plan = conversation(frame, app, main, !is_wide, theme);
     if is_wide {
         tools_and_todos(frame, app, side, theme);
     }
@@ -86,7 +87,7 @@ fn chat(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
         let inner = block.inner(place);
         let (rows, is_whole) = panel.fit(inner.height.into());
         // Once read, it stays read.
-        app.sees_all |= is_whole;
+        app.sees_all |= is_whole && shows_plan;
         frame.render_widget(block, place);
         frame.render_widget(Paragraph::new(rows), inner);
     }
@@ -116,16 +117,18 @@ fn tools_and_todos(frame: &mut Frame<'_>, app: &App, area: Rect, theme: Theme) {
     draw(frame, "To do", todos, &|count, width| conversation::todos(app, count, width, theme));
 }
 
-fn conversation(frame: &mut Frame<'_>, app: &mut App, area: Rect, with_tools: bool, theme: Theme) {
+/// Draws the conversation, and returns true if no part of a plan that waits for the user is out of sight.
+fn conversation(frame: &mut Frame<'_>, app: &mut App, area: Rect, with_tools: bool, theme: Theme) -> bool {
     // A column stays free beside the panel.
     let (width, page) = (usize::from(area.width).saturating_sub(1), usize::from(area.height));
     app.scroll.page = page;
     if app.transcript.turns().is_empty() && app.sent.is_none() {
         let rows = wrap_text(WELCOME, theme.style(Role::Dim), width, "", "");
-        return frame.render_widget(Paragraph::new(rows), area);
+        frame.render_widget(Paragraph::new(rows), area);
+        return app.plan().is_none();
     }
     let all = if app.scroll.below == 0 { page } else { usize::MAX };
-    let rows = conversation::last_rows(app, all, width, theme, with_tools);
+    let (rows, for_plan) = conversation::last_rows(app, all, width, theme, with_tools);
     let scroll = &mut app.scroll;
     if scroll.below > 0 {
         // What is new below does not move the rows that the user reads.
@@ -139,6 +142,7 @@ fn conversation(frame: &mut Frame<'_>, app: &mut App, area: Rect, with_tools: bo
     let end = rows.len() - scroll.below;
     let shown = rows[end.saturating_sub(page)..end].to_vec();
     frame.render_widget(Paragraph::new(shown), area);
+    for_plan == 0 || (app.scroll.below == 0 && for_plan <= page)
 }
 
 fn input(
@@ -225,19 +229,28 @@ fn amount(number: u64) -> String {
     }
 }
 
-/// Draws all of the first request, and returns the row that it begins with.
+/// Draws all of the first request or plan, and returns the row that it begins with.
 fn request(frame: &mut Frame<'_>, app: &mut App, row: usize, theme: Theme) -> usize {
     let [top, foot] = Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(frame.area());
-    let Some(Dialog::Decide(decide)) = app.dialogs.front() else { return 0 };
-    let rows = wrap_text(&decide.full, theme.style(Role::Code), top.width.into(), "", "");
+    let width = usize::from(top.width);
+    let (rows, allow, others) = match app.dialogs.front() {
+        Some(Dialog::Decide(decide)) => {
+            let allow = if decide.always.is_ok() { "y yes  a always  " } else { "y yes  " };
+            let rows = wrap_text(&decide.full, theme.style(Role::Code), width, "", "");
+            (rows, allow.to_owned(), "n no  w back")
+        }
+        Some(Dialog::Question(question)) => {
+            let choice = question.choices.get(question.selected).map(|choice| safe(choice));
+            let mut rows = wrap_text(&question.text, Style::new(), width, "", "");
+            rows.extend(question.plan.iter().flat_map(|plan| conversation::plan_rows(plan, width, theme)));
+            (rows, format!("enter {}  ", choice.unwrap_or_default()), "esc back")
+        }
+        _ => return 0,
+    };
     let (row, is_end, place) = page(frame, &mut app.scroll, top, rows, row);
     app.sees_all |= is_end;
-    let allow = match (app.sees_all, &decide.always) {
-        (false, _) => "",
-        (true, Err(_)) => "y yes  ",
-        (true, Ok(_)) => "y yes  a always  ",
-    };
-    let keys = format!("{place}  {allow}n no  w back  ↑↓ pgup pgdn");
+    let allow = if app.sees_all { &*allow } else { "" };
+    let keys = format!("{place}  {allow}{others}  ↑↓ pgup pgdn");
     frame.render_widget(Line::styled(shorten(&keys, foot.width.into()), theme.style(Role::Ask)), foot);
     row
 }

@@ -303,6 +303,51 @@ fn a_plan_is_decided_on() {
     assert_eq!(answers, [Some(Answer::Choice(1)), Some(words), None]);
 }
 
+/// A plan that is too long for the screen, or that is out of sight, is shown as a page before it can be accepted.
+#[test]
+fn a_plan_is_seen_before_it_is_accepted() {
+    let long = (1..=30).map(|step| format!("{step}. step\n")).collect::<String>();
+    for (width, height) in [(80, 24), (40, 10), (20, 8)] {
+        let mut stage = Stage::new(width, height);
+        stage.prompt("Go");
+        let mut answer = stage.plan(&long);
+        stage.press(KeyCode::Enter);
+        for key in [KeyCode::Enter, KeyCode::Char('n'), KeyCode::Enter] {
+            stage.press(key);
+            assert!(answer.try_recv().is_err() && matches!(stage.app.screen, Screen::Request(0)));
+        }
+        assert!(stage.draw().starts_with("Two steps\n"), "{}", stage.draw());
+        stage.press(KeyCode::Esc);
+        assert!(matches!(stage.app.screen, Screen::Chat));
+        stage.press(KeyCode::Enter);
+        (0..30).for_each(|_| drop(stage.press(KeyCode::PageDown)));
+        assert!(
+            stage.draw().contains("30. step") && stage.draw().contains("enter go on"),
+            "{}",
+            stage.draw()
+        );
+        stage.press(KeyCode::Enter);
+        assert_eq!(answer.try_recv(), Ok(Some(Answer::Choice(0))));
+        assert!(matches!(stage.app.screen, Screen::Chat));
+    }
+
+    let mut stage = Stage::new(80, 24);
+    stage.prompt("Go");
+    stage
+        .event("assistant.message_delta", json!({ "messageId": "m", "deltaContent": "line\n\n".repeat(50) }));
+    stage.press(KeyCode::PageUp);
+    let mut answer = stage.plan("1. one");
+    assert!(!stage.draw().contains("1. one"), "{}", stage.draw());
+    stage.press(KeyCode::Enter);
+    assert!(answer.try_recv().is_err() && stage.draw().contains("1. one"), "{}", stage.draw());
+    let enter = KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE);
+    stage.now += Duration::from_millis(50);
+    stage.app.key(enter, stage.now);
+    assert!(answer.try_recv().is_err(), "the user has not read the page yet");
+    stage.press(KeyCode::Enter);
+    assert_eq!(answer.try_recv(), Ok(Some(Answer::Choice(0))));
+}
+
 #[test]
 fn a_form_is_filled_in() {
     let schema = json!({

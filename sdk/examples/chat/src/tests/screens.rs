@@ -5,7 +5,7 @@ use std::path::Path;
 use ratatui::style::Color;
 
 use super::*;
-use crate::app::{Item, Listed, Todo};
+use crate::app::{Item, Listed, Screen, Todo};
 
 /// Compares a screen with its golden file.
 fn golden(name: &str, stage: &mut Stage) {
@@ -217,6 +217,9 @@ fn nothing_raw() {
         assert!(screen.contains("\\u{1b}[2J"), "{screen}");
     };
     check(&stage.draw());
+    stage.app.screen = Screen::Request(0);
+    check(&stage.draw());
+    stage.press(KeyCode::Esc);
     stage.control('o');
     check(&stage.draw());
     stage.app.list(Listed::Models, vec![Item { id: "x".into(), text: evil.into() }]);
@@ -251,6 +254,12 @@ fn any_size() {
             let _values = stage.form("Where to?", vec![field]);
             stage.draw();
             stage.write("日本");
+            stage.draw();
+
+            let mut stage = Stage::new(width, height);
+            let _answer = stage.plan("1. 日本語");
+            stage.press(KeyCode::Enter);
+            stage.press(KeyCode::PageDown);
             stage.draw();
         }
     }
