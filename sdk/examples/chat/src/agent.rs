@@ -173,7 +173,7 @@ async fn decide(request: PermissionRequest, script_safety: bool, asks: mpsc::Sen
     let always = match request.summary_for_session() {
         Some(always) => Ok(always),
         // The CLI then inspects commands, and runs those that it takes for harmless without asking.
-        None if request.command().is_some() && !script_safety => Err("not for commands (--script-safety)"),
+        None if request.command().is_some() && !script_safety => Err("only with --script-safety"),
         None => Err("not for requests of this kind"),
     };
     let dialog = |reply| {

@@ -174,7 +174,7 @@ async fn commands_that_are_always_allowed() {
     chat.wait_for("Ask the agent something.");
     chat.send("Go\r");
     chat.wait_for("run `touch one`");
-    chat.wait_for("always: not for commands");
+    chat.wait_for("always: only with");
     assert!(!chat.screen().contains("a\u{a0}always"), "{}", chat.screen());
     chat.press_until("y", "One.");
     chat.signal(Signal::TERM);
