@@ -216,10 +216,15 @@ impl App {
 
     /// Gives the user the prompt back that the agent did not begin with.
     pub fn give_back(&mut self) {
-        if let Some(prompt) = self.sent.take()
-            && self.input.is_empty()
-        {
-            self.input = Input::new(prompt);
+        if let Some(prompt) = self.sent.take() {
+            self.restore(prompt);
+        }
+    }
+
+    /// Gives the user a text back, unless they write another one already.
+    pub fn restore(&mut self, text: String) {
+        if self.input.is_empty() {
+            self.input = Input::new(text);
         }
     }
 
@@ -444,12 +449,14 @@ impl App {
     }
 }
 
-/// The action for `/model`, or for `/model NAME`; none for any other text.
+/// The action for `/model`, or for `/model NAME` with one word as the name; none for any other text, which is a prompt.
 fn model_command(text: &str) -> Option<Action> {
     let rest = text.trim().strip_prefix("/model")?;
-    match rest.trim() {
-        "" if rest.is_empty() => Some(Action::Models),
-        name => rest.starts_with(char::is_whitespace).then(|| Action::Model(name.to_owned())),
+    let mut words = rest.split_whitespace();
+    match (words.next(), words.next()) {
+        (None, _) => Some(Action::Models),
+        (Some(name), None) if rest.starts_with(char::is_whitespace) => Some(Action::Model(name.to_owned())),
+        _ => None,
     }
 }
 

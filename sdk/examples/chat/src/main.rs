@@ -7,9 +7,9 @@
 //! ```
 //!
 //! The left side has the conversation; at 80 columns or more the right side has the calls of tools, and what waits for
-//! the user: y, n, a (always) and w (why, with the whole request). A request is allowed, and a plan accepted, only after
-//! all of it was on the screen. Ctrl-c stops the agent, and twice ends the program when the agent rests. The empty chat
-//! lists the other keys. Text of the model, of tools and of files is escaped before it gets to the terminal.
+//! the user: y, n, a (always) and w (why, with the whole request). A request is allowed, and a plan accepted, only
+//! after all of it was on the screen. Ctrl-c stops the agent, and twice ends the program when the agent rests. The
+//! empty chat lists the other keys. Text of the model, of tools and of files is escaped before it gets to the terminal.
 //!
 //! `app.rs` is the state, with no input and no output; `view.rs` draws it; `run.rs` is the loop around both, and
 //! `agent.rs` the part that uses the SDK. The colours follow `NO_COLOR`, `COLORTERM` and `TERM`.

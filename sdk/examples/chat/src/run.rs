@@ -34,6 +34,8 @@ pub enum Done {
     Todos(String, Result<Vec<Todo>, Error>),
     /// Another session could not be opened.
     NotOpened(Error),
+    /// The model with this name is not used.
+    NoModel(String, Error),
     /// A prompt could not be sent.
     NotSent(Error),
     /// Another call failed.
@@ -185,6 +187,10 @@ impl Chat {
             Done::Listed(of, items) => self.app.list(of, items),
             // The event of the change sets the name.
             Done::Model(notice) => self.app.notice = notice,
+            Done::NoModel(model, error) => {
+                self.app.restore(format!("/model {model}"));
+                self.app.notice = format!("{error:#}");
+            }
             Done::NotSent(error) => {
                 self.app.rest();
                 self.app.give_back();
@@ -216,12 +222,12 @@ impl Chat {
                 Some(Agent::models(&session).await.map_or_else(Done::Failed, listed))
             }),
             Action::Model(model) => self.spawn(async move {
-                Some(match session.set_model(model).await {
+                Some(match session.set_model(model.as_str()).await {
                     Ok(result) if result.deferred == Some(true) => {
                         Done::Model("The model changes after this turn.".to_owned())
                     }
                     Ok(result) => Done::Model(result.message.unwrap_or_default()),
-                    Err(error) => Done::Failed(error),
+                    Err(error) => Done::NoModel(model, error),
                 })
             }),
             Action::Create => {

@@ -426,7 +426,8 @@ fn item(id: &str) -> Item {
     Item { id: id.to_owned(), text: format!("The item {id}") }
 }
 
-/// `/model` lists the models, from the current one on, and with a name it takes that one.
+/// `/model` lists the models, from the current one on, and with a name it takes that one. With more words it is a
+/// prompt.
 #[test]
 fn a_model_is_chosen() {
     let mut stage = Stage::new(80, 24);
@@ -440,10 +441,16 @@ fn a_model_is_chosen() {
     stage.event("session.model_change", json!({ "previousModel": "scripted", "newModel": "third" }));
     assert!(stage.draw().contains("\nthird "), "{}", stage.draw());
 
-    stage.write("/model  gpt 5 ");
-    assert_eq!(stage.press(KeyCode::Enter), Some(Action::Model("gpt 5".to_owned())));
-    stage.write("/models, what are they?");
-    assert_eq!(stage.press(KeyCode::Enter), Some(Action::Send("/models, what are they?".to_owned())));
+    stage.write("/model  gpt-5 ");
+    assert_eq!(stage.press(KeyCode::Enter), Some(Action::Model("gpt-5".to_owned())));
+    // The CLI refuses it, and later another one while the user writes.
+    stage.app.restore("/model gpt-5".to_owned());
+    stage.app.restore("/model gpt-4".to_owned());
+    assert_eq!(stage.app.input.take(), "/model gpt-5");
+    for prompt in ["/models, what are they?", "/models", "/model the data as a tree, please"] {
+        stage.write(prompt);
+        assert_eq!(stage.press(KeyCode::Enter), Some(Action::Send(prompt.to_owned())));
+    }
     // Also while the agent works, which goes on with its model until the end of the turn.
     stage.write("/model");
     assert_eq!(stage.press(KeyCode::Enter), Some(Action::Models));
