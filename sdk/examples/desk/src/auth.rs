@@ -13,6 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio_util::sync::CancellationToken;
 
 use crate::random;
 
@@ -54,6 +55,8 @@ pub struct Guard {
     token: Token,
     /// The names under which this server is known, with its port.
     hosts: Vec<String>,
+    /// Cancelled by the first call with the token.
+    used: CancellationToken,
 }
 
 /// Set once a connection has shown the token.
@@ -75,7 +78,12 @@ impl Guard {
         if address.port() == 80 {
             hosts.extend([address.ip().to_string(), "localhost".to_owned()]);
         }
-        Self { token, hosts }
+        Self { token, hosts, used: CancellationToken::new() }
+    }
+
+    /// Is cancelled by the first call that shows the token: then a page has it.
+    pub fn used(&self) -> &CancellationToken {
+        &self.used
     }
 
     /// Returns true if the request names this server by a name of its own, not by another that resolves to its
@@ -133,6 +141,7 @@ pub async fn require_token(State(guard): State<Guard>, request: Request, next: N
     if !guard.token.is_in(request.headers()) {
         return (StatusCode::UNAUTHORIZED, "open the address that desk has printed").into_response();
     }
+    guard.used.cancel();
     if let Some(known) = request.extensions().get::<Known>() {
         known.0.store(true, Ordering::Relaxed);
     }

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
@@ -13,10 +14,15 @@ use desk::routes::{Shared, routes};
 use desk::server::{Limits, serve};
 use desk::sessions::{Desk, Settings};
 use desk::wire_log::LogFile;
+use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 /// The largest wire log, in bytes: its beginning and its end.
 const MAX_LOG: u64 = 64 << 20;
+
+/// The longest time that a browser gets to open the file of `--open`.
+const MAX_OPENING: Duration = Duration::from_secs(60);
 
 /// The variables with secrets of this program. The CLI, and the commands that it runs, do not get them.
 const SECRETS: [&str; 2] = [KEY_VARIABLE, TOKEN_VARIABLE];
@@ -76,13 +82,15 @@ async fn main() -> Result<()> {
     println!("desk is at {url}");
 
     let shared = Shared { desk: Arc::clone(&desk), log: Arc::new(log) };
-    let routes = routes(shared, Guard::new(token, address));
+    let guard = Guard::new(token, address);
+    let used = guard.used().clone();
+    let routes = routes(shared, guard);
     let serving = tokio::spawn(serve(listener, routes, Limits::default(), desk.closing().clone()));
-    // Dropping it deletes the file.
-    let _way = is_shown.then(|| open_page(&url)).transpose().unwrap_or_else(|error| {
-        eprintln!("cannot start a browser: {error}; open the address by hand");
-        None
-    });
+    match is_shown.then(|| open_page(&url)) {
+        Some(Ok(file)) => drop(tokio::spawn(keep(file, used))),
+        Some(Err(error)) => eprintln!("cannot start a browser: {error}; open the address by hand"),
+        None => {}
+    }
     let ended = tokio::select! {
         () = stop.next() => Ok(()),
         reason = desk.cli_closed() => Err(anyhow::anyhow!("the CLI has ended: {reason}")),
@@ -122,12 +130,19 @@ async fn start(options: &Options, log: WireLog) -> Result<Client> {
 
 /// Opens the page in the browser by a file that leads there, which only this user can read: the address has the secret,
 /// and other users can see the arguments of a program. It does not wait for the browser.
-fn open_page(url: &str) -> std::io::Result<tempfile::NamedTempFile> {
+fn open_page(url: &str) -> std::io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new().prefix("desk-").suffix(".html").tempfile()?;
     let refresh = format!("<meta http-equiv=\"refresh\" content=\"0; url={url}\">");
     write!(file, "<!doctype html><title>desk</title>{refresh}<a href=\"{url}\">desk</a>")?;
     open::that_detached(file.path())?;
     Ok(file)
+}
+
+/// Deletes the file as soon as a page has the token, or else after [`MAX_OPENING`]: the commands of an agent can read
+/// it, and with the token they could approve themselves.
+async fn keep(file: NamedTempFile, used: CancellationToken) {
+    drop(tokio::time::timeout(MAX_OPENING, used.cancelled()).await);
+    drop(file);
 }
 
 fn settings(options: Options) -> Result<Settings> {
@@ -174,5 +189,23 @@ impl Stop {
         }
         #[cfg(not(unix))]
         drop(self.interrupt.recv().await);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also if no browser ever opens the page.
+    #[tokio::test(start_paused = true)]
+    async fn the_file_of_the_page_does_not_stay() -> Result<()> {
+        let file = NamedTempFile::new()?;
+        let path = file.path().to_owned();
+        let keeping = tokio::spawn(keep(file, CancellationToken::new()));
+        tokio::time::sleep(MAX_OPENING / 2).await;
+        assert!(path.exists());
+        keeping.await?;
+        assert!(!path.exists());
+        Ok(())
     }
 }

@@ -134,7 +134,8 @@ async fn it_runs_and_ends() {
     }
 }
 
-/// `--open` gives the browser a file that leads to the page. The arguments of the opener do not have the secret.
+/// `--open` gives the browser a file that leads to the page, and deletes it once the page is there. The arguments of the
+/// opener do not have the secret.
 #[tokio::test]
 async fn it_opens_the_page() {
     let model = ModelServer::start(Script::replies([])).await.expect("a model");
@@ -166,6 +167,12 @@ async fn it_opens_the_page() {
     let browser = Browser::start().await;
     let page = browser.open(&format!("file://{}", opened.trim())).await;
     page.until("document.querySelector('#connection')?.textContent === 'connected'").await;
+    soon("the file to go", async {
+        while std::path::Path::new(opened.trim()).exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
 }
 
 /// The commands of the agent do not get the secrets of the desk.
