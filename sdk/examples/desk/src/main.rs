@@ -87,7 +87,11 @@ async fn main() -> Result<()> {
     let routes = routes(shared, guard);
     let serving = tokio::spawn(serve(listener, routes, Limits::default(), desk.closing().clone()));
     match is_shown.then(|| open_page(&url)) {
-        Some(Ok(file)) => drop(tokio::spawn(keep(file, used))),
+        Some(Ok(file)) => {
+            // Some browsers may not read the folder of the file.
+            println!("if no page appears, open the address above");
+            tokio::spawn(keep(file, used));
+        }
         Some(Err(error)) => eprintln!("cannot start a browser: {error}; open the address by hand"),
         None => {}
     }

@@ -152,6 +152,7 @@ async fn it_opens_the_page() {
     let (_desk, mut lines) = spawn_as(desk, &model, &folder);
     let first = line(&mut lines).await;
     let token = first.split_once("token=").expect("the address").1;
+    assert_eq!(line(&mut lines).await, "if no page appears, open the address above");
     let opened = soon("the opener", async {
         loop {
             match std::fs::read_to_string(folder.path().join("opened")) {
