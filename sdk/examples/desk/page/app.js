@@ -6,17 +6,17 @@ import { View, element } from "./view.js";
 
 const find = (id) => document.getElementById(id);
 
-// The token comes with the address once. The tab keeps it, so that it survives a reload.
-function takeToken() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) {
-    sessionStorage.setItem("token", given);
-    history.replaceState(null, "", location.pathname);
-  }
-  return sessionStorage.getItem("token") ?? "";
+// The token comes with the address once. The tab keeps it, so that it survives a reload. Other sites can lead this tab to
+// an address with a wrong one, so a token that the tab has stays until the new one has worked.
+const tokenOf = (hash) => new URLSearchParams(hash.slice(1)).get("token") ?? "";
+const given = tokenOf(location.hash);
+const kept = sessionStorage.getItem("token") ?? given;
+if (given) {
+  sessionStorage.setItem("token", kept);
+  history.replaceState(null, "", location.pathname);
 }
+let token = given || kept;
 
-const token = takeToken();
 const view = new View(find("tree"), find("work"));
 const asks = new Asks(find("asks"), (id, answer) => call(`sessions/${shown}/asks/${id}`, answer));
 
@@ -78,41 +78,56 @@ async function* messages(response) {
 // The most tabs of this browser with a stream. It has six connections with a server, and calls need one of them.
 const places = 5;
 
-// Takes one of the places until the page is gone; waits while other tabs have them all.
+// Waits while other tabs have all the places, and takes one. Returns a function that gives it back.
 async function takePlace() {
   const take = (number) =>
     new Promise((done) => {
-      navigator.locks.request(`stream ${number}`, { ifAvailable: true }, (lock) => {
-        done(Boolean(lock));
-        return lock && new Promise(() => {});
-      });
+      // A lock lasts until the promise of this function is kept.
+      navigator.locks.request(`stream ${number}`, { ifAvailable: true }, (lock) =>
+        lock ? new Promise((leave) => done(leave)) : done(null),
+      );
     });
   for (;;) {
-    for (let number = 0; number < places; number += 1) if (await take(number)) return;
+    for (let number = 0; number < places; number += 1) {
+      const leave = await take(number);
+      if (leave) return leave;
+    }
     find("connection").textContent = "too many tabs";
     find("hint").textContent = `${places} tabs of this browser show desk already. Close one of them.`;
     await new Promise((done) => setTimeout(done, 1000));
   }
 }
 
-const place = takePlace();
+// The place of this tab; null while it has no token, since any site can open such tabs.
+let place = null;
+
+// Nothing that this tab has is the token.
+function refuse() {
+  sessionStorage.removeItem("token");
+  place?.then((leave) => leave());
+  place = null;
+  find("connection").textContent = "no access";
+  find("hint").textContent = "Open the address that desk has printed in the terminal.";
+}
 
 // Follows the server until `signal` is aborted. After a broken connection it goes on behind the last message.
 async function follow(session, signal) {
-  await place;
+  if (token) await (place ??= takePlace());
   let last = null;
   for (let pause = 500; !signal.aborted; pause = Math.min(pause * 2, 8000)) {
+    if (!token) return refuse();
+    const tried = token;
     let trouble = "";
     try {
-      const headers = { authorization: `Bearer ${token}`, ...(last && { "last-event-id": last }) };
+      const headers = { authorization: `Bearer ${tried}`, ...(last && { "last-event-id": last }) };
       const query = session ? `?session=${encodeURIComponent(session)}` : "";
       const response = await fetch(`api/events${query}`, { headers, signal });
       if (response.status === 401) {
-        find("connection").textContent = "no access";
-        find("hint").textContent = "Open the address that desk has printed in the terminal.";
-        return;
+        token = tried === kept ? "" : kept;
+        continue;
       }
       if (!response.ok) throw new Error(await response.text());
+      sessionStorage.setItem("token", tried);
       find("connection").textContent = "connected";
       for await (const message of messages(response)) {
         if (signal.aborted) return;
@@ -292,6 +307,6 @@ const wide = matchMedia("(min-width: 50rem)");
 const fold = () => (find("sessions").open = wide.matches || !shown);
 const chosen = () => new URLSearchParams(location.hash.slice(1)).get("session") ?? "";
 wide.addEventListener("change", fold);
-addEventListener("hashchange", () => show(chosen()));
+addEventListener("hashchange", () => (tokenOf(location.hash) ? location.reload() : show(chosen())));
 show(chosen());
 fold();

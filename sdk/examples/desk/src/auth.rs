@@ -105,8 +105,9 @@ impl Guard {
         origin && (!headers.contains_key(&site) || only(headers, site).is_some_and(by_us))
     }
 
-    /// Returns true if a browser goes to the page in a tab of its own, as from the file of `--open`. Who sent it there
-    /// learns nothing: the page has no secret before it is given one, and is alone in its group of tabs.
+    /// Returns true if a browser goes to the page in a tab of its own, as from the file of `--open`. The tab may still
+    /// have the token of an earlier visit. Who sent it there learns nothing even so, since the page is alone in its
+    /// group of tabs, and changes nothing, since the page waits for clicks.
     fn is_visit(request: &Request) -> bool {
         let is = |name, value| only(request.headers(), HeaderName::from_static(name)) == Some(value);
         let to_page = request.method() == Method::GET && request.uri().path() == "/";

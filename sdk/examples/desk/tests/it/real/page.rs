@@ -199,6 +199,50 @@ async fn more_tabs_than_connections_wait() {
     soon("the server", serving).await.expect("no panic");
 }
 
+/// Any site can open tabs of the page. Without the token, or with a wrong one, they take no place of the owner.
+#[tokio::test]
+async fn tabs_without_the_token_take_no_place() {
+    let (fake, browser) = tokio::join!(Fake::start(), Browser::start());
+    let (log, _wire_log) = LogFile::new(1 << 20).expect("a log");
+    let (address, token, serving) = serve_desk(&fake.desk, log, Limits::default()).await;
+    let place = format!("http://{address}/");
+    let mut tabs = vec![browser.open(&place).await];
+    for path in ["", "", "", "", "", "#token=0", "#token=0", "#token=0", "#token=0", "#token=0"] {
+        tabs.push(tabs[0].open_tab(&format!("{place}{path}")).await);
+    }
+    for tab in &tabs {
+        tab.until("document.querySelector('#connection').textContent === 'no access'").await;
+    }
+    let owner = tabs[0].open_tab(&format!("{place}#token={}", token.reveal())).await;
+    owner.until("document.querySelector('#connection').textContent === 'connected'").await;
+    // The address also works in a tab that shows the page already.
+    tabs[1].eval(&format!("location.hash = 'token={}'", token.reveal())).await;
+    tabs[1].until("document.querySelector('#connection').textContent === 'connected'").await;
+    fake.desk.close().await;
+    soon("the server", serving).await.expect("no panic");
+}
+
+/// Another site that leads the owner's tab back to the page cannot take its token away by giving it a wrong one.
+#[tokio::test]
+async fn a_wrong_token_replaces_no_right_one() {
+    let (fake, browser) = tokio::join!(Fake::start(), Browser::start());
+    let (log, _wire_log) = LogFile::new(1 << 20).expect("a log");
+    let (address, token, serving) = serve_desk(&fake.desk, log, Limits::default()).await;
+    let connected = "document.querySelector('#connection').textContent === 'connected'";
+    let page = browser.open(&format!("http://{address}/#token={}", token.reveal())).await;
+    page.until(connected).await;
+    for wrong in ["0", "1"] {
+        page.call("Page.navigate", json!({ "url": "about:blank" })).await;
+        page.until("location.href === 'about:blank'").await;
+        page.call("Page.navigate", json!({ "url": format!("http://{address}/#token={wrong}") })).await;
+        page.until(connected).await;
+    }
+    page.reload().await;
+    page.until(connected).await;
+    fake.desk.close().await;
+    soon("the server", serving).await.expect("no panic");
+}
+
 /// A download of a log that has become too long says so.
 #[tokio::test]
 async fn what_a_log_lacks_is_no_secret() {
