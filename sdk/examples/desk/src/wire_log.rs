@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Cursor, Read, Seek, Write};
+use std::io::{self, BufReader, BufWriter, Cursor, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use copilot_session::WireLog;
@@ -19,6 +19,8 @@ struct Parts {
     /// The most bytes of a part.
     most: u64,
     head: Part,
+    /// The time of the last line of the head, in milliseconds.
+    head_end: u64,
     /// The last lines: none while the head has room, and then at most two parts. Of those the older one goes when the
     /// newer one is full.
     tail: VecDeque<Part>,
@@ -55,7 +57,8 @@ impl LogFile {
     /// # Errors
     /// If a file cannot be created.
     pub fn new(most: u64) -> io::Result<(Self, WireLog)> {
-        let parts = Parts { most: most / 3, head: Part::new()?, tail: VecDeque::new(), left_out: 0 };
+        let (head, tail) = (Part::new()?, VecDeque::new());
+        let parts = Parts { most: most / 3, head, head_end: 0, tail, left_out: 0 };
         let parts = Arc::new(Mutex::new(parts));
         Ok((Self(Arc::clone(&parts)), WireLog::new(Lines(parts))))
     }
@@ -74,7 +77,9 @@ impl LogFile {
         let left_out = parts.left_out;
         let gap = match left_out {
             0 => String::new(),
-            count => format!("{{\"t_ms\":0,\"dir\":\"client\",\"leftOut\":{count}}}\n"),
+            count => {
+                format!("{{\"t_ms\":{},\"dir\":\"client\",\"leftOut\":{count}}}\n", parts.head_end)
+            }
         };
         let tail = parts.tail.iter().map(Part::section).collect::<io::Result<_>>()?;
         Ok(Snapshot { head: parts.head.section()?, gap, tail, left_out })
@@ -106,6 +111,8 @@ impl Part {
     }
 
     fn add(&mut self, line: &[u8]) -> io::Result<()> {
+        // An earlier line may have failed in its middle.
+        self.file.seek(SeekFrom::Start(self.bytes))?;
         self.file.write_all(line)?;
         self.bytes += line.len() as u64;
         self.lines += 1;
@@ -119,13 +126,23 @@ impl Part {
 }
 
 impl Parts {
+    /// Adds a line. One that is too long or cannot be written is left out.
     fn add(&mut self, line: &[u8]) -> io::Result<()> {
         let Some(room) = self.most.checked_sub(line.len() as u64) else {
             self.left_out += 1;
             return Ok(());
         };
-        if self.tail.is_empty() && self.head.bytes <= room {
-            return self.head.add(line);
+        let added = self.add_where_room_is(line, room);
+        self.left_out += u64::from(added.is_err());
+        added
+    }
+
+    fn add_where_room_is(&mut self, line: &[u8], room: u64) -> io::Result<()> {
+        // The head ends at the first message that is left out, since the gap is behind it.
+        if self.left_out == 0 && self.tail.is_empty() && self.head.bytes <= room {
+            self.head.add(line)?;
+            self.head_end = time(line).unwrap_or(self.head_end);
+            return Ok(());
         }
         match self.tail.back_mut().filter(|part| part.bytes <= room) {
             Some(part) => part.add(line),
@@ -152,6 +169,11 @@ impl Write for Lines {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// The time of a line, in milliseconds.
+fn time(line: &[u8]) -> Option<u64> {
+    std::str::from_utf8(line).ok()?.strip_prefix("{\"t_ms\":")?.split(',').next()?.parse().ok()
 }
 
 fn lock(parts: &Mutex<Parts>) -> MutexGuard<'_, Parts> {
@@ -187,6 +209,40 @@ mod tests {
         let after = text(log.snapshot()?);
         assert!(after.ends_with("998\n999\nend\n") && after.contains("\"leftOut\":897"), "{after}");
         assert_eq!(text(before), "100\n101\n102\n103\n", "a download that had begun goes on");
+        Ok(())
+    }
+
+    /// The first message that is left out ends the head, so that the line that tells it stands where it was.
+    #[test]
+    fn the_gap_is_where_the_first_message_is_missing() -> io::Result<()> {
+        let (log, _) = LogFile::new(300)?;
+        let add = |line: &str| Lines(Arc::clone(&log.0)).write_all(line.as_bytes());
+        let first = "{\"t_ms\":17,\"dir\":\"server\",\"msg\":{}}\n";
+        add(first)?;
+        add(&"long".repeat(100))?;
+        add("end\n")?;
+        let gap = "{\"t_ms\":17,\"dir\":\"client\",\"leftOut\":1}\n";
+        assert_eq!(text(log.snapshot()?), format!("{first}{gap}end\n"));
+        Ok(())
+    }
+
+    /// A disk that is full for a moment costs the lines of that moment, and leaves no half of one.
+    #[test]
+    fn a_line_that_cannot_be_written_is_left_out() -> io::Result<()> {
+        let (log, _) = LogFile::new(30)?;
+        let add = |line: &str| Lines(Arc::clone(&log.0)).write_all(line.as_bytes());
+        for line in ["100\n", "101\n", "102\n"] {
+            add(line)?;
+        }
+        let replace = |file| std::mem::replace(lock(&log.0).tail[0].file.as_file_mut(), file);
+        let path = lock(&log.0).tail[0].file.path().to_owned();
+        let mut whole = replace(File::open(path)?);
+        whole.write_all(b"10")?;
+        assert!(add("103\n").is_err());
+        drop(replace(whole));
+        add("104\n")?;
+        let gap = "{\"t_ms\":0,\"dir\":\"client\",\"leftOut\":1}\n";
+        assert_eq!(text(log.snapshot()?), format!("100\n101\n{gap}102\n104\n"));
         Ok(())
     }
 }
