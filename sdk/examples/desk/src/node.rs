@@ -3,8 +3,9 @@
 use copilot_session::types::AssistantUsageData;
 use copilot_session::{printable, printable_lines};
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
-use crate::markdown::{self, Piece};
+use crate::markdown;
 
 /// The longest title, in characters.
 const MAX_TITLE: usize = 160;
@@ -93,6 +94,9 @@ pub struct Node {
     /// The outcome: the text of the model, or the output of a tool.
     #[serde(skip)]
     pub text: String,
+    /// The text of a model call that has ended as pieces of [`markdown`]; none if it has too many. It is JSON already,
+    /// so that each browser that comes costs a copy.
+    pub formatted: Option<Box<RawValue>>,
     /// The number of bytes of the texts that are left out, since they are too long.
     pub left_out: usize,
     /// When it began: ISO 8601, UTC.
@@ -111,22 +115,18 @@ pub struct Node {
     pub agent: String,
 }
 
-/// A node as the page gets it. The text of a model call that has ended is formatted, if it can be.
+/// A node as the page gets it.
 #[derive(Serialize)]
 pub struct Shown<'a> {
     #[serde(flatten)]
     node: &'a Node,
     /// The text; empty if it is formatted.
     text: &'a str,
-    formatted: Option<Vec<Piece>>,
 }
 
 impl<'a> From<&'a Node> for Shown<'a> {
     fn from(node: &'a Node) -> Self {
-        let is_answer = node.kind == Kind::Model && !node.is_running();
-        let formatted = is_answer.then(|| markdown::pieces(&node.text)).flatten();
-        let text = if formatted.is_some() { "" } else { &node.text };
-        Self { node, text, formatted }
+        Self { node, text: if node.formatted.is_some() { "" } else { &node.text } }
     }
 }
 
@@ -152,6 +152,7 @@ impl Node {
             request: String::new(),
             thinking: String::new(),
             text: String::new(),
+            formatted: None,
             left_out: 0,
             start: start.to_owned(),
             end: None,
@@ -172,6 +173,9 @@ impl Node {
         if self.is_running() {
             self.progress = progress;
             self.end = Some(end.to_owned());
+            if self.kind == Kind::Model {
+                self.formatted = markdown::pieces(&self.text).and_then(|pieces| to_raw_value(&pieces).ok());
+            }
         }
     }
 
@@ -202,7 +206,8 @@ impl Node {
 
     /// The memory of its texts, in bytes.
     pub fn size(&self) -> usize {
-        self.title.len() + self.request.len() + self.thinking.len() + self.text.len()
+        let formatted = self.formatted.as_ref().map_or(0, |pieces| pieces.get().len());
+        self.title.len() + self.request.len() + self.thinking.len() + self.text.len() + formatted
     }
 
     fn part(&mut self, part: Part) -> &mut String {

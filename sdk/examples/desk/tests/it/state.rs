@@ -241,3 +241,19 @@ fn the_state_is_bounded() {
     assert_eq!(snapshot["nodes"], Value::Array(shown.into_values().collect()));
     assert!(state.head().left_out > 2 * MAX_NODES);
 }
+
+/// Markdown that grows when it is formatted counts as what it becomes, so that a browser never gets far more than the
+/// limit.
+#[test]
+fn formatted_answers_are_bounded() {
+    let mut state = State::default();
+    let list = "-\n".repeat(4000);
+    apply(&mut state, &[("user.message", json!({ "content": "Go" }))]);
+    for _ in 0..200 {
+        apply(&mut state, &[("assistant.message", json!({ "messageId": "m", "content": list }))]);
+    }
+    let json = serde_json::to_string(&state.snapshot()).expect("JSON");
+    assert!(json.contains(r#"["li",null]"#) && json.len() > MAX_SIZE / 2, "{} bytes", json.len());
+    assert!(json.len() < 2 * MAX_SIZE, "{} bytes", json.len());
+    assert!(state.tree().size() <= MAX_SIZE);
+}
