@@ -2,6 +2,9 @@
 //!
 //! No HTML comes in between: an element has one of the names in this file, a tag that the model has written is text
 //! like any other, and an address is only ever that of a link that a person clicks.
+//!
+//! What Markdown itself does not show is not shown here either: the word behind the sign of a code block, the title of a
+//! link, and definitions of links.
 
 use copilot_session::printable_lines;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
@@ -45,7 +48,9 @@ struct Page {
     /// For each open tag, true if its element is in the pieces.
     open: Vec<bool>,
     depth: usize,
-    /// The addresses of the open links and images, with the number of pieces before each.
+    /// All texts so far.
+    shown: String,
+    /// The addresses of the open links and images, with the length of the texts before each.
     links: Vec<(String, usize)>,
     is_in_head: bool,
 }
@@ -102,12 +107,8 @@ impl Page {
         if let TagEnd::Link | TagEnd::Image = tag
             && let Some((address, before)) = self.links.pop()
         {
-            let shown = self.pieces[before..].iter().filter_map(|piece| match piece {
-                Piece::Text(text) => Some(text.as_str()),
-                _ => None,
-            });
             // A text that looks like another address deceives nobody.
-            if shown.collect::<String>() != address {
+            if self.shown[before..] != address {
                 self.text(&format!(" ({address})"));
             }
         }
@@ -122,7 +123,7 @@ impl Page {
         // What is opened is what is shown.
         let is_plain = shown == address && !address.contains(char::is_whitespace);
         self.open((is_web && is_plain).then_some("a"), Some(shown.clone()));
-        self.links.push((shown, self.pieces.len()));
+        self.links.push((shown, self.shown.len()));
     }
 
     fn open(&mut self, name: Option<&'static str>, detail: Option<String>) {
@@ -149,6 +150,7 @@ impl Page {
     /// Adds text. A reference such as `&#27;` may have become a control character by now.
     fn text(&mut self, text: &str) {
         let shown = printable_lines(text);
+        self.shown.push_str(&shown);
         match self.pieces.last_mut() {
             Some(Piece::Text(last)) => last.push_str(&shown),
             _ => self.pieces.push(Piece::Text(shown.into_owned())),
@@ -209,7 +211,8 @@ mod tests {
                 "[a](vbscript:x) [b](file:///etc) [c](//a.b) [d](x.html)",
                 "a (vbscript:x) b (file:///etc) c (//a.b) d (x.html)",
             ),
-            ("<me@a.b>", "me@a.b"),
+            ("mail <me@a.b> or [x](x)", "mail me@a.b or x"),
+            ("[*a*.b c](a.b)", "<em>a</em>.b c (a.b)"),
         ];
         for (text, expected) in cases {
             assert_eq!(shown(text), format!("<p>{expected}</p>"), "{text}");
@@ -242,8 +245,10 @@ mod tests {
     /// Depth and size have limits, and every beginning of a text is read.
     #[test]
     fn any_text_is_bounded() {
-        for sign in ["> ", "- ", "*a _b ", "[", "![", "<b>", "`", "|a", "1. "] {
-            let text = format!("{}x", sign.repeat(20_000));
+        let open = ["> ", "- ", "*a _b ", "[", "![", "<b>", "`", "|a", "1. "];
+        let texts = open.map(|sign| (sign, format!("{}x", sign.repeat(20_000))));
+        let nested = format!("{}x{}", "![".repeat(10_900), "](u)".repeat(10_900));
+        for (sign, text) in texts.into_iter().chain([("nested", nested)]) {
             let mut depth = 0;
             for piece in pieces(&text).into_iter().flatten() {
                 depth = match piece {
