@@ -141,7 +141,7 @@ pub fn tools(app: &App, count: usize, width: usize, theme: Theme) -> Vec<Line<'s
     rows
 }
 
-/// What is to do, at most this number of rows: without what is done already, if there are more.
+/// The to-dos of the agent, at most this number of rows. If there are more, those that are done are left out first.
 pub fn todos(app: &App, count: usize, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let open = app.todos.iter().position(|todo| todo.status != "done").unwrap_or_default();
     let first = open.min(app.todos.len().saturating_sub(count));

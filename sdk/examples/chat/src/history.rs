@@ -9,7 +9,7 @@ use crate::input::Input;
 pub struct History {
     /// The number of steps back from what the user wrote; 0 is that text itself.
     back: usize,
-    /// What the user wrote before they went back.
+    /// The unsent text of the user from before they went back.
     draft: Input,
 }
 

@@ -30,7 +30,7 @@ pub enum Done {
     Listed(Listed, Vec<Item>),
     /// Another model is used, or will be: what there is to say of it.
     Model(String),
-    /// What is to do in the session with this id.
+    /// The to-dos of the session with this id.
     Todos(String, Result<Vec<Todo>, Error>),
     /// Another session could not be opened.
     NotOpened(Error),

@@ -142,7 +142,7 @@ async fn a_plan() {
     assert_eq!(chat.end(), Some(0));
 }
 
-/// What the agent has to do is shown while it changes, and again when the session is resumed.
+/// The to-dos of the agent are shown while they change, and again when the session is resumed.
 #[tokio::test(flavor = "multi_thread")]
 async fn todos() {
     let sql =

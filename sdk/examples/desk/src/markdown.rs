@@ -3,8 +3,8 @@
 //! No HTML comes in between: an element has one of the names in this file, a tag that the model has written is text
 //! like any other, and an address is only ever that of a link that a person clicks.
 //!
-//! What Markdown itself does not show is not shown here either: the word behind the sign of a code block, the title of a
-//! link, and definitions of links.
+//! Some parts of Markdown are not shown, as elsewhere: the language of a code block, the title of a link, and the
+//! definitions of links.
 
 use copilot_session::printable_lines;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};

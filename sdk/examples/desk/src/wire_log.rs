@@ -212,7 +212,7 @@ mod tests {
         Ok(())
     }
 
-    /// The first message that is left out ends the head, so that the line that tells it stands where it was.
+    /// The first message that is left out ends the head, so that the gap stands where it was.
     #[test]
     fn the_gap_is_where_the_first_message_is_missing() -> io::Result<()> {
         let (log, _) = LogFile::new(300)?;

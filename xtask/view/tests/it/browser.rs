@@ -127,7 +127,7 @@ async fn long_messages_are_shown() {
     }
 }
 
-/// What is slow to unpack does not replace what was chosen after it.
+/// A part that is slow to unpack does not replace one that was chosen after it.
 #[tokio::test]
 async fn the_last_choice_is_shown() {
     let prompt = |number: u64| {

@@ -38,7 +38,7 @@ fn drawings_of_some_recordings() {
     }
 }
 
-/// What the drawings of all recordings show and where, without markup.
+/// The parts of the drawings of all recordings and their places, without markup.
 #[test]
 fn outlines_of_all_recordings() {
     let mut text = String::new();

@@ -247,7 +247,7 @@ fn a_request_that_the_summary_does_not_tell() {
     assert_eq!(verdict.try_recv(), Ok(Verdict::Always));
 }
 
-/// Where "always" allows no more than "yes", the panel says why, and the key does nothing.
+/// If "always" would allow no more than "yes", the panel says why, and the key does nothing.
 #[test]
 fn a_request_without_always() {
     let mut stage = Stage::new(80, 24);
