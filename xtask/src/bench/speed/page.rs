@@ -56,7 +56,7 @@ pub fn page(tables: &[Table]) -> Result<String> {
     out += NOTES;
     let _ = writeln!(
         out,
-        "\nMeasured on {}, with {}, tokio {} and `github-copilot-sdk` {OFFICIAL}.",
+        "\nMeasured on {},\nwith {}, tokio {} and `github-copilot-sdk` {OFFICIAL}.",
         machine(),
         rust()?,
         programs::locked("tokio")?
