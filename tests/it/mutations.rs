@@ -1,5 +1,7 @@
 //! Events with changed data: they are delivered all the same, with their JSON as it was sent.
 
+mod numbers;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use copilot_session::testing::events as say;

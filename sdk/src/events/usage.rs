@@ -98,7 +98,7 @@ impl Usage {
     }
 }
 
-/// The sum of counts ends at the greatest number.
+/// Each sum ends at the greatest number, which JSON can hold, unlike an infinite one.
 impl AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
         self.calls = self.calls.saturating_add(other.calls);
@@ -107,8 +107,9 @@ impl AddAssign for Usage {
         self.cache_read_tokens = self.cache_read_tokens.saturating_add(other.cache_read_tokens);
         self.cache_write_tokens = self.cache_write_tokens.saturating_add(other.cache_write_tokens);
         self.reasoning_tokens = self.reasoning_tokens.saturating_add(other.reasoning_tokens);
-        self.cost += other.cost;
-        self.nano_aiu += other.nano_aiu;
+        let sum = |one: f64, other: f64| (one + other).clamp(f64::MIN, f64::MAX);
+        self.cost = sum(self.cost, other.cost);
+        self.nano_aiu = sum(self.nano_aiu, other.nano_aiu);
     }
 }
 

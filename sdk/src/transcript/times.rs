@@ -44,8 +44,11 @@ impl Times {
 }
 
 /// A time in milliseconds since 1970.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd)]
 pub(super) struct Moment(i64);
+
+/// The end of the year 9999: a later year has no form that can be read again.
+const LAST: Moment = Moment(253_402_300_799_999);
 
 impl Moment {
     pub fn of(event: &SessionEvent) -> Option<Self> {
@@ -81,7 +84,7 @@ impl Moment {
             _ => return None,
         };
         let seconds = ((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
-        Some(Self(seconds * 1000 + millis))
+        Some(Self(seconds * 1000 + millis)).filter(|moment| *moment <= LAST)
     }
 
     fn system_time(self) -> SystemTime {
@@ -181,6 +184,7 @@ mod tests {
             "2026-11-22T07:26:13.4x4Z",
             "2026-11-22T07:26:1éZ",
             "+026-11-22T07:26:13Z",
+            "9999-12-31T23:59:60Z",
         ] {
             assert_eq!(Moment::parse(text), None, "{text}");
         }
