@@ -32,6 +32,9 @@ pub enum ToolOutcome<'a> {
     Unfinished,
 }
 
+/// Maximum length in bytes of the code of an error that is kept without its message. The codes of the CLI are short.
+const MAX_CODE: usize = 64;
+
 type Outcome = Result<(), Box<ToolExecutionCompleteError>>;
 
 /// The outcomes of the tool calls of a turn.
@@ -54,7 +57,7 @@ impl Outcomes {
     }
 
     /// Records the end of a tool call whose start is recorded. `room` is the size in bytes that the JSON of an error may
-    /// have; of a larger one only the code is kept. Returns the size of what is kept.
+    /// have; of a larger one only the code is kept, unless that is long, too. Returns the size of what is kept.
     pub fn complete(&mut self, event: &SessionEvent, room: usize) -> usize {
         let [id, success, error] =
             event.pick(keys!(ToolExecutionCompleteData, ["toolCallId", "success", "error"]));
@@ -69,7 +72,8 @@ impl Outcomes {
         let mut error = wire::from_json(json).unwrap_or_else(|_| none());
         let fits = json.len() <= room;
         if !fits {
-            error = ToolExecutionCompleteError { code: error.code, ..none() };
+            let code = error.code.filter(|code| code.len() <= MAX_CODE);
+            error = ToolExecutionCompleteError { code, ..none() };
         }
         *outcome = Some(Err(Box::new(error)));
         if fits { json.len() } else { 0 }

@@ -163,6 +163,28 @@ async fn outcomes_beyond_the_limit() {
     assert_eq!(outcomes(&answer), [failed("1", &large), failed("2", &large), failed("3", "")]);
 }
 
+/// A code that is no code needs no room either.
+#[tokio::test]
+async fn outcomes_with_large_codes() {
+    let rig = Rig::start().await;
+    let mut turn = rig.turn().await;
+    turn.next().await.expect("the prompt");
+    let large = "x".repeat(9 << 20);
+    for id in ["1", "2"] {
+        for event in [say::tool_start(id, id, json!({})), say::tool_failed(id, &large, "no")] {
+            rig.emit(event);
+            turn.next().await.expect("an event");
+        }
+    }
+    rig.emit(say::idle());
+    let answer = turn.await.expect("the answer");
+    let code = |call: ToolCall| match call.outcome {
+        ToolOutcome::Failed(error) => error.code.as_ref().map(String::len),
+        _ => panic!("no failure"),
+    };
+    assert_eq!(answer.tool_calls().map(code).collect::<Vec<_>>(), [Some(large.len()), None]);
+}
+
 /// Calls that come before it is known whose they are belong to the turn that takes their prompt.
 #[tokio::test(start_paused = true)]
 async fn calls_of_a_prompt_in_doubt() {
