@@ -111,6 +111,17 @@ async fn other_keys() {
     let session = session().extra("provider", provider.clone()).create().await.expect("a session");
     assert_eq!(rig.fake.received_raw("session.create").await["provider"], provider);
     drop(session);
+    // It has the same defaults as one of the crate, also on a resume.
+    for (key, default, value) in [
+        ("availableTools", "toolFilterPrecedence", "excluded"),
+        ("excludedTools", "toolFilterPrecedence", "excluded"),
+        ("mcpServers", "envValueMode", "direct"),
+        ("customAgents", "envValueMode", "direct"),
+    ] {
+        let builder = rig.client.session().deny_all().extra(key, json!([]));
+        drop(builder.resume("stored").await.expect("a session"));
+        assert_eq!(rig.fake.received_raw("session.resume").await[default], value, "{key}");
+    }
 }
 
 /// Connects to a fake CLI of this version.

@@ -234,12 +234,16 @@ fn set_defaults(config: &mut SessionConfig, is_new: bool) {
     if is_new {
         config.streaming.get_or_insert(true);
     }
+    let extra = |key: &str| config.rest.contains_key(key);
+    let [available, excluded, servers, agents] =
+        keys!(SessionConfig, ["availableTools", "excludedTools", "mcpServers", "customAgents"]).map(extra);
     // A deny list of tools overrides an allow list. The CLI's default is the reverse.
-    if is_new || config.available_tools.is_some() || config.excluded_tools.is_some() {
+    if is_new || available || excluded || config.available_tools.is_some() || config.excluded_tools.is_some()
+    {
         config.tool_filter_precedence.get_or_insert(OptionsUpdateToolFilterPrecedence::Excluded);
     }
     // Values of `env` are literal. The CLI's default treats them as names of variables.
-    if is_new || config.mcp_servers.is_some() || config.custom_agents.is_some() {
+    if is_new || servers || agents || config.mcp_servers.is_some() || config.custom_agents.is_some() {
         config.env_value_mode.get_or_insert(SessionOpenOptionsEnvValueMode::Direct);
     }
 }
