@@ -20,6 +20,15 @@ use crate::trace::spans;
 use crate::wire::shared::Text;
 use crate::wire::{self, DecodeError, RepeatedKey, Wire, peek, peek::keys, quote, scan::is_plain};
 
+/// The key of a session's id in params.
+const ID: &str = "sessionId";
+
+fn names_a_session(method: &str) -> Error {
+    Error::Invalid(format!(
+        "the params of {method} name a session, and the session's own id is added to them"
+    ))
+}
+
 /// The sender of calls: the client, or one of its sessions.
 #[derive(Clone)]
 pub struct Caller {
@@ -45,6 +54,17 @@ impl Caller {
             Some(life) if self.is_handle => life.check_handle(),
             Some(life) => life.check(),
             None => Ok(()),
+        }
+    }
+
+    /// Returns an error if the params of a session's call name a session: its own id is added to them, and the CLI would
+    /// take the later one.
+    fn check_params(&self, method: &str, params: &str) -> Result<(), Error> {
+        // Params that this crate writes have no escapes in this key.
+        let may_name = self.session.is_some() && params.contains(ID);
+        match may_name && matches!(peek::pick(params, [ID]), Ok([Some(_)])) {
+            true => Err(names_a_session(method)),
+            false => Ok(()),
         }
     }
 
@@ -112,9 +132,9 @@ impl Caller {
             _ => return Err(invalid("are not an object")),
         }
         // What cannot be read is refused when it is sent.
-        let [id] = peek::pick(&params, ["sessionId"]).unwrap_or_default();
+        let [id] = peek::pick(&params, [ID]).unwrap_or_default();
         match id.is_some() && self.session.is_some() {
-            true => Err(invalid("name a session, and the session's own id is added to them")),
+            true => Err(names_a_session(method)),
             false => Ok(params),
         }
     }
@@ -183,7 +203,8 @@ impl std::fmt::Debug for Caller {
 /// discarded.
 ///
 /// # Errors
-/// * [`Error::Invalid`] if the params are nested too deeply, or an object in them has a key twice; nothing is sent then,
+/// * [`Error::Invalid`] if the params are nested too deeply, an object in them has a key twice, or those of a session's
+///   call name a session; nothing is sent then,
 /// * [`Error::Unsupported`] if the CLI does not know the method,
 /// * [`Error::Rpc`] if it responds with another error,
 /// * [`Error::Decode`] if the result does not match the schema,
@@ -271,6 +292,7 @@ impl Request<'_> {
         self.caller.check()?;
         let params = params.as_ref().map_err(|error| Error::from(error.clone()))?;
         check_depth(params)?;
+        self.caller.check_params(self.method, params)?;
         let (params, span) = (self.caller.params(params), self.caller.span(self.method));
         let sent = self.caller.peer.connection().request(self.method, params, self.timeout);
         let (id, response) = sent.map_err(Error::Closed)?;

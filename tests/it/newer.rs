@@ -1,9 +1,9 @@
 //! Tests of what the schema lacks: methods by name, other keys, and CLIs of other versions.
 
 use copilot_session::testing::{FakeCli, error};
-use copilot_session::types::{SendMode, SendRequest};
+use copilot_session::types::{SendMode, SendRequest, UiElicitationRequest};
 use copilot_session::{
-    CLI_VERSION, Client, ClientBuilder, Compatibility, Error, ErrorKind, SessionBuilder, Tool,
+    CLI_VERSION, Client, ClientBuilder, Compatibility, Error, ErrorKind, SessionBuilder, Tool, wire,
 };
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -102,6 +102,18 @@ async fn other_keys() {
     for key in ["requestPermission", "sessionId", "model", "tools", "workingDirectory", "continuePendingWork"]
     {
         let refused = session().extra(key, false).create().await;
+        assert_eq!(refused.expect_err(key).kind(), ErrorKind::Invalid);
+    }
+    assert_eq!(rig.fake.frames().len(), sent);
+
+    // Calls of the protocol refuse the same, and so never reach another session.
+    for key in ["prompt", "sessionId"] {
+        let request = SendRequest::new("Hello").extra(key, "x");
+        let refused = rig.session.rpc().send(&request).await;
+        assert_eq!(refused.expect_err(key).kind(), ErrorKind::Invalid);
+        let form = json!({"message": "m", "requestedSchema": {"type": "object", "properties": {}}, "sessionId": "x"});
+        let form: UiElicitationRequest = wire::from_json(&form.to_string()).expect("a form");
+        let refused = rig.session.rpc().ui().elicitation(&form).await;
         assert_eq!(refused.expect_err(key).kind(), ErrorKind::Invalid);
     }
     assert_eq!(rig.fake.frames().len(), sent);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::redact::REDACTED;
 use super::scan::is_plain;
-use super::{Kind, Wire, quote};
+use super::{Kind, Wire, peek, quote};
 
 /// Initial capacity in bytes, enough for most requests.
 const INITIAL_CAPACITY: usize = 128;
@@ -29,6 +29,8 @@ pub struct Writer {
     redact: bool,
     /// The first key that an object has twice.
     repeated: Option<String>,
+    /// The index of the object that ended last, to which open keys may be added.
+    last_object: usize,
 }
 
 impl fmt::Debug for Writer {
@@ -40,12 +42,12 @@ impl fmt::Debug for Writer {
 impl Writer {
     /// Creates an empty writer.
     pub fn new() -> Self {
-        Self { json: Vec::with_capacity(INITIAL_CAPACITY), key: None, redact: false, repeated: None }
+        Self { json: Vec::with_capacity(INITIAL_CAPACITY), ..Self::default() }
     }
 
     /// Creates an empty writer that hides the values of secret fields.
     pub(crate) fn redacting() -> Self {
-        Self { json: Vec::new(), key: None, redact: true, repeated: None }
+        Self { redact: true, ..Self::default() }
     }
 
     /// Returns the text.
@@ -142,6 +144,7 @@ impl Writer {
     /// Appends an object with the values of these keys. Kinds are those of the last keys; the others are of constants.
     pub(crate) fn object(&mut self, keys: &[&'static str], kinds: &[Kind], values: &[&(dyn Wire + 'static)]) {
         self.raw("{");
+        let object = self.json.len() - 1;
         // About as much as the fields that are set need, in one step.
         self.json.reserve(keys.len() * 4);
         let constants = keys.len().saturating_sub(kinds.len());
@@ -163,10 +166,19 @@ impl Writer {
         // That of an absent field.
         self.key = None;
         self.raw("}");
+        self.last_object = object;
     }
 
     /// Appends the entries of a map to the object that was just written.
     pub(crate) fn rest<T: Wire>(&mut self, values: &std::collections::BTreeMap<String, T>) {
+        if values.is_empty() {
+            return;
+        }
+        let object = std::str::from_utf8(&self.json[self.last_object..]).unwrap_or_default();
+        let is_written = |key: &&String| matches!(peek::pick(object, [key.as_str()]), Ok([Some(_)]));
+        if let Some(key) = values.keys().find(is_written) {
+            self.repeated.get_or_insert_with(|| key.clone());
+        }
         self.json.pop();
         for (key, value) in values {
             self.key(key);
