@@ -18,7 +18,7 @@ use crate::error::{Closed, Error, RpcError, unsupported::Unsupported};
 use crate::rpc::message::{self, NoResult, Params, Response, check_depth};
 use crate::trace::spans;
 use crate::wire::shared::Text;
-use crate::wire::{self, DecodeError, RepeatedKey, Wire, peek, peek::keys, quote, scan::is_plain};
+use crate::wire::{self, DecodeError, RepeatedKey, Wire, peek, peek::keys, quote, redact, scan::is_plain};
 
 /// The key of a session's id in params.
 const ID: &str = "sessionId";
@@ -252,7 +252,8 @@ impl<R> Call<R> {
         if success != Some("false") {
             return Ok(());
         }
-        let reason = error.and_then(peek::string).unwrap_or("no reason given".into()).into_owned();
+        let reason = error.and_then(peek::string).unwrap_or("no reason given".into());
+        let reason = redact::text(&reason).into_owned();
         Err(Error::Refused { method: self.request.method.to_owned(), reason })
     }
 

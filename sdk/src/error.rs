@@ -20,7 +20,7 @@ use crate::rpc::error::write_output;
 use crate::rpc::message::TooDeep;
 pub use crate::rpc::{Closed, RpcError};
 use crate::version::CliVersion;
-use crate::wire::{DecodeError, RepeatedKey, redact};
+use crate::wire::{DecodeError, RepeatedKey};
 
 /// The reason why an operation failed.
 ///
@@ -96,7 +96,7 @@ pub enum Error {
     Answer {
         /// The answer.
         answer: Box<Answer>,
-        /// The mismatch.
+        /// The mismatch, without known secrets.
         reason: String,
     },
     /// The session has ended, possibly during the call; see [`Session`](crate::Session) for the
@@ -115,7 +115,7 @@ pub enum Error {
     Refused {
         /// The method of the request.
         method: String,
-        /// The reason of the CLI.
+        /// The reason of the CLI, without known secrets.
         reason: String,
     },
     /// The connected CLI does not support the operation: it does not know the method, or its version is
@@ -207,9 +207,7 @@ impl Error {
                 let id = printable_lines(session_id);
                 write!(f, "session {id} is already open on this client; see open_session and when_open")
             }
-            Self::Refused { method, reason } => {
-                write!(f, "{method} failed: {}", printable_lines(&redact::text(reason)))
-            }
+            Self::Refused { method, reason } => write!(f, "{method} failed: {}", printable_lines(reason)),
             Self::Unsupported(what) => write!(f, "{what}"),
             Self::Timeout { what, after, stdout, stderr } => {
                 write!(f, "{what} took longer than {after:?}")?;

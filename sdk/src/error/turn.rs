@@ -51,7 +51,7 @@ pub enum TimeoutKind {
 
 /// A turn that took longer than one of its timeouts. The CLI and the agent are still running; had the CLI ended,
 /// the error would be [`Error::TurnCutOff`](crate::Error::TurnCutOff).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct TurnTimeout {
     /// The timeout that was exceeded.
@@ -87,6 +87,20 @@ impl fmt::Display for TurnTimeout {
             write!(f, "; it waits for {}", printable(&self.waiting_for.join(", ")))?;
         }
         write_output(f, "", &self.stderr)
+    }
+}
+
+impl fmt::Debug for TurnTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TurnTimeout")
+            .field("kind", &self.kind)
+            .field("after", &self.after)
+            .field("last_event", &self.last_event)
+            .field("waiting_for", &self.waiting_for)
+            .field("answer", &self.answer)
+            .field("unfinished", &redact::text(&self.unfinished))
+            .field("stderr", &self.stderr)
+            .finish()
     }
 }
 

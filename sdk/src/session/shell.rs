@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::runtime::timer::Sleep;
 use crate::session::{shell::source::Progress, shell::source::Source, state::SessionState};
 use crate::types::ShellOutputStream;
+use crate::wire::redact;
 
 /// The time from the kill of a command to the report of its end.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -79,8 +80,8 @@ pub struct ShellRun {
     over: Option<Result<(), Error>>,
 }
 
-/// A piece of output.
-#[derive(Debug, Clone)]
+/// A piece of output. Its `Debug` shows no known secrets.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ShellChunk {
     /// The stream it was written to; none if the CLI does not report that.
@@ -89,8 +90,8 @@ pub struct ShellChunk {
     pub text: String,
 }
 
-/// The outcome of a shell command.
-#[derive(Debug, Clone)]
+/// The outcome of a shell command. Its `Debug` shows no known secrets.
+#[derive(Clone)]
 pub struct ShellOutput {
     chunks: Vec<ShellChunk>,
     /// The whole output, used if no pieces were reported.
@@ -217,7 +218,25 @@ impl futures_core::Stream for ShellRun {
 
 impl std::fmt::Debug for Shell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shell").field("command", &self.command).finish_non_exhaustive()
+        f.debug_struct("Shell").field("command", &redact::text(&self.command)).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ShellChunk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = redact::text(&self.text);
+        f.debug_struct("ShellChunk").field("stream", &self.stream).field("text", &text).finish()
+    }
+}
+
+impl std::fmt::Debug for ShellOutput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // As a whole, since a secret may come in two pieces.
+        f.debug_struct("ShellOutput")
+            .field("output", &redact::text(&self.output()))
+            .field("exit_code", &self.exit_code)
+            .field("timed_out", &self.timed_out)
+            .finish()
     }
 }
 

@@ -1,10 +1,12 @@
 //! `Debug` of values that hold secrets.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use copilot_session::testing::events as say;
 use copilot_session::types::*;
 use copilot_session::wire::{self, Wire};
-use copilot_session::{Client, RpcError, SessionEvent, SessionEventData};
+use copilot_session::{Client, Error, Policy, RpcError, SessionEvent, SessionEventData};
 use copilot_session_tests::sample::{Sample, Schemas, Spot, Step, What};
 use serde_json::{Value, json};
 
@@ -238,10 +240,57 @@ async fn types_of_the_crate() {
         let text = format!("{:?}", event.data());
         assert!(!text.replace(&format!("\\\"aborted\\\":\\\"{SECRET}\\\""), "").contains(SECRET), "{text}");
     }
+    let policy =
+        Policy::read_within(".").allow_command(format!("curl -H 'Authorization: Bearer {SECRET}' x"));
+    no_secret(&policy);
+    no_secret(&rig.session.shell(format!("echo token={SECRET}")));
     let mut error = RpcError::new(1, format!("it is Bearer {SECRET}"));
     error.data = Some(json!({"token": SECRET}).to_string());
     no_secret(&error);
     assert!(!error.to_string().contains(SECRET));
+    secrets_in_texts(&rig, no_secret).await;
     let error = wire::from_json::<SessionConfig>(&format!("\"{SECRET}\"")).expect_err("no object");
     assert!(!format!("{error} {error:?}").contains(SECRET));
+}
+
+/// Texts of the CLI, of the model and of commands, in which only the form tells a secret.
+async fn secrets_in_texts(rig: &Rig, no_secret: impl Fn(&dyn std::fmt::Debug)) {
+    let text = format!("it is token={SECRET}");
+    rig.fake.on_raw("session.abort", {
+        let text = text.clone();
+        move |_| Ok(json!({"success": false, "error": text}))
+    });
+    let refused = rig.session.abort().await.expect_err("a refusal");
+    no_secret(&refused);
+    assert!(!refused.to_string().contains(SECRET), "{refused}");
+
+    let turn = rig.session.prompt("x").await.expect("a turn");
+    rig.emit(say::user_message(turn.message_id()));
+    rig.emit(say::delta(&text));
+    let late = turn.idle_timeout(Duration::from_secs(5)).await.expect_err("the time limit");
+    assert!(matches!(&late, Error::TurnTimeout(timeout) if timeout.unfinished == text), "{late:?}");
+    no_secret(&late);
+
+    rig.fake.answer(&serde_json::to_string(&text).expect("JSON"));
+    let answer = rig.session.send_and_wait("x").await.expect("an answer");
+    let odd = answer.json::<u8>().expect_err("no number");
+    no_secret(&odd);
+    assert!(!odd.to_string().contains(SECRET), "{odd}");
+
+    rig.fake.hold("session.shell.executeUserRequested");
+    let command = rig.session.shell("env");
+    let (run, ()) = tokio::join!(command.start(), async {
+        rig.fake.received_raw("session.shell.executeUserRequested").await;
+        rig.emit(say::event(
+            "tool.user_requested",
+            json!({"toolCallId": "1", "toolName": "bash", "arguments": {"command": "env"}}),
+        ));
+        let output = json!({"toolCallId": "1", "stream": "stdout", "text": text});
+        rig.emit(say::event("tool.shell_output", output));
+    });
+    let mut run = run.expect("a running command");
+    let chunk = run.next().await.expect("output");
+    assert_eq!(chunk.text, text);
+    no_secret(&chunk);
+    no_secret(&run);
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::paths::{self, Place};
 use super::{Decision, PermissionRequest};
 use crate::types::PermissionDetails as Details;
+use crate::wire::redact;
 
 /// A policy that approves the permission requests it names, and refuses all others. Pass it to
 /// [`SessionBuilder::policy`](crate::SessionBuilder::policy), or call [`decide`](Self::decide) in a handler of your
@@ -17,7 +18,7 @@ use crate::types::PermissionDetails as Details;
 ///
 /// A call of a tool that was refused ends with `tool.execution_complete`, whose error has the code `denied` and the
 /// reason. The [guide](crate::guide#see-what-was-refused) shows how to list these calls with their arguments.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "a policy applies to a session that is opened with it"]
 pub struct Policy {
     folder: PathBuf,
@@ -181,6 +182,17 @@ fn nothing_below_holds_keys(folder: &Path) -> bool {
         }
     }
     true
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let commands: Vec<_> = self.commands.iter().map(|line| redact::text(line)).collect();
+        f.debug_struct("Policy")
+            .field("folder", &self.folder)
+            .field("tools", &self.tools)
+            .field("commands", &commands)
+            .finish()
+    }
 }
 
 impl PermissionRequest {

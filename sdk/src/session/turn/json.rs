@@ -6,6 +6,7 @@ use crate::events::answer::Answer;
 use crate::handlers::tool::schema_of;
 #[cfg(feature = "schemars")]
 use crate::types::{JsonSchemaResponseFormat, ResponseFormat, SendRequest};
+use crate::wire::redact;
 
 impl Answer {
     /// Decodes the text as JSON of this type, for example after the form was set by
@@ -14,8 +15,11 @@ impl Answer {
     /// # Errors
     /// [`Error::Answer`] if the text is not JSON of this type.
     pub fn json<T: serde_core::de::DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_str(without_fence(self.text()))
-            .map_err(|error| Error::Answer { answer: Box::new(self.clone()), reason: error.to_string() })
+        serde_json::from_str(without_fence(self.text())).map_err(|error| {
+            // It quotes values.
+            let reason = redact::text(&error.to_string()).into_owned();
+            Error::Answer { answer: Box::new(self.clone()), reason }
+        })
     }
 }
 
