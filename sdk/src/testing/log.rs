@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::raw::{RawResponse, response_of};
 use super::state::State;
+use crate::wire::redact;
 
 /// The sender of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +67,7 @@ impl State {
         let mut summary = parts.join("; ");
         for message in self.received() {
             summary.push_str("\n  ");
-            summary.extend(message.to_string().chars().take(200));
+            summary.extend(redact::json(&message.to_string()).chars().take(200));
         }
         if self.ended {
             summary.push_str("\n  the end of its stream");

@@ -1,7 +1,7 @@
 //! Scripted turns of the fake.
 
-use copilot_session::testing::events;
-use copilot_session::{SessionEventData, Tool};
+use copilot_session::testing::{FakeCli, events};
+use copilot_session::{Client, SessionEventData, Tool};
 use serde_json::{Value, json};
 
 use super::complaint;
@@ -130,4 +130,16 @@ async fn unused_answers_and_open_prompts() {
     let left = complaint(fake.clone());
     assert!(left.starts_with(r#"no turn was scripted for the prompt "and now?"; the client sent"#), "{left}");
     fake.finish();
+}
+
+/// What a failure shows of the messages has no token.
+#[tokio::test(start_paused = true)]
+async fn the_failure_shows_no_token() {
+    let fake = FakeCli::start();
+    let client = fake.connect(Client::builder().github_token("SECRETSECRET")).await.expect("the handshake");
+    let session = client.session().deny_all().create().await.expect("a session");
+    fake.answer("unused");
+    let left = complaint(fake.clone());
+    assert!(left.contains("session.create") && !left.contains("SECRET"), "{left}");
+    drop(session);
 }
