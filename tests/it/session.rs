@@ -2,6 +2,7 @@
 
 mod again;
 mod create;
+mod dropped;
 mod end;
 mod events;
 #[cfg(unix)]
