@@ -83,3 +83,23 @@ async fn spans_reach_a_collector() {
         assert_eq!(spans.contains("Print the secret headers."), captures, "{spans}");
     }
 }
+
+/// Every secret in the environment is kept from the commands of the agent, whichever others there are.
+#[cfg(unix)]
+#[tokio::test]
+async fn several_secrets_in_the_environment() {
+    let print = json!({"command": "env | sort", "description": "Prints"});
+    let script = Script::replies([Reply::tool_call(SHELL, print), Reply::text("Printed.")]);
+    let start = async |new: ClientBuilder| {
+        let config =
+            TelemetryConfig::otlp("http://127.0.0.1:1").header("authorization", "SECRET-of-the-collector");
+        let new = new.arg("--secret-env-vars=MINE").env("MINE", "SECRET-of-mine");
+        new.github_token_in_environment("SECRET-of-the-login").telemetry(config).start().await
+    };
+    let rig = Rig::start_by(script, |_| cli_path(), start).await;
+    let session = rig.session(SessionBuilder::approve_all).await;
+    ask(&session, "Print the environment.").await.expect("an answer");
+    let results = rig.model.requests()[1].tool_results();
+    assert!(results[0].1.contains("PATH=") && !results[0].1.contains("SECRET"), "{results:?}");
+    rig.finish().await;
+}
