@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::client::builder::telemetry::TelemetryConfig;
 use crate::client::{CALL_TIMEOUT, Client, HANDSHAKE_TIMEOUT, Setup};
 use crate::error::Error;
 use crate::events::notifications::MalformedNotification;
@@ -30,6 +31,7 @@ pub struct ClientBuilder {
     launch: Launch,
     setup: Setup,
     use_login: bool,
+    telemetry: Option<TelemetryConfig>,
 }
 
 /// The variable from which the CLI reads a GitHub token.
@@ -39,7 +41,7 @@ impl ClientBuilder {
     pub(crate) fn new() -> Self {
         let (handshake_timeout, call_timeout) = (HANDSHAKE_TIMEOUT, Some(CALL_TIMEOUT));
         let setup = Setup { handshake_timeout, call_timeout, ..Setup::default() };
-        Self { launch: Launch::default(), setup, use_login: true }
+        Self { launch: Launch::default(), setup, use_login: true, telemetry: None }
     }
 
     fn set(mut self, set: impl FnOnce(&mut Self)) -> Self {
@@ -339,8 +341,10 @@ impl ClientBuilder {
     /// Inserts the arguments for the server and its transport before the user's own.
     fn complete_arguments(&mut self, transport: impl IntoIterator<Item = String>) {
         let login = (!self.use_login).then(|| "--no-auto-login".to_owned());
+        let observed =
+            self.telemetry.take().and_then(|config| config.apply(&mut self.launch, &mut self.setup));
         let first = ["--server".to_owned(), "--no-auto-update".to_owned()].into_iter();
-        let ours = first.chain(transport).chain(login).map(OsString::from);
+        let ours = first.chain(transport).chain(login).chain(observed).map(OsString::from);
         self.launch.args.splice(..0, ours);
     }
 

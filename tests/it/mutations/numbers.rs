@@ -94,8 +94,7 @@ async fn turns() {
         rig.emit(say::idle());
         let outcome = turn.await;
         drop(format!("{outcome:?}"));
-        let answer =
-            outcome.as_ref().map_or_else(|error| error.answer().expect("an answer"), |answer| answer);
+        let answer = outcome.as_ref().unwrap_or_else(|error| error.answer().expect("an answer"));
         assert!(answer.usage().cost.is_finite(), "{kind}");
         assert!(answer.model_calls().all(|call| call.cost.is_none_or(f64::is_finite)), "{kind}");
         answer.tool_calls().for_each(|call| drop(format!("{call:?}")));

@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::client::Setup;
 use crate::client::builder::ClientBuilder;
+use crate::process::Launch;
 use crate::wire::encode;
 
 /// The variable from which the CLI reads the headers.
@@ -68,24 +70,32 @@ impl TelemetryConfig {
 
 impl ClientBuilder {
     /// Sends the CLI's traces and metrics to this destination: each turn, model call and tool call is a span. The spans
-    /// of a prompt are children of the span that [`trace_context`](Self::trace_context) returns.
+    /// of a prompt are children of the span that [`trace_context`](Self::trace_context) returns. A later call replaces
+    /// the whole destination; what [`env`](Self::env) sets overrides it.
     ///
     /// It has no effect on a CLI that [`connect`](Self::connect) or [`connect_tcp`](Self::connect_tcp) joins.
-    pub fn telemetry(mut self, config: TelemetryConfig) -> Self {
-        for (name, value) in config.env {
-            self = self.env(name, value);
-        }
-        if config.headers.is_empty() {
-            return self;
+    pub fn telemetry(self, config: TelemetryConfig) -> Self {
+        self.set(|builder| builder.telemetry = Some(config))
+    }
+}
+
+impl TelemetryConfig {
+    /// Sets the variables of the CLI, before those of the program. Returns the argument that keeps the headers secret, if
+    /// there are any.
+    pub(super) fn apply(self, launch: &mut Launch, setup: &mut Setup) -> Option<String> {
+        launch.env.splice(..0, self.env.into_iter().map(|(name, value)| (name.into(), Some(value))));
+        if self.headers.is_empty() {
+            return None;
         }
         // Encoded, since they may hold the separators of the list.
         let header = |(name, value): &(String, String)| {
             format!("{}={}", encode::percent(name), encode::percent(value))
         };
-        let headers = config.headers.iter().map(header).collect::<Vec<_>>().join(",");
-        self.setup.secrets.extend(config.headers.into_iter().map(|(_, value)| value));
-        self.setup.secrets.push(headers.clone());
-        self.arg(format!("--secret-env-vars={HEADERS}")).env(HEADERS, headers)
+        let headers = self.headers.iter().map(header).collect::<Vec<_>>().join(",");
+        setup.secrets.extend(self.headers.into_iter().map(|(_, value)| value));
+        setup.secrets.push(headers.clone());
+        launch.env.insert(0, (HEADERS.into(), Some(headers.into())));
+        Some(format!("--secret-env-vars={HEADERS}"))
     }
 }
 
@@ -105,7 +115,9 @@ mod tests {
     #[test]
     fn headers_are_encoded_and_secret() {
         let config = TelemetryConfig::otlp("http://localhost").header("authorization", "Bearer a,b=c%ü");
-        let builder = ClientBuilder::new().telemetry(config.clone().header("x", "y"));
+        let mut builder = ClientBuilder::new().telemetry(config.clone().header("x", "y"));
+        assert!(!format!("{config:?} {builder:?}").contains("Bearer"));
+        builder.complete_arguments([]);
         let headers =
             builder.launch.env.iter().find(|(name, _)| name == HEADERS).and_then(|(_, value)| value.clone());
         let expected = "authorization=Bearer%20a%2Cb%3Dc%25%C3%BC,x=y";
@@ -116,11 +128,17 @@ mod tests {
         assert!(!format!("{config:?} {builder:?}").contains("Bearer"));
     }
 
+    /// The headers of one destination are not sent to another.
     #[test]
-    fn no_headers() {
-        let builder =
-            ClientBuilder::new().telemetry(TelemetryConfig::file("/tmp/spans").capture_content(false));
-        assert!(builder.launch.env.iter().all(|(name, _)| name != HEADERS));
-        assert!(builder.launch.args.is_empty() && builder.setup.secrets.is_empty());
+    fn a_later_destination_replaces_the_first() {
+        let first = TelemetryConfig::otlp("http://first").header("key", "SECRET").capture_content(true);
+        let second = TelemetryConfig::otlp("http://second");
+        let mut builder = ClientBuilder::new().telemetry(first).telemetry(second).env("OTHER", "1");
+        builder.complete_arguments([]);
+        let names: Vec<_> = builder.launch.env.iter().filter_map(|(name, _)| name.to_str()).collect();
+        let exporter = ["COPILOT_OTEL_ENABLED", "COPILOT_OTEL_EXPORTER_TYPE", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+        assert_eq!(names, [&exporter[..], &["OTHER"]].concat());
+        assert!(!builder.launch.args.iter().any(|argument| argument.to_string_lossy().contains(HEADERS)));
+        assert!(builder.setup.secrets.is_empty());
     }
 }
