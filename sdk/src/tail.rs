@@ -51,19 +51,18 @@ impl Tail {
         *kept = Kept { limit: kept.limit, ..Kept::default() };
     }
 
-    /// Returns the bytes as text, without secrets and without the rest of a line whose start was dropped, unless there is
-    /// no other; invalid UTF-8 is replaced.
+    /// Returns the bytes as text, without secrets; invalid UTF-8 is replaced. A line whose start was dropped is left
+    /// out, since it may begin in a secret, whose key is gone; if there is no other, its least length takes its place.
     pub fn text(&self) -> String {
-        let Kept { bytes, cut, .. } = &*lock(&self.0);
-        // A line without its start may begin in a secret, whose key is gone. A character without its start would be
-        // shown as a replacement character.
-        let line = bytes.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
-        let character = || bytes.iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count();
-        let start = match cut {
-            true => line.filter(|start| *start < bytes.len()).unwrap_or_else(character),
-            false => 0,
+        let Kept { bytes, cut, limit, .. } = &*lock(&self.0);
+        let lines = match cut {
+            true => bytes.splitn(2, |byte| *byte == b'\n').nth(1).unwrap_or_default(),
+            false => bytes,
         };
-        redact::text(&String::from_utf8_lossy(bytes.get(start..).unwrap_or_default())).into_owned()
+        if *cut && lines.is_empty() {
+            return format!("[a line of more than {limit} bytes]");
+        }
+        redact::text(&String::from_utf8_lossy(lines)).into_owned()
     }
 }
 
@@ -72,15 +71,14 @@ mod tests {
     use super::Tail;
 
     #[test]
-    fn the_end_is_kept_in_whole_characters() {
+    fn the_end_is_kept_in_whole_lines() {
         let tail = Tail::new(8192);
         tail.push(b"\x80whole");
         assert_eq!(tail.text(), "\u{FFFD}whole");
-        tail.push("\u{20AC}".repeat(4096).as_bytes());
+        let line = "\u{20AC}\n";
+        tail.push(line.repeat(4096).as_bytes());
         tail.push(b"end");
-        let text = tail.text();
-        assert!(text.len() <= 8192 && text.len() > 8192 - 3, "{}", text.len());
-        assert!(text.starts_with('\u{20AC}') && text.ends_with("\u{20AC}end"));
+        assert_eq!(tail.text(), line.repeat(8192 / 4 - 1) + "end");
     }
 
     #[test]
@@ -90,6 +88,20 @@ mod tests {
         assert_eq!(tail.text(), "the last line");
         tail.push(b"\n");
         assert_eq!(tail.text(), "the last line\n");
+        for end in ["", "\n"] {
+            let tail = Tail::new(32);
+            tail.push(format!("token={}{end}", "SECRET".repeat(9)).as_bytes());
+            assert_eq!(tail.text(), "[a line of more than 32 bytes]");
+        }
+    }
+
+    #[test]
+    fn a_private_key_without_its_start_is_not_shown() {
+        let tail = Tail::new(64);
+        tail.push(
+            b"-----BEGIN PRIVATE KEY-----\nSECRET/SECRET\nSECRET=\n-----END PRIVATE KEY-----\nthe last line",
+        );
+        assert_eq!(tail.text(), "[redacted]-----END PRIVATE KEY-----\nthe last line");
     }
 
     #[test]
@@ -98,9 +110,9 @@ mod tests {
         tail.push(b"a");
         tail.push_provisional(b"bc");
         assert_eq!(tail.text(), "abc");
-        tail.push_provisional(b"defgh");
-        assert_eq!(tail.text(), "efgh");
-        tail.push(b"i");
+        tail.push_provisional(b"d\nefg");
+        assert_eq!(tail.text(), "efg");
+        tail.push(b"\ni");
         assert_eq!(tail.text(), "i");
         tail.clear();
         assert_eq!(tail.text(), "");

@@ -1,5 +1,7 @@
 //! The output of the CLI that is text: its end is kept for errors, its lines are logged.
 
+use std::borrow::Cow;
+
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -9,7 +11,7 @@ use crate::runtime::spawn;
 use crate::tail::Tail;
 use crate::wire::redact;
 
-/// Maximum size in bytes of the kept end, and of a line in the log; longer lines are split.
+/// Maximum size in bytes of the kept end, and of a line in the log.
 pub(super) const MAX_KEPT: usize = 8 * 1024;
 
 /// Reads stderr to its end into `tail` and the log.
@@ -70,16 +72,24 @@ pub(super) async fn read(
     lines.finish(each_line);
 }
 
-/// Splits chunks into lines.
+/// Splits chunks into lines. Each is passed on as a whole, since a part of a secret is not found: a private key is one
+/// line with all of its own, and of a line that is too long only the length is passed on.
 #[derive(Default)]
-pub(super) struct Lines(Vec<u8>);
+pub(super) struct Lines {
+    line: Vec<u8>,
+    /// The length in bytes, of which at most [`MAX_KEPT`] are in `line`.
+    length: usize,
+}
 
 impl Lines {
     /// Adds a chunk and passes on the lines that it completes.
     pub(super) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&str)) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.0.extend_from_slice(part);
-            if part.ends_with(b"\n") || self.0.len() >= MAX_KEPT {
+            self.length += part.len();
+            if self.length <= MAX_KEPT {
+                self.line.extend_from_slice(part);
+            }
+            if part.ends_with(b"\n") && (self.is_too_long() || !redact::ends_in_private_key(&self.text())) {
                 self.finish(&mut each);
             }
         }
@@ -87,12 +97,23 @@ impl Lines {
 
     /// Passes on the rest as a line.
     pub(super) fn finish(&mut self, mut each: impl FnMut(&str)) {
-        let line = String::from_utf8_lossy(&self.0);
+        let line = match self.is_too_long() {
+            true => format!("[a line of {} bytes]", self.length).into(),
+            false => self.text(),
+        };
         let line = line.trim_end();
         if !line.is_empty() {
             each(line);
         }
-        self.0.clear();
+        *self = Self::default();
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.length > MAX_KEPT
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.line)
     }
 }
 

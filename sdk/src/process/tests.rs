@@ -330,9 +330,27 @@ fn without_a_runtime_there_is_an_error() {
 fn lines_come_out_whole_from_any_chunks() {
     let text = "one\r\n\ntwo \u{20AC}\nrest";
     for size in 1..text.len() {
-        let (mut lines, mut seen) = (Lines::default(), Vec::new());
-        text.as_bytes().chunks(size).for_each(|chunk| lines.push(chunk, |line| seen.push(line.to_owned())));
-        lines.finish(|line| seen.push(line.to_owned()));
-        assert_eq!(seen, ["one", "two \u{20AC}", "rest"]);
+        assert_eq!(lines_of(text, size), ["one", "two \u{20AC}", "rest"]);
     }
+}
+
+/// A secret is not in two lines, of which each would be logged.
+#[test]
+fn a_secret_is_in_one_line() {
+    let key = "-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----";
+    let long = format!("token={}", "SECRET".repeat(2000));
+    let text = format!("{long}\n{key}\nlast {long}");
+    for size in [1, 1000, text.len()] {
+        assert_eq!(lines_of(&text, size), ["[a line of 12007 bytes]", key, "[a line of 12011 bytes]"]);
+    }
+    let endless = format!("-----BEGIN PRIVATE KEY-----\n{}", "SECRET\n".repeat(2000));
+    assert_eq!(lines_of(&endless, 1000)[0], "[a line of 8197 bytes]");
+}
+
+/// The lines of a text that arrives in chunks of this size.
+fn lines_of(text: &str, size: usize) -> Vec<String> {
+    let (mut lines, mut seen) = (Lines::default(), Vec::new());
+    text.as_bytes().chunks(size).for_each(|chunk| lines.push(chunk, |line| seen.push(line.to_owned())));
+    lines.finish(|line| seen.push(line.to_owned()));
+    seen
 }

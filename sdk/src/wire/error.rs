@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::redact;
 use crate::printable::printable;
 
 /// JSON that does not have the shape of its type.
@@ -25,7 +26,7 @@ impl DecodeError {
     /// Prefixes the path with the key of the object that holds the value.
     #[cold]
     pub(crate) fn in_field(mut self, key: &str) -> Self {
-        self.0.path.replace_range(..1, &format!("$.{}", shortened(key)));
+        self.0.path.replace_range(..1, &format!("$.{}", shortened(&redact::text(key))));
         self
     }
 
@@ -36,7 +37,7 @@ impl DecodeError {
         self
     }
 
-    /// The place in the JSON, such as `$.toolRequests[2].name`. Long keys are shortened.
+    /// The place in the JSON, such as `$.toolRequests[2].name`. Long keys are shortened, and secrets in them hidden.
     pub fn path(&self) -> &str {
         &self.0.path
     }

@@ -1,6 +1,6 @@
 //! `Debug` of values that hold secrets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use copilot_session::testing::events as say;
@@ -293,4 +293,12 @@ async fn secrets_in_texts(rig: &Rig, no_secret: impl Fn(&dyn std::fmt::Debug)) {
     assert_eq!(chunk.text, text);
     no_secret(&chunk);
     no_secret(&run);
+}
+
+/// An error names the key of a map, without the secret in it.
+#[test]
+fn the_place_of_an_error() {
+    let json = format!(r#"{{"token={}":"text"}}"#, SECRET.repeat(10));
+    let error = wire::from_json::<BTreeMap<String, i64>>(&json).expect_err("no number");
+    assert_eq!(error.path(), "$.token=[redacted]");
 }

@@ -26,18 +26,43 @@ const TOKENS: &[(&str, usize)] = &[
     ("eyJ", 40),
 ];
 
-/// Returns the text without private keys in PEM, and calls `each` for each; none if there are none.
+/// The end of the first and of the last line of a private key in PEM.
+const KEY: &str = "PRIVATE KEY-----";
+
+/// The start of its last line.
+const KEY_END: &str = "-----END";
+
+/// Returns the text without private keys in PEM, and calls `each` for each; none if there are none. The start or the end
+/// of a key may be missing.
 pub(super) fn without_private_keys(text: &str, each: &mut dyn FnMut(&str)) -> Option<String> {
-    const MARK: &str = "PRIVATE KEY-----";
     let mut edit = Edit::new(text);
     let mut at = 0;
     let find = |at: usize, mark| text[at..].find(mark).map(|found| at + found);
-    while let Some(start) = find(at, MARK).map(|mark| mark + MARK.len()) {
-        let end = find(start, "-----END").unwrap_or(text.len());
+    while let Some(mark) = find(at, KEY) {
+        let first_line = mark + KEY.len();
+        let (start, end) = match before_last_line(&text[at..mark]) {
+            Some(body) => (at + body.trim_end_matches(may_be_in_key).len(), at + body.len()),
+            None => (first_line, find(first_line, KEY_END).unwrap_or(text.len())),
+        };
         hide(&mut edit, start..end, each);
-        at = find(end, MARK).map_or(text.len(), |mark| mark + MARK.len());
+        at = find(end, KEY).map_or(text.len(), |mark| mark + KEY.len());
     }
     edit.finish()
+}
+
+/// Returns true if the text ends before the last line of a private key.
+pub(crate) fn ends_in_private_key(text: &str) -> bool {
+    text.rfind(KEY).is_some_and(|mark| before_last_line(&text[..mark]).is_none())
+}
+
+/// Returns the text before the last line of a private key, of which it has the start; none if it has that of the first.
+fn before_last_line(text: &str) -> Option<&str> {
+    let (before, line) = text.rsplit_once("-----")?;
+    line.starts_with("END").then_some(before)
+}
+
+fn may_be_in_key(char: char) -> bool {
+    char.is_ascii_alphanumeric() || char.is_ascii_whitespace() || matches!(char, '+' | '/' | '=' | '\\')
 }
 
 /// Returns the text without the secrets that a word announces or is, and calls `each` for each; none if there are
