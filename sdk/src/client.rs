@@ -156,9 +156,9 @@ impl Client {
         // Its drop ends the connection if the handshake does not succeed.
         let host = Arc::new(Host { caller, router, trace, process, address, token, models });
         let handshake = handshake(&host.caller, &connect);
-        let (what, timeout) = ("the handshake with the CLI", Some(setup.handshake_timeout));
-        let connected = within(peer.runtime(), what, timeout, peer.process.as_ref(), handshake).await;
-        let (protocol, version) = connected.map_err(|error| peer.explain(error))?;
+        let timeout = setup.handshake_timeout;
+        let late = || peer.timed_out("the handshake with the CLI", timeout);
+        let (protocol, version) = within(peer.runtime(), timeout, handshake, late).await?;
         check_versions(protocol, &version, setup.required)?;
         tracing::debug!(%version, "connected to the Copilot CLI");
         drop(peer.version.set(version));

@@ -121,17 +121,17 @@ pub enum Error {
     /// The connected CLI does not support the operation: it does not know the method, or its version is
     /// known to lack the feature, and no request was sent.
     Unsupported(Box<Unsupported>),
-    /// An operation took longer than its time limit.
+    /// An operation other than a turn took longer than its time limit.
     #[non_exhaustive]
     Timeout {
-        /// The operation.
+        /// The operation: the method of a call, or words such as `the handshake with the CLI`.
         what: String,
         /// The timeout.
         after: Duration,
         /// The last 2 KiB of received text that belongs to no message, such as the output of a program that
-        /// is not the CLI.
+        /// is not the CLI. For a CLI that serves on TCP, its output in place of the port.
         stdout: String,
-        /// The end of the standard error of the CLI, which still runs; empty if it is not a child process.
+        /// The last 8 KiB of the standard error of the CLI, which still runs; empty if it is not a child process.
         stderr: String,
     },
     /// Invalid argument; no request was sent.
@@ -295,7 +295,9 @@ impl Error {
         }
     }
 
-    /// Returns true if an operation took longer than its time limit.
+    /// Returns true if an operation took longer than its time limit. The variant tells what: a turn is
+    /// [`TurnTimeout`](Self::TurnTimeout), and its agent continues; a call, the handshake and others are
+    /// [`Timeout`](Self::Timeout).
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::TurnTimeout(_))
     }

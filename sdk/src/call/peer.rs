@@ -59,43 +59,30 @@ impl Peer {
         what: &str,
         future: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        within(self.runtime(), what, self.call_timeout, self.process.as_ref(), future).await
+        let Some(timeout) = self.call_timeout else { return future.await };
+        within(self.runtime(), timeout, future, || self.timed_out(what, timeout)).await
     }
 
     /// Returns the error for a timeout, with the end of the CLI's output.
     pub fn timed_out(&self, what: &str, after: Duration) -> Error {
-        timed_out(what, after, self.process.as_ref())
-    }
-
-    /// Adds the text on the stream that is no message to a timeout without output.
-    pub fn explain(&self, mut error: Error) -> Error {
-        if let Error::Timeout { stdout, .. } = &mut error
-            && stdout.is_empty()
-        {
-            *stdout = self.connection.text();
-        }
-        error
+        timed_out(what, after, self.connection.text(), self.stderr())
     }
 }
 
-/// Waits for a future for at most `timeout`, if there is one.
+/// Waits for a future for at most `timeout`. `late` returns the error for one that takes longer.
 pub(crate) async fn within<T>(
     runtime: &Handle,
-    what: &str,
-    timeout: Option<Duration>,
-    process: Option<&Watcher>,
+    timeout: Duration,
     future: impl Future<Output = Result<T, Error>>,
+    late: impl FnOnce() -> Error,
 ) -> Result<T, Error> {
-    let Some(timeout) = timeout else { return future.await };
     match timer::timeout(runtime, timeout, future).await {
         Ok(result) => result,
-        Err(TimeUp::Elapsed) => Err(timed_out(what, timeout, process)),
+        Err(TimeUp::Elapsed) => Err(late()),
         Err(TimeUp::NoRuntime) => Err(Error::Closed(Closed::new("the runtime of the client is gone"))),
     }
 }
 
-fn timed_out(what: &str, after: Duration, process: Option<&Watcher>) -> Error {
-    let stdout = process.map(|process| process.stdout().text()).unwrap_or_default();
-    let stderr = process.map(Watcher::stderr_tail).unwrap_or_default();
+pub(crate) fn timed_out(what: &str, after: Duration, stdout: String, stderr: String) -> Error {
     Error::Timeout { what: what.to_owned(), after, stdout, stderr }
 }

@@ -31,7 +31,7 @@ pub enum ErrorKind {
     Unreachable,
     /// The connection is closed.
     Closed,
-    /// An operation took longer than its time limit.
+    /// A turn ([`Error::TurnTimeout`]) or another operation ([`Error::Timeout`]) took longer than its time limit.
     Timeout,
     /// The CLI sent data that does not match its schema.
     Decode,

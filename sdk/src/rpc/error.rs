@@ -109,7 +109,7 @@ pub struct Closed {
     /// The last 2 KiB of received text that belongs to no message, such as the output of a program that is
     /// not the CLI. For a CLI that serves on TCP, its output in place of the port.
     pub stdout: String,
-    /// The end of the standard error of the CLI.
+    /// The last 8 KiB of the standard error of the CLI; empty if it is not a child process.
     pub stderr: String,
 }
 

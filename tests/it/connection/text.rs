@@ -1,8 +1,12 @@
 //! Text on the stream that is no message is part of the error of a handshake or connection that failed.
 
+use std::time::Duration;
+
 use copilot_session::testing::FakeCli;
+use copilot_session::types::LogRequest;
 use copilot_session::{Client, Error};
 use tokio::io::{AsyncWriteExt, duplex};
+use tokio::net::TcpListener;
 
 use crate::rig::Rig;
 
@@ -36,6 +40,36 @@ async fn of_a_greeting_without_an_answer() {
         let Error::Timeout { stdout, .. } = &error else { panic!("not late: {error:?}") };
         assert_eq!(stdout, shown);
     }
+}
+
+/// A call without a response is reported with the text, also if the CLI is no child process.
+#[tokio::test(start_paused = true)]
+async fn of_a_call_without_a_response() {
+    let rig = Rig::start().await;
+    rig.fake.hold("session.log");
+    rig.fake.raw("a warning\n");
+    let log = LogRequest::new("hello");
+    let error = rig.session.rpc().log(&log).timeout(Duration::from_secs(1)).await.expect_err("no response");
+    let Error::Timeout { stdout, .. } = &error else { panic!("not late: {error:?}") };
+    assert_eq!(stdout, "a warning\n");
+}
+
+/// A server that is no CLI is reported with the text it sent.
+#[tokio::test(start_paused = true)]
+async fn of_another_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let speak = async {
+        let (mut stream, _) = listener.accept().await.expect("a client");
+        stream.write_all(b"220 mail.example ready\n").await.expect("a reader");
+        std::future::pending::<()>().await;
+    };
+    let error = tokio::select! {
+        result = Client::builder().connect_tcp(address) => result.expect_err("no CLI"),
+        () = speak => unreachable!("the server does not end"),
+    };
+    let Error::Timeout { stdout, .. } = &error else { panic!("not late: {error:?}") };
+    assert_eq!(stdout, "220 mail.example ready\n");
 }
 
 /// Text among messages is kept, and the messages are not.

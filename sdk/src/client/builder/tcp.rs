@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::{TcpStream, ToSocketAddrs};
 
 use super::ClientBuilder;
-use crate::call::peer::within;
+use crate::call::peer::{timed_out, within};
 use crate::client::Client;
 use crate::error::{Closed, Error};
 use crate::process::{self, Process};
@@ -58,15 +58,17 @@ impl ClientBuilder {
 
         let (process, stdin, stdout) = process::spawn(&self.launch)?;
         let watcher = process.watcher().clone();
-        let runtime = process::runtime()?;
-        within(&runtime, "the start of the CLI", Some(self.setup.handshake_timeout), Some(&watcher), async {
+        let (timeout, runtime) = (self.setup.handshake_timeout, process::runtime()?);
+        let late =
+            || timed_out("the start of the CLI", timeout, watcher.stdout().text(), watcher.stderr_tail());
+        let starting = async {
             let Ok(port) = process::listen(&runtime, stdin, stdout, watcher.stdout().clone()).await else {
                 let closed = Closed::new("the CLI closed its output before it printed its port");
                 return Err(Error::Closed(watcher.diagnose(closed).await));
             };
             self.reach((Ipv4Addr::LOCALHOST, port), Some(process)).await
-        })
-        .await
+        };
+        within(&runtime, timeout, starting, late).await
     }
 
     /// Connects to a CLI that runs as a TCP server, with the [`connection_token`] that it requires. The options for
@@ -86,8 +88,10 @@ impl ClientBuilder {
     /// [`RpcError::AUTHENTICATION_NOT_CONFIGURED`]: crate::RpcError::AUTHENTICATION_NOT_CONFIGURED
     pub async fn connect_tcp(self, address: impl ToSocketAddrs) -> Result<Client, Error> {
         self.setup.check()?;
-        let (timeout, runtime) = (Some(self.setup.handshake_timeout), process::runtime()?);
-        within(&runtime, "the connection to the CLI", timeout, None, self.reach(address, None)).await
+        let (timeout, runtime) = (self.setup.handshake_timeout, process::runtime()?);
+        let text = self.setup.options.text.clone();
+        let late = || timed_out("the connection to the CLI", timeout, text.text(), String::new());
+        within(&runtime, timeout, self.reach(address, None), late).await
     }
 
     /// Connects to a server and performs the handshake.
