@@ -258,7 +258,8 @@ impl Error {
 
     /// The answer of a turn that failed: what the agent said and did, and what it cost, until the turn failed, its time
     /// was over, or the session or the connection ended. For an answer that does not have the requested form, that
-    /// answer. None for any other error.
+    /// answer. None for any other error. [`TurnTimeout::unfinished`] and [`TurnCutOff::unfinished`] have the text of a
+    /// message that was not complete.
     ///
     /// ```no_run
     /// # async fn run(session: copilot_session::Session) -> Result<(), copilot_session::Error> {

@@ -25,7 +25,8 @@ fn wrong_version(found: &str, exact: bool) -> Error {
 }
 
 fn cut_off() -> Error {
-    Error::TurnCutOff(Box::new(TurnCutOff { cause: Error::SessionEnded, answer: answer() }))
+    let (cause, unfinished) = (Error::SessionEnded, String::new());
+    Error::TurnCutOff(Box::new(TurnCutOff { cause, answer: answer(), unfinished }))
 }
 
 fn io_error() -> io::Error {

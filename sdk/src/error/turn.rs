@@ -66,7 +66,7 @@ pub struct TurnTimeout {
     pub answer: Answer,
     /// The text of the agent's incomplete message after that answer.
     pub unfinished: String,
-    /// The end of the standard error of the CLI; empty if it is not a child process.
+    /// The last 8 KiB of the standard error of the CLI; empty if it is not a child process.
     pub stderr: String,
 }
 
@@ -114,6 +114,9 @@ pub struct TurnCutOff {
     pub cause: Error,
     /// The answer so far.
     pub answer: Answer,
+    /// The text of the agent's incomplete message after that answer. Only a turn with a timeout, such as
+    /// [`Turn::idle_timeout`](crate::Turn::idle_timeout), keeps it; otherwise it is empty.
+    pub unfinished: String,
 }
 
 impl fmt::Display for TurnCutOff {

@@ -35,8 +35,9 @@ const MAX_HELD: usize = 4096;
 /// the agent; [`Session::abort`](crate::Session::abort) does.
 ///
 /// A turn has no timeout unless [`timeout`](Self::timeout), [`timeout_at`](Self::timeout_at),
-/// [`idle_timeout`](Self::idle_timeout) or [`first_event_timeout`](Self::first_event_timeout) sets one. When one of them elapses, the turn ends here with
-/// [`Error::TurnTimeout`], and the agent continues. A timeout of more than 30 years counts as none.
+/// [`idle_timeout`](Self::idle_timeout) or [`first_event_timeout`](Self::first_event_timeout) sets one. When one of them
+/// elapses, the turn ends here with [`Error::TurnTimeout`], and the agent continues. A timeout of more than 30 years
+/// counts as none.
 #[must_use = "await the turn for its answer"]
 pub struct Turn {
     events: Events,
@@ -218,6 +219,9 @@ impl Turn {
         if let Some(answer) = answer_of(&mut outcome) {
             answer.work = std::mem::take(&mut self.work);
             answer.work.duration = self.started.elapsed();
+        }
+        if let (Err(Error::TurnCutOff(turn)), Some(watch)) = (&mut outcome, &mut self.watch) {
+            turn.unfinished = watch.take_unfinished();
         }
         self.close_span(&mut outcome);
         self.outcome = Some(outcome);

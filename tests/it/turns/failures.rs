@@ -204,11 +204,12 @@ fn check_session_ended(outcome: Result<Answer, Error>) {
     assert_eq!((error.kind(), error.to_string()), (ErrorKind::SessionGone, turn.cause.to_string()));
 }
 
-/// The end of the connection ends the turn, after the events that came before it.
+/// The end of the connection ends the turn, after the events that came before it. A turn with a timeout keeps the text of
+/// the message that was not complete.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_connection_ends() {
     let rig = Rig::start().await;
-    let mut turn = rig.turn().await;
+    let mut turn = rig.turn().await.timeout(Duration::from_secs(600));
     rig.emit(say::delta("a part"));
     rig.fake.hang_up();
     let mut kinds = Vec::new();
@@ -221,6 +222,8 @@ async fn the_connection_ends() {
     assert_eq!(failed.closed().expect("the end").reason, "the stream ended");
     assert!(failed.to_string().contains("the stream ended"), "{failed}");
     assert!(failed.answer().is_some_and(|answer| answer.message().is_none()), "{failed:?}");
+    let Error::TurnCutOff(turn) = failed else { panic!("{failed:?}") };
+    assert_eq!(turn.unfinished, "a part");
 }
 
 /// A turn whose time limit is over returns at that time, while the session goes on.

@@ -134,6 +134,12 @@ impl Watch {
         }
     }
 
+    /// Takes out the text of the message that is not complete.
+    pub fn take_unfinished(&mut self) -> String {
+        self.join_pieces();
+        std::mem::take(&mut self.unfinished)
+    }
+
     /// Waits until a timeout has elapsed.
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match self.next {
@@ -150,14 +156,13 @@ impl Watch {
     /// Returns the diagnostics of the timeout that has elapsed.
     pub fn report(&mut self, answer: Answer) -> Option<TurnTimeout> {
         let (kind, after, _) = self.next?;
-        self.join_pieces();
         Some(TurnTimeout {
             kind,
             after,
             last_event: self.last.as_ref().map(|(event, at)| (event.kind().to_owned(), at.elapsed())),
             waiting_for: self.open.iter().map(|(_, open)| open.name()).collect(),
             answer,
-            unfinished: std::mem::take(&mut self.unfinished),
+            unfinished: self.take_unfinished(),
             stderr: String::new(),
         })
     }

@@ -140,7 +140,8 @@ impl Tracker {
 
     /// Returns the error of a turn during which its session or the connection ended.
     pub fn cut_off(&mut self, cause: Error) -> Error {
-        Error::TurnCutOff(Box::new(TurnCutOff { cause, answer: self.answer(false) }))
+        let (answer, unfinished) = (self.answer(false), String::new());
+        Error::TurnCutOff(Box::new(TurnCutOff { cause, answer, unfinished }))
     }
 
     /// Handles the next event of the session. Most events do not affect the turn and are not decoded.
