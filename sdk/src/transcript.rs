@@ -161,7 +161,7 @@ impl Transcript {
         let prompt = Prompt { message_id: id, text: content, source, times };
         // The text of a skill is not a new prompt of the user.
         if event.agent_id().is_some() || prompt.source.starts_with("skill-") {
-            self.entries(event, |entries| entries.0.push(Entry::Prompt(prompt)));
+            self.entries(event, |entries| entries.add(Entry::Prompt(prompt)));
             return;
         }
         if let Some(last) = self.turns.last_mut() {
@@ -317,7 +317,7 @@ impl Transcript {
             if retry {
                 entries.drop_unfinished();
             }
-            entries.0.push(Entry::Notice(notice));
+            entries.add(Entry::Notice(notice));
         });
     }
 
@@ -357,8 +357,8 @@ impl Transcript {
             let times = Times { start: Moment::of(event), end: None };
             let agent = Entry::SubAgent(SubAgent { key: key.clone(), times, ..SubAgent::default() });
             match self.turns.iter_mut().rev().find_map(|turn| turn.entries.holder_of(&key.call, MAX_LEVELS)) {
-                Some(entries) => entries.0.push(agent),
-                None => self.current(event).entries.0.push(agent),
+                Some(entries) => entries.add(agent),
+                None => self.current(event).entries.add(agent),
             }
         }
         self.find_agent(key)

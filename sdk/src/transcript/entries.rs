@@ -299,10 +299,10 @@ pub(super) enum Part {
     Reasoning,
 }
 
-/// The entries of one agent, and the hashes of the ids of its texts and tool calls. In a turn of many thousand entries, a
-/// new id is known to be new without a look at all of them.
+/// The entries of one agent, the hashes of the ids of its texts and tool calls, and the places of its sub-agents. So in a
+/// turn of many thousand entries, a new id is known to be new, and a sub-agent is found, without a look at all of them.
 #[derive(Clone, Default)]
-pub(super) struct Entries(pub Vec<Entry>, HashSet<u64, QuickHash>);
+pub(super) struct Entries(pub Vec<Entry>, HashSet<u64, QuickHash>, Vec<usize>);
 
 /// The number of the latest entries that are searched without a look at the hashes.
 const NEAR: usize = 32;
@@ -371,12 +371,14 @@ impl Entries {
         if !reasoning.is_empty() && !matches!(known, Some(Entry::Reasoning(_))) {
             self.1.insert(hash(Some(Part::Reasoning), ""));
             self.0.insert(before, Entry::of(Part::Reasoning, Text::whole("", reasoning, moment)));
+            self.shifted(before);
         }
         let at = self.position(Part::Message, id);
         if !content.is_empty() {
             self.complete(at, Part::Message, Text::whole(id, content, moment));
         } else if let Some(at) = at {
             self.0.remove(at);
+            self.shifted(at);
         }
     }
 
@@ -414,18 +416,29 @@ impl Entries {
         if is_earlier { earlier.iter().rposition(passes) } else { found }
     }
 
-    fn add(&mut self, entry: Entry) {
+    pub fn add(&mut self, entry: Entry) {
         self.1.extend(entry.hash());
+        self.2.extend(matches!(entry, Entry::SubAgent(_)).then_some(self.0.len()));
         self.0.push(entry);
     }
 
-    /// Finds all hashes anew, after the entries were read or dropped.
+    /// Finds all hashes and places anew, after the entries were read or dropped.
     pub fn index(&mut self) {
-        self.1 = self.0.iter().filter_map(Entry::hash).collect();
+        self.1.clear();
+        self.2.clear();
+        std::mem::take(&mut self.0).into_iter().for_each(|entry| self.add(entry));
+    }
+
+    /// Corrects the places after an entry came or went at this one, which is seldom before that of a sub-agent.
+    fn shifted(&mut self, at: usize) {
+        if self.2.last().is_some_and(|last| *last >= at) {
+            self.index();
+        }
     }
 
     pub fn drop_unfinished(&mut self) {
         self.0.retain(|entry| entry.text().is_none_or(|(_, text)| text.complete));
+        self.shifted(0);
     }
 
     /// Adds a tool call, or updates it: the request of the model and the start of the execution are the
@@ -471,10 +484,16 @@ impl Entries {
         })
     }
 
+    /// The sub-agents, the latest first.
     fn sub_agents(&mut self) -> impl Iterator<Item = &mut SubAgent> {
-        self.0.iter_mut().rev().filter_map(|entry| match entry {
-            Entry::SubAgent(agent) => Some(agent),
-            _ => None,
+        let mut before = &mut *self.0;
+        self.2.iter().rev().filter_map(move |at| {
+            let (entries, from) = std::mem::take(&mut before).split_at_mut_checked(*at)?;
+            before = entries;
+            match from.first_mut() {
+                Some(Entry::SubAgent(agent)) => Some(agent),
+                _ => None,
+            }
         })
     }
 }

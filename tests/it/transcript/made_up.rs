@@ -179,6 +179,53 @@ fn sub_agents_nest_up_to_a_limit() {
     assert_eq!((found, levels), (1000, 65));
 }
 
+/// A sub-agent is found after entries before it have come and gone.
+#[test]
+fn sub_agents_are_found_when_their_places_change() {
+    let list = [
+        (None, prompt()),
+        (None, delta("m1", "Let")),
+        (None, delta("m2", "lost")),
+        (Some("a"), ("subagent.started", json!({"toolCallId": "t1", "agentName": "one"}))),
+        (None, ("assistant.message", json!({"messageId": "m1", "content": "Let me", "reasoningText": "Hm"}))),
+        (Some("a"), message("m3", "deep")),
+        (None, message("m2", "")),
+        (Some("a"), message("m4", "deeper")),
+        (None, delta("m5", "lost")),
+        (Some("b"), ("subagent.started", json!({"toolCallId": "t2", "agentName": "two"}))),
+        (None, ("assistant.turn_retry", json!({"turnId": "0"}))),
+        (Some("b"), message("m6", "deep")),
+        (Some("a"), message("m7", "deepest")),
+    ];
+    let mut shown = Transcript::new();
+    for (agent, (kind, data)) in list {
+        shown.apply(&event(&json!({"type": kind, "agentId": agent, "data": data})));
+    }
+    let steps: Vec<usize> = sub_agents(&shown.turns()[0]).iter().map(|agent| agent.entries().len()).collect();
+    assert_eq!((steps.as_slice(), shown.turns()[0].entries().len()), (&[3, 1][..], 4), "{shown}");
+}
+
+/// The work for an event of a sub-agent does not grow with the turn, in which minutes would be lost with this many.
+#[test]
+fn sub_agents_of_a_long_turn() {
+    const MANY: usize = 30_000;
+    let of = |agent: Option<&str>, (kind, data): (&str, Value)| {
+        event(&json!({"type": kind, "agentId": agent, "data": data}))
+    };
+    let mut shown = transcript(&[prompt()]);
+    for agent in ["a", "b"] {
+        shown.apply(&of(Some(agent), ("subagent.started", json!({"toolCallId": agent}))));
+    }
+    let info = ("session.info", json!({"message": "still there"}));
+    for event in [of(None, info.clone()), of(Some("b"), info), of(Some("a"), delta("m", "."))] {
+        (0..MANY).for_each(|_| shown.apply(&event));
+    }
+    let entries = |agent: &&SubAgent| agent.entries().len();
+    let agents = sub_agents(&shown.turns()[0]);
+    assert_eq!(agents.iter().map(entries).collect::<Vec<_>>(), [1, MANY]);
+    assert_eq!(text_of(&agents[0].entries()[0]).map(str::len), Some(MANY));
+}
+
 /// An error belongs to the turn it names, and that of a refused prompt fails no turn before it.
 #[test]
 fn an_error_fails_its_own_turn() {
