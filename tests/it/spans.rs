@@ -208,6 +208,31 @@ async fn of_a_turn_behind_a_prompt() {
     drop(turn);
 }
 
+/// A prompt that joins the work of a turn leaves the tree as it is, whether it has a turn of its own or not.
+#[tokio::test(start_paused = true)]
+async fn of_a_turn_that_is_steered() {
+    let (tree, _guard) = collect();
+    let rig = Rig::on(FakeCli::start(), |new| {
+        new.approve_all().tool(Tool::with_schema("own", "Looks", json!({}), async |_: Value, _| "seen"))
+    })
+    .await;
+    let id = rig.session.id().to_owned();
+    let turn = rig.session.prompt("One").await.expect("a turn");
+    let sent = rig.session.send("Two").await.expect("a prompt");
+    let other = rig.session.prompt("Three").await.expect("a turn");
+    for message_id in [turn.message_id(), &sent, other.message_id()] {
+        let mut message = say::user_message(message_id);
+        message["data"]["interactionId"] = "one".into();
+        rig.emit(message);
+        rig.fake.expect_tool_result(&id, "own", json!({})).await;
+    }
+    let tools = "  execute_tool own\n".repeat(3);
+    let turns = tree.of("invoke_agent");
+    assert!(turns.starts_with(&format!("invoke_agent github\n  call session.send\n{tools}")), "{turns}");
+    assert_eq!(tree.of("execute_tool"), "");
+    drop((turn, other));
+}
+
 /// The lines of the ends of turns.
 fn closed_turns(log: &str) -> Vec<&str> {
     let is_of_turn = |line: &&str| line.contains(": close") && !line.contains("}:call{");

@@ -203,16 +203,17 @@ impl SessionState {
         }
     }
 
-    /// Makes the span of a prompt that the agent starts the parent of what follows. A prompt of the CLI itself, such as
-    /// that of a hook, continues the turn.
+    /// Makes the span of a prompt that the agent starts the parent of what follows. A prompt that joins the work, or one
+    /// of the CLI itself, such as that of a hook, continues the turn.
     fn trace_prompt(&self, event: &SessionEvent) {
         self.scope.turn.set_working(true);
         if !self.prompts.are_traced() {
             return;
         }
-        let [id, text] = event.pick(keys!(UserMessageData, ["messageId", "content"]));
-        let [id, text] = [id, text].map(|raw| raw.and_then(peek::string));
-        if let Some(turn) = self.prompts.start(id.as_deref(), text.as_deref()) {
+        let picked = event.pick(keys!(UserMessageData, ["messageId", "content", "interactionId"]));
+        let [id, text, interaction] = picked.map(|raw| raw.and_then(peek::string));
+        let joins = self.scope.turn.joins(interaction.as_deref());
+        if let Some(turn) = self.prompts.start(id.as_deref(), text.as_deref()).filter(|_| !joins) {
             self.scope.turn.set(turn);
         }
     }

@@ -35,6 +35,8 @@ pub(crate) struct CurrentTurn {
     span: Mutex<WeakSpan>,
     /// True if the agent works, perhaps for a prompt without a turn.
     is_working: AtomicBool,
+    /// The CLI's `interactionId` of the latest prompt.
+    interaction: Mutex<Option<String>>,
 }
 
 impl CurrentTurn {
@@ -46,6 +48,14 @@ impl CurrentTurn {
 
     pub fn set(&self, turn: WeakSpan) {
         *lock(&self.span) = turn;
+    }
+
+    /// Records the `interactionId` of a prompt. Returns true if it joins the work of the one before.
+    pub fn joins(&self, interaction: Option<&str>) -> bool {
+        let mut latest = lock(&self.interaction);
+        let joins = interaction.is_some() && interaction == latest.as_deref();
+        *latest = interaction.map(str::to_owned);
+        joins
     }
 
     /// Records that the agent works, or that it does not.
