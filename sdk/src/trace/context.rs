@@ -8,19 +8,24 @@ use std::collections::HashMap;
 /// For OpenTelemetry it converts from and to a map of headers, which the propagator of every version writes and reads. The
 /// span of each prompt:
 ///
-/// ```ignore
-/// let propagator = opentelemetry_sdk::propagation::TraceContextPropagator::new();
-/// let client = Client::builder().trace_context(move || {
-///     let mut headers = HashMap::new();
-///     propagator.inject_context(&opentelemetry::Context::current(), &mut headers);
+/// ```
+/// # use copilot_session::{Client, TraceContext};
+/// # use std::collections::HashMap;
+/// use opentelemetry::global::get_text_map_propagator;
+///
+/// let client = Client::builder().trace_context(|| {
+///     let (current, mut headers) = (opentelemetry::Context::current(), HashMap::new());
+///     get_text_map_propagator(|propagator| propagator.inject_context(&current, &mut headers));
 ///     TraceContext::from_headers(&headers)
 /// });
 /// ```
 ///
 /// The parent of what a tool does, of [`ToolContext::trace_context`](crate::ToolContext::trace_context):
 ///
-/// ```ignore
-/// let parent = propagator.extract(&trace_context.to_headers());
+/// ```
+/// # use opentelemetry::global::get_text_map_propagator;
+/// # let trace_context = copilot_session::TraceContext::new("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+/// let parent = get_text_map_propagator(|propagator| propagator.extract(&trace_context.to_headers()));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
