@@ -152,10 +152,13 @@ async fn a_tool_call_is_cancelled() {
 async fn a_trace_reaches_the_tool() {
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
     let script = Script::replies([Reply::tool_call("look", json!({})), Reply::text("Seen.")]);
+    let folder = tempfile::tempdir().expect("a folder");
     let traced = async |new: copilot_session::ClientBuilder| {
         let context = || Some(TraceContext::new(format!("00-{TRACE}-b7ad6b7169203331-01")).state("a=b"));
-        let file = std::env::temp_dir().join(format!("copilot-session-trace-{}", std::process::id()));
-        new.telemetry(TelemetryConfig::file(file)).trace_context(context).start().await
+        new.telemetry(TelemetryConfig::file(folder.path().join("traces")))
+            .trace_context(context)
+            .start()
+            .await
     };
     let rig = Rig::start_by(script, |_| copilot_session_tests::cli::cli_path(), traced).await;
     let (sender, mut traces) = tokio::sync::mpsc::unbounded_channel();
