@@ -22,13 +22,6 @@ const MAX_PIECES: usize = 64;
 /// The largest event in bytes that is kept whole.
 const MAX_EVENT: usize = 64 << 10;
 
-/// A tool or request that has begun: its event, from which the name is read when it is asked for, or the name of one
-/// that is too large to keep.
-enum Open {
-    Event(SessionEvent),
-    Name(String),
-}
-
 /// Measures the time of one turn and records what it waits for.
 pub(crate) struct Watch {
     pub total: Option<Duration>,
@@ -36,8 +29,8 @@ pub(crate) struct Watch {
     pub first_event: Option<Duration>,
     started: Instant,
     last: Option<(SessionEvent, Instant)>,
-    /// The open tools and requests, by a hash of their kind and id.
-    open: Vec<(u64, Open)>,
+    /// The open tools and requests: a hash of their kind and id, and what to call them.
+    open: Vec<(u64, String)>,
     unfinished: String,
     /// The events whose text continues `unfinished`. Most turns end before anybody asks for it.
     pieces: Vec<SessionEvent>,
@@ -103,9 +96,15 @@ impl Watch {
                 self.pieces.clear();
                 self.unfinished.clear();
             }
-            kind::TOOL_EXECUTION_START => self.open(event, tool_call(event)),
-            kind::TOOL_EXECUTION_COMPLETE if !self.open.is_empty() => self.close(tool_call(event)),
-            _ if event_requests::is_request(kind) => self.open(event, request(kind, event)),
+            kind::TOOL_EXECUTION_START => {
+                let [id, name] = event.pick(keys!(ToolExecutionStartData, ["toolCallId", "toolName"]));
+                self.open(tool_call(id), &name.and_then(peek::string).unwrap_or_default());
+            }
+            kind::TOOL_EXECUTION_COMPLETE if !self.open.is_empty() => {
+                let [id] = event.pick(keys!(ToolExecutionCompleteData, ["toolCallId"]));
+                self.close(tool_call(id));
+            }
+            _ if event_requests::is_request(kind) => self.open(request(kind, event), kind),
             _ => {
                 if let Some(kind) = event_requests::completed_by(kind) {
                     self.close(request(kind, event));
@@ -115,11 +114,10 @@ impl Watch {
     }
 
     /// Records the start of a tool or request.
-    fn open(&mut self, event: &SessionEvent, id: Option<u64>) {
+    fn open(&mut self, id: Option<u64>, name: &str) {
         self.close(id);
         if let Some(id) = id.filter(|_| self.open.len() < MAX_OPEN) {
-            let is_small = event.size() <= MAX_EVENT;
-            self.open.push((id, if is_small { Open::Event(event.clone()) } else { Open::Name(name(event)) }));
+            self.open.push((id, name.to_owned()));
         }
     }
 
@@ -160,7 +158,7 @@ impl Watch {
             kind,
             after,
             last_event: self.last.as_ref().map(|(event, at)| (event.kind().to_owned(), at.elapsed())),
-            waiting_for: self.open.iter().map(|(_, open)| open.name()).collect(),
+            waiting_for: self.open.iter().map(|(_, name)| name.clone()).collect(),
             answer,
             unfinished: self.take_unfinished(),
             stderr: String::new(),
@@ -168,20 +166,9 @@ impl Watch {
     }
 }
 
-impl Open {
-    fn name(&self) -> String {
-        match self {
-            Self::Event(event) => name(event),
-            Self::Name(name) => name.clone(),
-        }
-    }
-}
-
-/// Returns the hash of the id of the tool call that the event begins or ends.
-fn tool_call(event: &SessionEvent) -> Option<u64> {
-    const KEYS: [&str; 1] = keys!(ToolExecutionStartData, ["toolCallId"]);
-    const _: [&str; 1] = keys!(ToolExecutionCompleteData, ["toolCallId"]);
-    event.pick(KEYS)[0].map(|id| QuickHash::default().hash_one(id))
+/// Returns the hash of the id of a tool call, which is JSON.
+fn tool_call(id: Option<&str>) -> Option<u64> {
+    id.map(|id| QuickHash::default().hash_one(id))
 }
 
 /// Returns the hash of the request of this kind that the event begins or completes.
@@ -189,13 +176,4 @@ fn request(kind: &str, event: &SessionEvent) -> Option<u64> {
     // The id usually comes first, and need not be searched: it only decides what a timeout names.
     let id = event.first_string(event_requests::ID).or_else(|| event.request_id());
     id.map(|id| QuickHash::default().hash_one((kind, id)))
-}
-
-/// Returns the name of the tool that began with this event, or the kind of the request.
-fn name(event: &SessionEvent) -> String {
-    if event.kind() != kind::TOOL_EXECUTION_START {
-        return event.kind().to_owned();
-    }
-    let [name] = event.pick(keys!(ToolExecutionStartData, ["toolName"]));
-    name.and_then(peek::string).unwrap_or_default().into_owned()
 }
