@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use serde_core::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_core::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_core::ser::{Error as _, Serialize, Serializer};
 
 use super::{Document, Node, Writer};
@@ -79,6 +79,7 @@ impl<'de> DeserializeSeed<'de> for Text<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        self.0.comma();
         from.deserialize_any(self)
     }
 }
@@ -127,50 +128,28 @@ impl<'de> Visitor<'de> for Text<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         self.0.raw("[");
-        while items.next_element_seed(Item(self.0))?.is_some() {}
+        while items.next_element_seed(Text(self.0))?.is_some() {}
         self.0.raw("]");
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        let Some(first) = fields.next_key::<String>()? else {
-            self.0.raw("{}");
+        let mut next = fields.next_key::<String>()?;
+        if next.as_deref() == Some(NUMBER) && *EXACT {
+            let number = fields.next_value::<String>()?;
+            if !Document::parse(&number).is_ok_and(|document| document.root().is_number()) {
+                return Err(A::Error::custom("a number that is no JSON"));
+            }
+            self.0.raw(&number);
             return Ok(());
-        };
-        if first == NUMBER && *EXACT {
-            return self.number(&fields.next_value::<String>()?);
         }
         self.0.raw("{");
-        let mut next = Some(first);
         while let Some(key) = next {
             self.0.key(&key);
             fields.next_value_seed(Text(self.0))?;
             next = fields.next_key()?;
         }
         self.0.raw("}");
-        Ok(())
-    }
-}
-
-/// Appends an item of a list.
-struct Item<'w>(&'w mut Writer);
-
-impl<'de> DeserializeSeed<'de> for Item<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        self.0.comma();
-        Text(self.0).deserialize(from)
-    }
-}
-
-impl Text<'_> {
-    /// Appends a number that is given as text.
-    fn number<E: serde_core::de::Error>(self, text: &str) -> Result<(), E> {
-        if !Document::parse(text).is_ok_and(|document| document.root().is_number()) {
-            return Err(E::custom("a number that is no JSON"));
-        }
-        self.0.raw(text);
         Ok(())
     }
 }

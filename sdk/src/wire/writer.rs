@@ -106,9 +106,9 @@ impl Writer {
         }
     }
 
-    /// Appends a comma unless the container has just begun.
+    /// Appends a comma unless the container or the member has just begun, or there is one.
     pub(crate) fn comma(&mut self) {
-        if !matches!(self.json.last(), Some(b'{' | b'[') | None) {
+        if !matches!(self.json.last(), Some(b'{' | b'[' | b':' | b',') | None) {
             self.json.push(b',');
         }
     }
