@@ -5,7 +5,7 @@ mod paths;
 mod policy;
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -23,8 +23,8 @@ use crate::types::{
     PermissionRequestedData,
 };
 use crate::version::Feature;
+use crate::wire;
 use crate::wire::peek::{self, keys};
-use crate::wire::{self, Wire};
 
 /// A request of the agent for a permission (`permission.requested`).
 #[derive(Clone)]
@@ -35,31 +35,22 @@ struct Inner {
     /// The JSON of the details; empty if there are none. A copy, since the event checks all of its text before it shows a
     /// part of it.
     json: Box<str>,
-    /// The details, once they were asked for.
-    details: OnceLock<Details>,
+    details: Details,
     /// The session's working directory; none if it is not known.
     directory: Option<Arc<str>>,
 }
 
 impl PermissionRequest {
-    fn new(request: &Request<'_>, scope: &Scope) -> Self {
-        let event = request.event.clone();
-        let json = request.details.unwrap_or_default().into();
-        // The working directory of a sub-agent is not known.
-        let directory = scope.working_directory().filter(|_| event.agent_id().is_none());
-        Self(Arc::new(Inner { event, json, details: OnceLock::new(), directory }))
-    }
-
     /// Returns the request, or the reason why its details cannot be read: no closure decides without them.
-    fn readable(self) -> Result<Self, String> {
-        drop(self.0.details.set(details_of(&self.0.json)?));
-        Ok(self)
+    fn read(event: SessionEvent, json: Box<str>, directory: Option<Arc<str>>) -> Result<Self, String> {
+        let details = details_of(&json)?;
+        Ok(Self(Arc::new(Inner { event, json, details, directory })))
     }
 
     /// The details of the request, by kind. Details that cannot be read, for example of a kind that is newer than
     /// this crate, are [`Unrecognized`](Details::Unrecognized) with their JSON.
     pub fn details(&self) -> &crate::types::PermissionDetails {
-        self.0.details.get_or_init(|| details_of(&self.0.json).unwrap_or_else(|_| Details::empty()))
+        &self.0.details
     }
 
     /// The event of the request, with all its data.
@@ -308,10 +299,12 @@ pub(crate) fn handler(decide: impl Replies<PermissionRequest, Decision>) -> (&'s
         if request.is_resolved {
             return;
         }
-        let permission = PermissionRequest::new(request, &context.scope);
+        let (event, details) = (request.event.clone(), request.details.unwrap_or_default().into());
+        // The working directory of a sub-agent is not known.
+        let directory = context.scope.working_directory().filter(|_| event.agent_id().is_none());
         let (decide, own) = (Arc::clone(&decide), context.clone());
         answer(context, request, async move {
-            let permission = permission.readable()?;
+            let permission = PermissionRequest::read(event, details, directory)?;
             let span = spans::permission(own.session_id());
             let decided = async { (*decide).clone()(permission, own).await.into_reply() };
             spans::run(span, decided, |decision| decision.is_err().then_some("failure")).await
