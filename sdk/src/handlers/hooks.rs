@@ -141,23 +141,17 @@ impl Hooks {
         handler::untyped(move |params, context: HandlerContext| {
             let [kind, input] =
                 peek::pick(&params, keys!(HookInvokeRequest, ["hookType", "input"])).unwrap_or_default();
-            let handling = kind.and_then(peek::string).map(|kind| {
-                let handler = self.by_type.get(&*kind).or(self.other.as_ref());
-                handler.map(|handler| {
-                    let span = spans::hook(context.session_id(), &kind);
-                    let (handler, kind) = (Arc::clone(handler), kind.into_owned());
-                    let input = input.unwrap_or("null").to_owned();
-                    // Within its span, which also records a panic before there is a future.
-                    let running = async move { handler(&kind, &input, context).await };
-                    spans::run(span, running, |output| output.is_err().then_some("failure"))
-                })
-            });
+            let kind = kind.and_then(peek::string).map(|kind| kind.into_owned());
+            let handler = kind.as_deref().and_then(|kind| self.by_type.get(kind).or(self.other.as_ref()));
+            let (handler, input) = (handler.cloned(), input.unwrap_or("null").to_owned());
             async move {
-                match handling {
-                    Some(Some(handling)) => handling.await,
-                    Some(None) => Ok(NO_OPINION.to_owned()),
-                    None => Err(RpcError::new(RpcError::INVALID_PARAMS, "a hook without a type")),
-                }
+                let no_type = || RpcError::new(RpcError::INVALID_PARAMS, "a hook without a type");
+                let kind = kind.ok_or_else(no_type)?;
+                let Some(handler) = handler else { return Ok(NO_OPINION.to_owned()) };
+                let span = spans::hook(context.session_id(), &kind);
+                // Within its span, which also records a panic before there is a future.
+                let running = async { handler(&kind, &input, context).await };
+                spans::run(span, running, |output| output.is_err().then_some("failure")).await
             }
         })
     }
