@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::error::Error;
 use crate::events::SessionEvent;
 use crate::generated::{event_requests, kind};
 use crate::handlers::permission;
@@ -44,14 +43,12 @@ pub(crate) async fn answer(session: &Arc<SessionState>) {
 
 /// Calls a method and returns the items of a list in its result; none on failure. An old CLI has no pending requests.
 async fn list(session: &SessionState, method: &'static str, key: [&str; 1]) -> Vec<String> {
-    let items = match session.caller().call::<()>(method, &()).timeout(None).json().await {
-        Ok(result) => peek::pick(&result, key)
-            .and_then(|[list]| peek::items(list.unwrap_or("[]")))
-            .map(|items| items.into_iter().map(str::to_owned).collect())
-            .map_err(|error| Error::decode(method, error, Some(session.version()))),
-        Err(error) => Err(error),
-    };
-    items.unwrap_or_else(|error| {
+    let call = session.caller().call::<()>(method, &()).timeout(None);
+    let items = call.read_by(|result| {
+        let [list] = peek::pick(result, key)?;
+        Ok(peek::items(list.unwrap_or("[]"))?.into_iter().map(str::to_owned).collect())
+    });
+    items.await.unwrap_or_else(|error| {
         match error.is_method_not_found() {
             true => tracing::debug!(%error, "no pending requests"),
             false => tracing::warn!(%error, "a list of pending requests cannot be read"),
