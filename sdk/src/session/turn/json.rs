@@ -31,7 +31,12 @@ impl SendRequest {
     /// support. [`Session::send_and_wait_as`](crate::Session::send_and_wait_as) does all in one step; use
     /// this for the stream and the timeouts of a [`Turn`](crate::Turn), and for the usage in an [`Answer`].
     pub fn answer_as<T: schemars::JsonSchema>(self) -> Self {
-        self.response_format(format_of::<T>())
+        let mut schema = schema_of::<T>();
+        close(&mut schema);
+        // Providers accept letters, digits, _ and - in the name.
+        let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
+        let name: String = T::schema_name().chars().map(plain).take(64).collect();
+        self.response_format(ResponseFormat::new(JsonSchemaResponseFormat::new(name, schema).strict(true)))
     }
 }
 
@@ -40,17 +45,6 @@ fn without_fence(text: &str) -> &str {
     let text = text.trim();
     let inner = text.strip_prefix("```json").or_else(|| text.strip_prefix("```"));
     inner.and_then(|inner| inner.strip_suffix("```")).unwrap_or(text)
-}
-
-/// Returns the response format that requests JSON of this type.
-#[cfg(feature = "schemars")]
-fn format_of<T: schemars::JsonSchema>() -> ResponseFormat {
-    let mut schema = schema_of::<T>();
-    close(&mut schema);
-    // Providers accept letters, digits, _ and - in the name.
-    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
-    let name: String = T::schema_name().chars().map(plain).take(64).collect();
-    ResponseFormat::new(JsonSchemaResponseFormat::new(name, schema).strict(true))
 }
 
 /// Makes all keys of objects required and forbids others, since providers enforce only such schemas. A key that is
