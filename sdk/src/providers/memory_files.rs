@@ -5,7 +5,7 @@ mod tree;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use self::tree::{Stat, Tree};
+use self::tree::Tree;
 use crate::error::Error;
 use crate::providers::SessionFs;
 use crate::rpc::RpcError;
@@ -111,15 +111,8 @@ impl<Context: Send> SessionFs<Context> for MemoryFiles {
     }
 
     async fn stat(&self, request: SessionFsStatRequest, _: Context) -> Answer<SessionFsStatResult> {
-        let (stat, error) = match lock(&self.0).stat(&request.path) {
-            Ok(stat) => (stat, None),
-            Err(error) => (Stat::timeless(), Some(error)),
-        };
-        let (is_file, is_folder) = (stat.size.is_some(), stat.size.is_none() && error.is_none());
-        let size = i64::try_from(stat.size.unwrap_or(0)).unwrap_or(i64::MAX);
-        let mut result = SessionFsStatResult::new(is_file, is_folder, size, stat.modified, stat.created);
-        result.error = error;
-        Ok(result)
+        let stat = lock(&self.0).stat(&request.path);
+        Ok(stat.unwrap_or_else(|error| tree::timeless(false).error(error)))
     }
 
     async fn mkdir(&self, folder: SessionFsMkdirRequest, _: Context) -> Answer<Option<SessionFsError>> {

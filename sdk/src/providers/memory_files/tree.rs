@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::runtime::date;
-use crate::types::{SessionFsError, SessionFsErrorCode};
+use crate::types::{SessionFsError, SessionFsErrorCode, SessionFsStatResult};
 
 pub(super) type Result<T> = std::result::Result<T, SessionFsError>;
 
@@ -36,19 +36,9 @@ impl Node {
     }
 }
 
-/// The properties of a file or folder.
-pub(super) struct Stat {
-    /// The bytes of a file; none for a folder.
-    pub size: Option<usize>,
-    pub created: String,
-    pub modified: String,
-}
-
-impl Stat {
-    /// The times of what does not exist, or always existed.
-    pub fn timeless() -> Self {
-        Self { size: None, created: iso(UNIX_EPOCH), modified: iso(UNIX_EPOCH) }
-    }
+/// The properties of the root, which always existed, or of what does not exist.
+pub(super) fn timeless(is_folder: bool) -> SessionFsStatResult {
+    SessionFsStatResult::new(false, is_folder, 0, iso(UNIX_EPOCH), iso(UNIX_EPOCH))
 }
 
 impl Tree {
@@ -95,17 +85,18 @@ impl Tree {
         Ok(())
     }
 
-    pub fn stat(&self, path: &str) -> Result<Stat> {
+    pub fn stat(&self, path: &str) -> Result<SessionFsStatResult> {
         let path = normal(path)?;
-        match self.nodes.get(&path) {
-            Some(node) => Ok(Stat {
-                size: node.content.as_ref().map(String::len),
-                created: iso(node.created),
-                modified: iso(node.modified),
-            }),
-            None if path == "/" => Ok(Stat::timeless()),
-            None => Err(missing()),
-        }
+        let node = match self.nodes.get(&path) {
+            Some(node) => node,
+            None if path == "/" => return Ok(timeless(true)),
+            None => return Err(missing()),
+        };
+        let (modified, created) = (iso(node.modified), iso(node.created));
+        Ok(match &node.content {
+            Some(content) => SessionFsStatResult::new(true, false, content.len() as i64, modified, created),
+            None => SessionFsStatResult::new(false, true, 0, modified, created),
+        })
     }
 
     pub fn make_folder(&mut self, path: &str, recursive: bool) -> Result<()> {
