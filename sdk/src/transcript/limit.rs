@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::entries::{Entries, Entry, Prompt, SubAgent, ToolCall};
+use super::entries::{Entries, Entry, Prompt};
 use super::{Transcript, TranscriptTurn, TurnState};
 use crate::events::SessionEvent;
 use crate::types::ErrorData;
@@ -54,7 +54,7 @@ impl TranscriptTurn {
             TurnState::Failed(error) => size_of::<ErrorData>() + wire::to_json(error.as_ref()).len(),
             _ => 0,
         };
-        let prompt = self.prompt().map_or(0, Prompt::size);
+        let prompt = self.prompt().map_or(0, prompt_size);
         size_of::<Self>() + self.event_id.len() + prompt + error + self.entries.size()
     }
 }
@@ -90,38 +90,33 @@ fn drop_oldest<T>(things: &mut Vec<T>, size: fn(&T) -> usize, excess: &mut usize
 
 impl Entry {
     fn size(&self) -> usize {
-        let texts = match self {
-            Self::Message(text) | Self::Reasoning(text) => text.id().len() + text.text.len(),
-            Self::ToolCall(call) => call.size(),
-            Self::SubAgent(agent) => agent.size(),
-            Self::Prompt(prompt) => prompt.size(),
-            Self::Notice(notice) => notice.kind.len() + notice.category.len() + notice.text.len(),
+        let content = match self {
+            Self::Message(text) | Self::Reasoning(text) => bytes([text.id(), text.text()]),
+            Self::ToolCall(call) => {
+                let result = call.result().map_or("", |result| result.unwrap_or_else(|error| error));
+                let results = [result, call.detailed_content().unwrap_or_default()];
+                let texts = bytes([call.id(), call.name(), call.progress(), call.output()]);
+                value_size(call.arguments()) + texts + bytes(results)
+            }
+            Self::SubAgent(agent) => {
+                let error = agent.result().and_then(Result::err).unwrap_or_default();
+                let names =
+                    bytes([agent.agent_id(), agent.tool_call_id(), agent.name(), agent.display_name()]);
+                names + error.len() + agent.entries.size()
+            }
+            Self::Prompt(prompt) => prompt_size(prompt),
+            Self::Notice(notice) => bytes([notice.kind(), notice.category(), notice.text()]),
         };
-        size_of::<Self>() + texts
+        size_of::<Self>() + content
     }
 }
 
-impl Prompt {
-    fn size(&self) -> usize {
-        self.message_id.len() + self.text.len() + self.source.len()
-    }
+fn prompt_size(prompt: &Prompt) -> usize {
+    bytes([prompt.message_id(), prompt.text(), prompt.source()])
 }
 
-impl ToolCall {
-    fn size(&self) -> usize {
-        let texts = [self.id(), self.name(), &self.progress, &self.output];
-        let result = self.result().map_or("", |result| result.unwrap_or_else(|error| error));
-        let results = [result, self.detailed_content().unwrap_or_default()];
-        value_size(self.arguments()) + texts.into_iter().chain(results).map(str::len).sum::<usize>()
-    }
-}
-
-impl SubAgent {
-    fn size(&self) -> usize {
-        let error = self.result().and_then(Result::err).unwrap_or_default();
-        let texts = [self.agent_id(), self.tool_call_id(), self.name(), self.display_name(), error];
-        texts.map(str::len).iter().sum::<usize>() + self.entries.size()
-    }
+fn bytes<const N: usize>(texts: [&str; N]) -> usize {
+    texts.map(str::len).iter().sum()
 }
 
 fn value_size(value: &Value) -> usize {

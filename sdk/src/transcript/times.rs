@@ -57,14 +57,11 @@ impl Moment {
 
     /// Reads `2026-11-22T07:26:13.434Z`, with any number of digits of the fraction.
     fn parse(text: &str) -> Option<Self> {
-        let bytes = text.strip_suffix('Z')?.as_bytes();
-        let number = |from: usize, to: usize| {
-            bytes.get(from..to)?.iter().try_fold(0_i64, |number, byte| {
-                Some(number * 10 + i64::from(byte.is_ascii_digit().then(|| byte - b'0')?))
-            })
-        };
+        let text = text.strip_suffix('Z')?;
+        let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = |from, to| text.get(from..to).filter(|digits| is_digits(digits))?.parse::<i64>().ok();
         let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
-        if !separators.iter().all(|(at, separator)| bytes.get(*at) == Some(separator)) {
+        if !separators.iter().all(|(at, separator)| text.as_bytes().get(*at) == Some(separator)) {
             return None;
         }
         let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
@@ -73,16 +70,13 @@ impl Moment {
         if !(1..=12).contains(&month) || !(1..=31).contains(&day) || !is_time {
             return None;
         }
-        let millis = match bytes.get(19..)? {
-            [] => 0,
-            [b'.', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => {
-                // Missing digits count as zeros.
-                (0..3).fold(0, |millis, at| {
-                    millis * 10 + i64::from(digits.get(at).map_or(0, |digit| digit - b'0'))
-                })
-            }
-            _ => return None,
+        let fraction = match text.get(19..)? {
+            "" => "0",
+            rest => rest.strip_prefix('.').filter(|digits| !digits.is_empty() && is_digits(digits))?,
         };
+        // Missing digits count as zeros.
+        let digits = fraction.bytes().chain(*b"00").take(3);
+        let millis = digits.fold(0, |millis, digit| millis * 10 + i64::from(digit - b'0'));
         let seconds = ((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
         Some(Self(seconds * 1000 + millis)).filter(|moment| *moment <= LAST)
     }
