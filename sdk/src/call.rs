@@ -32,7 +32,7 @@ fn names_a_session(method: &str) -> Error {
 /// The sender of calls: the client, or one of its sessions.
 #[derive(Clone)]
 pub struct Caller {
-    peer: Arc<Peer>,
+    pub(crate) peer: Arc<Peer>,
     session: Option<Arc<Life>>,
     /// True if the calls come from a user's handle of the session, not from one of its handlers.
     is_handle: bool,
@@ -66,10 +66,6 @@ impl Caller {
             true => Err(names_a_session(method)),
             false => Ok(()),
         }
-    }
-
-    pub(crate) fn peer(&self) -> &Arc<Peer> {
-        &self.peer
     }
 
     /// Returns a call that is sent when it is first polled.
@@ -158,7 +154,7 @@ impl Caller {
     /// the session has just ended. The params are the JSON of an object, to which the session's id is added.
     pub(crate) fn answer_json(&self, method: &str, params: &str) -> Result<(), Error> {
         check_depth(params)?;
-        self.peer.connection().request_unanswered(method, self.params(params));
+        self.peer.connection.request_unanswered(method, self.params(params));
         Ok(())
     }
 
@@ -295,7 +291,7 @@ impl Request<'_> {
         check_depth(params)?;
         self.caller.check_params(self.method, params)?;
         let (params, span) = (self.caller.params(params), self.caller.span(self.method));
-        let sent = self.caller.peer.connection().request(self.method, params, self.timeout);
+        let sent = self.caller.peer.connection.request(self.method, params, self.timeout);
         let (id, response) = sent.map_err(Error::Closed)?;
         self.state = State::Sent { id, response, span };
         Ok(())
@@ -369,7 +365,7 @@ impl Request<'_> {
 impl Drop for Request<'_> {
     fn drop(&mut self) {
         if let State::Sent { id, .. } = self.state {
-            self.caller.peer.connection().abandon(id);
+            self.caller.peer.connection.abandon(id);
         }
     }
 }

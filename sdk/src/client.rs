@@ -134,9 +134,9 @@ impl Client {
         let runtime = process::runtime()?;
         let notifications = NotificationSubscribers::new(runtime.clone());
         setup.subscriptions.into_iter().for_each(|subscribe| subscribe(&notifications));
-        let watcher = process.as_ref().map(|process| process.watcher().clone());
+        let watcher = process.as_ref().map(|process| process.watcher.clone());
         if let Some(watcher) = watcher.clone() {
-            options.text = watcher.stdout().clone();
+            options.text = watcher.stdout.clone();
             options.diagnose =
                 Some(Box::new(|closed| Box::pin(async move { watcher.diagnose(closed).await })));
         }
@@ -149,7 +149,7 @@ impl Client {
         });
         let peer = Arc::clone(&router.peer);
         if let Some(watcher) = watcher {
-            spawn(peer.runtime(), close_after_exit(Arc::clone(peer.connection()), watcher));
+            spawn(peer.runtime(), close_after_exit(Arc::clone(&peer.connection), watcher));
         }
         let caller = Caller::new(Arc::clone(&peer), None);
         let (trace, token, models) = (setup.trace, connect.token.clone(), Mutex::default());
@@ -257,7 +257,7 @@ impl Client {
 async fn stop(host: Arc<Host>) {
     let connection = host.connection();
     let router = &host.router;
-    connection.in_flight().spare_current();
+    connection.in_flight.spare_current();
     // Even if this future is dropped.
     let close = OnDrop(|| connection.close(Closed::new(STOPPED)));
     let sessions = router.sessions.all();
@@ -266,7 +266,7 @@ async fn stop(host: Arc<Host>) {
     let detach =
         |session: &Arc<SessionState>| session.caller().call::<()>(method, &()).timeout(SHUTDOWN_TIMEOUT);
     let detaching: Vec<_> =
-        sessions.iter().map(|session| spawn(connection.runtime(), detach(session))).collect();
+        sessions.iter().map(|session| spawn(&connection.runtime, detach(session))).collect();
     for detached in detaching {
         // The CLI closes its sessions when it ends, so a failure here does not matter.
         drop(detached.await);
@@ -278,7 +278,7 @@ async fn stop(host: Arc<Host>) {
     match Handle::try_current() {
         Ok(_) => ending.await,
         // The timers below need a runtime.
-        Err(_) => drop(spawn(connection.runtime(), ending).await),
+        Err(_) => drop(spawn(&connection.runtime, ending).await),
     }
     // The wire log does not record an end that this client caused.
     connection.end();

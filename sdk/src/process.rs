@@ -118,16 +118,6 @@ pub(crate) struct Exit {
     pub(crate) signal: Option<i32>,
 }
 
-impl fmt::Display for Exit {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.code, self.signal) {
-            (Some(code), _) => write!(out, "exit code {code}"),
-            (None, Some(signal)) => write!(out, "signal {signal}"),
-            (None, None) => out.write_str("unknown exit status"),
-        }
-    }
-}
-
 /// Time limits of the steps of a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ShutdownTimes {
@@ -153,8 +143,8 @@ impl Default for ShutdownTimes {
 pub(crate) struct Process {
     /// Owns the child and what it started.
     group: os::Group,
-    /// Observes the child.
-    watcher: Watcher,
+    /// Observes the child without keeping it alive.
+    pub(crate) watcher: Watcher,
 }
 
 /// Observes the CLI without keeping it alive.
@@ -166,8 +156,8 @@ pub(crate) struct Watcher {
     exit: watch::Receiver<Option<Exit>>,
     /// The end of its stderr.
     stderr: Tail,
-    /// The end of the text on its stdout that belongs to no message.
-    stdout: Tail,
+    /// The end of the text on its stdout that belongs to no message. The reader of stdout fills it.
+    pub(crate) stdout: Tail,
 }
 
 /// A child started by the platform's `start`. From then on `group` is responsible for it.
@@ -214,7 +204,7 @@ pub(crate) fn spawn(launch: &Launch) -> Result<(Process, Input, Output), SpawnEr
             tracing::debug!(id, "another process still holds the stderr of the Copilot CLI");
             drain.abort();
         }
-        tracing::debug!(id, %exit, "the Copilot CLI ended");
+        tracing::debug!(id, exit.code, exit.signal, "the Copilot CLI ended");
         sender.send_replace(Some(exit));
     });
     let watcher = Watcher { id, exit: receiver, stderr: tail, stdout: Tail::new(frame::TEXT_KEPT) };
@@ -255,11 +245,6 @@ impl Watcher {
         self.stderr.text()
     }
 
-    /// The end of the text on stdout that belongs to no message. The reader of stdout fills it.
-    pub(crate) fn stdout(&self) -> &Tail {
-        &self.stdout
-    }
-
     /// Adds the exit and the output of the CLI to the reason of a closed connection.
     pub(crate) async fn diagnose(&self, mut closed: Closed) -> Closed {
         // A CLI that closes its output normally exits right after. If it does not, callers must not wait
@@ -282,11 +267,6 @@ impl Watcher {
 }
 
 impl Process {
-    /// Returns an observer that does not keep the process alive.
-    pub(crate) fn watcher(&self) -> &Watcher {
-        &self.watcher
-    }
-
     /// Ends the CLI, whose stdin the caller has closed: waits, then sends SIGTERM, then kills it.
     ///
     /// Returns within the three times, with an unknown exit if even the kill had no effect. Dropping the

@@ -71,7 +71,7 @@ struct Inner {
 
 /// A handle of a session that does not keep it open, returned by [`Session::downgrade`]. Use it in lists of sessions
 /// and in the session's own handlers.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct WeakSession(Weak<Inner>);
 
 impl WeakSession {
@@ -84,12 +84,6 @@ impl WeakSession {
     /// Returns true if the last handle is dropped or being dropped.
     pub(crate) fn is_gone(&self) -> bool {
         self.0.strong_count() == 0
-    }
-}
-
-impl std::fmt::Debug for WeakSession {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("WeakSession")
     }
 }
 
@@ -266,7 +260,7 @@ impl Session {
     /// As any [call](crate::Call).
     pub async fn abort(&self) -> Result<(), Error> {
         self.check()?;
-        self.inner.host.connection().in_flight().spare_current();
+        self.inner.host.connection().in_flight.spare_current();
         self.inner.state.prompts.abort();
         self.rpc().abort(&AbortRequest::default()).done().await
     }
@@ -384,7 +378,7 @@ impl Session {
         if !state.life().start_detach() {
             return Ok(());
         }
-        self.inner.host.connection().in_flight().spare_current();
+        self.inner.host.connection().in_flight.spare_current();
         // The handlers stay until the response, since the CLI may send requests before it, or until the drop of this
         // future.
         let _end = OnDrop(|| self.inner.host.router.end(state, Ended::Session));

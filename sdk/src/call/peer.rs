@@ -25,13 +25,9 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub fn connection(&self) -> &Arc<Connection> {
-        &self.connection
-    }
-
     /// The runtime of all tasks of the client.
     pub fn runtime(&self) -> &Handle {
-        self.connection.runtime()
+        &self.connection.runtime
     }
 
     /// The CLI's version; before the handshake an unknown one, which counts as the newest.

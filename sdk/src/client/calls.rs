@@ -60,7 +60,7 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] if there is no such session; otherwise as any [call](crate::Call).
     pub async fn delete_session(&self, id: &str) -> Result<(), Error> {
-        self.0.connection().in_flight().spare_current();
+        self.0.connection().in_flight.spare_current();
         self.rpc().session().delete(&SessionDeleteRequest::new(id)).done().await?;
         // Not every version sends `session.lifecycle`.
         self.0.router.end_session(id);

@@ -73,7 +73,7 @@ impl Scope {
     }
 
     pub fn peer(&self) -> &Arc<Peer> {
-        self.caller.peer()
+        &self.caller.peer
     }
 
     pub fn version(&self) -> &CliVersion {

@@ -128,7 +128,7 @@ fn answer_method(
         reply.send(answer.and_then(|answer| answer));
     };
     let handling = handling.instrument(context.scope.turn.span());
-    peer.connection().in_flight().spawn(number, None, peer.runtime(), handling);
+    peer.connection.in_flight.spawn(number, None, peer.runtime(), handling);
 }
 
 /// Initial capacity of the params of an answer, in bytes, which most answers fit.
@@ -166,7 +166,7 @@ impl PendingReply {
         };
         let scope = Arc::clone(scope);
         let key = EventRequests::key(event.kind(), id);
-        let in_flight = scope.peer().connection().in_flight();
+        let in_flight = &scope.peer().connection.in_flight;
         let number = in_flight.begin(None);
         if !scope.event_requests.begin(key, number, event) {
             in_flight.end(number);
@@ -187,7 +187,7 @@ impl PendingReply {
     /// Ends the request with the fields of an answer, without an answer from here, or with a refusal.
     fn send(&mut self, answer: Result<Option<String>, String>) {
         self.is_open = false;
-        self.scope.peer().connection().in_flight().end(self.number);
+        self.scope.peer().connection.in_flight.end(self.number);
         if self.scope.event_requests.take(self.key).is_none() {
             return;
         }

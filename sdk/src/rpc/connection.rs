@@ -64,15 +64,16 @@ pub(crate) struct Connection {
     calls: Mutex<Calls>,
     /// Wakes the task for timeouts when a deadline comes before those it knows, or to end.
     look_sooner: Notify,
-    in_flight: InFlight,
+    /// The in-flight requests of the peer.
+    pub in_flight: InFlight,
     wire_log: Option<Log>,
     /// True once our side of the stream is closed.
     write_closed: AtomicBool,
     /// The end of the received text that belongs to no message.
     text: Tail,
     closed: watch::Sender<Option<Closed>>,
-    /// All tasks run here, whichever thread spawns them.
-    runtime: Handle,
+    /// All tasks of the client run here, whichever thread spawns them.
+    pub runtime: Handle,
 }
 
 /// The configuration of a connection.
@@ -239,11 +240,6 @@ impl Connection {
         next_look
     }
 
-    /// The in-flight requests of the peer.
-    pub fn in_flight(&self) -> &InFlight {
-        &self.in_flight
-    }
-
     /// The end of the received text that belongs to no message.
     pub fn text(&self) -> String {
         self.text.text()
@@ -274,11 +270,6 @@ impl Connection {
         if let Some(log) = &self.wire_log {
             log.flush().await;
         }
-    }
-
-    /// The runtime on which all tasks of the client run.
-    pub fn runtime(&self) -> &Handle {
-        &self.runtime
     }
 
     /// Sends a message, from the pieces of its JSON.

@@ -23,7 +23,7 @@ pub(crate) struct Responder {
 impl Responder {
     /// Registers the request with this id, which is JSON.
     pub(super) fn new(connection: &Arc<Connection>, id: &str) -> Self {
-        let number = connection.in_flight().begin(Some(id));
+        let number = connection.in_flight.begin(Some(id));
         let connection = Arc::clone(connection);
         Self { connection, id: id.into(), number, on_failure: None, is_done: false }
     }
@@ -47,13 +47,13 @@ impl Responder {
     {
         let (connection, number) = (Arc::clone(&self.connection), self.number);
         let task = async move { self.respond(handler().await) };
-        connection.in_flight().spawn(number, owner, connection.runtime(), task);
+        connection.in_flight.spawn(number, owner, &connection.runtime, task);
     }
 
     /// Sends the response. A result that cannot be sent is a failure.
     fn send(&mut self, result: Result<String, RpcError>) {
         self.is_done = true;
-        self.connection.in_flight().end(self.number);
+        self.connection.in_flight.end(self.number);
         let sendable = result.and_then(|result| match check_depth(&result) {
             Ok(()) => Ok(result),
             Err(error) => Err(error.to_string().into()),
@@ -74,7 +74,7 @@ impl Drop for Responder {
         if self.is_done {
             return;
         }
-        let error = match self.connection.in_flight().end(self.number) {
+        let error = match self.connection.in_flight.end(self.number) {
             true => RpcError::new(RpcError::INTERNAL_ERROR, "the handler ended without a response"),
             false => RpcError::new(RpcError::REQUEST_CANCELLED, "the request was cancelled"),
         };

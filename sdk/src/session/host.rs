@@ -42,11 +42,11 @@ impl Host {
     }
 
     pub fn peer(&self) -> &Arc<Peer> {
-        self.caller.peer()
+        &self.caller.peer
     }
 
     pub fn connection(&self) -> &Arc<Connection> {
-        self.peer().connection()
+        &self.peer().connection
     }
 }
 

@@ -94,7 +94,7 @@ impl Request {
         let was_open = replaced.is_some();
         if let Some(old) = replaced {
             // A handler of the old session may call this.
-            host.connection().in_flight().spare_current();
+            host.connection().in_flight.spare_current();
             old.give_way(&state);
         }
         // Its drop detaches the session, which the CLI may open whatever happens here.

@@ -246,13 +246,13 @@ impl SessionState {
         let Some(id) = id.and_then(peek::string) else { return };
         let key = EventRequests::key(event.kind(), &id);
         if let Some((number, _)) = self.scope.event_requests.take(key) {
-            self.peer().connection().in_flight().cancel(number);
+            self.peer().connection.in_flight.cancel(number);
         }
     }
 
     /// Cancels the handlers of all event requests and returns the events.
     fn cancel_event_requests(&self) -> Vec<SessionEvent> {
-        let in_flight = self.peer().connection().in_flight();
+        let in_flight = &self.peer().connection.in_flight;
         let cancel = |(number, event)| {
             in_flight.cancel(number);
             event
@@ -285,7 +285,7 @@ impl SessionState {
         let handlers = std::mem::take(&mut *lock(&self.handlers));
         release(handlers);
         let cancelled = self.cancel_event_requests();
-        self.peer().connection().in_flight().end_owner(self.scope.number);
+        self.peer().connection.in_flight.end_owner(self.scope.number);
         self.notifications.end(ended.clone());
         self.subscribers.end(ended);
         cancelled

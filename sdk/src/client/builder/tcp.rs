@@ -57,12 +57,12 @@ impl ClientBuilder {
         self.complete_arguments(port.into_iter().flatten());
 
         let (process, stdin, stdout) = process::spawn(&self.launch)?;
-        let watcher = process.watcher().clone();
+        let watcher = process.watcher.clone();
         let (timeout, runtime) = (self.setup.handshake_timeout, process::runtime()?);
         let late =
-            || timed_out("the start of the CLI", timeout, watcher.stdout().text(), watcher.stderr_tail());
+            || timed_out("the start of the CLI", timeout, watcher.stdout.text(), watcher.stderr_tail());
         let starting = async {
-            let Ok(port) = process::listen(&runtime, stdin, stdout, watcher.stdout().clone()).await else {
+            let Ok(port) = process::listen(&runtime, stdin, stdout, watcher.stdout.clone()).await else {
                 let closed = Closed::new("the CLI closed its output before it printed its port");
                 return Err(Error::Closed(watcher.diagnose(closed).await));
             };

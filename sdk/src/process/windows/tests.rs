@@ -74,8 +74,8 @@ async fn all_exited(mut stdout: BufReader<ChildStdout>) {
 #[tokio::test]
 async fn a_normal_exit_has_its_code_and_stderr() {
     let (process, _stdin, _stdout) = spawn(&cmd("echo last words>&2& exit 3")).expect("it starts");
-    assert_eq!(soon(process.watcher().exited()).await, Exit { code: Some(3), signal: None });
-    assert_eq!(process.watcher().stderr_tail(), "last words\r\n");
+    assert_eq!(soon(process.watcher.exited()).await, Exit { code: Some(3), signal: None });
+    assert_eq!(process.watcher.stderr_tail(), "last words\r\n");
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_child_that_ignores_the_end_of_stdin_is_killed() {
 async fn a_kill_ends_the_child_and_its_children() {
     let (process, _stdin, stdout) = with_grandchild(NESTED).await;
     process.group.kill();
-    assert_eq!(soon(process.watcher().exited()).await.to_string(), "exit code 1");
+    assert_eq!(soon(process.watcher.exited()).await, Exit { code: Some(1), signal: None });
     all_exited(stdout).await;
     // Once more, for a job without processes.
     process.group.kill();
@@ -109,7 +109,7 @@ async fn a_kill_ends_the_child_and_its_children() {
 #[tokio::test]
 async fn a_normal_exit_ends_the_children_of_the_child() {
     let (process, _stdin, stdout) = spawn(&cmd("start /b cmd /q /d& exit 4")).expect("it starts");
-    assert_eq!(soon(process.watcher().exited()).await.code, Some(4));
+    assert_eq!(soon(process.watcher.exited()).await.code, Some(4));
     all_exited(BufReader::new(stdout)).await;
 }
 
@@ -132,7 +132,7 @@ fn the_end_of_the_runtime_ends_them_too() {
     thread::spawn(move || sender.send(stdout.read_to_end(&mut Vec::new()).is_ok()));
     assert_eq!(gone.recv_timeout(LONG), Ok(true));
     let runtime = Builder::new_current_thread().build().expect("a runtime");
-    assert_eq!(runtime.block_on(process.watcher().exited()), Exit::default());
+    assert_eq!(runtime.block_on(process.watcher.exited()), Exit::default());
 }
 
 /// When this program is killed, the system closes the handle, and the job has not been terminated before.

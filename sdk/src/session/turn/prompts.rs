@@ -22,8 +22,8 @@ pub(crate) struct Prompts {
 
 /// One prompt that was sent.
 pub(crate) struct Prompt {
-    /// True if this client aborted the work before it.
-    follows_abort: bool,
+    /// True if this client aborted the work before it, so that the idle event of the abort may arrive late.
+    pub follows_abort: bool,
     /// The hash of the text, since prompts may be large.
     text: u64,
     id: OnceLock<String>,
@@ -114,11 +114,6 @@ impl Prompt {
     /// Returns true if somebody records its turn, and that goes on.
     fn is_traced(&self) -> bool {
         self.span.strong_count() > 0
-    }
-
-    /// Returns true if this client aborted the work before it, so that the idle event of the abort may arrive late.
-    pub fn follows_abort(&self) -> bool {
-        self.follows_abort
     }
 
     /// Returns true if this is its text.

@@ -374,7 +374,7 @@ impl Tracker {
             }
             Phase::Doubtful(_) => return self.after(),
             // The idle of an earlier abort may arrive after the prompt has started.
-            Phase::Running { .. } if of_abort && self.prompt.follows_abort() => return Relation::Other,
+            Phase::Running { .. } if of_abort && self.prompt.follows_abort => return Relation::Other,
             Phase::Running { stopped } => of_abort || *stopped,
             Phase::Aborted => true,
         };
