@@ -18,7 +18,7 @@ use crate::error::{Closed, Error, RpcError, unsupported::Unsupported};
 use crate::rpc::message::{self, NoResult, Params, Response, check_depth};
 use crate::trace::spans;
 use crate::wire::shared::Text;
-use crate::wire::{self, DecodeError, RepeatedKey, Wire, peek, peek::keys, quote, redact, scan::is_plain};
+use crate::wire::{self, DecodeError, Unsendable, Wire, peek, peek::keys, quote, redact, scan::is_plain};
 
 /// The key of a session's id in params.
 const ID: &str = "sessionId";
@@ -83,11 +83,11 @@ impl Caller {
         self.with_params(method, Ok(params))
     }
 
-    fn with_params<R>(&self, method: &'static str, params: Result<String, RepeatedKey>) -> Call<R> {
+    fn with_params<R>(&self, method: &'static str, params: Result<String, Unsendable>) -> Call<R> {
         Call { request: self.request(method, params), result: PhantomData }
     }
 
-    fn request<'m>(&self, method: &'m str, params: Result<String, RepeatedKey>) -> Request<'m> {
+    fn request<'m>(&self, method: &'m str, params: Result<String, Unsendable>) -> Request<'m> {
         let state = State::New { params };
         Request { caller: self.clone(), method, timeout: self.peer.call_timeout, state }
     }
@@ -222,7 +222,7 @@ struct Request<'m> {
 }
 
 enum State {
-    New { params: Result<String, RepeatedKey> },
+    New { params: Result<String, Unsendable> },
     Sent { id: u64, response: oneshot::Receiver<Response>, span: Span },
     Done,
 }

@@ -17,10 +17,9 @@ use crate::events::{answer::Answer, stream::Ended};
 use crate::printable::printable_lines;
 use crate::process::{NotFound, SpawnError};
 use crate::rpc::error::write_output;
-use crate::rpc::message::TooDeep;
 pub use crate::rpc::{Closed, RpcError};
 use crate::version::CliVersion;
-use crate::wire::{DecodeError, RepeatedKey};
+use crate::wire::{DecodeError, Unsendable};
 
 /// The reason why an operation failed.
 ///
@@ -327,15 +326,9 @@ impl From<Ended> for Error {
     }
 }
 
-impl From<RepeatedKey> for Error {
-    fn from(error: RepeatedKey) -> Self {
-        Self::Invalid(error.to_string())
-    }
-}
-
-impl From<TooDeep> for Error {
-    fn from(error: TooDeep) -> Self {
-        Self::Invalid(error.to_string())
+impl From<Unsendable> for Error {
+    fn from(reason: Unsendable) -> Self {
+        Self::Invalid(reason.0)
     }
 }
 

@@ -24,7 +24,7 @@ pub use error::DecodeError;
 #[cfg(feature = "serde")]
 pub(crate) use serde::{deserialize, serialize};
 pub(crate) use serde::{deserialize_json, serialize_json};
-pub(crate) use writer::{RepeatedKey, Writer};
+pub(crate) use writer::{Unsendable, Writer};
 
 /// Returns a string as JSON.
 pub(crate) fn quote(text: &str) -> String {
@@ -138,12 +138,12 @@ pub(crate) fn list_to_json<'a, T: Wire + 'a>(values: impl Iterator<Item = &'a T>
 }
 
 /// Returns the value as the JSON of params, an empty object if there are none, unless an object in it has a key twice.
-pub(crate) fn to_params(value: &dyn Wire) -> Result<String, RepeatedKey> {
+pub(crate) fn to_params(value: &dyn Wire) -> Result<String, Unsendable> {
     written(value, "{}").into_unique_json()
 }
 
 /// Like [`to_json`], unless an object in the value has a key twice.
-pub(crate) fn to_unique_json(value: &dyn Wire) -> Result<String, RepeatedKey> {
+pub(crate) fn to_unique_json(value: &dyn Wire) -> Result<String, Unsendable> {
     written(value, "null").into_unique_json()
 }
 

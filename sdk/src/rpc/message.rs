@@ -1,13 +1,12 @@
 //! JSON-RPC messages and their text form.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use crate::rpc::frame::Digits;
 use crate::rpc::{Closed, RpcError};
 use crate::wire::scan::{Discard, Scanner};
 use crate::wire::shared::Text;
-use crate::wire::{DecodeError, peek, quote, redact};
+use crate::wire::{DecodeError, Unsendable, peek, quote, redact};
 
 /// The response to a call: the JSON of its result, or the reason why there is none. The result may be unchecked: if it is
 /// no JSON, [`unusual_result`] has the response.
@@ -220,21 +219,11 @@ pub(crate) fn reply<T>(id: &str, result: &Result<String, RpcError>, send: impl F
     }
 }
 
-/// JSON that is nested too deeply to be sent, or no JSON.
-#[derive(Debug)]
-pub(crate) struct TooDeep;
-
 /// Maximum nesting of sent JSON. The CLI does not respond to JSON of 128 levels.
 const MAX_DEPTH: usize = 120;
 
-impl fmt::Display for TooDeep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "JSON nested deeper than {MAX_DEPTH} levels cannot be sent")
-    }
-}
-
 /// Rejects JSON of this crate that is nested too deeply for the CLI to read.
-pub(crate) fn check_depth(json: &str) -> Result<(), TooDeep> {
+pub(crate) fn check_depth(json: &str) -> Result<(), Unsendable> {
     // Most texts are too short to be deep, or have too few brackets.
     if json.len() <= 2 * MAX_DEPTH || opening_brackets(json) <= MAX_DEPTH { Ok(()) } else { check(json) }
 }
@@ -246,9 +235,12 @@ fn opening_brackets(json: &str) -> usize {
 }
 
 /// Rejects text that is no JSON or nested too deeply.
-fn check(text: &str) -> Result<(), TooDeep> {
+fn check(text: &str) -> Result<(), Unsendable> {
     let levels = Scanner::new(text).only(&mut Discard);
-    levels.is_ok_and(|levels| levels <= MAX_DEPTH).then_some(()).ok_or(TooDeep)
+    match levels {
+        Ok(levels) if levels <= MAX_DEPTH => Ok(()),
+        _ => Err(Unsendable(format!("JSON nested deeper than {MAX_DEPTH} levels cannot be sent"))),
+    }
 }
 
 #[cfg(test)]

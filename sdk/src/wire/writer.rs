@@ -10,13 +10,13 @@ use super::{Kind, Wire, peek, quote};
 /// Initial capacity in bytes, enough for most requests.
 const INITIAL_CAPACITY: usize = 128;
 
-/// A key that an object would have twice, of which the CLI reads only the last.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RepeatedKey(String);
+/// The reason why JSON cannot be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Unsendable(pub String);
 
-impl fmt::Display for RepeatedKey {
+impl fmt::Display for Unsendable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an object with the key {} twice cannot be sent", quote(&self.0))
+        f.write_str(&self.0)
     }
 }
 
@@ -56,10 +56,12 @@ impl Writer {
         String::from_utf8(self.json).unwrap_or_default()
     }
 
-    /// Returns the text, unless an object has a key twice.
-    pub(crate) fn into_unique_json(mut self) -> Result<String, RepeatedKey> {
+    /// Returns the text, unless an object has a key twice, of which the CLI reads only the last.
+    pub(crate) fn into_unique_json(mut self) -> Result<String, Unsendable> {
         match self.repeated.take() {
-            Some(key) => Err(RepeatedKey(key)),
+            Some(key) => {
+                Err(Unsendable(format!("an object with the key {} twice cannot be sent", quote(&key))))
+            }
             None => Ok(self.into_json()),
         }
     }
