@@ -154,8 +154,8 @@ pub(crate) struct Watcher {
     id: u32,
     /// The exit; none while it runs.
     exit: watch::Receiver<Option<Exit>>,
-    /// The end of its stderr.
-    stderr: Tail,
+    /// The last 8 KiB of its stderr.
+    pub(crate) stderr: Tail,
     /// The end of the text on its stdout that belongs to no message. The reader of stdout fills it.
     pub(crate) stdout: Tail,
 }
@@ -240,11 +240,6 @@ impl Watcher {
         exit.wait_for(Option::is_some).await.ok().and_then(|exit| *exit).unwrap_or_default()
     }
 
-    /// The last 8 KiB of the CLI's stderr.
-    pub(crate) fn stderr_tail(&self) -> String {
-        self.stderr.text()
-    }
-
     /// Adds the exit and the output of the CLI to the reason of a closed connection.
     pub(crate) async fn diagnose(&self, mut closed: Closed) -> Closed {
         // A CLI that closes its output normally exits right after. If it does not, callers must not wait
@@ -256,7 +251,7 @@ impl Watcher {
             closed.signal = exit.signal;
         }
         closed.stdout = self.stdout.text();
-        closed.stderr = self.stderr_tail();
+        closed.stderr = self.stderr.text();
         closed
     }
 

@@ -46,7 +46,7 @@ impl Peer {
 
     /// The end of the CLI's standard error; empty if this client did not start the CLI.
     pub fn stderr(&self) -> String {
-        self.process.as_ref().map(Watcher::stderr_tail).unwrap_or_default()
+        self.process.as_ref().map(|process| process.stderr.text()).unwrap_or_default()
     }
 
     /// Waits for a future that makes several calls, for at most the timeout of one call.

@@ -72,7 +72,7 @@ async fn a_normal_exit_has_its_code_and_stderr() {
     assert_eq!(*process.watcher.exit.borrow(), None);
     drop(stdin);
     assert_eq!(process.shutdown(times(LONG, LONG)).await, Exit { code: Some(3), signal: None });
-    assert_eq!(process.watcher.stderr_tail(), "first\nlast words");
+    assert_eq!(process.watcher.stderr.text(), "first\nlast words");
     assert_eq!(*process.watcher.exit.borrow(), Some(Exit { code: Some(3), signal: None }));
     let mut rest = String::new();
     soon(stdout.read_to_string(&mut rest)).await.expect("stdout ends");
@@ -85,7 +85,7 @@ async fn the_exit_is_seen_from_several_places() {
     let waiting: Vec<_> = (0..3)
         .map(|_| {
             let watcher = process.watcher.clone();
-            tokio::spawn(async move { (watcher.exited().await, watcher.stderr_tail()) })
+            tokio::spawn(async move { (watcher.exited().await, watcher.stderr.text()) })
         })
         .collect();
     drop(stdin);
@@ -101,7 +101,7 @@ async fn an_early_exit_has_its_stderr() {
         spawn(&sh("echo 'unknown option --acp' >&2; exit 1")).expect("it starts");
     let exit = soon(process.watcher.exited()).await;
     assert_eq!(exit, Exit { code: Some(1), signal: None });
-    assert_eq!(process.watcher.stderr_tail(), "unknown option --acp\n");
+    assert_eq!(process.watcher.stderr.text(), "unknown option --acp\n");
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn sigterm_leaves_time_to_tidy_up() {
     assert_eq!(line(&mut BufReader::new(stdout)).await, "ready");
     drop(stdin);
     assert_eq!(soon(process.shutdown(times(SHORT, LONG))).await.code, Some(7));
-    assert_eq!(process.watcher.stderr_tail(), "tidied\n");
+    assert_eq!(process.watcher.stderr.text(), "tidied\n");
 }
 
 #[tokio::test]
@@ -277,7 +277,7 @@ async fn an_escaped_holder_of_stderr_does_not_delay_the_exit_for_long() {
     until("it left the group", || rustix::process::getpgid(Some(escaped)) == Ok(escaped));
     drop(stdin);
     soon(process.watcher.exited()).await;
-    assert_eq!(process.watcher.stderr_tail(), "bye\n");
+    assert_eq!(process.watcher.stderr.text(), "bye\n");
     assert!(runs(escaped));
     rustix::process::kill_process(escaped, rustix::process::Signal::KILL).expect("it is there");
 }

@@ -76,7 +76,7 @@ impl MemoryFiles {
 impl std::fmt::Debug for MemoryFiles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let tree = lock(&self.0);
-        f.debug_struct("MemoryFiles").field("bytes", &tree.bytes()).finish_non_exhaustive()
+        f.debug_struct("MemoryFiles").field("bytes", &tree.bytes).finish_non_exhaustive()
     }
 }
 

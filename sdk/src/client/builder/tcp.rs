@@ -60,7 +60,7 @@ impl ClientBuilder {
         let watcher = process.watcher.clone();
         let (timeout, runtime) = (self.setup.handshake_timeout, process::runtime()?);
         let late =
-            || timed_out("the start of the CLI", timeout, watcher.stdout.text(), watcher.stderr_tail());
+            || timed_out("the start of the CLI", timeout, watcher.stdout.text(), watcher.stderr.text());
         let starting = async {
             let Ok(port) = process::listen(&runtime, stdin, stdout, watcher.stdout.clone()).await else {
                 let closed = Closed::new("the CLI closed its output before it printed its port");

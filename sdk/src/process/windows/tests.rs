@@ -75,7 +75,7 @@ async fn all_exited(mut stdout: BufReader<ChildStdout>) {
 async fn a_normal_exit_has_its_code_and_stderr() {
     let (process, _stdin, _stdout) = spawn(&cmd("echo last words>&2& exit 3")).expect("it starts");
     assert_eq!(soon(process.watcher.exited()).await, Exit { code: Some(3), signal: None });
-    assert_eq!(process.watcher.stderr_tail(), "last words\r\n");
+    assert_eq!(process.watcher.stderr.text(), "last words\r\n");
 }
 
 #[tokio::test]

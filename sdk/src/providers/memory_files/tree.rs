@@ -17,7 +17,7 @@ const MAX_PATH: usize = 4096;
 pub(super) struct Tree {
     /// By absolute path.
     nodes: BTreeMap<String, Node>,
-    bytes: usize,
+    pub bytes: usize,
     max_bytes: usize,
 }
 
@@ -44,10 +44,6 @@ pub(super) fn timeless(is_folder: bool) -> SessionFsStatResult {
 impl Tree {
     pub fn new(max_bytes: usize) -> Self {
         Self { nodes: BTreeMap::new(), bytes: 0, max_bytes }
-    }
-
-    pub fn bytes(&self) -> usize {
-        self.bytes
     }
 
     pub fn files(&self) -> BTreeMap<String, String> {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// The new text as far as it is known.
 pub(super) struct Edit<'t> {
-    text: &'t str,
+    pub text: &'t str,
     /// The bytes of `text` before this index are done.
     done: usize,
     out: String,
@@ -13,10 +13,6 @@ pub(super) struct Edit<'t> {
 impl<'t> Edit<'t> {
     pub fn new(text: &'t str) -> Self {
         Self { text, done: 0, out: String::new() }
-    }
-
-    pub fn text(&self) -> &'t str {
-        self.text
     }
 
     /// Replaces a part, which comes after those replaced before and is not empty.

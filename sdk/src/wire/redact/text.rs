@@ -82,7 +82,7 @@ pub(super) fn without_secrets(text: &str, each: &mut dyn FnMut(&str)) -> Option<
 }
 
 fn hide(edit: &mut Edit<'_>, part: Range<usize>, each: &mut dyn FnMut(&str)) {
-    let secret = &edit.text()[part.clone()];
+    let secret = &edit.text[part.clone()];
     if !secret.is_empty() && secret != REDACTED {
         each(secret);
         edit.replace(part, REDACTED);
