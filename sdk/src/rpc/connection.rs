@@ -9,7 +9,6 @@
 mod tasks;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -67,8 +66,6 @@ pub(crate) struct Connection {
     /// The in-flight requests of the peer.
     pub in_flight: InFlight,
     wire_log: Option<Log>,
-    /// True once our side of the stream is closed.
-    write_closed: AtomicBool,
     /// The end of the received text that belongs to no message.
     text: Tail,
     closed: watch::Sender<Option<Closed>>,
@@ -149,7 +146,6 @@ impl Connection {
             look_sooner: Notify::new(),
             in_flight: InFlight::default(),
             wire_log: wire_log.map(WireLog::open),
-            write_closed: AtomicBool::new(false),
             text,
             closed: watch::Sender::new(None),
             runtime: runtime.clone(),
@@ -252,7 +248,6 @@ impl Connection {
 
     /// Closes our side of the stream after everything queued before is written.
     pub fn end(&self) {
-        self.write_closed.store(true, Ordering::Relaxed);
         self.outbox.end();
     }
 
@@ -279,7 +274,7 @@ impl Connection {
         }
         let sent = self.outbox.push(pieces);
         // After `end` the reader sees the end of the stream, and has the better reason.
-        if !sent && !self.write_closed.load(Ordering::Relaxed) {
+        if !sent && !self.outbox.is_over() {
             self.close(Closed::new("the stream cannot be written"));
         }
     }
@@ -287,8 +282,8 @@ impl Connection {
     /// Fails all pending and later calls, ends the service, and closes our side of the stream. A later call only
     /// ends the requests that came in between.
     pub fn close(&self, mut reason: Closed) {
-        let write_closed = self.write_closed.load(Ordering::Relaxed);
-        if write_closed {
+        let is_ours = self.outbox.is_over();
+        if is_ours {
             // We closed our side first; the end of the stream followed from that.
             STOPPED.clone_into(&mut reason.reason);
         }
@@ -299,7 +294,7 @@ impl Connection {
             is_first.then(|| (std::mem::take(&mut calls.pending), calls.service.take()))
         };
         let Some((pending, service)) = ended else { return self.in_flight.cancel_all() };
-        if let Some(log) = self.wire_log.as_ref().filter(|_| !write_closed) {
+        if let Some(log) = self.wire_log.as_ref().filter(|_| !is_ours) {
             log.ended(&reason);
         }
         for (_, call) in pending {

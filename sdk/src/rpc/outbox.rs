@@ -38,6 +38,11 @@ impl Outbox {
         self.change(|state| state.is_over = true);
     }
 
+    /// Returns true once our side of the stream is closed, or is to be.
+    pub fn is_over(&self) -> bool {
+        lock(&self.0).is_over
+    }
+
     /// Drops what is left and everything added later.
     pub fn close(&self) {
         let mut state = lock(&self.0);
