@@ -92,7 +92,9 @@ impl Policy {
         let names_only = names_only.iter().any(|start| intention.starts_with(start));
         places.iter().all(|place| {
             !holds_keys(place)
-                && (names_only || !place.real.is_dir() || nothing_below_holds_keys(&place.real))
+                && (names_only
+                    || !place.real.is_dir()
+                    || nothing_below_holds_keys(&place.real).unwrap_or(false))
         })
     }
 }
@@ -164,24 +166,22 @@ fn is_name_of_keys(name: &str) -> bool {
 }
 
 /// Returns true if a search in this folder opens no file that would be refused. It follows no links.
-fn nothing_below_holds_keys(folder: &Path) -> bool {
+fn nothing_below_holds_keys(folder: &Path) -> std::io::Result<bool> {
     const MOST: usize = 10_000;
     let (mut folders, mut seen) = (vec![folder.to_path_buf()], 0);
     while let Some(folder) = folders.pop() {
-        let Ok(entries) = folder.read_dir() else { return false };
-        for entry in entries {
-            let Ok(entry) = entry else { return false };
-            let Ok(kind) = entry.file_type() else { return false };
+        for entry in folder.read_dir()? {
+            let entry = entry?;
             seen += 1;
             if seen > MOST || is_name_of_keys(&entry.file_name().to_string_lossy()) {
-                return false;
+                return Ok(false);
             }
-            if kind.is_dir() {
+            if entry.file_type()?.is_dir() {
                 folders.push(entry.path());
             }
         }
     }
-    true
+    Ok(true)
 }
 
 impl std::fmt::Debug for Policy {
