@@ -12,11 +12,12 @@ use copilot_session::{
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::app::{Item, Todo};
+use crate::app::Todo;
 use crate::calls::in_lines;
 use crate::dialog::{Answer, Decide, Dialog, Question, Verdict};
 use crate::form::{Field, Form};
 use crate::input::Input;
+use crate::screen::Item;
 use crate::wrap::safe;
 use crate::{KEY_VARIABLE, Options};
 

@@ -12,9 +12,10 @@ use crate::calls;
 use crate::dialog::{Dialog, Outcome};
 use crate::history::History;
 use crate::input::Input;
+use crate::screen::{Item, Listed, Screen, Scroll, scroll};
 
-/// A key that comes sooner after a dialog came in sight was meant for something else, and so was one that comes sooner
-/// after such a key.
+/// A key that comes sooner after a dialog or a list came in sight was meant for what was there before, and so was one
+/// that comes sooner after such a key.
 pub const TOO_SOON: Duration = Duration::from_millis(400);
 
 const OPENING: &str = "The other session is not open yet.";
@@ -42,37 +43,6 @@ pub enum Action {
     Quit,
 }
 
-/// A view of the screen.
-#[derive(Debug)]
-pub enum Screen {
-    /// The conversation.
-    Chat,
-    /// All of the request or the plan that waits for the user, from this row on.
-    Request(usize),
-    /// The call of a tool with this id, from this row on.
-    Call(String, usize),
-    /// A list to choose from, and the item that the user is at.
-    List(Listed, Vec<Item>, usize),
-}
-
-/// A list to choose from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listed {
-    /// The stored sessions.
-    Sessions,
-    /// The models of the session.
-    Models,
-}
-
-/// An item of such a list.
-#[derive(Clone, Debug)]
-pub struct Item {
-    /// Its identifier.
-    pub id: String,
-    /// The words to show for it.
-    pub text: String,
-}
-
 /// An item of the agent's list of what is to do.
 #[derive(Clone, Debug)]
 pub struct Todo {
@@ -80,17 +50,6 @@ pub struct Todo {
     pub title: String,
     /// The status, such as `pending`, `in_progress`, `done` or `blocked`.
     pub status: String,
-}
-
-/// The place in the conversation.
-#[derive(Debug, Default)]
-pub struct Scroll {
-    /// The number of rows below the screen; 0 follows the conversation.
-    pub below: usize,
-    /// The number of rows of the conversation when it was drawn last; 0 while it is followed.
-    pub total: usize,
-    /// The number of rows that the screen shows.
-    pub page: usize,
 }
 
 /// The state.
@@ -131,8 +90,12 @@ pub struct App {
     is_aborting: bool,
     /// True if ctrl-c ends the program.
     is_armed: bool,
-    /// The time at which the first dialog came in sight, or of the last key that came too soon.
+    /// The list that the user asked for and has pressed no key since.
+    awaited: Option<Listed>,
+    /// The time at which the first dialog or a list came in sight, or of the last key that came too soon.
     since: Option<Instant>,
+    /// True if the user was at the prompt then. What they still type goes there.
+    was_at_prompt: bool,
 }
 
 impl App {
@@ -157,7 +120,9 @@ impl App {
             is_opening: false,
             is_aborting: false,
             is_armed: false,
+            awaited: None,
             since: None,
+            was_at_prompt: true,
         }
     }
 
@@ -232,16 +197,24 @@ impl App {
     pub fn ask(&mut self, dialog: Dialog, now: Instant) {
         self.dialogs.push_back(dialog);
         if self.dialogs.len() == 1 {
+            self.awaited = None;
             self.appeared(now);
         }
     }
 
-    /// Shows a list; that of the sessions not if the agent has begun to work meanwhile.
-    pub fn list(&mut self, of: Listed, items: Vec<Item>) {
-        if of == Listed::Models || self.may_leave() {
-            let at = items.iter().position(|item| of == Listed::Models && item.id == self.model);
-            self.screen = Screen::List(of, items, at.unwrap_or_default());
+    /// Shows a list, unless the user has gone on meanwhile; that of the sessions also not if the agent has begun to work.
+    pub fn list(&mut self, of: Listed, items: Vec<Item>, now: Instant) {
+        if of == Listed::Sessions && !self.may_leave() {
+            return;
         }
+        if self.awaited != Some(of) {
+            let again = if of == Listed::Models { "/model" } else { "Ctrl-r" };
+            self.notice = format!("The list came late. {again} gets it again.");
+            return;
+        }
+        let at = items.iter().position(|item| of == Listed::Models && item.id == self.model);
+        self.screen = Screen::List(of, items, at.unwrap_or_default());
+        (self.awaited, self.since, self.was_at_prompt) = (None, Some(now), !self.on_dialog);
     }
 
     /// Returns true if the user may go to another session, or says why not.
@@ -273,19 +246,40 @@ impl App {
 
     /// The first dialog is another one now.
     fn appeared(&mut self, now: Instant) {
-        self.since = Some(now);
         self.sees_all = false;
-        // A user who writes a prompt goes on with it.
-        self.on_dialog = !self.dialogs.is_empty() && self.input.is_empty();
         if let Screen::Request(_) = self.screen {
             self.screen = Screen::Chat;
+        }
+        if let Screen::Chat = self.screen {
+            // Soon after the end of a dialog, the user is not at the prompt yet.
+            self.was_at_prompt = if self.is_too_soon(now) { self.was_at_prompt } else { !self.on_dialog };
+            self.since = Some(now);
+        }
+        // A user who writes a prompt goes on with it.
+        self.on_dialog = !self.dialogs.is_empty() && self.input.is_empty();
+    }
+
+    /// Returns true if what the user does now is no answer to what came in sight last.
+    fn is_too_soon(&self, now: Instant) -> bool {
+        self.since.is_some_and(|since| now.saturating_duration_since(since) < TOO_SOON)
+    }
+
+    /// Leaves a key that comes too soon to the prompt, if the user was there. It answers and chooses nothing.
+    fn early_key(&mut self, key: KeyEvent, now: Instant) {
+        self.since = Some(now);
+        if self.was_at_prompt && self.input.key(key) && !self.input.is_empty() {
+            (self.screen, self.on_dialog) = (Screen::Chat, false);
         }
     }
 
     /// Inserts text that the user pasted.
-    pub fn paste(&mut self, text: &str) {
+    pub fn paste(&mut self, text: &str, now: Instant) {
         self.is_armed = false;
         self.notice.clear();
+        self.awaited = None;
+        if self.was_at_prompt && self.is_too_soon(now) {
+            (self.screen, self.on_dialog) = (Screen::Chat, false);
+        }
         match (&self.screen, self.dialogs.front_mut().filter(|_| self.on_dialog)) {
             (Screen::Chat, Some(dialog)) => dialog.paste(text),
             (Screen::Chat, None) => self.input.insert(text),
@@ -304,7 +298,10 @@ impl App {
         }
         self.is_armed = false;
         self.notice.clear();
+        self.awaited = None;
+        let is_too_soon = self.is_too_soon(now);
         match &mut self.screen {
+            Screen::List(..) if is_too_soon && key.code != KeyCode::Esc => self.early_key(key, now),
             Screen::List(of, items, at) => match key.code {
                 KeyCode::Up => *at = at.saturating_sub(1),
                 KeyCode::Down => *at = (*at + 1).min(items.len().saturating_sub(1)),
@@ -351,7 +348,7 @@ impl App {
     /// Goes back to the conversation. A dialog that appeared behind another page is in sight only now.
     fn uncover(&mut self, now: Instant) {
         self.screen = Screen::Chat;
-        self.since = Some(now);
+        (self.since, self.was_at_prompt) = (Some(now), false);
     }
 
     fn chat_key(&mut self, key: KeyEvent, now: Instant) -> Option<Action> {
@@ -367,6 +364,7 @@ impl App {
                     return None;
                 }
                 self.is_opening = letter == 'n';
+                self.awaited = (letter == 'r').then_some(Listed::Sessions);
                 return Some(if letter == 'r' { Action::List } else { Action::Create });
             }
             KeyCode::Char('o') if control => match calls::all(&self.transcript).last() {
@@ -386,6 +384,7 @@ impl App {
             KeyCode::Enter if !self.input.text().trim().is_empty() => {
                 if let Some(action) = model_command(self.input.text()) {
                     self.input.take();
+                    self.awaited = (action == Action::Models).then_some(Listed::Models);
                     return Some(action);
                 }
                 self.scroll.below = 0;
@@ -407,10 +406,8 @@ impl App {
     }
 
     fn dialog_key(&mut self, key: KeyEvent, now: Instant) {
-        if self.since.is_some_and(|since| now.saturating_duration_since(since) < TOO_SOON) {
-            // A user who still types something else has not read it yet.
-            self.since = Some(now);
-            return;
+        if self.is_too_soon(now) {
+            return self.early_key(key, now);
         }
         match self.dialogs.front_mut().map(|dialog| dialog.key(key, self.sees_all)) {
             Some(Outcome::Done) => {
@@ -421,7 +418,7 @@ impl App {
             Some(Outcome::ShowAll) if matches!(self.screen, Screen::Request(_)) => {}
             Some(Outcome::ShowAll) => {
                 self.screen = Screen::Request(0);
-                self.since = Some(now);
+                (self.since, self.was_at_prompt) = (Some(now), false);
             }
             Some(Outcome::Open) | None => {}
         }
@@ -458,19 +455,4 @@ fn model_command(text: &str) -> Option<Action> {
         (Some(name), None) if rest.starts_with(char::is_whitespace) => Some(Action::Model(name.to_owned())),
         _ => None,
     }
-}
-
-/// Moves the first row that is shown, and returns false if the key is for something else. What lies behind the end is
-/// corrected when the screen is drawn.
-fn scroll(row: &mut usize, key: KeyCode, page: usize) -> bool {
-    match key {
-        KeyCode::Up => *row = row.saturating_sub(1),
-        KeyCode::Down => *row = row.saturating_add(1),
-        KeyCode::PageUp => *row = row.saturating_sub(page),
-        KeyCode::PageDown => *row = row.saturating_add(page),
-        KeyCode::Home => *row = 0,
-        KeyCode::End => *row = usize::MAX,
-        _ => return false,
-    }
-    true
 }

@@ -25,6 +25,7 @@ mod input;
 mod markdown;
 mod panel;
 mod run;
+mod screen;
 mod terminal;
 #[cfg(test)]
 mod tests;

@@ -11,8 +11,9 @@ use ratatui::backend::Backend;
 use tokio::sync::mpsc;
 
 use crate::agent::{Agent, Opened};
-use crate::app::{Action, App, Item, Listed, Todo};
+use crate::app::{Action, App, Todo};
 use crate::dialog::Dialog;
+use crate::screen::{Item, Listed};
 use crate::theme::Theme;
 use crate::view;
 
@@ -137,7 +138,7 @@ impl Chat {
                     return Ok(self.act(action));
                 }
             }
-            Input::Terminal(Some(Ok(TerminalEvent::Paste(text)))) => self.app.paste(&text),
+            Input::Terminal(Some(Ok(TerminalEvent::Paste(text)))) => self.app.paste(&text, now),
             // Another size is seen when the screen is drawn.
             Input::Terminal(Some(Ok(_))) => {}
             Input::Terminal(Some(Err(error))) => return Err(error.into()),
@@ -184,7 +185,7 @@ impl Chat {
             }
             // Of the session before.
             Done::Todos(..) => {}
-            Done::Listed(of, items) => self.app.list(of, items),
+            Done::Listed(of, items) => self.app.list(of, items, now),
             // The event of the change sets the name.
             Done::Model(notice) => self.app.notice = notice,
             Done::NoModel(model, error) => {

@@ -1,6 +1,8 @@
 //! Tests of the state and the screen, without a CLI and without a terminal.
 
+mod dialogs;
 mod keys;
+mod late;
 mod screens;
 
 use std::time::{Duration, Instant};
@@ -17,6 +19,7 @@ use crate::app::{Action, App, TOO_SOON};
 use crate::dialog::{Answer, Decide, Dialog, Question, Verdict};
 use crate::form::{Field, Form, Values};
 use crate::input::Input;
+use crate::screen::{Item, Listed};
 use crate::theme::{Colors, Theme};
 use crate::view;
 
@@ -127,10 +130,41 @@ impl Stage {
         self.press_with(KeyModifiers::CONTROL, KeyCode::Char(letter))
     }
 
+    /// Pastes a text after the user saw the screen.
+    fn paste(&mut self, text: &str) {
+        self.now += TOO_SOON + Duration::from_millis(1);
+        self.app.paste(text, self.now);
+    }
+
+    /// Does something before the user can have seen what is new on the screen.
+    fn soon(&mut self, code: KeyCode) -> Option<Action> {
+        self.draw();
+        self.now += Duration::from_millis(50);
+        self.app.key(KeyEvent::new(code, KeyModifiers::NONE), self.now)
+    }
+
+    /// Asks for a list, and gets these items.
+    fn list(&mut self, of: Listed, items: Vec<Item>) {
+        let asked = match of {
+            Listed::Sessions => self.control('r'),
+            Listed::Models => {
+                self.write("/model");
+                self.press(KeyCode::Enter)
+            }
+        };
+        assert!(matches!(asked, Some(Action::List | Action::Models)), "{asked:?}");
+        self.app.list(of, items, self.now);
+    }
+
     /// Types a text, which is no action.
     fn write(&mut self, text: &str) {
         for letter in text.chars() {
             assert_eq!(self.press(KeyCode::Char(letter)), None);
         }
     }
+}
+
+/// An item of a list.
+fn item(id: &str) -> Item {
+    Item { id: id.to_owned(), text: format!("The item {id}") }
 }

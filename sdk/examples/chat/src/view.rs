@@ -6,11 +6,12 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph};
 
-use crate::app::{App, Item, Listed, Screen, Scroll};
+use crate::app::App;
 use crate::calls;
 use crate::conversation;
 use crate::dialog::Dialog;
 use crate::panel::Panel;
+use crate::screen::{Item, Listed, Screen, Scroll};
 use crate::theme::{Role, Theme};
 use crate::wrap::{safe, shorten, wrap_text};
 
@@ -20,7 +21,9 @@ const MIN_WIDE: u16 = 80;
 /// The most rows of the prompt that are shown.
 const MAX_PROMPT_ROWS: usize = 6;
 
-const WELCOME: &str = "Ask the agent something.\n\n\
+const WELCOME: &str = "Ask the agent something.";
+
+const KEYS: &str = "\
     enter      sends, alt-enter makes a new line\n\
     ctrl-c     stops the agent, or twice ends the chat\n\
     shift-tab  lets the agent plan first, or no longer\n\
@@ -29,6 +32,9 @@ const WELCOME: &str = "Ask the agent something.\n\n\
     ctrl-r     lists the sessions, ctrl-n makes a new one\n\
     ↑↓         lead to the earlier prompts\n\
     pgup pgdn  go through the conversation";
+
+/// The indentation of what does not fit beside a key.
+const BESIDE_KEYS: &str = "           ";
 
 /// Draws the screen.
 pub fn draw(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
@@ -123,7 +129,10 @@ fn conversation(frame: &mut Frame<'_>, app: &mut App, area: Rect, with_tools: bo
     let (width, page) = (usize::from(area.width).saturating_sub(1), usize::from(area.height));
     app.scroll.page = page;
     if app.transcript.turns().is_empty() && app.sent.is_none() {
-        let rows = wrap_text(WELCOME, theme.style(Role::Dim), width, "", "");
+        let style = theme.style(Role::Dim);
+        let mut rows = wrap_text(WELCOME, style, width, "", "");
+        rows.push(Line::default());
+        rows.extend(KEYS.lines().flat_map(|key| wrap_text(key, style, width, "", BESIDE_KEYS)));
         frame.render_widget(Paragraph::new(rows), area);
         return app.plan().is_none();
     }

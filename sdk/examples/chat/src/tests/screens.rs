@@ -5,7 +5,8 @@ use std::path::Path;
 use ratatui::style::Color;
 
 use super::*;
-use crate::app::{Item, Listed, Screen, Todo};
+use crate::app::Todo;
+use crate::screen::Screen;
 
 /// Compares a screen with its golden file.
 fn golden(name: &str, stage: &mut Stage) {
@@ -181,7 +182,7 @@ fn sessions_and_an_error() {
         let text = format!("2026-11-30 05:12  Session {n}\u{1b}]0;x\u{7}");
         Item { id: "x".to_owned(), text }
     };
-    stage.app.list(Listed::Sessions, (1..20).map(session).collect());
+    stage.list(Listed::Sessions, (1..20).map(session).collect());
     (0..9).for_each(|_| drop(stage.press(KeyCode::Down)));
     golden("sessions", &mut stage);
     stage.press(KeyCode::Esc);
@@ -222,7 +223,7 @@ fn nothing_raw() {
     stage.press(KeyCode::Esc);
     stage.control('o');
     check(&stage.draw());
-    stage.app.list(Listed::Models, vec![Item { id: "x".into(), text: evil.into() }]);
+    stage.app.screen = Screen::List(Listed::Models, vec![Item { id: "x".into(), text: evil.into() }], 0);
     check(&stage.draw());
 }
 
