@@ -207,10 +207,10 @@ async fn answer(
 }
 
 async fn log(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let Snapshot { head, gap, tail, left_out } = shared.log.snapshot().map_err(failed)?;
+    let Snapshot { head, gap, tail, end, left_out } = shared.log.snapshot().map_err(failed)?;
     let lines = |(file, bytes)| ReaderStream::new(tokio::fs::File::from_std(file).take(bytes));
-    let gap = stream::once(async move { Ok(gap.into()) });
-    let body = lines(head).chain(gap).chain(stream::iter(tail).flat_map(lines));
+    let [gap, end] = [gap, end].map(|line| stream::once(async move { Ok(line.into()) }));
+    let body = lines(head).chain(gap).chain(stream::iter(tail).flat_map(lines)).chain(end);
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/jsonl"))];
     Ok((headers, [(LEFT_OUT, HeaderValue::from(left_out))], Body::from_stream(body)).into_response())
 }

@@ -19,18 +19,23 @@ struct Parts {
     /// The most bytes of a part.
     most: u64,
     head: Part,
-    /// The time of the last line of the head, in milliseconds.
-    head_end: u64,
+    /// The number of messages that are left out behind the head.
+    gap: u64,
     /// The last lines: none while the head has room, and then at most two parts. Of those the older one goes when the
     /// newer one is full.
     tail: VecDeque<Part>,
-    left_out: u64,
+    /// The number of messages that are left out behind the last line of the tail.
+    missing: u64,
 }
 
 struct Part {
     file: NamedTempFile,
     bytes: u64,
-    lines: u64,
+    messages: u64,
+    /// The number of messages that are left out within it. A line stands in the place of each of them, or of several.
+    left_out: u64,
+    /// The time of its last line, in milliseconds.
+    end: u64,
 }
 
 /// A file, and the number of its first bytes that belong to a copy.
@@ -44,6 +49,8 @@ pub struct Snapshot {
     pub gap: String,
     /// The rest.
     pub tail: Vec<Section>,
+    /// Such a line for the end.
+    pub end: String,
     /// The number of messages that are left out.
     pub left_out: u64,
 }
@@ -58,14 +65,14 @@ impl LogFile {
     /// If a file cannot be created.
     pub fn new(most: u64) -> io::Result<(Self, WireLog)> {
         let (head, tail) = (Part::new()?, VecDeque::new());
-        let parts = Parts { most: most / 3, head, head_end: 0, tail, left_out: 0 };
+        let parts = Parts { most: most / 3, head, gap: 0, tail, missing: 0 };
         let parts = Arc::new(Mutex::new(parts));
         Ok((Self(Arc::clone(&parts)), WireLog::new(Lines(parts))))
     }
 
     /// The number of messages that are left out.
     pub fn left_out(&self) -> u64 {
-        lock(&self.0).left_out
+        lock(&self.0).left_out()
     }
 
     /// The log as it is now. It blocks its thread for a moment.
@@ -74,15 +81,14 @@ impl LogFile {
     /// If a file cannot be opened.
     pub fn snapshot(&self) -> io::Result<Snapshot> {
         let parts = lock(&self.0);
-        let left_out = parts.left_out;
-        let gap = match left_out {
-            0 => String::new(),
-            count => {
-                format!("{{\"t_ms\":{},\"dir\":\"client\",\"leftOut\":{count}}}\n", parts.head_end)
-            }
-        };
         let tail = parts.tail.iter().map(Part::section).collect::<io::Result<_>>()?;
-        Ok(Snapshot { head: parts.head.section()?, gap, tail, left_out })
+        Ok(Snapshot {
+            head: parts.head.section()?,
+            gap: gap(parts.head.end, parts.gap),
+            tail,
+            end: gap(parts.tail.back().map_or(0, |part| part.end), parts.missing),
+            left_out: parts.left_out(),
+        })
     }
 }
 
@@ -97,6 +103,7 @@ impl Snapshot {
         for (file, bytes) in self.tail {
             log = Box::new(log.chain(file.take(bytes)));
         }
+        log = Box::new(log.chain(Cursor::new(self.end)));
         let mut page = BufWriter::new(tempfile::tempfile()?);
         copilot_session_view::write_page("desk", BufReader::new(log), &mut page)?;
         let mut page = page.into_inner()?;
@@ -107,15 +114,20 @@ impl Snapshot {
 
 impl Part {
     fn new() -> io::Result<Self> {
-        Ok(Self { file: NamedTempFile::with_prefix("desk-")?, bytes: 0, lines: 0 })
+        let file = NamedTempFile::with_prefix("desk-")?;
+        Ok(Self { file, bytes: 0, messages: 0, left_out: 0, end: 0 })
     }
 
-    fn add(&mut self, line: &[u8]) -> io::Result<()> {
+    /// Adds a line, and before it one for the messages that are missing there.
+    fn add(&mut self, gap: &str, missing: u64, line: &[u8]) -> io::Result<()> {
         // An earlier line may have failed in its middle.
         self.file.seek(SeekFrom::Start(self.bytes))?;
+        self.file.write_all(gap.as_bytes())?;
         self.file.write_all(line)?;
-        self.bytes += line.len() as u64;
-        self.lines += 1;
+        self.bytes += (gap.len() + line.len()) as u64;
+        self.messages += 1;
+        self.left_out += missing;
+        self.end = time(line).unwrap_or(self.end);
         Ok(())
     }
 
@@ -126,36 +138,51 @@ impl Part {
 }
 
 impl Parts {
-    /// Adds a line. One that is too long or cannot be written is left out.
-    fn add(&mut self, line: &[u8]) -> io::Result<()> {
-        let Some(room) = self.most.checked_sub(line.len() as u64) else {
-            self.left_out += 1;
-            return Ok(());
-        };
-        let added = self.add_where_room_is(line, room);
-        self.left_out += u64::from(added.is_err());
-        added
+    fn left_out(&self) -> u64 {
+        self.gap + self.tail.iter().map(|part| part.left_out).sum::<u64>() + self.missing
     }
 
-    fn add_where_room_is(&mut self, line: &[u8], room: u64) -> io::Result<()> {
+    /// Adds a line. One that is too long or cannot be written is left out.
+    fn add(&mut self, line: &[u8]) -> io::Result<()> {
+        let before = gap(self.tail.back().map_or(0, |part| part.end), self.missing);
+        let added = match self.most.checked_sub((before.len() + line.len()) as u64) {
+            Some(room) => self.add_where_room_is(&before, line, room),
+            None => Ok(false),
+        };
+        match (&added, self.tail.is_empty()) {
+            (Ok(true), _) => self.missing = 0,
+            (_, true) => self.gap += 1,
+            (_, false) => self.missing += 1,
+        }
+        added.map(drop)
+    }
+
+    fn add_where_room_is(&mut self, before: &str, line: &[u8], room: u64) -> io::Result<bool> {
         // The head ends at the first message that is left out, since the gap is behind it.
-        if self.left_out == 0 && self.tail.is_empty() && self.head.bytes <= room {
-            self.head.add(line)?;
-            self.head_end = time(line).unwrap_or(self.head_end);
-            return Ok(());
+        if self.gap == 0 && self.tail.is_empty() && self.head.bytes <= room {
+            self.head.add("", 0, line)?;
+            return Ok(true);
         }
         match self.tail.back_mut().filter(|part| part.bytes <= room) {
-            Some(part) => part.add(line),
+            Some(part) => part.add(before, self.missing, line)?,
             None => {
                 let mut part = Part::new()?;
-                part.add(line)?;
+                part.add(before, self.missing, line)?;
                 self.tail.push_back(part);
                 if self.tail.len() > 2 {
-                    self.left_out += self.tail.pop_front().map_or(0, |part| part.lines);
+                    self.gap += self.tail.pop_front().map_or(0, |part| part.messages + part.left_out);
                 }
-                Ok(())
             }
         }
+        Ok(true)
+    }
+}
+
+/// The line for messages that are left out, with the time of the one before; empty if there are none.
+fn gap(t_ms: u64, count: u64) -> String {
+    match count {
+        0 => String::new(),
+        count => format!("{{\"t_ms\":{t_ms},\"dir\":\"client\",\"leftOut\":{count}}}\n"),
     }
 }
 
@@ -173,7 +200,9 @@ impl Write for Lines {
 
 /// The time of a line, in milliseconds.
 fn time(line: &[u8]) -> Option<u64> {
-    std::str::from_utf8(line).ok()?.strip_prefix("{\"t_ms\":")?.split(',').next()?.parse().ok()
+    let rest = line.strip_prefix(b"{\"t_ms\":")?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()
 }
 
 fn lock(parts: &Mutex<Parts>) -> MutexGuard<'_, Parts> {
@@ -186,7 +215,8 @@ mod tests {
 
     fn text(snapshot: Snapshot) -> String {
         let read = |(file, bytes): Section| io::read_to_string(file.take(bytes)).expect("the file");
-        read(snapshot.head) + &snapshot.gap + &snapshot.tail.into_iter().map(read).collect::<String>()
+        let tail: String = snapshot.tail.into_iter().map(read).collect();
+        read(snapshot.head) + &snapshot.gap + &tail + &snapshot.end
     }
 
     #[test]
@@ -203,13 +233,13 @@ mod tests {
         }
         let gap = "{\"t_ms\":0,\"dir\":\"client\",\"leftOut\":894}\n";
         assert_eq!(text(log.snapshot()?), format!("100\n101\n{gap}996\n997\n998\n999\n"));
-        // A line that fits nowhere is left out, and those behind it are not.
-        add("longer than a part\n")?;
-        add("end\n")?;
-        let after = text(log.snapshot()?);
-        assert!(after.ends_with("998\n999\nend\n") && after.contains("\"leftOut\":897"), "{after}");
         assert_eq!(text(before), "100\n101\n102\n103\n", "a download that had begun goes on");
         Ok(())
+    }
+
+    /// A line with this time, of which two fit into 100 bytes.
+    fn line(t_ms: u64) -> String {
+        format!("{{\"t_ms\":{t_ms},\"dir\":\"server\",\"msg\":{{}}}}\n")
     }
 
     /// The first message that is left out ends the head, so that the gap stands where it was.
@@ -217,32 +247,54 @@ mod tests {
     fn the_gap_is_where_the_first_message_is_missing() -> io::Result<()> {
         let (log, _) = LogFile::new(300)?;
         let add = |line: &str| Lines(Arc::clone(&log.0)).write_all(line.as_bytes());
-        let first = "{\"t_ms\":17,\"dir\":\"server\",\"msg\":{}}\n";
-        add(first)?;
+        add(&line(17))?;
         add(&"long".repeat(100))?;
-        add("end\n")?;
-        let gap = "{\"t_ms\":17,\"dir\":\"client\",\"leftOut\":1}\n";
-        assert_eq!(text(log.snapshot()?), format!("{first}{gap}end\n"));
+        add(&line(18))?;
+        assert_eq!(text(log.snapshot()?), line(17) + &gap(17, 1) + &line(18));
+        Ok(())
+    }
+
+    /// A later message that is left out has a line in its place, until that is left out itself.
+    #[test]
+    fn a_gap_in_the_end_is_where_the_message_is_missing() -> io::Result<()> {
+        let (log, _) = LogFile::new(300)?;
+        let add = |line: &str| Lines(Arc::clone(&log.0)).write_all(line.as_bytes());
+        for t_ms in 10..13 {
+            add(&line(t_ms))?;
+        }
+        add(&"long".repeat(100))?;
+        let start = line(10) + &line(11);
+        assert_eq!(text(log.snapshot()?), start.clone() + &line(12) + &gap(12, 1));
+        add(&line(13))?;
+        assert_eq!(text(log.snapshot()?), start.clone() + &line(12) + &gap(12, 1) + &line(13));
+        assert_eq!(log.left_out(), 1);
+        add(&line(14))?;
+        let end = gap(12, 1) + &line(13) + &line(14);
+        assert_eq!((text(log.snapshot()?), log.left_out()), (start.clone() + &gap(11, 1) + &end, 2));
+        add(&line(15))?;
+        add(&line(16))?;
+        let end = line(14) + &line(15) + &line(16);
+        assert_eq!((text(log.snapshot()?), log.left_out()), (start + &gap(11, 3) + &end, 3));
         Ok(())
     }
 
     /// A disk that is full for a moment costs the lines of that moment, and leaves no half of one.
     #[test]
     fn a_line_that_cannot_be_written_is_left_out() -> io::Result<()> {
-        let (log, _) = LogFile::new(30)?;
+        let (log, _) = LogFile::new(600)?;
         let add = |line: &str| Lines(Arc::clone(&log.0)).write_all(line.as_bytes());
-        for line in ["100\n", "101\n", "102\n"] {
-            add(line)?;
+        let written: String = (10..16).map(line).collect();
+        for t_ms in 10..16 {
+            add(&line(t_ms))?;
         }
         let replace = |file| std::mem::replace(lock(&log.0).tail[0].file.as_file_mut(), file);
         let path = lock(&log.0).tail[0].file.path().to_owned();
         let mut whole = replace(File::open(path)?);
         whole.write_all(b"10")?;
-        assert!(add("103\n").is_err());
+        assert!(add(&line(16)).is_err());
         drop(replace(whole));
-        add("104\n")?;
-        let gap = "{\"t_ms\":0,\"dir\":\"client\",\"leftOut\":1}\n";
-        assert_eq!(text(log.snapshot()?), format!("100\n101\n{gap}102\n104\n"));
+        add(&line(17))?;
+        assert_eq!(text(log.snapshot()?), written + &gap(15, 1) + &line(17));
         Ok(())
     }
 }
