@@ -196,7 +196,7 @@ const states = { stored: "stored", inUse: "in use elsewhere", idle: "idle", work
 function showList() {
   const items = sessions.map((session) => {
     const link = element("a", session.state, session.title || "untitled session");
-    link.href = `#session=${session.id}`;
+    link.href = `#session=${encodeURIComponent(session.id)}`;
     if (session.id === shown) link.setAttribute("aria-current", "page");
     const waits = session.asks ? `waits for you (${session.asks})` : states[session.state];
     link.append(element("small", session.asks ? "state waits" : "state", waits));
@@ -232,7 +232,7 @@ function showSession() {
   document.querySelector("#head .buttons").hidden = !head;
   find("abort").disabled = !working;
   find("composer").hidden = !head;
-  find("send").textContent = working ? "Steer now" : "Send";
+  find("send").textContent = working ? "Send now" : "Send";
   find("queue").hidden = !working;
   find("open").hidden = Boolean(head) || !["stored", "inUse"].includes(listed?.state);
   find("open").textContent = listed?.state === "inUse" ? "Take over" : "Resume";

@@ -90,6 +90,7 @@ const shapes = {
     if (ask.intention) card.append(element("p", "intention", ask.intention));
     if (ask.warning) card.append(element("p", "warning", ask.warning));
     card.append(element("pre", "whole", ask.whole));
+    if (ask.once) card.append(element("p", "once", ask.once));
     const reason = field("If you deny it: why?", "input");
     card.append(reason.label);
     button("Approve", "approve primary", () => ({ answer: "approve" }));

@@ -19,8 +19,9 @@ use crate::form::{self, Field};
 /// The longest question, in bytes of its JSON. A longer one cannot be shown as a whole, so it gets no answer.
 const MAX_ASK: usize = 1 << 20;
 
-/// The most open questions of a session. A further one gets no answer.
+/// The most open questions of a session, and the most bytes of all of them. A further one gets no answer.
 const MAX_OPEN: usize = 100;
+const MAX_OPEN_BYTES: usize = 4 << 20;
 
 /// A question to a person, with texts that are safe to show.
 #[derive(Clone, Debug, Serialize)]
@@ -38,6 +39,8 @@ pub enum Ask {
         warning: String,
         /// All that an approval for the rest of the session would allow; empty if there is no such approval.
         always: String,
+        /// The reason why there is none, if the person can change it; may be empty.
+        once: String,
     },
     /// The agent asks something.
     Question {
@@ -101,6 +104,11 @@ pub enum Answer {
     },
 }
 
+/// The reason why commands are approved one at a time. With that option the CLI inspects them, and runs those that it
+/// takes for harmless without asking.
+const COMMANDS_ONCE: &str =
+    "Commands can be approved for the rest of a session only if desk is started with --script-safety.";
+
 /// The reasons why an answer is not taken.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -111,8 +119,8 @@ pub enum Refused {
 }
 
 impl Ask {
-    /// The question of a permission request.
-    pub fn permission(request: &PermissionRequest) -> Self {
+    /// The question of a permission request, with or without `--script-safety`.
+    pub fn permission(request: &PermissionRequest, script_safety: bool) -> Self {
         let (whole, intention) = match request.details() {
             PermissionDetails::Shell(shell) => (whole_lines(&shell.full_command_text), &*shell.intention),
             PermissionDetails::Write(write) => (whole_lines(&write.diff), &*write.intention),
@@ -125,12 +133,15 @@ impl Ask {
             Some(_) => "run a command".to_owned(),
             None => request.summary(),
         };
+        let always = scope(request);
+        let is_once = request.command().is_some() && always.is_empty() && !script_safety;
         Self::Permission {
             what,
             whole,
             intention: printable(intention).into_owned(),
             warning: warning(request.details()),
-            always: scope(request),
+            always,
+            once: if is_once { COMMANDS_ONCE.to_owned() } else { String::new() },
         }
     }
 
@@ -277,9 +288,15 @@ pub struct Asks {
 
 #[derive(Default)]
 struct Waiting {
-    open: BTreeMap<u64, (Ask, oneshot::Sender<Answer>)>,
+    open: BTreeMap<u64, Open>,
     /// True once questions get no answer any more.
     closed: bool,
+}
+
+struct Open {
+    ask: Ask,
+    bytes: usize,
+    answer: oneshot::Sender<Answer>,
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -293,7 +310,8 @@ impl Asks {
     /// Asks, and waits for the answer; none if the questions are closed, or if this one cannot be shown. If the future
     /// is dropped, the question is settled.
     pub async fn ask(self: &Arc<Self>, ask: Ask) -> Option<Answer> {
-        if serde_json::to_string(&ask).map_or(usize::MAX, |json| json.len()) > MAX_ASK {
+        let bytes = serde_json::to_string(&ask).ok()?.len();
+        if bytes > MAX_ASK {
             return None;
         }
         let (sender, answer) = oneshot::channel();
@@ -302,10 +320,11 @@ impl Asks {
         let _settle = Settle { asks: Arc::clone(self), id };
         {
             let mut waiting = self.lock();
-            if waiting.closed || waiting.open.len() >= MAX_OPEN {
+            let before: usize = waiting.open.values().map(|open| open.bytes).sum();
+            if waiting.closed || waiting.open.len() >= MAX_OPEN || before + bytes > MAX_OPEN_BYTES {
                 return None;
             }
-            waiting.open.insert(id, (ask.clone(), sender));
+            waiting.open.insert(id, Open { ask: ask.clone(), bytes, answer: sender });
         }
         self.feed.change(|state| state.set_ask(id, Some(ask)));
         answer.await.ok()
@@ -317,10 +336,9 @@ impl Asks {
     /// If the question is settled, or if this is no answer to it; then it stays open.
     pub fn answer(&self, id: u64, answer: Answer) -> Result<(), Refused> {
         let mut waiting = self.lock();
-        let (ask, _) = waiting.open.get(&id).ok_or(Refused::Gone)?;
-        ask.check(&answer)?;
-        let (_, sender) = waiting.open.remove(&id).ok_or(Refused::Gone)?;
-        sender.send(answer).map_err(|_| Refused::Gone)
+        waiting.open.get(&id).ok_or(Refused::Gone)?.ask.check(&answer)?;
+        let open = waiting.open.remove(&id).ok_or(Refused::Gone)?;
+        open.answer.send(answer).map_err(|_| Refused::Gone)
     }
 
     /// Settles all questions without an answer, and those that are asked later.
@@ -351,8 +369,8 @@ impl Drop for Settle {
 }
 
 /// The decision on a permission request. Without an answer it is refused.
-pub async fn decide(asks: Arc<Asks>, request: PermissionRequest) -> Decision {
-    match asks.ask(Ask::permission(&request)).await {
+pub async fn decide(asks: Arc<Asks>, request: PermissionRequest, script_safety: bool) -> Decision {
+    match asks.ask(Ask::permission(&request, script_safety)).await {
         Some(Answer::Approve) => Decision::approve(),
         Some(Answer::Always) => request.approve_for_session(),
         Some(Answer::Deny { reason }) if !reason.is_empty() => Decision::deny(reason),

@@ -234,7 +234,7 @@ impl Desk {
         let mut builder = self
             .client
             .session()
-            .on_permission(move |request, _| ask::decide(Arc::clone(&permission), request))
+            .on_permission(move |request, _| ask::decide(Arc::clone(&permission), request, script_safety))
             .on_user_input(move |asked, _| ask::reply(Arc::clone(&question), asked))
             .on_elicitation(move |asked, _| ask::fill_in(Arc::clone(&form), asked))
             .on_exit_plan_mode(move |asked, _| ask::judge(Arc::clone(&plan), asked))

@@ -39,8 +39,13 @@ async fn an_approval_for_the_session_shows_its_scope() {
         (requests::url("https://example.org"), ""),
     ];
     for (request, scope) in scopes {
-        assert_eq!(shown(&fake, &id, request).await["always"], scope);
+        let shown = shown(&fake, &id, request).await;
+        assert_eq!((&shown["always"], &shown["once"]), (&json!(scope), &json!("")));
     }
+    let shown = shown(&fake, &id, requests::shell("make")).await;
+    let why =
+        "Commands can be approved for the rest of a session only if desk is started with --script-safety.";
+    assert_eq!((&shown["always"], &shown["once"]), (&json!(""), &json!(why)));
     fake.desk.close().await;
 }
 

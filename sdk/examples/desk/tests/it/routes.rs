@@ -325,7 +325,7 @@ async fn wrong_wishes_have_reasons() {
     fake.desk.close().await;
 }
 
-/// A request that is too long to be shown, and one beyond the limit of open ones, are refused at once.
+/// A request that is too long to be shown, and one beyond the limits of open ones, are refused at once.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_shown_is_refused() {
     let fake = Fake::start().await;
@@ -340,6 +340,15 @@ async fn what_cannot_be_shown_is_refused() {
     }
     fake.cli.settle().await;
     assert!(refused(&fake.cli.expect_permission(&id, requests::shell("make")).await));
+
+    let id = fake.session().await;
+    let long = format!("true {}; rm -rf /", " ".repeat(900_000));
+    for number in 0..4 {
+        fake.cli.emit(&id, events::permission(&format!("long-{number}"), requests::shell(&long)));
+    }
+    fake.cli.settle().await;
+    assert_eq!(fake.desk.room(&id).expect("the session").feed.summary().1, 4);
+    assert!(refused(&fake.cli.expect_permission(&id, requests::shell(&long)).await));
     fake.desk.close().await;
 }
 
