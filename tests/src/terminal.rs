@@ -13,6 +13,12 @@ use rustix::termios::{LocalModes, tcgetattr};
 /// The time limit of every wait, which passes only when something hangs.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// The hint of the chat that a dialog waits and keys go to the prompt.
+const AT_PROMPT: &str = "tab: answer the agent";
+
+/// The hints of the chat when there is no dialog.
+const NO_DIALOG: [&str; 2] = ["ctrl-c stops", "ctrl-c quits"];
+
 /// The time after which a key is pressed again that may have come too soon.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -97,13 +103,23 @@ impl Terminal {
         (&*self.pty).write_all(text.as_bytes()).expect("the terminal");
     }
 
-    /// Presses a key, again if it comes too soon after a dialog appeared, until the screen shows this text.
+    /// Presses a key of a dialog of the chat until the screen shows this text: again if it came too soon after the dialog
+    /// appeared, and went to the prompt.
     pub fn press_until(&self, key: &str, text: &str) {
         let start = Instant::now();
+        self.send(key);
         while start.elapsed() < PATIENCE {
-            self.send(key);
             if self.wait(AGAIN, &|screen| screen.contains(text)) {
                 return;
+            }
+            let screen = self.screen();
+            if screen.contains(AT_PROMPT) {
+                // Clears the prompt, and goes back to the dialog.
+                self.send("\u{15}\t");
+            }
+            // Without a dialog, the key would be a prompt.
+            if !NO_DIALOG.iter().any(|hint| screen.contains(hint)) {
+                self.send(key);
             }
         }
         panic!("waited for {text} after {key:?}:\n{}", self.screen());

@@ -129,7 +129,7 @@ async fn a_plan() {
     chat.wait_for("plans · scripted");
     chat.send("What do you plan?\r");
     chat.wait_for("1. Burn it");
-    chat.press_until("x", "› x");
+    chat.press_until("x", "enter\u{a0}refuses");
     chat.send("\r");
     chat.wait_for("1. Paint it");
     assert!(rig.model.requests()[1].tool_results()[0].1.contains('x'), "{:?}", rig.model.requests()[1]);
@@ -212,8 +212,7 @@ async fn models() {
     chat.send("/model\r");
     chat.wait_for("Models");
     chat.wait_for(&format!("▸ {MODEL_NAME}"));
-    chat.send("\r");
-    chat.wait_for("Model changed to: ");
+    chat.press_until("\r", "Model changed to: ");
     chat.send("Hello\r");
     chat.wait_for("Two.");
     chat.wait_for(&format!("\n{MODEL_NAME} · "));
