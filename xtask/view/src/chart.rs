@@ -7,7 +7,7 @@ use copilot_session::transcript::{TranscriptTurn, TurnState};
 
 use crate::message::shortened;
 use crate::session::Session;
-use crate::span::{Kind, Row, Span, Turn, readable};
+use crate::span::{Kind, Row, Span, Turn, readable, tokens_in_words};
 
 /// A turn to draw.
 pub(crate) struct Chart<'a> {
@@ -75,7 +75,7 @@ impl<'a> Chart<'a> {
     pub fn usage(&self) -> Option<String> {
         let usage = self.conversation.usage();
         let calls = if usage.calls == 1 { "model call" } else { "model calls" };
-        let tokens = format!("{} tokens in, {} out", usage.input_tokens, usage.output_tokens);
+        let tokens = tokens_in_words([usage.input_tokens, usage.output_tokens]);
         (usage.calls > 0).then(|| format!("{} {calls}, {tokens}", usage.calls))
     }
 
@@ -91,8 +91,8 @@ impl<'a> Chart<'a> {
         if let Some(token) = span.first_token.filter(|_| span.kind == Kind::Model) {
             words += &format!(", first token {}", readable(token));
         }
-        if let Some([input, output]) = span.tokens {
-            words += &format!(", {input} tokens in, {output} out");
+        if let Some(tokens) = span.tokens {
+            words += &format!(", {}", tokens_in_words(tokens));
         }
         if !span.note.is_empty() {
             words += &format!(", {}", span.note);

@@ -10,7 +10,7 @@ use copilot_session::{SessionEvent, SessionEventData as Data};
 use serde::Deserialize;
 
 use crate::message::{brief, model, shortened};
-use crate::span::{Kind, Party, Span, Step, Turn};
+use crate::span::{Kind, Party, Span, Step, Turn, tokens_in_words};
 
 /// The type of the event that removes turns from a transcript.
 const REWIND: &str = "session.snapshot_rewind";
@@ -295,8 +295,7 @@ impl Session {
             span.tokens = Some(tokens);
             span.name = shortened(&usage.model);
         });
-        let label = format!("{} tokens in, {} out", tokens[0], tokens[1]);
-        self.model_step(Party::Model, Party::Cli, &label, false, t_ms, line);
+        self.model_step(Party::Model, Party::Cli, &tokens_in_words(tokens), false, t_ms, line);
     }
 
     fn model_step(&mut self, from: Party, to: Party, label: &str, failed: bool, t_ms: u64, line: u64) {

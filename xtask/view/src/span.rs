@@ -147,6 +147,16 @@ impl Turn {
     }
 }
 
+/// The tokens that a model read and wrote: `28,703 tokens in, 173 out`.
+pub(crate) fn tokens_in_words(tokens: [u64; 2]) -> String {
+    let [input, output] = tokens.map(|number| {
+        let digits = number.to_string();
+        let comma = |at: usize| if at > 0 && (digits.len() - at).is_multiple_of(3) { "," } else { "" };
+        digits.char_indices().map(|(at, digit)| format!("{}{digit}", comma(at))).collect::<String>()
+    });
+    format!("{input} tokens in, {output} out")
+}
+
 /// A duration of so many milliseconds for people: `26 ms`, `1.3 s`, `2 min 5 s`.
 pub(crate) fn readable(millis: f64) -> String {
     match millis.max(0.0) {

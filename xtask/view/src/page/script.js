@@ -4,6 +4,7 @@
 // is, the page has only some thousand elements: of long lists it shows a page at a time.
 
 const PAGE = 100; // messages in the list at a time
+const PART = 128 << 10; // characters of a message's JSON at a time
 const OPTIONS = 500; // of a choice
 const KEPT = 8; // unpacked blocks
 const DEEPEST = 64; // levels of JSON that are indented
@@ -68,10 +69,19 @@ function backslashes(text, end) {
   return end - start;
 }
 
-// Puts each key and item on a line of its own, without a change of any value. Its time is proportional to the text, which
-// may be of many megabytes.
-function indented(text) {
-  const out = [];
+// The pieces of a text, each of PART characters at most.
+function* cut(text) {
+  for (let start = 0; start < text.length; ) {
+    let end = Math.min(start + PART, text.length);
+    if (end < text.length && /[\ud800-\udbff]/.test(text[end - 1])) end -= 1; // the first half of a character
+    yield text.slice(start, end);
+    start = end;
+  }
+}
+
+// Puts each key and item on a line of its own, without a change of any value, and yields the pieces. The time for each is
+// proportional to its length, since the text may be of many megabytes.
+function* indented(text) {
   let depth = 0;
   let last = '';
   const line = () => '\n' + '  '.repeat(Math.min(depth, DEEPEST));
@@ -84,15 +94,30 @@ function indented(text) {
     }
     if (token === '}' || token === ']') {
       depth -= 1;
-      if (last !== '{' && last !== '[') out.push(line());
+      if (last !== '{' && last !== '[') yield line();
     } else {
-      if (last === '{' || last === '[' || last === ',') out.push(line());
+      if (last === '{' || last === '[' || last === ',') yield line();
       if (token === '{' || token === '[') depth += 1;
     }
-    out.push(token === ':' ? ': ' : token);
+    if (token === ':') yield ': ';
+    else yield* cut(token);
     last = token;
   }
-  return out.join('');
+}
+
+// Puts pieces together to parts of PART characters or, up to the end of a line, twice as many.
+function* parts(pieces) {
+  let part = '';
+  for (const piece of pieces) {
+    const isLine = piece[0] === '\n';
+    if ((isLine && part.length >= PART) || part.length + piece.length > 2 * PART) {
+      yield isLine ? part + '\n' : part;
+      part = isLine ? piece.slice(1) : piece;
+    } else {
+      part += piece;
+    }
+  }
+  yield part;
 }
 
 function element(name, className, text) {
@@ -131,13 +156,33 @@ async function toggle(item, message) {
   const button = item.firstChild;
   const opens = button.getAttribute('aria-expanded') === 'false';
   button.setAttribute('aria-expanded', String(opens));
-  if (!opens) return item.querySelector('pre')?.remove();
-  const text = indented(await json(message));
-  if (button.getAttribute('aria-expanded') === 'true' && !item.querySelector('pre')) {
-    const pre = element('pre', '', text);
-    pre.tabIndex = 0;
-    item.append(pre);
-  }
+  if (!opens) return item.querySelector('.json')?.remove();
+  const text = await json(message);
+  if (button.getAttribute('aria-expanded') === 'true' && !item.querySelector('.json')) item.append(opened(text));
+}
+
+// The JSON of a message: its first part, and a button for the next.
+function opened(text) {
+  const box = element('div', 'json', '');
+  box.tabIndex = 0;
+  box.setAttribute('role', 'group');
+  box.setAttribute('aria-label', 'JSON');
+  const more = element('button', '', `Show more of ${text.length.toLocaleString('en')} characters`);
+  more.type = 'button';
+  box.append(more);
+  const rest = parts(indented(text));
+  let next = rest.next();
+  const show = () => {
+    more.before(element('pre', '', next.value));
+    next = rest.next();
+    more.hidden = next.done;
+  };
+  more.addEventListener('click', () => {
+    show();
+    if (more.hidden) box.focus({ preventScroll: true });
+  });
+  show();
+  return box;
 }
 
 // Makes a list of pages with the buttons of a group, and returns the function that shows one of them. `show` gets its

@@ -40,8 +40,16 @@ impl Opened {
 
     /// The JSON of the message that is open.
     async fn json(&self) -> String {
-        self.page.until("document.querySelector('[aria-expanded=true] + pre')").await;
-        self.page.text("[aria-expanded=true] + pre").await
+        self.page.until("document.querySelector('[aria-expanded=true] + .json pre')").await;
+        let all = self
+            .page
+            .eval(
+                "{ const box = document.querySelector('[aria-expanded=true] + .json');
+                   for (const more = box.querySelector('button'); !more.hidden; ) more.click();
+                   [...box.querySelectorAll('pre')].map(pre => pre.textContent).join('') }",
+            )
+            .await;
+        all.as_str().expect("a text").to_owned()
     }
 
     /// The number of elements of the page.
@@ -123,6 +131,31 @@ async fn long_messages_are_shown() {
         let opened = open(lines.join("\n").as_bytes(), &format!("#message-{}", index + 1)).await;
         let bare: String = opened.json().await.lines().map(str::trim_start).collect();
         assert!(bare.replace("\": ", "\":") == *line, "message {}", index + 1);
+        opened.close().await;
+    }
+}
+
+/// Of a long message the page shows a part, whatever its JSON is made of, and more of it on request.
+#[tokio::test]
+async fn a_long_message_is_shown_in_parts() {
+    let many: Vec<_> = (0..200_000).map(|number| json!({"n": number})).collect();
+    for params in [json!("é🦀\"\\\n".repeat(1 << 20)), json!(many)] {
+        let line = notification(1, &params);
+        let opened = open(line.as_bytes(), "#message-1").await;
+        let page = &opened.page;
+        page.until("document.querySelector('.json pre')").await;
+        let length = "document.querySelector('.json').textContent.length";
+        let first = page.eval(length).await.as_u64().expect("a number");
+        assert!(first >= 1 << 17 && first < (1 << 18) + 64, "{first} characters");
+        let told = page.text(".json button").await;
+        assert!(told.starts_with("Show more of ") && told.ends_with(" characters"), "{told}");
+        page.click(".json button").await;
+        page.until("document.querySelectorAll('.json pre').length === 2").await;
+        let most =
+            "Math.max(...[...document.querySelectorAll('.json pre')].map(pre => pre.textContent.length))";
+        assert!(page.eval(most).await.as_u64() <= Some(1 << 18));
+        assert!(parsed(opened.json().await.as_bytes()) == parsed(line.as_bytes()), "the parts are the whole");
+        assert_eq!(page.eval("document.querySelector('.json button').checkVisibility()").await, false);
         opened.close().await;
     }
 }

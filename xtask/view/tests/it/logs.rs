@@ -153,7 +153,8 @@ fn odd_events_are_read() {
         json!({"t_ms": 1, "dir": "server", "msg": {"method": "session.event", "params": params}}).to_string()
     };
     let prompt = |text: &str| event("user.message", json!({"content": text, "messageId": text}));
-    let usage = json!({"model": "m", "inputTokens": -5, "outputTokens": 1, "timeToFirstTokenMs": -1e300});
+    let usage =
+        json!({"model": "m", "inputTokens": -5, "outputTokens": 1_234_567, "timeToFirstTokenMs": -1e300});
     let first = "user.message{\"content\":\"one\",\"messageId\":\"one\"}";
     let mut lines = vec![
         prompt("one"),
@@ -180,7 +181,7 @@ fn odd_events_are_read() {
     }
     let read = Log::read(lines.join("\n").as_bytes()).expect("a log");
     let text = read.timeline(200, false);
-    for expected in ["turn 1  one", "turn 2  two", "turn 3 (failed)  three", "0 tokens in, 1 out"] {
+    for expected in ["turn 1  one", "turn 2  two", "turn 3 (failed)  three", "0 tokens in, 1,234,567 out"] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
     let (page, _) = page(lines.join("\n").as_bytes());
