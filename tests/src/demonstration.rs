@@ -2,6 +2,7 @@
 
 mod filled;
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use copilot_session_model::{ModelRequest, Reply, Script};
@@ -30,9 +31,16 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     fn of(request: &'a ModelRequest) -> Self {
-        let prompt = without_tags(&request.last_user_text().unwrap_or_default());
-        let is_user = |message: &Value| message["role"] == "user";
-        let earlier = request.messages().iter().rposition(is_user).unwrap_or_default();
+        let words = |message: &Value| {
+            let content = &message["content"];
+            let parts = content.as_array().into_iter().flatten().filter_map(|part| part["text"].as_str());
+            without_tags(&content.as_str().into_iter().chain(parts).collect::<String>())
+        };
+        // The CLI also writes messages in the name of the user, such as after a plan, which are all in tags.
+        let is_user = |message: &Value| message["role"] == "user" && !words(message).trim().is_empty();
+        let place = request.messages().iter().rposition(is_user);
+        let prompt = place.map(|place| words(&request.messages()[place])).unwrap_or_default();
+        let earlier = place.unwrap_or_default();
         let is_tool = |message: &&Value| message["role"] == "tool";
         let before = request.messages()[..earlier].iter().filter(is_tool).count();
         let results = request.tool_results().into_iter().skip(before).map(|(_, text)| text).collect();
@@ -60,19 +68,23 @@ impl<'a> Scene<'a> {
         }
         if self.says(&["story"]) {
             Reply::reasoning("A fox would be nice. ").then_text(STORY)
+        } else if self.says(&["plan"]) {
+            self.plan()
+        } else if self.says(&["to-do"]) {
+            self.steps(to_dos(), ALL_DONE.to_owned())
         } else if self.says(&["delete", "remove"]) {
-            self.one_step("I clean up. ", |scene| scene.shell("rm notes.txt", "Delete the notes"))
+            self.one_step("I clean up. ", self.shell("rm notes.txt", "Delete the notes"))
         } else if self.says(&["write", "create"]) {
             let file = json!({ "path": "TODO.md", "file_text": "# To do\n\n* Buy an umbrella.\n" });
-            self.one_step("I write a file. ", |_| Some(Reply::tool_call("create", file)))
+            self.one_step("I write a file. ", Some(Reply::tool_call("create", file)))
         } else if self.says(&["ask", "question"]) {
-            self.one_step("I need to know one thing. ", Self::question)
+            self.one_step("I need to know one thing. ", self.question())
         } else if self.says(&["agent"]) {
             let task = json!({
                 "agent_type": "explore", "description": "Look at the files", "name": "explorer", "mode": "sync",
                 "prompt": "Tell a story about these files.",
             });
-            self.one_step("Another agent can do that. ", |_| Some(Reply::tool_call("task", task)))
+            self.one_step("Another agent can do that. ", Some(Reply::tool_call("task", task)))
         } else {
             self.tour()
         }
@@ -84,19 +96,30 @@ impl<'a> Scene<'a> {
             ("Let me look at the files first. ", self.shell("ls", "List the files")),
             ("One question before I go on. ", self.question()),
         ];
-        let mut steps = steps.into_iter().filter_map(|(before, step)| Some((before, step?)));
-        match steps.nth(self.results.len()) {
-            Some((before, step)) => Reply::text(before).followed_by(step),
-            None => Reply::text(&format!("{TOUR}\n{}", self.shown_results())),
-        }
+        let steps = steps.into_iter().filter_map(|(before, step)| Some((before, step?)));
+        self.steps(steps, format!("{TOUR}\n{}", self.shown_results()))
     }
 
     /// A step, and then the end.
-    fn one_step(&self, before: &str, step: impl FnOnce(&Self) -> Option<Reply>) -> Reply {
-        match step(self).filter(|_| self.results.is_empty()) {
-            Some(step) => Reply::text(before).followed_by(step),
-            None => Reply::text(&format!("Done.\n\n{}", self.shown_results())),
+    fn one_step(&self, before: &str, step: Option<Reply>) -> Reply {
+        self.steps(step.map(|step| (before, step)), format!("Done.\n\n{}", self.shown_results()))
+    }
+
+    /// The next of these steps, each with what the model says before it, or else the end.
+    fn steps<'s>(&self, steps: impl IntoIterator<Item = (&'s str, Reply)>, end: String) -> Reply {
+        match steps.into_iter().nth(self.results.len()) {
+            Some((before, step)) => Reply::text(before).followed_by(step),
+            // An agent that goes on by itself ends by a call.
+            None if self.is_on_autopilot() => Reply::tool_call("task_complete", json!({ "summary": end })),
+            None => Reply::text(&end),
         }
+    }
+
+    /// Returns true if the agent goes on by itself until it says that it has ended, as the last notice of the CLI says.
+    fn is_on_autopilot(&self) -> bool {
+        let users = self.request.messages().iter().filter(|message| message["role"] == "user");
+        let mut notices = users.map(Value::to_string).filter(|text| text.contains("<mode_changed_notice>"));
+        notices.next_back().is_some_and(|text| text.contains("<autopilot_mode>"))
     }
 
     /// A call of a tool of the program itself that the prompt names.
@@ -109,9 +132,8 @@ impl<'a> Scene<'a> {
             names(name) && !BUILT_IN.contains(&name)
         })?;
         let name = tool["name"].as_str()?;
-        Some(self.one_step(&format!("I call {name}. "), |_| {
-            Some(Reply::tool_call(name, filled::fill(&tool["parameters"], &self.prompt)))
-        }))
+        let call = Reply::tool_call(name, filled::fill(&tool["parameters"], &self.prompt));
+        Some(self.one_step(&format!("I call {name}. "), Some(call)))
     }
 
     /// A question to the user, if the program answers questions.
@@ -121,6 +143,19 @@ impl<'a> Scene<'a> {
             let question = json!({ "question": "What kind of summary do you want?", "choices": choices });
             Reply::tool_call("ask_user", question)
         })
+    }
+
+    /// A plan for the user to decide on, and if it is accepted the work on it.
+    fn plan(&self) -> Reply {
+        if !self.offers("exit_plan_mode") {
+            return Reply::text(NO_PLANS);
+        }
+        if self.results.first().is_some_and(|decision| decision.contains("not approved")) {
+            return Reply::text("Then I plan again. Tell me what the **plan** should be.\n");
+        }
+        let plan = json!({ "summary": PLAN, "actions": ["interactive"], "recommendedAction": "interactive" });
+        let plan = ("I have a plan. ", Reply::tool_call("exit_plan_mode", plan));
+        self.steps(std::iter::once(plan).chain(to_dos()), ALL_DONE.to_owned())
     }
 
     fn shell(&self, command: &str, description: &str) -> Option<Reply> {
@@ -149,6 +184,25 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// A list of what is to do, and its changes.
+fn to_dos() -> impl Iterator<Item = (&'static str, Reply)> {
+    let said =
+        ["I note what is to do. ", "The first thing is done. ", "So is the second. ", "And the last. "];
+    said.into_iter().enumerate().map(|(done, said)| {
+        let rows = TO_DO.iter().enumerate().map(|(at, title)| {
+            let status = match at.cmp(&done) {
+                Ordering::Less => "done",
+                Ordering::Equal => "in_progress",
+                Ordering::Greater => "pending",
+            };
+            format!("('{at}', '{title}', '', '{status}')")
+        });
+        let rows = rows.collect::<Vec<_>>().join(", ");
+        let query = format!("INSERT OR REPLACE INTO todos (id, title, description, status) VALUES {rows}");
+        (said, Reply::tool_call("sql", json!({ "query": query, "description": "Note what is to do" })))
+    })
+}
+
 /// The text outside of `<tag>…</tag>`.
 fn without_tags(text: &str) -> String {
     let mut rest = text;
@@ -174,6 +228,14 @@ fn is_of_name(letter: char) -> bool {
 /// Tools of the CLI whose names are words of a usual prompt.
 const BUILT_IN: [&str; 9] = ["bash", "create", "edit", "glob", "grep", "powershell", "skill", "task", "view"];
 
+const TO_DO: [&str; 3] = ["Look at the files", "Write a summary", "Read it again"];
+
+const ALL_DONE: &str = "All of it is done.\n";
+
+const PLAN: &str = "1. **Look** at the files.\n2. Write a summary.\n3. Read it again.\n";
+
+const NO_PLANS: &str = "I only plan in plan mode, which shift-tab begins in the chat.\n";
+
 const STORY: &str = "Once upon a time, a fox lived at the edge of a wood. It was a **scripted** fox: every evening it \
 said the same words, and every evening the owl was surprised by them. \"You will not believe it,\" said the fox, \"but \
 tomorrow I shall say this again.\" The owl did not believe it. So they sat together until the moon was up, and went to \
@@ -187,5 +249,7 @@ is the real CLI. Say one of these words to see more:\n\n\
 | **delete** | a command, with your permission |\n\
 | **ask** | a question to you |\n\
 | **agent** | a sub-agent |\n\
+| **to-do** | a list of what is to do |\n\
+| **plan** | a plan to decide on, in plan mode |\n\
 | **fail** | an error |\n\n\
 ```rust\nlet answer = session.send_and_wait(\"Tell me a story.\").await?;\n```\n";

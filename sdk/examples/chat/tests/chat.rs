@@ -1,8 +1,11 @@
 //! The chat in a terminal of the test, on the real CLI, with a model whose answers the tests write.
 #![cfg(unix)]
 
+use std::time::Duration;
+
 use copilot_session_model::{MODEL_NAME, ModelServer, Reply, Script, Stall};
 use copilot_session_tests::cli::cli_path;
+use copilot_session_tests::demonstration::demonstration;
 use copilot_session_tests::terminal::Terminal;
 use rustix::process::Signal;
 use serde_json::json;
@@ -161,6 +164,42 @@ async fn todos() {
     assert_eq!(chat.end(), Some(0));
     let chat = rig.chat(&["--resume"], &[]);
     chat.wait_for("… Paint it");
+    chat.signal(Signal::TERM);
+    assert_eq!(chat.end(), Some(0));
+}
+
+/// The scripted model of demonstrations has a plan in plan mode, also for an agent that then goes on by itself, and a list
+/// of what is to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demonstration() {
+    let rig = Rig::new(demonstration(Duration::ZERO)).await;
+    let chat = rig.chat(&[], &[]);
+    chat.wait_for("Ask the agent something.");
+    chat.send("A plan, please\r");
+    chat.wait_for("I only plan in plan mode");
+    let ask_for_a_plan = || {
+        chat.wait_for("plans · ");
+        chat.send("Make a plan\r");
+        chat.wait_for("The agent has a plan");
+    };
+    chat.send("\u{1b}[Z");
+    ask_for_a_plan();
+    chat.press_until("x", "enter\u{a0}refuses");
+    chat.press_until("\r", "Then I plan again.");
+    chat.wait_for("ctrl-c quits");
+    ask_for_a_plan();
+    chat.press_until("\r", "All of it is done.");
+    chat.wait_for("ctrl-c quits");
+    assert!(
+        chat.screen().contains("✓ Write a summary") && chat.screen().contains("3/3 done"),
+        "{}",
+        chat.screen()
+    );
+    chat.send("\u{1b}[Z");
+    ask_for_a_plan();
+    chat.press_until("\u{1b}[A", "▸ go on by itself");
+    chat.press_until("\r", "✓ task_complete");
+    chat.wait_for("ctrl-c quits");
     chat.signal(Signal::TERM);
     assert_eq!(chat.end(), Some(0));
 }
