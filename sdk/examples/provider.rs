@@ -1,13 +1,17 @@
 //! Uses a model server of your own, such as Ollama, without a login to Copilot:
 //! `cargo run --example provider -- http://localhost:11434/v1 llama3.2 "What is a heron?"`
 //!
-//! The server speaks OpenAI's protocol; `ProviderConfig::kind` has other ones. A key comes from `PROVIDER_KEY`.
+//! The server speaks OpenAI's protocol; `ProviderConfig::kind` has other ones. A key comes from `PROVIDER_KEY`, and
+//! `RUST_LOG=copilot_session=debug` prints the log of the SDK and of the CLI.
 
 use copilot_session::types::ProviderConfig;
 use copilot_session::{Client, printable_lines};
+use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let wanted = EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(wanted).with_writer(std::io::stderr).init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [url, model, prompt] = arguments.as_slice() else {
         return Err("usage: provider URL MODEL PROMPT".into());

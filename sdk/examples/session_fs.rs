@@ -1,7 +1,6 @@
 //! Runs a prompt in a session whose files are in memory, and prints their names:
 //! `cargo run --example session_fs -- "What is in this folder?"`
 
-#[path = "common/mod.rs"]
 mod common;
 
 use copilot_session::printable_lines;

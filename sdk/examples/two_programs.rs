@@ -6,7 +6,7 @@
 
 mod common;
 
-use copilot_session::{Client, Events, SessionEventData, printable_lines};
+use copilot_session::{Events, SessionEventData, printable_lines};
 use tokio::process::Child;
 
 const TOKEN: &str = "TWO_PROGRAMS_TOKEN";
@@ -66,7 +66,7 @@ async fn failure(program: &mut Child) {
 }
 
 async fn second(address: &str, session: &str) -> Result {
-    let client = Client::builder().connection_token(std::env::var(TOKEN)?).connect_tcp(address).await?;
+    let client = common::client().connection_token(std::env::var(TOKEN)?).connect_tcp(address).await?;
     // This client has handlers of its own. The CLI asks those of both clients, and the first answer counts.
     let session = common::session(&client).deny_all().resume(session).await?;
     let answer = session.send_and_wait("Who is there?").await?;
