@@ -62,10 +62,11 @@ const CONTRAST: &str = r"
         };
         const hasText = item => [...item.childNodes].some(node => node.nodeType === 3 && node.data.trim());
         return [...document.body.querySelectorAll('*')]
-            .filter(item => item.checkVisibility() && hasText(item) && !item.closest(':disabled'))
-            .map(item => [light(numbers(getComputedStyle(item).color)), light(behind(item)), item])
+            .filter(item => item.checkVisibility() && (hasText(item) || item.placeholder) && !item.closest(':disabled'))
+            .map(item => [getComputedStyle(item, item.placeholder ? '::placeholder' : null).color, item])
+            .map(([color, item]) => [light(numbers(color)), light(behind(item)), item])
             .filter(([a, b]) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5)
-            .map(([, , item]) => item.className + ' ' + item.textContent.slice(0, 40));
+            .map(([, , item]) => item.className + ' ' + (item.placeholder ?? item.textContent).slice(0, 40));
     })()";
 
 #[tokio::test]
