@@ -61,15 +61,18 @@ async fn of_another_server() {
     let address = listener.local_addr().expect("its address");
     let speak = async {
         let (mut stream, _) = listener.accept().await.expect("a client");
+        // The connection took some time, so that its time is over before that of the handshake.
+        tokio::time::advance(Duration::from_secs(1)).await;
         stream.write_all(b"220 mail.example ready\n").await.expect("a reader");
         std::future::pending::<()>().await;
     };
     let error = tokio::select! {
-        result = Client::builder().connect_tcp(address) => result.expect_err("no CLI"),
+        biased;
         () = speak => unreachable!("the server does not end"),
+        result = Client::builder().connect_tcp(address) => result.expect_err("no CLI"),
     };
-    let Error::Timeout { stdout, .. } = &error else { panic!("not late: {error:?}") };
-    assert_eq!(stdout, "220 mail.example ready\n");
+    let Error::Timeout { what, stdout, .. } = &error else { panic!("not late: {error:?}") };
+    assert_eq!((&**what, &**stdout), ("the connection to the CLI", "220 mail.example ready\n"));
 }
 
 /// Text among messages is kept, and the messages are not.
