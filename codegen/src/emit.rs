@@ -26,6 +26,9 @@ use crate::features::FULL;
 use crate::model::{Model, Ty};
 use crate::read::Group;
 
+/// The names of the prelude by which types are written.
+pub const PRELUDE: [&str; 4] = ["Box", "Option", "String", "Vec"];
+
 /// Source text by path below the generated folder.
 pub type Files = BTreeMap<String, String>;
 
@@ -68,10 +71,12 @@ fn full_module() -> TokenStream {
     }
 }
 
-/// The wire name as a doc alias, so that a search of the docs finds it; none if it is the item's own name, which
-/// rustdoc refuses.
+/// The wire name as a doc alias, so that a search of the docs finds it; none if it is the item's own name or has
+/// characters of another kind, which rustdoc refuses.
 fn alias(wire: &str, item: &proc_macro2::Ident) -> Option<TokenStream> {
-    (item != wire).then(|| quote!(#[doc(alias = #wire)]))
+    let is_word =
+        !wire.is_empty() && wire.chars().all(|char| char.is_alphanumeric() || "._-+*$".contains(char));
+    (is_word && item != wire).then(|| quote!(#[doc(alias = #wire)]))
 }
 
 /// The source text of a type, in code that imports the types it names.

@@ -1,6 +1,8 @@
 //! Stage two: fixes oddities of the CLI's schemas, each by a named function. A fix that finds nothing to fix is an
 //! error.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::Error;
@@ -68,6 +70,18 @@ impl Fix {
         };
         Err(Error::Fix { fix: self.name, problem, version: source.version.to_string() })
     }
+}
+
+/// Applies every fix, and returns the definitions that this changes.
+pub fn changed(mut source: Source) -> BTreeMap<String, Value> {
+    let before: BTreeMap<String, Value> = source
+        .definitions
+        .iter()
+        .map(|(name, definition)| (name.clone(), definition.schema.clone()))
+        .collect();
+    fix(&mut source);
+    let after = source.definitions.into_iter().map(|(name, definition)| (name, definition.schema));
+    after.filter(|(name, schema)| before.get(name) != Some(schema)).collect()
 }
 
 /// Applies every fix, and returns the errors of those whose span is wrong for this version.
@@ -158,8 +172,11 @@ fn make_nullable(source: &mut Source, definition: &str, key: &str) -> bool {
         if property["anyOf"].as_array().is_some_and(|any| any.contains(&json!({ "type": "null" }))) {
             return false;
         }
-        let description = property["description"].clone();
-        *property = json!({ "anyOf": [property.take(), { "type": "null" }], "description": description });
+        let description = property.get("description").cloned();
+        *property = json!({ "anyOf": [property.take(), { "type": "null" }] });
+        if let Some(description) = description {
+            property["description"] = description;
+        }
         true
     })
 }
@@ -182,7 +199,7 @@ fn make_optional(source: &mut Source, definition: &str, key: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     use super::*;
     use crate::versions;

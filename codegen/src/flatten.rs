@@ -14,7 +14,7 @@ use crate::names::{Names, field_name, joined, type_name, variant_name};
 use crate::read::{EventSource, MethodSource, Source};
 use crate::schema::{
     branches, contains, doc, may_be_nothing, may_be_null, object, optional_object, or_null, reference,
-    string_values,
+    string_enum, string_values, target,
 };
 use crate::space::Space;
 use crate::union::ByTag;
@@ -322,8 +322,8 @@ impl Flattener<'_> {
         let map = object(schema, place)?;
         let known = keywords::check(map, place);
         self.record_error(known, ());
-        if let Some(target) = map.get("$ref").and_then(Value::as_str) {
-            let target = self.resolve_reference(target, place);
+        if let Some(path) = map.get("$ref") {
+            let target = self.resolve_reference(schema, path, place);
             return Ok((self.record_error(target, json!({})), false));
         }
         if let Some(parts) = branches(schema) {
@@ -345,8 +345,8 @@ impl Flattener<'_> {
                 }
             };
         }
-        if string_values(schema).is_some() {
-            return Ok((self.name_inline(name, schema, place), false));
+        if let Some((strings, nullable)) = string_enum(schema) {
+            return Ok((self.name_inline(name, &strings, place), nullable));
         }
         self.by_type(map, name, place)
     }
@@ -386,19 +386,20 @@ impl Flattener<'_> {
             // Scalars only, since it is unclear to which of the types the other keywords belong.
             kinds if kinds.len() > 1 && kinds.iter().all(|kind| SCALARS.contains(kind)) => {
                 let branches: Vec<Value> = kinds.iter().map(|kind| json!({ "type": kind })).collect();
-                let text = map.get("description").cloned().unwrap_or_default();
-                self.name_inline(name, &json!({ "anyOf": branches, "description": text }), place)
+                let mut union = json!({ "anyOf": branches });
+                if let Some(text) = map.get("description") {
+                    union["description"] = text.clone();
+                }
+                self.name_inline(name, &union, place)
             }
             _ => return Err(Error::shape(place, format!("unknown combination of types {kinds:?}"))),
         };
         Ok((schema, nullable))
     }
 
-    fn resolve_reference(&self, target: &str, place: &str) -> Result<Value, Error> {
-        let name = target.strip_prefix("#/definitions/");
-        let name = name.or_else(|| target.strip_prefix("session-events.schema.json#/definitions/"));
-        let name =
-            name.ok_or_else(|| Error::shape(place, format!("reference to an unknown place: {target}")))?;
+    fn resolve_reference(&self, schema: &Value, path: &Value, place: &str) -> Result<Value, Error> {
+        let unknown = || Error::shape(place, format!("reference to an unknown place: {path}"));
+        let name = target(schema).ok_or_else(unknown)?;
         if !self.source.definitions.contains_key(name) && name != "SessionEvent" {
             return Err(Error::shape(place, format!("reference to {name}, which is not defined")));
         }

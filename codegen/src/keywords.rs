@@ -94,30 +94,12 @@ pub fn limits(schema: &Map<String, Value>) -> Map<String, Value> {
 
 /// Refuses a schema with a keyword that is in none of the lists, or with two that decide its structure.
 pub fn check(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
-    for keyword in schema.keys() {
-        let keyword = keyword.as_str();
-        let known = [STRUCTURE, DOCUMENTATION, VALIDATION, MARKS];
-        if !known.iter().any(|list| list.contains(&keyword)) {
-            return Err(Error::shape(path, format!("unknown keyword `{keyword}`")));
-        }
+    known(schema, path)?;
+    if let Some((keyword, _)) = schema.iter().find(|(keyword, value)| !fits(keyword, value)) {
+        return Err(Error::shape(path, format!("the value of `{keyword}` is of the wrong kind, or empty")));
     }
-    let list = |value: &Value| value.as_array().is_some_and(|list| !list.is_empty());
-    for (keyword, value) in schema {
-        let fits = match keyword.as_str() {
-            "$ref" => value.is_string(),
-            "properties" => value.is_object(),
-            "type" => value.is_string() || list(value),
-            "allOf" | "enum" | "x-extensible-enum" => list(value),
-            "anyOf" | "oneOf" | "required" => value.is_array(),
-            _ => true,
-        };
-        if !fits {
-            return Err(Error::shape(
-                path,
-                format!("the value of `{keyword}` is of the wrong kind, or empty"),
-            ));
-        }
-    }
+    of_type(schema, path)?;
+    required(schema, path)?;
     // Without a `type` beside it, `allOf` would decide the structure, which is unsupported.
     if schema.contains_key("allOf") && !schema.contains_key("type") {
         return Err(Error::shape(path, "`allOf` without `type`"));
@@ -133,28 +115,95 @@ pub fn check(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
         return Err(Error::shape(path, problem));
     }
     // The branches may list the keys that go together, and no more.
-    let has_structure = |keyword: &str| {
+    let branches = |keyword: &str| {
         let branches = schema.get(keyword).and_then(Value::as_array);
+        branches.into_iter().flatten().filter_map(Value::as_object)
+    };
+    let has_structure = |keyword: &str| {
         let own = |key: &String| key != "required" && key != "not" && STRUCTURE.contains(&key.as_str());
-        let mut branches = branches.into_iter().flatten().filter_map(Value::as_object);
-        branches.any(|branch| branch.keys().any(own))
+        branches(keyword).any(|branch| branch.keys().any(|key| own(key) || key == "allOf"))
     };
     for keyword in ["anyOf", "oneOf"].into_iter().filter(|keyword| has_structure(keyword)) {
         if let Some(problem) = beside(keyword, &["properties", "additionalProperties", "items", "enum"]) {
             return Err(Error::shape(path, problem));
         }
     }
+    if let Some(problem) = beside("anyOf", &["oneOf"]) {
+        return Err(Error::shape(path, problem));
+    }
     if has_structure("allOf") {
         return Err(Error::shape(path, "`allOf` with a structure of its own"));
     }
+    // Branches with a structure are checked where they are read. Those of `allOf` add no key.
+    for keyword in ["anyOf", "oneOf"].into_iter().filter(|keyword| !has_structure(keyword)) {
+        branches(keyword).try_for_each(|branch| known(branch, path))?;
+    }
     beyond_i64(schema, path)
+}
+
+/// Refuses a keyword that is in none of the lists.
+fn known(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
+    let is_known = |keyword: &str| {
+        [STRUCTURE, DOCUMENTATION, VALIDATION, MARKS].iter().any(|list| list.contains(&keyword))
+    };
+    match schema.keys().find(|keyword| !is_known(keyword)) {
+        Some(keyword) => Err(Error::shape(path, format!("unknown keyword `{keyword}`"))),
+        None => Ok(()),
+    }
+}
+
+/// Returns true if a keyword may have this value.
+fn fits(keyword: &str, value: &Value) -> bool {
+    let list = || value.as_array().is_some_and(|list| !list.is_empty());
+    match keyword {
+        "$ref" | "contentEncoding" | "description" | "format" | "pattern" | "stability" | "title" => {
+            value.is_string()
+        }
+        "deprecated" | "uniqueItems" => value.is_boolean(),
+        "maximum" | "minimum" => value.is_number(),
+        // Up to 1.0.50 it says whether the minimum itself is left out.
+        "exclusiveMinimum" => value.is_number() || value.is_boolean(),
+        "maxItems" | "maxLength" | "maxProperties" | "minItems" | "minLength" => value.is_u64(),
+        "properties" => value.is_object(),
+        "type" => value.is_string() || list(),
+        "allOf" | "enum" | "x-extensible-enum" => list(),
+        "required" => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
+        "anyOf" | "oneOf" => value.is_array(),
+        _ => true,
+    }
+}
+
+/// Refuses keywords of objects and arrays beside another `type`.
+fn of_type(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
+    let Some(of) = schema.get("type") else { return Ok(()) };
+    let parts = [
+        ("additionalProperties", "object"),
+        ("items", "array"),
+        ("properties", "object"),
+        ("required", "object"),
+    ];
+    let is_other = |kind: &str| of != kind && !contains(of, kind);
+    match parts.into_iter().find(|(keyword, kind)| schema.contains_key(*keyword) && is_other(kind)) {
+        Some((keyword, _)) => Err(Error::shape(path, format!("`{keyword}` beside the type {of}"))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a required key that is not described.
+fn required(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
+    let Some(properties) = schema.get("properties") else { return Ok(()) };
+    let mut required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    match required.find(|key| key.as_str().is_none_or(|key| properties.get(key).is_none())) {
+        Some(key) => Err(Error::shape(path, format!("{key} is required, and not among the properties"))),
+        None => Ok(()),
+    }
 }
 
 /// Refuses integers that the schema lets grow beyond `i64`.
 fn beyond_i64(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
     let is_integer = schema.get("type").is_some_and(|of| of == "integer" || contains(of, "integer"));
-    let fits = |key: &str| schema.get(key).is_none_or(|limit| limit.as_i64().is_some());
-    if !is_integer || ["minimum", "maximum"].into_iter().all(fits) {
+    let fits = |key: &str| schema.get(key).is_none_or(|limit| !limit.is_number() || limit.as_i64().is_some());
+    if !is_integer || ["exclusiveMinimum", "maximum", "minimum"].into_iter().all(fits) {
         return Ok(());
     }
     Err(Error::shape(path, "an integer beyond the range of `i64`"))

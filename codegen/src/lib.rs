@@ -15,6 +15,7 @@ mod features;
 mod fix;
 mod flatten;
 mod hooks;
+mod json;
 mod keywords;
 mod lists;
 mod lock;
@@ -37,6 +38,7 @@ use std::collections::BTreeMap;
 pub use compare::{Difference, Reason, Renamed, compare};
 pub use lock::Names;
 use model::Model;
+use serde_json::Value;
 
 /// The schema texts of one CLI version.
 #[derive(Debug, Clone, Copy)]
@@ -144,6 +146,15 @@ pub enum Error {
     /// typify failed, or its output has an unexpected form.
     #[error("typify: {0}")]
     Typify(String),
+}
+
+/// The definitions that the generator reads otherwise than they stand in the schemas, since the CLI is known to send
+/// something else, each by its name.
+///
+/// # Errors
+/// When a text is not JSON, or not one of the CLI's schemas.
+pub fn fixed(input: Input<'_>) -> Result<BTreeMap<String, Value>, Error> {
+    Ok(fix::changed(read::read(input)?.0))
 }
 
 impl Error {

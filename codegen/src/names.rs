@@ -11,6 +11,7 @@ const VARIANTS: &[(&str, &str)] = &[("*", "All"), ("", "Empty"), ("+1", "PlusOne
 
 /// Names that have another meaning in the generated files, by an import or the prelude.
 const RESERVED: &[&str] = &[
+    "AsRef",
     "BTreeMap",
     "Box",
     "Call",
@@ -123,11 +124,13 @@ pub fn variant_name(wire: &str) -> String {
 /// Trait methods of every generated handle and type. A function of the same name would hide one, and calls of it, such
 /// as those in a derive, would not compile.
 const TRAIT_METHODS: &[&str] = &[
+    "as_ref",
     "borrow",
     "borrow_mut",
     "clone",
     "clone_from",
     "clone_into",
+    "drop",
     "fmt",
     "from",
     "into",
@@ -145,6 +148,12 @@ const RECORD_METHODS: &[&str] =
 pub fn snake(wire: &str) -> String {
     let name = words(wire);
     if is_identifier(&name) || name.is_empty() { name } else { format!("{name}_") }
+}
+
+/// Returns true if a character is shown where it stands. rustc refuses others in comments.
+pub fn is_visible(char: char) -> bool {
+    let turns_text = matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !char.is_control() && !turns_text
 }
 
 /// Returns true if Rust takes the text for a name, and not for a keyword.

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::Version;
 use serde_json::{Map, Value};
 
+use crate::json::parse;
 use crate::model::Origin;
-use crate::schema::{bare, branches};
+use crate::names::is_visible;
+use crate::schema::{bare, branches, target};
 use crate::supplement::{self, Upstream};
 use crate::{Error, Input, keywords, versions};
 
@@ -143,36 +145,36 @@ pub fn read(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
         source.event_requests = requests;
     }
     trees(&mut source, &supplement, "supplement", true, &mut problems);
-    let twice =
-        source.methods.iter().find(|method| method.supplement && upstream.methods.contains(&method.name));
-    if let Some(method) = twice {
-        let place = format!("supplement: {}", method.name);
-        problems.push(Error::shape(place, "the CLI's own schema has the method"));
-    }
     cut_circles(&mut source, &mut problems);
     Ok((source, problems))
 }
 
-/// Replaces each definition that is only another name of itself, or a union of itself, by any JSON.
+/// The definitions through which another one may be named, so that to follow them exhausts neither stack nor time.
+const DEEPEST: usize = 8;
+
+/// Replaces by any JSON each definition that is only another name of itself, or a union of itself, or that is named
+/// through too many others.
 fn cut_circles(source: &mut Source, problems: &mut Vec<Error>) {
-    let mut circles = Vec::new();
+    let mut wrong = Vec::new();
     for name in source.definitions.keys() {
-        let mut open = same_value(source, name);
+        let mut layer = BTreeSet::from([name.as_str()]);
         let mut seen = BTreeSet::new();
-        while let Some(next) = open.pop() {
-            if seen.insert(next) {
-                open.extend(same_value(source, next));
-            }
+        for _ in 0..DEEPEST {
+            layer = layer.into_iter().flat_map(|name| same_value(source, name)).collect();
+            seen.extend(layer.iter().copied());
         }
         if seen.contains(name.as_str()) {
-            circles.push(name.clone());
+            wrong.push((
+                name.clone(),
+                "a definition that is only another name of itself, or a union of itself",
+            ));
+        } else if !layer.is_empty() {
+            wrong
+                .push((name.clone(), "a definition that is only a name of others, through too many of them"));
         }
     }
-    for name in circles {
-        problems.push(Error::shape(
-            &name,
-            "a definition that is only another name of itself, or a union of itself",
-        ));
+    for (name, problem) in wrong {
+        problems.push(Error::shape(&name, problem));
         if let Some(definition) = source.definitions.get_mut(&name) {
             definition.schema = Value::Bool(true);
         }
@@ -186,13 +188,8 @@ fn same_value<'s>(source: &'s Source, name: &str) -> Vec<&'s str> {
 
 /// The definitions to which a schema refers as a whole, or by the branches of its union.
 fn whole_references(schema: &Value) -> Vec<&str> {
-    let target = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
     let parts = branches(schema).map(|parts| parts.values).unwrap_or_default();
-    parts.into_iter().flat_map(whole_references).chain(target).collect()
-}
-
-fn parse(file: &'static str, text: &str) -> Result<Map<String, Value>, Error> {
-    serde_json::from_str(text).map_err(|error| Error::Json { file, error })
+    parts.into_iter().flat_map(whole_references).chain(target(schema)).collect()
 }
 
 fn define(
@@ -292,6 +289,13 @@ fn methods(source: &mut Source, of: (Group, bool), tree: &Value, path: &str, pro
             problems.push(Error::shape(path, format!("unknown key `{key}` of a method")));
         }
         let (group, supplement) = of;
+        if !name.chars().all(is_visible) {
+            problems.push(Error::shape(path, format!("the name {name:?} has characters that are not shown")));
+        }
+        if let Some(other) = source.methods.iter().find(|other| other.name == *name) {
+            let of = if other.supplement { "the supplement" } else { "the CLI's own schema" };
+            problems.push(Error::shape(path, format!("{of} has the method {name} already")));
+        }
         // The CLI's schema lists notifications among its requests, each with a mark.
         let group =
             if tree.get("notification") == Some(&Value::Bool(true)) { Group::Notification } else { group };
@@ -314,11 +318,15 @@ fn take_events(source: &mut Source, problems: &mut Vec<Error>) -> Result<(), Err
     problems.extend(union.schema.as_object().and_then(|union| keywords::check(union, path).err()));
     let branches = union.schema["anyOf"].as_array().ok_or_else(|| Error::shape(path, "no anyOf"))?;
     for branch in branches {
-        let name = branch["$ref"].as_str().and_then(|path| path.strip_prefix("#/definitions/"));
-        let name = name.ok_or_else(|| Error::shape(path, "a branch is not a reference"))?;
+        let name = target(branch).ok_or_else(|| Error::shape(path, "a branch is not a reference"))?;
         let envelope =
             source.definitions.remove(name).ok_or_else(|| Error::shape(path, "dangling reference"))?;
-        source.events.push(event(name, &envelope.schema, problems)?);
+        let event = event(name, &envelope.schema, problems)?;
+        if let Some(other) = source.events.iter().find(|other| other.name == event.name) {
+            let problem = format!("{} has the type {:?}, too", other.envelope, event.name);
+            problems.push(Error::shape(format!("session-events: {name}"), problem));
+        }
+        source.events.push(event);
     }
     // `SessionEvent` itself counts as an envelope, too.
     source.envelopes = source.events.len() + 1;

@@ -5,6 +5,15 @@ use serde_json::{Map, Value, json};
 use crate::Error;
 use crate::model::Doc;
 
+/// The starts of references to a definition, in the same file or in that of the events.
+const DEFINITIONS: [&str; 2] = ["#/definitions/", "session-events.schema.json#/definitions/"];
+
+/// The name of the definition to which a schema refers.
+pub fn target(schema: &Value) -> Option<&str> {
+    let path = schema.get("$ref")?.as_str()?;
+    DEFINITIONS.iter().find_map(|start| path.strip_prefix(start))
+}
+
 /// The branches of a union, without `null` and without the branch for an absent value.
 pub struct Branches<'a> {
     pub values: Vec<&'a Value>,
@@ -38,15 +47,40 @@ pub fn may_be_nothing(schema: &Value) -> bool {
     branches.is_some_and(|branches| branches.iter().any(|branch| branch.get("not") == Some(&json!({}))))
 }
 
-/// Returns true if the schema itself lists `null` among its types or branches.
+/// Returns true if the schema itself lists `null` among its types, values or branches.
 pub fn may_be_null(schema: &Value) -> bool {
     schema.get("type").is_some_and(|of| contains(of, "null"))
+        || lists_null(schema)
         || branches(schema).is_some_and(|branches| branches.nullable)
+}
+
+/// The keywords that list the values of an enum.
+const VALUES: [&str; 2] = ["enum", "x-extensible-enum"];
+
+fn values(schema: &Value) -> Option<&Vec<Value>> {
+    VALUES.iter().find_map(|keyword| schema.get(keyword))?.as_array()
+}
+
+/// Returns true if `null` is among the values of an enum.
+fn lists_null(schema: &Value) -> bool {
+    values(schema).is_some_and(|values| values.contains(&Value::Null))
+}
+
+/// A string enum without `null`, and whether `null` is among its values.
+pub fn string_enum(schema: &Value) -> Option<(Value, bool)> {
+    let mut strings = schema.clone();
+    for keyword in VALUES {
+        if let Some(values) = strings.get_mut(keyword).and_then(Value::as_array_mut) {
+            values.retain(|value| !value.is_null());
+        }
+    }
+    string_values(&strings).filter(|values| !values.is_empty())?;
+    Some((strings, lists_null(schema)))
 }
 
 /// The values of a string enum, with their docs.
 pub fn string_values(schema: &Value) -> Option<Vec<(String, String)>> {
-    let list = schema.get("enum").or_else(|| schema.get("x-extensible-enum"))?.as_array()?;
+    let list = values(schema)?;
     let docs = schema.get("x-enumDescriptions");
     let doc =
         |value: &str| docs.and_then(|docs| docs.get(value)).and_then(Value::as_str).unwrap_or("").to_owned();

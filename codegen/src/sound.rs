@@ -6,14 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
-use crate::emit::methods::module;
-use crate::emit::{kinds, providers, rpc};
+use crate::emit::methods::{kind, module};
+use crate::emit::{PRELUDE, kinds, providers, rpc};
 use crate::features::{FULL, path};
-use crate::model::{Model, Shape, Ty, Type};
+use crate::model::{Discriminator, JsonKind, Method, Model, Shape, Ty, Type};
 use crate::names::{fields_name, function_name, is_free, setter_name, snake, type_name};
+use crate::untimed::WAITING;
 
 /// Variants that the emitters add to enums.
 const ADDED: &[&str] = &["Unrecognized", "Malformed"];
+
+/// The longest name of a file, which is part of that of a type.
+const LONGEST: usize = 100;
 
 /// Fails if the name of an item is invalid or not unique.
 pub fn check(model: &Model) -> Result<(), Error> {
@@ -35,9 +39,15 @@ pub fn check(model: &Model) -> Result<(), Error> {
     distinct(kinds)?;
     check_providers(model)?;
     check_methods(model)?;
-    let mut markers: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    model.methods.values().try_for_each(|method| check_params(model, method))?;
+    check_impls(model)?;
+    let mut markers: BTreeMap<&str, BTreeSet<_>> = BTreeMap::new();
     for method in model.methods.values() {
-        markers.entry(module(method.group)).or_default().push((method.marker.clone(), method.name.clone()));
+        let own = (method.marker.clone(), method.name.clone());
+        markers
+            .entry(module(method.group))
+            .or_default()
+            .extend(imports(&[kind(method.group)]).chain(imports(&PRELUDE)).chain([own]));
     }
     markers.into_values().try_for_each(distinct)
 }
@@ -65,11 +75,62 @@ fn check_providers(model: &Model) -> Result<(), Error> {
             _ => {}
         }
     }
-    let import = |name: &&str| ((*name).to_owned(), "an import of the file".to_owned());
-    let imports = || providers::IMPORTS.iter().map(import);
-    distinct(traits.into_iter().chain(imports()))?;
-    distinct(registrations.into_iter().chain(imports()))?;
+    distinct(traits.into_iter().chain(imports(providers::IMPORTS)))?;
+    distinct(registrations.into_iter().chain(imports(providers::IMPORTS)))?;
     functions.into_values().try_for_each(distinct)
+}
+
+/// Checks the params of a call, to which the SDK adds keys, and which it reads to decide on a timeout.
+fn check_params(model: &Model, method: &Method) -> Result<(), Error> {
+    let place = || format!("{}: params", method.name);
+    let is_object = |params: &Ty| match (model.bare(params), model.shape(model.bare(params))) {
+        (_, Some(Shape::Union(union))) => union.variants.iter().all(|variant| match &variant.discriminator {
+            Discriminator::Tag(_) => true,
+            Discriminator::Test(test) => test.kind == JsonKind::Object,
+        }),
+        (Ty::Unit | Ty::Json | Ty::Map(_), _) | (_, Some(Shape::Record(_))) => true,
+        _ => false,
+    };
+    if method.group.is_ours() && !is_object(&method.params) {
+        return Err(Error::shape(place(), "params that need not be an object"));
+    }
+    let wait = model.record(&method.params).and_then(|params| params.field("wait"));
+    if WAITING.contains(&&*method.name)
+        && wait.is_none_or(|wait| wait.declared(true) != Ty::Option(Ty::Bool.into()))
+    {
+        return Err(Error::shape(
+            place(),
+            "no optional boolean `wait`, by which codegen/src/untimed.rs decides",
+        ));
+    }
+    Ok(())
+}
+
+/// Checks the types that implement a trait each: no two may be the same, and the output of a hook needs a default.
+fn check_impls(model: &Model) -> Result<(), Error> {
+    let hooks = model.hooks.iter().map(|hook| (&hook.name, &hook.input));
+    let requests = model.event_requests.iter().map(|request| (&request.name, &request.data));
+    for implementors in [hooks.collect::<Vec<_>>(), requests.collect()] {
+        for (at, (name, ty)) in implementors.iter().enumerate() {
+            let is_same = |(_, other): &&(&String, &Ty)| model.resolve(other) == model.resolve(ty);
+            if let Some((other, _)) = implementors[..at].iter().find(is_same) {
+                return Err(Error::shape(*name, format!("it has the same type as {other}")));
+            }
+        }
+    }
+    let has_default = |ty: &Ty| match model.shape(model.resolve(ty)) {
+        Some(Shape::Record(record)) => record.required().next().is_none(),
+        Some(_) => false,
+        None => true,
+    };
+    match model.hooks.iter().find(|hook| !has_default(&hook.output)) {
+        Some(hook) => Err(Error::shape(&*hook.name, "the output of the hook may not be empty")),
+        None => Ok(()),
+    }
+}
+
+fn imports(names: &[&str]) -> impl Iterator<Item = (String, String)> {
+    names.iter().map(|name| ((*name).to_owned(), "an import of the file".to_owned()))
 }
 
 fn added() -> impl Iterator<Item = (String, String)> {
@@ -121,7 +182,7 @@ fn check_methods(model: &Model) -> Result<(), Error> {
         let parts = path(method);
         let (own, namespaces) = parts.split_last().unwrap_or((&"", &[]));
         let file = items.entry((session, namespaces.first().copied())).or_default();
-        file.extend(rpc::IMPORTS.iter().map(|name| ((*name).to_owned(), "an import of the file".to_owned())));
+        file.extend(imports(rpc::IMPORTS).chain(imports(&PRELUDE)));
         let types = [&method.params, &method.result].into_iter().filter_map(Ty::named);
         file.extend(types.map(|name| (name.to_owned(), format!("the type {name}"))));
         let mut handle = String::new();
@@ -157,8 +218,14 @@ fn distinct(names: impl IntoIterator<Item = (String, String)>) -> Result<(), Err
 /// Fails if a name cannot be that of an item in a file named after it.
 fn is_module(name: &str, place: &str) -> Result<(), Error> {
     is_name(name, place)?;
-    let problem = || format!("{name:?} has letters that are not ASCII, so no module can be named after it");
-    if name.is_ascii() { Ok(()) } else { Err(Error::shape(place, problem())) }
+    if !name.is_ascii() {
+        let problem = format!("{name:?} has letters that are not ASCII, so no module can be named after it");
+        return Err(Error::shape(place, problem));
+    }
+    if name.len() > LONGEST {
+        return Err(Error::shape(place, format!("{name:?} is too long for the name of a file")));
+    }
+    Ok(())
 }
 
 fn is_name(name: &str, place: &str) -> Result<(), Error> {

@@ -6,6 +6,7 @@ use semver::Version;
 use serde_json::{Map, Value};
 
 use crate::Error;
+use crate::schema::target;
 use crate::versions::Span;
 
 /// The names that the CLI's own schemas of the version define.
@@ -105,8 +106,7 @@ impl Narrowing<'_> {
     fn resolves(&self, value: &Value, seen: &mut BTreeSet<String>) -> bool {
         match value {
             Value::Object(map) => {
-                let target = map.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
-                let target = target.is_none_or(|name| match self.own.get(name) {
+                let target = target(value).is_none_or(|name| match self.own.get(name) {
                     Some(own) => !seen.insert(name.to_owned()) || self.resolves(own, seen),
                     None => self.upstream.definitions.contains(name),
                 });

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::model::{Constant, Discriminator, JsonKind, Test};
 use crate::names::{self, type_name, variant_name};
 use crate::read::Source;
-use crate::schema::{branches, contains};
+use crate::schema::{bare, branches, contains, target};
 
 /// A union whose objects all carry a different string under one key.
 pub struct ByTag {
@@ -19,8 +19,7 @@ pub struct ByTag {
 
 /// The schema to which a reference points.
 pub fn resolve<'v>(source: &'v Source, schema: &'v Value) -> &'v Value {
-    let name = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
-    match name.and_then(|name| source.definitions.get(name)) {
+    match target(schema).and_then(|name| source.definitions.get(name)) {
         Some(definition) => resolve(source, &definition.schema),
         None => schema,
     }
@@ -84,6 +83,14 @@ pub fn strings(source: &Source, property: &Value) -> Option<Vec<String>> {
     values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
+/// The strings or the boolean that a property may have, if the schema lists them.
+fn listed(source: &Source, property: &Value) -> Option<Vec<String>> {
+    match property.get("const") {
+        Some(Value::Bool(value)) => Some(vec![value.to_string()]),
+        _ => strings(source, property),
+    }
+}
+
 /// The only value a property may have.
 pub fn constant(source: &Source, property: &Value, place: &str) -> Result<Option<Constant>, Error> {
     match property.get("const") {
@@ -133,8 +140,8 @@ fn find_keys(source: &Source, schema: &Value, found: &mut BTreeSet<(String, Stri
 
 /// The definitions to which a branch refers, those of a nested union one by one.
 fn objects<'v>(source: &'v Source, branch: &'v Value) -> Vec<&'v str> {
-    let name = branch.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
-    let Some((name, definition)) = name.and_then(|name| source.definitions.get_key_value(name)) else {
+    let Some((name, definition)) = target(branch).and_then(|name| source.definitions.get_key_value(name))
+    else {
         return Vec::new();
     };
     match branches(&definition.schema) {
@@ -184,7 +191,60 @@ fn tests(
         distinct[index].1.optional = optional_keys(source, schema, &tests);
     }
     distinct.sort_by_key(|(_, test)| std::cmp::Reverse(test.keys.len()));
+    check_order(source, branches, &distinct, place)?;
     Ok(distinct)
+}
+
+/// Fails if an object of one branch passes the test of a branch before it, whose type cannot hold all of it.
+fn check_order(
+    source: &Source,
+    branches: &[&Value],
+    tests: &[(usize, Test)],
+    place: &str,
+) -> Result<(), Error> {
+    let objects = || tests.iter().filter(|(_, test)| test.kind == JsonKind::Object);
+    for (at, (index, _)) in objects().enumerate() {
+        for (before, test) in objects().take(at) {
+            let [own, other] = [index, before].map(|index| resolve(source, branches[*index]));
+            if let (true, Some(what)) = (may_pass(source, own, test), unfit(own, other, test)) {
+                let test = Discriminator::Test(test.clone());
+                let problem =
+                    format!("{what} of branch {index} may come with what distinguishes another: {test}");
+                return Err(Error::shape(place, problem));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns true if an object with these properties may pass the test.
+fn may_pass(source: &Source, schema: &Value, test: &Test) -> bool {
+    let property = |key: &str| schema.get("properties")?.get(key);
+    let may_be = |property: &Value, values: &[String]| {
+        values.is_empty()
+            || listed(source, property).is_none_or(|own| own.iter().any(|own| values.contains(own)))
+    };
+    let required = |key: &str| schema.get("required").is_some_and(|list| contains(list, key));
+    let mut keys = test.keys.iter();
+    let mut optional = test.optional.iter().filter(|(key, _)| required(key));
+    keys.all(|(key, values)| property(key).is_some_and(|property| may_be(property, values)))
+        && optional.all(|(key, values)| property(key).is_none_or(|property| may_be(property, values)))
+}
+
+/// The first key of an object that the type of `other` drops, or reads as something else.
+fn unfit(schema: &Value, other: &Value, test: &Test) -> Option<String> {
+    let is_open =
+        |schema: &Value| schema.get("additionalProperties").is_none_or(|rest| *rest == Value::Bool(true));
+    if is_open(schema) && !is_open(other) {
+        return Some("an unknown key".to_owned());
+    }
+    let is_tested = |name: &str| test.keys.iter().any(|(key, values)| key == name && !values.is_empty());
+    let fits = |key: &str, property: &Value| match other.get("properties").and_then(|all| all.get(key)) {
+        Some(other) => is_tested(key) || bare(other) == bare(property),
+        None => is_open(other),
+    };
+    let mut properties = schema.get("properties")?.as_object()?.iter();
+    properties.find(|(key, property)| !fits(key, property)).map(|(key, _)| format!("the key {key:?}"))
 }
 
 /// The optional keys of an object with their possible values, if other branches are recognised by the values of these
@@ -236,10 +296,12 @@ fn keys(
         if !schema.get("required").is_some_and(|list| contains(list, key)) {
             continue;
         }
-        let values = match constant(source, property, place)? {
-            Some(Constant::Bool(value)) => vec![value.to_string()],
-            _ => strings(source, property).unwrap_or_default(),
-        };
+        if key.contains('/') {
+            let problem =
+                format!("the key {key:?} has a `/`, by which tests name the keys of nested objects");
+            return Err(Error::shape(place, problem));
+        }
+        let values = listed(source, property).unwrap_or_default();
         if nested && values.is_empty() {
             let inner = self::keys(source, resolve(source, property), place, false)?;
             keys.extend(inner.into_iter().map(|(name, values)| (format!("{key}/{name}"), values)));
@@ -282,8 +344,7 @@ fn name_by_keys(source: &Source, branch: &Value) -> Option<String> {
         _ => None,
     });
     let of_key = |(key, property): &(&String, &Value)| {
-        let target = property.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
-        format!("{}{}", type_name(key), target.map(type_name).unwrap_or_default())
+        format!("{}{}", type_name(key), target(property).map(type_name).unwrap_or_default())
     };
     constant.or_else(|| (!required.is_empty()).then(|| required.iter().map(of_key).collect()))
 }
@@ -291,7 +352,7 @@ fn name_by_keys(source: &Source, branch: &Value) -> Option<String> {
 /// The name of the type to which a branch refers, without the words that it shares with the name of the union at either
 /// end.
 fn own_name(union: &str, branch: &Value) -> Option<String> {
-    let name = type_name(branch.get("$ref")?.as_str()?.rsplit('/').next()?);
+    let name = type_name(target(branch)?);
     let (theirs, ours) = (words(union), words(&name));
     let before = ours.iter().zip(&theirs).take_while(|(own, other)| own == other).count();
     let after = ours.iter().rev().zip(theirs.iter().rev()).take_while(|(own, other)| own == other).count();

@@ -20,7 +20,10 @@ fn protocol(definitions: &Value) -> Protocol {
         all[name] = schema.clone();
     }
     let got = if definitions.get("Got").is_some() { reference("Got") } else { json!({ "type": "string" }) };
-    let put = if definitions.get("Put").is_some() { reference("Put") } else { got.clone() };
+    let put = match definitions.get("Put") {
+        Some(_) => reference("Put"),
+        None => object(json!({ "got": got }), &["got"]),
+    };
     let api = json!({
         "definitions": all,
         "server": {

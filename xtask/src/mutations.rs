@@ -4,8 +4,10 @@
 #[path = "../../tests/it/oracle/instance.rs"]
 mod instance;
 mod mutants;
+mod odd;
 mod places;
 mod shared;
+mod unions;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,16 +26,17 @@ use crate::standalone;
 /// The instances that are made for each type of an accepted schema.
 const INSTANCES: usize = 8;
 
-/// The program that reads and writes instances, given as lines of a place and JSON.
+/// The program that reads and writes instances, given as lines of a place, as a JSON string, and JSON.
 const AGAIN: &str = r#"
 fn main() {
     let table: std::collections::HashMap<_, _> = standalone::round_trip::TABLE.iter().copied().collect();
     let instances = std::env::args().nth(1).expect("a file with instances");
     for line in std::fs::read_to_string(instances).expect("a file").lines() {
         let (place, json) = line.split_once('\t').expect("a place and JSON");
+        let place: String = serde_json::from_str(place).expect("a text");
         let again = || match place.strip_prefix("event ") {
             Some(kind) => standalone::events_again::kind(kind, json),
-            None => table[place](json, false),
+            None => table[&*place](json, false),
         };
         match std::panic::catch_unwind(again) {
             Ok(Ok(json)) => println!("{json}"),
@@ -176,8 +179,8 @@ impl Group {
         }
         let instances = self.instances(places(&self.api, &self.events, table));
         let lines = instances.iter().map(|(place, json)| match place.kind {
-            Kind::Event => format!("event {}\t{json}\n", place.name),
-            _ => format!("{}\t{json}\n", place.name),
+            Kind::Event => format!("{}\t{json}\n", json!(format!("event {}", place.name))),
+            _ => format!("{}\t{json}\n", json!(place.name)),
         });
         let file = folder.join("instances");
         fs::write(&file, lines.collect::<String>()).expect("a file is written");

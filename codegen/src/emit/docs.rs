@@ -5,15 +5,15 @@ use quote::quote;
 use serde_json::{Map, Value};
 
 use crate::model::{Doc, Ty};
+use crate::names::is_visible;
 
 /// Doc attributes, one per line of text, with the paragraphs of `more` after it. The first paragraph ends with a word on
 /// the stability, so that lists of items show it.
 pub fn doc(doc: &Doc, fallback: &str, more: &[String]) -> TokenStream {
     let text = if doc.text.trim().is_empty() { fallback } else { &doc.text };
-    let mut lines: Vec<String> =
-        text.trim().split(['\n', '\r']).map(|line| escaped(line.trim_end())).collect();
+    let mut lines = lines(text.trim());
     for line in more {
-        lines.extend([String::new(), line.clone()]);
+        lines.extend([String::new(), visible(line)]);
     }
     let lines: Vec<String> = lines.into_iter().skip_while(String::is_empty).collect();
     let end = lines.iter().position(String::is_empty).unwrap_or(lines.len());
@@ -54,8 +54,43 @@ fn sentence(text: &str) -> String {
     if ends { text.to_owned() } else { format!("{text}.") }
 }
 
+/// The lines of a description, none of which rustdoc takes for the code of a test.
+fn lines(text: &str) -> Vec<String> {
+    let (mut lines, mut fence) = (Vec::new(), None);
+    for line in text.split(['\n', '\r']).map(str::trim_end) {
+        let content = line.trim_start();
+        let marks = &content[..content.len() - content.trim_start_matches(['`', '~']).len()];
+        lines.push(match fence {
+            None if marks.len() >= 3 && !content[marks.len()..].contains('`') => {
+                fence = Some(marks);
+                format!("{marks}text")
+            }
+            Some(opening) if content == marks && marks.starts_with(opening) => {
+                fence = None;
+                marks.to_owned()
+            }
+            Some(_) => visible(line),
+            None => escaped(&visible(&line.replace('\t', "    "))),
+        });
+    }
+    lines.extend(fence.map(str::to_owned));
+    lines
+}
+
+/// The line with escapes in place of what rustc refuses in comments.
+fn visible(line: &str) -> String {
+    let shown = |char: char| match is_visible(char) {
+        true => char.to_string(),
+        false => char.escape_unicode().to_string(),
+    };
+    line.chars().map(shown).collect()
+}
+
 /// The line of a description with `<` escaped outside of code, where rustdoc would take a word after it for HTML.
 fn escaped(line: &str) -> String {
+    let content = line.trim_start();
+    // Four spaces would make code of it.
+    let line = if line.len() - content.len() > 3 { format!("   {content}") } else { line.to_owned() };
     let parts = line.split('`').enumerate();
     let parts =
         parts.map(|(index, part)| if index % 2 == 0 { part.replace('<', r"\<") } else { part.to_owned() });

@@ -13,6 +13,15 @@ use crate::features::Everyday;
 use crate::model::{Method, Model};
 use crate::read::Group;
 
+/// The trait of a group's methods.
+pub fn kind(group: Group) -> &'static str {
+    match group {
+        Group::Notification => "Notification",
+        group if group.is_ours() => "ServerMethod",
+        _ => "ClientMethod",
+    }
+}
+
 /// The module of a group's markers.
 pub fn module(group: Group) -> &'static str {
     match group {
@@ -39,11 +48,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
         let (every, full): (Vec<&Method>, Vec<&Method>) =
             methods.into_iter().partition(|method| everyday.has_method(method));
         let mut add = |path: String, about: &str, methods: &[&Method], more: Option<TokenStream>| {
-            let of = ident(match groups[0] {
-                Group::Notification => "Notification",
-                group if group.is_ours() => "ServerMethod",
-                _ => "ClientMethod",
-            });
+            let of = ident(kind(groups[0]));
             let rows = methods.iter().map(|method| marker(method));
             let rows = (!methods.is_empty()).then(|| quote!(methods!(#of { #(#rows),* });));
             let import = rows.is_some().then(|| quote!(use crate::rpc::#of;));

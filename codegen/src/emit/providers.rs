@@ -39,13 +39,17 @@ pub const ABOUT: &[(&str, &str)] = &[
     ("workflow", "The workflows that a client has registered."),
 ];
 
-/// The names that the file imports.
+/// The names that the file imports or uses otherwise.
 pub const IMPORTS: &[&str] = &[
     "ClientContext",
+    "Context",
+    "Future",
     "HandlerContext",
     "HandlerTimeout",
     "Provider",
     "RpcError",
+    "Send",
+    "Sync",
     "client",
     "decode",
     "encode",

@@ -30,10 +30,17 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     };
     let (every, of_full) = (modules(&every), modules(&full));
     let full_module = (!full.is_empty()).then(full_module);
+    // The event is hand-written.
+    let event = uses_event(model).then(|| {
+        quote!(
+            pub(crate) use crate::events::SessionEvent;
+        )
+    });
     files.insert(
         "types.rs".to_owned(),
         quote! {
             #![doc = " The protocol's types, under the names the CLI's schema gives them."]
+            #event
             #every
             #full_module
         },
@@ -44,6 +51,14 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     }
 }
 
+/// Returns true if something refers to the event.
+fn uses_event(model: &Model) -> bool {
+    let of_methods = model.methods.values().flat_map(|method| [&method.params, &method.result]);
+    let of_events = model.events.values().map(|event| &event.data);
+    let mut all = model.types.values().flat_map(Type::references).chain(of_methods).chain(of_events);
+    all.any(|ty| ty.named() == Some("SessionEvent"))
+}
+
 fn file(model: &Model, names: &[&str]) -> TokenStream {
     let own: BTreeSet<&str> = names.iter().copied().collect();
     let mut others: BTreeSet<&str> = BTreeSet::new();
@@ -51,15 +66,10 @@ fn file(model: &Model, names: &[&str]) -> TokenStream {
         let named = model.types[*name].references().into_iter().filter_map(Ty::named);
         others.extend(named.filter(|name| !own.contains(name)));
     }
-    let event = others.remove("SessionEvent").then(|| {
-        quote!(
-            use crate::events::SessionEvent;
-        )
-    });
     let others: Vec<_> = others.into_iter().map(ident).collect();
     let imports = (!others.is_empty()).then(|| quote!(use crate::types::{#(#others),*};));
     let items = names.iter().map(|name| item(model, name, &model.types[*name]));
-    quote!(#event #imports #(#items)*)
+    quote!(#imports #(#items)*)
 }
 
 fn item(model: &Model, name: &str, ty: &Type) -> TokenStream {
@@ -87,10 +97,7 @@ fn docs(name: &str, ty: &Type) -> TokenStream {
 
 /// The wire name as a doc alias, if it differs from the Rust name by more than case.
 fn alias(wire: &str, name: &str) -> Option<TokenStream> {
-    // rustdoc refuses an alias with quotes or white space.
-    let is_word =
-        !wire.is_empty() && wire.chars().all(|char| char.is_alphanumeric() || "._-+*$".contains(char));
-    (is_word && needs_alias(wire, name)).then(|| quote!(#[doc(alias = #wire)]))
+    needs_alias(wire, name).then(|| super::alias(wire, &ident(name)))?
 }
 
 fn record(model: &Model, name: &str, ty: &Type, shape: &Record) -> TokenStream {

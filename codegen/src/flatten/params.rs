@@ -39,6 +39,9 @@ impl Flattener<'_> {
             return Ok(definition);
         }
         let mut schema = branch.clone();
+        if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+            required.retain(|key| key != "sessionId" || own.contains_key("sessionId"));
+        }
         schema["properties"] = Value::Object(own);
         Ok(self.normalize(&schema, name, &place)?.0)
     }

@@ -2,6 +2,7 @@
 
 //! The protocol's types, under the names the CLI's schema gives them.
 
+pub(crate) use crate::events::SessionEvent;
 mod agent;
 pub use agent::*;
 mod assistant;

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::{odd, unions};
+
 /// A changed schema.
 pub struct Mutant {
     /// The kind of change. Two of one kind can stand side by side.
@@ -12,16 +14,20 @@ pub struct Mutant {
     pub events: Value,
 }
 
+/// A change, in words, and the two files.
+pub type Changed = (String, Value, Value);
+
 /// Words that are keywords, items of the prelude, names in the generated code, or no names at all.
 const WORDS: &str = "* + - 1 1foo 2.0 a_b _ é 🎉 日本 x userId abstract as async await become box break const continue \
     crate do dyn else enum extern false final fn for gen if impl in let loop macro match mod move mut override priv \
     pub ref return self static struct super trait true try type typeof union unsafe unsized use virtual where while \
     yield call clone default deserialize empty eq fmt from hash kind new name params probe provide read rest serialize \
     text to_string write probeText ProbeX1 v1 returnValue forEach TrueOrFalse sessionId ids rpc types wire u8 str \
-    full";
+    full as_ref as_mut copy drop hash send sync future context option vec string result decode encode unhandled client \
+    std core serde_json notification clientMethod serverMethod t_y_p_e_s v_a_l_u_e_s";
 
 /// Words that become the same names as others.
-const TWINS: &str = "a-b __ X userID Self Box Call Caller Clone Debug Default Eq Err From Into Method Node None Ok Option \
+const TWINS: &str = "a-b __ X userID AsRef Self Box Call Caller Clone Debug Default Eq Err From Into Method Node None Ok Option \
     PartialEq Result ServerRpc SessionEventData Some String Unrecognized Malformed Value Vec Wire";
 
 /// The kinds of items whose names need not differ from those in other mutants.
@@ -138,7 +144,13 @@ pub fn base() -> (Value, Value) {
     let method = |name: &str, params: Value, result: Value| json!({ "rpcMethod": name, "description": "A method.", "params": params, "result": result });
     let of_session = |name: &str| {
         let properties = json!({ "sessionId": text(), "text": text() });
-        method(name, json!({ "type": "object", "properties": properties }), reference("ProbeUnion"))
+        let result = json!({ "anyOf": [reference("ProbeUnion"), { "type": "null" }] });
+        method(name, json!({ "type": "object", "properties": properties }), result)
+    };
+    // Types by names of the prelude, in each file with methods.
+    let texts = |name: &str| {
+        let list = json!({ "type": "array", "items": { "type": ["string", "null"] } });
+        method(name, json!(null), json!({ "anyOf": [list, { "type": "null" }] }))
     };
     // Params with a title repeat the definition of that name, with the session's id.
     let request = |properties: Value, required: Value| {
@@ -175,14 +187,17 @@ pub fn base() -> (Value, Value) {
         "server": { "probe": {
             "get": method("probe.get", reference("ProbeRecord"), reference("ProbeUnion")),
             "inner": { "list": method("probe.inner.list", json!(null), reference("ProbeList")) },
+            "texts": texts("probe.texts"),
         } },
         "session": { "probe": {
             "put": of_session("session.probe.put"),
             "set": method("session.probe.set", repeated, result),
+            "texts": texts("session.probe.texts"),
         } },
         "clientSession": { "probeFs": {
             "read": of_session("probeFs.read"),
             "write": of_session("probeFs.write"),
+            "texts": texts("probeFs.texts"),
         } },
         "clientGlobal": { "probe": { "asked": method("probe.asked", reference("ProbeA"), reference("ProbeB")) } },
     });
@@ -220,9 +235,17 @@ pub fn all() -> Vec<Mutant> {
     let mut add = |kind: (&'static str, usize), change: String, api: Value, events: Value| {
         mutants.push(Mutant { kind, change, api, events });
     };
-    let words = WORDS.split_whitespace().chain(["", " "]).map(|word| (word, 0));
-    for (word, round) in words.chain(TWINS.split_whitespace().map(|word| (word, 1))) {
+    let odd_words = odd::words();
+    let words = WORDS.split_whitespace().map(|word| (word, 0));
+    let twins = TWINS.split_whitespace().map(|word| (word, 1));
+    let odd = odd_words.iter().map(|word| (word.as_str(), 2));
+    for (word, round) in words.chain(twins).chain(odd) {
+        // A reference is an address, which cannot have such characters.
+        let is_address = round != 2;
         for (place, api) in renamed(&api, word) {
+            if !is_address && ["a definition", "an enum"].contains(&place) {
+                continue;
+            }
             let kind = if OWN.contains(&place) { ("own", 0) } else { (place, round) };
             add(kind, format!("{place} is named {word:?}"), api, events.clone());
         }
@@ -253,6 +276,9 @@ pub fn all() -> Vec<Mutant> {
                 }
             }
         }
+    }
+    for (change, api, events) in odd::all(&api, &events).into_iter().chain(unions::all(&api, &events)) {
+        add(("odd", 0), change, api, events);
     }
     for count in [127, 128, 129, 300] {
         let mut api = api.clone();
