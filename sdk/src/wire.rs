@@ -246,7 +246,7 @@ macro_rules! record {
                     $($(&$crate::wire::Constant($constant),)*)?
                     $(&self.$field,)*
                 ]);
-                $(out.rest(&self.$rest);)?
+                $(out.rest(<Self as $crate::wire::Record>::KEYS, &self.$rest);)?
             }
         }
         impl $crate::wire::Record for $type {

@@ -1,11 +1,12 @@
 //! A writer of JSON text.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::peek::pick;
 use super::redact::REDACTED;
 use super::scan::is_plain;
-use super::{Kind, Wire, peek, quote};
+use super::{Kind, Wire, quote};
 
 /// Initial capacity in bytes, enough for most requests.
 const INITIAL_CAPACITY: usize = 128;
@@ -29,8 +30,8 @@ pub struct Writer {
     redact: bool,
     /// The first key that an object has twice.
     repeated: Option<String>,
-    /// The index of the object that ended last, to which open keys may be added.
-    last_object: usize,
+    /// The place of the object that was written last.
+    object: usize,
 }
 
 impl fmt::Debug for Writer {
@@ -168,17 +169,17 @@ impl Writer {
         // That of an absent field.
         self.key = None;
         self.raw("}");
-        self.last_object = object;
+        self.object = object;
     }
 
-    /// Appends the entries of a map to the object that was just written.
-    pub(crate) fn rest<T: Wire>(&mut self, values: &std::collections::BTreeMap<String, T>) {
+    /// Appends the entries of a map to the object that was just written, whose known keys these are.
+    pub(crate) fn rest<T: Wire>(&mut self, known: &[&str], values: &BTreeMap<String, T>) {
         if values.is_empty() {
             return;
         }
-        let object = std::str::from_utf8(&self.json[self.last_object..]).unwrap_or_default();
-        let is_written = |key: &&String| matches!(peek::pick(object, [key.as_str()]), Ok([Some(_)]));
-        if let Some(key) = values.keys().find(is_written) {
+        // A known key that is absent from the object may be in the map, with a value that its field cannot have.
+        let mut keys = values.keys().filter(|key| known.contains(&key.as_str()));
+        if let Some(key) = keys.find(|key| self.has_written(key)) {
             self.repeated.get_or_insert_with(|| key.clone());
         }
         self.json.pop();
@@ -187,5 +188,37 @@ impl Writer {
             self.value_or(value, "null");
         }
         self.raw("}");
+    }
+
+    /// Returns true if the object that was just written has the key.
+    fn has_written(&self, key: &str) -> bool {
+        let object = self.json.get(self.object..).and_then(|object| std::str::from_utf8(object).ok());
+        let value = object.map(|object| pick(object, [key]));
+        matches!(value, Some(Ok([Some(_)])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::types::SendRequest;
+    use crate::wire::{to_json, to_params};
+
+    #[test]
+    fn a_known_key_is_not_sent_twice() {
+        let with = |key: &str| {
+            let mut request = SendRequest::new("Hello").wait(true);
+            request.rest.insert(key.to_owned(), json!([1]));
+            request
+        };
+        for key in ["prompt", "wait"] {
+            let error = to_params(&with(key)).expect_err(key).to_string();
+            assert_eq!(error, format!("an object with the key \"{key}\" twice cannot be sent"));
+            assert!(to_json(&with(key)).contains("[1]"), "for logs it is written all the same");
+        }
+        // In place of a field that is not set.
+        let sent = to_params(&with("mode")).expect("no key twice");
+        assert_eq!(sent, r#"{"prompt":"Hello","wait":true,"mode":[1]}"#);
     }
 }
