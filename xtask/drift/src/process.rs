@@ -1,4 +1,4 @@
-//! Runs other programs, with a time limit.
+//! Runs other programs, with limits of time and of output.
 
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// The interval between two checks of a running program.
 const TICK: Duration = Duration::from_millis(50);
 
+/// The bytes that are kept of each output; what comes after them is dropped.
+const MOST: u64 = 16 << 20;
+
 /// The result of a program.
 pub struct Output {
     pub status: ExitStatus,
@@ -15,7 +18,8 @@ pub struct Output {
     pub stderr: String,
 }
 
-/// Runs a program to its end, and stops it when it takes longer than `timeout`.
+/// Runs a program to the end of itself and of its output, which others that it started may hold open. Stops it when that
+/// takes longer than `timeout`.
 pub fn run(command: &mut Command, timeout: Option<Duration>) -> io::Result<Output> {
     let started = Instant::now();
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
@@ -23,7 +27,8 @@ pub fn run(command: &mut Command, timeout: Option<Duration>) -> io::Result<Outpu
     let stdout = drain(child.0.stdout.take());
     let stderr = drain(child.0.stderr.take());
     let status = loop {
-        if let Some(status) = child.0.try_wait()? {
+        let ended = child.0.try_wait()?;
+        if let Some(status) = ended.filter(|_| stdout.is_finished() && stderr.is_finished()) {
             break status;
         }
         if let Some(timeout) = timeout.filter(|timeout| started.elapsed() > *timeout) {
@@ -52,7 +57,8 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
         let mut bytes = Vec::new();
         if let Some(mut pipe) = pipe {
             // The bytes before a read error are still useful.
-            let _ = pipe.read_to_end(&mut bytes);
+            let _ = pipe.by_ref().take(MOST).read_to_end(&mut bytes);
+            let _ = io::copy(&mut pipe, &mut io::sink());
         }
         bytes
     })
@@ -61,4 +67,30 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
 fn collect(reader: JoinHandle<Vec<u8>>) -> String {
     let bytes = reader.join().unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, timeout: Duration) -> io::Result<Output> {
+        run(Command::new("sh").args(["-c", script]), Some(timeout))
+    }
+
+    #[test]
+    fn output_that_is_left_open_is_awaited_for_the_same_time() -> io::Result<()> {
+        let open = "sleep 2 & echo";
+        let error = shell(open, Duration::from_millis(200)).err().map(|error| error.kind());
+        assert_eq!(error, Some(io::ErrorKind::TimedOut));
+        let late = shell("(sleep 0.2; echo late) & echo early", Duration::from_secs(60))?;
+        assert_eq!((late.stdout.as_str(), late.status.success()), ("early\nlate\n", true));
+        Ok(())
+    }
+
+    #[test]
+    fn output_is_kept_up_to_its_limit() -> io::Result<()> {
+        let long = shell(&format!("head -c {} /dev/zero; echo no >&2", MOST + 1), Duration::from_secs(60))?;
+        assert_eq!((long.stdout.len() as u64, long.stderr.as_str()), (MOST, "no\n"));
+        Ok(())
+    }
 }
