@@ -21,12 +21,13 @@ pub struct Schemas {
 }
 
 impl Schemas {
-    /// Those that the SDK was generated from.
+    /// Those that the SDK was generated from, with what its generator fixes in them, since it decodes that.
     pub fn of(ours: &Ours) -> Result<Self> {
         let mut schemas = Self::default();
         for text in [&ours.set.api, &ours.set.events, &ours.supplement] {
             schemas.add(&serde_json::from_str(text).context("a schema is not valid JSON")?);
         }
+        schemas.definitions.extend(copilot_session_codegen::fixed(ours.set.input(&ours.supplement))?);
         schemas.allow(ours.older.left_out.keys().map(String::as_str));
         Ok(schemas)
     }
@@ -87,6 +88,19 @@ fn is_envelope(definition: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_generator_fixes_is_valid() -> Result<()> {
+        let ours = Ours::built_in()?;
+        let file = |schemas: &Schemas| schemas.definition("AttachmentFile").cloned().unwrap_or_default();
+        let mut unchanged = Schemas::default();
+        unchanged.add(&serde_json::from_str(&ours.set.api)?);
+        let name = json!("displayName");
+        let is_required =
+            |definition: Value| definition["required"].as_array().is_some_and(|all| all.contains(&name));
+        assert!(is_required(file(&unchanged)) && !is_required(file(&Schemas::of(&ours)?)));
+        Ok(())
+    }
 
     #[test]
     fn keys_that_older_versions_omit_may_be_missing() {
