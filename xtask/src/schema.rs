@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use copilot_session_drift::schema::{self as checked, LICENSE};
-pub use copilot_session_drift::schema::{SchemaSet, cached, installed, of_version, pinned_version, write};
+pub use copilot_session_drift::schema::{
+    NoSchemas, SchemaSet, cached, installed, of_version, pinned_version, write,
+};
 use copilot_session_drift::source::Source;
 use semver::Version;
 

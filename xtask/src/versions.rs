@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use copilot_session_codegen::{Protocol, Reason, Renamed};
 
 use crate::older::{self, Older};
-use crate::schema::SchemaSet;
+use crate::schema::{NoSchemas, SchemaSet};
 use crate::standalone::{self, Files};
 use crate::table::{self, row};
 use crate::{codegen, names, paths, process, schema};
@@ -76,7 +76,13 @@ pub fn run(args: &Args) -> Result<()> {
     }
     println!("{}", row(HEADINGS.map(str::to_owned)));
     for version in versions {
-        let schemas = schema::of_version(&version).with_context(|| format!("no schemas of {version}"))?;
+        let schemas = match schema::of_version(&version) {
+            Err(error) if error.is::<NoSchemas>() => {
+                println!("{}\n{error}", row([&*version, "no", "-", "-", "-", "-", "-"].map(str::to_owned)));
+                continue;
+            }
+            found => found.with_context(|| format!("no schemas of {version}"))?,
+        };
         let before = protocols.last().map(|(_, protocol)| protocol);
         let (row, protocol) = examine(&schemas, &supplement, before, !args.no_compile);
         println!("{}", row.line());

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::source::Source;
+pub use crate::stream::NoSchemas;
 use crate::{cache, cli, files, ours, stream};
 
 pub const API: &str = "api.schema.json";
@@ -44,7 +45,7 @@ pub fn of_version(version: &str) -> Result<SchemaSet> {
     }
     let source = stream::schemas(version).or_else(|error| {
         eprintln!("note: {error:#}; the whole package is installed");
-        installed(version)
+        installed(version).map_err(|other| if error.is::<NoSchemas>() { error } else { other })
     });
     keep(&source?)
 }

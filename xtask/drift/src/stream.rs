@@ -9,11 +9,12 @@
 //! is read must be the two schemas. This is enough for a comparison; for the files of the repository, `cargo xtask bump`
 //! and `schema` use the package that npm verified.
 
+use std::fmt;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use flate2::read::GzDecoder;
 use tar::Archive;
 
@@ -43,8 +44,20 @@ pub fn schemas(version: &str) -> Result<Source> {
             return Ok(Source { version: version.to_owned(), api, events, license: None });
         }
     }
-    bail!("no package of Copilot CLI {version} has schemas")
+    Err(NoSchemas(version.to_owned()).into())
 }
+
+/// The error for a version that was published without the packages that have schemas.
+#[derive(Debug)]
+pub struct NoSchemas(String);
+
+impl fmt::Display for NoSchemas {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "no package of Copilot CLI {} has schemas", self.0)
+    }
+}
+
+impl std::error::Error for NoSchemas {}
 
 /// A running download, which ends when the value is dropped.
 struct Download(Stopped);
