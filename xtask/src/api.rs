@@ -1,58 +1,75 @@
-//! `cargo xtask api`: writes the list of the SDK's public items to a file, or checks that it is up to date.
+//! `cargo xtask api`: writes the lists of the packages' public items to files, or checks that they are up to date.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use public_api::{PublicApi, PublicItem};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{cargo, diff, files, paths};
 
-/// The path of the list in the repository.
-const LIST: &str = "sdk/api.txt";
+/// The packages that others depend on, each with the path of its list in the repository and the words for its items.
+const LISTS: [(&str, &str, &str); 4] = [
+    (
+        "copilot-session",
+        "sdk/api.txt",
+        "the SDK with all features, without those in src/generated, which follow the schemas",
+    ),
+    ("copilot-session-drift", "xtask/drift/api.txt", "copilot-session-drift"),
+    ("copilot-session-model", "tests/model/api.txt", "copilot-session-model"),
+    ("copilot-session-view", "xtask/view/api.txt", "copilot-session-view"),
+];
 /// The folder whose items are not listed, in the compiler's form.
 const GENERATED: &str = "sdk/src/generated/";
-/// The first lines of the list.
-const HEAD: &str = "\
-# The public items of the SDK with all features, without those in src/generated, which follow the schemas.
-# Written by `cargo xtask api`. A removed or changed line may break users of the crate.
-";
+/// The second line of each list.
+const NOTE: &str =
+    "# Written by `cargo xtask api`. A removed or changed line may break users of the crate.\n";
 /// The format of rustdoc's JSON that the crate `public-api` reads, at the version in xtask/Cargo.toml.
 const FORMAT: u64 = 57;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Write nothing, and fail if the public items are not those in sdk/api.txt
+    /// Write nothing, and fail if the public items are not those in the lists
     #[arg(long)]
     check: bool,
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let now = list(&document()?)?;
-    let path = paths::repo_root().join(LIST);
-    if !args.check {
-        files::replace(&path, now.as_bytes()).with_context(|| format!("cannot write {LIST}"))?;
-        println!("{LIST}: {} lines", now.lines().count());
-        return Ok(());
+    let mut stale = Vec::new();
+    for (package, file, words) in LISTS {
+        let head = format!("# The public items of {words}.\n{NOTE}");
+        let now = head + &list(&document(package)?)?;
+        let path = paths::repo_root().join(file);
+        if !args.check {
+            files::replace(&path, now.as_bytes()).with_context(|| format!("cannot write {file}"))?;
+            println!("{file}: {} lines", now.lines().count());
+            continue;
+        }
+        let before = fs::read_to_string(&path).with_context(|| format!("cannot read {file}"))?;
+        if before == now {
+            println!("{file} is up to date");
+        } else {
+            eprint!("{}", diff::unified(file, &before, &now));
+            stale.push(file);
+        }
     }
-    let before = fs::read_to_string(&path).with_context(|| format!("cannot read {LIST}"))?;
-    if before == now {
-        println!("{LIST} is up to date");
-        return Ok(());
-    }
-    eprint!("{}", diff::unified(LIST, &before, &now));
-    bail!("{LIST} is not up to date; if the change is intended, run `cargo xtask api` and commit the file")
+    let stale = stale.join(", ");
+    ensure!(
+        stale.is_empty(),
+        "not up to date: {stale}; if the change is intended, run `cargo xtask api` and commit the files"
+    );
+    Ok(())
 }
 
-/// Runs rustdoc on the SDK and returns its JSON file.
-fn document() -> Result<PathBuf> {
+/// Runs rustdoc on a package and returns its JSON file.
+fn document(package: &str) -> Result<PathBuf> {
     // A target folder of its own, since the variable below would have everything in the other built again.
     let target = paths::target_dir().join("api");
     let mut command = cargo::command("rustdoc");
-    command.args(["--quiet", "--package", "copilot-session", "--lib", "--all-features", "--target-dir"]);
+    command.args(["--quiet", "--package", package, "--lib", "--all-features", "--target-dir"]);
     command.arg(&target).args(["--", "-Z", "unstable-options", "--output-format", "json"]);
     // The JSON is unstable, and a stable compiler writes it only with this variable.
     command.env("RUSTC_BOOTSTRAP", "1");
@@ -60,7 +77,7 @@ fn document() -> Result<PathBuf> {
         &mut command,
         "rustdoc wrote no JSON; `cargo xtask api` needs the Rust of rust-toolchain.toml",
     )?;
-    Ok(target.join("doc/copilot_session.json"))
+    Ok(target.join("doc").join(package.replace('-', "_")).with_extension("json"))
 }
 
 /// The list of the items in a JSON file of rustdoc.
@@ -85,7 +102,7 @@ fn list(path: &Path) -> Result<String> {
 fn lines(api: &PublicApi, crate_: &Crate) -> String {
     let kept = api.items().filter(|item| crate_.keeps(item)).map(ToString::to_string);
     let kept = kept.filter(|line| !line.starts_with("impl core::marker::StructuralPartialEq for "));
-    kept.fold(HEAD.to_owned(), |text, line| text + &line + "\n")
+    kept.fold(String::new(), |text, line| text + &line + "\n")
 }
 
 /// The parts of rustdoc's JSON that `public-api` does not provide.

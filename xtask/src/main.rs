@@ -50,7 +50,7 @@ enum Command {
     Codegen(codegen::Args),
     /// Generate and compile the code of older versions of the Copilot CLI
     Versions(versions::Args),
-    /// Write the list of the SDK's public items, sdk/api.txt, or check that it is up to date
+    /// Write the lists of the packages' public items, api.txt, or check that they are up to date
     Api(api::Args),
     /// Copy the protocol schemas of a version of the Copilot CLI to the schema folder
     Schema(schema::Args),
