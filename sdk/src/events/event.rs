@@ -65,43 +65,6 @@ struct NotJson {
     substitute: String,
 }
 
-impl Inner {
-    /// Returns an event without its text, as places in `envelope.text` followed by the strings that have escapes there.
-    fn new(envelope: &Envelope<'_>) -> Result<(Self, String), DecodeError> {
-        let (whole, mut unescaped) = (envelope.text, String::new());
-        let mut place = |raw: Option<Raw<'_>>| match raw.map(Raw::text)? {
-            Cow::Borrowed(text) => Place::of(whole, text),
-            Cow::Owned(text) => {
-                let start = whole.len() + unescaped.len();
-                unescaped.push_str(&text);
-                Place::at(start..start + text.len())
-            }
-        };
-        let Some(json) = Place::of(whole, whole) else {
-            return Err(DecodeError::new("an event of less than 4 GiB", "more"));
-        };
-        if envelope.kind.is_none() {
-            return Err(DecodeError::new("a string", "nothing").in_field("type"));
-        }
-        let data = envelope.data.and_then(|raw| Place::of(whole, raw)).unwrap_or_default();
-        let inner = Self {
-            kind: place(envelope.kind).unwrap_or_default(),
-            id: place(envelope.id).unwrap_or_default(),
-            timestamp: place(envelope.timestamp).unwrap_or_default(),
-            parent_id: place(envelope.parent_id).unwrap_or_default(),
-            agent_id: place(envelope.agent_id).unwrap_or_default(),
-            ephemeral: envelope.is_ephemeral,
-            found: data,
-            checked: if envelope.is_checked { Ok(data).into() } else { OnceLock::new() },
-            json,
-            text: Text::default(),
-            request: OnceLock::new(),
-            decoded: OnceLock::new(),
-        };
-        Ok((inner, unescaped))
-    }
-}
-
 impl<D: ?Sized> Inner<D> {
     fn text(&self, place: Place) -> &str {
         &self.text[place.range()]
@@ -158,17 +121,47 @@ impl SessionEvent {
     /// If the text is not a JSON object with a `type`.
     pub fn from_json(json: impl Into<Box<str>>) -> Result<Self, DecodeError> {
         let json = json.into();
-        Self::new(&Envelope::parse(&json)?, |text| text.into())
+        Self::new(&Envelope::parse(&json)?, &|text| text.into())
     }
 
     /// Returns the event of an envelope. `keep` returns its text to keep.
-    pub(crate) fn new(envelope: &Envelope<'_>, keep: impl FnOnce(&str) -> Text) -> Result<Self, DecodeError> {
-        let (mut inner, unescaped) = Inner::new(envelope)?;
-        inner.text = match unescaped.is_empty() {
-            true => keep(envelope.text),
-            false => Text::Own([envelope.text, &unescaped].concat().into()),
+    pub(crate) fn new(envelope: &Envelope<'_>, keep: &dyn Fn(&str) -> Text) -> Result<Self, DecodeError> {
+        let (whole, mut unescaped) = (envelope.text, String::new());
+        let Some(json) = Place::of(whole, whole) else {
+            return Err(DecodeError::new("an event of less than 4 GiB", "more"));
         };
-        Ok(Self(Arc::new(inner)))
+        if envelope.kind.is_none() {
+            return Err(DecodeError::new("a string", "nothing").in_field("type"));
+        }
+        let mut place = |raw: Option<Raw<'_>>| match raw.map(Raw::text)? {
+            Cow::Borrowed(text) => Place::of(whole, text),
+            Cow::Owned(text) => {
+                let start = whole.len() + unescaped.len();
+                unescaped.push_str(&text);
+                Place::at(start..start + text.len())
+            }
+        };
+        let mut place = |raw| place(raw).unwrap_or_default();
+        let [kind, id, timestamp] = [envelope.kind, envelope.id, envelope.timestamp].map(&mut place);
+        let [parent_id, agent_id] = [envelope.parent_id, envelope.agent_id].map(&mut place);
+        let found = envelope.data.and_then(|raw| Place::of(whole, raw)).unwrap_or_default();
+        Ok(Self(Arc::new(Inner {
+            text: match unescaped.is_empty() {
+                true => keep(whole),
+                false => Text::Own([whole, &unescaped].concat().into()),
+            },
+            json,
+            kind,
+            id,
+            timestamp,
+            parent_id,
+            agent_id,
+            ephemeral: envelope.is_ephemeral,
+            found,
+            checked: if envelope.is_checked { Ok(found).into() } else { OnceLock::new() },
+            request: OnceLock::new(),
+            decoded: OnceLock::new(),
+        })))
     }
 
     /// Reads the events of a list under the first of `keys`, in a text that is a JSON object. They share it if it is
@@ -180,7 +173,7 @@ impl SessionEvent {
             (events, problem) = (Vec::new(), None);
             scanner.items(|scanner| {
                 let envelope = Envelope::read(scanner)?;
-                match Self::new(&envelope, |text| object.part(text)) {
+                match Self::new(&envelope, &|text| object.part(text)) {
                     Ok(event) => events.push(event),
                     Err(error) => problem = problem.take().or(Some(error)),
                 }

@@ -94,7 +94,7 @@ impl Router {
         let Some(session) = self.sessions.get(session) else {
             return tracing::trace!("an event of a session that is not open here");
         };
-        match SessionEvent::new(event, |text| text.into()) {
+        match SessionEvent::new(event, &|text| text.into()) {
             Ok(event) => session.deliver(event),
             Err(error) => {
                 tracing::warn!(%error, "an event without a type");

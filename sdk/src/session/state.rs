@@ -156,11 +156,12 @@ impl SessionState {
 
     /// Dispatches a live event: starts its handler if it is a request, then publishes it.
     pub fn deliver(&self, event: SessionEvent) {
-        let request = event_requests::is_request(event.kind()).then(|| Request::read(&event));
+        let kind = event.kind();
+        let request = event_requests::is_request(kind).then(|| Request::read(&event));
         if self.is_repeated(&event, request.as_ref()) {
             return tracing::debug!(id = event.id(), "the CLI repeated an event");
         }
-        match event.kind() {
+        match kind {
             kind::CAPABILITIES_CHANGED => {
                 lock(&self.capabilities).change(KnownCapabilities::of_event(event.raw_data()));
             }
