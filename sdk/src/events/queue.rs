@@ -88,6 +88,9 @@ struct Entry {
     more: String,
 }
 
+/// The number of events for which there is room from the first on.
+const USUAL: usize = 16;
+
 /// The number of events searched for one that can be merged, since pieces of several texts may alternate.
 const LOOK_BACK: usize = 8;
 
@@ -106,6 +109,9 @@ impl Queue {
                 return;
             }
             _ => {}
+        }
+        if self.entries.capacity() == 0 {
+            self.entries.reserve(USUAL);
         }
         self.entries.push_back(Entry { event, more: String::new() });
     }
