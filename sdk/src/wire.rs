@@ -373,7 +373,7 @@ macro_rules! string_enum {
             }
             #[inline]
             fn read(&mut self, node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {
-                *self = Self::from(&*node.string()?);
+                *self = Self::from(node.string()?);
                 Ok(())
             }
             #[inline]
@@ -432,7 +432,7 @@ macro_rules! from_contents {
 /// in parentheses if no other has the same.
 macro_rules! tagged {
     ($type:ident $tag:literal { $($variant:ident $(($content:ty))? $($value:literal)|+,)* }) => {
-        union!($type [$($variant)*] node match &*node.tag($tag)? {
+        union!($type [$($variant)*] node match node.tag($tag)? {
             $($($value)|+ => Self::$variant($crate::wire::Wire::empty()),)*
             _ => Self::empty(),
         });

@@ -1,7 +1,7 @@
 //! The envelope of an event: what every event has besides its data.
 
 use crate::wire::DecodeError;
-use crate::wire::scan::{Invalid, Raw, Scanner, is_plain_fixed, plain_length};
+use crate::wire::scan::{Invalid, Raw, Scanner, first_string, is_plain_fixed};
 
 /// The keys of an event, in the order in which the CLI writes them.
 const KEYS: [&str; 7] = ["type", "data", "ephemeral", "id", "timestamp", "parentId", "agentId"];
@@ -99,13 +99,6 @@ impl<'a> Envelope<'a> {
 }
 
 const EPHEMERAL: &str = r#","ephemeral":true"#;
-
-/// Splits a text that starts with a key into the string behind it and the rest.
-fn first_string<'a>(text: &'a str, key: &str) -> Option<(&'a str, &'a str)> {
-    let text = text.strip_prefix(key)?;
-    let (string, rest) = text.split_at_checked(plain_length(text))?;
-    Some((string, rest.strip_prefix('"')?))
-}
 
 /// Splits a text that ends with a key and a string of this length into the text before the key and the string.
 fn last_string<'a, const LENGTH: usize>(text: &'a str, key: &str) -> Option<(&'a str, &'a str)> {

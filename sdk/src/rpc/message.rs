@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::rpc::frame::Digits;
 use crate::rpc::{Closed, RpcError};
-use crate::wire::scan::{Discard, Scanner};
+use crate::wire::scan::{Discard, Scanner, first_string};
 use crate::wire::shared::Text;
 use crate::wire::{DecodeError, Unsendable, peek, quote, redact};
 
@@ -48,12 +48,11 @@ pub(crate) enum Message<'a> {
 /// The keys of a message.
 pub(super) const KEYS: [&str; 5] = ["id", "method", "params", "result", "error"];
 
-/// Splits a notification in the form that the CLI gives it into its method, as written, and its params, which are not checked.
+/// Splits a notification in the form that the CLI gives it into its method and its params, which are not checked.
 /// If they are one JSON value, the text is this message. Most messages are events, and are scanned only once so.
 pub(crate) fn usual_notification(text: &str) -> Option<(&str, &str)> {
-    let rest = text.strip_prefix(r#"{"jsonrpc":"2.0","method":""#)?;
-    let (method, rest) = rest.split_at(rest.bytes().position(|byte| byte == b'"')?);
-    Some((method, rest.strip_prefix(r#"","params":"#)?.strip_suffix('}')?))
+    let (method, rest) = first_string(text, r#"{"jsonrpc":"2.0","method":""#)?;
+    Some((method, rest.strip_prefix(r#","params":"#)?.strip_suffix('}')?))
 }
 
 /// Returns true if a text is one JSON value.

@@ -1,7 +1,5 @@
 //! The JSON form of a conversation, for `Serialize` and `Deserialize`.
 
-use std::borrow::Cow;
-
 use super::entries::{Entries, Entry};
 use super::{Transcript, TurnState};
 use crate::types::ErrorData;
@@ -46,7 +44,7 @@ impl Wire for Entry {
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
         let (kind, value) = only_field(node)?;
-        *self = match &*kind {
+        *self = match kind {
             "message" => Self::Message(decode(value)?),
             "reasoning" => Self::Reasoning(decode(value)?),
             "toolCall" => Self::ToolCall(decode(value)?),
@@ -86,7 +84,7 @@ impl Wire for TurnState {
             *self = Self::Failed(error);
             return if kind == "failed" { Ok(()) } else { Err(node.mismatch("the state of a turn")) };
         }
-        *self = match &*node.string()? {
+        *self = match node.string()? {
             "running" => Self::Running,
             "finished" => Self::Finished,
             "aborted" => Self::Aborted,
@@ -113,7 +111,7 @@ impl<T: Wire> Wire for Result<T, String> {
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
         let (key, value) = only_field(node)?;
-        *self = match &*key {
+        *self = match key {
             "ok" => Ok(decode(value)?),
             "error" => Err(decode(value)?),
             _ => return Err(node.mismatch("a result")),
@@ -129,7 +127,7 @@ impl<T: Wire> Wire for Result<T, String> {
 }
 
 /// The key and the value of an object with one field.
-fn only_field(node: Node<'_>) -> Result<(Cow<'_, str>, Node<'_>), DecodeError> {
+fn only_field(node: Node<'_>) -> Result<(&str, Node<'_>), DecodeError> {
     let mut fields = node.fields()?;
     match (fields.next(), fields.next()) {
         (Some(field), None) => Ok(field),

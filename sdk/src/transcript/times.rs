@@ -110,7 +110,7 @@ impl Wire for Moment {
         Self::default()
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        *self = Self::parse(&node.string()?).ok_or_else(|| node.mismatch("a time in UTC"))?;
+        *self = Self::parse(node.string()?).ok_or_else(|| node.mismatch("a time in UTC"))?;
         Ok(())
     }
     fn write(&self, out: &mut Writer) {

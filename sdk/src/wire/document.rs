@@ -1,14 +1,15 @@
 //! A parsed JSON document: one flat list that borrows from the text.
 //!
-//! One list for the whole document keeps decoding at one allocation, however many objects it has.
+//! It is one list, however many objects there are, and its memory passes to the next document of the thread, so that
+//! decoding allocates only what it returns.
 
-use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde_json::Number;
 
 use super::error::shortened;
-use super::scan::{Invalid, Raw, Scanner, Sink};
+use super::scan::{Invalid, Scanner, Sink, WORD, unescape};
 use super::{DecodeError, Wire};
 
 /// Maximum nesting of values. Reading recurses once per level.
@@ -17,6 +18,9 @@ const MAX_DEPTH: usize = 127;
 /// The number of keys up to which an object is searched for each of them.
 const FEW_KEYS: usize = 8;
 
+/// The largest lists that are kept for the next document of a thread, in entries and in bytes.
+const KEPT: usize = 4096;
+
 /// One entry of the list. A container is followed by its contents and holds the index of their end; the
 /// contents of an object are keys, each followed by its value.
 pub(super) enum Entry<'a> {
@@ -24,8 +28,10 @@ pub(super) enum Entry<'a> {
     Bool(bool),
     /// The text of the number, since no Rust type holds every JSON number.
     Number(&'a str),
-    /// Decoded when it is read, since many are not.
-    String(Raw<'a>),
+    /// A string without escapes.
+    String(&'a str),
+    /// The start and the end of a string that was written with escapes, in the decoded ones.
+    Decoded(usize, usize),
     Array(usize),
     /// With the text of the object.
     Object(usize, &'a str),
@@ -36,7 +42,23 @@ pub(super) enum Entry<'a> {
 /// A parsed JSON text. Its `Debug` shows none of it, since it may hold secrets.
 pub struct Document<'a> {
     entries: Vec<Entry<'a>>,
+    /// The index of the innermost container that has not ended. It holds the index of the one around it until then.
+    innermost: usize,
+    /// The strings with escapes, decoded, up to `decoded_end`.
+    decoded: Vec<u8>,
+    decoded_end: usize,
     levels: usize,
+}
+
+/// The lists of the last document of a thread, which the next one fills again.
+#[derive(Default)]
+struct Lists {
+    entries: Vec<Entry<'static>>,
+    decoded: Vec<u8>,
+}
+
+thread_local! {
+    static LISTS: Cell<Lists> = const { Cell::new(Lists { entries: Vec::new(), decoded: Vec::new() }) };
 }
 
 impl<'a> Document<'a> {
@@ -44,6 +66,7 @@ impl<'a> Document<'a> {
     ///
     /// # Errors
     /// If the text is not JSON, or nests deeper than 127 levels.
+    #[inline]
     pub fn parse(json: &'a str) -> Result<Self, DecodeError> {
         let document = Self::scan(json).map_err(|error| error.expected("JSON"))?;
         match document.levels <= MAX_DEPTH {
@@ -54,26 +77,34 @@ impl<'a> Document<'a> {
 
     /// Parses a JSON text of any depth.
     pub(super) fn scan(json: &'a str) -> Result<Self, Invalid> {
+        let Lists { entries, decoded } = LISTS.try_with(Cell::take).unwrap_or_default();
+        let mut document = Self { entries, innermost: 0, decoded, decoded_end: 0, levels: 0 };
         // An estimate that fits most messages, so that the list is allocated once.
-        let mut builder = Builder { entries: Vec::with_capacity(json.len() / 24 + 8), innermost: 0 };
-        let levels = Scanner::new(json).only(&mut builder)?;
-        Ok(Self { entries: builder.entries, levels })
+        document.entries.reserve(json.len() / 24 + 8);
+        document.levels = Scanner::new(json).only(&mut document)?;
+        Ok(document)
     }
 
     /// The outermost value.
     pub fn root(&self) -> Node<'_> {
-        Node { entries: &self.entries, at: 0 }
+        Node { document: self, at: 0 }
     }
 }
 
-/// The list under construction.
-struct Builder<'a> {
-    entries: Vec<Entry<'a>>,
-    /// The index of the innermost container that has not ended. It holds the index of the one around it until then.
-    innermost: usize,
+impl Drop for Document<'_> {
+    fn drop(&mut self) {
+        let (mut entries, decoded) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.decoded));
+        if entries.capacity() <= KEPT && decoded.len() <= KEPT {
+            entries.clear();
+            // Keeps the memory, and forgets the lifetime of the text.
+            let entries = entries.into_iter().map_while(|_| None).collect();
+            // A thread that ends has no place for them.
+            let _ = LISTS.try_with(|lists| lists.set(Lists { entries, decoded }));
+        }
+    }
 }
 
-impl<'a> Sink<'a> for Builder<'a> {
+impl<'a> Sink<'a> for Document<'a> {
     fn word(&mut self, word: &'static str) {
         self.entries.push(match word {
             "null" => Entry::Null,
@@ -83,8 +114,23 @@ impl<'a> Sink<'a> for Builder<'a> {
     fn number(&mut self, number: &'a str) {
         self.entries.push(Entry::Number(number));
     }
-    fn string(&mut self, string: Raw<'a>) {
+    fn string(&mut self, string: &'a str) {
         self.entries.push(Entry::String(string));
+    }
+    fn escaped(&mut self, plain: &'a str, text: &'a str, at: usize) -> Result<usize, Invalid> {
+        if self.decoded.len() < text.len() + WORD {
+            // This is the first of them, since there is room for all then.
+            self.decoded = vec![0; text.len() + WORD];
+        }
+        let (from, start) = (self.decoded_end, self.decoded_end + plain.len());
+        if let Some(room) = self.decoded.get_mut(from..start) {
+            room.copy_from_slice(plain.as_bytes());
+        }
+        let room = self.decoded.get_mut(start..).unwrap_or_default();
+        let (end, length) = unescape(text.as_bytes(), at, room)?;
+        self.decoded_end = start + length;
+        self.entries.push(Entry::Decoded(from, self.decoded_end));
+        Ok(end)
     }
     fn open(&mut self, rest: &'a str) {
         let outer = std::mem::replace(&mut self.innermost, self.entries.len());
@@ -116,7 +162,7 @@ const MISSING: usize = usize::MAX;
 /// One value of a [`Document`]. Its `Debug` shows only its JSON type.
 #[derive(Clone, Copy)]
 pub struct Node<'a> {
-    entries: &'a [Entry<'a>],
+    document: &'a Document<'a>,
     at: usize,
 }
 
@@ -134,7 +180,7 @@ impl std::fmt::Debug for Node<'_> {
 
 impl<'a> Node<'a> {
     pub(super) fn entry(self) -> &'a Entry<'a> {
-        self.entries.get(self.at).unwrap_or(&Entry::Missing)
+        self.document.entries.get(self.at).unwrap_or(&Entry::Missing)
     }
 
     /// The index after this value.
@@ -163,7 +209,7 @@ impl<'a> Node<'a> {
         matches!(self.entry(), Entry::Number(_))
     }
     pub(crate) fn is_string(self) -> bool {
-        matches!(self.entry(), Entry::String(_))
+        matches!(self.entry(), Entry::String(_) | Entry::Decoded(..))
     }
     pub(crate) fn is_array(self) -> bool {
         matches!(self.entry(), Entry::Array(_))
@@ -184,7 +230,7 @@ impl<'a> Node<'a> {
                 shortened(number).into_owned()
             }
             Entry::Number(_) => "a long number".to_owned(),
-            Entry::String(_) => "a string".to_owned(),
+            Entry::String(_) | Entry::Decoded(..) => "a string".to_owned(),
             Entry::Array(_) => "an array".to_owned(),
             Entry::Object(..) => "an object".to_owned(),
         }
@@ -221,7 +267,7 @@ impl<'a> Node<'a> {
             Entry::Null => serde_json::Value::Null,
             Entry::Bool(value) => (*value).into(),
             Entry::Number(text) => number(text).ok_or_else(|| self.mismatch("a number of 64 bits"))?.into(),
-            Entry::String(value) => value.text().into(),
+            Entry::String(_) | Entry::Decoded(..) => self.string()?.into(),
             Entry::Array(_) => {
                 let items = self.items()?.enumerate();
                 let items = items.map(|(index, item)| item.to_value().map_err(|error| error.in_item(index)));
@@ -229,8 +275,8 @@ impl<'a> Node<'a> {
             }
             Entry::Object(..) => {
                 let fields = self.fields()?.map(|(key, value)| match value.to_value() {
-                    Ok(value) => Ok((key.into_owned(), value)),
-                    Err(error) => Err(error.in_field(&key)),
+                    Ok(value) => Ok((key.to_owned(), value)),
+                    Err(error) => Err(error.in_field(key)),
                 });
                 serde_json::Value::Object(fields.collect::<Result<_, _>>()?)
             }
@@ -245,9 +291,14 @@ impl<'a> Node<'a> {
         }
     }
 
-    pub(crate) fn string(self) -> Result<Cow<'a, str>, DecodeError> {
+    pub(crate) fn string(self) -> Result<&'a str, DecodeError> {
         match self.entry() {
-            Entry::String(value) => Ok(value.text()),
+            Entry::String(text) => Ok(text),
+            // It is made of whole characters.
+            Entry::Decoded(start, end) => {
+                let text = self.document.decoded.get(*start..*end).unwrap_or_default();
+                Ok(std::str::from_utf8(text).unwrap_or_default())
+            }
             _ => Err(self.mismatch("a string")),
         }
     }
@@ -268,7 +319,7 @@ impl<'a> Node<'a> {
     }
 
     /// The keys and values of an object, including repeated keys.
-    pub(super) fn entries(self) -> Result<impl Iterator<Item = (Cow<'a, str>, Node<'a>)>, DecodeError> {
+    pub(super) fn entries(self) -> Result<impl Iterator<Item = (&'a str, Node<'a>)>, DecodeError> {
         let Entry::Object(end, _) = *self.entry() else {
             return Err(self.mismatch("an object"));
         };
@@ -276,10 +327,7 @@ impl<'a> Node<'a> {
         Ok(std::iter::from_fn(move || {
             (at < end).then(|| {
                 let value = self.sibling(at + 1);
-                let key = match self.sibling(at).entry() {
-                    Entry::String(key) => key.text(),
-                    _ => Cow::Borrowed(""),
-                };
+                let key = self.sibling(at).string().unwrap_or_default();
                 at = value.end();
                 (key, value)
             })
@@ -292,16 +340,16 @@ impl<'a> Node<'a> {
     }
 
     /// The keys of an object, each with its last value.
-    fn last_entries(self) -> Result<BTreeMap<Cow<'a, str>, Self>, DecodeError> {
+    fn last_entries(self) -> Result<BTreeMap<&'a str, Self>, DecodeError> {
         Ok(self.entries()?.collect())
     }
 
     /// The keys of an object, each with its last value, in the order of the text.
-    pub(crate) fn fields(self) -> Result<impl Iterator<Item = (Cow<'a, str>, Self)>, DecodeError> {
+    pub(crate) fn fields(self) -> Result<impl Iterator<Item = (&'a str, Self)>, DecodeError> {
         // A few keys are compared with each other, so that no map is made for most objects.
         let is_small = self.entries()?.nth(FEW_KEYS).is_none();
         let last = if is_small { BTreeMap::new() } else { self.last_entries()? };
-        let counts = move |(key, value): &(Cow<'a, str>, Self)| match is_small {
+        let counts = move |(key, value): &(&'a str, Self)| match is_small {
             true => self.get(key).is_some_and(|last| last.at == value.at),
             false => last.get(key).is_some_and(|last| last.at == value.at),
         };
@@ -338,14 +386,15 @@ impl<'a> Node<'a> {
             found[index] = value.at;
         }
         // A mismatch is the more useful error, so missing keys are reported last.
-        for is_missing in [false, true] {
-            for ((key, place), at) in keys.iter().zip(places.iter_mut()).zip(&*found) {
-                if (*at == MISSING) == is_missing {
-                    place.read(self.sibling(*at)).map_err(|error| error.in_field(key))?;
-                }
+        let mut complete = Ok(());
+        for ((key, place), at) in keys.iter().zip(places).zip(found) {
+            let read = place.read(self.sibling(*at)).map_err(|error| error.in_field(key));
+            match *at {
+                MISSING => complete = complete.and(read),
+                _ => read?,
             }
         }
-        Ok(())
+        complete
     }
 
     /// Reads every field of an object except the `known` ones.
@@ -355,16 +404,16 @@ impl<'a> Node<'a> {
         rest: &mut BTreeMap<String, T>,
     ) -> Result<(), DecodeError> {
         rest.clear();
-        for (key, node) in self.last_entries()?.into_iter().filter(|(key, _)| !known.contains(&&**key)) {
+        for (key, node) in self.last_entries()?.into_iter().filter(|(key, _)| !known.contains(key)) {
             let mut value = T::empty();
-            value.read(node).map_err(|error| error.in_field(&key))?;
-            rest.insert(key.into_owned(), value);
+            value.read(node).map_err(|error| error.in_field(key))?;
+            rest.insert(key.to_owned(), value);
         }
         Ok(())
     }
 
     /// The string under `key`, which identifies the variant of a union; empty if it is not a string.
-    pub(crate) fn tag(self, key: &str) -> Result<Cow<'a, str>, DecodeError> {
+    pub(crate) fn tag(self, key: &str) -> Result<&'a str, DecodeError> {
         match self.entry() {
             Entry::Object(..) => Ok(self.get(key).and_then(|value| value.string().ok()).unwrap_or_default()),
             _ => Err(self.mismatch("an object")),
@@ -388,9 +437,8 @@ impl<'a> Node<'a> {
     fn is_among(self, values: &[&str]) -> bool {
         match self.entry() {
             _ if values.is_empty() => true,
-            Entry::String(text) => values.contains(&&*text.text()),
             Entry::Bool(flag) => values.contains(if *flag { &"true" } else { &"false" }),
-            _ => false,
+            _ => self.is_string() && self.string().is_ok_and(|text| values.contains(&text)),
         }
     }
 }
@@ -421,5 +469,30 @@ fn number(text: &str) -> Option<Number> {
         (false, _, Ok(value)) if value.is_finite() => Number::from_f64(value),
         // The rest are large whole numbers, minus zero, and numbers that do not fit 64 bits.
         _ => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Document;
+
+    /// A document takes over the memory of an earlier one, and not that of one that is still there.
+    #[test]
+    fn documents_at_the_same_time_have_their_own_strings() {
+        let list = |letter: &str, count| format!("[{}]", vec![format!(r#""\n{letter}\"""#); count].join(","));
+        let strings = |document: &Document<'_>| {
+            let items = document.root().items().expect("a list");
+            items.map(|item| item.string().expect("a string")).collect::<String>()
+        };
+        let (outer, inner) = (list("a", 3), list("bc", 1000));
+        for _ in 0..3 {
+            let document = Document::parse(&outer).expect("a list");
+            for text in [&inner, &outer] {
+                let expected = strings(&Document::parse(text).expect("a list"));
+                assert_eq!(expected.len(), if text == &inner { 4000 } else { 9 });
+            }
+            Document::parse(r#"["\n", "\x"]"#).expect_err("no escape");
+            assert_eq!(strings(&document), "\na\"\na\"\na\"");
+        }
     }
 }

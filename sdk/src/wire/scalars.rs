@@ -9,7 +9,7 @@ impl Wire for String {
         Self::new()
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        *self = node.string()?.into_owned();
+        *self = node.string()?.to_owned();
         Ok(())
     }
     fn write(&self, out: &mut Writer) {
@@ -218,8 +218,8 @@ impl<T: Wire> Wire for Vec<(String, T)> {
         self.clear();
         for (key, node) in node.fields()? {
             let mut value = T::empty();
-            value.read(node).map_err(|error| error.in_field(&key))?;
-            self.push((key.into_owned(), value));
+            value.read(node).map_err(|error| error.in_field(key))?;
+            self.push((key.to_owned(), value));
         }
         Ok(())
     }

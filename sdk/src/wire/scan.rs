@@ -9,8 +9,8 @@ mod strings;
 use std::borrow::Cow;
 
 use super::DecodeError;
-pub(crate) use strings::{Raw, is_plain, is_plain_fixed, plain_length};
-use strings::{plain_end, utf16};
+use strings::plain_end;
+pub(crate) use strings::{Raw, WORD, first_string, is_plain, is_plain_fixed, unescape};
 
 /// Splits JSON text into its values.
 #[derive(Debug, Clone)]
@@ -26,7 +26,13 @@ pub(crate) trait Sink<'a> {
     /// `null`, `true` or `false`.
     fn word(&mut self, _: &'static str) {}
     fn number(&mut self, _: &'a str) {}
-    fn string(&mut self, _: Raw<'a>) {}
+    /// A string without escapes.
+    fn string(&mut self, _: &'a str) {}
+    /// A string that begins with `plain`, with its first escape at the index `at` of the text. Checks it and returns the
+    /// index of its last quote.
+    fn escaped(&mut self, _plain: &'a str, text: &'a str, at: usize) -> Result<usize, Invalid> {
+        unescape(text.as_bytes(), at, &mut []).map(|(end, _)| end)
+    }
     /// An object or array begins; the argument is the text from its bracket on.
     fn open(&mut self, _: &'a str) {}
     /// The innermost object or array ends; the argument is the text after its bracket.
@@ -71,7 +77,7 @@ impl<'a> Scanner<'a> {
         if self.peek() != Some(b'"') {
             return Err(self.invalid("another value than a string"));
         }
-        let string = self.string()?;
+        let string = self.raw()?;
         self.end().map(|()| string.text())
     }
 
@@ -104,7 +110,7 @@ impl<'a> Scanner<'a> {
     /// Consumes a value and returns it if it is a string.
     pub fn string_or_skip(&mut self) -> Result<Option<Raw<'a>>, Invalid> {
         match self.peek() {
-            Some(b'"') => self.string().map(Some),
+            Some(b'"') => self.raw().map(Some),
             _ => self.pass().map(|()| None),
         }
     }
@@ -185,7 +191,7 @@ impl<'a> Scanner<'a> {
         loop {
             match self.peek() {
                 Some(b'"') => {
-                    sink.string(self.string()?);
+                    self.string(sink)?;
                     if is_key {
                         self.expect(b':', "a missing colon")?;
                         is_key = false;
@@ -239,7 +245,7 @@ impl<'a> Scanner<'a> {
         if self.peek() != Some(b'"') {
             return Err(self.invalid("a key that is not a string"));
         }
-        let key = self.string()?;
+        let key = self.raw()?;
         self.expect(b':', "a missing colon")?;
         Ok(key)
     }
@@ -255,36 +261,26 @@ impl<'a> Scanner<'a> {
         Ok(found == Some(b','))
     }
 
-    /// Consumes a string and checks its escapes.
-    #[inline(always)]
-    fn string(&mut self) -> Result<Raw<'a>, Invalid> {
-        let start = self.at + 1;
-        self.at = plain_end(self.text.as_bytes(), start);
-        let has_escapes = self.byte() != Some(b'"');
-        if has_escapes {
-            self.at = self.end_after_escapes(self.at)?;
-        }
-        // Without a panic, so that nothing is left of this where the text is not used.
-        let text = self.text.get(start..self.at).unwrap_or_default();
-        self.at += 1;
-        Ok(Raw { text, has_escapes })
+    /// Consumes a string and returns it as it is written.
+    fn raw(&mut self) -> Result<Raw<'a>, Invalid> {
+        let mut raw = Raw::default();
+        self.string(&mut raw).map(|()| raw)
     }
 
-    /// Returns the index of the last quote of a string whose first escape is at `at`.
-    #[inline(never)]
-    fn end_after_escapes(&self, mut at: usize) -> Result<usize, Invalid> {
-        let bytes = self.text.as_bytes();
-        loop {
-            match bytes.get(at..) {
-                Some([b'"', ..]) => return Ok(at),
-                Some([b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..]) => at += 2,
-                Some(escape @ [b'\\', b'u', ..]) if utf16(escape).is_some() => at += 6,
-                Some([b'\\', _, ..]) => return Err(invalid("an invalid escape", at)),
-                Some([b'\\'] | []) | None => return Err(invalid(END, bytes.len())),
-                Some(_) => return Err(invalid("a control character", at)),
-            }
-            at = plain_end(bytes, at);
+    /// Consumes a string and checks its escapes.
+    #[inline(always)]
+    fn string(&mut self, sink: &mut impl Sink<'a>) -> Result<(), Invalid> {
+        let start = self.at + 1;
+        self.at = plain_end(self.text.as_bytes(), start);
+        // Without a panic, so that nothing is left of this where the text is not used.
+        let plain = self.text.get(start..self.at).unwrap_or_default();
+        if self.byte() == Some(b'"') {
+            self.at += 1;
+            sink.string(plain);
+            return Ok(());
         }
+        self.at = sink.escaped(plain, self.text, self.at)?;
+        self.expect(b'"', END)
     }
 
     /// Consumes a number.

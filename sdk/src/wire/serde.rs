@@ -51,7 +51,7 @@ impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let Self(node) = *self;
         if let Ok(text) = node.string() {
-            return to.serialize_str(&text);
+            return to.serialize_str(text);
         }
         if let Ok(items) = node.items() {
             return to.collect_seq(items.map(Json));

@@ -12,7 +12,6 @@ use crate::rpc::message::{self, Message, NoResult};
 use crate::rpc::responder::Responder;
 use crate::rpc::{Closed, RpcError};
 use crate::runtime::on_drop::OnDrop;
-use crate::wire::scan::is_plain;
 use crate::wire::shared::Text;
 use crate::wire::{DecodeError, peek, redact};
 
@@ -105,8 +104,7 @@ fn dispatch(connection: &Arc<Connection>, service: &impl Service, text: &str, ke
         if service.unchecked(method, params) {
             return;
         }
-        // A method is written without escapes, but need not be.
-        if method != CANCEL && is_plain(method) && message::is_json(params) {
+        if method != CANCEL && message::is_json(params) {
             return service.notification(method, params);
         }
     }

@@ -87,12 +87,11 @@ impl Redactor {
 
     fn message(&mut self, message: Node<'_>, place: &Place<'_>, look: Look<'_>, out: &mut Writer) {
         let text = |key| match message.get(key)?.entry() {
-            Entry::String(text) => Some(text.text()),
-            Entry::Number(text) => Some(Cow::Borrowed(*text)),
-            _ => None,
+            Entry::Number(text) => Some(*text),
+            _ => message.get(key)?.string().ok(),
         };
         let method = message.get("method").and_then(|method| method.string().ok());
-        let parts = look(text("id").as_deref(), method.as_deref());
+        let parts = look(text("id"), method);
         self.value(message, &Place { message: Some(&parts), ..*place }, out);
     }
 
@@ -129,7 +128,9 @@ impl Redactor {
             Entry::Array(_) | Entry::Object(..) if self.depth > MAX_DEPTH => out.string(REDACTED),
             Entry::Array(_) => self.array(node, place, None, out),
             Entry::Object(..) => self.object(node, place, out),
-            Entry::String(text) => out.string(&self.string(&text.text(), place)),
+            Entry::String(_) | Entry::Decoded(..) => {
+                out.string(&self.string(node.string().unwrap_or_default(), place));
+            }
             Entry::Number(text) if self.hides_number(text, place) => out.string(REDACTED),
             Entry::Number(text) => out.raw(text),
             Entry::Bool(value) => out.serialize(value),
@@ -155,8 +156,7 @@ impl Redactor {
                 None => self.value(item, &place, out),
             }
             // The value of an option such as `--token` comes next.
-            let is_flag =
-                place.hide() == Hide::Nothing && item.string().is_ok_and(|text| text::is_flag(&text));
+            let is_flag = place.hide() == Hide::Nothing && item.string().is_ok_and(text::is_flag);
             own = if is_flag { Hide::All } else { Hide::Nothing };
         }
         out.raw("]");
@@ -168,12 +168,11 @@ impl Redactor {
             hide => hide,
         };
         let members = object.entries().into_iter().flatten();
-        let members = members.map(|(key, value)| (keys::normalize(&key), key, value));
+        let members = members.map(|(key, value)| (keys::normalize(key), key, value));
         let members: Vec<_> = members.collect();
         // Such as `{"name": "token", "value": …}`.
-        let names_secret = members
-            .iter()
-            .any(|(key, _, value)| is_name(key) && value.string().is_ok_and(|text| keys::is_secret(&text)));
+        let names_secret =
+            members.iter().any(|(key, _, value)| is_name(key) && value.string().is_ok_and(keys::is_secret));
         out.raw("{");
         for (key, written, value) in &members {
             let key = key.as_str();

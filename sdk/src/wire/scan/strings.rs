@@ -2,11 +2,16 @@
 
 use std::borrow::Cow;
 
+use super::{Discard, Invalid, Sink, invalid};
+
+/// The number of bytes that are looked at together.
+pub(crate) const WORD: usize = 8;
+
 /// A word whose bytes are all 1.
-const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const ONES: u64 = u64::from_ne_bytes([1; WORD]);
 
 /// A string as written between its quotes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Raw<'a> {
     pub(super) text: &'a str,
     pub(super) has_escapes: bool,
@@ -25,14 +30,29 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// Returns true if a string is written in JSON as it is.
-pub(crate) fn is_plain(text: &str) -> bool {
-    plain_length(text) == text.len()
+/// Keeps a string.
+impl<'a> Sink<'a> for Raw<'a> {
+    fn string(&mut self, text: &'a str) {
+        *self = Self::plain(text);
+    }
+    fn escaped(&mut self, plain: &'a str, text: &'a str, at: usize) -> Result<usize, Invalid> {
+        let end = Discard.escaped(plain, text, at)?;
+        *self = Self { text: text.get(at - plain.len()..end).unwrap_or_default(), has_escapes: true };
+        Ok(end)
+    }
 }
 
-/// Returns the number of bytes before the first that JSON escapes in a string.
-pub(crate) fn plain_length(text: &str) -> usize {
-    plain_end(text.as_bytes(), 0)
+/// Returns true if a string is written in JSON as it is.
+pub(crate) fn is_plain(text: &str) -> bool {
+    plain_end(text.as_bytes(), 0) == text.len()
+}
+
+/// Splits a text that starts with a key into the string behind it, if that is written without escapes, and the rest.
+#[inline(always)]
+pub(crate) fn first_string<'a>(text: &'a str, key: &str) -> Option<(&'a str, &'a str)> {
+    let text = text.strip_prefix(key)?;
+    let (string, rest) = text.split_at_checked(plain_end(text.as_bytes(), 0))?;
+    Some((string, rest.strip_prefix('"')?))
 }
 
 /// Returns the index of the first quote, backslash or control character from `at` on, or the length.
@@ -46,7 +66,7 @@ pub(super) fn plain_end(bytes: &[u8], at: usize) -> usize {
         }
         rest = after;
     }
-    bytes.len() - rest.len() + plain_start_of_last(rest)
+    bytes.len() - rest.len() + special(last_word(rest, 0)).trailing_zeros() as usize / 8
 }
 
 /// Returns true if a string of a fixed length, which is at least that of a word, is written in JSON as it is.
@@ -59,10 +79,12 @@ pub(crate) fn is_plain_fixed<const LENGTH: usize>(string: &[u8; LENGTH]) -> bool
     words.fold(0, |found, word| found | special(u64::from_le_bytes(*word))) == 0
 }
 
-/// Returns the number of plain bytes at the start of less than a word.
+/// Returns the last bytes of a text from `at` on, which are less than a word, and quotes after them.
 #[inline(never)]
-fn plain_start_of_last(last: &[u8]) -> usize {
-    last.iter().position(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\')).unwrap_or(last.len())
+fn last_word(text: &[u8], at: usize) -> u64 {
+    let mut word = [b'"'; WORD];
+    word.iter_mut().zip(text.iter().skip(at)).for_each(|(place, byte)| *place = *byte);
+    u64::from_le_bytes(word)
 }
 
 /// Marks the high bit of each quote, backslash and control character. It may also mark bytes after the first of them.
@@ -76,78 +98,91 @@ fn special(word: u64) -> u64 {
 }
 
 /// Decodes a text whose escapes are valid.
-#[inline(never)]
 fn unescaped(raw: &str) -> String {
-    let bytes = raw.as_bytes();
-    // No character is longer than its escape, so the end of the decoded text is never behind the next byte to decode.
-    let (mut text, mut from, mut to) = (bytes.to_vec(), 0, 0);
-    while let Some(rest) = bytes.get(from..).filter(|rest| !rest.is_empty()) {
-        let (plain, length) = match rest.first_chunk::<8>() {
-            // What stands behind the plain bytes is overwritten by what comes next.
-            Some(word) => {
-                text[to..to + 8].copy_from_slice(word);
-                (before_backslash(u64::from_le_bytes(*word)), 8)
-            }
-            None => {
-                text[to] = rest[0];
-                (usize::from(rest[0] != b'\\'), 1)
-            }
-        };
-        (from, to) = (from + plain, to + plain);
-        if plain == length {
-            continue;
-        }
-        (from, to) = match bytes.get(from + 1) {
-            Some(b'u') => {
-                let (letter, length) = unescape(&bytes[from..]);
-                (from + length, to + letter.encode_utf8(&mut text[to..]).len())
-            }
-            letter => {
-                text[to] = letter.map_or(b'\\', |letter| simple_escape(*letter));
-                (from + 2, to + 1)
-            }
-        };
-    }
-    text.truncate(to);
+    let mut text = vec![0; raw.len() + WORD];
+    let end = unescape(raw.as_bytes(), 0, &mut text).map_or(0, |(_, end)| end);
+    text.truncate(end);
     // It is made of whole characters.
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// Returns the number of bytes of a word before the first backslash.
-#[inline]
-fn before_backslash(word: u64) -> usize {
-    let other = word ^ (ONES * u64::from(b'\\'));
-    // A subtraction sets the high bit of a zero. It may also do so for bytes after the first of them.
-    let found = other.wrapping_sub(ONES) & !other & (ONES << 7);
-    found.trailing_zeros() as usize / 8
+/// Checks a string from the index `from` on, up to its quote or the end of the text, and writes it decoded to `out`, if that
+/// is not empty. Returns the index of the end and the number of bytes that were written.
+///
+/// No string is longer than it is written, but `out` needs room for a word more.
+#[inline(never)]
+pub(crate) fn unescape(text: &[u8], mut from: usize, out: &mut [u8]) -> Result<(usize, usize), Invalid> {
+    let mut to = 0;
+    loop {
+        let word = match text.get(from..).and_then(<[u8]>::first_chunk) {
+            Some(word) => u64::from_le_bytes(*word),
+            None => last_word(text, from),
+        };
+        // What stands behind the plain bytes is overwritten by what comes next.
+        if let Some(place) = out.get_mut(to..).and_then(<[u8]>::first_chunk_mut) {
+            *place = word.to_le_bytes();
+        }
+        let plain = special(word).trailing_zeros() as usize / 8;
+        (from, to) = (from + plain, to + plain);
+        if plain == WORD {
+            continue;
+        }
+        match text.get(from) {
+            None | Some(b'"') => return Ok((from, to)),
+            Some(b'\\') => {}
+            Some(_) => return Err(invalid("a control character", from)),
+        }
+        match text.get(from + 1) {
+            None => return Ok((text.len(), to)),
+            Some(b'u') => {
+                let (letter, length) = utf16_character(text, from).ok_or_else(|| invalid(ESCAPE, from))?;
+                let mut utf8 = [0; 4];
+                let utf8 = letter.encode_utf8(&mut utf8).as_bytes();
+                out.iter_mut().skip(to).zip(utf8).for_each(|(place, byte)| *place = *byte);
+                (from, to) = (from + length, to + utf8.len());
+            }
+            Some(letter) => {
+                let letter = simple_escape(*letter).ok_or_else(|| invalid(ESCAPE, from))?;
+                if let Some(place) = out.get_mut(to) {
+                    *place = letter;
+                }
+                (from, to) = (from + 2, to + 1);
+            }
+        }
+    }
 }
 
+const ESCAPE: &str = "an invalid escape";
+
 /// The character that the letter behind a backslash stands for.
-fn simple_escape(letter: u8) -> u8 {
-    match letter {
+fn simple_escape(letter: u8) -> Option<u8> {
+    Some(match letter {
         b'b' => 8,
         b'f' => 12,
         b'n' => b'\n',
         b'r' => b'\r',
         b't' => b'\t',
-        other => other,
-    }
+        b'"' | b'\\' | b'/' => letter,
+        _ => return None,
+    })
 }
 
-/// Decodes the escape `\uXXXX` at the start, or two of them that stand for one character; returns the character and
-/// their length.
-fn unescape(bytes: &[u8]) -> (char, usize) {
-    let first = utf16(bytes).unwrap_or(0xfffd);
+/// Decodes the escape `\uXXXX` at `at`, or two of them that stand for one character; returns the character and their
+/// length.
+#[inline(never)]
+fn utf16_character(text: &[u8], at: usize) -> Option<(char, usize)> {
+    let bytes = text.get(at..)?;
+    let first = utf16(bytes)?;
     let second = bytes.get(6..).and_then(utf16);
     let pair = char::decode_utf16([first].into_iter().chain(second)).next();
-    match pair {
+    Some(match pair {
         Some(Ok(letter)) => (letter, letter.len_utf16() * 6),
         _ => (char::REPLACEMENT_CHARACTER, 6),
-    }
+    })
 }
 
 /// The code unit of `\uXXXX` at the start.
-pub(super) fn utf16(bytes: &[u8]) -> Option<u16> {
+fn utf16(bytes: &[u8]) -> Option<u16> {
     let digits = bytes.get(..6)?.strip_prefix(b"\\u")?;
     digits.iter().try_fold(0, |code, digit| {
         let digit = char::from(*digit).to_digit(16)?;
