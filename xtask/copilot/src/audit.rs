@@ -29,8 +29,8 @@ pub struct Args {
     /// The version of the CLI to run, installed if need be [default: the installed one]
     #[arg(long, value_name = "VERSION", conflicts_with = "logs")]
     cli: Option<String>,
-    /// Read the wire logs in this folder, `*.jsonl`, instead of running a CLI
-    #[arg(long, value_name = "FOLDER")]
+    /// Read this wire log, or those in this folder, `*.jsonl`, instead of running a CLI
+    #[arg(long, value_name = "PATH")]
     logs: Option<PathBuf>,
     /// The Cargo.toml of the project [default: that of the current folder]
     #[arg(long, value_name = "PATH")]
@@ -40,7 +40,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<u8> {
     let ours = project::ours(args.manifest_path.as_deref())?;
     let (audited, ran) = match &args.logs {
-        Some(folder) => (audit::logs(&ours, folder)?, Ok(())),
+        Some(path) => (audit::logs(&ours, path)?, Ok(())),
         None => {
             let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
             // What was sent before an error is validated as well.

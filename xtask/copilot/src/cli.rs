@@ -1,5 +1,7 @@
 //! `cargo copilot cli`: the CLI on this machine.
 
+use std::fs;
+
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use copilot_session_drift::cli;
@@ -25,7 +27,7 @@ enum Command {
         /// The version
         version: Option<String>,
     },
-    /// List the versions in your cache
+    /// List the versions in your cache, and mark the CLI that the SDK starts
     List {
         /// List all published versions
         #[arg(long)]
@@ -57,12 +59,31 @@ pub fn run(args: &Args) -> Result<()> {
             crate::print(&format!("{}\n", path.display()))
         }
         Command::List { published: true } => crate::print(&(cli::published()?.join("\n") + "\n")),
-        Command::List { published: false } => {
-            let mut lines = String::new();
-            for (version, path) in cli::all_installed()? {
-                lines += &format!("{version}  {}\n", path.display());
-            }
-            crate::print(&lines)
-        }
+        Command::List { published: false } => list(),
     }
+}
+
+fn list() -> Result<()> {
+    let (found, by) = (cli::found(), cli::found_by());
+    let found = found.as_ref().map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.clone()));
+    let mut is_listed = false;
+    let mut lines = String::new();
+    let installed = cli::all_installed()?;
+    for (version, path) in &installed {
+        let is_found =
+            found.as_ref().is_ok_and(|found| fs::canonicalize(path).is_ok_and(|path| path == *found));
+        is_listed |= is_found;
+        let mark = if is_found { format!("  <- the SDK starts this one, by {by}") } else { String::new() };
+        lines += &format!("{version}  {}{mark}\n", path.display());
+    }
+    crate::print(&lines)?;
+    if installed.is_empty() {
+        eprintln!("There is no version in the cache; `cargo copilot cli install` adds one.");
+    }
+    match found {
+        Ok(_) if is_listed => {}
+        Ok(found) => eprintln!("The SDK starts {}, by {by}; it is not in the cache.", found.display()),
+        Err(error) => eprintln!("The SDK finds no CLI, as it does not look in the cache: {error:#}"),
+    }
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use cargo_metadata::{Metadata, MetadataCommand};
 use copilot_session_drift::ours::Ours;
 
@@ -23,6 +23,14 @@ pub struct Sdk {
     pub root: PathBuf,
     /// The project's target folder.
     pub target: PathBuf,
+    pub dependencies: Vec<Dependency>,
+}
+
+/// A dependency on the crate, as a manifest has it.
+pub struct Dependency {
+    pub manifest: PathBuf,
+    /// The registry or repository, as cargo writes it; none if the dependency has a path.
+    pub source: Option<String>,
 }
 
 impl Sdk {
@@ -54,8 +62,22 @@ impl Sdk {
             folder: folder.into(),
             root: metadata.workspace_root.clone().into(),
             target: metadata.target_directory.clone().into(),
+            dependencies: dependencies(&metadata),
         }))
     }
+}
+
+/// All dependencies on the crate.
+fn dependencies(metadata: &Metadata) -> Vec<Dependency> {
+    let mut all = Vec::new();
+    for package in &metadata.packages {
+        let of_crate = package.dependencies.iter().filter(|dependency| dependency.name == CRATE);
+        all.extend(of_crate.map(|dependency| Dependency {
+            manifest: package.manifest_path.clone().into(),
+            source: dependency.source.as_ref().map(|source| source.repr.clone()),
+        }));
+    }
+    all
 }
 
 /// The schemas that the project's crate was generated from.
@@ -100,7 +122,15 @@ fn metadata(manifest: Option<&Path>) -> Result<Metadata> {
     if let Some(manifest) = manifest {
         command.manifest_path(manifest);
     }
-    command.exec().context("cannot read the project")
+    let metadata = command.exec().map_err(|error| match error {
+        cargo_metadata::Error::CargoMetadata { stderr } => {
+            anyhow!("{}", stderr.trim().trim_start_matches("error: "))
+        }
+        other => {
+            anyhow!("cannot run `cargo metadata`, which finds the copilot-session of a project: {other}")
+        }
+    });
+    metadata.context("cannot read the project")
 }
 
 /// The cargo that runs this program.

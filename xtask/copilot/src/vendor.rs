@@ -1,5 +1,7 @@
 //! `cargo copilot vendor`: writes the sources of `copilot-session`, generated for another version of the CLI.
 
+mod advice;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -30,12 +32,12 @@ const FEATURES: &str = "full,memory-files,serde,testing,transcript";
 
 const ABOUT: &str = "\
 The sources are those of the copilot-session that the project uses, with the types, methods and events of the other
-version. The SDK still supports the versions that it supported. Use them with
+version. The SDK still supports the versions that it supported. For a dependency from crates.io, use them with
 
   [patch.crates-io]
   copilot-session = { path = \"DIR\" }
 
-Schemas of a version come from its package, which npm verifies. Nothing is written if the generator does not support
+For another dependency, the command says what to change. Schemas of a version come from its package, which npm verifies. Nothing is written if the generator does not support
 something in the schemas, or if the crate does not compile with them.";
 
 #[derive(clap::Args)]
@@ -84,10 +86,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     put(&files, &out)?;
     crate::print(&format!(
-        "Wrote copilot-session {own} for Copilot CLI {version} to {}\nTo use it:\n\n[patch.crates-io]\n\
-         copilot-session = {{ path = {:?} }}\n",
+        "Wrote copilot-session {own} for Copilot CLI {version} to {}\n{}",
         out.display(),
-        args.out
+        advice::to_use(&sdk, &out)
     ))
 }
 

@@ -6,8 +6,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anstream::{AutoStream, ColorChoice};
-use anyhow::{Context, Result, ensure};
-use copilot_session_view::{Log, Turns, write_page};
+use anyhow::{Context, Result, anyhow, ensure};
+use copilot_session_drift::audit::wire_logs;
+use copilot_session_view::{Error, Log, Turns, write_page};
 
 const ABOUT: &str = "\
 The log is what a client writes with `ClientBuilder::wire_log`. The page is one file that loads nothing from elsewhere:
@@ -20,7 +21,7 @@ const WIDTH: usize = 100;
 #[derive(clap::Args)]
 #[command(after_help = ABOUT)]
 pub struct Args {
-    /// The wire log
+    /// The wire log, or a folder of wire logs, `*.jsonl`
     log: PathBuf,
     /// The page to write [default: the name of the log with .html]
     #[arg(short, long, value_name = "FILE", conflicts_with = "terminal")]
@@ -40,23 +41,46 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let file = File::open(&args.log).with_context(|| format!("cannot open {}", args.log.display()))?;
-    let about_log = || format!("cannot show {}", args.log.display());
+    let logs = wire_logs(&args.log)?;
+    ensure!(
+        logs.len() == 1 || (args.output.is_none() && !args.open),
+        "{} has {} logs; name one of them for --output or --open",
+        args.log.display(),
+        logs.len()
+    );
+    for (number, path) in logs.iter().enumerate() {
+        if args.terminal && logs.len() > 1 {
+            let before = if number == 0 { "" } else { "\n" };
+            crate::print(&format!("{before}log {}\n", path.display()))?;
+        }
+        view(args, path)?;
+    }
+    Ok(())
+}
+
+fn view(args: &Args, log_path: &Path) -> Result<()> {
+    let file = File::open(log_path).with_context(|| format!("cannot open {}", log_path.display()))?;
+    let about_log = |error: anyhow::Error| {
+        let is_other = matches!(error.downcast_ref(), Some(Error::NotALog { .. } | Error::Empty));
+        let hint =
+            if is_other { "; a wire log is what a client writes with `ClientBuilder::wire_log`" } else { "" };
+        anyhow!("cannot show {}: {error:#}{hint}", log_path.display())
+    };
     let log = BufReader::with_capacity(1 << 20, file);
     if args.terminal {
         let width = terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0));
         let colored = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
-        let log = Log::read(log).with_context(about_log)?;
+        let log = Log::read(log).map_err(|error| about_log(error.into()))?;
         let number = args.turn.map(|number| Turns::Number(number.get()));
         let bars = match number.or(args.last.then_some(Turns::Last)) {
-            Some(turns) => log.timeline_of(turns, width, colored).with_context(about_log)?,
+            Some(turns) => log.timeline_of(turns, width, colored).map_err(|error| about_log(error.into()))?,
             None => log.timeline(width, colored),
         };
         return crate::print(&bars);
     }
-    let path = args.output.clone().unwrap_or_else(|| args.log.with_extension("html"));
-    ensure!(!is_same(&path, &args.log), "the page would replace the log; give its name with --output");
-    let read = page(&args.log, log, &path).with_context(about_log)?;
+    let path = args.output.clone().unwrap_or_else(|| log_path.with_extension("html"));
+    ensure!(!is_same(&path, log_path), "the page would replace the log; give its name with --output");
+    let read = page(log_path, log, &path).map_err(about_log)?;
     if read.is_cut_off() {
         eprintln!("The last line of the log is cut off, and is left out.");
     }
@@ -86,6 +110,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 /// Writes the page beside its place and moves it there once it is whole.
 fn page(log_path: &Path, log: BufReader<File>, path: &Path) -> Result<Log> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    ensure!(folder.is_dir(), "there is no folder {} for the page", folder.display());
     let new = tempfile::NamedTempFile::new_in(folder)
         .with_context(|| format!("cannot write to the folder {}", folder.display()))?;
     let title = log_path.file_name().unwrap_or_default().to_string_lossy();

@@ -8,7 +8,7 @@ mod walk;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -23,31 +23,40 @@ pub struct Audited {
     findings: BTreeMap<Finding, u64>,
 }
 
-/// Validates the messages in the wire logs of a folder, `*.jsonl`.
-pub fn logs(ours: &Ours, folder: &Path) -> Result<Audited> {
+/// Validates the messages in a wire log, or in those of a folder.
+pub fn logs(ours: &Ours, path: &Path) -> Result<Audited> {
+    let files = wire_logs(path)?;
     let schemas = Schemas::of(ours)?;
     let mut audit = Audit::new(&schemas);
-    read_logs(&mut audit, folder)?;
+    for file in files {
+        let text = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        audit.log(&String::from_utf8_lossy(&text));
+    }
     let (messages, findings) = audit.finish();
-    ensure!(messages > 0, "there are no messages in the wire logs of {} (*.jsonl)", folder.display());
+    ensure!(
+        messages > 0,
+        "there are no messages of a CLI in {}; a wire log is what a client writes with `ClientBuilder::wire_log`",
+        path.display()
+    );
     Ok(Audited { messages, findings })
 }
 
-fn read_logs(audit: &mut Audit<'_>, folder: &Path) -> Result<()> {
-    let failed = || format!("cannot read {}", folder.display());
+/// The wire logs that a path names: itself or, if it is a folder, the files `*.jsonl` in it, at least one.
+pub fn wire_logs(path: &Path) -> Result<Vec<PathBuf>> {
+    let failed = || format!("cannot read {}", path.display());
+    if !fs::metadata(path).with_context(failed)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).with_context(failed)? {
+    for entry in fs::read_dir(path).with_context(failed)? {
         let path = entry.with_context(failed)?.path();
         if path.extension().is_some_and(|extension| extension == "jsonl") {
             files.push(path);
         }
     }
+    ensure!(!files.is_empty(), "there is no wire log (*.jsonl) in the folder {}", path.display());
     files.sort();
-    for file in files {
-        let text = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        audit.log(&String::from_utf8_lossy(&text));
-    }
-    Ok(())
+    Ok(files)
 }
 
 impl Audited {

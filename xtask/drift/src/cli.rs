@@ -4,8 +4,9 @@ mod script;
 mod sum;
 
 use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -35,12 +36,35 @@ pub fn given(path: &Path) -> Result<PathBuf> {
 
 /// The CLI that the SDK would start: the one in the variable, or else on the PATH.
 pub fn found() -> Result<PathBuf> {
-    if let Some(path) = env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
-        return given(Path::new(&path));
-    }
-    which::which("copilot").with_context(|| {
-        format!("no Copilot CLI on the PATH; run `npm install -g @github/copilot`, or set {PATH_VARIABLE}")
-    })
+    let Some(path) = variable() else {
+        return which::which("copilot").map_err(|_| {
+            anyhow!(
+                "there is no Copilot CLI on the PATH; run `npm install -g @github/copilot`, or set {PATH_VARIABLE} to \
+                 the path of one"
+            )
+        });
+    };
+    let given = if is_name(Path::new(&path)) {
+        which::which(&path).with_context(|| format!("there is no `{}` on the PATH", path.display()))
+    } else {
+        given(Path::new(&path))
+    };
+    given.with_context(|| format!("{PATH_VARIABLE} names no Copilot CLI"))
+}
+
+/// The place that decides which CLI is [`found`].
+pub fn found_by() -> &'static str {
+    if variable().is_some() { PATH_VARIABLE } else { "PATH" }
+}
+
+fn variable() -> Option<OsString> {
+    env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty())
+}
+
+/// Returns true for a name without a folder, which is searched on the PATH.
+fn is_name(path: &Path) -> bool {
+    let mut parts = path.components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
 }
 
 /// A version in the cache.
@@ -309,7 +333,8 @@ pub fn own_version(mut command: Command, temp: &Path) -> Result<String> {
     let version = version_in(&output.stdout).filter(|_| output.status.success());
     version.with_context(|| {
         let printed = [output.stdout.trim(), output.stderr.trim()].concat();
-        format!("{} printed no version ({}): {printed}", command.get_program().display(), output.status)
+        let program = command.get_program().display();
+        format!("{program} printed no version of the Copilot CLI ({}): {printed:?}", output.status)
     })
 }
 

@@ -52,7 +52,7 @@ impl Failure {
             "E401" | "E403" | "E407" => "npm was refused access to its registry",
             "ENOTFOUND" | "EAI_AGAIN" | "ECONNREFUSED" | "ECONNRESET" | "ETIMEDOUT" | "EIDLETIMEOUT"
             | "ECONNECTIONTIMEOUT" | "ENETUNREACH" | "EHOSTUNREACH" | "ERR_SOCKET_TIMEOUT" => {
-                "npm could not reach its registry"
+                "npm could not reach its registry; check the network, and `proxy` and `registry` in `npm config list`"
             }
             _ => "npm failed",
         }
@@ -162,6 +162,8 @@ fn npm(subcommand: &str) -> Command {
     let mut command = Command::new(NPM);
     // The settings of the user could hide the lines of errors.
     command.args([subcommand, "--loglevel=error", "--color=false"]);
+    // By default npm waits 10 and then 60 seconds before it tries again, and says nothing.
+    command.args(["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]);
     command
 }
 
@@ -196,7 +198,8 @@ mod tests {
         assert!(!failure.not_published());
         assert_eq!(
             failure.to_string(),
-            "npm could not reach its registry (ECONNREFUSED)\n  \
+            "npm could not reach its registry; check the network, and `proxy` and `registry` in `npm config list` \
+             (ECONNREFUSED)\n  \
              FetchError: request failed, reason: connect ECONNREFUSED"
         );
     }

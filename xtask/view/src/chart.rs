@@ -15,7 +15,6 @@ pub(crate) struct Chart<'a> {
     pub number: usize,
     /// The start of the prompt.
     pub prompt: String,
-    pub state: &'a TurnState,
     pub rows: Vec<Row<'a>>,
     pub turn: &'a Turn,
     pub conversation: &'a TranscriptTurn,
@@ -48,7 +47,22 @@ impl<'a> Chart<'a> {
         let prompt =
             conversation.prompt().map_or("(without a prompt)".to_owned(), |prompt| shortened(prompt.text()));
         let scale = Scale { start, end };
-        Self { number, prompt, state: conversation.state(), rows, turn, conversation, scale }
+        Self { number, prompt, rows, turn, conversation, scale }
+    }
+
+    /// Returns true if the log has no end of the turn.
+    pub fn is_unfinished(&self) -> bool {
+        self.turn.is_cut_off || matches!(self.conversation.state(), TurnState::Running)
+    }
+
+    /// The end of a turn that did not finish, in a word.
+    pub fn state(&self) -> Option<&'static str> {
+        match self.conversation.state() {
+            _ if self.is_unfinished() => Some("unfinished"),
+            TurnState::Aborted => Some("aborted"),
+            TurnState::Failed(_) => Some("failed"),
+            _ => None,
+        }
     }
 
     /// The time that some of the rows take. One that has not ended lasts until the end of the turn.

@@ -40,6 +40,8 @@ pub(crate) struct Read {
     pub lines: u64,
     /// True if the last line is only the start of one.
     pub is_cut_off: bool,
+    /// The number of starts of lines that another client continued with a line of its own.
+    pub torn: u64,
 }
 
 /// Reads a log line by line. `each` gets the number of a line, empty ones not counted, its text and its content.
@@ -56,7 +58,9 @@ pub(crate) fn read(
         let is_whole = bytes.last() == Some(&b'\n');
         let line = bytes.trim_ascii();
         in_file += 1;
-        match parse(line) {
+        // A client that was killed left the start of a line, to which the next one has appended.
+        let parsed = parse(line).or_else(|problem| appended(line).inspect(|_| read.torn += 1).ok_or(problem));
+        match parsed {
             Ok((text, line)) => each(read.lines + 1, text, line)?,
             // Empty lines occur at the end of files that people have edited.
             Err(_) if line.is_empty() => continue,
@@ -69,6 +73,13 @@ pub(crate) fn read(
         read.lines += 1;
     }
     if read.lines == 0 { Err(Error::Empty) } else { Ok(read) }
+}
+
+/// The whole line after the start of another one. In a line that is whole, this start occurs only with escaped quotes.
+fn appended(line: &[u8]) -> Option<(&str, Line<'_>)> {
+    const START: &[u8] = b"{\"t_ms\":";
+    let at = line.windows(START.len()).rposition(|bytes| bytes == START).filter(|at| *at > 0)?;
+    parse(&line[at..]).ok()
 }
 
 fn parse(line: &[u8]) -> Result<(&str, Line<'_>), String> {

@@ -26,8 +26,14 @@ pub struct Log {
     pub(crate) left_out: u64,
     /// The end of the connection, in a few words.
     pub(crate) end: Option<String>,
-    /// The time of the last line, in milliseconds.
-    pub(crate) length: u64,
+    /// The time of the last line, in milliseconds since its client began the log.
+    latest: u64,
+    /// The time of all clients before that of the last line, in milliseconds.
+    earlier: u64,
+    /// The first request of each connection, by its id.
+    first_requests: HashMap<String, String>,
+    /// The numbers of the lines with which a further client begins, if several have written to the log one after another.
+    pub(crate) clients: Vec<u64>,
     pub(crate) version: Option<String>,
     /// The turn that began last: the indices of its session and of itself.
     pub(crate) last_turn: Option<(usize, usize)>,
@@ -51,6 +57,9 @@ pub(crate) struct Entry {
     /// The index of the turn in its session. It may be one that never begins.
     pub turn: Option<usize>,
 }
+
+/// The most clients whose messages a remark names.
+const MOST_CLIENTS: usize = 5;
 
 impl Log {
     /// Reads a log to its end.
@@ -76,6 +85,18 @@ impl Log {
         self.read.lines
     }
 
+    /// The time that the log covers, in milliseconds. That between two clients is not known, and not part of it.
+    pub(crate) fn length(&self) -> u64 {
+        self.earlier.saturating_add(self.latest)
+    }
+
+    /// The messages of a client, by its number from 1, in words; none if there is one client only.
+    pub(crate) fn messages_of(&self, client: usize) -> Option<String> {
+        let first = if client == 1 { 1 } else { *self.clients.get(client.checked_sub(2)?)? };
+        let last = self.clients.get(client - 1).map_or(self.lines(), |next| next - 1);
+        (!self.clients.is_empty()).then(|| format!("messages {first} to {last}"))
+    }
+
     /// Returns true if the last line was only the start of one, and was ignored: the log was written until a program
     /// ended suddenly, or is still being written.
     pub fn is_cut_off(&self) -> bool {
@@ -84,17 +105,29 @@ impl Log {
 
     /// The remarks on the completeness of the log, a sentence each.
     pub(crate) fn remarks(&self) -> Vec<String> {
+        let clients = 1 + self.clients.len();
+        let places: Vec<String> =
+            (1..=clients).take(MOST_CLIENTS).map_while(|client| self.messages_of(client)).collect();
+        let more = if clients > MOST_CLIENTS { ", …" } else { "" };
+        let several =
+            format!("{clients} clients have written the log one after another: {}{more}.", places.join(", "));
+        let several = (clients > 1).then_some(several);
+        let torn = self.read.torn;
+        let torn_lines = if torn == 1 { "One line is".to_owned() } else { format!("{torn} lines are") };
+        let torn =
+            (torn > 0).then(|| format!("{torn_lines} cut off where the next client begins, and left out."));
         let cut_off = "The last line of the log is cut off, and is left out.".to_owned();
         let left_out =
             format!("The client left {} messages out, because the log was too slow or full.", self.left_out);
         let end = self.end.as_ref().map(|end| format!("The connection ended: {end}"));
         let cut_off = self.is_cut_off().then_some(cut_off);
-        cut_off.into_iter().chain((self.left_out > 0).then_some(left_out)).chain(end).collect()
+        let cut_off = several.into_iter().chain(torn).chain(cut_off);
+        cut_off.chain((self.left_out > 0).then_some(left_out)).chain(end).collect()
     }
 
     /// Adds a line, and returns how the list of messages shows it.
     pub(crate) fn add(&mut self, number: u64, line: &Line<'_>) -> Entry {
-        self.length = self.length.max(line.t_ms);
+        self.latest = self.latest.max(line.t_ms);
         let entry = |kind: &str, brief: String| Entry {
             t_ms: line.t_ms,
             side: line.side,
@@ -143,7 +176,10 @@ impl Log {
                     turn: Some(turn),
                 };
             }
-            Content::Request { id, method, params } => {
+            Content::Request { id, method, mut params } => {
+                if line.side == Side::Client && self.begins_client(&connection, &id, number, line.t_ms) {
+                    params.brief = format!("client {} begins  {}", 1 + self.clients.len(), params.brief);
+                }
                 let session = params.session.as_deref().map(|id| self.session(id));
                 let step = step(number, line, &shortened(&method), &params.brief, false);
                 self.waiting.insert((connection, line.side, id), Request { session, step });
@@ -176,11 +212,30 @@ impl Log {
         Entry { t_ms: line.t_ms, side: line.side, kind, brief, session, turn }
     }
 
+    /// Returns true if a request of the client is the first of a further one, which has appended to the log. Its ids begin
+    /// again, and a client uses none twice.
+    fn begins_client(&mut self, connection: &str, id: &str, number: u64, t_ms: u64) -> bool {
+        match self.first_requests.get(connection) {
+            Some(first) if first == id => {}
+            Some(_) => return false,
+            None => {
+                self.first_requests.insert(connection.to_owned(), id.to_owned());
+                return false;
+            }
+        }
+        self.clients.push(number);
+        self.earlier = self.length();
+        self.latest = t_ms;
+        self.waiting.retain(|(other, ..), _| other != connection);
+        self.sessions.iter_mut().for_each(Session::client_begins);
+        true
+    }
+
     fn session(&mut self, id: &str) -> usize {
         if let Some(index) = self.by_id.get(id) {
             return *index;
         }
-        self.sessions.push(Session::new(id));
+        self.sessions.push(Session::new(id, 1 + self.clients.len()));
         self.by_id.insert(id.to_owned(), self.sessions.len() - 1);
         self.sessions.len() - 1
     }

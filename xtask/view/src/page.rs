@@ -77,9 +77,11 @@ impl<W: Write> Writer<W> {
                 self.index.turn(number, &chart);
                 drawing::timeline(&chart, &mut |html| self.drawing(html))?;
                 self.index.end_rows();
-                conversation::write(chart.conversation, &mut |html| self.drawing(html))?;
+                conversation::write(&chart, &mut |html| self.drawing(html))?;
                 self.index.end_entries();
-                self.drawing(&drawing::turn(&chart).0)?;
+                let client = read.messages_of(chart.turn.client);
+                let client = client.map(|messages| format!("client {} ({messages})", chart.turn.client));
+                self.drawing(&drawing::turn(&chart, client.as_deref()).0)?;
             }
         }
         self.index.number_turns();

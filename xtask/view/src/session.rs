@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::UNIX_EPOCH;
 
-use copilot_session::transcript::Transcript;
+use copilot_session::transcript::{Transcript, TurnState};
 use copilot_session::types::AssistantUsageData;
 use copilot_session::{SessionEvent, SessionEventData as Data};
 use serde::Deserialize;
@@ -33,6 +33,10 @@ pub(crate) struct Session {
     open: HashMap<String, Place>,
     /// The names of the tool calls that have not ended, by their ids.
     calls: HashMap<String, String>,
+    /// The number of the client that writes now, from 1.
+    client: usize,
+    /// The turn that ran when another client began, and perhaps goes on.
+    interrupted: Option<usize>,
     /// The hashes of the ids of all events, since a log of several clients has them several times.
     seen: HashSet<u64>,
 }
@@ -63,8 +67,19 @@ struct ResultKind {
 }
 
 impl Session {
-    pub fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), is_idle: true, ..Self::default() }
+    pub fn new(id: &str, client: usize) -> Self {
+        Self { id: id.to_owned(), client, is_idle: true, ..Self::default() }
+    }
+
+    /// Notes that another client has begun. The CLI of the former one may have ended with it, in the middle of a turn.
+    pub fn client_begins(&mut self) {
+        self.client += 1;
+        self.is_idle = true;
+        self.interrupted = self.turns.len().checked_sub(1).filter(|turn| self.is_running(*turn));
+    }
+
+    fn is_running(&self, turn: usize) -> bool {
+        self.transcript.turns().get(turn).is_some_and(|turn| matches!(turn.state(), TurnState::Running))
     }
 
     /// The index of the turn that something now belongs to: the current or, between turns, the next.
@@ -89,6 +104,7 @@ impl Session {
             return;
         }
         let data = event.data();
+        let interrupted = self.interrupted.filter(|turn| self.is_running(*turn));
         // What was rewound has happened, so it is shown. By the type, since the data may be malformed.
         if event.kind() != REWIND {
             self.transcript.apply(event);
@@ -96,8 +112,12 @@ impl Session {
         let now = millis(event);
         while self.turns.len() < self.transcript.turns().len() {
             let mut turn = std::mem::take(&mut self.next);
-            turn.begin(now);
+            turn.begin(now, self.client);
             self.turns.push(turn);
+            // The transcript takes the next prompt for its end.
+            if let Some(turn) = interrupted.and_then(|turn| self.turns.get_mut(turn)) {
+                turn.is_cut_off = true;
+            }
             self.is_idle = false;
         }
         self.arrow(event, t_ms, line);
@@ -259,7 +279,8 @@ impl Session {
     /// Starts a model call, or corrects the start of one that has not answered yet.
     fn start_model(&mut self, key: &str, agent: &str, name: &str, now: i64, t_ms: u64, line: u64) {
         let known = self.open.get(key).copied();
-        if let Some((turn, at)) = known
+        let current = self.turn_index();
+        if let Some((turn, at)) = known.filter(|(turn, _)| *turn == current)
             && let Some(span) = self.turn(turn).spans.get_mut(at)
             && span.end.is_none()
             && span.first_token.is_none()

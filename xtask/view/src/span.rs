@@ -83,6 +83,10 @@ const MOST_STEPS: usize = 200;
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
     pub start: Option<i64>,
+    /// The number of the client that wrote its start, from 1.
+    pub client: usize,
+    /// True if another client began before it had ended, and then came the next prompt.
+    pub is_cut_off: bool,
     pub spans: Vec<Span>,
     pub steps: Vec<Step>,
     /// The number of arrows beyond the most.
@@ -116,9 +120,10 @@ impl Turn {
     }
 
     /// Begins the turn with its prompt. Of the arrows before it, only the last few are kept.
-    pub fn begin(&mut self, start: Option<i64>) {
+    pub fn begin(&mut self, start: Option<i64>, client: usize) {
         const KEPT: usize = 4;
         self.start = start;
+        self.client = client;
         self.steps.drain(..self.steps.len().saturating_sub(KEPT));
         self.more_steps = 0;
     }

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use copilot_session::transcript::TurnState;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::chart::Chart;
@@ -24,8 +23,9 @@ pub enum Turns {
 
 impl Log {
     /// Returns the turns as bars of text, one line for each thing that took time, for a terminal of so many columns (at
-    /// least 40). `░` is the time to the first token of a model call; `…` follows a span that did not end. With
-    /// `colored`, it contains the ANSI codes of colours.
+    /// least 40). `░` is the time to the first token of a model call; `…` follows a span that did not end, and a turn
+    /// that did not is `(unfinished)`. If several clients have written the log one after another, a line says where the
+    /// turns of each begin. With `colored`, it contains the ANSI codes of colours.
     ///
     /// Names are escaped for a terminal, as by [`printable`](copilot_session::printable()).
     pub fn timeline(&self, width: usize, colored: bool) -> String {
@@ -74,7 +74,16 @@ impl Log {
                 out.push('\n');
             }
             paint.line(&mut out, BOLD, &format!("session {}", shortened(&session.id)));
-            charts.for_each(|chart| paint.turn(&mut out, &chart));
+            let mut client = 0;
+            for chart in charts {
+                let of = chart.turn.client;
+                if let Some(messages) = self.messages_of(of).filter(|_| of != client) {
+                    out.push('\n');
+                    paint.line(&mut out, BOLD, &format!("client {of}, {messages}"));
+                }
+                client = of;
+                paint.turn(&mut out, &chart);
+            }
         }
         for remark in self.remarks() {
             // Writing to a string does not fail.
@@ -119,12 +128,7 @@ struct Paint {
 
 impl Paint {
     fn turn(self, out: &mut String, chart: &Chart<'_>) {
-        let state = match chart.state {
-            TurnState::Aborted => " (aborted)",
-            TurnState::Failed(_) => " (failed)",
-            TurnState::Running => " (running)",
-            _ => "",
-        };
+        let state = chart.state().map_or_else(String::new, |state| format!(" ({state})"));
         out.push('\n');
         self.line(out, BOLD, &format!("turn {}{state}  {}", chart.number, chart.prompt));
         let usage = chart.usage().map_or_else(String::new, |usage| format!("  {usage}"));

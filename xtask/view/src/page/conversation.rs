@@ -1,11 +1,12 @@
 //! The conversation of a turn, in parts of a bounded size: the entries one after another, those of sub-agents further in.
 
 use copilot_session::printable_lines;
-use copilot_session::transcript::{Entry, SubAgent, Times, ToolCall, TranscriptTurn, TurnState};
+use copilot_session::transcript::{Entry, SubAgent, Times, ToolCall, TurnState};
 use maud::{Markup, html};
 
 use super::drawing::Put;
 use crate::Error;
+use crate::chart::Chart;
 use crate::message::shortened;
 use crate::span::readable;
 
@@ -22,14 +23,15 @@ const MOST_TEXT: usize = 32 << 10;
 const DEEPEST: usize = 6;
 
 /// Writes the conversation of a turn. `put` gets one part after another.
-pub(super) fn write(turn: &TranscriptTurn, put: Put<'_>) -> Result<(), Error> {
+pub(super) fn write(chart: &Chart<'_>, put: Put<'_>) -> Result<(), Error> {
+    let turn = chart.conversation;
     let mut parts = Parts { put, html: String::new(), entries: 0 };
     if let Some(prompt) = turn.prompt() {
         parts.text(0, "prompt", "Prompt", prompt.text())?;
     }
     parts.entries(0, turn.entries())?;
     match turn.state() {
-        TurnState::Running => parts.notice(0, "The turn has not ended.")?,
+        _ if chart.is_unfinished() => parts.notice(0, "The turn has not ended.")?,
         TurnState::Aborted => parts.notice(0, "The turn was aborted.")?,
         TurnState::Failed(error) => parts.text(0, "failure", "The turn failed", &error.message)?,
         _ => {}

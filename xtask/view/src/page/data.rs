@@ -119,7 +119,9 @@ impl Index {
 
     /// Adds a turn, whose drawings come next.
     pub fn turn(&mut self, session: usize, chart: &Chart<'_>) {
-        let title = format!("{}. {} ({})", chart.number, chart.prompt, readable(chart.scale.length()));
+        let state = chart.state().map_or_else(String::new, |state| format!(", {state}"));
+        let length = readable(chart.scale.length());
+        let title = format!("{}. {} ({length}{state})", chart.number, chart.prompt);
         self.turns.push(Title { session, title, first: self.drawn, entries: self.drawn, rest: self.drawn });
     }
 

@@ -1,6 +1,5 @@
 //! The drawings of a turn: its timeline, in parts of a bounded size, and the messages between the three parties.
 
-use copilot_session::transcript::TurnState;
 use maud::{Markup, html};
 
 use super::frame::pager;
@@ -18,20 +17,18 @@ const MOST_ROWS: usize = 100;
 const DEEPEST: usize = 6;
 
 /// The turn without its timeline and its conversation, of which the page shows a part at a time.
-pub(super) fn turn(chart: &Chart<'_>) -> Markup {
-    let state = match chart.state {
-        TurnState::Aborted => ", aborted",
-        TurnState::Failed(_) => ", failed",
-        TurnState::Running => ", not ended",
-        _ => "",
-    };
+///
+/// `client` names the client that began it, if several have written the log.
+pub(super) fn turn(chart: &Chart<'_>, client: Option<&str>) -> Markup {
     html! {
         section aria-labelledby="timeline" {
             h2 id="timeline" { "Timeline" }
             p {
                 @if let Some(start) = chart.started() { (start) ", " }
-                (readable(chart.scale.length())) (state)
+                (readable(chart.scale.length()))
+                @if let Some(state) = chart.state() { ", " (state) }
                 @if let Some(usage) = chart.usage() { ", " (usage) }
+                @if let Some(client) = client { ", " (client) }
             }
             @if chart.rows.is_empty() {
                 p class="notice" { "Nothing in this turn took time." }

@@ -56,7 +56,7 @@ fn summary(log: &Log) -> String {
     let count = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     let version = log.version.as_ref().map(|version| format!("Copilot CLI {version}, "));
     let sessions = count(log.sessions.len(), "session");
-    let (turns, length) = (count(log.turns(), "turn"), readable(log.length as f64));
+    let (turns, length) = (count(log.turns(), "turn"), readable(log.length() as f64));
     let lines = count(usize::try_from(log.lines()).unwrap_or(usize::MAX), "message");
     format!("{}{sessions}, {turns}, {lines} in {length}", version.unwrap_or_default())
 }

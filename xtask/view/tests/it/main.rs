@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 #[cfg(feature = "_browser")]
 mod browser; // the page in Chromium
+mod clients; // logs of several clients
 mod drawings; // what is drawn of real logs
 mod large; // the limits of the page
 mod logs; // logs of real CLIs, and files that are none

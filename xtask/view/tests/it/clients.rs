@@ -1,0 +1,110 @@
+//! Logs to which several clients have written one after another, and turns that have no end.
+
+use copilot_session_view::Log;
+use serde_json::{Value, json};
+
+use crate::{event_at, index, page, turn};
+
+fn request(t_ms: u64, id: u64, method: &str) -> String {
+    let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": {"sessionId": "s"}});
+    json!({"t_ms": t_ms, "dir": "client", "msg": message}).to_string()
+}
+
+fn prompt(millis: u64, text: &str) -> String {
+    event_at(millis, "user.message", json!({"content": text, "messageId": text}))
+}
+
+fn idle(millis: u64) -> String {
+    event_at(millis, "session.idle", json!({}))
+}
+
+fn model(millis: u64) -> String {
+    event_at(millis, "assistant.turn_start", json!({"turnId": "0", "model": "m"}))
+}
+
+/// A client that was killed in its second turn, and a client that goes on with the session.
+fn killed() -> Vec<String> {
+    vec![
+        request(0, 1, "connect"),
+        prompt(100, "first"),
+        idle(200),
+        prompt(300, "cut"),
+        model(400),
+        request(0, 1, "connect"),
+        request(5, 2, "session.resume"),
+        prompt(5_000, "third"),
+        model(5_100),
+        idle(6_000),
+    ]
+}
+
+fn bars(lines: &[String]) -> String {
+    Log::read(lines.join("\n").as_bytes()).expect("a log").timeline(80, false)
+}
+
+#[test]
+fn a_turn_that_a_killed_client_left_is_unfinished() {
+    let bars = bars(&killed());
+    let headings: Vec<&str> =
+        bars.lines().filter(|line| ["turn", "client"].iter().any(|word| line.starts_with(word))).collect();
+    let turns: Vec<&str> = headings.iter().copied().filter(|line| !line.contains('█')).collect();
+    let expected = [
+        "client 1, messages 1 to 5",
+        "turn 1  first",
+        "turn 2 (unfinished)  cut",
+        "client 2, messages 6 to 10",
+        "turn 3  third",
+    ];
+    assert_eq!(turns, expected, "{bars}");
+    let remark = "2 clients have written the log one after another: messages 1 to 5, messages 6 to 10.";
+    assert!(bars.lines().any(|line| line == remark), "{bars}");
+    // The call of the second turn stays in it.
+    assert_eq!(bars.matches("model m").count(), 2, "{bars}");
+}
+
+#[test]
+fn the_page_marks_unfinished_turns_and_clients() {
+    let (html, blocks) = page(killed().join("\n").as_bytes());
+    let index = index(&blocks);
+    let titles: Vec<&str> =
+        index["turns"].as_array().expect("turns").iter().filter_map(|turn| turn["title"].as_str()).collect();
+    assert_eq!(titles, ["1. first (100 ms)", "2. cut (100 ms, unfinished)", "3. third (1.0 s)"]);
+    assert!(html.contains("2 clients have written the log"));
+    let cut = turn(&blocks, 1);
+    assert!(cut.contains("unfinished, client 1 (messages 1 to 5)"), "{cut}");
+    assert!(cut.contains("The turn has not ended."), "{cut}");
+    assert!(turn(&blocks, 2).contains("client 2 (messages 6 to 10)"));
+    let briefs: Vec<Value> = serde_json::from_value(index["brief"].clone()).expect("texts");
+    assert!(briefs[5].as_str().is_some_and(|brief| brief.starts_with("client 2 begins")), "{briefs:?}");
+    // 5,400 ms of the first client would be the difference of its last event; the log has 400 and then 6,000 ms.
+    assert!(html.contains("10 messages in 6.4 s"), "{html}");
+}
+
+/// A turn that another client sees to its end has ended.
+#[test]
+fn a_turn_that_goes_on_with_another_client_is_finished() {
+    let mut lines = killed();
+    lines.insert(7, idle(4_900));
+    let bars = bars(&lines);
+    assert!(bars.contains("turn 2  cut") && !bars.contains("unfinished"), "{bars}");
+}
+
+#[test]
+fn a_turn_at_the_end_of_a_log_is_unfinished() {
+    let lines = [prompt(100, "last"), model(200)];
+    let bars = bars(&lines);
+    assert!(bars.contains("turn 1 (unfinished)  last") && !bars.contains("client"), "{bars}");
+}
+
+/// The last line of a killed client may be only the start of one, and the next client's first line follows it directly.
+#[test]
+fn a_line_that_is_cut_off_before_another_client_is_left_out() {
+    let mut lines = killed();
+    lines[5].insert_str(0, r#"{"t_ms":410,"dir":"server","msg":{"method":"a \" b"#);
+    let bars = bars(&lines);
+    assert!(bars.contains("client 2, messages 6 to 10"), "{bars}");
+    assert!(bars.contains("One line is cut off where the next client begins, and left out."), "{bars}");
+    // Anything else is no log.
+    lines[5].truncate(30);
+    assert!(Log::read(lines.join("\n").as_bytes()).is_err());
+}
