@@ -99,7 +99,50 @@ fn other_commands_fail_with_1() {
     assert!(error.contains("`1.0` is not a version"), "{error}");
     let [_, error] = ends(1, temp.path(), &["vendor", "--cli", "installed", "--out", "here"]);
     assert!(error.contains("no project with copilot-session in this folder; name its Cargo.toml"), "{error}");
-    assert_eq!(ends(0, temp.path(), &["cli", "list"]), ["", ""]);
+    let [listed, note] = ends(0, temp.path(), &["cli", "list"]);
+    assert!(
+        listed.is_empty()
+            && note.starts_with("There is no version in the cache; `cargo copilot cli install`")
+    );
+}
+
+/// The list marks the CLI that the SDK starts, or says which one it is, and where the choice comes from.
+#[cfg(unix)]
+#[test]
+fn the_list_marks_the_cli_that_the_sdk_starts() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let list = |cli: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-copilot"));
+        command.args(["cli", "list"]).env("COPILOT_SESSION_CACHE", temp.path().join("cache"));
+        let output = command.env("COPILOT_CLI_PATH", cli).output().expect("it runs");
+        [text(&output.stdout), text(&output.stderr)]
+    };
+    let platform = copilot_session_drift::platform::current().expect("a platform");
+    let folder = |version: &str| temp.path().join("cache/cli").join(version).join(platform);
+    for version in ["1.0.1", "1.0.2"] {
+        fs::create_dir_all(folder(version)).expect("a folder");
+        fs::write(folder(version).join("package.json"), r#"{"bin": "copilot"}"#).expect("a manifest");
+        fs::write(folder(version).join("copilot"), "a program").expect("a program");
+    }
+    let [listed, note] = list(&folder("1.0.2").join("copilot"));
+    let lines: Vec<_> = listed.lines().collect();
+    assert!(
+        matches!(&*lines, [one, two] if one.ends_with("/copilot")
+        && two.ends_with("/copilot  <- the SDK starts this one, by COPILOT_CLI_PATH")),
+        "{listed}"
+    );
+    assert_eq!(note, "");
+    let [listed, note] = list(Path::new(env!("CARGO_BIN_EXE_cargo-copilot")));
+    assert!(
+        !listed.contains("<-") && note.contains(", by COPILOT_CLI_PATH; it is not in the cache."),
+        "{note}"
+    );
+    let [listed, note] = list(Path::new("/nowhere/copilot"));
+    assert_eq!(listed.lines().count(), 2);
+    assert!(
+        note.contains("COPILOT_CLI_PATH names no Copilot CLI: there is no file /nowhere/copilot"),
+        "{note}"
+    );
 }
 
 #[test]
@@ -181,7 +224,7 @@ fn the_wire_logs_of_a_program_are_validated() {
     let logs = temp.path().join("logs");
     fs::create_dir(&logs).expect("a folder");
     let [_, error] = ends(3, temp.path(), &["audit", "--logs", "logs"]);
-    assert!(error.contains("there are no messages"), "{error}");
+    assert!(error.contains("there is no wire log (*.jsonl) in the folder logs"), "{error}");
     let line = |method: &str, params: &str| {
         format!("{{\"dir\":\"server\",\"msg\":{{\"method\":\"{method}\",\"params\":{params}}}}}\n")
     };
@@ -189,6 +232,18 @@ fn the_wire_logs_of_a_program_are_validated() {
     fs::write(logs.join("a.jsonl"), &right).expect("it can be written");
     let [report, _] = ends(0, temp.path(), &["audit", "--logs", "logs"]);
     assert!(report.contains("Everything else is valid."), "{report}");
+    // A file is read, whatever its name is.
+    fs::write(temp.path().join("log.txt"), &right).expect("it can be written");
+    let [report, _] = ends(0, temp.path(), &["audit", "--logs", "log.txt"]);
+    assert!(report.contains("1 messages from the CLI"), "{report}");
+    fs::write(temp.path().join("log.txt"), "{}\n").expect("it can be written");
+    let [_, error] = ends(3, temp.path(), &["audit", "--logs", "log.txt"]);
+    assert!(
+        error.contains("in log.txt; a wire log is what a client writes with `ClientBuilder::wire_log`"),
+        "{error}"
+    );
+    let [_, error] = ends(3, temp.path(), &["audit", "--logs", "nowhere"]);
+    assert!(error.contains("cannot read nowhere: "), "{error}");
     fs::write(logs.join("b.jsonl"), line("bird.sing", "{}")).expect("it can be written");
     let [report, _] = ends(1, temp.path(), &["audit", "--logs", "logs"]);
     assert!(report.contains("2 messages from the CLI\n     1 × unknown method: bird.sing\n"), "{report}");
@@ -224,7 +279,8 @@ fn a_log_becomes_a_page_or_bars() {
 
     fs::write(temp.path().join("none.jsonl"), "{}\n").expect("a file");
     let [_, error] = ends(1, temp.path(), &["view", "none.jsonl"]);
-    let expected = "error: cannot show none.jsonl: line 1 is no line of a wire log: missing field `t_ms`\n";
+    let expected = "error: cannot show none.jsonl: line 1 is no line of a wire log: missing field `t_ms`; a wire log \
+                    is what a client writes with `ClientBuilder::wire_log`\n";
     assert_eq!(error, expected);
     assert!(!temp.path().join("none.html").exists());
     fs::copy(temp.path().join("bug.jsonl"), temp.path().join("bug.html")).expect("a copy");
@@ -235,9 +291,37 @@ fn a_log_becomes_a_page_or_bars() {
         assert!(error.contains("would replace the log"), "{error}");
     }
     let [_, error] = ends(1, temp.path(), &["view", "nothing.jsonl"]);
-    assert!(error.starts_with("error: cannot open nothing.jsonl"), "{error}");
+    assert!(error.starts_with("error: cannot read nothing.jsonl"), "{error}");
+    let [_, error] = ends(1, temp.path(), &["view", "bug.jsonl", "-o", "nowhere/bug.html"]);
+    assert_eq!(error, "error: cannot show bug.jsonl: there is no folder nowhere for the page\n");
     let left = fs::read_dir(temp.path()).expect("the folder").count();
     assert_eq!(left, 4, "a temporary file was left");
+}
+
+#[test]
+fn the_logs_of_a_folder_are_shown() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let recording =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings/1.0.102-subagent.jsonl");
+    fs::create_dir(temp.path().join("logs")).expect("a folder");
+    let [_, error] = ends(1, temp.path(), &["view", "logs"]);
+    assert_eq!(error, "error: there is no wire log (*.jsonl) in the folder logs\n");
+    for name in ["a", "b"] {
+        fs::copy(&recording, temp.path().join(format!("logs/{name}.jsonl"))).expect("a copy");
+    }
+    let [written, _] = ends(0, temp.path(), &["view", "logs"]);
+    assert_eq!(written.lines().count(), 2, "{written}");
+    assert!(["a", "b"].iter().all(|name| temp.path().join(format!("logs/{name}.html")).is_file()));
+    let [bars, _] = ends(0, temp.path(), &["view", "logs", "--terminal"]);
+    let logs: Vec<&str> = bars.lines().filter_map(|line| line.strip_prefix("log ")).collect();
+    assert_eq!(
+        logs.iter().map(|path| Path::new(path)).collect::<Vec<_>>(),
+        [Path::new("logs").join("a.jsonl"), Path::new("logs").join("b.jsonl"),]
+    );
+    for one in [&["--open"] as &[&str], &["-o", "page.html"]] {
+        let [_, error] = ends(1, temp.path(), &[&["view", "logs"], one].concat());
+        assert!(error.contains("logs has 2 logs; name one of them"), "{error}");
+    }
 }
 
 /// The page is opened by the program of the desktop, here one of the test. It blocks until the test reads its pipe, as

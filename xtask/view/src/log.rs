@@ -110,12 +110,16 @@ impl Log {
             (1..=clients).take(MOST_CLIENTS).map_while(|client| self.messages_of(client)).collect();
         let more = if clients > MOST_CLIENTS { ", …" } else { "" };
         let several =
-            format!("{clients} clients have written the log one after another: {}{more}.", places.join(", "));
+            format!("The log is of {clients} clients, one after another: {}{more}.", places.join(", "));
         let several = (clients > 1).then_some(several);
         let torn = self.read.torn;
-        let torn_lines = if torn == 1 { "One line is".to_owned() } else { format!("{torn} lines are") };
+        let (starts, are) = if torn == 1 {
+            ("start of a line".to_owned(), "is")
+        } else {
+            (format!("starts of {torn} lines"), "are")
+        };
         let torn =
-            (torn > 0).then(|| format!("{torn_lines} cut off where the next client begins, and left out."));
+            (torn > 0).then(|| format!("The {starts}, cut off where another client begins, {are} left out."));
         let cut_off = "The last line of the log is cut off, and is left out.".to_owned();
         let left_out =
             format!("The client left {} messages out, because the log was too slow or full.", self.left_out);

@@ -56,7 +56,7 @@ fn a_turn_that_a_killed_client_left_is_unfinished() {
         "turn 3  third",
     ];
     assert_eq!(turns, expected, "{bars}");
-    let remark = "2 clients have written the log one after another: messages 1 to 5, messages 6 to 10.";
+    let remark = "The log is of 2 clients, one after another: messages 1 to 5, messages 6 to 10.";
     assert!(bars.lines().any(|line| line == remark), "{bars}");
     // The call of the second turn stays in it.
     assert_eq!(bars.matches("model m").count(), 2, "{bars}");
@@ -69,14 +69,14 @@ fn the_page_marks_unfinished_turns_and_clients() {
     let titles: Vec<&str> =
         index["turns"].as_array().expect("turns").iter().filter_map(|turn| turn["title"].as_str()).collect();
     assert_eq!(titles, ["1. first (100 ms)", "2. cut (100 ms, unfinished)", "3. third (1.0 s)"]);
-    assert!(html.contains("2 clients have written the log"));
+    assert!(html.contains("The log is of 2 clients"));
     let cut = turn(&blocks, 1);
     assert!(cut.contains("unfinished, client 1 (messages 1 to 5)"), "{cut}");
     assert!(cut.contains("The turn has not ended."), "{cut}");
     assert!(turn(&blocks, 2).contains("client 2 (messages 6 to 10)"));
     let briefs: Vec<Value> = serde_json::from_value(index["brief"].clone()).expect("texts");
     assert!(briefs[5].as_str().is_some_and(|brief| brief.starts_with("client 2 begins")), "{briefs:?}");
-    // 5,400 ms of the first client would be the difference of its last event; the log has 400 and then 6,000 ms.
+    // The last line of the first client is at 400 ms, that of the second at 6,000 ms.
     assert!(html.contains("10 messages in 6.4 s"), "{html}");
 }
 
@@ -103,7 +103,10 @@ fn a_line_that_is_cut_off_before_another_client_is_left_out() {
     lines[5].insert_str(0, r#"{"t_ms":410,"dir":"server","msg":{"method":"a \" b"#);
     let bars = bars(&lines);
     assert!(bars.contains("client 2, messages 6 to 10"), "{bars}");
-    assert!(bars.contains("One line is cut off where the next client begins, and left out."), "{bars}");
+    assert!(
+        bars.contains("The start of a line, cut off where another client begins, is left out."),
+        "{bars}"
+    );
     // Anything else is no log.
     lines[5].truncate(30);
     assert!(Log::read(lines.join("\n").as_bytes()).is_err());

@@ -390,7 +390,7 @@ fn a_turn_is_shown_alone() {
     let sessions = [("one", 1), ("two", 2), ("three", 1)];
     let last = with_turns(&sessions).timeline_of(Turns::Last, 80, false).expect("the turn");
     assert!(
-        last.starts_with("session two\n\nturn 2 (running)  two prompt 2\n") && !last.contains("prompt 1"),
+        last.starts_with("session two\n\nturn 2 (unfinished)  two prompt 2\n") && !last.contains("prompt 1"),
         "{last}"
     );
 }
