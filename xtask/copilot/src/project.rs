@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use copilot_session_drift::ours::Ours;
 
 const CRATE: &str = "copilot-session";
@@ -67,11 +67,14 @@ impl Sdk {
     }
 }
 
-/// All dependencies on the crate.
+/// All dependencies on the crate that count for the project: not those of the crate itself, nor of the tests of others.
 fn dependencies(metadata: &Metadata) -> Vec<Dependency> {
     let mut all = Vec::new();
-    for package in &metadata.packages {
-        let of_crate = package.dependencies.iter().filter(|dependency| dependency.name == CRATE);
+    for package in metadata.packages.iter().filter(|package| *package.name != CRATE) {
+        let is_member = metadata.workspace_members.contains(&package.id);
+        let of_crate = package.dependencies.iter().filter(|dependency| {
+            dependency.name == CRATE && (is_member || dependency.kind != DependencyKind::Development)
+        });
         all.extend(of_crate.map(|dependency| Dependency {
             manifest: package.manifest_path.clone().into(),
             source: dependency.source.as_ref().map(|source| source.repr.clone()),

@@ -315,7 +315,7 @@ fn the_logs_of_a_folder_are_shown() {
     let [bars, _] = ends(0, temp.path(), &["view", "logs", "--terminal"]);
     let logs: Vec<&str> = bars.lines().filter_map(|line| line.strip_prefix("log ")).collect();
     assert_eq!(
-        logs.iter().map(|path| Path::new(path)).collect::<Vec<_>>(),
+        logs.iter().map(Path::new).collect::<Vec<_>>(),
         [Path::new("logs").join("a.jsonl"), Path::new("logs").join("b.jsonl"),]
     );
     for one in [&["--open"] as &[&str], &["-o", "page.html"]] {
