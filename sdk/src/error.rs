@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::kind::{lacks_login, own_words};
 use crate::error::turn::{TurnCutOff, TurnError, TurnTimeout};
 use crate::error::unsupported::Unsupported;
 use crate::events::{answer::Answer, stream::Ended};
@@ -23,7 +24,8 @@ use crate::wire::{DecodeError, Unsendable};
 
 /// The reason why an operation failed.
 ///
-/// Its text describes the failure, in the CLI's own words if the CLI responded with an error. The message
+/// Its text describes the failure, in the CLI's own words if the CLI responded with an error; [`Error::Rpc`] has its
+/// message unchanged. Without a CLI or a login, the text says what a person can do about it. The message
 /// of a lower layer (the operating system, the JSON decoder) is the [`source`](std::error::Error::source)
 /// and is not repeated in the text, as is customary: `{error}` prints the text, `{error:#}` the text and
 /// all sources, each of them once. Foreign text is escaped as by [`printable_lines`], so it is safe to
@@ -139,9 +141,16 @@ pub enum Error {
     NoRandom(Arc<std::io::Error>),
 }
 
+/// The advice that follows the text of an error without a login.
+const LOGIN_ADVICE: &str = "run `copilot` once to log in, pass a token (`ClientBuilder::github_token`), or use a model of \
+                            your own (`no_login` and `SessionBuilder::provider`)";
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_text(f)?;
+        if lacks_login(self) {
+            write!(f, "; {LOGIN_ADVICE}")?;
+        }
         let mut source = std::error::Error::source(self).filter(|_| f.alternate());
         while let Some(error) = source {
             write!(f, ": {error}")?;
@@ -188,7 +197,10 @@ impl Error {
             }
             Self::Connect(_) => f.write_str("cannot connect to the Copilot CLI"),
             Self::Closed(closed) => write!(f, "the connection to the Copilot CLI is closed: {closed}"),
-            Self::Rpc { method, error } => write!(f, "{method} failed: {error}"),
+            Self::Rpc { method, error } => {
+                write!(f, "{method} failed: ")?;
+                error.write(f, own_words(method, &error.message))
+            }
             Self::Decode { method, version, .. } if version.is_empty() => {
                 write!(f, "the response to {method} does not match its schema")
             }
@@ -206,7 +218,9 @@ impl Error {
                 let id = printable_lines(session_id);
                 write!(f, "session {id} is already open on this client; see open_session and when_open")
             }
-            Self::Refused { method, reason } => write!(f, "{method} failed: {}", printable_lines(reason)),
+            Self::Refused { method, reason } => {
+                write!(f, "{method} failed: {}", printable_lines(own_words(method, reason)))
+            }
             Self::Unsupported(what) => write!(f, "{what}"),
             Self::Timeout { what, after, stdout, stderr } => {
                 write!(f, "{what} took longer than {after:?}")?;

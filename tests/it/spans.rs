@@ -129,7 +129,7 @@ async fn of_a_turn_are_a_tree() {
 invoke_agent github 40 2
   call session.send
   execute_tool look failure
-    call session.log Invalid
+    call session.log invalid
   decide_permission failure
   run_hook cancelled
   run_hook panic
@@ -251,7 +251,7 @@ async fn of_turns_without_an_answer() {
     turn.await.expect_err("the failure");
     let log = file.text();
     let closed = closed_turns(&log);
-    assert!(closed.len() == 1 && closed[0].contains("error.type=RateLimit"), "{log}");
+    assert!(closed.len() == 1 && closed[0].contains("error.type=rate_limit"), "{log}");
     assert!(!log.contains(PRIVATE), "{log}");
     drop(rig.session.prompt("Hello").await.expect("a turn"));
     let log = file.text();
@@ -272,7 +272,7 @@ async fn of_a_start() {
     let closed: Vec<_> =
         lines(&log, "start_client{").into_iter().filter(|line| line.contains(": close")).collect();
     assert!(closed[0].contains("copilot.version=1.0.65"), "{closed:?}");
-    assert!(closed[1].contains("error.type=Closed"), "{closed:?}");
+    assert!(closed[1].contains("error.type=closed"), "{closed:?}");
 }
 
 /// A call has a span, with the kind of its error.
@@ -288,6 +288,6 @@ async fn of_a_call() {
     let of = |method: &str| closed.iter().find(|line| line.contains(&format!("rpc.method=\"{method}\"")));
     let conversation = format!("gen_ai.conversation.id=\"{}\"", rig.session.id());
     assert!(of("session.log").is_some_and(|line| line.contains(&conversation)), "{log}");
-    assert!(of("session.model.switchTo").is_some_and(|line| line.contains("error.type=Invalid")), "{log}");
+    assert!(of("session.model.switchTo").is_some_and(|line| line.contains("error.type=invalid")), "{log}");
     assert!(!log.contains(PRIVATE), "{log}");
 }

@@ -1,5 +1,6 @@
 //! The category of an error, for programs that act on it.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::error::turn::TurnError;
@@ -41,6 +42,38 @@ pub enum ErrorKind {
     Answer,
     /// Another error; only the CLI's message is known.
     Other,
+}
+
+impl ErrorKind {
+    /// The name of the category in snake case, such as `rate_limit`: for metrics, logs and the replies of a server. It
+    /// stays the same in later versions of this crate.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Authentication => "authentication",
+            Self::Authorization => "authorization",
+            Self::Quota => "quota",
+            Self::RateLimit => "rate_limit",
+            Self::ContextLimit => "context_limit",
+            Self::SessionGone => "session_gone",
+            Self::AlreadyOpen => "already_open",
+            Self::VersionSkew => "version_skew",
+            Self::CliNotFound => "cli_not_found",
+            Self::Unreachable => "unreachable",
+            Self::Closed => "closed",
+            Self::Timeout => "timeout",
+            Self::Decode => "decode",
+            Self::Invalid => "invalid",
+            Self::Answer => "answer",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Writes [`as_str`](ErrorKind::as_str).
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl Error {
@@ -111,9 +144,7 @@ fn rpc_kind(method: &str, error: &RpcError) -> ErrorKind {
 fn failure_kind(method: &str, message: &str) -> ErrorKind {
     const GONE: &[&str] =
         &["Session not found", "Session file not found", "Failed to load session events: Session not found"];
-    const NO_LOGIN: &[&str] = &["Not authenticated", "No authentication info available"];
-    let words = message.strip_prefix("Request ").and_then(|rest| rest.strip_prefix(method));
-    let words = words.and_then(|rest| rest.strip_prefix(" failed with message: ")).unwrap_or(message);
+    let words = own_words(method, message);
     let starts_with = |known: &[&str]| known.iter().any(|known| words.starts_with(known));
     if starts_with(GONE) {
         ErrorKind::SessionGone
@@ -124,14 +155,39 @@ fn failure_kind(method: &str, message: &str) -> ErrorKind {
     }
 }
 
-/// The start of the CLI's message for a turn without a login.
-const NO_TOKEN: &str = "Execution failed: InvalidArg, No GitHub OAuth token";
+/// The starts of the CLI's messages for a call without a login.
+const NO_LOGIN: &[&str] = &["Not authenticated", "No authentication info available"];
+
+/// The starts of the CLI's messages for a turn without a login.
+const NO_TOKEN: &[&str] = &[
+    "Execution failed: InvalidArg, No GitHub OAuth token",
+    "Execution failed: Error: Session was not created with authentication info",
+];
+
+/// Returns the message of a failed call without the words that the CLI puts before it, which name the method.
+pub(super) fn own_words<'m>(method: &str, message: &'m str) -> &'m str {
+    let words = message.strip_prefix("Request ").and_then(|rest| rest.strip_prefix(method));
+    words.and_then(|rest| rest.strip_prefix(" failed with message: ")).unwrap_or(message)
+}
+
+/// Returns true if the CLI failed because nobody is logged in.
+pub(super) fn lacks_login(error: &Error) -> bool {
+    let starts_with = |known: &[&str], message: &str| known.iter().any(|known| message.starts_with(known));
+    match error {
+        Error::Rpc { method, error } => starts_with(NO_LOGIN, own_words(method, &error.message)),
+        Error::Refused { method, reason } => starts_with(NO_LOGIN, own_words(method, reason)),
+        Error::Turn(error) => starts_with(NO_TOKEN, &error.data.message),
+        _ => false,
+    }
+}
 
 fn turn_kind(error: &TurnError) -> ErrorKind {
     match (&*error.data.error_type, error.provider_code.as_deref(), error.data.status_code) {
         ("authentication", ..) => ErrorKind::Authentication,
         // CLIs from 1.0.81 on have no type for a turn without a login.
-        ("query", ..) if error.data.message.starts_with(NO_TOKEN) => ErrorKind::Authentication,
+        ("query", ..) if NO_TOKEN.iter().any(|start| error.data.message.starts_with(start)) => {
+            ErrorKind::Authentication
+        }
         ("authorization" | "policy", ..) => ErrorKind::Authorization,
         ("quota", ..) => ErrorKind::Quota,
         ("rate_limit", ..) => ErrorKind::RateLimit,

@@ -58,6 +58,9 @@ fn variant(error: &Error) -> usize {
     }
 }
 
+/// The CLI's message of a call without a login.
+const NOT_LOGGED_IN: &str = "Request made.up failed with message: Not authenticated.";
+
 /// Each variant, with the parts that its chain of texts must contain in this order, and its category.
 fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
     let method = "made.up".to_owned();
@@ -151,6 +154,16 @@ fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
             ErrorKind::Other,
         ),
         (
+            Error::Rpc { method: method.clone(), error: RpcError::new(-32603, NOT_LOGGED_IN) },
+            &["made.up failed: Not authenticated.", "-32603", "run `copilot`", "github_token", "no_login"],
+            ErrorKind::Authentication,
+        ),
+        (
+            Error::Refused { method: method.clone(), reason: NOT_LOGGED_IN.to_owned() },
+            &["made.up failed: Not authenticated.", "run `copilot`"],
+            ErrorKind::Authentication,
+        ),
+        (
             Error::Refused { method: method.clone(), reason: "Session not found: 1".to_owned() },
             &["made.up", "Session not found: 1"],
             ErrorKind::SessionGone,
@@ -203,6 +216,20 @@ fn each_thing_is_said_once() {
         assert_eq!(error.kind(), kind, "{whole}");
     }
     assert!(!seen.contains(&0), "a variant is not among all: {seen:?}");
+}
+
+/// The name of a kind is that of its variant in snake case, and it is what `Display` writes.
+#[test]
+fn kinds_have_names() {
+    let others = [ErrorKind::Authorization, ErrorKind::Quota, ErrorKind::ContextLimit];
+    for kind in all().into_iter().map(|(_, _, kind)| kind).chain(others) {
+        let variant = format!("{kind:?}");
+        let name: String = variant.char_indices().fold(String::new(), |name, (at, letter)| {
+            let separator = if at > 0 && letter.is_uppercase() { "_" } else { "" };
+            format!("{name}{separator}{}", letter.to_ascii_lowercase())
+        });
+        assert_eq!((kind.as_str(), kind.to_string()), (&*name, name.clone()));
+    }
 }
 
 /// Errors that a program may inspect are in the chain with their types.

@@ -29,17 +29,22 @@ impl fmt::Debug for RpcError {
 
 impl fmt::Display for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (code {})", printable_lines(&redact::text(&self.message)), self.code)?;
-        match self.authentication() {
-            Some(meaning) => write!(f, ": {meaning}"),
-            None => Ok(()),
-        }
+        self.write(f, &self.message)
     }
 }
 
 impl std::error::Error for RpcError {}
 
 impl RpcError {
+    /// Writes the error with these words of its message.
+    pub(crate) fn write(&self, f: &mut fmt::Formatter<'_>, words: &str) -> fmt::Result {
+        write!(f, "{} (code {})", printable_lines(&redact::text(words)), self.code)?;
+        match self.authentication() {
+            Some(meaning) => write!(f, ": {meaning}"),
+            None => Ok(()),
+        }
+    }
+
     /// The message is not JSON.
     pub const PARSE_ERROR: i64 = -32700;
     /// The message is not a valid request.

@@ -1,7 +1,7 @@
 //! The spans of the program's own tracing, with the names that OpenTelemetry has for agents (`gen_ai.…`). No field has
 //! the text of a prompt, an answer, an argument or a result.
 
-use tracing::field::{Empty, debug};
+use tracing::field::{Empty, display};
 use tracing::{Instrument as _, Span, debug_span, info_span};
 
 use crate::runtime::on_drop::OnDrop;
@@ -67,8 +67,8 @@ pub(crate) fn hook(session_id: &str, kind: &str) -> Span {
 }
 
 /// Records the kind of an error in a span.
-pub(crate) fn failed(span: &Span, kind: impl std::fmt::Debug) {
-    span.record("error.type", debug(kind));
+pub(crate) fn failed(span: &Span, kind: impl std::fmt::Display) {
+    span.record("error.type", display(kind));
 }
 
 /// Runs work in its span, and records the type of its failure, which `failure` returns. Work that panics, or is dropped
