@@ -14,9 +14,10 @@ use super::ask_user;
 pub type Configure = fn(SessionBuilder, &Path) -> SessionBuilder;
 
 /// All policies by name.
-pub const ALL: [(&str, Configure); 7] = [
+pub const ALL: [(&str, Configure); 8] = [
     ("read_one_folder", read_one_folder),
     ("on_a_server", on_a_server),
+    ("named_only", named_only),
     ("whole_lines", whole_lines),
     ("one_more_tool", one_more_tool),
     ("write_one_folder", write_one_folder),
@@ -37,6 +38,11 @@ fn on_a_server(session: SessionBuilder, folder: &Path) -> SessionBuilder {
         .server_defaults()
         .configure(|config| config.available_tools(tools))
         .policy(Policy::read_within(folder))
+}
+
+/// Allows one tool of this program and one shell line, and no files.
+fn named_only(session: SessionBuilder, _: &Path) -> SessionBuilder {
+    session.policy(Policy::deny_all().allow_tool("weather").allow_command("git --version"))
 }
 
 /// Allows two shell lines. Each is compared as a whole, so a line with additions is refused, and so is one that is to

@@ -256,6 +256,24 @@ async fn relative_paths() {
     assert!(!rig.approves(read("notes.txt")).await, "a relative working directory");
 }
 
+/// The policy without a folder allows no reading, wherever the session works, and what it names.
+#[tokio::test(start_paused = true)]
+async fn the_policy_without_a_folder() {
+    let files = files();
+    let work = files.path().join("project");
+    let policy = Policy::deny_all().allow_tool("lookup").allow_command("git status");
+    let rig = Rig::with(|session| session.current_dir(work.display().to_string()).policy(policy)).await;
+    for path in ["notes.txt", "/", "."] {
+        assert!(!rig.approves(read(path)).await, "{path}");
+    }
+    assert!(!rig.approves(read(&work.join("notes.txt").display().to_string())).await);
+    let tool = |name: &str| json!({"kind": "custom-tool", "toolName": name, "toolDescription": ""});
+    for refused in [write("notes.txt"), tool("other"), super::shell("git diff")] {
+        assert!(!rig.approves(refused.clone()).await, "{refused}");
+    }
+    assert!(rig.approves(tool("lookup")).await && rig.approves(super::shell("git status")).await);
+}
+
 /// The policy allows reading files without secrets, and the tools and commands that it names.
 #[tokio::test(start_paused = true)]
 async fn the_policy_that_reads() {

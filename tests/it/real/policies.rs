@@ -140,7 +140,7 @@ fn allowed(name: &str, work: &str) -> (Reply, &'static str) {
         "read_one_folder" | "on_a_server" | "one_more_tool" | "hook_and_policy" => {
             (view(format!("{work}/notes.txt")), "plain notes")
         }
-        "whole_lines" => (shell("git --version"), "git version"),
+        "whole_lines" | "named_only" => (shell("git --version"), "git version"),
         "write_one_folder" => {
             let create = json!({"path": format!("{work}/drafts/new.txt"), "file_text": "text"});
             (Reply::tool_call("create", create), "Created file")

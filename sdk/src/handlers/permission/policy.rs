@@ -21,12 +21,25 @@ use crate::wire::redact;
 #[derive(Clone)]
 #[must_use = "a policy applies to a session that is opened with it"]
 pub struct Policy {
-    folder: PathBuf,
+    /// The folder in which files may be read, if any.
+    folder: Option<PathBuf>,
     tools: BTreeSet<String>,
     commands: BTreeSet<String>,
 }
 
 impl Policy {
+    /// Allows nothing, not even reading, except the tools and shell lines that are added:
+    ///
+    /// ```
+    /// # use copilot_session::{Policy, SessionBuilder};
+    /// # fn example(session: SessionBuilder) -> SessionBuilder {
+    /// session.policy(Policy::deny_all().allow_tool("weather").allow_command("git --version"))
+    /// # }
+    /// ```
+    pub fn deny_all() -> Self {
+        Self { folder: None, tools: BTreeSet::new(), commands: BTreeSet::new() }
+    }
+
     /// Allows reading files within this folder, except those that may contain keys. It allows nothing else: no shell
     /// line and no tool, unless these are added.
     ///
@@ -48,7 +61,7 @@ impl Policy {
     /// shell, can replace a file that the policy checked by a link. A hard link to a file elsewhere looks like any
     /// other file. The paths are those of this machine: the CLI must run on it, and see the same files.
     pub fn read_within(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), tools: BTreeSet::new(), commands: BTreeSet::new() }
+        Self { folder: Some(folder.into()), ..Self::deny_all() }
     }
 
     /// Allows calls of the tool with this name that was registered with
@@ -85,7 +98,7 @@ impl Policy {
     }
 
     fn allows_reading(&self, request: &PermissionRequest, intention: &str) -> bool {
-        let places = request.places(&self.folder);
+        let places = self.folder.as_deref().and_then(|folder| request.places(folder));
         let Some(places) = places.filter(|places| !places.is_empty()) else { return false };
         // Of all requests for a folder, only these two do not open its files.
         let names_only = ["List directory: ", "Search for files matching pattern in: "];
