@@ -118,11 +118,14 @@ impl Tool {
 /// model.
 #[cfg(feature = "schemars")]
 pub(crate) fn schema_of<A: schemars::JsonSchema>() -> serde_json::Value {
+    use schemars::transform::RecursiveTransform;
+
     let mut schema = schemars::generate::SchemaSettings::draft07()
         .with(|settings| {
             settings.inline_subschemas = true;
             settings.meta_schema = None;
         })
+        .with_transform(RecursiveTransform(schema::without_format_of_numbers))
         .into_generator()
         .into_root_schema_for::<A>();
     schema.remove("title");

@@ -141,6 +141,10 @@ async fn the_schema_of_an_answer() {
         good: bool,
         /// The reason.
         reason: Option<String>,
+        // Providers refuse the formats that schemars gives to numbers.
+        lines: u32,
+        score: Option<f64>,
+        parts: Vec<i64>,
     }
     let rig = Rig::with(SessionBuilder::approve_all).await;
     let session = rig.session.clone();
@@ -150,8 +154,11 @@ async fn the_schema_of_an_answer() {
         "properties": {
             "good": {"type": "boolean"},
             "reason": {"type": ["string", "null"], "description": "The reason."},
+            "lines": {"type": "integer", "minimum": 0},
+            "score": {"type": ["number", "null"]},
+            "parts": {"type": "array", "items": {"type": "integer"}},
         },
-        "required": ["good", "reason"],
+        "required": ["good", "lines", "parts", "reason", "score"],
         "additionalProperties": false,
     });
     assert_eq!(
@@ -167,10 +174,11 @@ async fn the_schema_of_an_answer() {
     );
     rig.fake.settle().await;
     rig.emit(say::user_message("message-0"));
-    rig.emit(say::assistant_message(r#"{"good": true, "reason": null}"#));
+    let text = r#"{"good": true, "reason": null, "lines": 3, "score": 0.5, "parts": [1]}"#;
+    rig.emit(say::assistant_message(text));
     rig.emit(say::idle());
     let verdict = answer.await.expect("no panic").expect("an answer");
-    assert_eq!(verdict, Verdict { good: true, reason: None });
+    assert_eq!(verdict, Verdict { good: true, reason: None, lines: 3, score: Some(0.5), parts: vec![1] });
 }
 
 /// The client introduces itself with what was set, and nothing else.

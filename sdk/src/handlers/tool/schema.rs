@@ -42,6 +42,19 @@ pub(super) fn of_arguments(schema: Value) -> Option<BTreeMap<String, Value>> {
     Some(schema.into_iter().collect())
 }
 
+/// Removes the format of a number, such as `uint32`. JSON Schema has formats of strings only, and a model provider may
+/// refuse a strict schema with any other.
+#[cfg(feature = "schemars")]
+pub(super) fn without_format_of_numbers(schema: &mut schemars::Schema) {
+    let is_number = |kind: &Value| kind == "integer" || kind == "number";
+    let kind = schema.get("type");
+    if kind.is_some_and(|kind| {
+        is_number(kind) || kind.as_array().is_some_and(|kinds| kinds.iter().any(is_number))
+    }) {
+        schema.remove("format");
+    }
+}
+
 /// Checks that the model will see a tool.
 ///
 /// # Errors
