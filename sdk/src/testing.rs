@@ -66,6 +66,17 @@
 //! | replay a real CLI | [`WireLog`](crate::WireLog), [`FakeCli::replay`] |
 //! | run as a program, for `COPILOT_CLI_PATH` | [`run`], as in `examples/fake_cli.rs` |
 //!
+//! A program that runs [`run`] must be an example of your package (`examples/fake_cli.rs`), since only examples and tests
+//! see the features of `[dev-dependencies]`. `cargo test` builds it, but `cargo test --test NAME` does not:
+//! `cargo build --examples` does. It is in the folder `examples` beside that of the tests:
+//!
+//! ```
+//! let test = std::env::current_exe().unwrap(); // target/debug/deps/NAME-…
+//! let name = format!("fake_cli{}", std::env::consts::EXE_SUFFIX);
+//! let fake = test.parent().unwrap().with_file_name("examples").join(name);
+//! # assert!(fake.ends_with(format!("examples/fake_cli{}", std::env::consts::EXE_SUFFIX)));
+//! ```
+//!
 //! Params and results of the methods in [`methods`](crate::methods) are checked against their types. The
 //! typed functions have counterparts, such as `on_raw`, that accept the name of a method and unchecked JSON.
 //!

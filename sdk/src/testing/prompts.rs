@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::script::exit_status;
 use super::state::State;
 use super::{FakeCli, events};
 use crate::generated::kind;
@@ -108,7 +109,13 @@ impl State {
 
     fn play_turn(&mut self, prompt: &Prompt, turn: Vec<Value>) {
         self.begin_prompt(prompt);
-        self.emit_all(&prompt.session_id, turn.into_iter().chain([events::idle()]));
+        for event in turn {
+            match exit_status(&event) {
+                Some(status) if event["type"].is_null() => return self.die(status),
+                _ => self.emit(&prompt.session_id, event),
+            }
+        }
+        self.emit(&prompt.session_id, events::idle());
     }
 
     /// Begins the turn of the oldest prompt of a session that waits for one; none if no prompt does.

@@ -30,7 +30,8 @@ impl FakeCli {
     /// Runs a script. Each line is one of
     ///
     /// * `{"answer": "Hello"}` for [`answer`](Self::answer), `{"turn": [{"type": …, "data": …}, …]}` for
-    ///   [`turn`](Self::turn), in the order of the prompts;
+    ///   [`turn`](Self::turn), in the order of the prompts. `{"exit": 3}` in place of an event [dies](Self::die) at this
+    ///   point of the turn;
     /// * `{"on": "session.model.getCurrent", "result": {…}}` for [`on`](Self::on), or with
     ///   `"error": {"code": -32000, "message": "…"}`, or with `"exit": 3` to [`die`](Self::die) at that call;
     /// * `{"hold": "session.send"}` for [`hold`](Self::hold).
@@ -57,7 +58,7 @@ impl FakeCli {
             self.answer(text.as_str()?);
         } else if let Some(events) = step.get("turn") {
             let events = events.as_array()?;
-            if events.iter().any(|event| !event["type"].is_string()) {
+            if events.iter().any(|event| !event["type"].is_string() && exit_status(event).is_none()) {
                 return None;
             }
             self.turn(events.clone());
@@ -65,8 +66,8 @@ impl FakeCli {
             self.hold(method.as_str()?);
         } else {
             let method = step.get("on")?.as_str()?;
-            if let Some(status) = step.get("exit") {
-                let status = i32::try_from(status.as_i64()?).ok()?;
+            if step.get("exit").is_some() {
+                let status = exit_status(step)?;
                 let fake = Arc::downgrade(&self.0);
                 self.respond_with(method, move |_| {
                     fake.upgrade()?.state().die(status);
@@ -106,6 +107,11 @@ impl FakeCli {
         forwarding.abort();
         self.0.state().died.unwrap_or(0)
     }
+}
+
+/// The status of a step of a script, or of a turn, at which the fake dies; none for any other step.
+pub(super) fn exit_status(step: &Value) -> Option<i32> {
+    i32::try_from(step.get("exit")?.as_i64()?).ok()
 }
 
 /// Runs a fake CLI on standard input and output: the whole of a program for `COPILOT_CLI_PATH` or

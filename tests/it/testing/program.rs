@@ -47,6 +47,19 @@ async fn death() {
     assert_eq!(client.closed().await.exit_code, Some(7));
 }
 
+/// The program dies in the middle of a turn, after the events before.
+#[tokio::test]
+async fn death_in_a_turn() {
+    let script = r#"{"turn": [{"type": "assistant.message", "data": {"messageId": "1", "content": "Wait."}}, {"exit": 3}]}"#;
+    let (client, _folder) = client(script).await;
+    let cut_off = ask(&client).await.expect_err("the end");
+    assert!(
+        cut_off.is_closed() && cut_off.answer().is_some_and(|answer| answer.text() == "Wait."),
+        "{cut_off:?}"
+    );
+    assert_eq!(client.closed().await.exit_code, Some(3));
+}
+
 /// An unexpected call is reported by the program's exit status and stderr.
 #[tokio::test]
 async fn an_unexpected_call() {
