@@ -224,6 +224,12 @@ impl Client {
         self.0.token.as_deref()
     }
 
+    /// Returns true once the connection is closed, so that all calls fail. It may be false for a moment after the CLI has
+    /// ended; [`closed`](Self::closed) waits for the end and returns its reason.
+    pub fn is_closed(&self) -> bool {
+        self.0.connection().is_closed()
+    }
+
     /// Waits until the connection is closed, for whatever reason, and returns the reason. There is no timeout. If
     /// there is a [`WireLog`], it then waits at most 5 s until that is written.
     ///

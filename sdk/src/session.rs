@@ -110,8 +110,8 @@ impl Session {
         &self.inner.state
     }
 
-    /// Returns true if calls can be sent.
-    pub(crate) fn is_open(&self) -> bool {
+    /// Returns true until the session ends or is being disconnected. Afterwards every call fails, and nothing is sent.
+    pub fn is_open(&self) -> bool {
         self.check().is_ok()
     }
 
@@ -165,7 +165,8 @@ impl Session {
     /// [`turns`]: crate::turns
     ///
     /// # Errors
-    /// As any [call](crate::Call); later errors are those of the turn.
+    /// As any [call](crate::Call), such as [`Error::Timeout`] after the client's
+    /// [`call_timeout`](crate::ClientBuilder::call_timeout); later errors are those of the turn.
     pub async fn prompt(&self, prompt: impl Into<SendRequest>) -> Result<Turn, Error> {
         // Before the request is written, so that no event of the turn is missed.
         let events = self.inner.state.subscribers.subscribe_from_now();
@@ -186,8 +187,8 @@ impl Session {
         Ok(self.submit(prompt.into(), WeakSpan::new()).await?.id().to_owned())
     }
 
-    /// Sends a prompt (`session.send`) and waits for the answer. There is no timeout; for one use `prompt(…)` and
-    /// [`Turn::timeout`].
+    /// Sends a prompt (`session.send`) and waits for the answer. There is no timeout of the turn; for one use `prompt(…)`
+    /// and [`Turn::timeout`].
     ///
     /// # Errors
     /// [`Error::Turn`] if the agent fails, [`Error::TurnCutOff`] if the session or the connection ends before the
@@ -269,7 +270,9 @@ impl Session {
     /// a reasoning effort (`("gpt-5", "high")`), or a [`ModelSwitchToRequest`] with more.
     ///
     /// # Errors
-    /// As any [call](crate::Call). CLI 1.0.102 does not check the id if the session has a provider of your own.
+    /// As any [call](crate::Call). An unknown model is no error: CLI 1.0.102 reports it as set, and runs the next prompt
+    /// on a default model; so does [`resume`](crate::SessionBuilder::resume). Compare the id with
+    /// [`Client::models`](crate::Client::models) first.
     pub async fn set_model(
         &self,
         model: impl Into<ModelSwitchToRequest>,

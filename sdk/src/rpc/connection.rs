@@ -251,6 +251,11 @@ impl Connection {
         self.outbox.end();
     }
 
+    /// Returns true once the connection is closed.
+    pub fn is_closed(&self) -> bool {
+        self.closed.borrow().is_some()
+    }
+
     /// Waits until the connection is closed and returns the reason.
     ///
     /// Cancel-safe.

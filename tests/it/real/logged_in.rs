@@ -130,6 +130,27 @@ async fn sessions_with_and_without_the_token() {
     rig.finish().await;
 }
 
+/// The CLI checks the model of a new session only. One that is set later, or when a session is resumed, is reported as
+/// set, but a default model answers.
+#[tokio::test]
+async fn a_model_that_does_not_exist() {
+    let script = Script::from_fn(|request| Reply::text(request.model()));
+    let rig = Rig::start_on_github(script, |new| new.github_token(GITHUB_TOKEN)).await;
+    let builder = |model| rig.watched(rig.client.session().model(model).deny_all());
+    let session = soon("the session", builder(MODEL_NAME).create()).await.expect("a session");
+    assert_eq!(ask(&session, "Who are you?").await.expect("an answer").text(), MODEL_NAME);
+    let set = soon("the model", session.set_model("no-such-model")).await.expect("no error");
+    assert_eq!(set.model_id.as_deref(), Some("no-such-model"));
+    let default = ask(&session, "Who are you?").await.expect("an answer").text().to_owned();
+    assert!(default != "no-such-model" && default != MODEL_NAME, "{default}");
+    soon("the disconnect", session.disconnect()).await.expect("a disconnect");
+    let resumed = soon("the session", builder("no-such-model").resume(session.id())).await;
+    assert_eq!(ask(&resumed.expect("no error"), "And now?").await.expect("an answer").text(), default);
+    let error = soon("the session", builder("no-such-model").create()).await.expect_err("an unknown model");
+    assert!(error.to_string().contains("\"no-such-model\" is not available"), "{error}");
+    rig.finish().await;
+}
+
 /// A way to pass a login to the CLI.
 type Login = fn(ClientBuilder) -> ClientBuilder;
 

@@ -104,4 +104,5 @@ async fn stop() {
     assert_eq!(start.elapsed().as_secs(), 5, "{name}");
     assert!(log.expect_err("the end").is_closed() && ping.expect_err("the end").is_closed());
     assert_eq!(rig.client.closed().await.reason, "the client was stopped");
+    assert!(rig.client.is_closed() && !rig.session.is_open());
 }
