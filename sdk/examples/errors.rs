@@ -14,9 +14,10 @@ use tracing_subscriber::EnvFilter;
 /// Sends a prompt until there is an answer, or an error that stays. The pauses are logged.
 async fn ask(session: &Session, prompt: &str) -> Result<Answer, Error> {
     let attempt = async || {
-        let answer = session.prompt(prompt).await?.timeout(Duration::from_secs(300)).await;
+        let job = async { session.prompt(prompt).await?.timeout(Duration::from_secs(300)).await };
+        let answer = job.await;
         if answer.as_ref().is_err_and(Error::is_timeout) {
-            // The agent still works on it.
+            // The agent still works on it. If the CLI responds to nothing, this fails after the timeout of calls.
             session.abort().await?;
         }
         answer
@@ -25,7 +26,8 @@ async fn ask(session: &Session, prompt: &str) -> Result<Answer, Error> {
 }
 
 async fn run() -> Result<(), Error> {
-    let client = common::client().start().await?;
+    // A call, such as that of a prompt or an abort, fails after this time; by default after 2 minutes.
+    let client = common::client().call_timeout(Duration::from_secs(20)).start().await?;
     // A handler that hangs counts as failed after a while.
     let session = common::session(&client).deny_all().handler_timeout(Duration::from_secs(60));
     let session = session.create().await?;

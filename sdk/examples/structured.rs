@@ -23,16 +23,17 @@ struct City {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prompt = common::argument("Which city has the most bridges?");
-    let client = common::client().start().await?;
+    // This is the timeout of each call. It is shorter than that of the turn, so that one limits the whole job.
+    let client = common::client().call_timeout(Duration::from_secs(10)).start().await?;
     let session = common::session(&client).deny_all().create().await?;
 
     let request = SendRequest::new(prompt).answer_as::<City>();
-    let turn = session.prompt(request).await?.timeout(Duration::from_secs(60));
-    let answer = match turn.await {
+    let job = async { session.prompt(request).await?.timeout(Duration::from_secs(60)).await };
+    let answer = match job.await {
         Ok(answer) => answer,
         Err(error) => {
-            // The agent goes on after a time limit, unless it is stopped.
-            if error.is_timeout() {
+            // The agent goes on after its time, unless it is stopped.
+            if let Error::TurnTimeout(_) = error {
                 session.abort().await?;
             }
             return Err(error.into());

@@ -166,8 +166,8 @@ impl SessionBuilder {
     /// then, for all clients of the session.
     ///
     /// If [`configure`](Self::configure) sets `continue_pending_work`, the handlers answer the tool calls and
-    /// permission requests that were pending when the session was disconnected, and the turn continues. Otherwise
-    /// these are discarded.
+    /// permission requests that were pending when the session was disconnected, or when its CLI ended, and the turn
+    /// continues. Otherwise these are discarded. A CLI that was killed may not have written the last ones to disk.
     ///
     /// # Errors
     /// [`Error::AlreadyOpen`] if the session is open or being opened on this client, unless

@@ -95,7 +95,10 @@ impl Turn {
         std::future::poll_fn(|context| self.poll_event(context)).await
     }
 
-    /// Sets the timeout of the whole turn, counted from the prompt.
+    /// Sets the timeout of the whole turn, counted from the start of [`Session::prompt`](crate::Session::prompt). That
+    /// call itself waits for the CLI's response until the client's
+    /// [`call_timeout`](crate::ClientBuilder::call_timeout), 2 minutes by default: where that is the shorter one, this
+    /// timeout limits both together.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.set(|watch| watch.total = Some(timeout))
     }

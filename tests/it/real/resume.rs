@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 
 use copilot_session::{Decision, Error, PermissionRequest, SessionBuilder, SessionEvent, Tool};
-use copilot_session_model::{Reply, Script};
+use copilot_session_model::{Reply, Script, Stall};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -72,6 +72,40 @@ async fn a_session_outlives_a_dropped_client() {
     assert_eq!(ask(&session, "Which word?").await.expect("an answer").text(), "Stork.");
     assert!(has(&rig.model.requests()[1].body()["messages"].to_string(), &["Noted: stork."]));
     rig.finish().await;
+}
+
+/// The CLI ended during a call of the model, which is not repeated: the next prompt is the next call. It has deltas only
+/// if the resumed session was to stream.
+#[tokio::test]
+async fn a_model_call_that_was_cut_off() {
+    for streaming in [false, true] {
+        let stall = Stall::new();
+        let replies = [Reply::text("One."), Reply::text("Never.").stall(&stall), Reply::text("Three.")];
+        let mut rig = Rig::start(Script::replies(replies)).await;
+        let session = rig.session(SessionBuilder::deny_all).await;
+        let id = session.id().to_owned();
+        ask(&session, "First.").await.expect("an answer");
+        let turn = prompt(&session, "Second.").await;
+        soon("the model to be asked", rig.model.request(1)).await;
+        let another = rig.another_client().await;
+        drop((session, std::mem::replace(&mut rig.client, another)));
+        assert!(soon("the turn", turn.into_future()).await.is_err());
+
+        let resumed = rig.resume(&id, |new| {
+            let new = new.deny_all().configure(|config| config.continue_pending_work(true));
+            if streaming { new.configure(|config| config.streaming(true)) } else { new }
+        });
+        let session = resumed.await.expect("the session");
+        let mut turn = prompt(&session, "Third.").await;
+        let mut deltas = 0;
+        while let Some(event) = soon("an event", turn.next()).await {
+            deltas += usize::from(event.kind() == "assistant.message_delta");
+        }
+        assert_eq!(turn.await.expect("an answer").text(), "Three.");
+        assert_eq!((deltas > 0, rig.model.requests().len()), (streaming, 3));
+        drop(session);
+        rig.finish().await;
+    }
 }
 
 /// The CLI was killed during a tool call and a permission request. A client that resumes the session and

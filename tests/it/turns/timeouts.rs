@@ -3,8 +3,8 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use copilot_session::testing::events as say;
-use copilot_session::{Error, TimeoutKind, Turn, TurnTimeout};
+use copilot_session::testing::{FakeCli, events as say};
+use copilot_session::{Client, Error, TimeoutKind, Turn, TurnTimeout};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -92,6 +92,23 @@ async fn the_whole_turn() {
     );
     assert_eq!(start.elapsed().as_secs(), 10);
     assert!(ended.is_err_and(|error| error.is_timeout()));
+}
+
+/// The call that sends the prompt has its own timeout. Its time counts as that of the turn, so the longer of the two
+/// timeouts limits both together.
+#[tokio::test(start_paused = true)]
+async fn the_call_and_the_turn() {
+    let fake = FakeCli::start();
+    let client = fake.connect(Client::builder().call_timeout(10 * SECOND)).await.expect("a client");
+    let session = client.session().deny_all().create().await.expect("a session");
+    let job = async || session.prompt("hello").await?.timeout(60 * SECOND).await;
+    let start = Instant::now();
+    fake.delay("session.send", 7 * SECOND);
+    assert!(matches!(job().await, Err(Error::TurnTimeout(_))));
+    assert_eq!(start.elapsed().as_secs(), 60);
+    fake.hold("session.send");
+    assert!(matches!(job().await, Err(Error::Timeout { .. })));
+    assert_eq!(start.elapsed().as_secs(), 70);
 }
 
 /// A deadline ends the turn at that time, whenever the prompt was sent, and at once if it has passed.
