@@ -309,8 +309,8 @@ impl Error {
         }
     }
 
-    /// Returns true if an operation took longer than its time limit. The variant tells what: a turn is
-    /// [`TurnTimeout`](Self::TurnTimeout), and its agent continues; a call, the handshake and others are
+    /// Returns true if an operation took longer than its time limit. That of a turn is
+    /// [`TurnTimeout`](Self::TurnTimeout), and its agent continues; that of a call, the handshake and others is
     /// [`Timeout`](Self::Timeout).
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::TurnTimeout(_))

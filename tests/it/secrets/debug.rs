@@ -253,7 +253,7 @@ async fn types_of_the_crate() {
     assert!(!format!("{error} {error:?}").contains(SECRET));
 }
 
-/// Texts of the CLI, of the model and of commands, in which only the form tells a secret.
+/// Texts of the CLI, of the model and of commands, in which a secret is known by its form only.
 async fn secrets_in_texts(rig: &Rig, no_secret: impl Fn(&dyn std::fmt::Debug)) {
     let text = format!("it is token={SECRET}");
     rig.fake.on_raw("session.abort", {

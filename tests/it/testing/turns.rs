@@ -132,7 +132,7 @@ async fn unused_answers_and_open_prompts() {
     fake.finish();
 }
 
-/// What a failure shows of the messages has no token.
+/// The messages in the report of a failure have no token.
 #[tokio::test(start_paused = true)]
 async fn the_failure_shows_no_token() {
     let fake = FakeCli::start();

@@ -1,4 +1,4 @@
-//! Unions whose branches are told apart in odd ways, or not at all.
+//! Unions whose branches differ in odd ways, or not at all.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What a project has to change to use sources that were written for it.
+//! The changes to a project that is to use vendored sources.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

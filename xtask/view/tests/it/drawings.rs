@@ -1,4 +1,4 @@
-//! What is drawn of the recordings of real CLIs, in golden files.
+//! The drawings of the recordings of real CLIs, as golden files.
 
 use std::fs;
 use std::path::Path;

@@ -61,7 +61,7 @@ fn a_key_that_comes_too_soon_after_another_page() {
     }
 }
 
-/// What a user types while a request, a question or a form appears stays in the prompt, from its first letter on.
+/// Letters that are typed while a request, a question or a form appears stay in the prompt, the first one included.
 #[test]
 fn a_dialog_appears_while_the_user_types() {
     let mut stage = Stage::new(80, 24);
