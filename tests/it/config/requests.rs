@@ -139,12 +139,12 @@ async fn the_schema_of_an_answer() {
     #[derive(Debug, PartialEq, serde::Deserialize, schemars::JsonSchema)]
     struct Verdict {
         good: bool,
-        /// The reason.
-        reason: Option<String>,
         // Providers refuse the formats that schemars gives to numbers.
         lines: u32,
-        score: Option<f64>,
         parts: Vec<i64>,
+        /// The reason.
+        reason: Option<String>,
+        score: Option<f64>,
     }
     let rig = Rig::with(SessionBuilder::approve_all).await;
     let session = rig.session.clone();
