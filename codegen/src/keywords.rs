@@ -42,6 +42,7 @@ const VALIDATION: &[&str] = &[
     "allOf",
     "contains",
     "contentEncoding",
+    "exclusiveMaximum",
     "exclusiveMinimum",
     "format",
     "maxItems",
@@ -50,20 +51,31 @@ const VALIDATION: &[&str] = &[
     "maximum",
     "minItems",
     "minLength",
+    "minProperties",
     "minimum",
+    "multipleOf",
     "pattern",
     "propertyNames",
     "uniqueItems",
 ];
 
-/// Marks for other generators, which do not affect the JSON.
+/// Marks for people and other generators, which do not affect the JSON.
 const MARKS: &[&str] = &[
+    "$comment",
+    "examples",
+    "readOnly",
+    "writeOnly",
     "x-copilot-sdk-append-last",
     "x-legacy-parameters",
     "x-opaque-in-process",
     "x-opaque-json",
     "x-typescript-type",
 ];
+
+/// Returns true for a keyword that decides the shape of a type.
+pub fn is_structure(keyword: &str) -> bool {
+    STRUCTURE.contains(&keyword)
+}
 
 /// Returns the keywords that restrict the values of a schema, and its default. Those of a nested schema are named by
 /// the path to it, such as `items.maxLength`; those of properties are not included.
@@ -159,11 +171,13 @@ fn fits(keyword: &str, value: &Value) -> bool {
         "$ref" | "contentEncoding" | "description" | "format" | "pattern" | "stability" | "title" => {
             value.is_string()
         }
-        "deprecated" | "uniqueItems" => value.is_boolean(),
-        "maximum" | "minimum" => value.is_number(),
+        "deprecated" | "readOnly" | "uniqueItems" | "writeOnly" => value.is_boolean(),
+        "exclusiveMaximum" | "maximum" | "minimum" | "multipleOf" => value.is_number(),
         // Up to 1.0.50 it says whether the minimum itself is left out.
         "exclusiveMinimum" => value.is_number() || value.is_boolean(),
-        "maxItems" | "maxLength" | "maxProperties" | "minItems" | "minLength" => value.is_u64(),
+        "maxItems" | "maxLength" | "maxProperties" | "minItems" | "minLength" | "minProperties" => {
+            value.is_u64()
+        }
         "properties" => value.is_object(),
         "type" => value.is_string() || list(),
         "allOf" | "enum" | "x-extensible-enum" => list(),
@@ -203,7 +217,7 @@ fn required(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
 fn beyond_i64(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
     let is_integer = schema.get("type").is_some_and(|of| of == "integer" || contains(of, "integer"));
     let fits = |key: &str| schema.get(key).is_none_or(|limit| !limit.is_number() || limit.as_i64().is_some());
-    if !is_integer || ["exclusiveMinimum", "maximum", "minimum"].into_iter().all(fits) {
+    if !is_integer || ["exclusiveMaximum", "exclusiveMinimum", "maximum", "minimum"].into_iter().all(fits) {
         return Ok(());
     }
     Err(Error::shape(path, "an integer beyond the range of `i64`"))

@@ -116,22 +116,24 @@ pub fn doc(schema: &Map<String, Value>) -> Doc {
 /// The schema without documentation.
 pub fn bare(schema: &Value) -> Value {
     const PROSE: &[&str] = &["description", "x-enumDescriptions", "stability", "title", "visibility"];
-    match schema {
-        Value::Object(map) => {
-            let kept = map.iter().filter(|(key, _)| !PROSE.contains(&key.as_str()));
-            Value::Object(kept.map(|(key, value)| (key.clone(), bare_below(key, value))).collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(bare).collect()),
-        other => other.clone(),
-    }
+    without(schema, &|keyword| PROSE.contains(&keyword))
 }
 
-/// The keys below `properties` are the protocol's, so a `title` there is not documentation.
-fn bare_below(keyword: &str, value: &Value) -> Value {
-    match value {
+/// Returns the schema without some keywords, at all levels.
+pub fn without(schema: &Value, is_dropped: &dyn Fn(&str) -> bool) -> Value {
+    // The keys below `properties` are the protocol's, so a `title` there is no keyword.
+    let below = |keyword: &str, value: &Value| match value {
         Value::Object(map) if keyword == "properties" => {
-            Value::Object(map.iter().map(|(key, value)| (key.clone(), bare(value))).collect())
+            Value::Object(map.iter().map(|(key, value)| (key.clone(), without(value, is_dropped))).collect())
         }
-        other => bare(other),
+        other => without(other, is_dropped),
+    };
+    match schema {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(key, _)| !is_dropped(key));
+            Value::Object(kept.map(|(key, value)| (key.clone(), below(key, value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(|item| without(item, is_dropped)).collect()),
+        other => other.clone(),
     }
 }

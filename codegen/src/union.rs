@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::Error;
+use crate::keywords;
 use crate::model::{Constant, Discriminator, JsonKind, Test};
 use crate::names::{self, type_name, variant_name};
 use crate::read::Source;
-use crate::schema::{bare, branches, contains, target};
+use crate::schema::{branches, contains, target, without};
 
 /// A union whose objects all carry a different string under one key.
 pub struct ByTag {
@@ -191,30 +192,45 @@ fn tests(
         distinct[index].1.optional = optional_keys(source, schema, &tests);
     }
     distinct.sort_by_key(|(_, test)| std::cmp::Reverse(test.keys.len()));
-    check_order(source, branches, &distinct, place)?;
-    Ok(distinct)
+    ordered(source, branches, distinct, place)
 }
 
-/// Fails if an object of one branch passes the test of a branch before it, whose type cannot hold all of it.
-fn check_order(
+/// Sorts equally strict tests so that no object passes the test of a branch before its own whose type cannot hold all of
+/// it.
+fn ordered(
     source: &Source,
     branches: &[&Value],
-    tests: &[(usize, Test)],
+    mut rest: Vec<(usize, Test)>,
     place: &str,
-) -> Result<(), Error> {
-    let objects = || tests.iter().filter(|(_, test)| test.kind == JsonKind::Object);
-    for (at, (index, _)) in objects().enumerate() {
-        for (before, test) in objects().take(at) {
-            let [own, other] = [index, before].map(|index| resolve(source, branches[*index]));
-            if let (true, Some(what)) = (may_pass(source, own, test), unfit(own, other, test)) {
-                let test = Discriminator::Test(test.clone());
-                let problem =
-                    format!("{what} of branch {index} may come with what distinguishes another: {test}");
-                return Err(Error::shape(place, problem));
-            }
-        }
+) -> Result<Vec<(usize, Test)>, Error> {
+    let mut ordered = Vec::new();
+    while let Some(first) = rest.first() {
+        let mut equal = rest.iter().take_while(|(_, test)| test.keys.len() == first.1.keys.len());
+        let Some(at) = equal.position(|branch| misread(source, branches, branch, &rest).is_none()) else {
+            let problem = misread(source, branches, first, &rest).unwrap_or_default();
+            return Err(Error::shape(place, problem));
+        };
+        ordered.push(rest.remove(at));
     }
-    Ok(())
+    Ok(ordered)
+}
+
+/// Describes what is lost of an object of another branch if this one is tried before it; none if nothing is.
+fn misread(
+    source: &Source,
+    branches: &[&Value],
+    (before, test): &(usize, Test),
+    others: &[(usize, Test)],
+) -> Option<String> {
+    let is_object = |test: &Test| test.kind == JsonKind::Object;
+    let mut others =
+        others.iter().filter(|(index, other)| index != before && is_object(other) && is_object(test));
+    others.find_map(|(index, _)| {
+        let [own, other] = [index, before].map(|index| resolve(source, branches[*index]));
+        let what = may_pass(source, own, test).then(|| unfit(own, other, test))??;
+        let test = Discriminator::Test(test.clone());
+        Some(format!("{what} of branch {index} may come with what distinguishes another: {test}"))
+    })
 }
 
 /// Returns true if an object with these properties may pass the test.
@@ -239,8 +255,10 @@ fn unfit(schema: &Value, other: &Value, test: &Test) -> Option<String> {
         return Some("an unknown key".to_owned());
     }
     let is_tested = |name: &str| test.keys.iter().any(|(key, values)| key == name && !values.is_empty());
+    let structure = |schema: &Value| without(schema, &|keyword| !keywords::is_structure(keyword));
+    let same = |one: &Value, other: &Value| structure(one) == structure(other);
     let fits = |key: &str, property: &Value| match other.get("properties").and_then(|all| all.get(key)) {
-        Some(other) => is_tested(key) || bare(other) == bare(property),
+        Some(other) => is_tested(key) || same(other, property),
         None => is_open(other),
     };
     let mut properties = schema.get("properties")?.as_object()?.iter();

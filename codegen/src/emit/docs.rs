@@ -56,6 +56,7 @@ fn sentence(text: &str) -> String {
 
 /// The lines of a description, none of which rustdoc takes for the code of a test.
 fn lines(text: &str) -> Vec<String> {
+    let text = text.replace('\t', "    ");
     let (mut lines, mut fence) = (Vec::new(), None);
     for line in text.split(['\n', '\r']).map(str::trim_end) {
         let content = line.trim_start();
@@ -70,7 +71,7 @@ fn lines(text: &str) -> Vec<String> {
                 marks.to_owned()
             }
             Some(_) => visible(line),
-            None => escaped(&visible(&line.replace('\t', "    "))),
+            None => escaped(&visible(line)),
         });
     }
     lines.extend(fence.map(str::to_owned));
@@ -159,10 +160,14 @@ fn parts(prose: &str, limits: &Map<String, Value>, ty: Option<&Ty>) -> Vec<Strin
         !(says(&["default"]) && says(&[&bare]))
     });
     let more_than = limits.get("exclusiveMinimum").map(|least| format!("more than {least}"));
+    let less_than = limits.get("exclusiveMaximum").map(|most| format!("less than {most}"));
+    let multiple = limits.get("multipleOf").map(|of| format!("a multiple of {of}"));
     [
         format,
         text("contentEncoding").filter(|of| !says(&[*of])).map(|of| format!("encoded in {of}")),
         more_than,
+        less_than,
+        multiple,
         range("minimum", "maximum", "", ""),
         range("minLength", "maxLength", "character", "characters"),
         range("minItems", "maxItems", "item", "items"),

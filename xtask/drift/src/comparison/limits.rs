@@ -8,10 +8,16 @@ pub fn stricter(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
         let Some(before) = old.get(key) else { return key != "default" && *value != false };
         match (key.rsplit('.').next().unwrap_or(key), before.as_f64(), value.as_f64()) {
             ("default", ..) => false,
-            ("maxItems" | "maxLength" | "maxProperties" | "maximum", Some(before), Some(now)) => now < before,
-            ("minItems" | "minLength" | "minimum" | "exclusiveMinimum", Some(before), Some(now)) => {
-                now > before
-            }
+            (
+                "maxItems" | "maxLength" | "maxProperties" | "maximum" | "exclusiveMaximum",
+                Some(before),
+                Some(now),
+            ) => now < before,
+            (
+                "minItems" | "minLength" | "minProperties" | "minimum" | "exclusiveMinimum",
+                Some(before),
+                Some(now),
+            ) => now > before,
             ("uniqueItems", ..) => *before == false && *value == true,
             _ => before != value,
         }
