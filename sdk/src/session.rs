@@ -270,8 +270,9 @@ impl Session {
     /// a reasoning effort (`("gpt-5", "high")`), or a [`ModelSwitchToRequest`] with more.
     ///
     /// # Errors
-    /// As any [call](crate::Call). An unknown model is no error: CLI 1.0.102 reports it as set, and runs the next prompt
-    /// on a default model; so does [`resume`](crate::SessionBuilder::resume). Compare the id with
+    /// As any [call](crate::Call). An unknown model is no error. With a [`provider`](crate::SessionBuilder::provider) of
+    /// your own the id goes to that as it is. Among GitHub's models, CLI 1.0.102 reports it as set, and runs the next
+    /// prompt on a default model; so does [`resume`](crate::SessionBuilder::resume). Compare the id with
     /// [`Client::models`](crate::Client::models) first.
     pub async fn set_model(
         &self,

@@ -60,7 +60,7 @@ impl Tail {
             false => bytes,
         };
         if *cut && lines.is_empty() {
-            return format!("[a line of more than {limit} bytes]");
+            return format!("[a line of at least {limit} bytes]");
         }
         redact::text(&String::from_utf8_lossy(lines)).into_owned()
     }
@@ -91,7 +91,7 @@ mod tests {
         for end in ["", "\n"] {
             let tail = Tail::new(32);
             tail.push(format!("token={}{end}", "SECRET".repeat(9)).as_bytes());
-            assert_eq!(tail.text(), "[a line of more than 32 bytes]");
+            assert_eq!(tail.text(), "[a line of at least 32 bytes]");
         }
     }
 

@@ -107,7 +107,7 @@ impl fmt::Debug for TurnTimeout {
 impl std::error::Error for TurnTimeout {}
 
 /// A turn during which its session ended, or the connection to the CLI.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct TurnCutOff {
     /// The cause: [`Error::SessionEnded`](crate::Error::SessionEnded) or [`Error::Closed`](crate::Error::Closed).
@@ -122,6 +122,16 @@ pub struct TurnCutOff {
 impl fmt::Display for TurnCutOff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.cause.fmt(f)
+    }
+}
+
+impl fmt::Debug for TurnCutOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TurnCutOff")
+            .field("cause", &self.cause)
+            .field("answer", &self.answer)
+            .field("unfinished", &redact::text(&self.unfinished))
+            .finish()
     }
 }
 

@@ -73,12 +73,15 @@ pub(super) async fn read(
 }
 
 /// Splits chunks into lines. Each is passed on as a whole, since a part of a secret is not found: a private key is one
-/// line with all of its own, and of a line that is too long only the length is passed on.
+/// line with all of its own, and of a line that is too long only the length is passed on. So it is for the lines after
+/// that one which may belong to the same key.
 #[derive(Default)]
 pub(super) struct Lines {
     line: Vec<u8>,
     /// The length in bytes, of which at most [`MAX_KEPT`] are in `line`.
     length: usize,
+    /// True if the line before was too long, or may belong to a key that began in such a line.
+    may_be_in_key: bool,
 }
 
 impl Lines {
@@ -97,15 +100,15 @@ impl Lines {
 
     /// Passes on the rest as a line.
     pub(super) fn finish(&mut self, mut each: impl FnMut(&str)) {
-        let line = match self.is_too_long() {
-            true => format!("[a line of {} bytes]", self.length).into(),
-            false => self.text(),
-        };
-        let line = line.trim_end();
-        if !line.is_empty() {
+        let text = self.text();
+        let line = text.trim_end();
+        let is_hidden = self.is_too_long() || self.may_be_in_key && redact::may_be_line_of_private_key(line);
+        if is_hidden {
+            each(&format!("[a line of {} bytes]", self.length));
+        } else if !line.is_empty() {
             each(line);
         }
-        *self = Self::default();
+        *self = Self { may_be_in_key: is_hidden, ..Self::default() };
     }
 
     fn is_too_long(&self) -> bool {

@@ -251,9 +251,9 @@ impl Connection {
         self.outbox.end();
     }
 
-    /// Returns true once the connection is closed.
+    /// Returns true once the connection is closed, so that all calls fail.
     pub fn is_closed(&self) -> bool {
-        self.closed.borrow().is_some()
+        lock(&self.calls).closed.is_some()
     }
 
     /// Waits until the connection is closed and returns the reason.

@@ -204,8 +204,8 @@ impl SessionState {
         }
     }
 
-    /// Makes the span of a prompt that the agent starts the parent of what follows. A prompt that joins the work, or one
-    /// of the CLI itself, such as that of a hook, continues the turn.
+    /// Makes the span of a prompt that the agent starts the parent of what follows. A prompt that joins the work of a
+    /// turn, or one of the CLI itself, such as that of a hook, continues the turn.
     fn trace_prompt(&self, event: &SessionEvent) {
         self.scope.turn.set_working(true);
         if !self.prompts.are_traced() {
@@ -213,7 +213,7 @@ impl SessionState {
         }
         let picked = event.pick(keys!(UserMessageData, ["messageId", "content", "interactionId"]));
         let [id, text, interaction] = picked.map(|raw| raw.and_then(peek::string));
-        let joins = self.scope.turn.joins(interaction.as_deref());
+        let joins = self.scope.turn.joins(interaction.as_deref()) && self.scope.turn.is_alive();
         if let Some(turn) = self.prompts.start(id.as_deref(), text.as_deref()).filter(|_| !joins) {
             self.scope.turn.set(turn);
         }

@@ -50,6 +50,11 @@ impl CurrentTurn {
         *lock(&self.span) = turn;
     }
 
+    /// Returns true if the program still waits for the turn.
+    pub fn is_alive(&self) -> bool {
+        lock(&self.span).strong_count() > 0
+    }
+
     /// Records the `interactionId` of a prompt. Returns true if it joins the work of the one before.
     pub fn joins(&self, interaction: Option<&str>) -> bool {
         let mut latest = lock(&self.interaction);

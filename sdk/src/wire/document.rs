@@ -93,14 +93,18 @@ impl<'a> Document<'a> {
 
 impl Drop for Document<'_> {
     fn drop(&mut self) {
-        let (mut entries, decoded) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.decoded));
-        if entries.capacity() <= KEPT && decoded.len() <= KEPT {
+        let mut lists = Lists::default();
+        if self.entries.capacity() <= KEPT {
+            let mut entries = std::mem::take(&mut self.entries);
             entries.clear();
             // Keeps the memory, and forgets the lifetime of the text.
-            let entries = entries.into_iter().map_while(|_| None).collect();
-            // A thread that ends has no place for them.
-            let _ = LISTS.try_with(|lists| lists.set(Lists { entries, decoded }));
+            lists.entries = entries.into_iter().map_while(|_| None).collect();
         }
+        if self.decoded.len() <= KEPT {
+            lists.decoded = std::mem::take(&mut self.decoded);
+        }
+        // A thread that ends has no place for them.
+        let _ = LISTS.try_with(|kept| kept.set(lists));
     }
 }
 

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 pub(crate) use known::Known;
 pub(crate) use rewrite::Message;
-pub(crate) use text::ends_in_private_key;
+pub(crate) use text::{ends_in_private_key, may_be_line_of_private_key};
 
 /// The replacement of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";

@@ -294,6 +294,7 @@ impl App {
         }
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         if control && key.code == KeyCode::Char('c') {
+            self.awaited = None;
             return self.interrupt(now);
         }
         self.is_armed = false;
@@ -301,7 +302,12 @@ impl App {
         self.awaited = None;
         let is_too_soon = self.is_too_soon(now);
         match &mut self.screen {
-            Screen::List(..) if is_too_soon && key.code != KeyCode::Esc => self.early_key(key, now),
+            // The keys that only move, or close the list, do what they say at once.
+            Screen::List(..)
+                if is_too_soon && !matches!(key.code, KeyCode::Esc | KeyCode::Up | KeyCode::Down) =>
+            {
+                self.early_key(key, now);
+            }
             Screen::List(of, items, at) => match key.code {
                 KeyCode::Up => *at = at.saturating_sub(1),
                 KeyCode::Down => *at = (*at + 1).min(items.len().saturating_sub(1)),

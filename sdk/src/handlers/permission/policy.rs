@@ -17,7 +17,7 @@ use crate::wire::redact;
 /// [`policies`](crate::policies) has examples.
 ///
 /// A call of a tool that was refused ends with `tool.execution_complete`, whose error has the code `denied` and the
-/// reason. The [guide](crate::guide#see-what-was-refused) shows how to list these calls with their arguments.
+/// reason. The [guide](crate::guide#see-what-was-refused) shows how to list these calls.
 #[derive(Clone)]
 #[must_use = "a policy applies to a session that is opened with it"]
 pub struct Policy {

@@ -55,6 +55,11 @@ pub(crate) fn ends_in_private_key(text: &str) -> bool {
     text.rfind(KEY).is_some_and(|mark| before_last_line(&text[..mark]).is_none())
 }
 
+/// Returns true for a line such as those between the first and the last of a private key.
+pub(crate) fn may_be_line_of_private_key(line: &str) -> bool {
+    !line.is_empty() && line.chars().all(|char| !char.is_whitespace() && may_be_in_key(char))
+}
+
 /// Returns the text before the last line of a private key, of which it has the start; none if it has that of the first.
 fn before_last_line(text: &str) -> Option<&str> {
     let (before, line) = text.rsplit_once("-----")?;

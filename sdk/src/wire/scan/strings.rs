@@ -106,8 +106,8 @@ fn unescaped(raw: &str) -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// Checks a string from the index `from` on, up to its quote or the end of the text, and writes it decoded to `out`, if that
-/// is not empty. Returns the index of the end and the number of bytes that were written.
+/// Checks a string from the index `from` on, up to its quote or the end of the text, and writes it decoded to `out`, if
+/// that is not empty. Returns the index of the end and the number of bytes that were written.
 ///
 /// No string is longer than it is written, but `out` needs room for a word more.
 #[inline(never)]
