@@ -165,7 +165,9 @@ impl<'a> Scene<'a> {
 
     fn says(&self, words: &[&str]) -> bool {
         let prompt = self.prompt.to_lowercase();
-        words.iter().any(|word| prompt.contains(word))
+        // At the start of a word: "explain" asks for no plan.
+        let mut said = prompt.split(|char: char| !char.is_alphanumeric() && char != '-');
+        said.any(|said| words.iter().any(|word| said.starts_with(word)))
     }
 
     fn offers(&self, tool: &str) -> bool {

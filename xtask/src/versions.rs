@@ -77,7 +77,7 @@ pub fn run(args: &Args) -> Result<()> {
     println!("{}", row(HEADINGS.map(str::to_owned)));
     for version in versions {
         let schemas = match schema::of_version(&version) {
-            Err(error) if error.is::<NoSchemas>() => {
+            Err(error) if error.is::<NoSchemas>() && !args.versions.is_empty() => {
                 println!("{}\n{error}", row([&*version, "no", "-", "-", "-", "-", "-"].map(str::to_owned)));
                 continue;
             }

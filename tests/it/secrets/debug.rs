@@ -293,6 +293,15 @@ async fn secrets_in_texts(rig: &Rig, no_secret: impl Fn(&dyn std::fmt::Debug)) {
     assert_eq!(chunk.text, text);
     no_secret(&chunk);
     no_secret(&run);
+
+    let turn = rig.session.prompt("x").await.expect("a turn").idle_timeout(Duration::from_secs(5));
+    rig.emit(say::user_message(turn.message_id()));
+    rig.emit(say::delta(&text));
+    rig.fake.settle().await;
+    rig.fake.hang_up();
+    let cut_off = turn.await.expect_err("the end of the CLI");
+    assert!(matches!(&cut_off, Error::TurnCutOff(turn) if turn.unfinished == text), "{cut_off:?}");
+    no_secret(&cut_off);
 }
 
 /// An error names the key of a map, without the secret in it.

@@ -86,8 +86,10 @@ async fn openings() {
             if is_ready {
                 break;
             }
+            assert!(times + 1 < MOST, "resume does not end");
         }
     }
+    // Of the prompts and closes that the dropped futures have sent, the test expects none.
     drop(fake.take_failures());
 }
 
@@ -114,6 +116,7 @@ async fn calls() {
         if is_ready {
             break;
         }
+        assert!(times + 1 < MOST, "disconnect does not end");
     }
     // The last, since the fake answers prompts in their order.
     each(&client, "send", async || drop(session.send("x").await.expect("an id"))).await;

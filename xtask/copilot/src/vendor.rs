@@ -37,8 +37,9 @@ version. The SDK still supports the versions that it supported. For a dependency
   [patch.crates-io]
   copilot-session = { path = \"DIR\" }
 
-For another dependency, the command says what to change. Schemas of a version come from its package, which npm verifies. Nothing is written if the generator does not support
-something in the schemas, or if the crate does not compile with them.";
+For another dependency, the command says what to change. Schemas of a version come from its package, which npm
+verifies. Nothing is written if the generator does not support something in the schemas, or if the crate does not
+compile with them.";
 
 #[derive(clap::Args)]
 #[command(after_help = ABOUT)]

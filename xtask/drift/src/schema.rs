@@ -45,7 +45,14 @@ pub fn of_version(version: &str) -> Result<SchemaSet> {
     }
     let source = stream::schemas(version).or_else(|error| {
         eprintln!("note: {error:#}; the whole package is installed");
-        installed(version).map_err(|other| if error.is::<NoSchemas>() { error } else { other })
+        installed(version).map_err(|other| {
+            if !error.is::<NoSchemas>() {
+                return other;
+            }
+            // It may also be the network, or the disk.
+            eprintln!("note: {other:#}");
+            error
+        })
     });
     keep(&source?)
 }

@@ -153,7 +153,7 @@ async fn a_long_message_is_shown_in_parts() {
         page.until("document.querySelectorAll('.json pre').length === 2").await;
         let most =
             "Math.max(...[...document.querySelectorAll('.json pre')].map(pre => pre.textContent.length))";
-        assert!(page.eval(most).await.as_u64() <= Some(1 << 18));
+        assert!(page.eval(most).await.as_u64().is_some_and(|most| most <= 1 << 18));
         assert!(parsed(opened.json().await.as_bytes()) == parsed(line.as_bytes()), "the parts are the whole");
         assert_eq!(page.eval("document.querySelector('.json button').checkVisibility()").await, false);
         opened.close().await;
