@@ -167,6 +167,8 @@ fn known(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
 /// Returns true if a keyword may have this value.
 fn fits(keyword: &str, value: &Value) -> bool {
     let list = || value.as_array().is_some_and(|list| !list.is_empty());
+    let is_schema = |value: &Value| value.is_object() || value.is_boolean();
+    let schemas = || value.as_array().is_some_and(|list| list.iter().all(is_schema));
     match keyword {
         "$ref" | "contentEncoding" | "description" | "format" | "pattern" | "stability" | "title" => {
             value.is_string()
@@ -178,11 +180,14 @@ fn fits(keyword: &str, value: &Value) -> bool {
         "maxItems" | "maxLength" | "maxProperties" | "minItems" | "minLength" | "minProperties" => {
             value.is_u64()
         }
-        "properties" => value.is_object(),
+        "additionalProperties" | "contains" | "not" | "propertyNames" => is_schema(value),
+        "items" => is_schema(value) || schemas(),
+        "properties" => value.as_object().is_some_and(|all| all.values().all(is_schema)),
         "type" => value.is_string() || list(),
-        "allOf" | "enum" | "x-extensible-enum" => list(),
+        "allOf" => list() && schemas(),
+        "enum" | "x-extensible-enum" => list(),
         "required" => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
-        "anyOf" | "oneOf" => value.is_array(),
+        "anyOf" | "oneOf" => schemas(),
         _ => true,
     }
 }
