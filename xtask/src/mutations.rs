@@ -122,7 +122,8 @@ struct Group {
     api: Value,
     events: Value,
     changes: Vec<String>,
-    /// False for odd schemas, which are only compiled: some have no instances, and events have no reader there.
+    /// False for odd schemas, which are only compiled: some are no strict JSON Schema, and some have no instances. So a
+    /// value that one of them reads as something else is not found.
     has_instances: bool,
 }
 
