@@ -239,22 +239,17 @@ impl Error {
 
     /// The JSON-RPC error code, if the CLI responded with an error.
     pub fn code(&self) -> Option<i64> {
-        self.rpc_error().map(|error| error.code)
+        match self {
+            Self::Rpc { error, .. } => Some(error.code),
+            Self::Unsupported(what) => what.answer.as_ref().map(|error| error.code),
+            _ => None,
+        }
     }
 
     /// Creates the error for an unreadable response.
     pub(crate) fn decode(method: &str, error: DecodeError, version: Option<&CliVersion>) -> Self {
         let version = version.map_or_else(String::new, CliVersion::to_string);
         Self::Decode { method: method.to_owned(), error, version }
-    }
-
-    /// The error that the CLI responded with, if any.
-    fn rpc_error(&self) -> Option<&RpcError> {
-        match self {
-            Self::Rpc { error, .. } => Some(error),
-            Self::Unsupported(what) => what.answer.as_ref(),
-            _ => None,
-        }
     }
 
     /// The method of the request that failed, if a request failed. None for a [`Timeout`](Self::Timeout), whose

@@ -145,10 +145,9 @@ fn failure_kind(method: &str, message: &str) -> ErrorKind {
     const GONE: &[&str] =
         &["Session not found", "Session file not found", "Failed to load session events: Session not found"];
     let words = own_words(method, message);
-    let starts_with = |known: &[&str]| known.iter().any(|known| words.starts_with(known));
-    if starts_with(GONE) {
+    if starts_with(words, GONE) {
         ErrorKind::SessionGone
-    } else if starts_with(NO_LOGIN) {
+    } else if starts_with(words, NO_LOGIN) {
         ErrorKind::Authentication
     } else {
         ErrorKind::Other
@@ -164,6 +163,10 @@ const NO_TOKEN: &[&str] = &[
     "Execution failed: Error: Session was not created with authentication info",
 ];
 
+fn starts_with(message: &str, known: &[&str]) -> bool {
+    known.iter().any(|known| message.starts_with(known))
+}
+
 /// Returns the message of a failed call without the words that the CLI puts before it, which name the method.
 pub(super) fn own_words<'m>(method: &str, message: &'m str) -> &'m str {
     let words = message.strip_prefix("Request ").and_then(|rest| rest.strip_prefix(method));
@@ -172,11 +175,10 @@ pub(super) fn own_words<'m>(method: &str, message: &'m str) -> &'m str {
 
 /// Returns true if the CLI failed because nobody is logged in.
 pub(super) fn lacks_login(error: &Error) -> bool {
-    let starts_with = |known: &[&str], message: &str| known.iter().any(|known| message.starts_with(known));
     match error {
-        Error::Rpc { method, error } => starts_with(NO_LOGIN, own_words(method, &error.message)),
-        Error::Refused { method, reason } => starts_with(NO_LOGIN, own_words(method, reason)),
-        Error::Turn(error) => starts_with(NO_TOKEN, &error.data.message),
+        Error::Rpc { method, error } => starts_with(own_words(method, &error.message), NO_LOGIN),
+        Error::Refused { method, reason } => starts_with(own_words(method, reason), NO_LOGIN),
+        Error::Turn(error) => starts_with(&error.data.message, NO_TOKEN),
         _ => false,
     }
 }
@@ -185,9 +187,7 @@ fn turn_kind(error: &TurnError) -> ErrorKind {
     match (&*error.data.error_type, error.provider_code.as_deref(), error.data.status_code) {
         ("authentication", ..) => ErrorKind::Authentication,
         // CLIs from 1.0.81 on have no type for a turn without a login.
-        ("query", ..) if NO_TOKEN.iter().any(|start| error.data.message.starts_with(start)) => {
-            ErrorKind::Authentication
-        }
+        ("query", ..) if starts_with(&error.data.message, NO_TOKEN) => ErrorKind::Authentication,
         ("authorization" | "policy", ..) => ErrorKind::Authorization,
         ("quota", ..) => ErrorKind::Quota,
         ("rate_limit", ..) => ErrorKind::RateLimit,
