@@ -190,7 +190,7 @@ impl PermissionRequest {
     /// approval](Self::can_approve_for_session), or with a CLI before 1.0.35, it approves only this request.
     pub fn approve_for_session(&self) -> Decision {
         match self.approval() {
-            Some(approval) => {
+            Some((approval, _)) => {
                 Decision::exact(json!({ "kind": "approve-for-session", "approval": approval }).to_string())
             }
             None => Decision::approve(),
@@ -201,33 +201,28 @@ impl PermissionRequest {
     /// show to a person before they decide: `write any file`. None if it approves only this request. Names in it are
     /// escaped as in [`summary`](Self::summary).
     pub fn summary_for_session(&self) -> Option<String> {
-        self.approval()?;
-        Some(match self.details() {
-            Details::Shell(shell) => {
-                let commands: Vec<_> =
-                    shell.commands.iter().map(|command| in_backticks(&command.identifier)).collect();
-                format!("run {} with any arguments", commands.join(", "))
-            }
-            Details::Write(_) => "write any file".to_owned(),
-            Details::Read(_) => "read any file".to_owned(),
-            Details::Mcp(_) | Details::CustomTool(_) => format!("{} with any arguments", self.summary()),
-            _ => return None,
-        })
+        self.approval().map(|(_, summary)| summary)
     }
 
-    /// The approval that covers more than this request, if there is one.
-    fn approval(&self) -> Option<Value> {
+    /// The approval that covers more than this request, with its description; none if there is no such approval.
+    fn approval(&self) -> Option<(Value, String)> {
+        let any_call = || format!("{} with any arguments", self.summary());
         Some(match self.details() {
             Details::Shell(shell) if shell.can_offer_session_approval => {
                 let commands: Vec<_> = shell.commands.iter().map(|command| &*command.identifier).collect();
-                json!({ "kind": "commands", "commandIdentifiers": commands })
+                let shown: Vec<_> = commands.iter().map(|command| in_backticks(command)).collect();
+                let approval = json!({ "kind": "commands", "commandIdentifiers": commands });
+                (approval, format!("run {} with any arguments", shown.join(", ")))
             }
-            Details::Write(_) => json!({ "kind": "write" }),
-            Details::Read(_) => json!({ "kind": "read" }),
+            Details::Write(_) => (json!({ "kind": "write" }), "write any file".to_owned()),
+            Details::Read(_) => (json!({ "kind": "read" }), "read any file".to_owned()),
             Details::Mcp(mcp) => {
-                json!({ "kind": "mcp", "serverName": mcp.server_name, "toolName": mcp.tool_name })
+                let (server, tool) = (&mcp.server_name, &mcp.tool_name);
+                (json!({ "kind": "mcp", "serverName": server, "toolName": tool }), any_call())
             }
-            Details::CustomTool(tool) => json!({ "kind": "custom-tool", "toolName": tool.tool_name }),
+            Details::CustomTool(tool) => {
+                (json!({ "kind": "custom-tool", "toolName": tool.tool_name }), any_call())
+            }
             _ => return None,
         })
     }
