@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::events::SessionEvent;
-use crate::events::dedup::SeenEvents;
+use crate::events::{SessionEvent, dedup::SeenEvents, usage::Usage};
 use crate::generated::kind;
 use crate::session::turn::tracker::unreadable_error;
 use crate::wire::peek::{self, keys};
@@ -23,8 +22,6 @@ use limit::Limit;
 use times::Moment;
 pub use times::Times;
 pub use turn::{TranscriptTurn, TurnState};
-
-pub use crate::events::usage::Usage;
 
 /// Maximum number of levels above a sub-agent; one further below is an entry of the turn. Each level is a recursion.
 const MAX_LEVELS: usize = 64;

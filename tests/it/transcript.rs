@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use copilot_session::SessionEvent;
-use copilot_session::transcript::{Entry, SubAgent, ToolCall, Transcript, TranscriptTurn, TurnState, Usage};
+use copilot_session::transcript::{Entry, SubAgent, ToolCall, Transcript, TranscriptTurn, TurnState};
+use copilot_session::{SessionEvent, Usage};
 use serde_json::{Value, json};
 
 mod exports;

@@ -1,7 +1,8 @@
 //! The Markdown form of a conversation.
 
 use super::times::{self, Times};
-use super::{Entry, SubAgent, Text, ToolCall, Transcript, TranscriptTurn, TurnState, Usage};
+use super::{Entry, SubAgent, Text, ToolCall, Transcript, TranscriptTurn, TurnState};
+use crate::events::usage::Usage;
 use crate::printable::{printable, printable_lines};
 
 impl Transcript {
