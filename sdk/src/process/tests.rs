@@ -247,6 +247,7 @@ async fn the_program_inherits_none_of_our_ends() {
     let link =
         |process: &str, fd: i32| fs::read_link(format!("/proc/{process}/fd/{fd}")).expect("a descriptor");
     let watchdog = watchdog_of(&process).to_string();
+    let Input::Free(stdin) = &stdin else { panic!("a socket that is full") };
     let ours = [link("self", stdin.as_raw_fd()), link("self", stdout.as_raw_fd()), link(&watchdog, 0)];
     assert_eq!(line(&mut BufReader::new(stdout)).await, "started");
     for entry in fs::read_dir(format!("/proc/{}/fd", process.watcher.id)).expect("its descriptors") {

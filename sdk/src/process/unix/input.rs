@@ -74,17 +74,6 @@ impl AsyncWrite for Input {
 }
 
 #[cfg(test)]
-impl std::os::fd::AsRawFd for Input {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        match self {
-            Self::Free(socket) => socket.as_raw_fd(),
-            Self::Full(socket) => socket.as_raw_fd(),
-            Self::Lost => panic!("no socket"),
-        }
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::UnixStream;
