@@ -102,8 +102,7 @@ pub struct MalformedNotification {
 impl MalformedNotification {
     /// Returns true if the params are an object with this string under `key`.
     pub(crate) fn has(&self, key: &str, value: &str) -> bool {
-        let found = peek::pick(&self.params, [key]).ok();
-        found.and_then(|[raw]| peek::string(raw?)).is_some_and(|found| found == value)
+        peek::text(&self.params, key).is_some_and(|found| found == value)
     }
 }
 

@@ -50,8 +50,7 @@ fn directory_of(event: &SessionEvent) -> Option<Arc<str>> {
     // The data of `session.context_changed` is the context itself.
     let [context] = event.pick(keys!(StartData, ["context"]));
     let context = context.unwrap_or(event.raw_data());
-    let [cwd] = peek::pick(context, keys!(WorkingDirectoryContext, ["cwd"])).ok()?;
-    peek::string(cwd?).map(|directory| directory.into())
+    peek::text(context, keys!(WorkingDirectoryContext, ["cwd"])[0]).map(|directory| directory.into())
 }
 
 impl Scope {

@@ -168,8 +168,7 @@ fn result(output: &dyn Wire) -> String {
 /// Returns the refusal to send if a hook with these params of `hooks.invoke` fails; none if its type cannot refuse.
 /// The CLI treats an error as no opinion, so the tool would run.
 pub(crate) fn on_failure(params: &str) -> Option<OnFailure> {
-    let [kind] = peek::pick(params, keys!(HookInvokeRequest, ["hookType"])).unwrap_or_default();
-    on_failure_of(kind.and_then(peek::string).as_deref())
+    on_failure_of(peek::text(params, keys!(HookInvokeRequest, ["hookType"])[0]).as_deref())
 }
 
 /// The same for a message of which only the start can be read.

@@ -28,12 +28,11 @@ pub(crate) async fn answer(session: &Arc<SessionState>) {
     let history = list(session, HISTORY, keys!(SessionGetMessagesResult, ["events"])).await;
     let requests = permission_requests(history);
     for item in pending {
-        let Some(id) = text(&item, event_requests::ID) else {
+        let Some(id) = peek::text(&item, event_requests::ID) else {
             tracing::warn!("a pending permission request has no id");
             continue;
         };
-        let is_it = |event: &&SessionEvent| text(event.raw_data(), event_requests::ID).as_ref() == Some(&id);
-        match requests.iter().find(is_it) {
+        match requests.iter().find(|event| event.request_id() == Some(&*id)) {
             Some(event) => session.handle_event_request(event),
             // A handler has no details to decide on, and without an answer the agent would wait for ever.
             None => permission::refuse_unknown(&session.scope, &id),
@@ -59,7 +58,8 @@ async fn list(session: &SessionState, method: &'static str, key: [&str; 1]) -> V
 
 /// Rebuilds the event of a tool call. The item of the list has all of its data but the session id.
 fn tool_call(session: &SessionState, item: &str) -> Option<SessionEvent> {
-    text(item, event_requests::ID).and(text(item, keys!(PendingExternalToolRequest, ["toolName"])[0]))?;
+    let tool = peek::text(item, keys!(PendingExternalToolRequest, ["toolName"])[0]);
+    peek::text(item, event_requests::ID).and(tool)?;
     let fields = item.trim_start().strip_prefix('{')?;
     let data = format!(r#"{{"sessionId":{},{fields}"#, quote(session.id()));
     let kind = kind::EXTERNAL_TOOL_REQUESTED;
@@ -74,10 +74,4 @@ fn permission_requests(history: Vec<String>) -> Vec<SessionEvent> {
         event.pick(keys!(PermissionRequestedData, ["resolvedByHook"])) == [Some("true")]
     };
     events.filter(|event| event.kind() == kind::PERMISSION_REQUESTED && !by_hook(event)).collect()
-}
-
-/// Returns the string at a key of an object.
-fn text(object: &str, key: &str) -> Option<String> {
-    let [text] = peek::pick(object, [key]).ok()?;
-    peek::string(text?).map(|text| text.into_owned())
 }

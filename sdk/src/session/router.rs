@@ -187,8 +187,7 @@ impl Service for Router {
             return None;
         }
         let params = params.text();
-        let [session] = peek::pick(&params, ["sessionId"]).ok()?;
-        let session = peek::string(session?)?.into_owned();
+        let session = peek::text(&params, "sessionId")?.into_owned();
         let (shells, sessions) = (Arc::clone(&self.shells), Arc::clone(&self.sessions));
         shells.starting();
         Some(Box::new(move |response| {

@@ -91,6 +91,12 @@ pub(crate) fn string(raw: &str) -> Option<Cow<'_, str>> {
     Scanner::new(raw).only_string().ok()
 }
 
+/// Returns the string under a key of an object; none if there is no such object, or no string under the key.
+pub(crate) fn text<'a>(json: &'a str, key: &str) -> Option<Cow<'a, str>> {
+    let [raw] = pick(json, [key]).ok()?;
+    string(raw?)
+}
+
 /// Returns the raw values of an array.
 pub(crate) fn items(json: &str) -> Result<Vec<&str>, DecodeError> {
     let mut items = Vec::new();

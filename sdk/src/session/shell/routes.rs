@@ -47,9 +47,8 @@ impl ShellRoutes {
     /// Records the response to a start; `result` is none if it failed. Returns the earlier notifications of the
     /// process.
     pub fn started(&self, session: &str, result: Option<&str>) -> Vec<Note> {
-        let keys = keys!(ShellExecResult, ["processId"]);
-        let process = result.and_then(|result| peek::pick(result, keys).ok());
-        let process = process.and_then(|[id]| peek::string(id?)).unwrap_or_default();
+        let key = keys!(ShellExecResult, ["processId"])[0];
+        let process = result.and_then(|result| peek::text(result, key)).unwrap_or_default();
         let mut routes = lock(&self.0);
         routes.starting = routes.starting.saturating_sub(1);
         let early = std::mem::take(&mut routes.early);
@@ -67,8 +66,7 @@ impl ShellRoutes {
     /// Returns the session of a notification. If the pending start of a process may still identify it, the
     /// notification is kept.
     pub fn route(&self, name: &str, params: &str) -> Option<String> {
-        let [process] = peek::pick(params, keys!(ShellExitNotification, ["processId"])).ok()?;
-        let process = peek::string(process?)?;
+        let process = peek::text(params, keys!(ShellExitNotification, ["processId"])[0])?;
         let mut routes = lock(&self.0);
         let session = match name {
             ShellExit::NAME => routes.processes.remove(&*process),

@@ -164,8 +164,7 @@ impl UserRequested {
             return;
         }
         let [id, arguments] = event.pick(keys!(ToolUserRequestedData, ["toolCallId", "arguments"]));
-        let [event_command] = peek::pick(arguments.unwrap_or("{}"), ["command"]).unwrap_or_default();
-        if event_command.and_then(peek::string).is_some_and(|event_command| event_command == command) {
+        if arguments.and_then(|object| peek::text(object, "command")).is_some_and(|found| found == command) {
             self.tool_call = id.and_then(peek::string).map(|id| id.into_owned());
         }
     }
