@@ -62,7 +62,7 @@ impl Caller {
     fn check_params(&self, method: &str, params: &str) -> Result<(), Error> {
         // Params that this crate writes have no escapes in this key.
         let may_name = self.session.is_some() && params.contains(ID);
-        match may_name && matches!(peek::pick(params, [ID]), Ok([Some(_)])) {
+        match may_name && peek::has(params, ID) {
             true => Err(names_a_session(method)),
             false => Ok(()),
         }
@@ -128,8 +128,7 @@ impl Caller {
             _ => return Err(invalid("are not an object")),
         }
         // What cannot be read is refused when it is sent.
-        let [id] = peek::pick(&params, [ID]).unwrap_or_default();
-        match id.is_some() && self.session.is_some() {
+        match self.session.is_some() && peek::has(&params, ID) {
             true => Err(names_a_session(method)),
             false => Ok(params),
         }

@@ -44,9 +44,7 @@ pub(crate) fn check_extra(
     object: &str,
     ours: &[&str],
 ) -> Result<(), Error> {
-    let is_set = |key: &&String| {
-        ours.contains(&key.as_str()) || matches!(peek::pick(object, [key.as_str()]), Ok([Some(_)]))
-    };
+    let is_set = |key: &&String| ours.contains(&key.as_str()) || peek::has(object, key);
     match extra.keys().find(is_set) {
         Some(key) => Err(Error::Invalid(format!("`extra` sets {key}, which only its setter may set here"))),
         None => Ok(()),

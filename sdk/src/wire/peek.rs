@@ -91,6 +91,11 @@ pub(crate) fn string(raw: &str) -> Option<Cow<'_, str>> {
     Scanner::new(raw).only_string().ok()
 }
 
+/// Returns true if this is an object with the key.
+pub(crate) fn has(json: &str, key: &str) -> bool {
+    matches!(pick(json, [key]), Ok([Some(_)]))
+}
+
 /// Returns the string under a key of an object; none if there is no such object, or no string under the key.
 pub(crate) fn text<'a>(json: &'a str, key: &str) -> Option<Cow<'a, str>> {
     let [raw] = pick(json, [key]).ok()?;

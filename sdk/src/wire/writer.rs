@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::peek::pick;
+use super::peek;
 use super::redact::REDACTED;
 use super::scan::is_plain;
 use super::{Kind, Wire, quote};
@@ -193,8 +193,7 @@ impl Writer {
     /// Returns true if the object that was just written has the key.
     fn has_written(&self, key: &str) -> bool {
         let object = self.json.get(self.object..).and_then(|object| std::str::from_utf8(object).ok());
-        let value = object.map(|object| pick(object, [key]));
-        matches!(value, Some(Ok([Some(_)])))
+        object.is_some_and(|object| peek::has(object, key))
     }
 }
 
