@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::events::{SessionEvent, dedup::SeenEvents, usage::Usage};
 use crate::generated::kind;
 use crate::session::turn::tracker::unreadable_error;
-use crate::wire::peek::{self, keys};
+use crate::wire::peek::{self, keys, pick_any};
 
 mod display;
 mod entries;
@@ -233,8 +233,8 @@ impl Transcript {
         }
         let Some(call) = self.call(event, &id) else { return };
         let [content, detailed] =
-            pick(result, keys!(ToolExecutionCompleteResult, ["content", "detailedContent"])).map(text);
-        let [message] = pick(error, keys!(ToolExecutionCompleteError, ["message"])).map(text);
+            pick_any(result, keys!(ToolExecutionCompleteResult, ["content", "detailedContent"])).map(text);
+        let [message] = pick_any(error, keys!(ToolExecutionCompleteError, ["message"])).map(text);
         call.detailed_content = Some(detailed).filter(|text| !text.is_empty() && *text != content);
         call.result = Some(if success == Some("true") { Ok(content) } else { Err(message) });
         call.times.end = Moment::of(event);
@@ -438,11 +438,6 @@ fn notice_keys(kind: &str) -> Option<[&'static str; 2]> {
         kind::SESSION_TASK_COMPLETE => keys!(TaskCompleteData, ["summary", "outcome"]),
         _ => return None,
     })
-}
-
-/// The raw values under these keys of an object; none of a value that is missing or no object.
-fn pick<'a, const N: usize>(raw: Option<&'a str>, keys: [&str; N]) -> [Option<&'a str>; N] {
-    raw.and_then(|raw| peek::pick(raw, keys).ok()).unwrap_or([None; N])
 }
 
 /// The string of a raw value; empty if missing.

@@ -79,8 +79,7 @@ impl Usage {
         );
         let [input, output, cache_read, cache_write, reasoning] = event.pick(TOKENS);
         let [cost, copilot] = event.pick(keys!(AssistantUsageData, ["cost", "copilotUsage"]));
-        let billed = keys!(AssistantUsageCopilotUsage, ["totalNanoAiu"]);
-        let [aiu] = copilot.and_then(|copilot| peek::pick(copilot, billed).ok()).unwrap_or_default();
+        let [aiu] = peek::pick_any(copilot, keys!(AssistantUsageCopilotUsage, ["totalNanoAiu"]));
         // Some CLIs write whole numbers with a fraction.
         let number = |raw: Option<&str>| {
             raw.and_then(|raw| raw.parse().ok()).filter(|n: &f64| n.is_finite()).unwrap_or(0.0)

@@ -29,7 +29,7 @@ impl KnownCapabilities {
         let keys = keys!(SessionCapabilityFlags, ["ui", "extensions"]);
         let [ui, extensions] = peek::pick(data, keys).unwrap_or_default();
         let keys = keys!(CapabilitiesChangedUi, ["elicitation", "mcpApps", "canvases"]);
-        let [elicitation, mcp_apps, canvases] = peek::pick(ui.unwrap_or("{}"), keys).unwrap_or_default();
+        let [elicitation, mcp_apps, canvases] = peek::pick_any(ui, keys);
         Self([elicitation, mcp_apps, canvases, extensions].map(|raw| raw?.parse().ok()))
     }
 

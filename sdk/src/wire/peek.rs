@@ -56,6 +56,11 @@ pub(crate) fn pick<'a, const N: usize>(
     Ok(found)
 }
 
+/// Like [`pick`], for a value that may be missing; all none if it is, or is no object.
+pub(crate) fn pick_any<'a, const N: usize>(json: Option<&'a str>, keys: [&str; N]) -> [Option<&'a str>; N] {
+    json.and_then(|json| pick(json, keys).ok()).unwrap_or([None; N])
+}
+
 /// Like [`pick`], for the start of an object that may be cut off. A value that is incomplete is empty.
 pub(crate) fn pick_start<'a, const N: usize>(json: &'a str, keys: [&str; N]) -> [Option<&'a str>; N] {
     let end = |text: &str| text.as_bytes().as_ptr_range().end;

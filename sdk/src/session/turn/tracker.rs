@@ -349,8 +349,7 @@ impl Tracker {
         if hook.and_then(peek::string).as_deref() != Some(AgentStopHookInput::TYPE) {
             return self.belongs();
         }
-        let keys = keys!(AgentStopHookOutput, ["decision"]);
-        let [decision] = output.and_then(|output| peek::pick(output, keys).ok()).unwrap_or_default();
+        let [decision] = peek::pick_any(output, keys!(AgentStopHookOutput, ["decision"]));
         let decision = decision.and_then(|raw| wire::from_json::<StopHookDecision>(raw).ok());
         self.blocked = decision == Some(StopHookDecision::Block);
         if self.blocked && matches!(self.phase, Phase::Aborted) {
