@@ -222,9 +222,7 @@ impl SessionEvent {
 
     /// Decodes the data as one certain type, without caching.
     pub(crate) fn decode<T: Wire>(&self) -> Result<T, DecodeError> {
-        let mut value = T::empty();
-        value.read(self.document()?.root())?;
-        Ok(value)
+        self.document()?.root().decode()
     }
 
     fn decode_any(&self) -> SessionEventData {

@@ -45,12 +45,12 @@ impl Wire for Entry {
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
         let (kind, value) = only_field(node)?;
         *self = match kind {
-            "message" => Self::Message(decode(value)?),
-            "reasoning" => Self::Reasoning(decode(value)?),
-            "toolCall" => Self::ToolCall(decode(value)?),
-            "subAgent" => Self::SubAgent(decode(value)?),
-            "prompt" => Self::Prompt(decode(value)?),
-            "notice" => Self::Notice(decode(value)?),
+            "message" => Self::Message(value.decode()?),
+            "reasoning" => Self::Reasoning(value.decode()?),
+            "toolCall" => Self::ToolCall(value.decode()?),
+            "subAgent" => Self::SubAgent(value.decode()?),
+            "prompt" => Self::Prompt(value.decode()?),
+            "notice" => Self::Notice(value.decode()?),
             _ => return Err(node.mismatch("an entry")),
         };
         Ok(())
@@ -112,8 +112,8 @@ impl<T: Wire> Wire for Result<T, String> {
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
         let (key, value) = only_field(node)?;
         *self = match key {
-            "ok" => Ok(decode(value)?),
-            "error" => Err(decode(value)?),
+            "ok" => Ok(value.decode()?),
+            "error" => Err(value.decode()?),
             _ => return Err(node.mismatch("a result")),
         };
         Ok(())
@@ -133,12 +133,6 @@ fn only_field(node: Node<'_>) -> Result<(&str, Node<'_>), DecodeError> {
         (Some(field), None) => Ok(field),
         _ => Err(node.mismatch("an object with one key")),
     }
-}
-
-fn decode<T: Wire>(node: Node<'_>) -> Result<T, DecodeError> {
-    let mut value = T::empty();
-    value.read(node)?;
-    Ok(value)
 }
 
 fn write_field(out: &mut Writer, key: &str, value: &dyn Wire) {

@@ -157,13 +157,10 @@ impl<'a> Sink<'a> for Document<'a> {
     }
 }
 
-/// The value of a field, to read into.
-pub(crate) type Place<'p> = &'p mut (dyn Wire + 'static);
-
 /// The index of the value of a missing key. No list is so long.
 const MISSING: usize = usize::MAX;
 
-/// One value of a [`Document`]. Its `Debug` shows only its JSON type.
+/// One value of a [`Document`].
 #[derive(Clone, Copy)]
 pub struct Node<'a> {
     document: &'a Document<'a>,
@@ -173,12 +170,6 @@ pub struct Node<'a> {
 impl std::fmt::Debug for Document<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Document").finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Node<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Node").field(&self.found()).finish()
     }
 }
 
@@ -287,6 +278,13 @@ impl<'a> Node<'a> {
         })
     }
 
+    /// Reads a value of this type.
+    pub(crate) fn decode<T: Wire>(self) -> Result<T, DecodeError> {
+        let mut value = T::empty();
+        value.read(self)?;
+        Ok(value)
+    }
+
     /// The text of an object, unchanged.
     pub(crate) fn object_text(self) -> Result<&'a str, DecodeError> {
         match self.entry() {
@@ -367,7 +365,7 @@ impl<'a> Node<'a> {
     pub(crate) fn read_fields(
         self,
         keys: &[&'static str],
-        places: &mut [Place<'_>],
+        places: &mut [&mut (dyn Wire + 'static)],
     ) -> Result<(), DecodeError> {
         // The indices of the values, without an allocation for most types.
         let (mut few, mut many) = ([MISSING; 32], Vec::new());
