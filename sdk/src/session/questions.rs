@@ -14,8 +14,9 @@ const METHOD: &str = "session.ui.elicitation";
 const FIELD: &str = "answer";
 
 impl Session {
-    /// Asks the user a yes-or-no question (`session.ui.elicitation`). Returns true only for a yes, and false if the user says no, declines to answer
-    /// or closes the form. The question is shown as by [`elicit`](Self::elicit), without a timeout.
+    /// Asks the user a yes-or-no question (`session.ui.elicitation`). Returns true only for a yes, and false if the user
+    /// says no, declines to answer or closes the form. The question is shown as by [`elicit`](Self::elicit), without a
+    /// timeout.
     ///
     /// # Errors
     /// [`Error::Decode`] if the form comes back with something else; otherwise as [`elicit`](Self::elicit).
@@ -28,8 +29,8 @@ impl Session {
         }
     }
 
-    /// Asks the user to choose one of these options (`session.ui.elicitation`), and returns it; none if the user declines to answer or closes the
-    /// form. The question is shown as by [`elicit`](Self::elicit), without a timeout.
+    /// Asks the user to choose one of these options (`session.ui.elicitation`), and returns it; none if the user
+    /// declines to answer or closes the form. The question is shown as by [`elicit`](Self::elicit), without a timeout.
     ///
     /// # Errors
     /// [`Error::Invalid`] without an option; [`Error::Decode`] if the form comes back with something else than one of
@@ -39,25 +40,21 @@ impl Session {
         question: impl Into<String>,
         options: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Option<String>, Error> {
-        let options: Vec<_> = options.into_iter().map(Into::into).collect();
-        self.choose(question.into(), options).await
-    }
-
-    async fn choose(&self, question: String, options: Vec<String>) -> Result<Option<String>, Error> {
+        let options: Vec<String> = options.into_iter().map(Into::into).collect();
         if options.is_empty() {
             return Err(Error::Invalid("a question needs an option to select".to_owned()));
         }
         let field = Field::StringEnumField(UiElicitationStringEnumField::new(options.clone()));
-        match self.ask(question, field).await? {
+        match self.ask(question.into(), field).await? {
             None => Ok(None),
             Some(Value::Text(option)) if options.contains(&option) => Ok(Some(option)),
             Some(_) => Err(self.no_answer("one of the options", "something else")),
         }
     }
 
-    /// Asks the user for a line of text (`session.ui.elicitation`), and returns it, which may be empty; none if the user declines to answer or
-    /// closes the form. The question is shown as by [`elicit`](Self::elicit), without a timeout. Do not ask for a
-    /// secret: the other clients of the session receive the text as well.
+    /// Asks the user for a line of text (`session.ui.elicitation`), and returns it, which may be empty; none if the user
+    /// declines to answer or closes the form. The question is shown as by [`elicit`](Self::elicit), without a timeout.
+    /// Do not ask for a secret: the other clients of the session receive the text as well.
     ///
     /// # Errors
     /// [`Error::Decode`] if the form comes back with something else; otherwise as [`elicit`](Self::elicit).
