@@ -36,9 +36,7 @@ pub struct Tool {
 }
 
 /// The code of a tool.
-type Run = Arc<dyn Fn(ToolContext) -> Running + Send + Sync>;
-
-type Running = BoxFuture<ToolResult>;
+type Run = Arc<dyn Fn(ToolContext) -> BoxFuture<ToolResult> + Send + Sync>;
 
 /// The code of tools by their names. The CLI has the declarations, whose schemas are large.
 pub(crate) type Tools = HashMap<String, Run, QuickHash>;
@@ -90,7 +88,7 @@ impl Tool {
     {
         let mut declaration = ToolDeclaration::new(name, description);
         declaration.parameters = schema::of_arguments(schema);
-        let run = move |context: ToolContext| -> Running {
+        let run = move |context: ToolContext| -> BoxFuture<ToolResult> {
             let running = read(context.arguments()).map(|arguments| run.clone()(arguments, context));
             Box::pin(async move {
                 match running {
