@@ -38,12 +38,10 @@ pub(crate) enum Progress {
 
 /// Starts a command.
 pub(crate) async fn start(session: &Arc<SessionState>, command: &str) -> Result<Box<dyn Source>, Error> {
-    let version = session.version();
-    if version.has(Feature::ShellNotifications) || !version.has(Feature::UserRequestedShell) {
-        Ok(Box::new(Exec::start(session, command).await?))
-    } else {
-        Ok(Box::new(UserRequested::start(session, command).await?))
-    }
+    Ok(match session.version().has(Feature::ShellNotifications) {
+        true => Box::new(Exec::start(session, command).await?),
+        false => Box::new(UserRequested::start(session, command).await?),
+    })
 }
 
 /// The call `session.shell.exec` with the notifications `shell.output` and `shell.exit`.
