@@ -1,6 +1,5 @@
 //! The sessions of a client that are open, one for each id.
 
-use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -100,12 +99,10 @@ impl Sessions {
         if table.detaching.contains(new.id()) {
             return Ok(None);
         }
-        let entry = match table.open.entry(new.id().to_owned()) {
-            Place::Vacant(place) => {
-                place.insert(Entry { state: Arc::clone(new), handle: None, opening: true });
-                return Ok(Some(Admission::New(None)));
-            }
-            Place::Occupied(place) => place.into_mut(),
+        let Some(entry) = table.open.get_mut(new.id()) else {
+            let entry = Entry { state: Arc::clone(new), handle: None, opening: true };
+            table.open.insert(new.id().to_owned(), entry);
+            return Ok(Some(Admission::New(None)));
         };
         // Its last handle is being dropped, which removes the entry in a moment.
         let is_going = entry.handle.as_ref().is_some_and(WeakSession::is_gone);
