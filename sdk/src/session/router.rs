@@ -112,13 +112,6 @@ impl Router {
             self.end_session(&id);
         }
     }
-
-    /// Returns the session of a request. A session registers its token under its own id, and the CLI may request the
-    /// token before it has the session.
-    fn session_of_request(&self, id: Option<&str>, registration: Option<&str>) -> Option<Arc<SessionState>> {
-        let registered = || registration.and_then(peek::string);
-        self.sessions.get(&id.map(Cow::Borrowed).or_else(registered)?)
-    }
 }
 
 impl Service for Router {
@@ -126,7 +119,9 @@ impl Service for Router {
         let responder = responder.on_failure(on_failure(method, params));
         let [id, registration] = peek::pick(params, ["sessionId", "registrationId"]).unwrap_or_default();
         let id = id.and_then(peek::string);
-        let session = self.session_of_request(id.as_deref(), registration);
+        // A session registers its token under its own id, and the CLI may request the token before it has the session.
+        let owner = id.as_deref().map(Cow::Borrowed).or_else(|| peek::string(registration?));
+        let session = owner.and_then(|id| self.sessions.get(&id));
         if let Some((context, handler)) = session.and_then(|session| session.handler(method)) {
             let params: Box<str> = params.into();
             let (owner, turn) = (context.scope.number, context.scope.turn.span());
