@@ -12,13 +12,15 @@ mod entries;
 mod html;
 mod json;
 mod limit;
+mod list;
 mod markdown;
 mod times;
 mod turn;
 
-use entries::{Entries, Part};
+use entries::Part;
 pub use entries::{Entry, Notice, Prompt, SubAgent, Text, ToolCall};
 use limit::Limit;
+use list::Entries;
 use times::Moment;
 pub use times::Times;
 pub use turn::{TranscriptTurn, TurnState};

@@ -1,16 +1,14 @@
-//! The entries of one agent in a conversation.
+//! The entries of a conversation.
 
-use std::collections::HashSet;
 use std::hash::BuildHasher as _;
 
 use serde_json::Value;
 
+use super::Agent;
+use super::list::Entries;
 use super::times::{Moment, Times};
-use super::{Agent, text};
-use crate::events::SessionEvent;
 use crate::events::usage::Usage;
 use crate::runtime::hash::QuickHash;
-use crate::wire::{self, Wire, peek::keys};
 
 /// An entry of a conversation.
 #[derive(Clone)]
@@ -34,10 +32,10 @@ pub enum Entry {
 /// Text of the model, complete or in progress.
 #[derive(Clone)]
 pub struct Text {
-    id: String,
+    pub(super) id: String,
     pub(super) text: String,
-    complete: bool,
-    times: Times,
+    pub(super) complete: bool,
+    pub(super) times: Times,
 }
 
 record!(Text {
@@ -66,10 +64,10 @@ record!(Prompt {
 /// A tool call: `tool.execution_start` or `tool.user_requested`, and the events that follow it.
 #[derive(Clone)]
 pub struct ToolCall {
-    id: String,
-    name: String,
-    arguments: Value,
-    by_user: bool,
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) arguments: Value,
+    pub(super) by_user: bool,
     pub(super) progress: String,
     pub(super) output: String,
     pub(super) result: Option<Result<String, String>>,
@@ -130,7 +128,7 @@ record!(Notice {
 });
 
 impl Text {
-    fn whole(id: &str, text: String, at: Option<Moment>) -> Self {
+    pub(super) fn whole(id: &str, text: String, at: Option<Moment>) -> Self {
         Self { id: id.to_owned(), text, complete: true, times: Times::at(at) }
     }
 
@@ -250,7 +248,7 @@ impl SubAgent {
 
     /// The steps of the sub-agent in order, including its own sub-agents.
     pub fn entries(&self) -> &[Entry] {
-        &self.entries.0
+        &self.entries.list
     }
 
     /// The usage of the sub-agent, excluding its own sub-agents.
@@ -299,14 +297,6 @@ pub(super) enum Part {
     Reasoning,
 }
 
-/// The entries of one agent, the hashes of the ids of its texts and tool calls, and the places of its sub-agents. So in a
-/// turn of many thousand entries, a new id is known to be new, and a sub-agent is found, without a look at all of them.
-#[derive(Clone, Default)]
-pub(super) struct Entries(pub Vec<Entry>, HashSet<u64, QuickHash>, Vec<usize>);
-
-/// The number of the latest entries that are searched without a look at the hashes.
-const NEAR: usize = 32;
-
 impl Entry {
     /// The start and the end of the entry.
     pub fn times(&self) -> Times {
@@ -319,14 +309,14 @@ impl Entry {
         }
     }
 
-    fn of(part: Part, text: Text) -> Self {
+    pub(super) fn of(part: Part, text: Text) -> Self {
         match part {
             Part::Message => Self::Message(text),
             Part::Reasoning => Self::Reasoning(text),
         }
     }
 
-    fn text(&self) -> Option<(Part, &Text)> {
+    pub(super) fn text(&self) -> Option<(Part, &Text)> {
         match self {
             Self::Message(text) => Some((Part::Message, text)),
             Self::Reasoning(text) => Some((Part::Reasoning, text)),
@@ -335,7 +325,7 @@ impl Entry {
     }
 
     /// The hash of the id of a text or a tool call.
-    fn hash(&self) -> Option<u64> {
+    pub(super) fn hash(&self) -> Option<u64> {
         match self {
             Self::ToolCall(call) => Some(hash(None, &call.id)),
             _ => self.text().map(|(part, text)| hash(Some(part), &text.id)),
@@ -344,156 +334,6 @@ impl Entry {
 }
 
 /// The hash of the id of a text, or of a tool call.
-fn hash(part: Option<Part>, id: &str) -> u64 {
+pub(super) fn hash(part: Option<Part>, id: &str) -> u64 {
     QuickHash::default().hash_one((part, id))
-}
-
-impl Entries {
-    /// Adds a delta, whose keys are those of its id and its text.
-    pub fn append(&mut self, event: &SessionEvent, part: Part, keys: [&str; 2]) {
-        let [id, delta] = event.pick(keys).map(text);
-        let at = self.position(part, &id);
-        match at.map(|at| &mut self.0[at]) {
-            // A delta after the complete text adds nothing.
-            Some(Entry::Message(text) | Entry::Reasoning(text)) if text.complete => {}
-            Some(Entry::Message(text) | Entry::Reasoning(text)) => text.text.push_str(&delta),
-            _ => {
-                let times = Times { start: Moment::of(event), end: None };
-                self.add(Entry::of(part, Text { id, text: delta, complete: false, times }));
-            }
-        }
-    }
-
-    pub fn message(&mut self, id: &str, content: String, reasoning: String, moment: Option<Moment>) {
-        let before = self.position(Part::Message, id).unwrap_or(self.0.len());
-        let mut earlier = self.0[..before].iter().rev();
-        let known = earlier.find(|entry| !matches!(entry, Entry::Notice(_)));
-        if !reasoning.is_empty() && !matches!(known, Some(Entry::Reasoning(_))) {
-            self.1.insert(hash(Some(Part::Reasoning), ""));
-            self.0.insert(before, Entry::of(Part::Reasoning, Text::whole("", reasoning, moment)));
-            self.shifted(before);
-        }
-        let at = self.position(Part::Message, id);
-        if !content.is_empty() {
-            self.complete(at, Part::Message, Text::whole(id, content, moment));
-        } else if let Some(at) = at {
-            self.0.remove(at);
-            self.shifted(at);
-        }
-    }
-
-    pub fn reasoning(&mut self, event: &SessionEvent) {
-        let [id, content] = event.pick(keys!(AssistantReasoningData, ["reasoningId", "content"])).map(text);
-        // Reasoning known from a message has no id yet.
-        let is_known = |entry: &Entry| matches!(entry, Entry::Reasoning(text) if text.id.is_empty() && text.text == content);
-        let unnamed = || self.find(|| hash(Some(Part::Reasoning), ""), is_known);
-        let at = self.position(Part::Reasoning, &id).or_else(unnamed);
-        self.complete(at, Part::Reasoning, Text::whole(&id, content, Moment::of(event)));
-    }
-
-    /// Replaces the text at this index, or adds one.
-    fn complete(&mut self, at: Option<usize>, part: Part, mut text: Text) {
-        match at {
-            Some(at) => {
-                text.times.start = self.0[at].times().start.or(text.times.start);
-                self.1.insert(hash(Some(part), &text.id));
-                self.0[at] = Entry::of(part, text);
-            }
-            None => self.add(Entry::of(part, text)),
-        }
-    }
-
-    fn position(&self, part: Part, id: &str) -> Option<usize> {
-        let wanted = |entry: &Entry| entry.text().is_some_and(|(of, text)| of == part && text.id == id);
-        self.find(|| hash(Some(part), id), wanted)
-    }
-
-    /// Finds the last entry with an id of this hash that passes.
-    fn find(&self, hash: impl Fn() -> u64, passes: impl Fn(&Entry) -> bool) -> Option<usize> {
-        let (earlier, near) = self.0.split_at(self.0.len().saturating_sub(NEAR));
-        let found = near.iter().rposition(&passes).map(|at| earlier.len() + at);
-        let is_earlier = found.is_none() && !earlier.is_empty() && self.1.contains(&hash());
-        if is_earlier { earlier.iter().rposition(passes) } else { found }
-    }
-
-    pub fn add(&mut self, entry: Entry) {
-        self.1.extend(entry.hash());
-        self.2.extend(matches!(entry, Entry::SubAgent(_)).then_some(self.0.len()));
-        self.0.push(entry);
-    }
-
-    /// Finds all hashes and places anew, after the entries were read or dropped.
-    pub fn index(&mut self) {
-        self.1.clear();
-        self.2.clear();
-        std::mem::take(&mut self.0).into_iter().for_each(|entry| self.add(entry));
-    }
-
-    /// Corrects the places after an entry came or went at this one, which is seldom before that of a sub-agent.
-    fn shifted(&mut self, at: usize) {
-        if self.2.last().is_some_and(|last| *last >= at) {
-            self.index();
-        }
-    }
-
-    pub fn drop_unfinished(&mut self) {
-        self.0.retain(|entry| entry.text().is_none_or(|(_, text)| text.complete));
-        self.shifted(0);
-    }
-
-    /// Adds a tool call, or updates it: the request of the model and the start of the execution are the
-    /// same call. Some model servers reuse an id once the call is complete.
-    pub fn start_call(&mut self, id: &str, name: &str, arguments: Option<&str>, by_user: bool) {
-        if self.call(id).is_none_or(|call| call.result.is_some() && !call.name.is_empty()) {
-            self.add(Entry::ToolCall(ToolCall { id: id.to_owned(), ..ToolCall::empty() }));
-        }
-        if let Some(call) = self.call(id) {
-            if !name.is_empty() {
-                call.name = name.to_owned();
-            }
-            call.by_user |= by_user;
-            if let Some(arguments) = arguments.and_then(|raw| wire::from_json(raw).ok()) {
-                call.arguments = arguments;
-            }
-        }
-    }
-
-    /// The last tool call with this id.
-    pub fn call(&mut self, id: &str) -> Option<&mut ToolCall> {
-        let wanted = |entry: &Entry| matches!(entry, Entry::ToolCall(call) if call.id == id);
-        match self.find(|| hash(None, id), wanted).map(|at| &mut self.0[at]) {
-            Some(Entry::ToolCall(call)) => Some(call),
-            _ => None,
-        }
-    }
-
-    /// The entries that contain a tool call: these, or those of a sub-agent at most so many levels below.
-    pub fn holder_of(&mut self, call: &str, levels: usize) -> Option<&mut Self> {
-        if self.call(call).is_some() {
-            return Some(self);
-        }
-        let below = levels.checked_sub(1)?;
-        self.sub_agents().find_map(|agent| agent.entries.holder_of(call, below))
-    }
-
-    /// A sub-agent, at any depth.
-    pub fn agent(&mut self, key: &Agent) -> Option<&mut SubAgent> {
-        self.sub_agents().find_map(|agent| match agent.key.unify(key) {
-            true => Some(agent),
-            false => agent.entries.agent(key),
-        })
-    }
-
-    /// The sub-agents, the latest first.
-    fn sub_agents(&mut self) -> impl Iterator<Item = &mut SubAgent> {
-        let mut before = &mut *self.0;
-        self.2.iter().rev().filter_map(move |at| {
-            let (entries, from) = std::mem::take(&mut before).split_at_mut_checked(*at)?;
-            before = entries;
-            match from.first_mut() {
-                Some(Entry::SubAgent(agent)) => Some(agent),
-                _ => None,
-            }
-        })
-    }
 }

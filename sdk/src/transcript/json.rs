@@ -1,6 +1,7 @@
 //! The JSON form of a conversation, for `Serialize` and `Deserialize`.
 
-use super::entries::{Entries, Entry};
+use super::entries::Entry;
+use super::list::Entries;
 use super::{Transcript, TurnState};
 use crate::types::ErrorData;
 use crate::wire::{DecodeError, Kind, Node, Wire, Writer};
@@ -28,12 +29,12 @@ impl Wire for Entries {
         Self::default()
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        self.0.read(node)?;
+        self.list.read(node)?;
         self.index();
         Ok(())
     }
     fn write(&self, out: &mut Writer) {
-        self.0.write(out);
+        self.list.write(out);
     }
 }
 

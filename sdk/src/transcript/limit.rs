@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::entries::{Entries, Entry, Prompt};
+use super::entries::{Entry, Prompt};
+use super::list::Entries;
 use super::{Transcript, TranscriptTurn, TurnState};
 use crate::events::SessionEvent;
 use crate::types::ErrorData;
@@ -61,16 +62,16 @@ impl TranscriptTurn {
 
 impl Entries {
     fn size(&self) -> usize {
-        self.0.iter().map(Entry::size).sum()
+        self.list.iter().map(Entry::size).sum()
     }
 
     /// Drops the oldest entries, and then the oldest ones of a sub-agent that is the last. Returns their number.
     fn drop_oldest(&mut self, excess: &mut usize) -> u64 {
-        let dropped = drop_oldest(&mut self.0, Entry::size, excess);
+        let dropped = drop_oldest(&mut self.list, Entry::size, excess);
         if dropped > 0 {
             self.index();
         }
-        match self.0.last_mut() {
+        match self.list.last_mut() {
             Some(Entry::SubAgent(agent)) if *excess > 0 => dropped + agent.entries.drop_oldest(excess),
             _ => dropped,
         }

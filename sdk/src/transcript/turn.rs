@@ -1,6 +1,7 @@
 //! One turn of a conversation: its prompt, entries, state and usage.
 
-use super::entries::{Entries, Entry, Prompt};
+use super::entries::{Entry, Prompt};
+use super::list::Entries;
 use super::times::{Moment, Times};
 use crate::events::usage::Usage;
 use crate::types::ErrorData;
@@ -68,7 +69,7 @@ impl TranscriptTurn {
 
     /// The entries of the turn in order. Those of sub-agents are in [`Entry::SubAgent`].
     pub fn entries(&self) -> &[Entry] {
-        &self.entries.0
+        &self.entries.list
     }
 
     /// The state of the turn.
