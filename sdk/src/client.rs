@@ -224,8 +224,8 @@ impl Client {
         self.0.token.as_deref()
     }
 
-    /// Returns true once the connection is closed, so that all calls fail. It may be false for a moment after the CLI has
-    /// ended; [`closed`](Self::closed) waits for the end and returns its reason.
+    /// Returns true once the connection is closed, so that all calls fail. It may be false for a moment after the CLI
+    /// has ended; [`closed`](Self::closed) waits for the end and returns its reason.
     pub fn is_closed(&self) -> bool {
         self.0.connection().is_closed()
     }
@@ -350,7 +350,8 @@ fn check_versions(protocol: i64, version: &CliVersion, required: Option<Required
     Ok(())
 }
 
-/// Gets the versions of the protocol and of the CLI by `connect`, or by `ping` and `status.get` with CLIs before 1.0.50.
+/// Gets the versions of the protocol and of the CLI by `connect`, or by `ping` and `status.get` with CLIs before
+/// 1.0.50.
 async fn handshake(caller: &Caller, connect: &ConnectRequest) -> Result<(i64, CliVersion), Error> {
     let rpc = ServerRpc(caller);
     let (protocol, version) = match rpc.connect(connect).timeout(None).await {

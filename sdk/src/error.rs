@@ -318,8 +318,8 @@ impl Error {
     }
 }
 
-/// The answer of a handler in which a call failed: an [`INTERNAL_ERROR`](RpcError::INTERNAL_ERROR) with the error's text
-/// and its causes.
+/// The answer of a handler in which a call failed: an [`INTERNAL_ERROR`](RpcError::INTERNAL_ERROR) with the error's
+/// text and its causes.
 impl From<Error> for RpcError {
     fn from(error: Error) -> Self {
         format!("{error:#}").into()

@@ -2,10 +2,10 @@
 //! a session.
 //!
 //! The only method of a namespace is handled by a closure, with
-//! [`SessionBuilder::handle`](crate::SessionBuilder::handle) or [`ClientBuilder::handle`](crate::ClientBuilder::handle).
-//! Each namespace of several methods has a trait, whose methods all have default bodies: a method that a later version of
-//! the CLI adds breaks no implementation. A function turns an implementation into a [`Provider`], and
-//! [`SessionBuilder::provide`](crate::SessionBuilder::provide) or
+//! [`SessionBuilder::handle`](crate::SessionBuilder::handle) or
+//! [`ClientBuilder::handle`](crate::ClientBuilder::handle). Each namespace of several methods has a trait, whose
+//! methods all have default bodies: a method that a later version of the CLI adds breaks no implementation. A function
+//! turns an implementation into a [`Provider`], and [`SessionBuilder::provide`](crate::SessionBuilder::provide) or
 //! [`ClientBuilder::provide`](crate::ClientBuilder::provide) registers it:
 //!
 //! ```

@@ -65,8 +65,8 @@ impl Retry {
     /// pauses are logged (`tracing`).
     ///
     /// An attempt that failed may have had an effect: after a timeout the agent still works on its turn, so
-    /// [abort](crate::Session::abort) it before the prompt is sent again. If this future is dropped, the attempt that is
-    /// under way is dropped, and no other follows.
+    /// [abort](crate::Session::abort) it before the prompt is sent again. If this future is dropped, the attempt that
+    /// is under way is dropped, and no other follows.
     ///
     /// # Errors
     /// The error of the last attempt. Those of earlier ones are only logged, so add up their usage
@@ -89,7 +89,7 @@ impl Retry {
 
     /// The pause after this many attempts, the last of which failed with this error; none if it is final.
     //
-    // Apart, so that a program compiles little of this for each of its operations.
+    // A function of its own, so that a program compiles little for each operation.
     fn pause_after(&self, made: u32, error: &Error) -> Option<Duration> {
         if made >= self.attempts || !error.is_retryable() {
             return None;

@@ -142,8 +142,8 @@ impl Session {
         SessionRpc(&self.inner.caller)
     }
 
-    /// Calls any method of the session by its name, as [`Client::call_raw`](crate::Client::call_raw) does. The session's
-    /// id is added to the params. Once the session has ended, it fails, and nothing is sent.
+    /// Calls any method of the session by its name, as [`Client::call_raw`](crate::Client::call_raw) does. The
+    /// session's id is added to the params. Once the session has ended, it fails, and nothing is sent.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the params are no object, or have a `sessionId`; otherwise as
@@ -187,8 +187,8 @@ impl Session {
         Ok(self.submit(prompt.into(), WeakSpan::new()).await?.id().to_owned())
     }
 
-    /// Sends a prompt (`session.send`) and waits for the answer. There is no timeout of the turn; for one use `prompt(…)`
-    /// and [`Turn::timeout`].
+    /// Sends a prompt (`session.send`) and waits for the answer. There is no timeout of the turn; for one use
+    /// `prompt(…)` and [`Turn::timeout`].
     ///
     /// # Errors
     /// [`Error::Turn`] if the agent fails, [`Error::TurnCutOff`] if the session or the connection ends before the
@@ -219,8 +219,10 @@ impl Session {
         Ok(prompt)
     }
 
-    /// Returns the prompt of a request and the call that sends it. Apart from its future, so that the code that writes
-    /// the request is compiled in this crate.
+    /// Returns the prompt of a request and the call that sends it.
+    //
+    // A function of its own, so that the code that writes the request is compiled in this crate. That of a future is
+    // compiled again in each program.
     fn prepare(
         &self,
         mut request: SendRequest,
@@ -270,9 +272,9 @@ impl Session {
     /// a reasoning effort (`("gpt-5", "high")`), or a [`ModelSwitchToRequest`] with more.
     ///
     /// # Errors
-    /// As any [call](crate::Call). An unknown model is no error. With a [`provider`](crate::SessionBuilder::provider) of
-    /// your own the id goes to that as it is. Among GitHub's models, CLI 1.0.102 reports it as set, and runs the next
-    /// prompt on a default model; so does [`resume`](crate::SessionBuilder::resume). Compare the id with
+    /// As any [call](crate::Call). An unknown model is no error. With a [`provider`](crate::SessionBuilder::provider)
+    /// of your own the id goes to that as it is. Among GitHub's models, CLI 1.0.102 reports it as set, and runs the
+    /// next prompt on a default model; so does [`resume`](crate::SessionBuilder::resume). Compare the id with
     /// [`Client::models`](crate::Client::models) first.
     pub async fn set_model(
         &self,
@@ -318,8 +320,8 @@ impl Session {
 
     /// Shows a form to the user (`session.ui.elicitation`) and returns the response. A client of the session that
     /// handles such requests shows the form. For a single question see [`confirm`](Self::confirm),
-    /// [`select`](Self::select) and [`input`](Self::input). There is no timeout, since the user may take long; for one use
-    /// `rpc().ui().elicitation(…)` with [`Call::timeout`](crate::Call::timeout).
+    /// [`select`](Self::select) and [`input`](Self::input). There is no timeout, since the user may take long; for one
+    /// use `rpc().ui().elicitation(…)` with [`Call::timeout`](crate::Call::timeout).
     ///
     /// # Errors
     /// [`Error::Unsupported`] if no client handles such requests, because the CLI would never respond; otherwise as

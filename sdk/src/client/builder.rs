@@ -261,9 +261,9 @@ impl ClientBuilder {
         self.require(version.into(), false)
     }
 
-    /// The only version of the CLI that this program accepts, such as `1.0.102` or `1.0.84-4`. Default: any. With another
-    /// one, or one whose version is unknown, the handshake fails as with [`min_version`](Self::min_version), which this
-    /// replaces. It does not choose among the installed CLIs: see [`program`](Self::program).
+    /// The only version of the CLI that this program accepts, such as `1.0.102` or `1.0.84-4`. Default: any. With
+    /// another one, or one whose version is unknown, the handshake fails as with [`min_version`](Self::min_version),
+    /// which this replaces. It does not choose among the installed CLIs: see [`program`](Self::program).
     ///
     /// [`CLI_VERSION`](crate::CLI_VERSION) is the version that this crate is made for:
     ///

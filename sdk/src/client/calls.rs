@@ -1,4 +1,5 @@
 //! Methods of a client that do more than one call.
+
 use std::sync::Arc;
 
 use crate::client::Client;

@@ -14,13 +14,13 @@ use crate::types::*;
 
 /// A [`SessionFs`] that keeps the files of a session in memory, for tests, and for programs that store them elsewhere.
 ///
-/// Clones share the files, so keep one to read them, or to give them to the `resume` of the session. The paths are the same
-/// in every session: give each session files of its own.
+/// Clones share the files, so keep one to read them, or to give them to the `resume` of the session. The paths are the
+/// same in every session: give each session files of its own.
 ///
 /// Paths are those of a POSIX system, so register with
-/// [`Posix`](crate::types::SessionFsSetProviderConventions::Posix), on Windows too. `.` and `..` are followed, and nothing
-/// leads out of the memory. A write makes the folders above a file. A write that would exceed the limit fails, and the CLI
-/// reports that as an error. There are no databases (`sqlite`), and no files of bytes (`binary`).
+/// [`Posix`](crate::types::SessionFsSetProviderConventions::Posix), on Windows too. `.` and `..` are followed, and
+/// nothing leads out of the memory. A write makes the folders above a file. A write that would exceed the limit fails,
+/// and the CLI reports that as an error. There are no databases (`sqlite`), and no files of bytes (`binary`).
 ///
 /// ```no_run
 /// # use copilot_session::{Client, Error};
@@ -52,8 +52,8 @@ impl Default for MemoryFiles {
 }
 
 impl MemoryFiles {
-    /// Creates an empty file system for at most so many bytes: those of all paths and contents, and 128 for each file and
-    /// folder. It uses up to twice as much memory, since a file that grows gets room in advance.
+    /// Creates an empty file system for at most so many bytes: those of all paths and contents, and 128 for each file
+    /// and folder. It uses up to twice as much memory, since a file that grows gets room in advance.
     pub fn new(max_bytes: usize) -> Self {
         Self(Arc::new(Mutex::new(Tree::new(max_bytes))))
     }

@@ -121,9 +121,10 @@ impl SessionBuilder {
     }
 
     /// Sets a param of `session.create` and `session.resume` as JSON, such as one of a newer CLI that this version of
-    /// the crate does not know, or the whole `provider` with a key that [`ProviderConfig`] lacks. The CLI ignores a param
-    /// that it does not know. With one that is set otherwise, too, or that this crate uses itself (the id, the working
-    /// directory, `continuePendingWork`, `requestAutoModeSwitch`), `create` and `resume` fail with [`Error::Invalid`].
+    /// the crate does not know, or the whole `provider` with a key that [`ProviderConfig`] lacks. The CLI ignores a
+    /// param that it does not know. With one that is set otherwise, too, or that this crate uses itself (the id, the
+    /// working directory, `continuePendingWork`, `requestAutoModeSwitch`), `create` and `resume` fail with
+    /// [`Error::Invalid`].
     pub fn extra(mut self, key: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
         self.config.rest.insert(key.into(), value.into());
         self
@@ -228,8 +229,8 @@ fn append(object: &mut String, members: &str) {
     object.extend([",", members]);
 }
 
-/// Sets the defaults of this crate that are not the CLI's. Those of a list are set on a resume only with the list, since
-/// another client of the session may have set them.
+/// Sets the defaults of this crate that are not the CLI's. On a resume, one that says how a list of the configuration is
+/// read is set only if the list is, since another client of the session may have set both.
 fn set_defaults(config: &mut SessionConfig, is_new: bool) {
     if is_new {
         config.streaming.get_or_insert(true);

@@ -324,8 +324,8 @@ impl SessionBuilder {
     }
 
     /// Calls the closure for every event from the first one on, on a task of its own, as
-    /// [`Session::on`](crate::Session::on) does. Each session that is opened has one clone of the closure, which is called
-    /// for all of its events.
+    /// [`Session::on`](crate::Session::on) does. Each session that is opened has one clone of the closure, which is
+    /// called for all of its events.
     pub fn on_event(mut self, handle: impl FnMut(&SessionEvent) + Clone + Send + Sync + 'static) -> Self {
         self.opening.subscriptions.push(Arc::new(move |events| drop(events.on(handle.clone()))));
         self

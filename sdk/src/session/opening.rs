@@ -39,7 +39,7 @@ impl Opening {
         config: Result<String, Error>,
     ) -> BoxFuture<Result<Session, Error>> {
         let peer = Arc::clone(host.peer());
-        // A box of its own, since the futures around it would have room for it several times.
+        // Boxed by itself, since each of the futures around it would otherwise have room for it.
         let opening: BoxFuture<_> = Box::pin(async move { self.open_untimed(host, method, config?).await });
         Box::pin(async move { peer.within_call_timeout(method, opening).await })
     }

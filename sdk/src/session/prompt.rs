@@ -9,8 +9,8 @@ use crate::wire::{encode, peek};
 
 impl SendRequest {
     /// Attaches a file, after earlier attachments. A relative path is one below the current directory of this program.
-    /// In a path that is not UTF-8, U+FFFD stands for what cannot be sent. The prompt does not fail if the file does not
-    /// exist: the model reads that it is missing.
+    /// In a path that is not UTF-8, U+FFFD stands for what cannot be sent. The prompt does not fail if the file does
+    /// not exist: the model reads that it is missing.
     pub fn file(self, path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -28,8 +28,8 @@ impl SendRequest {
         self
     }
 
-    /// Sets a key as JSON, such as one of a newer CLI that this version of the crate does not know. The CLI ignores a key
-    /// that it does not know. With `sessionId`, or a key that is set otherwise, too, the methods of
+    /// Sets a key as JSON, such as one of a newer CLI that this version of the crate does not know. The CLI ignores a
+    /// key that it does not know. With `sessionId`, or a key that is set otherwise, too, the methods of
     /// [`Session`](crate::Session) that send a prompt fail with [`Error::Invalid`](crate::Error::Invalid).
     pub fn extra(mut self, key: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
         self.rest.insert(key.into(), value.into());

@@ -80,8 +80,8 @@ impl ClientBuilder {
 }
 
 impl TelemetryConfig {
-    /// Sets the variables of the CLI, before those of the program. Returns the argument that keeps the headers secret, if
-    /// there are any.
+    /// Sets the variables of the CLI, before those of the program. Returns the argument that keeps the headers secret,
+    /// if there are any.
     pub(super) fn apply(self, launch: &mut Launch, setup: &mut Setup) -> Option<String> {
         launch.env.splice(..0, self.env.into_iter().map(|(name, value)| (name.into(), Some(value))));
         if self.headers.is_empty() {
