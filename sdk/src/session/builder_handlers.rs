@@ -19,12 +19,6 @@ use crate::rpc::ClientMethod;
 use crate::session::builder::SessionBuilder;
 use crate::types::*;
 
-/// The method whose requests go to one handler for each type of hook, or to one for all.
-const HOOKS: &str = HooksInvoke::NAME;
-
-/// The method whose requests go to one handler for each section, or to one for all.
-const TRANSFORM: &str = SystemMessageTransform::NAME;
-
 /// The handlers registered with a builder.
 #[derive(Clone, Default)]
 pub(crate) struct Registered {
@@ -45,7 +39,7 @@ impl Registered {
     pub fn answers(&self, name: &str) -> bool {
         self.requests.contains_key(name)
             || self.event_requests.contains_key(name)
-            || (name == HOOKS && !self.hooks.is_empty())
+            || (name == HooksInvoke::NAME && !self.hooks.is_empty())
     }
 
     /// Converts the handlers to the form in which they are looked up. It adds a handler of
@@ -54,10 +48,10 @@ impl Registered {
     pub fn into_handlers(self, tools: Tools) -> Handlers {
         let Self { mut requests, mut event_requests, hooks, transforms, commands, timeout, .. } = self;
         if !hooks.is_empty() {
-            requests.insert(HOOKS, hooks.into_handler());
+            requests.insert(HooksInvoke::NAME, hooks.into_handler());
         }
         if !transforms.is_empty() {
-            requests.insert(TRANSFORM, system_message::handler(transforms));
+            requests.insert(SystemMessageTransform::NAME, system_message::handler(transforms));
         }
         if !commands.is_empty() {
             let commands = commands.into_iter().map(|(name, (_, command))| (name, command));
@@ -246,7 +240,6 @@ impl SessionBuilder {
         F: FnOnce(H, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<H::Output>> + Send + 'static,
     {
-        self.opening.registered.requests.remove(HOOKS);
         self.opening.registered.hooks.add(hook);
         self
     }
@@ -258,7 +251,6 @@ impl SessionBuilder {
         F: FnOnce(OtherHook, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<serde_json::Value>> + Send + 'static,
     {
-        self.opening.registered.requests.remove(HOOKS);
         self.opening.registered.hooks.set_other(hook);
         self
     }
@@ -275,7 +267,6 @@ impl SessionBuilder {
         F: FnOnce(String, HandlerContext) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<String>> + Send + 'static,
     {
-        self.opening.registered.requests.remove(TRANSFORM);
         self.opening.registered.transforms.insert(section.into(), reply::code(transform));
         self
     }
@@ -333,9 +324,10 @@ impl SessionBuilder {
 
     fn request(mut self, method: &'static str, handler: Handler<HandlerContext>) -> Self {
         let registered = &mut self.opening.registered;
+        // Otherwise those that were registered one by one would take its place.
         match method {
-            HOOKS => registered.hooks = Hooks::default(),
-            TRANSFORM => registered.transforms.clear(),
+            HooksInvoke::NAME => registered.hooks = Hooks::default(),
+            SystemMessageTransform::NAME => registered.transforms.clear(),
             _ => {}
         }
         registered.requests.insert(method, handler);
