@@ -30,8 +30,8 @@ use crate::trace::spans;
 use crate::types::ConnectRequest;
 use crate::version::{CliVersion, Compatibility, Feature, Required};
 
-/// The oldest protocol version this crate speaks, and the newest it was made for.
-const PROTOCOL: (i64, i64) = (3, 3);
+/// The version of the protocol that this crate is made for.
+const PROTOCOL: i64 = 3;
 
 /// The default timeout of the handshake. At its first start the CLI unpacks itself.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -333,11 +333,11 @@ fn check_versions(protocol: i64, version: &CliVersion, required: Option<Required
         let Required { version: required, exact } = required;
         return Err(Error::WrongCliVersion { found: version.as_str().to_owned(), required, exact });
     }
-    if protocol < PROTOCOL.0 {
+    if protocol < PROTOCOL {
         let version = version.as_str().to_owned();
         return Err(Error::ProtocolVersion { found: protocol, supported: "3", version });
     }
-    if protocol > PROTOCOL.1 {
+    if protocol > PROTOCOL {
         tracing::warn!(
             protocol,
             %version,
