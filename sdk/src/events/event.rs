@@ -247,18 +247,13 @@ impl SessionEvent {
         }
     }
 
-    /// Parses the data. This checks it too, so that it is scanned only once.
+    /// Parses the data, which checks it too.
     fn document(&self) -> Result<Document<'_>, DecodeError> {
-        if self.0.checked.get().is_none()
-            && let Ok(document) = Document::parse(self.0.text(self.0.found))
-        {
-            self.0.checked.get_or_init(|| Ok(self.0.found));
-            return Ok(document);
-        }
-        match self.checked() {
+        // What is found without a check is the data if it is one value.
+        Document::parse(self.0.text(self.0.found)).or_else(|_| match self.checked() {
             Ok(_) => Document::parse(self.raw_data()),
             Err(not_json) => Err(not_json.error.clone()),
-        }
+        })
     }
 
     fn checked(&self) -> &Checked {
