@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::events::envelope::Envelope;
 use crate::generated::{event_requests, session_event::SessionEventData};
-use crate::wire::scan::{Discard, Invalid, Raw, Scanner};
+use crate::wire::scan::{Discard, Invalid, Scanner};
 use crate::wire::shared::{Place, Text};
 use crate::wire::{self, DecodeError, Document, Node, Wire, Writer, peek, quote, redact};
 
@@ -133,17 +133,21 @@ impl SessionEvent {
         if envelope.kind.is_none() {
             return Err(DecodeError::new("a string", "nothing").in_field("type"));
         }
-        let mut place = |raw: Option<Raw<'_>>| match raw.map(Raw::text)? {
-            Cow::Borrowed(text) => Place::of(whole, text),
-            Cow::Owned(text) => {
-                let start = whole.len() + unescaped.len();
-                unescaped.push_str(&text);
-                Place::at(start..start + text.len())
-            }
-        };
-        let mut place = |raw| place(raw).unwrap_or_default();
-        let [kind, id, timestamp] = [envelope.kind, envelope.id, envelope.timestamp].map(&mut place);
-        let [parent_id, agent_id] = [envelope.parent_id, envelope.agent_id].map(&mut place);
+        let strings =
+            [&envelope.kind, &envelope.id, &envelope.timestamp, &envelope.parent_id, &envelope.agent_id];
+        let mut places = [Place::default(); 5];
+        for (place, string) in places.iter_mut().zip(strings) {
+            let found = string.and_then(|raw| match raw.text() {
+                Cow::Borrowed(text) => Place::of(whole, text),
+                Cow::Owned(text) => {
+                    let start = whole.len() + unescaped.len();
+                    unescaped.push_str(&text);
+                    Place::at(start..start + text.len())
+                }
+            });
+            *place = found.unwrap_or_default();
+        }
+        let [kind, id, timestamp, parent_id, agent_id] = places;
         let found = envelope.data.and_then(|raw| Place::of(whole, raw)).unwrap_or_default();
         Ok(Self(Arc::new(Inner {
             text: match unescaped.is_empty() {

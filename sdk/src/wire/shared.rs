@@ -67,7 +67,8 @@ pub(crate) struct Place {
 impl Place {
     /// The place of the slice `part` in `whole`; none beyond 4 GiB, or if it is a slice of another text.
     pub fn of(whole: &str, part: &str) -> Option<Self> {
-        let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+        // Before the other text the start wraps around, to behind its end.
+        let start = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
         let end = start.checked_add(part.len()).filter(|end| *end <= whole.len())?;
         Self::at(start..end)
     }
