@@ -30,9 +30,12 @@ impl Hasher for QuickHasher {
     fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
         words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        self.mix(u64::from_le_bytes(last) ^ (bytes.len() as u64) << 56);
+        // The last word may overlap the one before it.
+        let last = match bytes.last_chunk() {
+            Some(word) => u64::from_le_bytes(*word),
+            None => rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        self.mix(last ^ (bytes.len() as u64) << 56);
     }
 
     fn write_u8(&mut self, byte: u8) {
@@ -41,6 +44,10 @@ impl Hasher for QuickHasher {
 
     fn write_u64(&mut self, number: u64) {
         self.mix(number);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.mix(number as u64);
     }
 }
 
