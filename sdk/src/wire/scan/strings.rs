@@ -66,7 +66,7 @@ pub(super) fn plain_end(bytes: &[u8], at: usize) -> usize {
         }
         rest = after;
     }
-    bytes.len() - rest.len() + special(last_word(rest, 0)).trailing_zeros() as usize / 8
+    bytes.len() - rest.len() + special(last_word(rest)).trailing_zeros() as usize / 8
 }
 
 /// Returns true if a string of a fixed length, which is at least that of a word, is written in JSON as it is.
@@ -79,11 +79,11 @@ pub(crate) fn is_plain_fixed<const LENGTH: usize>(string: &[u8; LENGTH]) -> bool
     words.fold(0, |found, word| found | special(u64::from_le_bytes(*word))) == 0
 }
 
-/// Returns the last bytes of a text from `at` on, which are less than a word, and quotes after them.
+/// Returns a text that is less than a word, and quotes after it.
 #[inline(never)]
-fn last_word(text: &[u8], at: usize) -> u64 {
+fn last_word(text: &[u8]) -> u64 {
     let mut word = [b'"'; WORD];
-    word.iter_mut().zip(text.iter().skip(at)).for_each(|(place, byte)| *place = *byte);
+    word.iter_mut().zip(text).for_each(|(place, byte)| *place = *byte);
     u64::from_le_bytes(word)
 }
 
@@ -111,43 +111,40 @@ fn unescaped(raw: &str) -> String {
 ///
 /// No string is longer than it is written, but `out` needs room for a word more.
 #[inline(never)]
-pub(crate) fn unescape(text: &[u8], mut from: usize, out: &mut [u8]) -> Result<(usize, usize), Invalid> {
-    let mut to = 0;
+pub(crate) fn unescape(text: &[u8], from: usize, out: &mut [u8]) -> Result<(usize, usize), Invalid> {
+    let (mut rest, mut to) = (text.get(from..).unwrap_or_default(), 0);
     loop {
-        let word = match text.get(from..).and_then(<[u8]>::first_chunk) {
-            Some(word) => u64::from_le_bytes(*word),
-            None => last_word(text, from),
-        };
+        let word = rest.first_chunk().map_or_else(|| last_word(rest), |word| u64::from_le_bytes(*word));
         // What stands behind the plain bytes is overwritten by what comes next.
         if let Some(place) = out.get_mut(to..).and_then(<[u8]>::first_chunk_mut) {
             *place = word.to_le_bytes();
         }
-        let plain = special(word).trailing_zeros() as usize / 8;
-        (from, to) = (from + plain, to + plain);
-        if plain == WORD {
+        let found = special(word);
+        if found == 0 {
+            (rest, to) = (&rest[WORD..], to + WORD);
             continue;
         }
-        match text.get(from) {
-            None | Some(b'"') => return Ok((from, to)),
-            Some(b'\\') => {}
-            Some(_) => return Err(invalid("a control character", from)),
-        }
-        match text.get(from + 1) {
-            None => return Ok((text.len(), to)),
-            Some(b'u') => {
-                let (letter, length) = utf16_character(text, from).ok_or_else(|| invalid(ESCAPE, from))?;
+        let plain = found.trailing_zeros() as usize / 8;
+        (rest, to) = (rest.get(plain..).unwrap_or_default(), to + plain);
+        let at = text.len() - rest.len();
+        match *rest {
+            [] | [b'"', ..] => return Ok((at, to)),
+            [b'\\'] => return Ok((text.len(), to)),
+            [b'\\', b'u', ..] => {
+                let (letter, length) = utf16_character(rest).ok_or_else(|| invalid(ESCAPE, at))?;
                 let mut utf8 = [0; 4];
                 let utf8 = letter.encode_utf8(&mut utf8).as_bytes();
                 out.iter_mut().skip(to).zip(utf8).for_each(|(place, byte)| *place = *byte);
-                (from, to) = (from + length, to + utf8.len());
+                (rest, to) = (&rest[length..], to + utf8.len());
             }
-            Some(letter) => {
-                let letter = simple_escape(*letter).ok_or_else(|| invalid(ESCAPE, from))?;
+            [b'\\', letter, ref after @ ..] => {
+                let letter = simple_escape(letter).ok_or_else(|| invalid(ESCAPE, at))?;
                 if let Some(place) = out.get_mut(to) {
                     *place = letter;
                 }
-                (from, to) = (from + 2, to + 1);
+                (rest, to) = (after, to + 1);
             }
+            [..] => return Err(invalid("a control character", at)),
         }
     }
 }
@@ -167,11 +164,10 @@ fn simple_escape(letter: u8) -> Option<u8> {
     })
 }
 
-/// Decodes the escape `\uXXXX` at `at`, or two of them that stand for one character; returns the character and their
+/// Decodes the escape `\uXXXX` at the start, or two of them that stand for one character; returns the character and their
 /// length.
 #[inline(never)]
-fn utf16_character(text: &[u8], at: usize) -> Option<(char, usize)> {
-    let bytes = text.get(at..)?;
+fn utf16_character(bytes: &[u8]) -> Option<(char, usize)> {
     let first = utf16(bytes)?;
     let second = bytes.get(6..).and_then(utf16);
     let pair = char::decode_utf16([first].into_iter().chain(second)).next();
