@@ -104,8 +104,8 @@ const EPHEMERAL: &str = r#","ephemeral":true"#;
 fn last_string<'a, const LENGTH: usize>(text: &'a str, key: &str) -> Option<(&'a str, &'a str)> {
     let text = text.strip_suffix('"')?;
     let (rest, string) = text.split_at_checked(text.len().checked_sub(LENGTH)?)?;
-    let is_plain = is_plain_fixed::<LENGTH>(string.as_bytes().try_into().ok()?);
-    is_plain.then_some((rest.strip_suffix(key)?, string))
+    let rest = rest.strip_suffix(key)?;
+    is_plain_fixed::<LENGTH>(text.as_bytes().last_chunk()?).then_some((rest, string))
 }
 
 #[cfg(test)]

@@ -312,7 +312,7 @@ impl SessionEvent {
     /// crate creates the event, with the kind `missed`. It stands for events that were dropped as
     /// [`Overflow`](crate::Overflow) describes, that were too large, or that had no type.
     pub fn missed(&self) -> Option<u64> {
-        if self.kind() != MISSED || !self.id().is_empty() {
+        if !self.0.id.is_empty() || self.kind() != MISSED {
             return None;
         }
         let [count] = self.pick(["count"]);

@@ -69,9 +69,9 @@ impl Router {
     /// have the usual form, in which the event finds out itself.
     fn event(&self, params: &str) -> Result<(), Invalid> {
         if self.peer.version().is_known()
-            && let Some((session, event)) = Envelope::usual(params)
+            && let Some((session, event)) = &Envelope::usual(params)
         {
-            self.deliver(session, &event);
+            self.deliver(session, event);
             return Ok(());
         }
         let (mut session, mut event) = (None, None);
