@@ -1,7 +1,7 @@
 //! The envelope of an event: what every event has besides its data.
 
 use crate::wire::DecodeError;
-use crate::wire::scan::{Invalid, Raw, Scanner, first_string, is_plain_fixed};
+use crate::wire::scan::{Invalid, Raw, Scanner, first_string, is_plain_fixed, object_length};
 
 /// The keys of an event, in the order in which the CLI writes them.
 const KEYS: [&str; 7] = ["type", "data", "ephemeral", "id", "timestamp", "parentId", "agentId"];
@@ -51,6 +51,30 @@ impl<'a> Envelope<'a> {
         let mut scanner = Scanner::new(json);
         let read = Self::read(&mut scanner).and_then(|event| scanner.end().map(|()| event));
         read.map_err(|error| error.expected("a JSON object"))
+    }
+
+    /// Reads an object in the form that the CLI gives the events of a history. Where its data ends is known from the
+    /// brackets; the data is not checked. An object of another form is left to [`read`](Self::read).
+    pub fn usual_item(scanner: &mut Scanner<'a>) -> Option<Self> {
+        let text = scanner.rest();
+        let (kind, rest) = first_string(text, r#"{"type":""#)?;
+        let rest = rest.strip_prefix(r#","data":"#)?;
+        let (data, rest) = rest.split_at_checked(object_length(rest)?)?;
+        let (id, rest) = first_string(rest, r#","id":""#)?;
+        let (timestamp, rest) = first_string(rest, r#","timestamp":""#)?;
+        let (parent_id, rest) = match rest.strip_prefix(r#","parentId":null"#) {
+            Some(rest) => (None, rest),
+            None => first_string(rest, r#","parentId":""#).map(|(id, rest)| (Some(id), rest))?,
+        };
+        Some(Self {
+            text: scanner.pass_to(rest.strip_prefix('}')?),
+            kind: Some(Raw::plain(kind)),
+            id: Some(Raw::plain(id)),
+            timestamp: Some(Raw::plain(timestamp)),
+            parent_id: parent_id.map(Raw::plain),
+            data: Some(data),
+            ..Self::default()
+        })
     }
 
     /// Splits the params of an event in one of the forms that CLIs of known versions give most of them into the id of the
@@ -111,7 +135,9 @@ fn last_string<'a, const LENGTH: usize>(text: &'a str, key: &str) -> Option<(&'a
 #[cfg(test)]
 mod tests {
     use super::{EPHEMERAL, Envelope};
-    use crate::wire::scan::Raw;
+    use crate::events::SessionEvent;
+    use crate::wire::scan::{Raw, Scanner};
+    use crate::wire::shared::Text;
 
     const ID: &str = "482a8520-a920-4b1b-89d5-cc4d4c8df425";
 
@@ -180,5 +206,43 @@ mod tests {
         };
         assert!(Envelope::usual(&event("")).is_some());
         assert!(Envelope::usual(&event(r#","agentId":"helper""#)).is_none());
+    }
+
+    #[test]
+    fn an_item_of_the_usual_form_is_read_like_any_other() {
+        let parent = format!("\"{ID}\"");
+        for data in ["{}", r#"{"a":"}\"]}\\","b":[[{}],{"c":"\\\\"}]}"#, r#"{"data":{"id":"x"}}"#] {
+            for parent in ["null", &parent] {
+                let tail = tail(parent);
+                let event = format!(r#"{{"type":"a.b","data":{data}{}"#, &tail[..tail.len() - 1]);
+                let list = format!("{event},5]");
+                let mut scanner = Scanner::new(&list);
+                let usual = Envelope::usual_item(&mut scanner).expect("the usual form");
+                assert_eq!(parts(&usual), parts(&Envelope::parse(&event).expect("an event")));
+                assert_eq!(scanner.rest(), ",5]");
+                for end in 0..event.len() {
+                    assert!(Envelope::usual_item(&mut Scanner::new(&event[..end])).is_none(), "up to {end}");
+                }
+            }
+        }
+        for data in ["5", "[]", r#""{}""#, "null", "{}}", r#"{},"agentId":"x""#, " {}"] {
+            let event = format!(r#"{{"type":"a.b","data":{data}{}"#, tail("null"));
+            let mut scanner = Scanner::new(&event);
+            assert!(Envelope::usual_item(&mut scanner).is_none() && scanner.rest() == event, "{event}");
+        }
+    }
+
+    #[test]
+    fn data_in_a_list_that_is_no_json_spoils_no_other_event() {
+        let event = |data: &str| format!(r#"{{"type":"a","data":{data}{}"#, tail("null").replace("}}", "}"));
+        let list = format!(r#"{{"events":[{},{}]}}"#, event("{x]"), event(r#"{"b":1}"#));
+        let events = SessionEvent::list(&Text::from(&*list), &["events"]).expect("a list");
+        let raw: Vec<_> = events.iter().map(SessionEvent::raw).collect();
+        assert_eq!(raw, [event("null"), event(r#"{"b":1}"#)]);
+        for broken in
+            [format!("{list}}}"), format!("{list},1"), list.replace("},{", "}{"), list.replace("]}", "}")]
+        {
+            SessionEvent::list(&Text::from(&*broken), &["events"]).expect_err(&broken);
+        }
     }
 }

@@ -169,14 +169,15 @@ impl SessionEvent {
     }
 
     /// Reads the events of a list under the first of `keys`, in a text that is a JSON object. They share it if it is
-    /// large.
+    /// large. Data is checked only when it is asked for.
     pub(crate) fn list(object: &Text, keys: &[&str; 1]) -> Result<Vec<Self>, DecodeError> {
         let (mut events, mut problem) = (Vec::new(), None);
         let mut scanner = Scanner::new(object);
         let read = scanner.known_members(keys, |scanner, _| {
             (events, problem) = (Vec::new(), None);
             scanner.items(|scanner| {
-                let envelope = Envelope::read(scanner)?;
+                let usual = Envelope::usual_item(scanner);
+                let envelope = usual.map_or_else(|| Envelope::read(scanner), Ok)?;
                 match Self::new(&envelope, &|text| object.part(text)) {
                     Ok(event) => events.push(event),
                     Err(error) => problem = problem.take().or(Some(error)),

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use super::DecodeError;
 use strings::plain_end;
-pub(crate) use strings::{Raw, WORD, first_string, is_plain, is_plain_fixed, unescape};
+pub(crate) use strings::{Raw, WORD, first_string, is_plain, is_plain_fixed, object_length, unescape};
 
 /// Splits JSON text into its values.
 #[derive(Debug, Clone)]
@@ -131,6 +131,13 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
+    }
+
+    /// Passes over the text before `rest`, which is the end of the text, and returns it.
+    pub fn pass_to(&mut self, rest: &str) -> &'a str {
+        let start = self.at;
+        self.at = self.text.len().saturating_sub(rest.len());
+        self.text.get(start..self.at).unwrap_or_default()
     }
 
     /// Calls `each` with the index of every key of an object that is known, after which it must consume the value.

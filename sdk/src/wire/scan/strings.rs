@@ -55,6 +55,35 @@ pub(crate) fn first_string<'a>(text: &'a str, key: &str) -> Option<(&'a str, &'a
     Some((string, rest.strip_prefix('"')?))
 }
 
+/// Returns the length of the object that a text starts with; none if there is none, or it does not end. Its brackets are
+/// counted, and nothing else in it is checked.
+pub(crate) fn object_length(text: &str) -> Option<usize> {
+    let bytes = text.strip_prefix('{')?.as_bytes();
+    let (mut at, mut open) = (0, 1);
+    while open > 0 {
+        match bytes.get(at)? {
+            b'"' => at = string_end(bytes, at + 1)?,
+            b'{' | b'[' => open += 1,
+            b'}' | b']' => open -= 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    Some(at + 1)
+}
+
+/// Returns the index of the quote that ends a string, whose characters from `at` on are not checked.
+fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at = plain_end(bytes, at);
+        match bytes.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
 /// Returns the index of the first quote, backslash or control character from `at` on, or the length.
 #[inline]
 pub(super) fn plain_end(bytes: &[u8], at: usize) -> usize {
