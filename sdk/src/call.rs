@@ -252,12 +252,14 @@ impl<R> Call<R> {
         Err(Error::Refused { method: self.request.method.to_owned(), reason })
     }
 
-    /// Waits for the result, which `read` reads from its JSON. It must not accept text that is no JSON.
+    /// Waits for the result, which `read` reads from its JSON, whose parts may share it. It must not accept text behind one
+    /// value.
     pub(crate) async fn read_by<T>(
         mut self,
         read: impl Fn(&Text) -> Result<T, DecodeError>,
     ) -> Result<T, Error> {
         let result = std::future::poll_fn(|context| self.request.poll_unchecked(context)).await?;
+        let result = result.shareable();
         let found = match read(&result) {
             Err(_) if !message::is_json(&result) => read(&self.request.unusual(&result)?),
             found => found,

@@ -361,7 +361,7 @@ impl Session {
     }
 
     /// Returns the events of the session so far (`session.getMessages`). CLIs from 1.0.40 on leave out the ephemeral
-    /// ones. The events of a list above 1 MiB share its text, which stays in memory as long as one of them.
+    /// ones. The events share the text of the list, which stays in memory as long as one of them.
     ///
     /// # Errors
     /// As any [call](crate::Call). An event whose data cannot be decoded is in the list like any other.

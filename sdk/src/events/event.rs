@@ -168,8 +168,8 @@ impl SessionEvent {
         })))
     }
 
-    /// Reads the events of a list under the first of `keys`, in a text that is a JSON object. They share it if it is
-    /// large. Data is checked only when it is asked for.
+    /// Reads the events of a list under the first of `keys`, in a text that is a JSON object. They share it if it
+    /// is shareable. Data is checked only when it is asked for.
     pub(crate) fn list(object: &Text, keys: &[&str; 1]) -> Result<Vec<Self>, DecodeError> {
         let (mut events, mut problem) = (Vec::new(), None);
         let mut scanner = Scanner::new(object);

@@ -10,6 +10,17 @@ pub(crate) enum Text {
 }
 
 impl Text {
+    /// Lets the parts of this text share it.
+    pub fn shareable(self) -> Self {
+        match self {
+            Self::Own(text) => {
+                let whole = Arc::new(String::from(text));
+                Self::shared(&whole, &whole)
+            }
+            Self::Part(..) => self,
+        }
+    }
+
     /// Returns a part of this text, which shares the larger one.
     pub fn part(&self, part: &str) -> Self {
         match self {
@@ -88,7 +99,7 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
-    use super::Place;
+    use super::{Place, Text};
 
     #[test]
     fn only_a_part_has_a_place() {
@@ -97,5 +108,14 @@ mod tests {
         let (before, after) = ("null", whole.clone());
         assert_eq!((Place::of(&whole, before), Place::of(&whole, &after)), (None, None));
         assert_eq!(Place::of(&whole[..4], &whole[2..6]), None);
+    }
+
+    #[test]
+    fn only_parts_of_a_shareable_text_share_it() {
+        let own = Text::from("[1,2]");
+        assert_ne!(own.part(&own[1..2]).as_ptr(), own[1..].as_ptr());
+        let text = own.shareable();
+        assert_eq!(text.part(&text[1..2]).as_ptr(), text[1..].as_ptr());
+        assert_eq!((&*text, &*text.part(&text[1..2])), ("[1,2]", "1"));
     }
 }
