@@ -269,11 +269,11 @@ impl<'a> Node<'a> {
                 items.collect::<Result<_, _>>()?
             }
             Entry::Object(..) => {
-                let fields = self.fields()?.map(|(key, value)| match value.to_value() {
-                    Ok(value) => Ok((key.to_owned(), value)),
-                    Err(error) => Err(error.in_field(key)),
-                });
-                serde_json::Value::Object(fields.collect::<Result<_, _>>()?)
+                let mut members = serde_json::Map::new();
+                for (key, value) in self.fields()? {
+                    members.insert(key.to_owned(), value.to_value().map_err(|error| error.in_field(key))?);
+                }
+                members.into()
             }
         })
     }
@@ -466,12 +466,12 @@ fn whole(text: &str) -> Option<i64> {
 /// also parse any text, but such a number appears as a map to a user's own type.
 fn number(text: &str) -> Option<Number> {
     let is_whole = !text.contains(['.', 'e', 'E']);
-    match (is_whole, text.parse::<i64>(), text.parse::<f64>()) {
-        (true, Ok(value), _) if text != "-0" => Some(value.into()),
-        (false, _, Ok(value)) if value.is_finite() => Number::from_f64(value),
-        // The rest are large whole numbers, minus zero, and numbers that do not fit 64 bits.
-        _ => text.parse().ok(),
-    }
+    let usual = match is_whole {
+        true => text.parse::<i64>().ok().filter(|_| text != "-0").map(Number::from),
+        false => text.parse::<f64>().ok().and_then(Number::from_f64),
+    };
+    // The rest are large whole numbers, minus zero, and numbers that do not fit 64 bits.
+    usual.or_else(|| text.parse().ok())
 }
 
 #[cfg(test)]
