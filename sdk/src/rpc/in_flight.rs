@@ -59,11 +59,13 @@ impl InFlight {
             entry.owner = owner;
         }
         let task = spawn(runtime, CURRENT.scope(number, handler)).abort_handle();
-        let place = |entry: &mut Entry| entry.task = Some(task.clone()).filter(|_| !entry.is_spared);
-        let has_ended = lock(&self.0).get_mut(&number).map(place).is_none();
-        if has_ended {
-            task.abort();
+        match lock(&self.0).get_mut(&number) {
+            Some(entry) if entry.is_spared => return,
+            Some(entry) => return entry.task = Some(task),
+            None => {}
         }
+        // Its request has ended meanwhile.
+        task.abort();
     }
 
     /// Removes a request whose response is ready. Returns false if it was already removed.
