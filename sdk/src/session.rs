@@ -194,7 +194,7 @@ impl Session {
     /// [`Error::Turn`] if the agent fails, [`Error::TurnCutOff`] if the session or the connection ends before the
     /// answer; otherwise as any [call](crate::Call).
     pub async fn send_and_wait(&self, prompt: impl Into<SendRequest>) -> Result<Answer, Error> {
-        self.prompt(prompt).await?.await
+        self.prompt(prompt).await?.answer().await
     }
 
     /// Sends a prompt that requests an answer in the form of `T`, and returns that. Requires the feature `schemars`.

@@ -95,6 +95,16 @@ impl Turn {
         std::future::poll_fn(|context| self.poll_event(context)).await
     }
 
+    /// Reads the rest of the turn and returns its answer.
+    pub(crate) async fn answer(mut self) -> Result<Answer, Error> {
+        loop {
+            if let Some(outcome) = self.outcome.take() {
+                return outcome;
+            }
+            self.next().await;
+        }
+    }
+
     /// Sets the timeout of the whole turn, counted from the start of [`Session::prompt`](crate::Session::prompt). That
     /// call itself waits for the CLI's response until the client's
     /// [`call_timeout`](crate::ClientBuilder::call_timeout), 2 minutes by default: where that is the shorter one, this
@@ -264,15 +274,8 @@ impl IntoFuture for Turn {
     type Output = Result<Answer, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    fn into_future(mut self) -> Self::IntoFuture {
-        Box::pin(async move {
-            loop {
-                if let Some(outcome) = self.outcome.take() {
-                    return outcome;
-                }
-                self.next().await;
-            }
-        })
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.answer())
     }
 }
 
