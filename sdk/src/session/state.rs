@@ -197,9 +197,9 @@ impl SessionState {
     fn trace_idle(&self, event: &SessionEvent) {
         self.scope.turn.set_working(false);
         let next = self.prompts.next_span();
-        let [aborted] = event.pick(keys!(IdleData, ["aborted"]));
         // The idle of an earlier abort may arrive when the next turn has already begun.
-        if next.strong_count() > 0 || aborted != Some("true") {
+        let is_late = || event.pick(keys!(IdleData, ["aborted"])) == [Some("true")];
+        if next.strong_count() > 0 || self.scope.turn.is_alive() && !is_late() {
             self.scope.turn.set(next);
         }
     }
