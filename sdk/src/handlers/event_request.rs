@@ -2,7 +2,8 @@
 //! handles one answers with a call (`…handlePending…`).
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex};
 
@@ -233,11 +234,10 @@ pub(crate) struct EventRequests(Mutex<Requests>);
 
 #[derive(Default)]
 struct Requests {
-    /// Their numbers among the in-flight requests, and their events.
-    in_flight: HashMap<u64, (u64, SessionEvent), QuickHash>,
-    done: HashSet<u64, QuickHash>,
-    /// The keys of `done`, the oldest first.
-    order: VecDeque<u64>,
+    /// The number among the in-flight requests and the event of each; none once it is done.
+    known: HashMap<u64, Option<(u64, SessionEvent)>, QuickHash>,
+    /// The keys of those that are done, the oldest first.
+    done: VecDeque<u64>,
 }
 
 impl EventRequests {
@@ -251,38 +251,45 @@ impl EventRequests {
     /// Adds a request. Returns false if it is in flight or done: it may arrive both as an event and in the list of
     /// pending requests.
     fn begin(&self, key: u64, number: u64, event: &SessionEvent) -> bool {
-        let mut requests = lock(&self.0);
-        let is_new = !requests.done.contains(&key) && !requests.in_flight.contains_key(&key);
-        if is_new {
-            requests.in_flight.insert(key, (number, event.clone()));
+        match lock(&self.0).known.entry(key) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(Some((number, event.clone())));
+                true
+            }
         }
-        is_new
     }
 
-    /// Removes a request and returns its number among the in-flight requests with its event; none if it was not in
+    /// Ends a request and returns its number among the in-flight requests with its event; none if it was not in
     /// flight.
     pub fn take(&self, key: u64) -> Option<(u64, SessionEvent)> {
         let mut requests = lock(&self.0);
-        requests.remember(key);
-        requests.in_flight.remove(&key)
+        match requests.known.insert(key, None) {
+            // It was done before.
+            Some(None) => None,
+            in_flight_or_new => {
+                requests.remember(key);
+                in_flight_or_new.flatten()
+            }
+        }
     }
 
-    /// Removes and returns all requests.
+    /// Ends and returns all requests.
     pub fn take_all(&self) -> Vec<(u64, SessionEvent)> {
-        let keys: Vec<u64> = lock(&self.0).in_flight.keys().copied().collect();
+        let in_flight = |(key, request): (&u64, &Option<_>)| request.is_some().then_some(*key);
+        let keys: Vec<u64> = lock(&self.0).known.iter().filter_map(in_flight).collect();
         keys.into_iter().filter_map(|key| self.take(key)).collect()
     }
 }
 
 impl Requests {
+    /// Keeps the key of a request that is done, in place of the oldest one.
     fn remember(&mut self, key: u64) {
-        if self.done.insert(key) {
-            self.order.push_back(key);
-        }
-        if self.order.len() > REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
+        self.done.push_back(key);
+        if self.done.len() > REMEMBERED
+            && let Some(oldest) = self.done.pop_front()
         {
-            self.done.remove(&oldest);
+            self.known.remove(&oldest);
         }
     }
 }
@@ -320,6 +327,6 @@ mod tests {
             requests.take(id);
         }
         let requests = lock(&requests.0);
-        assert_eq!((requests.done.len(), requests.order.len()), (REMEMBERED, REMEMBERED));
+        assert_eq!((requests.known.len(), requests.done.len()), (REMEMBERED, REMEMBERED));
     }
 }
