@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use crate::handlers::context::HandlerContext;
+use crate::handlers::context::{HandlerContext, Scope};
 use crate::handlers::event_request::{self, EventHandler, EventRequest, Request};
 use crate::handlers::handler::{self, Handler};
 use crate::handlers::reply::{Code, IntoReply, Replies, replies};
@@ -157,7 +157,7 @@ pub(crate) fn commands(
     by_name: HashMap<String, Code<CommandExecuteData, ()>>,
 ) -> (&'static str, EventHandler) {
     const ERROR: &str = keys!(CommandsHandlePendingCommandRequest, ["error"])[0];
-    let refusal = |reason: &str| format!(r#""{ERROR}":{}"#, quote(reason));
+    let refusal = |_: &Scope, reason: &str| format!(r#""{ERROR}":{}"#, quote(reason));
     let by_name = Arc::new(by_name);
     let handler = move |context: &HandlerContext, request: &Request<'_>| {
         let (command, own) = (event_request::decode::<CommandExecuteData>(request.event), context.clone());

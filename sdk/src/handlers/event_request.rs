@@ -60,6 +60,9 @@ impl<'e> Request<'e> {
     }
 }
 
+/// Returns the fields of the answer after a failure, whose reason is the text.
+type Refusal = Box<dyn Fn(&Scope, &str) -> String + Send>;
+
 /// The data of an event request.
 pub(crate) trait EventRequest: Wire + Send + 'static {
     /// The event's type on the wire.
@@ -83,7 +86,7 @@ pub(crate) fn handler<E: EventRequest>(
     let handler = move |context: &HandlerContext, request: &Request<'_>| {
         let (data, own) = (decode::<E>(request.event), context.clone());
         let (handle, refused) = (Arc::clone(&handle), Arc::clone(&refused));
-        answer::<E>(context, request, move |_| refused.to_string(), async move {
+        answer::<E>(context, request, move |_, _| refused.to_string(), async move {
             let data = data?;
             let response = (*handle).clone()(data, own).await.into_reply()?;
             Ok(Some(fields::<E>(&response)))
@@ -108,7 +111,7 @@ pub(crate) fn fields<E: EventRequest>(response: &E::Response) -> String {
 pub(crate) fn answer<E: EventRequest>(
     context: &HandlerContext,
     request: &Request<'_>,
-    refusal: impl Fn(&str) -> String + Send + 'static,
+    refusal: impl Fn(&Scope, &str) -> String + Send + 'static,
     answering: impl Future<Output = Result<Option<String>, String>> + Send + 'static,
 ) {
     answer_method(context, request, E::METHOD, Box::new(refusal), Box::pin(answering));
@@ -119,7 +122,7 @@ fn answer_method(
     context: &HandlerContext,
     request: &Request<'_>,
     method: &'static str,
-    refusal: Box<dyn Fn(&str) -> String + Send>,
+    refusal: Refusal,
     answering: BoxFuture<Result<Option<String>, String>>,
 ) {
     let Some(mut reply) = PendingReply::new(&context.scope, request, method, refusal) else { return };
@@ -148,7 +151,7 @@ struct PendingReply {
     /// Its number among the in-flight requests.
     number: u64,
     method: &'static str,
-    refusal: Box<dyn Fn(&str) -> String + Send>,
+    refusal: Refusal,
     is_open: bool,
 }
 
@@ -158,7 +161,7 @@ impl PendingReply {
         scope: &Arc<Scope>,
         request: &Request<'_>,
         method: &'static str,
-        refusal: Box<dyn Fn(&str) -> String + Send>,
+        refusal: Refusal,
     ) -> Option<Self> {
         let event = request.event;
         let Some(id) = &request.id else {
@@ -197,12 +200,12 @@ impl PendingReply {
             Ok(None) => return,
             Err(reason) => {
                 tracing::warn!(method = self.method, reason, "a handler failed");
-                (self.refusal)(&reason)
+                (self.refusal)(&self.scope, &reason)
             }
         };
         if let Err(error) = self.call(&fields) {
             tracing::warn!(method = self.method, %error, "an answer cannot be sent");
-            let refusal = (self.refusal)(&format!("the answer cannot be sent: {error}"));
+            let refusal = (self.refusal)(&self.scope, &format!("the answer cannot be sent: {error}"));
             drop(self.call(&refusal));
         }
     }

@@ -344,9 +344,11 @@ fn answer(
     request: &Request<'_>,
     deciding: impl Future<Output = Result<Decision, String>> + Send + 'static,
 ) {
-    let new_words = context.scope.version().has(Feature::NewPermissionWords);
-    let refused = move |_: &str| Decision::unavailable().fields(new_words).unwrap_or_default();
+    let new_words = |scope: &Scope| scope.version().has(Feature::NewPermissionWords);
+    let refused =
+        move |scope: &Scope, _: &str| Decision::unavailable().fields(new_words(scope)).unwrap_or_default();
+    let scope = Arc::clone(&context.scope);
     event_request::answer::<PermissionRequestedData>(context, request, refused, async move {
-        Ok(deciding.await?.fields(new_words))
+        Ok(deciding.await?.fields(new_words(&scope)))
     });
 }

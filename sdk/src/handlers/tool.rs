@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use crate::error::Error;
 use crate::events::SessionEvent;
 use crate::generated::session_event::SessionEventData;
-use crate::handlers::context::HandlerContext;
+use crate::handlers::context::{HandlerContext, Scope};
 use crate::handlers::event_request::{self, Request};
 use crate::runtime::{BoxFuture, hash::QuickHash};
 use crate::session_rpc::SessionRpc;
@@ -370,6 +370,6 @@ fn fields(result: ToolResult) -> String {
 }
 
 /// Returns the answer for a tool that failed. The reason is only logged.
-fn failed(_: &str) -> String {
+fn failed(_: &Scope, _: &str) -> String {
     fields(ToolResult::failure("The tool ended without a result."))
 }
