@@ -44,7 +44,7 @@ struct GroupId(Arc<Mutex<Option<Pid>>>);
 /// Tokio's child is not used: it reaps as soon as it sees the exit, but reaping must follow the last
 /// signal. The thread also reaps when the runtime has ended.
 pub(super) fn start(mut command: Command) -> io::Result<Started> {
-    let (watchdog, leash) = Watchdog::start().unzip();
+    let (mut watchdog, leash) = Watchdog::start().unzip();
     let leader = watchdog.as_ref().map(Watchdog::group);
     let id = GroupId(Arc::new(Mutex::new(leader)));
     let group = Group { id: id.clone(), is_watched: leader.is_some(), leash: Mutex::new(leash) };
@@ -55,8 +55,10 @@ pub(super) fn start(mut command: Command) -> io::Result<Started> {
     thread::Builder::new().name("copilot-reaper".to_owned()).spawn(move || {
         if let Ok(child) = child.recv() {
             // The receiver may be gone.
-            let _ = sender.send(reap(child, &id, watchdog));
+            let _ = sender.send(reap(child, &id, watchdog.as_mut()));
         }
+        // Nobody needs to wait for the watchdog, which is killed with its group, to end.
+        drop(watchdog);
     })?;
 
     let (stdin, stdout) = sockets(&mut command)?;
@@ -87,18 +89,17 @@ fn sockets(command: &mut Command) -> io::Result<(Input, Output)> {
     Ok((Input::new(stdin)?, UnixStream::from_std(stdout)?))
 }
 
-/// Waits for the child's exit, kills the rest of its group, and only then reaps it and the watchdog.
-fn reap(mut child: Child, group: &GroupId, mut watchdog: Option<Watchdog>) -> Exit {
+/// Waits for the child's exit, kills the rest of its group, and only then reaps it.
+fn reap(mut child: Child, group: &GroupId, watchdog: Option<&mut Watchdog>) -> Exit {
     let pid = Pid::from_child(&child);
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     let ended = retry_on_intr(|| waitid(WaitId::Pid(pid), options));
     // The id of the group cannot be reused until its leader is reaped, so all signals come before that. The
     // leader is the watchdog, or the child if there is none.
-    if ended.is_ok() || watchdog.as_mut().is_some_and(Watchdog::is_alive) {
+    if ended.is_ok() || watchdog.is_some_and(Watchdog::is_alive) {
         group.signal(Signal::KILL);
     }
     *lock(&group.0) = None;
-    drop(watchdog);
     let status = child.wait();
     if let Err(error) = &status {
         tracing::debug!(%error, "another part of this program reaped the Copilot CLI");
