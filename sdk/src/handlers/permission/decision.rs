@@ -1,5 +1,7 @@
 //! Decisions on permission requests, in the form of the CLI's version.
 
+use std::borrow::Cow;
+
 use crate::handlers::reply::replies;
 use crate::types::{PermissionDecision, PermissionDecisionContext};
 use crate::wire::{self, peek, quote};
@@ -9,7 +11,7 @@ use crate::wire::{self, peek, quote};
 #[must_use]
 pub struct Decision {
     /// `PermissionDecision` as JSON; none to send no answer.
-    decision: Option<String>,
+    decision: Option<Cow<'static, str>>,
     /// `PermissionDecisionContext` as JSON.
     context: Option<String>,
 }
@@ -18,7 +20,7 @@ impl std::fmt::Debug for Decision {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // JSON of the program may contain secrets.
         let [decision, context] =
-            [&self.decision, &self.context].map(|json| json.as_deref().map(wire::redact::json));
+            [self.decision.as_deref(), self.context.as_deref()].map(|json| json.map(wire::redact::json));
         f.debug_struct("Decision").field("decision", &decision).field("context", &context).finish()
     }
 }
@@ -28,7 +30,7 @@ replies!(Decision);
 impl Decision {
     /// Approves this request only.
     pub fn approve() -> Self {
-        Self::exact(worded(APPROVED[1], None))
+        Self::exact(APPROVAL)
     }
 
     /// Refuses the request; the model reads the reason.
@@ -53,8 +55,8 @@ impl Decision {
         self
     }
 
-    pub(super) fn exact(decision: String) -> Self {
-        Self { decision: Some(decision), context: None }
+    pub(super) fn exact(decision: impl Into<Cow<'static, str>>) -> Self {
+        Self { decision: Some(decision.into()), context: None }
     }
 
     /// Returns the fields of the answer in the form of the CLI's version; none if no answer is to be sent.
@@ -87,14 +89,17 @@ const DENIED: [&str; 2] = ["denied-interactively-by-user", "reject"];
 const COULD_NOT_ASK: [&str; 2] =
     ["denied-no-approval-rule-and-could-not-request-from-user", "user-not-available"];
 
-fn worded(kind: &str, feedback: Option<&str>) -> String {
+/// An approval in the words of later CLIs, which most decisions are.
+const APPROVAL: &str = r#"{"kind":"approve-once"}"#;
+
+fn worded(kind: &str, feedback: Option<&str>) -> Cow<'static, str> {
     let feedback = feedback.map(|feedback| [r#","feedback":"#, &quote(feedback)].concat());
-    [r#"{"kind":""#, kind, "\"", &feedback.unwrap_or_default(), "}"].concat()
+    [r#"{"kind":""#, kind, "\"", &feedback.unwrap_or_default(), "}"].concat().into()
 }
 
 /// Converts a `PermissionDecision` to the kinds of the CLI's version. Old and new CLIs have different kinds, and a
 /// wrong one makes the tool call fail.
-fn translated(decision: String, new_words: bool) -> String {
+fn translated(decision: Cow<'static, str>, new_words: bool) -> Cow<'static, str> {
     // Most decisions are these, which need no search in the JSON.
     let kind = decision.strip_prefix(r#"{"kind":""#).and_then(|rest| rest.split('"').next());
     if new_words && [APPROVED[1], DENIED[1]].map(Some).contains(&kind) {
@@ -112,7 +117,7 @@ fn translated(decision: String, new_words: bool) -> String {
         ("approved" | "approve-once", _) => approved(),
         // The kind comes first.
         ("approved-for-session" | "approved-for-location", true) => {
-            decision.replacen("approved-for", "approve-for", 1)
+            decision.replacen("approved-for", "approve-for", 1).into()
         }
         (
             "approve-for-session"
