@@ -11,11 +11,14 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::events::stream::{Ended, Subscription};
 use crate::rpc::Notification;
-use crate::runtime::lock;
+use crate::runtime::{aside::caught, lock};
 use crate::wire::{self, DecodeError, peek};
 
 /// The undecoded params of a notification. Only its subscribers know their type.
 type Params = Arc<str>;
+
+/// The subscribers of one notification.
+type Senders = Arc<[UnboundedSender<Params>]>;
 
 /// The subscribers of all notifications, by name.
 pub(crate) struct NotificationSubscribers {
@@ -28,7 +31,7 @@ pub(crate) struct NotificationSubscribers {
 struct State {
     /// Replaced as a whole, so that notifications are passed on without the lock. The channels are unbounded: no
     /// notification may be dropped, and they are few.
-    by_name: HashMap<&'static str, Arc<[UnboundedSender<Params>]>>,
+    by_name: HashMap<&'static str, Senders>,
     ended: Option<Ended>,
 }
 
@@ -43,8 +46,9 @@ impl NotificationSubscribers {
         let params = Params::from(params);
         for sender in senders.iter() {
             // A subscription that was dropped is removed when the next one begins.
-            drop(sender.send(Arc::clone(&params)));
+            caught(|| drop(sender.send(Arc::clone(&params))));
         }
+        release(senders);
     }
 
     /// Ends all subscriptions.
@@ -53,7 +57,7 @@ impl NotificationSubscribers {
         state.ended.get_or_insert(ended);
         let senders = std::mem::take(&mut state.by_name);
         drop(state);
-        drop(senders);
+        senders.into_values().for_each(release);
     }
 
     /// Subscribes to one notification.
@@ -67,7 +71,10 @@ impl NotificationSubscribers {
         if state.ended.is_none() {
             let senders = state.by_name.entry(name).or_default();
             let open = senders.iter().filter(|sender| !sender.is_closed());
-            *senders = open.chain([&sender]).cloned().collect();
+            let open = open.chain([&sender]).cloned().collect();
+            let all = std::mem::replace(senders, open);
+            drop(state);
+            release(all);
         }
         receiver
     }
@@ -80,6 +87,15 @@ impl NotificationSubscribers {
         let mut receiver = self.receiver(N::NAME);
         let poll_next = move |context: &mut Context<'_>| receiver.poll_recv(context);
         Subscription::start(&self.runtime, poll_next, move |params| handle(decode::<N>(params)))
+    }
+}
+
+/// Drops senders. The last one of a subscriber wakes it, and a waker may run any code, and may panic.
+fn release(senders: Senders) {
+    let all = senders.to_vec();
+    drop(senders);
+    for sender in all {
+        caught(|| drop(sender));
     }
 }
 

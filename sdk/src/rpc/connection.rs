@@ -194,10 +194,12 @@ impl Connection {
 
     /// Drops a pending call; a late response is ignored.
     pub fn abandon(&self, id: u64) {
-        let pending = &mut lock(&self.calls).pending;
-        if pending.get(&id).is_some_and(|call| call.on_response.is_none()) {
-            pending.remove(&id);
-        }
+        let mut calls = lock(&self.calls);
+        let is_over = calls.pending.get(&id).is_some_and(|call| call.on_response.is_none());
+        let abandoned = is_over.then(|| calls.pending.remove(&id));
+        drop(calls);
+        // Without the lock, since its drop wakes the caller, and a waker may run any code.
+        caught(|| drop(abandoned));
     }
 
     /// Resolves the pending call with this id.

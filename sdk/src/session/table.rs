@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
-use crate::runtime::{hash::QuickHash, lock, on_drop::OnDrop, spawn};
+use crate::runtime::{aside::caught, hash::QuickHash, lock, on_drop::OnDrop, spawn};
 use crate::session::{Session, WeakSession, state::SessionState};
 
 /// The longest wait for the response to `session.detach`.
@@ -128,8 +128,13 @@ impl Sessions {
             entry.opening = false;
             entry.handle = Some(handle);
         });
-        self.changed.notify_waiters();
+        self.wake();
         there.is_some()
+    }
+
+    /// Wakes tasks that wait for an id to become free. Their wakers may panic.
+    fn wake(&self) {
+        caught(|| self.changed.notify_waiters());
     }
 
     /// Removes a session, unless another has its place. Returns true if it was there.
@@ -138,7 +143,7 @@ impl Sessions {
             let table = &mut *lock(&self.table);
             table.entry(state).is_some().then(|| table.open.remove(state.id()))
         };
-        self.changed.notify_waiters();
+        self.wake();
         removed.is_some()
     }
 
@@ -154,7 +159,7 @@ impl Sessions {
         let (sessions, id) = (Arc::clone(self), state.id().to_owned());
         let detached = OnDrop(move || {
             lock(&sessions.table).detaching.remove(&id);
-            sessions.changed.notify_waiters();
+            sessions.wake();
         });
         let call = state.caller().call_now(state.version().detach_method(), &(), Some(DETACH_TIMEOUT));
         Some(spawn(state.peer().runtime(), async move {
@@ -166,7 +171,7 @@ impl Sessions {
     /// Removes and returns all sessions.
     pub fn take_all(&self) -> Vec<Arc<SessionState>> {
         let all = std::mem::take(&mut lock(&self.table).open);
-        self.changed.notify_waiters();
+        self.wake();
         all.into_values().map(|entry| entry.state).collect()
     }
 }

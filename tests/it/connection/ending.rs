@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use copilot_session::methods::notification::SessionLifecycle;
 use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::{Client, Decision, Error, Events, Session};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 
 use crate::rig::{Rig, assert_alive, connect};
 
@@ -19,7 +21,7 @@ fn runtime() -> Runtime {
 }
 
 /// Waits for something that must end soon.
-async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(super) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let patience = Duration::from_secs(60);
     tokio::time::timeout(patience, future).await.unwrap_or_else(|_| panic!("{what} does not end"))
 }
@@ -189,6 +191,38 @@ async fn a_waker_drops_what_it_wakes() {
     }
 }
 
+/// A waker may use the client, since no lock is held meanwhile: neither when a call is dropped before its response, nor
+/// when a subscriber is removed that was.
+#[tokio::test]
+async fn a_waker_uses_the_client() {
+    struct Uses(Client);
+    impl Wake for Uses {
+        fn wake(self: Arc<Self>) {
+            self.0.is_closed();
+            drop(self.0.notifications::<SessionLifecycle>());
+        }
+    }
+    let rig = Rig::start().await;
+    rig.fake.hold("session.log");
+    let waker = Waker::from(Arc::new(Uses(rig.client.clone())));
+    let (done, is_done) = oneshot::channel();
+    // On a thread of its own, which a lock would stop for ever.
+    let (client, session) = (rig.client.clone(), rig.session.clone());
+    std::thread::spawn(move || {
+        let mut context = Context::from_waker(&waker);
+        let mut call = Box::pin(session.log("x"));
+        assert!(call.as_mut().poll(&mut context).is_pending());
+        drop(call);
+        let mut changes = client.notifications::<SessionLifecycle>();
+        assert!(std::pin::pin!(changes.next()).poll(&mut context).is_pending());
+        drop(changes);
+        drop(client.notifications::<SessionLifecycle>());
+        assert!(done.send(()).is_ok());
+    });
+    soon("the thread", is_done).await.expect("no panic");
+    assert_alive(&rig.client).await;
+}
+
 /// Events without an observer are kept up to a limit in bytes.
 #[tokio::test]
 async fn events_without_an_observer() {
@@ -227,6 +261,14 @@ async fn a_waker_panics() {
     let mut observed = rig.session.events();
     assert!(std::pin::pin!(observed.next()).poll(&mut context).is_pending());
     rig.emit(say::idle());
+    let mut changes = rig.client.notifications::<SessionLifecycle>();
+    for _ in 0..2 {
+        assert!(std::pin::pin!(changes.next()).poll(&mut context).is_pending());
+        rig.fake.notify_raw("session.lifecycle", json!({"type": "session.updated", "sessionId": "x"}));
+        assert_alive(&rig.client).await;
+        assert!(changes.next().await.is_some());
+    }
+    assert!(std::pin::pin!(changes.next()).poll(&mut context).is_pending());
     let mut calls: Vec<_> = (0..5).map(|_| Box::pin(rig.session.log("x"))).collect();
     let mut logged = Vec::new();
     for call in &mut calls {
