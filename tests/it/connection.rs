@@ -2,6 +2,7 @@
 
 mod calls;
 mod ending;
+mod endless;
 mod framing;
 mod handshake;
 mod limits;

@@ -153,9 +153,9 @@ impl Connection {
         let service = service(&connection);
         lock(&connection.calls).service = Some(Arc::clone(&service) as Arc<dyn Service>);
         let (reader, writer) = (CloseOnDrop(Arc::clone(&connection)), CloseOnDrop(Arc::clone(&connection)));
-        spawn(&runtime, write(to, writer));
-        spawn(&runtime, read(frames, Arc::clone(&service), diagnose, reader));
-        spawn(&runtime, time_out(connection));
+        let writer = spawn(&runtime, write(to, writer));
+        let reader = spawn(&runtime, read(frames, Arc::clone(&service), diagnose, reader));
+        spawn(&runtime, time_out(connection, reader, writer));
         service
     }
 

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::call::{Caller, peer::Peer};
 use crate::process::Process;
-use crate::rpc::connection::Connection;
-use crate::runtime::aside::caught;
+use crate::rpc::Closed;
+use crate::rpc::connection::{Connection, STOPPED};
+use crate::runtime::{aside::caught, spawn};
 use crate::session::router::Router;
 use crate::trace::context::TraceContext;
 use crate::types::ModelList;
@@ -50,8 +52,19 @@ impl Host {
     }
 }
 
+/// The longest time from the end of our side of a connection to its end.
+const END_TIMEOUT: Duration = Duration::from_secs(10);
+
 impl Drop for Host {
     fn drop(&mut self) {
-        self.connection().end();
+        let connection = Arc::clone(self.connection());
+        connection.end();
+        let runtime = connection.runtime.clone();
+        // A peer that does not end would keep the streams open.
+        spawn(&runtime, async move {
+            if tokio::time::timeout(END_TIMEOUT, connection.closed()).await.is_err() {
+                connection.close(Closed::new(STOPPED));
+            }
+        });
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::task::JoinHandle;
 
 use super::{Connection, Diagnose, Service};
 use crate::rpc::frame::{Frame, Frames};
@@ -18,7 +19,7 @@ use crate::wire::{DecodeError, peek, redact};
 /// The notification that cancels a request.
 const CANCEL: &str = "$/cancelRequest";
 
-/// Time for the reader to see the end of a stream that cannot be written.
+/// Time for the reader to see the end of a stream that cannot be written, and for the writer to end a closed one.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Closes the connection if its reader or writer ends early, because of a panic or the end of the runtime.
@@ -167,14 +168,23 @@ fn unreadable(
     }
 }
 
-/// Fails overdue pending calls until the connection is closed.
-pub(super) async fn time_out(connection: Arc<Connection>) {
+/// Fails overdue pending calls until the connection is closed. Then it ends the reader and the writer: a peer that goes
+/// on must reach no handler any more, and one that reads nothing must not keep its stream open.
+pub(super) async fn time_out(
+    connection: Arc<Connection>,
+    reader: JoinHandle<()>,
+    mut writer: JoinHandle<()>,
+) {
     while connection.closed.borrow().is_none() {
         let sooner = connection.look_sooner.notified();
         match connection.fail_overdue() {
             Some(next) => drop(tokio::time::timeout_at(next, sooner).await),
             None => sooner.await,
         }
+    }
+    reader.abort();
+    if tokio::time::timeout(END_TIMEOUT, &mut writer).await.is_err() {
+        writer.abort();
     }
 }
 
