@@ -36,6 +36,8 @@ pub(crate) struct Request<'e> {
     pub is_resolved: bool,
 }
 
+const TOOL: [&str; 1] = keys!(ExternalToolRequestedData, ["toolName"]);
+
 impl<'e> Request<'e> {
     pub fn read(event: &'e SessionEvent) -> Self {
         if event.kind() == kind::EXTERNAL_TOOL_REQUESTED
@@ -45,13 +47,20 @@ impl<'e> Request<'e> {
             let [id, tool] = [&call.request_id, &call.tool_name].map(|text| Some(Cow::Borrowed(&**text)));
             return Self { event, id, other_id: None, tool, details: None, is_resolved: false };
         }
-        const TOOL: [&str; 1] = keys!(ExternalToolRequestedData, ["toolName"]);
         const PERMISSION: [&str; 2] = keys!(PermissionRequestedData, ["permissionRequest", "resolvedByHook"]);
         let keys = [event_requests::ID, TOOL[0], PERMISSION[0], PERMISSION[1]];
         let [written_id, tool, details, resolved] = event.pick(keys);
         let [id, tool] = [written_id, tool].map(|text| peek::string(text?));
         let other_id = written_id.filter(|_| id.is_none());
         Self { event, id, other_id, tool, details, is_resolved: resolved == Some("true") }
+    }
+
+    /// Returns the request that an event begins whose data can be read only at its start. No handler can decode
+    /// `event`, which has no data.
+    pub fn read_start(event: &'e SessionEvent, data: &'e str) -> Self {
+        let [id, tool] =
+            peek::pick_start(data, [event_requests::ID, TOOL[0]]).map(|text| peek::string(text?));
+        Self { event, id, other_id: None, tool, details: None, is_resolved: false }
     }
 
     /// Its id; one that is no string as it is written.

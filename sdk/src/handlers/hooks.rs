@@ -13,7 +13,7 @@ use crate::trace::spans;
 use crate::types::*;
 use crate::version::Feature;
 use crate::wire::peek::{self, keys};
-use crate::wire::{self, Document, Wire, quote, redact};
+use crate::wire::{self, Document, Wire, redact};
 
 /// The input of one type of hook. Inside a sub-agent its `agent_id` and `agent_type` identify the agent.
 pub trait Hook: Wire + Send + 'static {
@@ -171,9 +171,10 @@ pub(crate) fn on_failure(params: &str) -> Option<OnFailure> {
     on_failure_of(peek::text(params, keys!(HookInvokeRequest, ["hookType"])[0]).as_deref())
 }
 
-/// The same for a message of which only the start can be read.
-pub(crate) fn on_failure_by_start(start: &str) -> Option<OnFailure> {
-    on_failure_of(TYPES.iter().copied().find(|kind| start.contains(&quote(kind))))
+/// The same for params of which only the start can be read.
+pub(crate) fn on_failure_by_start(params: &str) -> Option<OnFailure> {
+    let [kind] = peek::pick_start(params, keys!(HookInvokeRequest, ["hookType"]));
+    on_failure_of(kind.and_then(peek::string).as_deref())
 }
 
 fn on_failure_of(kind: Option<&str>) -> Option<OnFailure> {
@@ -219,6 +220,7 @@ fn arguments_as_object(input: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::quote;
 
     #[test]
     fn arguments_of_old_versions() {

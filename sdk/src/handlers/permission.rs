@@ -311,7 +311,9 @@ pub(crate) fn handler(decide: impl Replies<PermissionRequest, Decision>) -> (&'s
 /// Decodes the details of a request, or returns the reason of the failure. Keys that old CLIs do not send get safe
 /// values. Details that cannot be decoded remain JSON.
 fn details_of(json: &str) -> Result<Details, String> {
-    let json = if json.is_empty() { "null" } else { json };
+    if json.is_empty() {
+        return Err("the permission request has no details".to_owned());
+    }
     let unreadable = |error| format!("the permission request could not be read: {error}");
     let mismatch = match wire::from_json(json) {
         Ok(details) => return Ok(details),
@@ -327,14 +329,6 @@ fn details_of(json: &str) -> Result<Details, String> {
         tracing::warn!(error = %mismatch, "a permission request does not match the schema");
         Ok(Details::Unrecognized(value))
     })
-}
-
-/// Refuses a request whose details are not known, so that no handler can decide.
-pub(crate) fn refuse_unknown(scope: &Arc<Scope>, id: &str) {
-    let event = json!({ "type": PermissionRequestedData::KIND, "data": { "requestId": id } }).to_string();
-    let Ok(event) = SessionEvent::from_json(event) else { return };
-    let unknown = "the details of a pending permission request are not known".to_owned();
-    answer(&HandlerContext::new(scope, None), &Request::read(&event), std::future::ready(Err(unknown)));
 }
 
 /// Answers a request with a decision. If there is none, the model does not get the reason, since it attributes refusals

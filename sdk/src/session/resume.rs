@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::events::SessionEvent;
 use crate::generated::{event_requests, kind};
-use crate::handlers::permission;
 use crate::session::state::SessionState;
 use crate::wire::{peek, peek::keys, quote};
 
@@ -35,7 +34,7 @@ pub(crate) async fn answer(session: &Arc<SessionState>) {
         match requests.iter().find(|event| event.request_id() == Some(&*id)) {
             Some(event) => session.handle_event_request(event),
             // A handler has no details to decide on, and without an answer the agent would wait for ever.
-            None => permission::refuse_unknown(&session.scope, &id),
+            None => session.refuse(kind::PERMISSION_REQUESTED, &item),
         }
     }
 }

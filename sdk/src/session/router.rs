@@ -103,6 +103,20 @@ impl Router {
         }
     }
 
+    /// Reports an event of which only the start of the params can be read. If it is a request, it is refused, since the
+    /// agent waits for an answer.
+    fn unreadable_event(&self, params: &str) {
+        let [id, _] = peek::pick_start(params, EVENT_PARAMS);
+        let Some(session) = id.and_then(peek::string).and_then(|id| self.sessions.get(&id)) else { return };
+        session.report_missed();
+        let event = peek::text_from(params, EVENT_PARAMS[1]).unwrap_or_default();
+        let [kind] = peek::pick_start(event, ["type"]);
+        let data = peek::text_from(event, "data").unwrap_or_default();
+        if let Some(kind) = kind.and_then(peek::string) {
+            session.refuse(&kind, data);
+        }
+    }
+
     /// Ends a session that a client deleted: the CLI sends nothing more for it.
     fn deleted(&self, params: &str) {
         let keys = keys!(SessionLifecycleNotification, ["type", "sessionId"]);
@@ -164,14 +178,13 @@ impl Service for Router {
     }
 
     fn unreadable(&self, method: &str, start: &str, error: RpcError, responder: Option<Responder>) {
-        if method == EVENT
-            && let Some(session) = session_at(start).and_then(|id| self.sessions.get(&id))
-        {
-            session.report_missed();
+        let params = peek::text_from(start, "params").unwrap_or_default();
+        if method == EVENT {
+            self.unreadable_event(params);
         }
         let Some(responder) = responder else { return };
         let on_failure = match method {
-            HooksInvoke::NAME => hooks::on_failure_by_start(start),
+            HooksInvoke::NAME => hooks::on_failure_by_start(params),
             method => on_failure(method, "{}"),
         };
         responder.on_failure(on_failure).respond(Err(error));
@@ -207,14 +220,6 @@ impl Drop for Router {
     fn drop(&mut self) {
         drop_aside(std::mem::take(&mut self.handlers));
     }
-}
-
-/// Returns the session id from the start of an event that cannot be read as a whole.
-fn session_at(start: &str) -> Option<String> {
-    const PARAMS: &str = "\"params\":";
-    let params = &start[start.find(PARAMS)? + PARAMS.len()..];
-    let [session] = peek::pick_start(params, ["sessionId"]);
-    peek::string(session?).map(|id| id.into_owned())
 }
 
 /// Returns the function that turns an error into a refusal, for requests after whose error the CLI would continue. It

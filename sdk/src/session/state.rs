@@ -15,7 +15,7 @@ use crate::runtime::{aside::release, lock, timer, timer::Sleep};
 use crate::session::capabilities::KnownCapabilities;
 use crate::session::turn::prompts::Prompts;
 use crate::version::{CliVersion, Feature};
-use crate::wire::peek::{self, keys};
+use crate::wire::{peek, peek::keys, quote};
 
 /// The part of a session that lives as long as the CLI may speak of it.
 pub(crate) struct SessionState {
@@ -227,6 +227,12 @@ impl SessionState {
     /// Starts the handler of an event that is a request, if there is one.
     pub fn handle_event_request(&self, event: &SessionEvent) {
         self.handle(&Request::read(event));
+    }
+
+    /// Refuses a request whose event can be read only at the start of its data, if there is a handler for it.
+    pub fn refuse(&self, kind: &str, data: &str) {
+        let Ok(event) = SessionEvent::from_json(format!(r#"{{"type":{}}}"#, quote(kind))) else { return };
+        self.handle(&Request::read_start(&event, data));
     }
 
     fn handle(&self, request: &Request<'_>) {

@@ -76,6 +76,17 @@ pub(crate) fn pick_start<'a, const N: usize>(json: &'a str, keys: [&str; N]) -> 
     found
 }
 
+/// Returns the text from the value under a key on, for the start of an object that may be cut off.
+pub(crate) fn text_from<'a>(json: &'a str, key: &str) -> Option<&'a str> {
+    let mut found = None;
+    // An error is the end of the text, or of the JSON in it.
+    drop(Scanner::new(json).known_members(&[key], |scanner, _| {
+        found = Some(scanner.rest());
+        scanner.skip().map(drop)
+    }));
+    found
+}
+
 /// Returns the scanner behind the object.
 fn pick_into<'a>(
     json: &'a str,

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use copilot_session::methods::client::{HooksInvoke, SessionFsReadFile};
 use copilot_session::testing::{FakeCli, events as say, requests};
-use copilot_session::types::{HookInvokeResponse, LogRequest, SessionFsReadFileResult};
+use copilot_session::types::{
+    HookInvokeResponse, LogRequest, SessionFsReadFileResult, UiElicitationResponse,
+};
 use copilot_session::wire::to_json;
-use copilot_session::{Client, Error, Frame, Frames};
-use serde_json::json;
+use copilot_session::{Client, Error, Frame, Frames, Tool};
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use crate::rig::{Rig, assert_alive, next};
@@ -164,10 +166,14 @@ async fn a_hook_above_the_limit() {
     let huge = "x".repeat(2 * MB);
     let form = r#"{"id":ID,"method":"hooks.invoke","params":{"hookType":"KIND","input":"HUGE"}}"#;
     let late = r#"{"id":ID,"method":"hooks.invoke","params":{"input":"HUGE","hookType":"KIND"}}"#;
+    let decoy = r#"{"id":ID,"method":"hooks.invoke","params":{"hookType":"KIND","input":{"toolInput":{"a":"sessionEnd","b":"HUGE"}}}}"#;
     for (id, form, kind, refuses) in [
         (1, form, "preToolUse", "permissionDecision"),
         (2, form, "permissionRequest", "behavior"),
         (3, late, "preToolUse", "permissionDecision"),
+        // The model chose the name of another hook for an argument.
+        (5, decoy, "permissionRequest", "behavior"),
+        (6, decoy, "preToolUse", "permissionDecision"),
     ] {
         let id = json!(format!("hook {id}"));
         let request = form.replace("ID", &id.to_string()).replace("KIND", kind).replace("HUGE", &huge);
@@ -177,6 +183,57 @@ async fn a_hook_above_the_limit() {
     }
     rig.fake.frame(&form.replace("ID", "\"hook 4\"").replace("KIND", "sessionEnd").replace("HUGE", &huge));
     rig.fake.received_response(&json!("hook 4"), "hooks.invoke").await.expect_err("nothing to refuse");
+    assert_alive(&rig.client).await;
+}
+
+/// A request that comes as an event above the limit is refused: the agent would wait for ever.
+#[tokio::test(start_paused = true)]
+async fn an_event_request_above_the_limit() {
+    let fake = FakeCli::start();
+    let client = fake.connect(Client::builder().max_message_size(MB)).await.expect("the handshake");
+    let session = client.session().approve_all().tool(Tool::with_schema(
+        "spy",
+        "",
+        json!({"type": "object"}),
+        async |_: Value, _| "called",
+    ));
+    let session = session.on_elicitation(async |_, _| UiElicitationResponse::accept([("a", "b")]));
+    let session = session.create().await.expect("the session");
+    let rig = Rig { fake, client, session };
+    let mut events = rig.session.events();
+    let huge = "x".repeat(2 * MB);
+    for (kind, data, method, key, refused) in [
+        (
+            "permission.requested",
+            r#""permissionRequest":{"kind":"write","diff":"HUGE"}"#,
+            "session.permissions.handlePendingPermissionRequest",
+            "/result/kind",
+            "user-not-available",
+        ),
+        (
+            "external_tool.requested",
+            r#""sessionId":"s","toolCallId":"c","toolName":"spy","arguments":{"a":"HUGE"}"#,
+            "session.tools.handlePendingToolCall",
+            "/result/resultType",
+            "failure",
+        ),
+        (
+            "elicitation.requested",
+            r#""message":"HUGE""#,
+            "session.ui.handlePendingElicitation",
+            "/result/action",
+            "cancel",
+        ),
+    ] {
+        let event = format!(r#"{{"type":"{kind}","data":{{"requestId":"{kind} 1",{data}}}}}"#);
+        let params = format!(r#"{{"sessionId":"{}","event":{event}}}"#, rig.session.id());
+        let message = format!(r#"{{"jsonrpc":"2.0","method":"session.event","params":{params}}}"#);
+        rig.fake.frame(&message.replace("HUGE", &huge));
+        assert_eq!(next(&mut events).await.kind(), "missed");
+        let answer = rig.fake.received_raw(method).await;
+        assert_eq!(answer["requestId"], format!("{kind} 1"), "{answer}");
+        assert_eq!(answer.pointer(key), Some(&json!(refused)), "{answer}");
+    }
     assert_alive(&rig.client).await;
 }
 
