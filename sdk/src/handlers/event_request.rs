@@ -16,7 +16,7 @@ use crate::handlers::context::{HandlerContext, HandlerTimeout, Scope};
 use crate::handlers::reply::{self, IntoReply, Replies};
 use crate::runtime::{BoxFuture, hash::QuickHash, lock};
 use crate::wire::peek::{self, keys};
-use crate::wire::{self, Wire, escaped};
+use crate::wire::{self, Wire, escaped, redact};
 
 /// Code that starts the handler for an event request of one kind.
 pub(crate) type EventHandler = Arc<dyn Fn(&HandlerContext, &Request<'_>) + Send + Sync>;
@@ -208,7 +208,7 @@ impl PendingReply {
             Ok(Some(fields)) => fields,
             Ok(None) => return,
             Err(reason) => {
-                tracing::warn!(method = self.method, reason, "a handler failed");
+                tracing::warn!(method = self.method, reason = &*redact::text(&reason), "a handler failed");
                 (self.refusal)(&self.scope, &reason)
             }
         };

@@ -8,7 +8,7 @@ use crate::handlers::handler::{self, Handler};
 use crate::handlers::reply::{self, Code};
 use crate::methods;
 use crate::types::*;
-use crate::wire;
+use crate::wire::{self, redact};
 
 /// Returns the configuration with more text at the end, also in a message that is replaced as a whole.
 pub(crate) fn appended(
@@ -66,7 +66,10 @@ pub(crate) fn handler(by_section: HashMap<String, Code<String, String>>) -> Hand
                     let changing = async { transform(content.clone(), context.clone()).await };
                     match reply::caught(context.timeout(), changing).await.and_then(|changed| changed) {
                         Ok(changed) => content = changed,
-                        Err(failure) => tracing::warn!(section = id, failure, "a section transform failed"),
+                        Err(failure) => {
+                            let failure = &*redact::text(&failure);
+                            tracing::warn!(section = id, failure, "a section transform failed");
+                        }
                     }
                 }
                 sections.insert(id, SystemMessageSectionContent::new(content));

@@ -1,7 +1,8 @@
 //! The program's log contains no message with a secret.
 
-use copilot_session::testing::FakeCli;
-use copilot_session::types::GitHubTokenAcquireResult;
+use copilot_session::Decision;
+use copilot_session::testing::{FakeCli, events as say, requests};
+use copilot_session::types::{GitHubTokenAcquireResult, PreToolUseHookInput, UiExitPlanModeResponse};
 use serde_json::json;
 use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
@@ -67,6 +68,45 @@ async fn no_message_of_the_peer_is_logged() {
     assert!(text.lines().count() >= count / 2, "too few lines: {text}");
     assert!(!text.contains(SECRET) && !text.contains("1234567890123"), "{text}");
     drop(rig.fake.take_failures());
+}
+
+/// The log has the reason why a handler failed, without its secrets.
+#[tokio::test(start_paused = true)]
+async fn the_failure_of_a_handler_is_logged_without_secrets() {
+    let (file, _guard) = record();
+    let fail = || std::future::ready(Err::<(), _>(format!("no answer from https://me:{SECRET}@host/")));
+    let rig = Rig::with(|session| {
+        session
+            .on_permission(move |_, _| async move { fail().await.map(|()| Decision::approve()) })
+            .on_exit_plan_mode(
+                move |_, _| async move { fail().await.map(|()| UiExitPlanModeResponse::new(true)) },
+            )
+            .on_user_input(move |_, _| async move { fail().await.map(|()| "yes") })
+            .hook(move |_: PreToolUseHookInput, _| fail())
+            .command("run", "Runs", move |_, _| fail())
+            .transform_section("tone", move |_, _| async move { fail().await.map(|()| String::new()) })
+    })
+    .await;
+    rig.emit(say::permission("p", requests::shell("ls")));
+    let command = json!({"requestId": "c", "command": "/run", "commandName": "run", "args": ""});
+    rig.emit(json!({"type": "command.execute", "data": command}));
+    for (method, mut params) in [
+        ("exitPlanMode.request", json!({"summary": "", "actions": [], "recommendedAction": ""})),
+        ("userInput.request", json!({"question": "?"})),
+        (
+            "hooks.invoke",
+            json!({"hookType": "preToolUse", "input":
+            {"sessionId": "x", "timestamp": 1, "cwd": "/", "toolName": "bash", "toolArgs": {}}}),
+        ),
+        ("systemMessage.transform", json!({"sections": {"tone": {"content": "x"}}})),
+    ] {
+        params["sessionId"] = rig.session.id().into();
+        drop(rig.fake.request_raw(method, params).await);
+    }
+    assert_alive(&rig.client).await;
+    let text = file.text();
+    assert_eq!(text.matches("no answer from https://").count(), 6, "{text}");
+    assert!(!text.contains(SECRET), "{text}");
 }
 
 /// The panic of a wire log's writer is logged once.
