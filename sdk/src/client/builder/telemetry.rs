@@ -11,6 +11,19 @@ use crate::wire::encode;
 /// The variable from which the CLI reads the headers.
 const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
 
+/// The variables by which the environment of this program may name another destination, or headers for one. Headers are
+/// keys, which no other destination may get.
+const OTHERS: [&str; 8] = [
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+    HEADERS,
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+    "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+    "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+];
+
 /// The destination of the CLI's own traces and metrics (OpenTelemetry); see [`ClientBuilder::telemetry`].
 ///
 /// The CLI reads it from its environment: `COPILOT_OTEL_…` and `OTEL_…`.
@@ -71,7 +84,8 @@ impl TelemetryConfig {
 impl ClientBuilder {
     /// Sends the CLI's traces and metrics to this destination: each turn, model call and tool call is a span. The spans
     /// of a prompt are children of the span that [`trace_context`](Self::trace_context) returns. A later call replaces
-    /// the whole destination; what [`env`](Self::env) sets overrides it.
+    /// the whole destination, and the CLI inherits none, nor headers for one, from this program (`OTEL_EXPORTER_OTLP_…`);
+    /// what [`env`](Self::env) sets overrides it.
     ///
     /// It has no effect on a CLI that [`connect`](Self::connect) or [`connect_tcp`](Self::connect_tcp) joins.
     pub fn telemetry(self, config: TelemetryConfig) -> Self {
@@ -83,19 +97,22 @@ impl TelemetryConfig {
     /// Sets the variables of the CLI, before those of the program. Returns the argument that keeps the headers secret,
     /// if there are any.
     pub(super) fn apply(self, launch: &mut Launch, setup: &mut Setup) -> Option<String> {
-        launch.env.splice(..0, self.env.into_iter().map(|(name, value)| (name.into(), Some(value))));
-        if self.headers.is_empty() {
-            return None;
-        }
+        let others = OTHERS.map(|name| (name.into(), None)).into_iter();
+        let ours = self.env.into_iter().map(|(name, value)| (name.into(), Some(value)));
+        let mut env: Vec<_> = others.chain(ours).collect();
         // Encoded, since they may hold the separators of the list.
         let header = |(name, value): &(String, String)| {
             format!("{}={}", encode::percent(name), encode::percent(value))
         };
         let headers = self.headers.iter().map(header).collect::<Vec<_>>().join(",");
-        setup.secrets.extend(self.headers.into_iter().map(|(_, value)| value));
-        setup.secrets.push(headers.clone());
-        launch.env.insert(0, (HEADERS.into(), Some(headers.into())));
-        Some(format!("--secret-env-vars={HEADERS}"))
+        let secret = (!headers.is_empty()).then(|| {
+            setup.secrets.extend(self.headers.into_iter().map(|(_, value)| value));
+            setup.secrets.push(headers.clone());
+            env.push((HEADERS.into(), Some(headers.into())));
+            format!("--secret-env-vars={HEADERS}")
+        });
+        launch.env.splice(..0, env);
+        secret
     }
 }
 
@@ -112,14 +129,19 @@ impl std::fmt::Debug for TelemetryConfig {
 mod tests {
     use super::*;
 
+    /// The value of a variable of the CLI, or none if it does not inherit it.
+    fn value(builder: &ClientBuilder, name: &str) -> Option<Option<OsString>> {
+        let all = builder.launch.env.iter().rev();
+        all.filter(|(other, _)| other == name).map(|(_, value)| value.clone()).next()
+    }
+
     #[test]
     fn headers_are_encoded_and_secret() {
         let config = TelemetryConfig::otlp("http://localhost").header("authorization", "Bearer a,b=c%ü");
         let mut builder = ClientBuilder::new().telemetry(config.clone().header("x", "y"));
         assert!(!format!("{config:?} {builder:?}").contains("Bearer"));
         builder.complete_arguments([]);
-        let headers =
-            builder.launch.env.iter().find(|(name, _)| name == HEADERS).and_then(|(_, value)| value.clone());
+        let headers = value(&builder, HEADERS).expect("a variable");
         let expected = "authorization=Bearer%20a%2Cb%3Dc%25%C3%BC,x=y";
         assert_eq!(headers.as_deref(), Some(expected.as_ref()));
         for secret in ["Bearer a,b=c%ü", expected] {
@@ -135,10 +157,29 @@ mod tests {
         let second = TelemetryConfig::otlp("http://second");
         let mut builder = ClientBuilder::new().telemetry(first).telemetry(second).env("OTHER", "1");
         builder.complete_arguments([]);
-        let names: Vec<_> = builder.launch.env.iter().filter_map(|(name, _)| name.to_str()).collect();
+        let set = builder.launch.env.iter().filter(|(_, value)| value.is_some());
+        let names: Vec<_> = set.filter_map(|(name, _)| name.to_str()).collect();
         let exporter = ["COPILOT_OTEL_ENABLED", "COPILOT_OTEL_EXPORTER_TYPE", "OTEL_EXPORTER_OTLP_ENDPOINT"];
         assert_eq!(names, [&exporter[..], &["OTHER"]].concat());
         assert!(!builder.launch.args.iter().any(|argument| argument.to_string_lossy().contains(HEADERS)));
         assert!(builder.setup.secrets.is_empty());
+    }
+    /// Neither do the headers of a destination in the environment of this program reach ours, nor ours that one.
+    #[test]
+    fn no_destination_is_inherited() {
+        for config in
+            [TelemetryConfig::otlp("http://ours").header("key", "SECRET"), TelemetryConfig::file("spans")]
+        {
+            let mut builder =
+                ClientBuilder::new().telemetry(config).env("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "mine");
+            builder.complete_arguments([]);
+            for name in OTHERS {
+                let value = value(&builder, name).expect("a variable that is not inherited");
+                let known =
+                    [None, Some("mine".into()), Some("http://ours".into()), Some("key=SECRET".into())];
+                assert!(known.contains(&value), "{name} {value:?}");
+                assert_eq!(value == known[1], name == "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "{name}");
+            }
+        }
     }
 }
