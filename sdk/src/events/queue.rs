@@ -15,8 +15,8 @@ use crate::wire::peek::{self, keys};
 pub enum Overflow {
     /// Keeps all events, without a limit.
     Unbounded,
-    /// Above this number of waiting events, merges those that only continue or replace an earlier one:
-    /// pieces of one text are joined, and a count or a partial result is replaced by the next. Nothing is
+    /// Above this number of waiting events, or 16 MiB of their JSON, merges those that only continue or replace an
+    /// earlier one: pieces of one text are joined, and a count or a partial result is replaced by the next. Nothing is
     /// lost. The queue then holds this many events, the texts of the messages, and all events that cannot
     /// be merged. The default, with 4096.
     Merge(usize),
@@ -72,7 +72,7 @@ const NEVER_DROPPED: [&str; 5] =
 #[derive(Default)]
 pub(crate) struct Queue {
     entries: VecDeque<Entry>,
-    /// The size of their texts in bytes. Counted only before the first subscriber.
+    /// The size of their texts in bytes.
     bytes: usize,
     /// The number of events at the front that are known not to be droppable.
     undroppable: usize,
@@ -88,8 +88,18 @@ struct Entry {
     more: String,
 }
 
+impl Entry {
+    fn size(&self) -> usize {
+        self.event.size() + self.more.len()
+    }
+}
+
 /// The number of events for which there is room from the first on.
 const USUAL: usize = 16;
+
+/// The size in bytes of waiting events from which on they are merged, however few they are: a partial result repeats the
+/// one before it.
+const MAX_UNMERGED: usize = 16 << 20;
 
 /// The number of events searched for one that can be merged, since pieces of several texts may alternate.
 const LOOK_BACK: usize = 8;
@@ -102,7 +112,11 @@ impl Queue {
     pub fn push(&mut self, event: SessionEvent) {
         let overflow = self.overflow;
         match overflow {
-            Overflow::Merge(limit) if self.entries.len() >= limit && self.merge(&event) => return,
+            Overflow::Merge(limit)
+                if (self.entries.len() >= limit || self.bytes >= MAX_UNMERGED) && self.merge(&event) =>
+            {
+                return;
+            }
             Overflow::DropOldest(limit) if self.entries.len() >= limit => self.drop_oldest(),
             Overflow::Close(limit) if self.overrun || self.entries.len() >= limit => {
                 self.overrun = true;
@@ -113,17 +127,19 @@ impl Queue {
         if self.entries.capacity() == 0 {
             self.entries.reserve(USUAL);
         }
+        self.add(event);
+    }
+
+    fn add(&mut self, event: SessionEvent) {
+        self.bytes += event.size();
         self.entries.push_back(Entry { event, more: String::new() });
     }
 
     /// Adds an event when there may never be a subscriber. Above a limit the oldest events are dropped,
     /// whatever they are.
     pub fn push_within(&mut self, max_events: usize, max_bytes: usize, event: SessionEvent) {
-        self.bytes = self.bytes.saturating_add(event.size());
-        self.entries.push_back(Entry { event, more: String::new() });
-        while self.entries.len() > max_events || self.bytes > max_bytes {
-            let Some(oldest) = self.take_front() else { break };
-            self.bytes = self.bytes.saturating_sub(oldest.event.size());
+        self.add(event);
+        while (self.entries.len() > max_events || self.bytes > max_bytes) && self.take_front().is_some() {
             self.missed += 1;
         }
     }
@@ -142,27 +158,32 @@ impl Queue {
         let Some(entry) = self.entries.iter_mut().rev().take(LOOK_BACK).find(is_earlier) else {
             return false;
         };
+        let size = entry.size();
         if text.is_empty() {
             entry.event = event.clone();
-            return true;
+        } else {
+            let [more] = event.pick([text]);
+            let Some(more) = more.and_then(peek::string) else { return false };
+            entry.more.push_str(&more);
         }
-        let [more] = event.pick([text]);
-        let more = more.and_then(peek::string);
-        entry.more.push_str(more.as_deref().unwrap_or_default());
-        more.is_some()
+        self.bytes = self.bytes - size + entry.size();
+        true
     }
 
     fn drop_oldest(&mut self) {
         let offset = self.entries.range(self.undroppable..).position(|entry| is_droppable(&entry.event));
         let Some(offset) = offset else { return self.undroppable = self.entries.len() };
         self.undroppable += offset;
-        self.entries.remove(self.undroppable);
+        let dropped = self.entries.remove(self.undroppable);
+        self.bytes -= dropped.as_ref().map_or(0, Entry::size);
         self.missed += 1;
     }
 
     fn take_front(&mut self) -> Option<Entry> {
         self.undroppable = self.undroppable.saturating_sub(1);
-        self.entries.pop_front()
+        let entry = self.entries.pop_front()?;
+        self.bytes -= entry.size();
+        Some(entry)
     }
 
     /// Removes the next event, after the marker for dropped ones.
@@ -239,6 +260,27 @@ mod tests {
         queue.push(delta("m", "b"));
         let joined = r#"{"messageId":"m","deltaContent":"ab"}"#;
         assert_eq!(texts(&mut queue), [broken, joined, broken]);
+    }
+
+    /// A partial result contains the one before it, so a few of them may be large.
+    #[test]
+    fn large_events_are_merged_before_there_are_many() {
+        const PIECE: usize = MAX_UNMERGED / 128;
+        // Miri is too slow to fill the queue.
+        let count = if cfg!(miri) { 2 } else { 40 };
+        let mut queue = with(Overflow::default());
+        for number in 1..=count {
+            queue.push(delta("m", &"y".repeat(PIECE)));
+            let data = format!(r#"{{"toolCallId":"t","partialOutput":"{}"}}"#, "x".repeat(number * PIECE));
+            queue.push(event("tool.execution_partial_result", true, &data));
+            assert!(queue.bytes < MAX_UNMERGED + 2 * (count + 1) * PIECE, "{}", queue.bytes);
+        }
+        let mut left = texts(&mut queue);
+        assert_eq!(queue.bytes, 0);
+        let last = left.pop().expect("the last result");
+        assert_eq!(last.matches('x').count(), count * PIECE, "the last result is kept");
+        let pieces: usize = left.iter().map(|text| text.matches('y').count()).sum();
+        assert_eq!(pieces, count * PIECE, "no piece is lost");
     }
 
     #[test]
