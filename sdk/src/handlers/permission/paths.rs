@@ -1,5 +1,6 @@
 //! Checks that a path lies in a folder, in whatever form it is written and wherever its links lead.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
@@ -22,11 +23,14 @@ pub(super) fn place(path: &str, base: Option<&str>, folder: &Path) -> Option<Pla
     const WINDOWS: bool = cfg!(windows);
     let whole = absolute(path, base, WINDOWS)?;
     let cleaned = clean(&whole, WINDOWS)?;
-    if leads_through_proc(Path::new(&whole))? || leads_through_proc(Path::new(&cleaned))? {
-        return None;
-    }
     let folder = std::path::absolute(folder).ok()?;
     let real_folder = folder.canonicalize().ok()?;
+    if is_on_another_share(&cleaned, [&folder, &real_folder].map(|folder| folder.to_string_lossy()), WINDOWS)
+        || leads_through_proc(Path::new(&whole))?
+        || leads_through_proc(Path::new(&cleaned))?
+    {
+        return None;
+    }
     let real = resolve(Path::new(&cleaned))?;
     // A `..` after a link leads elsewhere for the system than for a program that cleans the path first.
     if let Some(other) = has_parents(&whole, WINDOWS).then(|| resolve(Path::new(&whole))) {
@@ -127,6 +131,16 @@ fn split_share(path: &str) -> Option<(String, &str)> {
     let (share, rest) = rest.split_once('\\').unwrap_or((rest, ""));
     let is_share = [server, share].iter().all(|name| !name.is_empty() && is_plain_on_windows(name));
     is_share.then(|| (format!(r"\\{server}\{share}\"), rest))
+}
+
+/// Returns true if a cleaned path is on a share of a server, and these forms of the folder are not. Windows sends the
+/// login of this process to a server whose files it is to look at, and the model may have chosen the server.
+fn is_on_another_share(path: &str, folders: [Cow<'_, str>; 2], windows: bool) -> bool {
+    let root = |path: &str| split_root(path).map(|(root, _)| root.to_lowercase());
+    match root(path).filter(|root| windows && root.starts_with(r"\\")) {
+        Some(share) => !folders.iter().any(|folder| root(folder).as_ref() == Some(&share)),
+        None => false,
+    }
 }
 
 /// Returns true if Windows does not change the meaning of a name: no stream (`a:b`), no end that is cut off (`a.`),
@@ -260,5 +274,22 @@ mod tests {
         assert_eq!(absolute(r"a\b", Some(r"C:\work"), true).as_deref(), Some(r"C:\work\a\b"));
         assert_eq!(absolute(r"D:b", Some(r"C:\work"), true), None);
         assert_eq!(absolute(r"\b", Some(r"C:\work"), true), None);
+    }
+
+    #[test]
+    fn shares_of_windows() {
+        let (drive, share) = ([r"C:\work", r"\\?\C:\work"], [r"Z:\work", r"\\?\UNC\Server\share\work"]);
+        for (path, folders, is_other) in [
+            (r"\\evil\share\a", drive, true),
+            (r"\\evil\share\a", share, true),
+            (r"\\server\other\a", share, true),
+            (r"\\server\SHARE\a", share, false),
+            (r"C:\work\a", drive, false),
+            (r"D:\a", share, false),
+        ] {
+            let other = is_on_another_share(path, folders.map(Cow::Borrowed), true);
+            assert_eq!(other, is_other, "{path} for {folders:?}");
+        }
+        assert!(!is_on_another_share(r"\\evil\share\a", drive.map(Cow::Borrowed), false));
     }
 }
