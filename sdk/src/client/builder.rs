@@ -327,6 +327,9 @@ impl ClientBuilder {
     /// protect against processes that may debug this program or the CLI; on Linux `kernel.yama.ptrace_scope` decides
     /// which may. On Windows the streams are pipes, and every process of the same user may duplicate their handles.
     ///
+    /// On macOS a CLI that has ended may cause the signal SIGPIPE, which Rust programs ignore unless they set it to its
+    /// default.
+    ///
     /// # Errors
     /// As [`Client::start`]; [`Error::WrongCliVersion`] if a version is required; [`Error::Invalid`] if that is no
     /// version, or for an empty GitHub token.

@@ -1,28 +1,33 @@
 //! Our end of the CLI's stdin.
 
 use std::io::{self, ErrorKind, Write};
-use std::net::Shutdown;
-use std::os::unix::net::UnixStream as Socket;
+use std::net::{Shutdown, TcpStream as Socket};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
-use tokio::net::UnixStream;
+use tokio::net::TcpStream;
 
 /// A socket that is known to the runtime only while it is full.
 ///
 /// The kernel would otherwise wake the runtime whenever the CLI reads something from it, so once more for each message.
+///
+/// It is a Unix socket, in the type of a TCP socket: only by that type does every supported version of the standard
+/// library write without SIGPIPE, which a CLI that has ended would cause, and which kills a program that has set it to its
+/// default. On macOS no version does, since it sets an option for sockets of its own only.
 pub(crate) enum Input {
     Free(Socket),
-    Full(UnixStream),
+    Full(TcpStream),
     /// The runtime could not take the socket.
     Lost,
 }
 
 impl Input {
-    pub(super) fn new(socket: Socket) -> io::Result<Self> {
+    pub(super) fn new(socket: UnixStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self::Free(socket))
+        Ok(Self::Free(OwnedFd::from(socket).into()))
     }
 
     fn take(&mut self) -> Self {
@@ -45,9 +50,7 @@ impl AsyncWrite for Input {
             let kind = written.as_ref().err().map(io::Error::kind);
             *self = match (self.take(), kind) {
                 (Self::Free(socket), Some(ErrorKind::Interrupted)) => Self::Free(socket),
-                (Self::Free(socket), Some(ErrorKind::WouldBlock)) => {
-                    Self::Full(UnixStream::from_std(socket)?)
-                }
+                (Self::Free(socket), Some(ErrorKind::WouldBlock)) => Self::Full(TcpStream::from_std(socket)?),
                 (Self::Full(socket), _) => {
                     *self = Self::Free(socket.into_std()?);
                     return Poll::Ready(written);
@@ -76,16 +79,15 @@ impl AsyncWrite for Input {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::UnixStream;
 
     use super::*;
 
     /// More than a socket holds arrives whole, then the end.
     #[tokio::test]
     async fn a_full_socket_is_waited_for() {
-        let (ours, theirs) = Socket::pair().expect("sockets");
+        let (ours, theirs) = UnixStream::pair().expect("sockets");
         theirs.set_nonblocking(true).expect("a setting");
-        let mut theirs = UnixStream::from_std(theirs).expect("a socket");
+        let mut theirs = tokio::net::UnixStream::from_std(theirs).expect("a socket");
         let (mut input, sent) = (Input::new(ours).expect("an input"), vec![7; 4 << 20]);
         let write = async {
             for _ in 0..2 {
@@ -101,7 +103,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_reads_any_more() {
-        let (ours, theirs) = Socket::pair().expect("sockets");
+        let (ours, theirs) = UnixStream::pair().expect("sockets");
         let mut input = Input::new(ours).expect("an input");
         drop(theirs);
         let error = input.write_all(b"text").await.expect_err("an error");
