@@ -20,6 +20,9 @@ pub enum ErrorKind {
     RateLimit,
     /// The conversation is too long for the model.
     ContextLimit,
+    /// The model does not exist, or the user may not use it. [`Client::models`](crate::Client::models) lists those of
+    /// GitHub.
+    ModelUnavailable,
     /// The session has ended, or the CLI does not know it.
     SessionGone,
     /// The session is already open on the same client.
@@ -54,6 +57,7 @@ impl ErrorKind {
             Self::Quota => "quota",
             Self::RateLimit => "rate_limit",
             Self::ContextLimit => "context_limit",
+            Self::ModelUnavailable => "model_unavailable",
             Self::SessionGone => "session_gone",
             Self::AlreadyOpen => "already_open",
             Self::VersionSkew => "version_skew",
@@ -80,7 +84,7 @@ impl Error {
     /// The category of this error.
     ///
     /// It is derived from the codes of the CLI. Its messages are used only where it has a single code for several
-    /// failures, as for an unknown session or a missing login.
+    /// failures, as for an unknown session, an unknown model or a missing login.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound(_) => ErrorKind::CliNotFound,
@@ -149,6 +153,8 @@ fn failure_kind(method: &str, message: &str) -> ErrorKind {
         ErrorKind::SessionGone
     } else if starts_with(words, NO_LOGIN) {
         ErrorKind::Authentication
+    } else if words.starts_with("Model \"") && words.ends_with("\" is not available.") {
+        ErrorKind::ModelUnavailable
     } else {
         ErrorKind::Other
     }
@@ -197,6 +203,7 @@ fn turn_kind(error: &TurnError) -> ErrorKind {
             ErrorKind::ContextLimit
         }
         (_, Some("insufficient_quota" | "quota_exceeded"), _) => ErrorKind::Quota,
+        (_, Some("model_not_found"), _) => ErrorKind::ModelUnavailable,
         (_, _, Some(401)) => ErrorKind::Authentication,
         (_, _, Some(402)) => ErrorKind::Quota,
         (_, _, Some(403)) => ErrorKind::Authorization,

@@ -221,7 +221,8 @@ fn each_thing_is_said_once() {
 /// The name of a kind is that of its variant in snake case, and it is what `Display` writes.
 #[test]
 fn kinds_have_names() {
-    let others = [ErrorKind::Authorization, ErrorKind::Quota, ErrorKind::ContextLimit];
+    let others =
+        [ErrorKind::Authorization, ErrorKind::Quota, ErrorKind::ContextLimit, ErrorKind::ModelUnavailable];
     for kind in all().into_iter().map(|(_, _, kind)| kind).chain(others) {
         let variant = format!("{kind:?}");
         let name: String = variant.char_indices().fold(String::new(), |name, (at, letter)| {

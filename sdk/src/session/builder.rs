@@ -130,7 +130,7 @@ impl SessionBuilder {
         self
     }
 
-    /// Registers a tool that the model may call.
+    /// Registers a tool that the model may call. For a list: `tools.into_iter().fold(session, SessionBuilder::tool)`.
     pub fn tool(mut self, tool: Tool) -> Self {
         self.opening.tools.push(tool);
         self
@@ -148,7 +148,9 @@ impl SessionBuilder {
     /// # Errors
     /// [`Error::Invalid`] if no permission handler is chosen, a path is not UTF-8, two tools have the same name, or a
     /// tool has an invalid name or schema (see [`Tool::with_schema`]); [`Error::AlreadyOpen`] if the configured id is
-    /// that of an open session; otherwise as any [call](crate::Call).
+    /// that of an open session; an error of kind [`ModelUnavailable`](crate::ErrorKind::ModelUnavailable) if GitHub has
+    /// no such model for the user; otherwise as any [call](crate::Call). A [`provider`](Self::provider) of your own is
+    /// not asked before the first prompt.
     pub fn create(mut self) -> impl Future<Output = Result<Session, Error>> + Send {
         self.opening.when_open = WhenOpen::Refuse;
         self.open("session.create", true)

@@ -6,7 +6,7 @@ use copilot_session::methods::notification::GitHubTelemetryEvent;
 use copilot_session::types::{
     AccountGetQuotaRequest, AuthInfo, ManagedSettingsResolveRequest, ModelsListRequest, ProviderConfig,
 };
-use copilot_session::{Client, ClientBuilder, SessionBuilder};
+use copilot_session::{Client, ClientBuilder, ErrorKind, SessionBuilder};
 use copilot_session_model::{GITHUB_LOGIN, GITHUB_TOKEN, MODEL_NAME, ModelServer, Reply, Script};
 use copilot_session_tests::cli::cli_path;
 use serde_json::json;
@@ -147,6 +147,7 @@ async fn a_model_that_does_not_exist() {
     let resumed = soon("the session", builder("no-such-model").resume(session.id())).await;
     assert_eq!(ask(&resumed.expect("no error"), "And now?").await.expect("an answer").text(), default);
     let error = soon("the session", builder("no-such-model").create()).await.expect_err("an unknown model");
+    assert_eq!(error.kind(), ErrorKind::ModelUnavailable, "{error}");
     assert!(error.to_string().contains("\"no-such-model\" is not available"), "{error}");
     rig.finish().await;
 }

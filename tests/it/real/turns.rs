@@ -137,6 +137,7 @@ async fn failures_have_kinds() {
         (400, "context_length_exceeded", ErrorKind::ContextLimit, false),
         (401, "invalid_api_key", ErrorKind::Authentication, false),
         (402, "insufficient_quota", ErrorKind::Quota, false),
+        (404, "model_not_found", ErrorKind::ModelUnavailable, false),
         (429, "rate_limited", ErrorKind::RateLimit, true),
         (503, "overloaded", ErrorKind::Other, true),
     ];

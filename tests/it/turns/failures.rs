@@ -108,7 +108,9 @@ async fn kinds_of_calls() {
             said("session.log", "Not authenticated. Please authenticate first."),
             ErrorKind::Authentication,
         ),
+        (-32603, said("session.log", "Model \"x\" is not available."), ErrorKind::ModelUnavailable),
         // The text of a user or a tool is no evidence.
+        (-32603, said("session.log", "the tool says: Model \"x\" is not available."), ErrorKind::Other),
         (-32603, said("session.log", "the tool says: Session not found"), ErrorKind::Other),
         (-32603, said("session.send", "Session not found"), ErrorKind::Other),
         (-32000, said("session.log", "Session not found"), ErrorKind::Other),
