@@ -35,6 +35,39 @@ async fn assert_over(client: &Client, session: &Session, mut events: Events) {
     soon("the stop", client.stop()).await;
 }
 
+/// A waker that asks whether the client is closed.
+struct Asks(Client, Mutex<Vec<bool>>);
+
+impl Wake for Asks {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().expect("the answers").push(self.0.is_closed());
+    }
+}
+
+/// The client is closed before anything that waits for it ends.
+#[tokio::test(start_paused = true)]
+async fn the_client_is_closed_first() {
+    let rig = Rig::start().await;
+    rig.fake.hold("session.log");
+    let asks = Arc::new(Asks(rig.client.clone(), Mutex::default()));
+    let waker = Waker::from(Arc::clone(&asks));
+    let mut turn = rig.session.prompt("x").await.expect("a turn");
+    let mut events = rig.session.events();
+    let mut call = std::pin::pin!(rig.session.log("x"));
+    let mut next = std::pin::pin!(turn.next());
+    let mut event = std::pin::pin!(events.next());
+    let mut closed = std::pin::pin!(rig.client.closed());
+    let context = &mut Context::from_waker(&waker);
+    assert!(call.as_mut().poll(context).is_pending() && closed.as_mut().poll(context).is_pending());
+    assert!(next.as_mut().poll(context).is_pending() && event.as_mut().poll(context).is_pending());
+    rig.fake.received_raw("session.log").await;
+    assert!(!rig.client.is_closed());
+    rig.fake.hang_up();
+    soon("the connection", rig.client.closed()).await;
+    assert_eq!(*asks.1.lock().expect("the answers"), [true; 4]);
+    assert!(call.await.is_err_and(|error| error.is_closed()) && event.await.is_none());
+}
+
 /// A client whose runtime has shut down, such as a static one in tests, is closed.
 #[test]
 fn the_runtime_is_gone() {
