@@ -278,21 +278,35 @@ async fn secrets_in_texts(rig: &Rig, no_secret: impl Fn(&dyn std::fmt::Debug)) {
     assert!(!odd.to_string().contains(SECRET), "{odd}");
 
     rig.fake.hold("session.shell.executeUserRequested");
+    let output = |text: &str| {
+        rig.emit(say::event(
+            "tool.shell_output",
+            json!({"toolCallId": "1", "stream": "stdout", "text": text}),
+        ));
+    };
     let command = rig.session.shell("env");
-    let (run, ()) = tokio::join!(command.start(), async {
-        rig.fake.received_raw("session.shell.executeUserRequested").await;
+    let (run, call) = tokio::join!(command.start(), async {
+        let call = rig.fake.received_call("session.shell.executeUserRequested").await;
         rig.emit(say::event(
             "tool.user_requested",
             json!({"toolCallId": "1", "toolName": "bash", "arguments": {"command": "env"}}),
         ));
-        let output = json!({"toolCallId": "1", "stream": "stdout", "text": text});
-        rig.emit(say::event("tool.shell_output", output));
+        output(&text);
+        call
     });
     let mut run = run.expect("a running command");
     let chunk = run.next().await.expect("output");
     assert_eq!(chunk.text, text);
     no_secret(&chunk);
     no_secret(&run);
+    // Neither piece alone has the form of a secret.
+    let (start, end) = text.split_at("it is tok".len());
+    output(start);
+    output(end);
+    rig.fake.reply(&call, Ok(json!({"toolCallId": "1", "success": true, "output": text, "exitCode": 0})));
+    let whole = run.await.expect("its output");
+    assert_eq!(whole.output(), text.repeat(2));
+    no_secret(&whole);
 
     let turn = rig.session.prompt("x").await.expect("a turn").idle_timeout(Duration::from_secs(5));
     rig.emit(say::user_message(turn.message_id()));
