@@ -226,11 +226,18 @@ async fn of_a_turn_that_is_steered() {
         rig.emit(message);
         rig.fake.expect_tool_result(&id, "own", json!({})).await;
     }
+    rig.emit(say::event("assistant.usage", json!({"model": "gpt-5", "cacheReadTokens": 40})));
+    rig.emit(say::idle());
+    turn.await.expect("an answer");
+    other.await.expect("the same answer");
     let tools = "  execute_tool own\n".repeat(3);
-    let turns = tree.of("invoke_agent");
-    assert!(turns.starts_with(&format!("invoke_agent github\n  call session.send\n{tools}")), "{turns}");
+    assert_eq!(
+        tree.of("invoke_agent"),
+        format!(
+            "invoke_agent github 40 0\n  call session.send\n{tools}invoke_agent github 40 0\n  call session.send\n"
+        )
+    );
     assert_eq!(tree.of("execute_tool"), "");
-    drop((turn, other));
 }
 
 /// The lines of the ends of turns.
