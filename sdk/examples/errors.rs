@@ -1,4 +1,4 @@
-//! Tries again after temporary failures, and says what to do about the others:
+//! Tries again after temporary failures. An error that stays is printed, and the exit code says if it may pass later:
 //! `cargo run --example errors -- "What is a heron?"`
 //!
 //! `RUST_LOG=copilot_session=debug cargo run --example errors` also prints what the CLI logs.
@@ -8,16 +8,15 @@ mod common;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use copilot_session::{Answer, Error, ErrorKind, Retry, Session, printable_lines};
+use copilot_session::{Answer, Error, Retry, Session, printable_lines};
 use tracing_subscriber::EnvFilter;
 
 /// Sends a prompt until there is an answer, or an error that stays. The pauses are logged.
 async fn ask(session: &Session, prompt: &str) -> Result<Answer, Error> {
     let attempt = async || {
-        let job = async { session.prompt(prompt).await?.timeout(Duration::from_secs(300)).await };
-        let answer = job.await;
-        if answer.as_ref().is_err_and(Error::is_timeout) {
-            // The agent still works on it. If the CLI responds to nothing, this fails after the timeout of calls.
+        let answer = session.prompt(prompt).await?.timeout(Duration::from_secs(300)).await;
+        if let Err(Error::TurnTimeout(_)) = answer {
+            // The agent still works on this attempt.
             session.abort().await?;
         }
         answer
@@ -38,18 +37,6 @@ async fn run() -> Result<(), Error> {
     Ok(())
 }
 
-/// The advice to a person about an error.
-fn advice(error: &Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::CliNotFound => "install the CLI: npm install -g @github/copilot",
-        ErrorKind::Authentication => "run `copilot` once to log in",
-        ErrorKind::Quota => "your plan has no requests left",
-        ErrorKind::VersionSkew => "install another version of the CLI",
-        ErrorKind::ContextLimit => "begin a new session",
-        _ => "this is all that is known",
-    }
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| "copilot_session=info".into());
@@ -58,8 +45,9 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // `:#` adds the causes. A `main` that returns the error would print its `Debug` form.
-            eprintln!("error: {}\n{}", printable_lines(&format!("{error:#}")), advice(&error));
-            ExitCode::FAILURE
+            eprintln!("error: {error:#}");
+            // 75 means "try again later" to many programs (`EX_TEMPFAIL`).
+            ExitCode::from(if error.is_retryable() { 75 } else { 1 })
         }
     }
 }

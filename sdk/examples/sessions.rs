@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         // One session that fails does not end the others.
         match answer {
             Ok(answer) => println!("{role}: {}", printable_lines(&answer)),
-            Err(error) => println!("{role} did not answer: {}", printable_lines(&format!("{error:#}"))),
+            Err(error) => println!("{role} did not answer: {error:#}"),
         }
     }
     client.stop().await;

@@ -10,11 +10,12 @@ use crate::error::Error;
 ///
 /// ```no_run
 /// # use copilot_session::{Error, Retry, Session};
+/// # use std::time::Duration;
 /// # async fn run(session: Session) -> Result<(), Error> {
 /// let ask = async || {
-///     let answer = session.send_and_wait("What is in this folder?").await;
-///     if answer.as_ref().is_err_and(Error::is_timeout) {
-///         // The agent still works on the first attempt.
+///     let answer = session.prompt("What is in this folder?").await?.timeout(Duration::from_secs(60)).await;
+///     if let Err(Error::TurnTimeout(_)) = answer {
+///         // The agent still works on this attempt.
 ///         session.abort().await?;
 ///     }
 ///     answer
