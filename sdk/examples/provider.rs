@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The CLI knows the limits of well-known models only.
     let provider = provider.max_prompt_tokens(32_000.0).max_output_tokens(4_000.0);
     let session = client.session().provider(provider).model(model).deny_all().create().await?;
-    let answer = session.send_and_wait(prompt.as_str()).await?;
+    let answer = session.send_and_wait(prompt).await?;
     for call in answer.model_calls() {
         let model = printable_lines(&call.model);
         println!("[{}: {:?} tokens in, {:?} out]", model, call.input_tokens, call.output_tokens);

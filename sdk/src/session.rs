@@ -423,6 +423,12 @@ impl From<&str> for ModelSwitchToRequest {
     }
 }
 
+impl From<&String> for ModelSwitchToRequest {
+    fn from(model: &String) -> Self {
+        Self::new(model)
+    }
+}
+
 impl From<String> for ModelSwitchToRequest {
     fn from(model: String) -> Self {
         Self::new(model)

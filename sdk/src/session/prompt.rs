@@ -51,14 +51,8 @@ pub(crate) fn check_extra(
     }
 }
 
-impl From<&str> for SendRequest {
-    fn from(prompt: &str) -> Self {
-        Self::new(prompt)
-    }
-}
-
-impl From<String> for SendRequest {
-    fn from(prompt: String) -> Self {
+impl<T: Into<String>> From<T> for SendRequest {
+    fn from(prompt: T) -> Self {
         Self::new(prompt)
     }
 }

@@ -58,7 +58,7 @@ async fn abort() {
 async fn set_model() {
     let rig = Rig::start().await;
     rig.fake.on_raw("session.model.switchTo", |params| Ok(json!({"modelId": params["modelId"]})));
-    let switched = rig.session.set_model("gpt-5").await.expect("the switch");
+    let switched = rig.session.set_model(&"gpt-5".to_owned()).await.expect("the switch");
     assert_eq!(switched.model_id.as_deref(), Some("gpt-5"));
     assert_eq!(
         rig.fake.received_raw("session.model.switchTo").await,
