@@ -1,5 +1,5 @@
 //! Runs a prompt in a session whose files are in memory, and prints their names:
-//! `cargo run --example session_fs -- "What is in this folder?"`
+//! `cargo run --example session_fs -- "What is a heron?"`
 
 mod common;
 
@@ -9,7 +9,7 @@ use copilot_session::types::{SessionFsSetProviderConventions, SessionFsSetProvid
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let prompt = common::argument("What is in this folder?");
+    let prompt = common::argument("What is a heron?");
     let client = common::client().start().await?;
     let folder = std::env::current_dir()?.display().to_string();
     let conventions = SessionFsSetProviderConventions::Posix;

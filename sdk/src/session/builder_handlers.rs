@@ -177,7 +177,7 @@ impl SessionBuilder {
     }
 
     /// Decides how to continue when the session's limit is used up (`session_limits_exhausted.requested`). If the
-    /// handler fails, the answer is `cancel`.
+    /// handler fails, the answer is `cancel`. Without a handler the turn ends without an answer.
     pub fn on_session_limits<F, Fut>(self, decide: F) -> Self
     where
         F: FnOnce(SessionLimitsExhaustedRequestedData, HandlerContext) -> Fut + Clone + Send + Sync + 'static,

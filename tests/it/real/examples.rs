@@ -94,10 +94,12 @@ fn delete_notes() -> Reply {
 
 #[tokio::test]
 async fn ask() {
-    let stage = Stage::new([Reply::text("A heron is a bird.")]).await;
-    assert_eq!(stage.run(env!("CARGO_BIN_EXE_ask"), &["What is a heron?"]).await, "A heron is a bird.\n");
+    let view = Reply::tool_call("view", json!({ "path": "notes.txt" }));
+    let stage = Stage::new([view, delete_notes(), Reply::text("A note.")]).await;
+    assert_eq!(stage.run(env!("CARGO_BIN_EXE_ask"), &["What is in this folder?"]).await, "A note.\n");
     let asked = stage.model.requests()[0].last_user_text().unwrap_or_default();
-    assert!(asked.contains("What is a heron?"), "{asked}");
+    assert!(asked.contains("What is in this folder?"), "{asked}");
+    assert!(stage.results()[0].contains("Buy milk.") && stage.notes().exists(), "{:?}", stage.results());
 }
 
 /// A program that knows nothing of the test runs on the model, too: the server stands in for GitHub.

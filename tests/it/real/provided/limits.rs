@@ -48,10 +48,27 @@ async fn a_session_reaches_its_limit() {
 #[tokio::test]
 async fn a_limit_that_is_too_low() {
     let github = GitHub::start(|new| new.github_token(TOKEN), |_| costly_stream("Costly.", 100)).await;
-    let limit = SessionLimitsConfig::default().max_ai_credits(1.0);
+    let limit = SessionLimitsConfig::default().max_ai_credits(29.0);
     let session = github.session().configure(|config| config.session_limits(limit));
     let error = soon("the session", session.create()).await.expect_err("too low a limit");
-    assert!(matches!(&error, Error::Rpc { .. }) && error.to_string().contains("Minimum"), "{error:?}");
+    assert!(
+        matches!(&error, Error::Rpc { .. }) && error.to_string().contains("Minimum session limit is 30"),
+        "{error:?}"
+    );
+    github.rig.finish().await;
+}
+
+/// Without a handler the model is not called any more once the limit is used up: the turn ends without an answer.
+#[tokio::test]
+async fn a_limit_without_a_handler() {
+    let github = GitHub::start(|new| new.github_token(TOKEN), |_| costly_stream("Costly.", 100)).await;
+    let limit = SessionLimitsConfig::default().max_ai_credits(30.0);
+    let session = github.session().configure(|config| config.session_limits(limit)).create();
+    let session = soon("the session", session).await.expect("a session");
+    assert_eq!(ask(&session, "One?").await.expect("an answer").text(), "Costly.");
+    let answer = ask(&session, "Two?").await.expect("a turn");
+    assert!(answer.message().is_none() && !answer.is_aborted(), "{answer:?}");
+    assert_eq!(github.completions().len(), 1);
     github.rig.finish().await;
 }
 
