@@ -217,20 +217,22 @@ impl Log {
     }
 
     /// Returns true if a request of the client is the first of a further one, which has appended to the log. Its ids begin
-    /// again, and a client uses none twice.
+    /// again, and a client uses none twice. If it has several connections, the others begin with it.
     fn begins_client(&mut self, connection: &str, id: &str, number: u64, t_ms: u64) -> bool {
-        match self.first_requests.get(connection) {
-            Some(first) if first == id => {}
-            Some(_) => return false,
-            None => {
-                self.first_requests.insert(connection.to_owned(), id.to_owned());
-                return false;
-            }
+        let begins = self.first_requests.get(connection).map(|first| first == id);
+        if begins == Some(true) {
+            self.first_requests.clear();
+        }
+        if begins != Some(false) {
+            self.first_requests.insert(connection.to_owned(), id.to_owned());
+        }
+        if begins != Some(true) {
+            return false;
         }
         self.clients.push(number);
         self.earlier = self.length();
         self.latest = t_ms;
-        self.waiting.retain(|(other, ..), _| other != connection);
+        self.waiting.clear();
         self.sessions.iter_mut().for_each(Session::client_begins);
         true
     }

@@ -96,6 +96,22 @@ fn a_turn_at_the_end_of_a_log_is_unfinished() {
     assert!(bars.contains("turn 1 (unfinished)  last") && !bars.contains("client"), "{bars}");
 }
 
+/// A program with two connections that has written to the log twice is two clients, in whatever order they begin.
+#[test]
+fn several_connections_begin_together() {
+    let of = |connection: &str, line: &str| line.replacen('{', &format!("{{\"conn\":\"{connection}\","), 1);
+    let connect = request(0, 1, "connect");
+    for second in [["A", "B"], ["B", "A"]] {
+        let first = ["A", "B"].map(|connection| of(connection, &connect));
+        let again = second.map(|connection| of(connection, &connect));
+        let turns = [vec![prompt(100, "first"), idle(200)], vec![prompt(5_000, "second"), idle(6_000)]];
+        let [one, two] = turns.map(|lines| lines.iter().map(|line| of("A", line)).collect::<Vec<_>>());
+        let bars = bars(&[first.to_vec(), one, again.to_vec(), two].concat());
+        let remark = "The log is of 2 clients, one after another: messages 1 to 4, messages 5 to 8.";
+        assert!(bars.lines().any(|line| line == remark), "{bars}");
+    }
+}
+
 /// The last line of a killed client may be only the start of one, and the next client's first line follows it directly.
 #[test]
 fn a_line_that_is_cut_off_before_another_client_is_left_out() {
