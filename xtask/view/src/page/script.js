@@ -5,9 +5,13 @@
 
 const PAGE = 100; // messages in the list at a time
 const PART = 128 << 10; // characters of a message's JSON at a time
+const PIECE = 4096; // characters of a part in one element
 const OPTIONS = 500; // of a choice
 const KEPT = 8; // unpacked blocks
 const DEEPEST = 64; // levels of JSON that are indented
+// The characters that can disguise a text, as the function `printable` of copilot-session escapes them.
+const DECEPTIVE =
+  /[\p{Cc}\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu;
 const at = (id) => document.getElementById(id);
 let index; // the list of messages, in columns
 let shown = []; // the messages that pass the filter
@@ -69,14 +73,24 @@ function backslashes(text, end) {
   return end - start;
 }
 
-// The pieces of a text, each of PART characters at most.
-function* cut(text) {
+// The pieces of a text, each of so many characters at most, and of whole lines if they are not too long.
+function* cut(text, most) {
   for (let start = 0; start < text.length; ) {
-    let end = Math.min(start + PART, text.length);
-    if (end < text.length && /[\ud800-\udbff]/.test(text[end - 1])) end -= 1; // the first half of a character
-    yield text.slice(start, end);
-    start = end;
+    let piece = text.slice(start, start + most);
+    if (start + most < text.length) {
+      const lines = piece.lastIndexOf('\n') + 1;
+      if (lines > 0) piece = piece.slice(0, lines);
+      else if (/[\ud800-\udbff]/.test(piece.at(-1))) piece = piece.slice(0, -1); // the first half of a character
+    }
+    yield piece;
+    start += piece.length;
   }
+}
+
+// A string of JSON with the same value in which nothing disguises another character.
+function plain(text) {
+  const unit = (half) => '\\u' + half.charCodeAt(0).toString(16).padStart(4, '0');
+  return text.replace(DECEPTIVE, (letter) => letter.split('').map(unit).join(''));
 }
 
 // Puts each key and item on a line of its own, without a change of any value, and yields the pieces. The time for each is
@@ -90,7 +104,7 @@ function* indented(text) {
     let [token] = found;
     if (token === '"') {
       tokens.lastIndex = endOfString(text, found.index);
-      token = text.slice(found.index, tokens.lastIndex);
+      token = plain(text.slice(found.index, tokens.lastIndex));
     }
     if (token === '}' || token === ']') {
       depth -= 1;
@@ -100,7 +114,7 @@ function* indented(text) {
       if (token === '{' || token === '[') depth += 1;
     }
     if (token === ':') yield ': ';
-    else yield* cut(token);
+    else yield* cut(token, PART);
     last = token;
   }
 }
@@ -173,7 +187,8 @@ function opened(text) {
   const rest = parts(indented(text));
   let next = rest.next();
   const show = () => {
-    more.before(element('pre', '', next.value));
+    // A browser lays out an element once it comes in sight, which takes seconds for some texts, without fonts for them.
+    for (const piece of cut(next.value, PIECE)) more.before(element('pre', '', piece));
     next = rest.next();
     more.hidden = next.done;
   };
@@ -182,7 +197,18 @@ function opened(text) {
     if (more.hidden) box.focus({ preventScroll: true });
   });
   show();
+  box.addEventListener('copy', copy);
   return box;
+}
+
+// Copies what is chosen of a message's JSON. By itself, a browser would add a line break between two elements.
+function copy(event) {
+  const range = getSelection().getRangeAt(0);
+  if (!event.currentTarget.contains(range.commonAncestorContainer)) return;
+  const chosen = range.cloneContents();
+  chosen.querySelector('button')?.remove();
+  event.clipboardData.setData('text/plain', chosen.textContent);
+  event.preventDefault();
 }
 
 // Makes a list of pages with the buttons of a group, and returns the function that shows one of them. `show` gets its
