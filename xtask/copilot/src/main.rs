@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use copilot_session::printable_lines;
 
 /// The exit code if a command fails whose other exit codes are results.
 const ERROR: u8 = 3;
@@ -61,10 +62,15 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            report(&error);
             ExitCode::from(failure)
         }
     }
+}
+
+/// Prints an error. It may have names of files and texts of others, which must not control the terminal.
+fn report(error: &anyhow::Error) {
+    eprintln!("error: {}", printable_lines(&format!("{error:#}")));
 }
 
 /// The arguments. As a subcommand of cargo, the program gets its own name before the others.

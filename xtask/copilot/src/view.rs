@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context, Result, anyhow, ensure};
+use copilot_session::printable;
 use copilot_session_drift::audit::wire_logs;
 use copilot_session_view::{Error, Log, Turns, write_page};
 
@@ -48,14 +49,28 @@ pub fn run(args: &Args) -> Result<()> {
         args.log.display(),
         logs.len()
     );
+    let mut failed = 0;
     for (number, path) in logs.iter().enumerate() {
         if args.terminal && logs.len() > 1 {
             let before = if number == 0 { "" } else { "\n" };
-            crate::print(&format!("{before}log {}\n", path.display()))?;
+            crate::print(&format!("{before}log {}\n", shown(path)))?;
         }
-        view(args, path)?;
+        match view(args, path) {
+            // The others can still be shown.
+            Err(error) if logs.len() > 1 => {
+                crate::report(&error);
+                failed += 1;
+            }
+            viewed => viewed?,
+        }
     }
+    ensure!(failed == 0, "{failed} of {} logs cannot be shown", logs.len());
     Ok(())
+}
+
+/// A path as text for a terminal. A name in a folder of others may have characters that control it.
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string()).into_owned()
 }
 
 fn view(args: &Args, log_path: &Path) -> Result<()> {
@@ -88,7 +103,7 @@ fn view(args: &Args, log_path: &Path) -> Result<()> {
     let hint = if args.open { "" } else { " Open it in a browser, or use --open." };
     crate::print(&format!(
         "{}: {} turn{plural}, {} messages.{hint}\n",
-        path.display(),
+        shown(&path),
         read.turns(),
         read.lines()
     ))?;

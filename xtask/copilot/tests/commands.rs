@@ -322,6 +322,42 @@ fn the_logs_of_a_folder_are_shown() {
         let [_, error] = ends(1, temp.path(), &[&["view", "logs"], one].concat());
         assert!(error.contains("logs has 2 logs; name one of them"), "{error}");
     }
+
+    // A file that is no log does not hide the others.
+    fs::write(temp.path().join("logs/aa.jsonl"), "{}\n").expect("a file");
+    fs::remove_file(temp.path().join("logs/b.html")).expect("it can be removed");
+    for option in [None, Some("--terminal")] {
+        let arguments: Vec<&str> = ["view", "logs"].into_iter().chain(option).collect();
+        let [shown, error] = ends(1, temp.path(), &arguments);
+        assert!(shown.contains("b.html: ") || shown.matches("turn 1  delegate").count() == 2, "{shown}");
+        let mut errors = error.lines();
+        let first = errors.next().expect("an error");
+        assert!(
+            first.starts_with("error: cannot show logs") && first.contains("aa.jsonl: line 1 is no line")
+        );
+        assert_eq!(errors.collect::<Vec<_>>(), ["error: 1 of 3 logs cannot be shown"]);
+    }
+    assert!(temp.path().join("logs/b.html").is_file());
+}
+
+/// A name of a file, such as one of an archive, does not control the terminal.
+#[cfg(unix)]
+#[test]
+fn names_of_logs_are_escaped() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings/1.0.102-log.jsonl");
+    for name in ["\u{1b}[2Ja", "\u{202e}b"] {
+        fs::copy(&recording, temp.path().join(format!("{name}.jsonl"))).expect("a copy");
+    }
+    fs::write(temp.path().join("\u{1b}[2Jc.jsonl"), "{}\n").expect("a file");
+    for option in [None, Some("--terminal")] {
+        let arguments: Vec<&str> = ["view", "."].into_iter().chain(option).collect();
+        let printed = ends(1, temp.path(), &arguments);
+        for (text, names) in printed.iter().zip([["\\u{1b}[2Ja", "\\u{202e}b"], ["\\u{1b}[2Jc"; 2]]) {
+            assert!(names.iter().all(|name| text.contains(name)), "{text}");
+            assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+        }
+    }
 }
 
 /// The page is opened by the program of the desktop, here one of the test. It blocks until the test reads its pipe, as
