@@ -19,8 +19,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("give the folder, and the programs chat, desk, review and demo".into());
     };
     std::fs::create_dir_all(folder)?;
-    // The pictures show the path of a folder, so another run, which has the same one, must wait.
-    let lock = std::fs::File::create(std::env::temp_dir().join("copilot-session-pictures.lock"))?;
+    // The pictures show the path of a folder, so another run, which has the same one, must wait. A file to lock would
+    // belong to the user of the first run, and stay.
+    let lock = std::fs::File::open(std::env::temp_dir())?;
     lock.lock()?;
     scenes::demo(folder, demo)?;
     scenes::chat(folder, chat).await?;
