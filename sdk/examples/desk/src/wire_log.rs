@@ -9,6 +9,7 @@ use std::io::{self, BufReader, BufWriter, Cursor, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use copilot_session::WireLog;
+use serde::Deserialize;
 use tempfile::NamedTempFile;
 
 /// The wire log, to download. Only this user can read its files, and dropping it deletes them.
@@ -36,6 +37,15 @@ struct Part {
     left_out: u64,
     /// The time of its last line, in milliseconds.
     end: u64,
+}
+
+/// A line of the log.
+struct Line<'a> {
+    text: &'a [u8],
+    /// Its time, in milliseconds.
+    t_ms: Option<u64>,
+    /// The number of messages that the client has left out there; 0 for a line that is a message.
+    left_out: u64,
 }
 
 /// A file, and the number of its first bytes that belong to a copy.
@@ -119,15 +129,15 @@ impl Part {
     }
 
     /// Adds a line, and before it one for the messages that are missing there.
-    fn add(&mut self, gap: &str, missing: u64, line: &[u8]) -> io::Result<()> {
+    fn add(&mut self, gap: &str, missing: u64, line: &Line<'_>) -> io::Result<()> {
         // An earlier line may have failed in its middle.
         self.file.seek(SeekFrom::Start(self.bytes))?;
         self.file.write_all(gap.as_bytes())?;
-        self.file.write_all(line)?;
-        self.bytes += (gap.len() + line.len()) as u64;
-        self.messages += 1;
-        self.left_out += missing;
-        self.end = time(line).unwrap_or(self.end);
+        self.file.write_all(line.text)?;
+        self.bytes += (gap.len() + line.text.len()) as u64;
+        self.messages += u64::from(line.left_out == 0);
+        self.left_out += missing + line.left_out;
+        self.end = line.t_ms.unwrap_or(self.end);
         Ok(())
     }
 
@@ -139,25 +149,27 @@ impl Part {
 
 impl Parts {
     fn left_out(&self) -> u64 {
-        self.gap + self.tail.iter().map(|part| part.left_out).sum::<u64>() + self.missing
+        let parts = [&self.head].into_iter().chain(&self.tail);
+        self.gap + parts.map(|part| part.left_out).sum::<u64>() + self.missing
     }
 
     /// Adds a line. One that is too long or cannot be written is left out.
-    fn add(&mut self, line: &[u8]) -> io::Result<()> {
+    fn add(&mut self, text: &[u8]) -> io::Result<()> {
+        let line = Line::read(text);
         let before = gap(self.tail.back().map_or(0, |part| part.end), self.missing);
-        let added = match self.most.checked_sub((before.len() + line.len()) as u64) {
-            Some(room) => self.add_where_room_is(&before, line, room),
+        let added = match self.most.checked_sub((before.len() + text.len()) as u64) {
+            Some(room) => self.add_where_room_is(&before, &line, room),
             None => Ok(false),
         };
         match (&added, self.tail.is_empty()) {
             (Ok(true), _) => self.missing = 0,
-            (_, true) => self.gap += 1,
-            (_, false) => self.missing += 1,
+            (_, true) => self.gap += line.left_out.max(1),
+            (_, false) => self.missing += line.left_out.max(1),
         }
         added.map(drop)
     }
 
-    fn add_where_room_is(&mut self, before: &str, line: &[u8], room: u64) -> io::Result<bool> {
+    fn add_where_room_is(&mut self, before: &str, line: &Line<'_>, room: u64) -> io::Result<bool> {
         // The head ends at the first message that is left out, since the gap is behind it.
         if self.gap == 0 && self.tail.is_empty() && self.head.bytes <= room {
             self.head.add("", 0, line)?;
@@ -198,11 +210,18 @@ impl Write for Lines {
     }
 }
 
-/// The time of a line, in milliseconds.
-fn time(line: &[u8]) -> Option<u64> {
-    let rest = line.strip_prefix(b"{\"t_ms\":")?;
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()
+impl<'a> Line<'a> {
+    fn read(text: &'a [u8]) -> Self {
+        #[derive(Default, Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        struct Fields {
+            #[serde(rename = "t_ms")]
+            t_ms: Option<u64>,
+            left_out: u64,
+        }
+        let Fields { t_ms, left_out } = serde_json::from_slice(text).unwrap_or_default();
+        Self { text, t_ms, left_out }
+    }
 }
 
 fn lock(parts: &Mutex<Parts>) -> MutexGuard<'_, Parts> {
@@ -275,6 +294,30 @@ mod tests {
         add(&line(16))?;
         let end = line(14) + &line(15) + &line(16);
         assert_eq!((text(log.snapshot()?), log.left_out()), (start + &gap(11, 3) + &end, 3));
+        Ok(())
+    }
+
+    /// A line by which the client itself leaves messages out counts as those messages, wherever it is.
+    #[test]
+    fn messages_that_the_client_left_out_count() -> io::Result<()> {
+        let (log, _) = LogFile::new(300)?;
+        let add = |line: &str| Lines(Arc::clone(&log.0)).write_all(line.as_bytes());
+        add(&line(10))?;
+        add(&gap(11, 5))?;
+        assert_eq!((text(log.snapshot()?), log.left_out()), (line(10) + &gap(11, 5), 5));
+        add(&gap(12, 7))?;
+        add(&line(13))?;
+        add(&line(14))?;
+        assert_eq!(log.left_out(), 12);
+        for t_ms in 15..17 {
+            add(&line(t_ms))?;
+        }
+        // That of the end is left out with the line beside it.
+        let kept: String = (14..17).map(line).collect();
+        assert_eq!(
+            (text(log.snapshot()?), log.left_out()),
+            (line(10) + &gap(11, 5) + &gap(11, 8) + &kept, 13)
+        );
         Ok(())
     }
 
