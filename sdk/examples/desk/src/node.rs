@@ -97,8 +97,9 @@ pub struct Node {
     /// The text of a model call that has ended as pieces of [`markdown`]; none if it has too many. It is JSON already,
     /// so that each browser that comes costs a copy.
     pub formatted: Option<Box<RawValue>>,
-    /// The number of bytes of the texts that are left out, since they are too long.
-    pub left_out: usize,
+    /// The number of bytes of each text that are left out, since it is too long.
+    #[serde(skip)]
+    left_out: LeftOut,
     /// When it began: ISO 8601, UTC.
     pub start: String,
     /// When it ended; none while it runs.
@@ -115,18 +116,29 @@ pub struct Node {
     pub agent: String,
 }
 
+#[derive(Clone, Debug, Default)]
+struct LeftOut {
+    request: usize,
+    thinking: usize,
+    text: usize,
+}
+
 /// A node as the page gets it.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Shown<'a> {
     #[serde(flatten)]
     node: &'a Node,
     /// The text; empty if it is formatted.
     text: &'a str,
+    /// The number of bytes of all texts that are left out.
+    left_out: usize,
 }
 
 impl<'a> From<&'a Node> for Shown<'a> {
     fn from(node: &'a Node) -> Self {
-        Self { node, text: if node.formatted.is_some() { "" } else { &node.text } }
+        let text = if node.formatted.is_some() { "" } else { &node.text };
+        Self { node, text, left_out: node.left_out() }
     }
 }
 
@@ -153,7 +165,7 @@ impl Node {
             thinking: String::new(),
             text: String::new(),
             formatted: None,
-            left_out: 0,
+            left_out: LeftOut::default(),
             start: start.to_owned(),
             end: None,
             first_token: None,
@@ -187,33 +199,44 @@ impl Node {
     /// Sets the request, up to the longest text.
     pub fn set_request(&mut self, text: &str) {
         self.request.clear();
-        self.left_out += append(&mut self.request, text).1;
+        self.left_out.request = append(&mut self.request, text).1;
     }
 
     /// Replaces one of the texts.
     pub fn set(&mut self, part: Part, text: &str) {
-        self.part(part).clear();
-        self.left_out = 0;
+        let (old, left_out) = self.part(part);
+        old.clear();
+        *left_out = 0;
         self.append(part, text);
     }
 
     /// Appends to one of the texts, and returns what was appended; none if the text is too long for more.
     pub fn append(&mut self, part: Part, text: &str) -> Option<String> {
-        let (appended, left_out) = append(self.part(part), text);
-        self.left_out += left_out;
+        let (old, left_out) = self.part(part);
+        let (appended, more) = append(old, text);
+        *left_out += more;
         appended
+    }
+
+    /// The number of bytes of its texts that are left out, since they are too long.
+    pub fn left_out(&self) -> usize {
+        let LeftOut { request, thinking, text } = self.left_out;
+        request + thinking + text
     }
 
     /// The memory of its texts, in bytes.
     pub fn size(&self) -> usize {
+        let Self { title, request, thinking, text, start, key, agent, .. } = self;
+        let texts = [title, request, thinking, text, start, key, agent].into_iter().chain(&self.end);
         let formatted = self.formatted.as_ref().map_or(0, |pieces| pieces.get().len());
-        self.title.len() + self.request.len() + self.thinking.len() + self.text.len() + formatted
+        texts.map(String::len).sum::<usize>() + formatted
     }
 
-    fn part(&mut self, part: Part) -> &mut String {
+    /// One of the texts, and the number of its bytes that are left out.
+    fn part(&mut self, part: Part) -> (&mut String, &mut usize) {
         match part {
-            Part::Thinking => &mut self.thinking,
-            Part::Text => &mut self.text,
+            Part::Thinking => (&mut self.thinking, &mut self.left_out.thinking),
+            Part::Text => (&mut self.text, &mut self.left_out.text),
         }
     }
 }
@@ -251,8 +274,14 @@ mod tests {
         assert_eq!(node.text, "a\\u{202e}b\\u{1b}[2K\nc");
         node.set(Part::Text, &"ä".repeat(MAX_TEXT));
         assert!(node.text.len() <= MAX_TEXT && node.text.len() > MAX_TEXT - 4);
-        assert_eq!(node.text.len() + node.left_out, "ä".len() * MAX_TEXT);
+        assert_eq!(node.text.len() + node.left_out(), "ä".len() * MAX_TEXT);
         assert_eq!(node.append(Part::Text, "more"), None);
+        // Each text counts for itself.
+        node.set_request(&"x".repeat(MAX_TEXT + 3));
+        node.set(Part::Text, "short");
+        assert_eq!(node.left_out(), 3);
+        node.set_request("short");
+        assert_eq!(node.left_out(), 0);
     }
 
     #[test]

@@ -283,8 +283,11 @@ impl State {
         let of_a_skill = message.source.as_ref().is_some_and(|source| source.starts_with("skill-"));
         let steers = matches!(message.delivery, Some(UserMessageDelivery::Steering));
         if of_a_skill || steers {
-            let id = self.note(event, if of_a_skill { "a skill was loaded" } else { &message.content });
-            return self.tree.change(id, |node| node.set_request(&message.content));
+            let id = self.note(event, &message.content);
+            if of_a_skill {
+                self.tree.change(id, |node| node.set_title("a skill was loaded"));
+            }
+            return;
         }
         self.tree.finish_all(Progress::Done, event.timestamp());
         let id = self.tree.add(None, Kind::Turn, event);
@@ -402,6 +405,7 @@ impl State {
         let id = self.tree.add(Some(parent), Kind::Note, event);
         self.tree.change(id, |node| {
             node.set_title(text);
+            node.set_request(text);
             node.finish(Progress::Done, event.timestamp());
         });
         id

@@ -65,6 +65,7 @@ impl Tree {
         self.next += 1;
         let mut node = Node::new(self.next, parent, kind, event.timestamp());
         node.agent = event.agent_id().unwrap_or_default().to_owned();
+        self.size += node.size();
         self.nodes.insert(node.id, node);
         self.changes.nodes.insert(self.next);
         self.next

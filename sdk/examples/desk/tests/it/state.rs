@@ -155,6 +155,16 @@ fn events_in_any_order_are_shown() {
     );
 }
 
+/// The title of a notice is one short line, and the rest of it can be read as well.
+#[test]
+fn a_long_notice_is_whole() {
+    let mut state = State::default();
+    let message = format!("{}\nand more", "the model is gone ".repeat(20));
+    apply(&mut state, &[("session.error", json!({ "errorType": "query", "message": message }))]);
+    let notes = state.tree().nodes().values().filter(|node| node.kind == Kind::Note);
+    assert_eq!(notes.map(|node| &node.request).collect::<Vec<_>>(), [&message]);
+}
+
 #[test]
 fn what_disguises_text_is_escaped() {
     let mut state = State::default();
@@ -240,6 +250,20 @@ fn the_state_is_bounded() {
     let snapshot = serde_json::to_value(state.snapshot()).expect("JSON");
     assert_eq!(snapshot["nodes"], Value::Array(shown.into_values().collect()));
     assert!(state.head().left_out > 2 * MAX_NODES);
+}
+
+/// Ids count as well, since the CLI chooses their length.
+#[test]
+fn ids_are_bounded() {
+    let mut state = State::default();
+    apply(&mut state, &[("user.message", json!({ "content": "Go" }))]);
+    for number in 0..100 {
+        let call = format!("{number}{}", "x".repeat(MAX_TEXT));
+        apply(&mut state, &[("tool.execution_start", json!({ "toolCallId": call, "toolName": "view" }))]);
+    }
+    let nodes = state.tree().nodes();
+    assert!(nodes.values().map(|node| node.key.len()).sum::<usize>() <= MAX_SIZE);
+    assert_eq!(nodes.values().map(desk::node::Node::size).sum::<usize>(), state.tree().size());
 }
 
 /// Markdown that grows when it is formatted counts as what it becomes, so that a browser never gets far more than the
