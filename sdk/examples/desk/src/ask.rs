@@ -19,6 +19,9 @@ use crate::form::{self, Field};
 /// The longest question, in bytes of its JSON. A longer one cannot be shown as a whole, so it gets no answer.
 const MAX_ASK: usize = 1 << 20;
 
+/// The most buttons, fields and options of a question, likewise.
+const MAX_PARTS: usize = 1000;
+
 /// The most open questions of a session, and the most bytes of all of them. A further one gets no answer.
 const MAX_OPEN: usize = 100;
 const MAX_OPEN_BYTES: usize = 4 << 20;
@@ -178,6 +181,16 @@ impl Ask {
         }
     }
 
+    /// The number of its buttons, fields and options.
+    fn parts(&self) -> usize {
+        match self {
+            Self::Permission { .. } => 0,
+            Self::Question { choices, .. } => choices.len(),
+            Self::Form { fields, .. } => fields.iter().map(|field| 1 + field.input.options().len()).sum(),
+            Self::Plan { ways, .. } => ways.len(),
+        }
+    }
+
     /// Checks that this is an answer to the question.
     fn check(&self, answer: &Answer) -> Result<(), Refused> {
         let unfit = |why: &str| Err(Refused::Unfit(why.to_owned()));
@@ -311,7 +324,7 @@ impl Asks {
     /// is dropped, the question is settled.
     pub async fn ask(self: &Arc<Self>, ask: Ask) -> Option<Answer> {
         let bytes = serde_json::to_string(&ask).ok()?.len();
-        if bytes > MAX_ASK {
+        if bytes > MAX_ASK || ask.parts() > MAX_PARTS {
             return None;
         }
         let (sender, answer) = oneshot::channel();

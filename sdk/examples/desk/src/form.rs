@@ -1,7 +1,7 @@
 //! A form that a tool or an MCP server wants a person to fill in.
 
-use copilot_session::printable_lines;
 use copilot_session::types::ElicitationRequestedSchema;
+use copilot_session::{printable, printable_lines};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -52,6 +52,16 @@ pub enum Input {
     },
 }
 
+impl Input {
+    /// The labels of its options.
+    pub fn options(&self) -> &[String] {
+        match self {
+            Self::One { options } | Self::Any { options } => options,
+            Self::Text | Self::Number { .. } | Self::Flag => &[],
+        }
+    }
+}
+
 /// Reads the fields of a form.
 pub fn fields(schema: Option<&ElicitationRequestedSchema>) -> Vec<Field> {
     let Some(schema) = schema else { return Vec::new() };
@@ -81,7 +91,7 @@ fn field(key: &str, schema: &Value, required: bool) -> Field {
         Some("integer") => Input::Number { whole: true },
         _ => Input::Text,
     };
-    Field {
+    let mut field = Field {
         label: text("title").unwrap_or_else(|| printable_lines(key).into_owned()),
         hint: text("description").unwrap_or_default(),
         input,
@@ -89,7 +99,13 @@ fn field(key: &str, schema: &Value, required: bool) -> Field {
         default,
         key: key.to_owned(),
         values,
+    };
+    // A person would send what the input cannot show without seeing it.
+    let is_hidden = field.default.as_str().is_some_and(|text| printable(text) != text);
+    if is_hidden || field.value(&field.default).is_none() {
+        field.default = Value::Null;
     }
+    field
 }
 
 /// The values that a schema allows, with their labels; none if it allows any.
@@ -184,6 +200,29 @@ mod tests {
             ]
         );
         assert_eq!(fields[2].default, 1);
+    }
+
+    /// A field does not begin with a text that is not as it looks, or with a value that it would not take.
+    #[test]
+    fn a_value_to_begin_with_is_one_that_a_person_sees() {
+        let begins = |kind: &str, default: Value| {
+            field("f", &json!({ "type": kind, "default": default }), false).default
+        };
+        for (kind, default) in [("string", json!("a b")), ("number", json!(1.5)), ("boolean", json!(false))] {
+            assert_eq!(begins(kind, default.clone()), default);
+        }
+        let wrong = [
+            ("string", json!("safe\u{202e}txt.exe")),
+            ("string", json!("one\ntwo")),
+            ("string", json!({ "a": 1 })),
+            ("string", json!(["a"])),
+            ("integer", json!(1.5)),
+            ("integer", json!("one")),
+            ("boolean", json!("true")),
+        ];
+        for (kind, default) in wrong {
+            assert_eq!(begins(kind, default.clone()), Value::Null, "{kind} {default}");
+        }
     }
 
     #[test]

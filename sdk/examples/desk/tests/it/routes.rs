@@ -335,6 +335,10 @@ async fn what_cannot_be_shown_is_refused() {
     };
     let long = format!("true {}; rm -rf /", " ".repeat(2 << 20));
     assert!(refused(&fake.cli.expect_permission(&id, requests::shell(&long)).await));
+    // A browser would take long to draw so many buttons.
+    let choices = vec![""; 100_000];
+    let question = json!({ "sessionId": id, "question": "Which?", "choices": choices });
+    assert!(fake.cli.request_raw("userInput.request", question).await.is_err());
     for number in 0..100 {
         fake.cli.emit(&id, events::permission(&format!("open-{number}"), requests::shell("make")));
     }
