@@ -35,12 +35,20 @@ let sessions = [];
 let head = null;
 let stream = null;
 
+// Sends a request with the token. What a browser says about a connection that fails would help nobody.
+async function request(path, options) {
+  const headers = { authorization: `Bearer ${token}`, ...options.headers };
+  try {
+    return await fetch(`api/${path}`, { ...options, headers });
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new Error("desk does not answer; it may have ended");
+  }
+}
+
 async function call(path, body) {
-  const response = await fetch(`api/${path}`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    body: JSON.stringify(body ?? {}),
-  });
+  const headers = { "content-type": "application/json" };
+  const response = await request(path, { method: "POST", headers, body: JSON.stringify(body ?? {}) });
   if (!response.ok) {
     throw new Error((await response.text()) || response.statusText);
   }
@@ -110,6 +118,13 @@ function refuse() {
   find("hint").textContent = "Open the address that desk has printed in the terminal.";
 }
 
+// Says how the connection is. While there is none, nothing on the page goes on.
+function connection(text) {
+  find("connection").textContent = text;
+  view.isLive = text === "connected";
+  find("connection").classList.toggle("lost", !view.isLive);
+}
+
 // Follows the server until `signal` is aborted. After a broken connection it goes on behind the last message.
 async function follow(session, signal) {
   if (token) await (place ??= takePlace());
@@ -119,16 +134,16 @@ async function follow(session, signal) {
     const tried = token;
     let trouble = "";
     try {
-      const headers = { authorization: `Bearer ${tried}`, ...(last && { "last-event-id": last }) };
+      const headers = last ? { "last-event-id": last } : {};
       const query = session ? `?session=${encodeURIComponent(session)}` : "";
-      const response = await fetch(`api/events${query}`, { headers, signal });
+      const response = await request(`events${query}`, { headers, signal });
       if (response.status === 401) {
         token = tried === kept ? "" : kept;
         continue;
       }
       if (!response.ok) throw new Error(await response.text());
       sessionStorage.setItem("token", tried);
-      find("connection").textContent = "connected";
+      connection("connected");
       for await (const message of messages(response)) {
         if (signal.aborted) return;
         // If a message cannot be shown, the next attempt begins with the whole state.
@@ -142,7 +157,7 @@ async function follow(session, signal) {
       trouble = ` (${error.message})`;
     }
     if (signal.aborted) return;
-    find("connection").textContent = `connecting …${trouble}`;
+    connection(`connecting …${trouble}`);
     await new Promise((done) => setTimeout(done, pause));
   }
 }
@@ -195,7 +210,8 @@ const states = { stored: "stored", inUse: "in use elsewhere", idle: "idle", work
 
 function showList() {
   const items = sessions.map((session) => {
-    const link = element("a", session.state, session.title || "untitled session");
+    const link = element("a", session.state);
+    link.append(element("span", "name", session.title || "untitled session"));
     link.href = `#session=${encodeURIComponent(session.id)}`;
     if (session.id === shown) link.setAttribute("aria-current", "page");
     const waits = session.asks ? `waits for you (${session.asks})` : states[session.state];
@@ -239,7 +255,9 @@ function showSession() {
   find("hint").hidden = Boolean(head);
   if (token) {
     find("hint").textContent = !shown
-      ? "Choose a session, or create one."
+      ? sessions.length
+        ? "Choose a session, or create one."
+        : "Create a session, in which an agent works for you."
       : listed?.state === "inUse"
         ? "Another program has this session open."
         : "This session is not open.";
@@ -290,7 +308,7 @@ find("create").addEventListener("submit", async (event) => {
 // Saves what the server sends as a file. The page of the log is not shown here, since it has scripts of its own.
 const save = (path, name) =>
   attempt(async () => {
-    const response = await fetch(`api/${path}`, { headers: { authorization: `Bearer ${token}` } });
+    const response = await request(path, {});
     if (!response.ok) throw new Error(await response.text());
     const link = element("a");
     link.href = URL.createObjectURL(await response.blob());

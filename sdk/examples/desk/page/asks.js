@@ -15,6 +15,8 @@ export class Asks {
     // The cards whose answer is on its way.
     this.sending = new Set();
     this.timer = null;
+    // A click that brings the window to the front may have been meant for what was there before.
+    addEventListener("focus", () => this.calm());
   }
 
   // Shows these questions only. Those that are shown already stay as they are, with what was typed.
@@ -87,7 +89,7 @@ function enable(card, on) {
 const shapes = {
   permission(card, ask, button) {
     card.append(element("h2", "", `The agent wants to ${ask.what}`));
-    if (ask.intention) card.append(element("p", "intention", ask.intention));
+    if (ask.intention) card.append(element("p", "intention", `Its reason: ${ask.intention}`));
     if (ask.warning) card.append(element("p", "warning", ask.warning));
     card.append(element("pre", "whole", ask.whole));
     if (ask.once) card.append(element("p", "once", ask.once));

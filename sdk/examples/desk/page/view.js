@@ -30,6 +30,8 @@ export class View {
     this.pane = pane;
     this.rows = new Map();
     this.stale = new Set();
+    // True while the server says what happens; otherwise the bars do not grow.
+    this.isLive = false;
     // True while the end is shown: then it stays in sight when something is added, or when the window shrinks.
     this.follows = true;
     pane.addEventListener("scroll", () => (this.follows = pane.scrollHeight - pane.scrollTop - pane.clientHeight < 80));
@@ -76,6 +78,7 @@ export class View {
   }
 
   grow() {
+    if (!this.isLive) return;
     for (const [id, row] of this.rows) {
       if (row.node.kind === "turn" && row.node.progress === "running") this.draw(id);
     }
@@ -96,6 +99,7 @@ export class View {
     row.title.textContent = node.title;
     row.facts.textContent = factsOf(node);
     const hasRequest = node.request && node.request !== node.title;
+    row.title.classList.toggle("whole", !hasRequest);
     this.text(row, "request", hasRequest ? node.request : "");
     this.text(row, "thinking", node.thinking);
     this.text(row, "text", node.text);

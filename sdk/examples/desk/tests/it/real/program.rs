@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
+use super::pictures::keep;
 use crate::rig::soon;
 
 /// The pieces of a long answer.
@@ -131,6 +132,41 @@ async fn it_runs_and_ends() {
     page.until("document.querySelector('#connection').textContent !== 'connected'").await;
     for child in children {
         ends(&child).await;
+    }
+}
+
+/// A CLI that dies while a browser has a question open ends the desk. The page says so, and nothing on it goes on.
+#[tokio::test]
+async fn a_page_outlives_the_desk() {
+    let question = json!({ "question": "Which one?", "choices": ["this", "that"] });
+    let script = Script::replies([Reply::tool_call("ask_user", question)]);
+    let model = ModelServer::start(script).await.expect("a model");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut desk, mut lines) = spawn(&model, &folder);
+    let first = line(&mut lines).await;
+    let browser = Browser::start().await;
+    let page = browser.open(first.strip_prefix("desk is at ").expect("the address")).await;
+    page.click("#create button").await;
+    page.enter("#prompt", "Choose one. ".repeat(20).trim()).await;
+    page.click("#send").await;
+    page.until("document.querySelector('.ask .choice:enabled')").await;
+    for child in children(&desk) {
+        kill("KILL", &child).await;
+    }
+    assert!(!soon("the end", desk.wait()).await.expect("its status").success());
+    let lost = "connecting … (desk does not answer; it may have ended)";
+    page.until(&format!("document.querySelector('#connection').textContent === '{lost}'")).await;
+    let time = "document.querySelector('.node.turn .time').textContent";
+    let then = page.eval(time).await;
+    // A narrow window folds the list of sessions, and the button with it.
+    page.resize((1200, 800), "light").await;
+    page.click("#create button").await;
+    page.until("document.querySelector('#problem').textContent.startsWith('desk does not answer')").await;
+    assert_eq!(page.eval(time).await, then, "the turn goes on");
+    for (window, scheme) in [((390, 844), "light"), ((1200, 800), "dark")] {
+        page.resize(window, scheme).await;
+        keep(&page, &format!("lost-{}-{scheme}", window.0)).await;
+        assert_eq!(page.eval("document.documentElement.scrollWidth > innerWidth").await, false);
     }
 }
 
