@@ -71,6 +71,10 @@ async fn a_card_shows_what_an_approval_means() {
     shell["requestSandboxBypassReason"] = "it needs the network".into();
     fake.cli.emit(&id, events::permission("p", shell));
     page.until("document.querySelector('.ask .always:enabled')").await;
+    // As by a click that brings the window to the front.
+    page.eval("dispatchEvent(new Event('focus'))").await;
+    assert_eq!(page.eval("document.querySelector('.ask .always').disabled").await, true);
+    page.until("document.querySelector('.ask .always:enabled')").await;
     let always = format!("In this session, always allow {} with any arguments", "git-push".repeat(20));
     assert_eq!(page.text(".ask .always").await, always);
     assert_eq!(
