@@ -13,8 +13,8 @@ use crate::model::{
 use crate::names::{Names, field_name, joined, type_name, variant_name};
 use crate::read::{EventSource, MethodSource, Source};
 use crate::schema::{
-    branches, contains, doc, may_be_nothing, may_be_null, object, optional_object, or_null, reference,
-    string_enum, string_values, target,
+    branches, contains, doc, is_object, may_be_nothing, may_be_null, object, optional_object, or_null,
+    reference, string_enum, string_values, target,
 };
 use crate::space::Space;
 use crate::union::ByTag;
@@ -162,15 +162,17 @@ impl Flattener<'_> {
         if schema == &Value::Bool(true) {
             return Ok(Shape::Alias(Ty::Json));
         }
-        let known = keywords::check(object(schema, place)?, place);
-        self.record_error(known, ());
-        let body = optional_object(schema).unwrap_or(schema);
+        let body = optional_object(schema).filter(|_| !may_be_null(schema)).unwrap_or(schema);
+        for schema in [schema, body] {
+            let known = keywords::check(object(schema, place)?, place);
+            self.record_error(known, ());
+        }
         if let Some(values) = string_values(body) {
             let variant =
                 |(value, doc): (String, String)| StringVariant { name: variant_name(&value), value, doc };
             return Ok(Shape::Strings(values.into_iter().map(variant).collect()));
         }
-        if body.get("properties").is_some() && !may_be_null(body) {
+        if is_object(body) {
             return self.record(name, object(body, place)?, place);
         }
         match branches(body) {
@@ -248,8 +250,7 @@ impl Flattener<'_> {
     }
 
     fn union(&mut self, name: &str, values: &[&Value], place: &str) -> Result<Shape, Error> {
-        if let Some(index) = values.iter().position(|branch| may_be_null(union::resolve(self.source, branch)))
-        {
+        if let Some(index) = values.iter().position(|branch| union::may_be_null(self.source, branch)) {
             return Err(Error::shape(
                 place,
                 format!("branch {index} of the union refers to what may be `null`"),
@@ -399,7 +400,8 @@ impl Flattener<'_> {
 
     fn resolve_reference(&self, schema: &Value, path: &Value, place: &str) -> Result<Value, Error> {
         let unknown = || Error::shape(place, format!("reference to an unknown place: {path}"));
-        let name = target(schema).ok_or_else(unknown)?;
+        // A name in an address may have escapes, so that two addresses lead to one place.
+        let name = target(schema).filter(|name| !name.contains(['/', '~', '%'])).ok_or_else(unknown)?;
         if !self.source.definitions.contains_key(name) && name != "SessionEvent" {
             return Err(Error::shape(place, format!("reference to {name}, which is not defined")));
         }

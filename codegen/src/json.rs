@@ -1,5 +1,6 @@
 //! Reads the texts of schemas.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
@@ -18,7 +19,7 @@ pub fn parse(file: &'static str, text: &str) -> Result<Map<String, Value>, Error
 /// The path of the first key that an object has twice, in a text that is JSON. A parser keeps one of the two values.
 fn repeated_key(text: &str) -> Option<String> {
     // The keys of each object around the place, and the last of them.
-    let mut objects: Vec<(BTreeSet<&str>, &str)> = Vec::new();
+    let mut objects: Vec<(BTreeSet<Cow<'_, str>>, &str)> = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find(['"', '{', '}']) {
         let after = &rest[at + 1..];
@@ -30,7 +31,7 @@ fn repeated_key(text: &str) -> Option<String> {
                 rest = after.get(key.len() + 1..)?;
                 if let (true, Some((keys, last))) = (rest.trim_start().starts_with(':'), objects.last_mut()) {
                     *last = key;
-                    if !keys.insert(key) {
+                    if !keys.insert(unescaped(key)) {
                         return Some(objects.iter().map(|(_, key)| *key).collect::<Vec<_>>().join("."));
                     }
                 }
@@ -40,6 +41,15 @@ fn repeated_key(text: &str) -> Option<String> {
         rest = after;
     }
     None
+}
+
+/// The string that stands between the quotes, since a key may be written in several ways.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    let read = |text: &str| serde_json::from_str(&format!("\"{text}\"")).ok();
+    match text.contains('\\').then(|| read(text)).flatten() {
+        Some(plain) => Cow::Owned(plain),
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// The length of a string without the quote that ends it.
@@ -65,6 +75,7 @@ mod tests {
                 r#"{"a": {"b\"": 1, "c": [{"b\"": 2}], "b\"": {}}}"#.to_owned(),
                 r#"a.b\": the object has this key twice"#,
             ),
+            (r#"{"a": {"b": 1, "\u0062": 2}}"#.to_owned(), r"a.\u0062: the object has this key twice"),
             ("\u{feff}{}".to_owned(), "not JSON"),
             (r#"{"a": 1e999}"#.to_owned(), "number out of range"),
             (format!(r#"{{"a": {deep}}}"#), "recursion limit"),

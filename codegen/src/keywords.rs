@@ -183,7 +183,10 @@ fn fits(keyword: &str, value: &Value) -> bool {
         "additionalProperties" | "contains" | "not" | "propertyNames" => is_schema(value),
         "items" => is_schema(value) || schemas(),
         "properties" => value.as_object().is_some_and(|all| all.values().all(is_schema)),
-        "type" => value.is_string() || list(),
+        "type" => {
+            value.is_string()
+                || value.as_array().is_some_and(|kinds| kinds.iter().all(Value::is_string) && list())
+        }
         "allOf" => list() && schemas(),
         "enum" | "x-extensible-enum" => list(),
         "required" => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
@@ -194,6 +197,10 @@ fn fits(keyword: &str, value: &Value) -> bool {
 
 /// Refuses keywords of objects and arrays beside another `type`.
 fn of_type(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
+    // Other strings may come, and so may all other values of its type.
+    if schema.contains_key("x-extensible-enum") && schema.get("type").is_none_or(|of| of != "string") {
+        return Err(Error::shape(path, "`x-extensible-enum` without the type \"string\""));
+    }
     let Some(of) = schema.get("type") else { return Ok(()) };
     let parts = [
         ("additionalProperties", "object"),
@@ -221,8 +228,10 @@ fn required(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
 /// Refuses integers that the schema lets grow beyond `i64`.
 fn beyond_i64(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
     let is_integer = schema.get("type").is_some_and(|of| of == "integer" || contains(of, "integer"));
-    let fits = |key: &str| schema.get(key).is_none_or(|limit| !limit.is_number() || limit.as_i64().is_some());
-    if !is_integer || ["exclusiveMaximum", "exclusiveMinimum", "maximum", "minimum"].into_iter().all(fits) {
+    let keys = ["const", "exclusiveMaximum", "exclusiveMinimum", "maximum", "minimum"];
+    let listed = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+    let mut values = keys.into_iter().filter_map(|key| schema.get(key)).chain(listed);
+    if !is_integer || values.all(|value| !value.is_number() || value.as_i64().is_some()) {
         return Ok(());
     }
     Err(Error::shape(path, "an integer beyond the range of `i64`"))

@@ -152,33 +152,41 @@ pub fn read(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
 /// The definitions through which another one may be named, so that to follow them exhausts neither stack nor time.
 const DEEPEST: usize = 8;
 
-/// Replaces by any JSON each definition that is only another name of itself, or a union of itself, or that is named
-/// through too many others.
+/// Replaces by any JSON each definition that is only another name of itself, or a union of itself, and then each that is
+/// named through too many others. In this order, since a name of a circle has no end either, but nothing wrong with it.
 fn cut_circles(source: &mut Source, problems: &mut Vec<Error>) {
-    let mut wrong = Vec::new();
-    for name in source.definitions.keys() {
-        let mut layer = BTreeSet::from([name.as_str()]);
-        let mut seen = BTreeSet::new();
-        for _ in 0..DEEPEST {
-            layer = layer.into_iter().flat_map(|name| same_value(source, name)).collect();
-            seen.extend(layer.iter().copied());
-        }
-        if seen.contains(name.as_str()) {
-            wrong.push((
-                name.clone(),
-                "a definition that is only another name of itself, or a union of itself",
-            ));
-        } else if !layer.is_empty() {
-            wrong
-                .push((name.clone(), "a definition that is only a name of others, through too many of them"));
-        }
-    }
-    for (name, problem) in wrong {
+    let circle = "a definition that is only another name of itself, or a union of itself";
+    cut(source, circle, problems, |source, name| {
+        layers(source, name).iter().any(|layer| layer.contains(name))
+    });
+    let too_many = "a definition that is only a name of others, through too many of them";
+    cut(source, too_many, problems, |source, name| {
+        layers(source, name).last().is_some_and(|last| !last.is_empty())
+    });
+}
+
+/// Replaces the definitions that are wrong by any JSON.
+fn cut(
+    source: &mut Source,
+    problem: &str,
+    problems: &mut Vec<Error>,
+    is_wrong: impl Fn(&Source, &str) -> bool,
+) {
+    let names = source.definitions.keys();
+    let wrong: Vec<String> = names.filter(|name| is_wrong(source, name)).cloned().collect();
+    for name in wrong {
         problems.push(Error::shape(&name, problem));
         if let Some(definition) = source.definitions.get_mut(&name) {
             definition.schema = Value::Bool(true);
         }
     }
+}
+
+/// The definitions whose values are values of this one, by the number of those between.
+fn layers<'s>(source: &'s Source, name: &'s str) -> Vec<BTreeSet<&'s str>> {
+    let next =
+        |layer: &BTreeSet<&'s str>| Some(layer.iter().flat_map(|name| same_value(source, name)).collect());
+    std::iter::successors(next(&BTreeSet::from([name])), next).take(DEEPEST).collect()
 }
 
 /// The definitions whose values are values of this one.

@@ -47,6 +47,12 @@ pub fn may_be_nothing(schema: &Value) -> bool {
     branches.is_some_and(|branches| branches.iter().any(|branch| branch.get("not") == Some(&json!({}))))
 }
 
+/// Returns true if the values of a schema with properties are objects, and nothing else.
+pub fn is_object(schema: &Value) -> bool {
+    let may_be = |of: &Value| of == "object" || *of == json!(["object"]);
+    schema.get("properties").is_some() && schema.get("type").is_none_or(may_be) && !may_be_null(schema)
+}
+
 /// Returns true if the schema itself lists `null` among its types, values or branches.
 pub fn may_be_null(schema: &Value) -> bool {
     schema.get("type").is_some_and(|of| contains(of, "null"))

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::Error;
 use crate::keywords;
 use crate::model::{Constant, Discriminator, JsonKind, Test};
 use crate::names::{self, type_name, variant_name};
 use crate::read::Source;
-use crate::schema::{branches, contains, target, without};
+use crate::schema::{self, branches, contains, target, without};
 
 /// A union whose objects all carry a different string under one key.
 pub struct ByTag {
@@ -24,6 +24,22 @@ pub fn resolve<'v>(source: &'v Source, schema: &'v Value) -> &'v Value {
         Some(definition) => resolve(source, &definition.schema),
         None => schema,
     }
+}
+
+/// The schemas of which a schema allows the values: itself, or the branches of its union, at any depth.
+fn alternatives<'v>(source: &'v Source, schema: &'v Value) -> Vec<&'v Value> {
+    let schema = resolve(source, schema);
+    match branches(schema) {
+        Some(parts) => parts.values.into_iter().flat_map(|branch| alternatives(source, branch)).collect(),
+        None => vec![schema],
+    }
+}
+
+/// Returns true if `null` is a value of the schema, of what it refers to, or of a union in it.
+pub fn may_be_null(source: &Source, schema: &Value) -> bool {
+    let schema = resolve(source, schema);
+    let parts = branches(schema).map(|parts| parts.values).unwrap_or_default();
+    schema::may_be_null(schema) || parts.into_iter().any(|branch| may_be_null(source, branch))
 }
 
 /// Returns true if a branch allows any JSON.
@@ -226,43 +242,63 @@ fn misread(
     let mut others =
         others.iter().filter(|(index, other)| index != before && is_object(other) && is_object(test));
     others.find_map(|(index, _)| {
-        let [own, other] = [index, before].map(|index| resolve(source, branches[*index]));
-        let what = may_pass(source, own, test).then(|| unfit(own, other, test))??;
+        let other = resolve(source, branches[*before]);
+        let mut passing =
+            alternatives(source, branches[*index]).into_iter().filter(|own| may_pass(source, own, test));
+        let what = passing.find_map(|own| unfit(own, other, test))?;
         let test = Discriminator::Test(test.clone());
         Some(format!("{what} of branch {index} may come with what distinguishes another: {test}"))
     })
 }
 
-/// Returns true if an object with these properties may pass the test.
+/// Returns true if an object of this schema may pass the test.
 fn may_pass(source: &Source, schema: &Value, test: &Test) -> bool {
-    let property = |key: &str| schema.get("properties")?.get(key);
-    let may_be = |property: &Value, values: &[String]| {
-        values.is_empty()
-            || listed(source, property).is_none_or(|own| own.iter().any(|own| values.contains(own)))
-    };
     let required = |key: &str| schema.get("required").is_some_and(|list| contains(list, key));
     let mut keys = test.keys.iter();
     let mut optional = test.optional.iter().filter(|(key, _)| required(key));
-    keys.all(|(key, values)| property(key).is_some_and(|property| may_be(property, values)))
-        && optional.all(|(key, values)| property(key).is_none_or(|property| may_be(property, values)))
+    keys.all(|(key, values)| may_have(source, schema, key, values))
+        && optional.all(|(key, values)| may_have(source, schema, key, values))
+}
+
+/// Returns true if an object of this schema may have one of the values under the key, or any if there are none.
+fn may_have(source: &Source, schema: &Value, key: &str, values: &[String]) -> bool {
+    let (outer, inner) = key.split_once('/').map_or((key, None), |(outer, inner)| (outer, Some(inner)));
+    let is_object = schema.get("type").is_none_or(|of| of == "object" || contains(of, "object"));
+    let value = value_of(schema, Some(outer));
+    let own = || listed(source, value);
+    match inner {
+        _ if !is_object || *value == Value::Bool(false) => false,
+        Some(inner) => {
+            alternatives(source, value).into_iter().any(|nested| may_have(source, nested, inner, values))
+        }
+        None => values.is_empty() || own().is_none_or(|own| own.iter().any(|own| values.contains(own))),
+    }
+}
+
+/// The schema of the value under a key of an object, or of those under the keys that it does not list.
+fn value_of<'v>(object: &'v Value, key: Option<&str>) -> &'v Value {
+    static ANY: Value = Value::Bool(true);
+    let listed = key.and_then(|key| object.get("properties")?.get(key));
+    listed.or_else(|| object.get("additionalProperties")).unwrap_or(&ANY)
 }
 
 /// The first key of an object that the type of `other` drops, or reads as something else.
 fn unfit(schema: &Value, other: &Value, test: &Test) -> Option<String> {
-    let is_open =
-        |schema: &Value| schema.get("additionalProperties").is_none_or(|rest| *rest == Value::Bool(true));
-    if is_open(schema) && !is_open(other) {
-        return Some("an unknown key".to_owned());
-    }
     let is_tested = |name: &str| test.keys.iter().any(|(key, values)| key == name && !values.is_empty());
     let structure = |schema: &Value| without(schema, &|keyword| !keywords::is_structure(keyword));
-    let same = |one: &Value, other: &Value| structure(one) == structure(other);
-    let fits = |key: &str, property: &Value| match other.get("properties").and_then(|all| all.get(key)) {
-        Some(other) => is_tested(key) || same(other, property),
-        None => is_open(other),
+    let fits = |key: Option<&str>| {
+        let [own, other] = [schema, other].map(|object| value_of(object, key));
+        *own == Value::Bool(false)
+            || *other == Value::Bool(true)
+            || *other == json!({})
+            || structure(own) == structure(other)
     };
-    let mut properties = schema.get("properties")?.as_object()?.iter();
-    properties.find(|(key, property)| !fits(key, property)).map(|(key, _)| format!("the key {key:?}"))
+    if !fits(None) {
+        return Some("an unknown key".to_owned());
+    }
+    let keys = [schema, other].into_iter().filter_map(|object| object.get("properties")?.as_object());
+    let wrong = keys.flat_map(Map::keys).find(|key| !is_tested(key) && !fits(Some(key)));
+    wrong.map(|key| format!("the key {key:?}"))
 }
 
 /// The optional keys of an object with their possible values, if other branches are recognised by the values of these
@@ -320,8 +356,9 @@ fn keys(
             return Err(Error::shape(place, problem));
         }
         let values = listed(source, property).unwrap_or_default();
-        if nested && values.is_empty() {
-            let inner = self::keys(source, resolve(source, property), place, false)?;
+        let inner = resolve(source, property);
+        if nested && values.is_empty() && schema::is_object(inner) {
+            let inner = self::keys(source, inner, place, false)?;
             keys.extend(inner.into_iter().map(|(name, values)| (format!("{key}/{name}"), values)));
         }
         keys.push((key.clone(), values));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Flattener;
 use crate::names::type_name;
 use crate::read::{Group, MethodSource};
-use crate::schema::{bare, contains, optional_object, reference};
+use crate::schema::{bare, contains, is_object, optional_object, reference};
 use crate::{Error, keywords, union};
 
 impl Flattener<'_> {
@@ -32,7 +32,10 @@ impl Flattener<'_> {
         if method.group.has_session() {
             own.shift_remove("sessionId");
         }
-        if own.is_empty() {
+        if own.is_empty()
+            && is_object(branch)
+            && branch.get("additionalProperties") == Some(&Value::Bool(false))
+        {
             return Ok(Value::Null);
         }
         if let Some(definition) = self.definition_of(method, params, branch, &place)? {
