@@ -117,12 +117,12 @@ pub fn to_json(value: &dyn Wire) -> String {
     written(value, "null").into_json()
 }
 
-/// Returns the value as a member of an object; its value is `null` if it is absent.
-pub(crate) fn to_member(key: &str, value: &dyn Wire) -> String {
+/// Returns the value as a member of an object, unless an object in it has a key twice; `null` if it is absent.
+pub(crate) fn to_member(key: &str, value: &dyn Wire) -> Result<String, Unsendable> {
     let mut out = Writer::new();
     out.key(key);
     out.value_or(value, "null");
-    out.into_json()
+    out.into_unique_json()
 }
 
 /// Returns a list of values as JSON text.

@@ -1,7 +1,10 @@
 //! Tests of what the schema lacks: methods by name, other keys, and CLIs of other versions.
 
 use copilot_session::testing::{FakeCli, error};
-use copilot_session::types::{SendMode, SendRequest, UiElicitationRequest};
+use copilot_session::types::{
+    McpSerializableServerConfig, McpServerAuthConfig, McpServerAuthConfigRedirectPort, McpServerConfigStdio,
+    SendMode, SendRequest, UiElicitationRequest,
+};
 use copilot_session::{
     CLI_VERSION, Client, ClientBuilder, Compatibility, Error, ErrorKind, SessionBuilder, Tool, wire,
 };
@@ -104,6 +107,12 @@ async fn other_keys() {
         let refused = session().extra(key, false).create().await;
         assert_eq!(refused.expect_err(key).kind(), ErrorKind::Invalid);
     }
+    let mut auth = McpServerAuthConfigRedirectPort::default().redirect_port(1);
+    auth.rest = [("redirectPort".to_owned(), json!(2))].into();
+    let server = McpServerConfigStdio::new("node").auth(McpServerAuthConfig::RedirectPort(auth));
+    let servers = [("local".to_owned(), McpSerializableServerConfig::ServerConfigStdio(server))];
+    let refused = session().configure(|config| config.mcp_servers(servers.into())).create().await;
+    assert_eq!(refused.expect_err("a key twice inside").kind(), ErrorKind::Invalid);
     assert_eq!(rig.fake.frames().len(), sent);
 
     // Calls of the protocol refuse the same, and so never reach another session.

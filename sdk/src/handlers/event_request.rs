@@ -90,7 +90,8 @@ pub(crate) fn handler<E: EventRequest>(
     refused: Option<E::Response>,
     handle: impl Replies<E, E::Response>,
 ) -> (&'static str, EventHandler) {
-    let refused: Arc<str> = refused.map_or_else(String::new, |refused| fields::<E>(&refused)).into();
+    // A refusal of our own has no key twice.
+    let refused: Arc<str> = refused.and_then(|refused| fields::<E>(&refused).ok()).unwrap_or_default().into();
     let handle = Arc::new(handle);
     let handler = move |context: &HandlerContext, request: &Request<'_>| {
         let (data, own) = (decode::<E>(request.event), context.clone());
@@ -98,7 +99,7 @@ pub(crate) fn handler<E: EventRequest>(
         answer::<E>(context, request, move |_, _| refused.to_string(), async move {
             let data = data?;
             let response = (*handle).clone()(data, own).await.into_reply()?;
-            Ok(Some(fields::<E>(&response)))
+            Ok(Some(fields::<E>(&response)?))
         });
     };
     (E::KIND, Arc::new(handler))
@@ -109,9 +110,10 @@ pub(crate) fn decode<E: EventRequest>(event: &SessionEvent) -> Result<E, String>
     event.decode().map_err(|error| format!("the request could not be read: {error}"))
 }
 
-/// Returns the fields of an answer with this response.
-pub(crate) fn fields<E: EventRequest>(response: &E::Response) -> String {
-    E::KEY.map(|key| wire::to_member(key, response)).unwrap_or_default()
+/// Returns the fields of an answer with this response, or the reason why it cannot be sent.
+pub(crate) fn fields<E: EventRequest>(response: &E::Response) -> Result<String, String> {
+    let fields = E::KEY.map(|key| wire::to_member(key, response)).transpose();
+    fields.map(Option::unwrap_or_default).map_err(|error| error.to_string())
 }
 
 /// Answers an event request with the fields that `answering` returns, apart from the `requestId`. If it returns none,

@@ -118,7 +118,7 @@ impl Hooks {
             let handling = input.map(|input| handle.clone()(input, context));
             Box::pin(async move {
                 let output = handling.map_err(|error| error.to_string())?.await.into_reply()?;
-                Ok(result(&output))
+                Ok(result(&handler::encode(&output)?))
             })
         };
         self.by_type.insert(H::TYPE, Arc::new(run));
@@ -131,7 +131,7 @@ impl Hooks {
             let handling = hook.map(|hook| handle.clone()(hook, context));
             Box::pin(async move {
                 let output = handling.map_err(|error| error.to_string())?.await.into_reply()?;
-                Ok(if output.is_null() { NO_OPINION.to_owned() } else { result(&output) })
+                Ok(if output.is_null() { NO_OPINION.to_owned() } else { result(&handler::encode(&output)?) })
             })
         }));
     }
@@ -160,9 +160,9 @@ impl Hooks {
 /// The result of `hooks.invoke` without an output.
 const NO_OPINION: &str = "{}";
 
-/// Returns the result of `hooks.invoke` with this output.
-fn result(output: &dyn Wire) -> String {
-    format!(r#"{{"output":{}}}"#, wire::to_json(output))
+/// Returns the result of `hooks.invoke` with this output as JSON.
+fn result(output: &str) -> String {
+    format!(r#"{{"output":{output}}}"#)
 }
 
 /// Returns the refusal to send if a hook with these params of `hooks.invoke` fails; none if its type cannot refuse.
@@ -191,16 +191,16 @@ fn on_failure_of(kind: Option<&str>) -> Option<OnFailure> {
 const FAILED: &str = "the hook that decides on it failed";
 
 fn tool_refused() -> String {
-    result(&PreToolUseHookOutput::deny(FAILED))
+    result(&wire::to_json(&PreToolUseHookOutput::deny(FAILED)))
 }
 
 fn prompt_refused() -> String {
     let output = UserPromptSubmittedHookOutput::default();
-    result(&output.decision(UserPromptHookDecision::Block).reason(FAILED))
+    result(&wire::to_json(&output.decision(UserPromptHookDecision::Block).reason(FAILED)))
 }
 
 fn permission_refused() -> String {
-    result(&PermissionRequestHookOutput::deny(FAILED))
+    result(&wire::to_json(&PermissionRequestHookOutput::deny(FAILED)))
 }
 
 /// Replaces the tool's arguments, which old CLIs send as a string of JSON, by the object. The rest of the input is

@@ -359,17 +359,18 @@ pub(crate) fn requested(context: &HandlerContext, tools: &Tools, request: &Reque
         let span = spans::tool(call.session_id(), &call.request().tool_name, call.tool_call_id());
         // Within its span, which also records a panic before there is a future.
         let running = async move { run(call).await };
-        Ok(Some(fields(spans::run(span, running, ToolResult::failed).await)))
+        Ok(Some(fields(spans::run(span, running, ToolResult::failed).await)?))
     });
 }
 
 /// Returns the fields of the answer. A failure is a result too, since the text of a top-level error never reaches the
 /// model.
-fn fields(result: ToolResult) -> String {
+fn fields(result: ToolResult) -> Result<String, String> {
     event_request::fields::<ExternalToolRequestedData>(&ExternalToolResult::TextResultForLlm(result.0))
 }
 
 /// Returns the answer for a tool that failed. The reason is only logged.
 fn failed(_: &Scope, _: &str) -> String {
-    fields(ToolResult::failure("The tool ended without a result."))
+    // It has no key twice.
+    fields(ToolResult::failure("The tool ended without a result.")).unwrap_or_default()
 }

@@ -212,7 +212,7 @@ impl SessionBuilder {
         opening.continues = config.continue_pending_work == Some(true);
         opening.directory = config.working_directory.clone();
         let extra = std::mem::take(&mut config.rest);
-        let mut json = with_tools(config, &opening.tools);
+        let mut json = with_tools(config, &opening.tools)?;
         const OURS: [&str; 4] = keys!(
             SessionConfig,
             ["sessionId", "workingDirectory", "continuePendingWork", "requestAutoModeSwitch"]
@@ -283,15 +283,15 @@ fn announce(config: &mut SessionConfig, registered: &Registered) {
 }
 
 /// Returns the configuration as JSON. The declarations of the registered tools follow those that it has.
-fn with_tools(config: &mut SessionConfig, registered: &[Tool]) -> String {
+fn with_tools(config: &mut SessionConfig, registered: &[Tool]) -> Result<String, Error> {
     let configured = config.tools.take();
-    let mut json = wire::to_json(config);
+    let mut json = wire::to_unique_json(config)?;
     if configured.is_some() || !registered.is_empty() {
         let registered = registered.iter().map(|tool| &*tool.declaration);
         let tools = tool::declarations(configured.iter().flatten().chain(registered));
         append(&mut json, &format!("{tools}}}"));
     }
-    json
+    Ok(json)
 }
 
 impl std::fmt::Debug for SessionBuilder {

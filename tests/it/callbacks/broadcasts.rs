@@ -167,21 +167,23 @@ async fn external_tools() {
     broadcast.check(found, failed, "").await;
 }
 
-/// An answer nested deeper than the CLI can read is replaced by a refusal, since the CLI would wait for ever.
+/// An answer nested deeper than the CLI can read is replaced by a refusal, since the CLI would wait for ever. So is one
+/// with a key twice, of which the CLI reads the last.
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_too_deep() {
+async fn answers_that_cannot_be_sent() {
     let nested = (0..130).fold(json!(1), |inner, _| json!([inner]));
-    let mut response = UiElicitationResponse::decline();
-    response.rest = [("deep".to_owned(), nested)].into();
-    let configure = |session: SessionBuilder| {
-        session.approve_all().on_elicitation(move |_, _| Does::Work.reply_with(response.clone()))
-    };
-    let rig = Rig::with(configure).await;
-    let sent = rig
-        .sent_after(json!({"type": "elicitation.requested", "data": {"requestId": "1", "message": "Who?"}}))
-        .await;
-    let params = json!({"sessionId": rig.session.id(), "requestId": "1", "result": {"action": "cancel"}});
-    assert_eq!(sent, [("session.ui.handlePendingElicitation".to_owned(), params)]);
+    for (key, value) in [("deep", nested), ("action", json!("accept"))] {
+        let mut response = UiElicitationResponse::decline();
+        response.rest = [(key.to_owned(), value)].into();
+        let configure = |session: SessionBuilder| {
+            session.approve_all().on_elicitation(move |_, _| Does::Work.reply_with(response.clone()))
+        };
+        let rig = Rig::with(configure).await;
+        let request = json!({"type": "elicitation.requested", "data": {"requestId": "1", "message": "Who?"}});
+        let sent = rig.sent_after(request).await;
+        let params = json!({"sessionId": rig.session.id(), "requestId": "1", "result": {"action": "cancel"}});
+        assert_eq!(sent, [("session.ui.handlePendingElicitation".to_owned(), params)], "{key}");
+    }
 }
 
 /// A session with handlers for all event requests that go only to clients that register an interest.
