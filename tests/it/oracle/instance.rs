@@ -10,6 +10,9 @@ use serde_json::{Map, Value, json};
 /// The depth from which on only what is required is made.
 const DEPTH: usize = 5;
 
+/// The depth from which on nothing is made, since some schemas have no finite value.
+const DEEPEST: usize = 60;
+
 /// Texts for schemas with a `pattern` or a `format`.
 const TEXTS: &[&str] = &[
     "a",
@@ -36,6 +39,9 @@ const TEXTS: &[&str] = &[
     "AB12-CD34",
 ];
 
+/// Keys beside those that an object lists, which another branch of a union may list.
+const UNLISTED: &[&str] = &["a", "b", "c", "t", "x", "y"];
+
 pub struct Instances<'s> {
     definitions: &'s Map<String, Value>,
     /// The texts that match a schema with a `pattern`.
@@ -53,6 +59,9 @@ impl<'s> Instances<'s> {
     }
 
     fn value(&mut self, schema: &Value, depth: usize) -> Value {
+        if depth > DEEPEST {
+            return Value::Null;
+        }
         let keyword = |key: &str| schema.get(key);
         if let Some(only) = keyword("const") {
             return only.clone();
@@ -62,7 +71,12 @@ impl<'s> Instances<'s> {
             return self.value(&definitions[name], depth + 1);
         }
         if let Some(values) = keyword("enum").or(keyword("x-extensible-enum")).and_then(Value::as_array) {
-            return self.random.choice(values).cloned().unwrap_or_default();
+            let other = keyword("enum").is_none() && self.random.bool();
+            return if other {
+                json!("other")
+            } else {
+                self.random.choice(values).cloned().unwrap_or_default()
+            };
         }
         let branches = keyword("anyOf").or(keyword("oneOf")).and_then(Value::as_array);
         if let (Some(branches), None) = (branches, keyword("properties")) {
@@ -104,22 +118,24 @@ impl<'s> Instances<'s> {
         if schema.get("pattern").is_some() || schema.get("format").is_some() {
             let key = schema.to_string();
             let matching = self.matching.entry(key).or_insert_with(|| {
-                let validator = jsonschema::validator_for(schema).expect("a schema");
-                TEXTS.iter().copied().filter(|text| validator.is_valid(&json!(text))).collect()
+                let validator = jsonschema::validator_for(schema);
+                let fits = |text: &&str| validator.as_ref().is_ok_and(|of| of.is_valid(&json!(text)));
+                TEXTS.iter().copied().filter(fits).collect()
             });
             return self.random.choice(matching.iter()).copied().unwrap_or_default().to_owned();
         }
         let least = schema.get("minLength").and_then(Value::as_u64).unwrap_or(0);
         let most = schema.get("maxLength").and_then(Value::as_u64).unwrap_or(least + 12);
-        let length = self.random.u64(least..=most.min(least + 12));
+        let length = self.random.u64(least..=most.clamp(least, least + 12));
         let letters = ['a', 'Z', ' ', '"', '\\', '\n', '\u{1}', 'é', '🦀', '/', '\u{2028}'];
         (0..length).filter_map(|_| self.random.choice(letters)).collect()
     }
 
     fn integer(&mut self, schema: &Value) -> i64 {
         let limit = |key: &str| schema.get(key).and_then(Value::as_f64).map(|limit| limit as i64);
-        let least = limit("minimum").or(limit("exclusiveMinimum").map(|limit| limit + 1)).unwrap_or(-9);
-        let most = limit("maximum").unwrap_or(1 << 53);
+        let above = limit("exclusiveMinimum").map(|limit| limit.saturating_add(1));
+        let least = limit("minimum").or(above).unwrap_or(-9);
+        let most = limit("maximum").unwrap_or(1 << 53).max(least);
         if self.random.bool() { self.random.i64(least..=most) } else { most.min(least.saturating_add(3)) }
     }
 
@@ -132,7 +148,8 @@ impl<'s> Instances<'s> {
 
     fn list(&mut self, schema: &Value, depth: usize) -> Value {
         let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0);
-        let most = schema.get("maxItems").and_then(Value::as_u64).unwrap_or(least + 2).min(least + 2);
+        let most =
+            schema.get("maxItems").and_then(Value::as_u64).unwrap_or(least + 2).clamp(least, least + 2);
         let length = if depth > DEPTH { least } else { self.random.u64(least..=most) };
         let items = schema.get("items").unwrap_or(&Value::Bool(true));
         (0..length).map(|_| self.value(items, depth + 1)).collect()
@@ -148,9 +165,16 @@ impl<'s> Instances<'s> {
             }
         }
         let rest = schema.get("additionalProperties").unwrap_or(&Value::Bool(true));
-        if rest != &Value::Bool(false) && depth <= DEPTH && self.random.bool() {
+        let keys = if rest == &Value::Bool(false) || depth > DEPTH { 0 } else { self.random.usize(0..3) };
+        for _ in 0..keys {
             let key = format!("key {}", self.random.u8(..));
-            object.insert(key, self.value(rest, depth + 1));
+            let key = self
+                .random
+                .choice(UNLISTED)
+                .filter(|_| self.random.bool())
+                .map_or(key, |&key| key.to_owned());
+            let value = self.value(rest, depth + 1);
+            object.entry(key).or_insert(value);
         }
         Value::Object(object)
     }

@@ -44,6 +44,13 @@ fn open(keys: &[(&str, Value)]) -> Value {
     schema
 }
 
+/// An object with these properties, and texts under other keys.
+fn map_with(keys: &[(&str, Value)]) -> Value {
+    let mut schema = closed(keys);
+    schema["additionalProperties"] = json!({ "type": "string" });
+    schema
+}
+
 /// The branches of each union.
 fn unions() -> Vec<Value> {
     let (text, number) = (|| json!({ "type": "string" }), || json!({ "type": "integer" }));
@@ -66,7 +73,13 @@ fn unions() -> Vec<Value> {
         json!([open(&[("a", text())]), closed(&[("b", text()), ("a?", text())])]),
         json!([closed(&[("a/b", text())]), closed(&[("c", text())])]),
         json!([closed(&[("a", closed(&[("x", text())]))]), closed(&[("a", closed(&[("y", text())]))])]),
+        json!([
+            closed(&[("a", closed(&[("x", text())]))]),
+            closed(&[("a", closed(&[("x?", text()), ("y", text())]))])
+        ]),
         json!([map(), closed(&[("a", number())])]),
+        json!([map_with(&[("a", text())]), closed(&[("a", one("x"))])]),
+        json!([map_with(&[("a", text())]), closed(&[("a", text()), ("b", text())])]),
         json!([{ "type": "object" }, closed(&[("a", text())])]),
         json!([closed(&[]), closed(&[("a", text())])]),
         // Objects by the values of a key.
@@ -88,6 +101,8 @@ fn unions() -> Vec<Value> {
         json!([reference("ProbeUnion"), closed(&[("type", one("a"))])]),
         json!([reference("ProbeUnion"), closed(&[("other", text())])]),
         json!([reference("ProbeUnion"), text()]),
+        json!([reference("ProbeA"), { "anyOf": [{ "anyOf": [reference("ProbeB"), { "type": "null" }] }] }]),
+        json!([closed(&[("a", text())]), { "anyOf": [closed(&[("a", text()), ("c?", text())]), closed(&[("b", text())])] }]),
         json!([{ "anyOf": [text(), number()] }, { "type": "boolean" }]),
         json!([{ "anyOf": [closed(&[("t", one("a"))]), closed(&[("t", one("b"))])] }, closed(&[("t", one("c"))])]),
         json!([{ "oneOf": [text(), { "type": "null" }] }, number()]),

@@ -22,7 +22,7 @@ pub mod events {
     use crate::wire::{DecodeError, Node, Wire, Writer};
 
     #[derive(Debug, Clone)]
-    pub struct SessionEvent;
+    pub struct SessionEvent(serde_json::Value);
 
     #[derive(Debug, Clone, PartialEq)]
     pub struct MalformedEvent {
@@ -36,12 +36,14 @@ pub mod events {
 
     impl Wire for SessionEvent {
         fn empty() -> Self {
-            Self
+            Self(serde_json::Value::Null)
         }
-        fn read(&mut self, _: Node<'_>) -> Result<(), DecodeError> {
-            Ok(())
+        fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+            self.0.read(node)
         }
-        fn write(&self, _: &mut Writer) {}
+        fn write(&self, out: &mut Writer) {
+            self.0.write(out);
+        }
     }
 }
 
