@@ -344,19 +344,23 @@ impl<'a> Node<'a> {
         self.entries().ok()?.filter_map(|(name, value)| (name == key).then_some(value)).last()
     }
 
-    /// The keys of an object, each with its last value.
-    fn last_entries(self) -> Result<BTreeMap<&'a str, Self>, DecodeError> {
-        Ok(self.entries()?.collect())
+    /// The keys of an object, each with the place of its last value.
+    fn last_places(self) -> Result<BTreeMap<&'a str, usize>, DecodeError> {
+        let mut places = BTreeMap::new();
+        for (key, value) in self.entries()? {
+            places.insert(key, value.at);
+        }
+        Ok(places)
     }
 
     /// The keys of an object, each with its last value, in the order of the text.
     pub(crate) fn fields(self) -> Result<impl Iterator<Item = (&'a str, Self)>, DecodeError> {
         // A few keys are compared with each other, so that no map is made for most objects.
         let is_small = self.entries()?.nth(FEW_KEYS).is_none();
-        let last = if is_small { BTreeMap::new() } else { self.last_entries()? };
+        let last = if is_small { BTreeMap::new() } else { self.last_places()? };
         let counts = move |(key, value): &(&'a str, Self)| match is_small {
             true => self.get(key).is_some_and(|last| last.at == value.at),
-            false => last.get(key).is_some_and(|last| last.at == value.at),
+            false => last.get(key) == Some(&value.at),
         };
         Ok(self.entries()?.filter(counts))
     }
@@ -393,7 +397,7 @@ impl<'a> Node<'a> {
         // A mismatch is the more useful error, so missing keys are reported last.
         let mut complete = Ok(());
         for ((key, place), at) in keys.iter().zip(places).zip(found) {
-            let read = place.read(self.sibling(*at)).map_err(|error| error.in_field(key));
+            let read = self.sibling(*at).read_field(key, *place);
             match *at {
                 MISSING => complete = complete.and(read),
                 _ => read?,
@@ -408,13 +412,23 @@ impl<'a> Node<'a> {
         known: &[&str],
         rest: &mut BTreeMap<String, T>,
     ) -> Result<(), DecodeError> {
-        rest.clear();
-        for (key, node) in self.last_entries()?.into_iter().filter(|(key, _)| !known.contains(key)) {
-            let mut value = T::empty();
-            value.read(node).map_err(|error| error.in_field(key))?;
-            rest.insert(key.to_owned(), value);
+        *rest = BTreeMap::new();
+        for (key, node) in self.fields()? {
+            if !known.contains(&key) {
+                node.read_field(key, rest.entry(key.to_owned()).or_insert(T::empty()))?;
+            }
         }
         Ok(())
+    }
+
+    /// Reads the value of a key. It is no part of the functions for each type, which would repeat it.
+    pub(crate) fn read_field(self, key: &str, place: &mut dyn Wire) -> Result<(), DecodeError> {
+        place.read(self).map_err(|error| error.in_field(key))
+    }
+
+    /// Reads an item of a list, likewise.
+    pub(crate) fn read_item(self, index: usize, place: &mut dyn Wire) -> Result<(), DecodeError> {
+        place.read(self).map_err(|error| error.in_item(index))
     }
 
     /// The string under `key`, which identifies the variant of a union; empty if it is not a string.

@@ -135,14 +135,15 @@ impl<T: Wire> Wire for Option<T> {
         None
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        if node.is_missing() {
-            *self = None;
-        } else if node.is_null() {
-            *self = T::null();
-        } else {
-            return self.insert(T::empty()).read(node);
+        *self = match (node.is_missing(), node.is_null()) {
+            (true, _) => None,
+            (_, true) => T::null(),
+            _ => Some(T::empty()),
+        };
+        match self {
+            Some(value) if !node.is_null() => value.read(node),
+            _ => Ok(()),
         }
-        Ok(())
     }
     fn write(&self, out: &mut Writer) {
         if let Some(value) = self {
@@ -175,10 +176,11 @@ impl<T: Wire> Wire for Vec<T> {
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
         let items = node.items()?;
-        self.clear();
+        *self = Self::new();
         for (index, item) in items.enumerate() {
-            self.push(T::empty());
-            self[index].read(item).map_err(|error| error.in_item(index))?;
+            let mut value = T::empty();
+            item.read_item(index, &mut value)?;
+            self.push(value);
         }
         Ok(())
     }
@@ -215,10 +217,10 @@ impl<T: Wire> Wire for Vec<(String, T)> {
         Self::new()
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        self.clear();
+        *self = Self::new();
         for (key, node) in node.fields()? {
             let mut value = T::empty();
-            value.read(node).map_err(|error| error.in_field(key))?;
+            node.read_field(key, &mut value)?;
             self.push((key.to_owned(), value));
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! A writer of JSON text.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::peek;
@@ -133,9 +133,10 @@ impl Writer {
     /// Appends an object with these entries.
     pub(crate) fn entries<T: Wire>(&mut self, entries: &[(String, T)]) {
         self.raw("{");
-        let mut keys = BTreeSet::new();
-        for (key, value) in entries {
-            if !keys.insert(key) {
+        // The same type of map as for reading, since each compiles the code of a map once more.
+        let mut keys = BTreeMap::new();
+        for (index, (key, value)) in entries.iter().enumerate() {
+            if keys.insert(key.as_str(), index).is_some() {
                 self.repeated.get_or_insert_with(|| key.clone());
             }
             self.key(key);
