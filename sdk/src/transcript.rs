@@ -398,8 +398,8 @@ struct Agent {
 }
 
 record!(Agent {
-    Field id "id",
-    Field call "call",
+    Required id "id",
+    Required call "call",
 });
 
 impl Agent {

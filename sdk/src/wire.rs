@@ -89,11 +89,13 @@ pub(crate) struct Constant<T>(pub T);
 /// Form of a field when it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Has a value.
+    Required,
     /// Omitted if absent.
-    Field,
+    Optional,
     /// Always written; `null` if absent.
     Nullable,
-    /// Like `Field`, and hidden in `Debug`.
+    /// Omitted if absent, and hidden in `Debug`.
     Secret,
 }
 
@@ -209,6 +211,16 @@ macro_rules! debug_fields {
     };
 }
 
+/// The value of a field before it is read. That of an optional one is no call, since each costs the compiler time.
+macro_rules! empty {
+    (Optional) => {
+        None
+    };
+    ($kind:ident) => {
+        $crate::wire::Wire::empty()
+    };
+}
+
 /// The codec of an object: its constants, then `Kind field "wireName"` for each field. An object with open
 /// keys ends with the field that holds them. `received` is an object that only the CLI makes.
 macro_rules! record {
@@ -230,7 +242,7 @@ macro_rules! record {
         impl $crate::wire::Wire for $type {
             #[inline]
             fn empty() -> Self {
-                Self { $($field: $crate::wire::Wire::empty(),)* $($rest: $crate::wire::Wire::empty(),)? }
+                Self { $($field: empty!($kind),)* $($rest: $crate::wire::Wire::empty(),)? }
             }
             #[inline]
             fn read(&mut self, node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {

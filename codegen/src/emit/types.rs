@@ -148,7 +148,8 @@ fn kind(model: &Model, field: &Field) -> &'static str {
     match field {
         field if field.secret => "Secret",
         field if field.required && (field.nullable || model.is_option(&field.ty)) => "Nullable",
-        _ => "Field",
+        field if model.is_optional(field) => "Optional",
+        _ => "Required",
     }
 }
 

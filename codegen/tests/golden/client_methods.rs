@@ -162,7 +162,7 @@ pub struct LampError {
     pub text: String,
 }
 record!(LampError {
-    Field text "text",
+    Required text "text",
 });
 builder!(LampError new(text: impl Into<String>) {});
 
@@ -174,7 +174,7 @@ pub struct LogParams {
     pub line: String,
 }
 record!(received LogParams {
-    Field line "line",
+    Required line "line",
 });
 
 /// `ReadRequest` of the protocol.
@@ -187,8 +187,8 @@ pub struct ReadRequest {
     pub path: String,
 }
 record!(received ReadRequest {
-    Field session_id "sessionId",
-    Field path "path",
+    Required session_id "sessionId",
+    Required path "path",
 });
 
 /// `ReadResult` of the protocol.
@@ -199,7 +199,7 @@ pub struct ReadResult {
     pub text: String,
 }
 record!(ReadResult {
-    Field text "text",
+    Required text "text",
 });
 builder!(ReadResult new(text: impl Into<String>) {});
 
@@ -213,6 +213,6 @@ pub struct ShellOutputParams {
     pub data: String,
 }
 record!(received ShellOutputParams {
-    Field process_id "processId",
-    Field data "data",
+    Required process_id "processId",
+    Required data "data",
 });

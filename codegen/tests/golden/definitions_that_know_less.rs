@@ -60,7 +60,7 @@ pub struct Shared {
     pub more: Option<String>,
 }
 record!(received Shared {
-    Field a "a",
-    Field only "only",
-    Field more "more",
+    Required a "a",
+    Optional only "only",
+    Optional more "more",
 });

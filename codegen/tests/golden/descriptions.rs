@@ -26,7 +26,7 @@ pub struct List {
     pub a: Option<String>,
 }
 record!(received List {
-    Field a "a",
+    Optional a "a",
 });
 
 /// ~~~text

@@ -273,7 +273,7 @@ pub struct CommandCompleted {
     pub request_id: Option<String>,
 }
 record!(received CommandCompleted {
-    Field request_id "requestId",
+    Optional request_id "requestId",
 });
 
 /// `CommandExecute` of the protocol.
@@ -284,7 +284,7 @@ pub struct CommandExecute {
     pub request_id: Option<String>,
 }
 record!(received CommandExecute {
-    Field request_id "requestId",
+    Optional request_id "requestId",
 });
 
 /// `Form` of the protocol.
@@ -295,7 +295,7 @@ pub struct Form {
     pub text: String,
 }
 record!(Form {
-    Field text "text",
+    Required text "text",
 });
 builder!(Form new(text: impl Into<String>) {});
 
@@ -307,7 +307,7 @@ pub struct FormCompleted {
     pub request_id: Option<String>,
 }
 record!(received FormCompleted {
-    Field request_id "requestId",
+    Optional request_id "requestId",
 });
 
 /// `FormRequested` of the protocol.
@@ -318,7 +318,7 @@ pub struct FormRequested {
     pub request_id: Option<String>,
 }
 record!(received FormRequested {
-    Field request_id "requestId",
+    Optional request_id "requestId",
 });
 
 /// `session.command.done: params` of the protocol.
@@ -331,8 +331,8 @@ pub struct SessionCommandDoneParams {
     pub error: Option<String>,
 }
 record!(SessionCommandDoneParams {
-    Field request_id "requestId",
-    Field error "error",
+    Required request_id "requestId",
+    Optional error "error",
 });
 builder!(SessionCommandDoneParams new(request_id: impl Into<String>) {
     error: impl Into<String>,
@@ -348,8 +348,8 @@ pub struct SessionFormAnswerParams {
     pub result: Option<Form>,
 }
 record!(SessionFormAnswerParams {
-    Field request_id "requestId",
-    Field result "result",
+    Required request_id "requestId",
+    Optional result "result",
 });
 builder!(SessionFormAnswerParams new(request_id: impl Into<String>) {
     result: Form,

@@ -114,7 +114,7 @@ pub struct IdleEvent {
     pub aborted: Option<bool>,
 }
 record!(received IdleEvent {
-    Field aborted "aborted",
+    Optional aborted "aborted",
 });
 
 /// `MessageData` of the protocol.
@@ -127,6 +127,6 @@ pub struct MessageData {
     pub before: Option<SessionEvent>,
 }
 record!(received MessageData {
-    Field content "content",
-    Field before "before",
+    Required content "content",
+    Optional before "before",
 });

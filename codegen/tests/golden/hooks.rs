@@ -69,7 +69,7 @@ pub struct EndHookInput {
     pub cwd: Option<String>,
 }
 record!(received EndHookInput {
-    Field cwd "cwd",
+    Optional cwd "cwd",
 });
 
 /// `EndHookOutput` of the protocol.
@@ -83,7 +83,7 @@ pub struct PrePrDescriptionHookInput {
     pub cwd: Option<String>,
 }
 record!(received PrePrDescriptionHookInput {
-    Field cwd "cwd",
+    Optional cwd "cwd",
 });
 
 /// `PrePRDescriptionHookOutput` of the protocol.
@@ -100,7 +100,7 @@ pub struct StartHookInput {
     pub cwd: String,
 }
 record!(received StartHookInput {
-    Field cwd "cwd",
+    Required cwd "cwd",
 });
 
 /// `StartHookOutput` of the protocol.
@@ -111,7 +111,7 @@ pub struct StartHookOutput {
     pub stop: Option<bool>,
 }
 record!(StartHookOutput {
-    Field stop "stop",
+    Optional stop "stop",
 });
 builder!(StartHookOutput {
     stop: bool,

@@ -60,8 +60,8 @@ pub struct UiElicitationSchema {
     pub others: Option<std::collections::BTreeMap<String, i64>>,
 }
 record!(UiElicitationSchema {
-    Field properties "properties",
-    Field others "others",
+    Required properties "properties",
+    Optional others "others",
 });
 builder!(UiElicitationSchema new(properties: Vec<(String, i64)>) {
     others: std::collections::BTreeMap<String, i64>,

@@ -91,9 +91,9 @@ pub struct Both {
     pub new: Option<String>,
 }
 record!(Both {
-    Field name "name",
-    Field count "count",
-    Field new "new",
+    Optional name "name",
+    Optional count "count",
+    Optional new "new",
 });
 
 impl Both {
@@ -128,7 +128,7 @@ pub struct Perhaps {
     pub done: String,
 }
 record!(received Perhaps {
-    Field done "done",
+    Required done "done",
 });
 
 /// `Yes` of the protocol.
@@ -141,5 +141,5 @@ pub struct Yes {
     pub id: Option<String>,
 }
 record!(received Yes ["done" true] {
-    Field id "id",
+    Optional id "id",
 });

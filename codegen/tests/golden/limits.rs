@@ -28,15 +28,15 @@ pub struct Limited {
     pub either: Option<LimitedEither>,
 }
 record!(Limited {
-    Field count "count",
-    Field many "many",
-    Field name "name",
-    Field at "at",
-    Field data "data",
-    Field raw "raw",
-    Field said "said",
-    Field list "list",
-    Field either "either",
+    Optional count "count",
+    Optional many "many",
+    Optional name "name",
+    Optional at "at",
+    Optional data "data",
+    Optional raw "raw",
+    Optional said "said",
+    Optional list "list",
+    Optional either "either",
 });
 builder!(Limited {
     count: i64,

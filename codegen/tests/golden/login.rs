@@ -98,7 +98,7 @@ pub struct AccountLeaveParams {
     pub host: Option<String>,
 }
 record!(AccountLeaveParams {
-    Field host "host",
+    Optional host "host",
 });
 builder!(AccountLeaveParams {
     host: impl Into<String>,
@@ -114,8 +114,8 @@ pub struct AccountRequest {
     pub host: Option<String>,
 }
 record!(AccountRequest {
-    Field github_token "gitHubToken",
-    Field host "host",
+    Optional github_token "gitHubToken",
+    Optional host "host",
 });
 builder!(AccountRequest {
     github_token: impl Into<String>,

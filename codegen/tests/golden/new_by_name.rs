@@ -16,11 +16,11 @@ pub struct Alike {
     pub o: Option<String>,
 }
 record!(Alike ["kind" "alike"] {
-    Field a "a",
-    Field b "b",
-    Field c "c",
+    Required a "a",
+    Required b "b",
+    Required c "c",
     Nullable n "n",
-    Field o "o",
+    Optional o "o",
 });
 builder!(Alike {
     o: impl Into<String>,
@@ -64,10 +64,10 @@ pub struct Apart {
     pub c: String,
 }
 record!(Apart {
-    Field a "a",
-    Field b "b",
-    Field n "n",
-    Field c "c",
+    Required a "a",
+    Required b "b",
+    Required n "n",
+    Required c "c",
 });
 builder!(Apart new(a: impl Into<String>, b: impl Into<String>, n: i64, c: impl Into<String>) {});
 

@@ -11,7 +11,7 @@ pub struct Empty {
     pub optional: Option<String>,
 }
 record!(received Empty {
-    Field optional "optional",
+    Optional optional "optional",
 });
 
 /// An alias of a scalar. A UUID.
@@ -42,11 +42,11 @@ pub struct Nullable {
 }
 record!(received Nullable {
     Nullable by_type "byType",
-    Field by_branch "byBranch",
-    Field inline "inline",
-    Field union "union",
-    Field items "items",
-    Field any "any",
+    Optional by_branch "byBranch",
+    Optional inline "inline",
+    Optional union "union",
+    Required items "items",
+    Optional any "any",
 });
 
 /// `Nullable.inline` of the protocol.
@@ -57,7 +57,7 @@ pub struct NullableInline {
     pub x: Option<i64>,
 }
 record!(received NullableInline {
-    Field x "x",
+    Optional x "x",
 });
 
 /// `Nullable.union` of the protocol.

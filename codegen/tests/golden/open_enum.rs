@@ -65,8 +65,8 @@ pub struct Palette {
     pub finish: PaletteFinish,
 }
 record!(received Palette {
-    Field main "main",
-    Field finish "finish",
+    Required main "main",
+    Required finish "finish",
 });
 
 /// An enum of its own.

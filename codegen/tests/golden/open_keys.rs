@@ -57,7 +57,7 @@ pub struct Counters {
     pub rest: std::collections::BTreeMap<String, i64>,
 }
 record!(received Counters {
-    Field total "total",
+    Required total "total",
 } rest);
 
 /// `Widths` of the protocol.
@@ -75,7 +75,7 @@ pub struct Settings {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(Settings ["kind" "settings"] {
-    Field theme "theme",
+    Optional theme "theme",
 } rest);
 builder!(Settings {
     theme: impl Into<String>,

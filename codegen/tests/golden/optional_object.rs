@@ -11,5 +11,5 @@ pub struct NoteValue {
     pub text: Option<String>,
 }
 record!(received NoteValue {
-    Field text "text",
+    Optional text "text",
 });

@@ -157,9 +157,9 @@ pub struct Credentials {
     pub nonce: Option<String>,
 }
 record!(received Credentials {
-    Field api_key "apiKey",
-    Field token "token",
-    Field env "env",
+    Required api_key "apiKey",
+    Optional token "token",
+    Optional env "env",
     Secret nonce "nonce",
 });
 
@@ -202,17 +202,17 @@ pub struct Provider {
     pub nested: Option<ProviderNested>,
 }
 record!(received Provider ["type" "provider", "remote" true] {
-    Field only "only",
-    Field name "name",
-    Field max_tokens "maxTokens",
+    Required only "only",
+    Required name "name",
+    Required max_tokens "maxTokens",
     Nullable temperature "temperature",
-    Field default_value "default",
-    Field models "models",
-    Field limits "limits",
-    Field extra "extra",
-    Field git_ref "ref",
-    Field move_ "move",
-    Field nested "nested",
+    Optional default_value "default",
+    Required models "models",
+    Optional limits "limits",
+    Optional extra "extra",
+    Required git_ref "ref",
+    Optional move_ "move",
+    Optional nested "nested",
 });
 
 /// `Provider.nested` of the protocol.
@@ -223,7 +223,7 @@ pub struct ProviderNested {
     pub deep: Vec<ProviderNestedDeepItem>,
 }
 record!(received ProviderNested {
-    Field deep "deep",
+    Required deep "deep",
 });
 
 /// `Provider.nested.deep` of the protocol.
@@ -234,7 +234,7 @@ pub struct ProviderNestedDeepItem {
     pub id: Option<i64>,
 }
 record!(received ProviderNestedDeepItem {
-    Field id "id",
+    Optional id "id",
 });
 
 /// `Provider.only` of the protocol.

@@ -58,8 +58,8 @@ pub struct Element {
     pub children: Vec<Element>,
 }
 record!(received Element {
-    Field name "name",
-    Field children "children",
+    Required name "name",
+    Required children "children",
 });
 
 /// `Filter` of the protocol.
@@ -88,8 +88,8 @@ pub struct FindParams {
     pub folder: Option<Folder>,
 }
 record!(FindParams {
-    Field filter "filter",
-    Field folder "folder",
+    Required filter "filter",
+    Optional folder "folder",
 });
 builder!(FindParams new(filter: Negation) {
     folder: Folder,
@@ -103,7 +103,7 @@ pub struct Folder {
     pub parent: Option<Box<Folder>>,
 }
 record!(Folder {
-    Field parent "parent",
+    Optional parent "parent",
 });
 builder!(Folder {
     parent: Folder,
@@ -117,6 +117,6 @@ pub struct Negation {
     pub not: Box<Filter>,
 }
 record!(Negation {
-    Field not "not",
+    Required not "not",
 });
 builder!(Negation new(not: Filter) {});

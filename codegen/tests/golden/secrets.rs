@@ -233,7 +233,7 @@ pub struct Door {
     pub value: Option<String>,
 }
 record!(received Door {
-    Field value "value",
+    Optional value "value",
 });
 
 /// `House` of the protocol.
@@ -246,8 +246,8 @@ pub struct House {
     pub env_vars: Option<Vec<String>>,
 }
 record!(received House {
-    Field vaults "vaults",
-    Field env_vars "envVars",
+    Optional vaults "vaults",
+    Optional env_vars "envVars",
 });
 
 /// `VaultContents` of the protocol.
@@ -269,11 +269,11 @@ pub struct VaultContents {
 }
 record!(received VaultContents {
     Secret value "value",
-    Field note "note",
+    Optional note "note",
     Secret handle "handle",
-    Field kind "kind",
-    Field login_token "loginToken",
-    Field api_keys "apiKeys",
+    Optional kind "kind",
+    Optional login_token "loginToken",
+    Optional api_keys "apiKeys",
 });
 
 /// The kind of the value.

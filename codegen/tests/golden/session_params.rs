@@ -192,7 +192,7 @@ pub struct RenameRequest {
     pub name: String,
 }
 record!(RenameRequest {
-    Field name "name",
+    Required name "name",
 });
 builder!(RenameRequest new(name: impl Into<String>) {});
 
@@ -204,7 +204,7 @@ pub struct SessionHistoryReadParams {
     pub limit: Option<i64>,
 }
 record!(SessionHistoryReadParams {
-    Field limit "limit",
+    Optional limit "limit",
 });
 builder!(SessionHistoryReadParams {
     limit: i64,
@@ -218,5 +218,5 @@ pub struct SessionHistoryReadResult {
     pub lines: Vec<String>,
 }
 record!(received SessionHistoryReadResult {
-    Field lines "lines",
+    Required lines "lines",
 });

@@ -100,9 +100,9 @@ pub struct Config {
     pub between_and_there: Option<Here>,
 }
 record!(received Config {
-    Field always "always",
-    Field since "since",
-    Field between_and_there "betweenAndThere",
+    Optional always "always",
+    Required since "since",
+    Optional between_and_there "betweenAndThere",
 });
 
 /// `Here` of the protocol.

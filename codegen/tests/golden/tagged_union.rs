@@ -8,7 +8,7 @@ pub struct Circle {
     pub radius: f64,
 }
 record!(received Circle ["kind" "circle"] {
-    Field radius "radius",
+    Required radius "radius",
 });
 
 /// A shape, recognised by its kind.
@@ -38,7 +38,7 @@ pub struct ShapeDot {
     pub at: Vec<f64>,
 }
 record!(received ShapeDot ["kind" "dot"] {
-    Field at "at",
+    Required at "at",
 });
 
 /// Itself a union, of two kinds.
@@ -65,7 +65,7 @@ pub struct Square {
     pub side: f64,
 }
 record!(received Square ["kind" "square"] {
-    Field side "side",
+    Required side "side",
 });
 
 /// `Triangle` of the protocol.

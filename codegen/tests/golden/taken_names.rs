@@ -97,7 +97,7 @@ pub struct SessionZoneAwaitParams {
     pub value: Taken,
 }
 record!(SessionZoneAwaitParams {
-    Field value "value",
+    Required value "value",
 });
 builder!(SessionZoneAwaitParams new(value: Taken) {});
 
@@ -123,13 +123,13 @@ pub struct Taken {
     pub kind: Option<String>,
 }
 record!(Taken {
-    Field clone "clone",
-    Field default_value "default",
-    Field fmt "fmt",
-    Field into "into",
-    Field new "new",
-    Field read "read",
-    Field kind "type",
+    Optional clone "clone",
+    Optional default_value "default",
+    Optional fmt "fmt",
+    Optional into "into",
+    Optional new "new",
+    Optional read "read",
+    Optional kind "type",
 });
 builder!(Taken {
     default_value: impl Into<String>,

@@ -24,7 +24,7 @@ pub struct ByFlagNotOk {
     pub error: Option<String>,
 }
 record!(received ByFlagNotOk ["ok" false] {
-    Field error "error",
+    Optional error "error",
 });
 
 /// `ByFlag: Ok` of the protocol.
@@ -35,7 +35,7 @@ pub struct ByFlagOk {
     pub value: serde_json::Value,
 }
 record!(received ByFlagOk ["ok" true] {
-    Field value "value",
+    Required value "value",
 });
 
 /// `ByKeys` of the protocol.
@@ -65,7 +65,7 @@ pub struct ByKeysId {
     pub id: String,
 }
 record!(received ByKeysId {
-    Field id "id",
+    Required id "id",
 });
 
 /// `ByKeys: IdPath` of the protocol.
@@ -78,8 +78,8 @@ pub struct ByKeysIdPath {
     pub path: String,
 }
 record!(received ByKeysIdPath {
-    Field id "id",
-    Field path "path",
+    Required id "id",
+    Required path "path",
 });
 
 /// `ByKeys: IdUrl` of the protocol.
@@ -92,8 +92,8 @@ pub struct ByKeysIdUrl {
     pub url: String,
 }
 record!(received ByKeysIdUrl {
-    Field id "id",
-    Field url "url",
+    Required id "id",
+    Required url "url",
 });
 
 /// `ByNestedKeys` of the protocol.
@@ -120,7 +120,7 @@ pub struct ByNestedKeysSourceFromDisk {
     pub source: FromDisk,
 }
 record!(received ByNestedKeysSourceFromDisk {
-    Field source "source",
+    Required source "source",
 });
 
 /// `ByNestedKeys: SourceFromNetwork` of the protocol.
@@ -131,7 +131,7 @@ pub struct ByNestedKeysSourceFromNetwork {
     pub source: FromNetwork,
 }
 record!(received ByNestedKeysSourceFromNetwork {
-    Field source "source",
+    Required source "source",
 });
 
 /// `FromDisk` of the protocol.
@@ -142,7 +142,7 @@ pub struct FromDisk {
     pub path: String,
 }
 record!(received FromDisk {
-    Field path "path",
+    Required path "path",
 });
 
 /// `FromNetwork` of the protocol.
@@ -153,7 +153,7 @@ pub struct FromNetwork {
     pub url: String,
 }
 record!(received FromNetwork {
-    Field url "url",
+    Required url "url",
 });
 
 /// A scalar, a list or an object.

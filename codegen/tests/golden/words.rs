@@ -91,8 +91,8 @@ pub struct BothNames {
     pub kind: String,
 }
 record!(received BothNames {
-    Field type_ "type",
-    Field kind "kind",
+    Required type_ "type",
+    Required kind "kind",
 });
 
 /// `HostGithubOptions` of the protocol.
@@ -123,15 +123,15 @@ pub struct HostGitHubOptions {
     pub while_: Option<String>,
 }
 record!(HostGitHubOptions {
-    Field github_token "gitHubToken",
-    Field enable_github_telemetry "enableGitHubTelemetry",
-    Field mcp_oauth_token_storage "mcpOAuthTokenStorage",
-    Field no_auth "noAuth",
-    Field git_ref "ref",
-    Field values "enum",
-    Field value "const",
-    Field default_value "default",
-    Field while_ "while",
+    Optional github_token "gitHubToken",
+    Optional enable_github_telemetry "enableGitHubTelemetry",
+    Optional mcp_oauth_token_storage "mcpOAuthTokenStorage",
+    Optional no_auth "noAuth",
+    Optional git_ref "ref",
+    Optional values "enum",
+    Optional value "const",
+    Optional default_value "default",
+    Optional while_ "while",
 });
 builder!(HostGitHubOptions {
     github_token: impl Into<String>,

@@ -41,14 +41,14 @@ pub struct Usage {
 }
 
 record!(Usage {
-    Field calls "calls",
-    Field input_tokens "inputTokens",
-    Field output_tokens "outputTokens",
-    Field cache_read_tokens "cacheReadTokens",
-    Field cache_write_tokens "cacheWriteTokens",
-    Field reasoning_tokens "reasoningTokens",
-    Field cost "cost",
-    Field nano_aiu "nanoAiu",
+    Required calls "calls",
+    Required input_tokens "inputTokens",
+    Required output_tokens "outputTokens",
+    Required cache_read_tokens "cacheReadTokens",
+    Required cache_write_tokens "cacheWriteTokens",
+    Required reasoning_tokens "reasoningTokens",
+    Required cost "cost",
+    Required nano_aiu "nanoAiu",
 });
 
 impl Usage {

@@ -39,10 +39,10 @@ pub struct Text {
 }
 
 record!(Text {
-    Field id "id",
-    Field text "text",
-    Field complete "complete",
-    Field times "times",
+    Required id "id",
+    Required text "text",
+    Required complete "complete",
+    Required times "times",
 });
 
 /// A `user.message`.
@@ -55,10 +55,10 @@ pub struct Prompt {
 }
 
 record!(Prompt {
-    Field message_id "messageId",
-    Field text "text",
-    Field source "source",
-    Field times "times",
+    Required message_id "messageId",
+    Required text "text",
+    Required source "source",
+    Required times "times",
 });
 
 /// A tool call: `tool.execution_start` or `tool.user_requested`, and the events that follow it.
@@ -76,15 +76,15 @@ pub struct ToolCall {
 }
 
 record!(ToolCall {
-    Field id "id",
-    Field name "name",
-    Field arguments "arguments",
-    Field by_user "byUser",
-    Field progress "progress",
-    Field output "output",
-    Field result "result",
-    Field detailed_content "detailedContent",
-    Field times "times",
+    Required id "id",
+    Required name "name",
+    Required arguments "arguments",
+    Required by_user "byUser",
+    Required progress "progress",
+    Required output "output",
+    Optional result "result",
+    Optional detailed_content "detailedContent",
+    Required times "times",
 });
 
 /// A sub-agent: `subagent.started` and all events that carry its id.
@@ -100,13 +100,13 @@ pub struct SubAgent {
 }
 
 record!(SubAgent {
-    Field key "key",
-    Field name "name",
-    Field display_name "displayName",
-    Field entries "entries",
-    Field usage "usage",
-    Field outcome "result",
-    Field times "times",
+    Required key "key",
+    Required name "name",
+    Required display_name "displayName",
+    Required entries "entries",
+    Required usage "usage",
+    Optional outcome "result",
+    Required times "times",
 });
 
 /// A notice about the session: `session.info`, `session.warning`, `session.error` that fails no turn,
@@ -121,10 +121,10 @@ pub struct Notice {
 }
 
 record!(Notice {
-    Field kind "kind",
-    Field category "category",
-    Field text "text",
-    Field times "times",
+    Required kind "kind",
+    Required category "category",
+    Required text "text",
+    Required times "times",
 });
 
 impl Text {

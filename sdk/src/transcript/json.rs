@@ -15,7 +15,7 @@ impl Wire for Transcript {
         node.read_fields(KEYS, &mut [&mut self.turns, &mut self.dropped_turns])
     }
     fn write(&self, out: &mut Writer) {
-        out.object(KEYS, &[Kind::Field; 2], &[&self.turns, &self.dropped_turns]);
+        out.object(KEYS, &[Kind::Required; 2], &[&self.turns, &self.dropped_turns]);
     }
 }
 

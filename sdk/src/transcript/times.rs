@@ -16,8 +16,8 @@ pub struct Times {
 }
 
 record!(Times {
-    Field start "start",
-    Field end "end",
+    Optional start "start",
+    Optional end "end",
 });
 
 impl Times {

@@ -27,16 +27,16 @@ pub struct TranscriptTurn {
 }
 
 record!(TranscriptTurn {
-    Field event_id "eventId",
-    Field prompt "prompt",
-    Field entries "entries",
-    Field usage "usage",
-    Field state "state",
-    Field ended "ended",
-    Field wants_tools "wantsTools",
-    Field times "times",
-    Field latest "latest",
-    Field dropped_entries "droppedEntries",
+    Required event_id "eventId",
+    Optional prompt "prompt",
+    Required entries "entries",
+    Required usage "usage",
+    Required state "state",
+    Required ended "ended",
+    Optional wants_tools "wantsTools",
+    Required times "times",
+    Optional latest "latest",
+    Required dropped_entries "droppedEntries",
 });
 
 /// The state of a turn.

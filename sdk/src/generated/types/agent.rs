@@ -53,23 +53,23 @@ pub struct AgentInfo {
     pub hooks: Option<std::collections::BTreeMap<String, Vec<serde_json::Value>>>,
 }
 record!(received AgentInfo {
-    Field name "name",
-    Field display_name "displayName",
-    Field description "description",
-    Field path "path",
-    Field id "id",
-    Field source "source",
-    Field user_invocable "userInvocable",
-    Field disable_model_invocation "disableModelInvocation",
-    Field tools "tools",
-    Field model "model",
-    Field models "models",
-    Field model_policy "modelPolicy",
-    Field reasoning_effort "reasoningEffort",
-    Field mcp_servers "mcpServers",
-    Field skills "skills",
-    Field prompt "prompt",
-    Field hooks "hooks",
+    Required name "name",
+    Required display_name "displayName",
+    Required description "description",
+    Optional path "path",
+    Required id "id",
+    Optional source "source",
+    Optional user_invocable "userInvocable",
+    Optional disable_model_invocation "disableModelInvocation",
+    Optional tools "tools",
+    Optional model "model",
+    Optional models "models",
+    Optional model_policy "modelPolicy",
+    Optional reasoning_effort "reasoningEffort",
+    Optional mcp_servers "mcpServers",
+    Optional skills "skills",
+    Optional prompt "prompt",
+    Optional hooks "hooks",
 });
 
 /// Where the agent definition was loaded from
@@ -170,19 +170,19 @@ pub struct AgentInterruptedData {
     pub interrupted_agent_count: Option<i64>,
 }
 record!(received AgentInterruptedData {
-    Field activity "activity",
-    Field elapsed_ms "elapsedMs",
-    Field turn "turn",
-    Field model "model",
-    Field api_endpoint "apiEndpoint",
-    Field transport "transport",
-    Field reasoning_effort "reasoningEffort",
-    Field cancel_phase "cancelPhase",
-    Field output_ttft_ms "outputTtftMs",
-    Field tool_names "toolNames",
-    Field tool_call_ids "toolCallIds",
-    Field safe_tool_names "safeToolNames",
-    Field interrupted_agent_count "interruptedAgentCount",
+    Required activity "activity",
+    Required elapsed_ms "elapsedMs",
+    Required turn "turn",
+    Optional model "model",
+    Optional api_endpoint "apiEndpoint",
+    Optional transport "transport",
+    Optional reasoning_effort "reasoningEffort",
+    Optional cancel_phase "cancelPhase",
+    Optional output_ttft_ms "outputTtftMs",
+    Optional tool_names "toolNames",
+    Optional tool_call_ids "toolCallIds",
+    Optional safe_tool_names "safeToolNames",
+    Optional interrupted_agent_count "interruptedAgentCount",
 });
 
 /// Agents available to the session.
@@ -193,7 +193,7 @@ pub struct AgentList {
     pub agents: Vec<AgentInfo>,
 }
 record!(received AgentList {
-    Field agents "agents",
+    Required agents "agents",
 });
 
 /// Controls whether built-in agents and authored prompt text are included. *Experimental.*
@@ -206,8 +206,8 @@ pub struct AgentListRequest {
     pub include_prompt: Option<bool>,
 }
 record!(AgentListRequest {
-    Field include_built_in_agents "includeBuiltInAgents",
-    Field include_prompt "includePrompt",
+    Optional include_built_in_agents "includeBuiltInAgents",
+    Optional include_prompt "includePrompt",
 });
 builder!(AgentListRequest {
     include_built_in_agents: bool,
@@ -238,7 +238,7 @@ pub struct AgentReloadResult {
     pub agents: Vec<AgentInfo>,
 }
 record!(received AgentReloadResult {
-    Field agents "agents",
+    Required agents "agents",
 });
 
 /// Name of the custom agent to select for subsequent turns. *Experimental.*
@@ -249,7 +249,7 @@ pub struct AgentSelectRequest {
     pub name: String,
 }
 record!(AgentSelectRequest {
-    Field name "name",
+    Required name "name",
 });
 builder!(AgentSelectRequest new(name: impl Into<String>) {});
 
@@ -261,7 +261,7 @@ pub struct AgentSelectResult {
     pub agent: AgentInfo,
 }
 record!(received AgentSelectResult {
-    Field agent "agent",
+    Required agent "agent",
 });
 
 /// An in-memory authored prompt override for an available agent. *Experimental.*
@@ -274,7 +274,7 @@ pub struct AgentSetPromptRequest {
     pub prompt: String,
 }
 record!(AgentSetPromptRequest {
-    Field id "id",
-    Field prompt "prompt",
+    Required id "id",
+    Required prompt "prompt",
 });
 builder!(AgentSetPromptRequest new(id: impl Into<String>, prompt: impl Into<String>) {});

@@ -16,7 +16,7 @@ pub struct AssistantIdleData {
     pub aborted: Option<bool>,
 }
 record!(received AssistantIdleData {
-    Field aborted "aborted",
+    Optional aborted "aborted",
 });
 
 /// Agent intent description for current activity or plan
@@ -27,7 +27,7 @@ pub struct AssistantIntentData {
     pub intent: String,
 }
 record!(received AssistantIntentData {
-    Field intent "intent",
+    Required intent "intent",
 });
 
 /// Assistant response containing text content, optional tool requests, and interaction metadata
@@ -89,32 +89,32 @@ pub struct AssistantMessageData {
     pub fusion: Option<FusionAttribution>,
 }
 record!(received AssistantMessageData {
-    Field message_id "messageId",
-    Field originating_message_id "originatingMessageId",
-    Field model "model",
-    Field provider_id "providerId",
-    Field content "content",
-    Field tool_requests "toolRequests",
-    Field reasoning_opaque "reasoningOpaque",
-    Field reasoning_text "reasoningText",
-    Field reasoning_wire_field "reasoningWireField",
-    Field encrypted_content "encryptedContent",
-    Field phase "phase",
-    Field chunk_index "chunkIndex",
-    Field chunk_count "chunkCount",
-    Field output_tokens "outputTokens",
-    Field interaction_id "interactionId",
-    Field request_id "requestId",
-    Field client_request_id "clientRequestId",
-    Field service_request_id "serviceRequestId",
-    Field rte "rte",
-    Field api_call_id "apiCallId",
-    Field server_tools "serverTools",
-    Field reasoning_blocks "reasoningBlocks",
-    Field turn_id "turnId",
-    Field parent_tool_call_id "parentToolCallId",
-    Field citations "citations",
-    Field fusion "fusion",
+    Required message_id "messageId",
+    Optional originating_message_id "originatingMessageId",
+    Optional model "model",
+    Optional provider_id "providerId",
+    Required content "content",
+    Optional tool_requests "toolRequests",
+    Optional reasoning_opaque "reasoningOpaque",
+    Optional reasoning_text "reasoningText",
+    Optional reasoning_wire_field "reasoningWireField",
+    Optional encrypted_content "encryptedContent",
+    Optional phase "phase",
+    Optional chunk_index "chunkIndex",
+    Optional chunk_count "chunkCount",
+    Optional output_tokens "outputTokens",
+    Optional interaction_id "interactionId",
+    Optional request_id "requestId",
+    Optional client_request_id "clientRequestId",
+    Optional service_request_id "serviceRequestId",
+    Optional rte "rte",
+    Optional api_call_id "apiCallId",
+    Optional server_tools "serverTools",
+    Optional reasoning_blocks "reasoningBlocks",
+    Optional turn_id "turnId",
+    Optional parent_tool_call_id "parentToolCallId",
+    Optional citations "citations",
+    Optional fusion "fusion",
 });
 
 /// Streaming assistant message delta for incremental response updates
@@ -130,9 +130,9 @@ pub struct AssistantMessageDeltaData {
     pub parent_tool_call_id: Option<String>,
 }
 record!(received AssistantMessageDeltaData {
-    Field message_id "messageId",
-    Field delta_content "deltaContent",
-    Field parent_tool_call_id "parentToolCallId",
+    Required message_id "messageId",
+    Required delta_content "deltaContent",
+    Optional parent_tool_call_id "parentToolCallId",
 });
 
 /// Neutral provider-tagged reasoning content blocks preserved verbatim for round-tripping. *Experimental.*
@@ -147,9 +147,9 @@ pub struct AssistantMessageReasoningBlocks {
     pub ordered_blocks: Option<Vec<serde_json::Value>>,
 }
 record!(received AssistantMessageReasoningBlocks {
-    Field provider "provider",
-    Field blocks "blocks",
-    Field ordered_blocks "orderedBlocks",
+    Required provider "provider",
+    Optional blocks "blocks",
+    Optional ordered_blocks "orderedBlocks",
 });
 
 /// Neutral provider-tagged server-side tool-use payload (tool search, advisor) for verbatim round-tripping. *Experimental.*
@@ -168,11 +168,11 @@ pub struct AssistantMessageServerTools {
     pub advisor_model: Option<String>,
 }
 record!(received AssistantMessageServerTools {
-    Field provider "provider",
-    Field items "items",
-    Field function_call_namespaces "functionCallNamespaces",
-    Field raw_content_blocks "rawContentBlocks",
-    Field advisor_model "advisorModel",
+    Required provider "provider",
+    Optional items "items",
+    Optional function_call_namespaces "functionCallNamespaces",
+    Optional raw_content_blocks "rawContentBlocks",
+    Optional advisor_model "advisorModel",
 });
 
 /// Streaming assistant message start metadata
@@ -185,8 +185,8 @@ pub struct AssistantMessageStartData {
     pub phase: Option<String>,
 }
 record!(received AssistantMessageStartData {
-    Field message_id "messageId",
-    Field phase "phase",
+    Required message_id "messageId",
+    Optional phase "phase",
 });
 
 /// A tool invocation request from the assistant
@@ -214,15 +214,15 @@ pub struct AssistantMessageToolRequest {
     pub caller: Option<AssistantMessageToolRequestCaller>,
 }
 record!(received AssistantMessageToolRequest {
-    Field tool_call_id "toolCallId",
-    Field name "name",
-    Field arguments "arguments",
-    Field kind "type",
-    Field tool_title "toolTitle",
-    Field mcp_server_name "mcpServerName",
-    Field mcp_tool_name "mcpToolName",
-    Field intention_summary "intentionSummary",
-    Field caller "caller",
+    Required tool_call_id "toolCallId",
+    Required name "name",
+    Optional arguments "arguments",
+    Optional kind "type",
+    Optional tool_title "toolTitle",
+    Optional mcp_server_name "mcpServerName",
+    Optional mcp_tool_name "mcpToolName",
+    Optional intention_summary "intentionSummary",
+    Optional caller "caller",
 });
 
 /// Hosted program that requested this client tool call
@@ -236,8 +236,8 @@ pub struct AssistantMessageToolRequestCaller {
     pub caller_id: String,
 }
 record!(received AssistantMessageToolRequestCaller {
-    Field kind "type",
-    Field caller_id "callerId",
+    Required kind "type",
+    Required caller_id "callerId",
 });
 
 /// Hosted program caller type
@@ -281,9 +281,9 @@ pub struct AssistantReasoningData {
     pub rte: Option<bool>,
 }
 record!(received AssistantReasoningData {
-    Field reasoning_id "reasoningId",
-    Field content "content",
-    Field rte "rte",
+    Required reasoning_id "reasoningId",
+    Required content "content",
+    Optional rte "rte",
 });
 
 /// Streaming reasoning delta for incremental extended thinking updates
@@ -296,8 +296,8 @@ pub struct AssistantReasoningDeltaData {
     pub delta_content: String,
 }
 record!(received AssistantReasoningDeltaData {
-    Field reasoning_id "reasoningId",
-    Field delta_content "deltaContent",
+    Required reasoning_id "reasoningId",
+    Required delta_content "deltaContent",
 });
 
 /// Live progress signal for a provider-hosted server tool (e.g. hosted web search) while it runs, before the finalized serverTools envelope lands on the terminal assistant.message
@@ -312,9 +312,9 @@ pub struct AssistantServerToolProgressData {
     pub status: String,
 }
 record!(received AssistantServerToolProgressData {
-    Field output_index "outputIndex",
-    Field kind "kind",
-    Field status "status",
+    Required output_index "outputIndex",
+    Required kind "kind",
+    Required status "status",
 });
 
 /// Streaming response progress with cumulative byte count
@@ -325,7 +325,7 @@ pub struct AssistantStreamingDeltaData {
     pub total_response_size_bytes: i64,
 }
 record!(received AssistantStreamingDeltaData {
-    Field total_response_size_bytes "totalResponseSizeBytes",
+    Required total_response_size_bytes "totalResponseSizeBytes",
 });
 
 /// Streaming tool-call input delta for incremental tool-call updates
@@ -342,10 +342,10 @@ pub struct AssistantToolCallDeltaData {
     pub input_delta: String,
 }
 record!(received AssistantToolCallDeltaData {
-    Field tool_call_id "toolCallId",
-    Field tool_name "toolName",
-    Field tool_type "toolType",
-    Field input_delta "inputDelta",
+    Required tool_call_id "toolCallId",
+    Optional tool_name "toolName",
+    Optional tool_type "toolType",
+    Required input_delta "inputDelta",
 });
 
 /// Turn completion metadata including the turn identifier
@@ -360,9 +360,9 @@ pub struct AssistantTurnEndData {
     pub parent_tool_call_id: Option<String>,
 }
 record!(received AssistantTurnEndData {
-    Field turn_id "turnId",
-    Field model "model",
-    Field parent_tool_call_id "parentToolCallId",
+    Required turn_id "turnId",
+    Optional model "model",
+    Optional parent_tool_call_id "parentToolCallId",
 });
 
 /// Metadata for an additional model inference attempt within an existing assistant turn
@@ -377,9 +377,9 @@ pub struct AssistantTurnRetryData {
     pub reason: Option<String>,
 }
 record!(received AssistantTurnRetryData {
-    Field turn_id "turnId",
-    Field model "model",
-    Field reason "reason",
+    Required turn_id "turnId",
+    Optional model "model",
+    Optional reason "reason",
 });
 
 /// Turn initialization metadata including identifier and interaction tracking
@@ -396,10 +396,10 @@ pub struct AssistantTurnStartData {
     pub parent_tool_call_id: Option<String>,
 }
 record!(received AssistantTurnStartData {
-    Field turn_id "turnId",
-    Field model "model",
-    Field interaction_id "interactionId",
-    Field parent_tool_call_id "parentToolCallId",
+    Required turn_id "turnId",
+    Optional model "model",
+    Optional interaction_id "interactionId",
+    Optional parent_tool_call_id "parentToolCallId",
 });
 
 /// API endpoint used for this model call, matching CAPI supported_endpoints vocabulary
@@ -436,9 +436,9 @@ pub struct AssistantUsageCopilotUsage {
     pub total_nano_aiu: f64,
 }
 record!(received AssistantUsageCopilotUsage {
-    Field model "model",
-    Field token_details "tokenDetails",
-    Field total_nano_aiu "totalNanoAiu",
+    Optional model "model",
+    Optional token_details "tokenDetails",
+    Required total_nano_aiu "totalNanoAiu",
 });
 
 /// Token usage detail for a single billing category
@@ -457,11 +457,11 @@ pub struct AssistantUsageCopilotUsageTokenDetail {
     pub token_type: String,
 }
 record!(received AssistantUsageCopilotUsageTokenDetail {
-    Field batch_size "batchSize",
-    Field cost_per_batch "costPerBatch",
-    Field model "model",
-    Field token_count "tokenCount",
-    Field token_type "tokenType",
+    Required batch_size "batchSize",
+    Required cost_per_batch "costPerBatch",
+    Optional model "model",
+    Required token_count "tokenCount",
+    Required token_type "tokenType",
 });
 
 /// LLM API call usage metrics including tokens, costs, quotas, and billing information
@@ -607,72 +607,72 @@ pub struct AssistantUsageData {
     pub fusion: Option<FusionAttribution>,
 }
 record!(received AssistantUsageData {
-    Field ai_credits_status "aiCreditsStatus",
-    Field model "model",
-    Field provider "provider",
-    Field model_display_name "modelDisplayName",
-    Field accounting "accounting",
-    Field input_tokens "inputTokens",
-    Field output_tokens "outputTokens",
-    Field cache_read_tokens "cacheReadTokens",
-    Field cache_write_tokens "cacheWriteTokens",
-    Field cache_expires_at "cacheExpiresAt",
-    Field reasoning_tokens "reasoningTokens",
-    Field thinking_dropped_blocks "thinkingDroppedBlocks",
-    Field thinking_dropped_reasons "thinkingDroppedReasons",
-    Field cost "cost",
-    Field duration "duration",
-    Field time_to_first_token_ms "timeToFirstTokenMs",
-    Field output_ttft_ms "outputTtftMs",
-    Field inter_token_latency_ms "interTokenLatencyMs",
-    Field initiator "initiator",
-    Field interaction_type "interactionType",
-    Field is_byok "isByok",
-    Field byok_kind "byokKind",
-    Field model_provider "modelProvider",
-    Field provider_type "providerType",
-    Field is_auto "isAuto",
-    Field max_prompt_tokens "maxPromptTokens",
-    Field max_output_tokens "maxOutputTokens",
-    Field accepted_prediction_tokens "acceptedPredictionTokens",
-    Field rejected_prediction_tokens "rejectedPredictionTokens",
-    Field transport "transport",
-    Field request_body_bytes "requestBodyBytes",
-    Field request_body_wire_bytes "requestBodyWireBytes",
-    Field request_body_encoding "requestBodyEncoding",
-    Field request_body_compression_fallback "requestBodyCompressionFallback",
-    Field request_body_compression_fallback_from "requestBodyCompressionFallbackFrom",
-    Field request_body_compression_rejected_status "requestBodyCompressionRejectedStatus",
-    Field websocket_fallback_reason "websocketFallbackReason",
-    Field websocket_fallback_after_ms "websocketFallbackAfterMs",
-    Field websocket_fallback_error_kind "websocketFallbackErrorKind",
-    Field websocket_fallback_status_code "websocketFallbackStatusCode",
-    Field websocket_fallback_close_code "websocketFallbackCloseCode",
-    Field websocket_fallback_reconnect_attempted "websocketFallbackReconnectAttempted",
-    Field websocket_fallback_started_this_call "websocketFallbackStartedThisCall",
-    Field api_call_id "apiCallId",
-    Field provider_call_id "providerCallId",
-    Field service_request_id "serviceRequestId",
-    Field rte "rte",
-    Field api_endpoint "apiEndpoint",
-    Field parent_tool_call_id "parentToolCallId",
-    Field quota_snapshots "quotaSnapshots",
-    Field copilot_usage "copilotUsage",
-    Field reasoning_effort "reasoningEffort",
-    Field reasoning_summary "reasoningSummary",
-    Field available_tool_count "availableToolCount",
-    Field tool_token_count "toolTokenCount",
-    Field custom_tool_call_count "customToolCallCount",
-    Field unmatched_tool_result_count "unmatchedToolResultCount",
-    Field orphan_tool_call_count "orphanToolCallCount",
-    Field frontier_source "frontierSource",
-    Field cache_ttl_seconds "cacheTtlSeconds",
-    Field cache_details_reported "cacheDetailsReported",
-    Field num_tool_calls "numToolCalls",
-    Field tool_counts "toolCounts",
-    Field finish_reason "finishReason",
-    Field content_filter_triggered "contentFilterTriggered",
-    Field fusion "fusion",
+    Optional ai_credits_status "aiCreditsStatus",
+    Required model "model",
+    Optional provider "provider",
+    Optional model_display_name "modelDisplayName",
+    Optional accounting "accounting",
+    Optional input_tokens "inputTokens",
+    Optional output_tokens "outputTokens",
+    Optional cache_read_tokens "cacheReadTokens",
+    Optional cache_write_tokens "cacheWriteTokens",
+    Optional cache_expires_at "cacheExpiresAt",
+    Optional reasoning_tokens "reasoningTokens",
+    Optional thinking_dropped_blocks "thinkingDroppedBlocks",
+    Optional thinking_dropped_reasons "thinkingDroppedReasons",
+    Optional cost "cost",
+    Optional duration "duration",
+    Optional time_to_first_token_ms "timeToFirstTokenMs",
+    Optional output_ttft_ms "outputTtftMs",
+    Optional inter_token_latency_ms "interTokenLatencyMs",
+    Optional initiator "initiator",
+    Optional interaction_type "interactionType",
+    Optional is_byok "isByok",
+    Optional byok_kind "byokKind",
+    Optional model_provider "modelProvider",
+    Optional provider_type "providerType",
+    Optional is_auto "isAuto",
+    Optional max_prompt_tokens "maxPromptTokens",
+    Optional max_output_tokens "maxOutputTokens",
+    Optional accepted_prediction_tokens "acceptedPredictionTokens",
+    Optional rejected_prediction_tokens "rejectedPredictionTokens",
+    Optional transport "transport",
+    Optional request_body_bytes "requestBodyBytes",
+    Optional request_body_wire_bytes "requestBodyWireBytes",
+    Optional request_body_encoding "requestBodyEncoding",
+    Optional request_body_compression_fallback "requestBodyCompressionFallback",
+    Optional request_body_compression_fallback_from "requestBodyCompressionFallbackFrom",
+    Optional request_body_compression_rejected_status "requestBodyCompressionRejectedStatus",
+    Optional websocket_fallback_reason "websocketFallbackReason",
+    Optional websocket_fallback_after_ms "websocketFallbackAfterMs",
+    Optional websocket_fallback_error_kind "websocketFallbackErrorKind",
+    Optional websocket_fallback_status_code "websocketFallbackStatusCode",
+    Optional websocket_fallback_close_code "websocketFallbackCloseCode",
+    Optional websocket_fallback_reconnect_attempted "websocketFallbackReconnectAttempted",
+    Optional websocket_fallback_started_this_call "websocketFallbackStartedThisCall",
+    Optional api_call_id "apiCallId",
+    Optional provider_call_id "providerCallId",
+    Optional service_request_id "serviceRequestId",
+    Optional rte "rte",
+    Optional api_endpoint "apiEndpoint",
+    Optional parent_tool_call_id "parentToolCallId",
+    Optional quota_snapshots "quotaSnapshots",
+    Optional copilot_usage "copilotUsage",
+    Optional reasoning_effort "reasoningEffort",
+    Optional reasoning_summary "reasoningSummary",
+    Optional available_tool_count "availableToolCount",
+    Optional tool_token_count "toolTokenCount",
+    Optional custom_tool_call_count "customToolCallCount",
+    Optional unmatched_tool_result_count "unmatchedToolResultCount",
+    Optional orphan_tool_call_count "orphanToolCallCount",
+    Optional frontier_source "frontierSource",
+    Optional cache_ttl_seconds "cacheTtlSeconds",
+    Optional cache_details_reported "cacheDetailsReported",
+    Optional num_tool_calls "numToolCalls",
+    Optional tool_counts "toolCounts",
+    Optional finish_reason "finishReason",
+    Optional content_filter_triggered "contentFilterTriggered",
+    Optional fusion "fusion",
 });
 
 /// Internal per-quota snapshot for assistant usage, including entitlement, consumed requests, overage, reset date, and remaining quota. *Internal.*
@@ -703,17 +703,17 @@ pub struct AssistantUsageQuotaSnapshot {
     pub overage_entitlement: Option<f64>,
 }
 record!(received AssistantUsageQuotaSnapshot {
-    Field is_unlimited_entitlement "isUnlimitedEntitlement",
-    Field entitlement_requests "entitlementRequests",
-    Field used_requests "usedRequests",
-    Field usage_allowed_with_exhausted_quota "usageAllowedWithExhaustedQuota",
-    Field overage "overage",
-    Field overage_allowed_with_exhausted_quota "overageAllowedWithExhaustedQuota",
-    Field remaining_percentage "remainingPercentage",
-    Field reset_date "resetDate",
-    Field has_quota "hasQuota",
-    Field token_based_billing "tokenBasedBilling",
-    Field overage_entitlement "overageEntitlement",
+    Required is_unlimited_entitlement "isUnlimitedEntitlement",
+    Required entitlement_requests "entitlementRequests",
+    Required used_requests "usedRequests",
+    Required usage_allowed_with_exhausted_quota "usageAllowedWithExhaustedQuota",
+    Required overage "overage",
+    Required overage_allowed_with_exhausted_quota "overageAllowedWithExhaustedQuota",
+    Required remaining_percentage "remainingPercentage",
+    Optional reset_date "resetDate",
+    Optional has_quota "hasQuota",
+    Optional token_based_billing "tokenBasedBilling",
+    Optional overage_entitlement "overageEntitlement",
 });
 
 /// Transport used for a successful model call
@@ -761,8 +761,8 @@ pub struct CitationLocationBlock {
     pub end_block: i64,
 }
 record!(received CitationLocationBlock ["type" "block"] {
-    Field start_block "startBlock",
-    Field end_block "endBlock",
+    Required start_block "startBlock",
+    Required end_block "endBlock",
 });
 
 /// A character range within the source's text content. *Experimental.*
@@ -775,8 +775,8 @@ pub struct CitationLocationChar {
     pub end_index: i64,
 }
 record!(received CitationLocationChar ["type" "char"] {
-    Field start_index "startIndex",
-    Field end_index "endIndex",
+    Required start_index "startIndex",
+    Required end_index "endIndex",
 });
 
 /// A page range within a paginated source document. *Experimental.*
@@ -789,8 +789,8 @@ pub struct CitationLocationPage {
     pub end_page: i64,
 }
 record!(received CitationLocationPage ["type" "page"] {
-    Field start_page "startPage",
-    Field end_page "endPage",
+    Required start_page "startPage",
+    Required end_page "endPage",
 });
 
 /// The system that produced a citation. *Experimental.*
@@ -826,10 +826,10 @@ pub struct CitationReference {
     pub provider_metadata: Option<serde_json::Value>,
 }
 record!(received CitationReference {
-    Field source_id "sourceId",
-    Field cited_text "citedText",
-    Field location "location",
-    Field provider_metadata "providerMetadata",
+    Required source_id "sourceId",
+    Optional cited_text "citedText",
+    Optional location "location",
+    Optional provider_metadata "providerMetadata",
 });
 
 /// A source that backs one or more cited spans in the assistant's response. *Experimental.*
@@ -848,11 +848,11 @@ pub struct CitationSource {
     pub path: Option<String>,
 }
 record!(received CitationSource {
-    Field id "id",
-    Field provider "provider",
-    Field title "title",
-    Field url "url",
-    Field path "path",
+    Required id "id",
+    Required provider "provider",
+    Optional title "title",
+    Optional url "url",
+    Optional path "path",
 });
 
 /// A contiguous span of generated assistant text and the source references that support it. *Experimental.*
@@ -867,9 +867,9 @@ pub struct CitationSpan {
     pub references: Vec<CitationReference>,
 }
 record!(received CitationSpan {
-    Field start_index "startIndex",
-    Field end_index "endIndex",
-    Field references "references",
+    Required start_index "startIndex",
+    Required end_index "endIndex",
+    Required references "references",
 });
 
 /// Provider-agnostic citations linking spans of the assistant's response to their supporting sources. *Experimental.*
@@ -882,8 +882,8 @@ pub struct Citations {
     pub spans: Vec<CitationSpan>,
 }
 record!(received Citations {
-    Field sources "sources",
-    Field spans "spans",
+    Required sources "sources",
+    Required spans "spans",
 });
 
 /// Experimental content-safe activity signal for a running HydraFusion phase. *Experimental.*
@@ -910,15 +910,15 @@ pub struct FusionPhaseActivityData {
     pub tool_call_id: Option<String>,
 }
 record!(received FusionPhaseActivityData {
-    Field fusion_id "fusionId",
-    Field phase_id "phaseId",
-    Field phase_kind "phaseKind",
-    Field pattern "pattern",
-    Field role "role",
-    Field conversation_scope "conversationScope",
-    Field activity "activity",
-    Field total_response_size_bytes "totalResponseSizeBytes",
-    Field tool_call_id "toolCallId",
+    Required fusion_id "fusionId",
+    Required phase_id "phaseId",
+    Required phase_kind "phaseKind",
+    Required pattern "pattern",
+    Required role "role",
+    Required conversation_scope "conversationScope",
+    Required activity "activity",
+    Optional total_response_size_bytes "totalResponseSizeBytes",
+    Optional tool_call_id "toolCallId",
 });
 
 /// Content-safe activity observed while a HydraFusion phase is running. *Experimental.*
@@ -978,22 +978,22 @@ pub struct FusionPhaseCompletedData {
     pub ended_with_background_work: Option<bool>,
 }
 record!(received FusionPhaseCompletedData {
-    Field fusion_id "fusionId",
-    Field phase_id "phaseId",
-    Field phase_kind "phaseKind",
-    Field role "role",
-    Field conversation_scope "conversationScope",
-    Field model "model",
-    Field reasoning_effort "reasoningEffort",
-    Field status "status",
-    Field content "content",
+    Required fusion_id "fusionId",
+    Required phase_id "phaseId",
+    Required phase_kind "phaseKind",
+    Required role "role",
+    Required conversation_scope "conversationScope",
+    Required model "model",
+    Optional reasoning_effort "reasoningEffort",
+    Required status "status",
+    Required content "content",
     Nullable verdict "verdict",
-    Field duration_ms "durationMs",
-    Field usage "usage",
-    Field projection_message "projectionMessage",
-    Field projection_mode "projectionMode",
-    Field staged_terminal "stagedTerminal",
-    Field ended_with_background_work "endedWithBackgroundWork",
+    Required duration_ms "durationMs",
+    Required usage "usage",
+    Optional projection_message "projectionMessage",
+    Optional projection_mode "projectionMode",
+    Optional staged_terminal "stagedTerminal",
+    Optional ended_with_background_work "endedWithBackgroundWork",
 });
 
 /// Experimental durable typed HydraFusion phase failure and degradation transition. *Experimental.*
@@ -1028,19 +1028,19 @@ pub struct FusionPhaseFailedData {
     pub degraded_to_phase_id: Option<String>,
 }
 record!(received FusionPhaseFailedData {
-    Field fusion_id "fusionId",
-    Field phase_id "phaseId",
-    Field phase_kind "phaseKind",
-    Field role "role",
-    Field conversation_scope "conversationScope",
-    Field model "model",
-    Field reasoning_effort "reasoningEffort",
-    Field status "status",
-    Field reason "reason",
-    Field duration_ms "durationMs",
-    Field usage "usage",
-    Field error_message "errorMessage",
-    Field degraded_to_phase_id "degradedToPhaseId",
+    Required fusion_id "fusionId",
+    Required phase_id "phaseId",
+    Required phase_kind "phaseKind",
+    Required role "role",
+    Required conversation_scope "conversationScope",
+    Required model "model",
+    Optional reasoning_effort "reasoningEffort",
+    Required status "status",
+    Required reason "reason",
+    Required duration_ms "durationMs",
+    Required usage "usage",
+    Optional error_message "errorMessage",
+    Optional degraded_to_phase_id "degradedToPhaseId",
 });
 
 /// Experimental transient HydraFusion phase/model/role signal. *Experimental.*
@@ -1065,14 +1065,14 @@ pub struct FusionPhaseStartedData {
     pub reasoning_effort: Option<String>,
 }
 record!(received FusionPhaseStartedData {
-    Field fusion_id "fusionId",
-    Field phase_id "phaseId",
-    Field phase_kind "phaseKind",
-    Field pattern "pattern",
-    Field role "role",
-    Field conversation_scope "conversationScope",
-    Field model "model",
-    Field reasoning_effort "reasoningEffort",
+    Required fusion_id "fusionId",
+    Required phase_id "phaseId",
+    Required phase_kind "phaseKind",
+    Required pattern "pattern",
+    Required role "role",
+    Required conversation_scope "conversationScope",
+    Required model "model",
+    Optional reasoning_effort "reasoningEffort",
 });
 
 /// Durable outcome status of a HydraFusion phase. *Experimental.*
@@ -1112,12 +1112,12 @@ pub struct FusionPhaseUsage {
     pub total_nano_aiu: f64,
 }
 record!(received FusionPhaseUsage {
-    Field request_count "requestCount",
-    Field input_tokens "inputTokens",
-    Field output_tokens "outputTokens",
-    Field cached_tokens "cachedTokens",
-    Field cache_write_tokens "cacheWriteTokens",
-    Field total_nano_aiu "totalNanoAiu",
+    Required request_count "requestCount",
+    Required input_tokens "inputTokens",
+    Required output_tokens "outputTokens",
+    Required cached_tokens "cachedTokens",
+    Optional cache_write_tokens "cacheWriteTokens",
+    Required total_nano_aiu "totalNanoAiu",
 });
 
 /// How a durable phase checkpoint contributes its exact message to canonical root history. *Internal.*
@@ -1155,9 +1155,9 @@ pub struct FusionStagedTerminal {
     pub phase_id: String,
 }
 record!(received FusionStagedTerminal {
-    Field assistant_message "assistantMessage",
-    Field tool_name "toolName",
-    Field tool_call_id "toolCallId",
-    Field arguments "arguments",
-    Field phase_id "phaseId",
+    Required assistant_message "assistantMessage",
+    Required tool_name "toolName",
+    Required tool_call_id "toolCallId",
+    Required arguments "arguments",
+    Required phase_id "phaseId",
 });

@@ -12,9 +12,9 @@ pub struct CanvasClosedData {
     pub canvas_id: String,
 }
 record!(received CanvasClosedData {
-    Field instance_id "instanceId",
-    Field extension_id "extensionId",
-    Field canvas_id "canvasId",
+    Required instance_id "instanceId",
+    Required extension_id "extensionId",
+    Required canvas_id "canvasId",
 });
 
 /// Host context supplied by the runtime. *Experimental.*
@@ -25,7 +25,7 @@ pub struct CanvasHostContext {
     pub capabilities: Option<CanvasHostContextCapabilities>,
 }
 record!(received CanvasHostContext {
-    Field capabilities "capabilities",
+    Optional capabilities "capabilities",
 });
 
 /// Host capabilities. *Experimental.*
@@ -36,7 +36,7 @@ pub struct CanvasHostContextCapabilities {
     pub canvases: Option<bool>,
 }
 record!(received CanvasHostContextCapabilities {
-    Field canvases "canvases",
+    Optional canvases "canvases",
 });
 
 /// Payload of `session.canvas.opened` with canvas instance and provider IDs plus optional icon, title, status, URL, and input. *Experimental.*
@@ -63,15 +63,15 @@ pub struct CanvasOpenedData {
     pub input: Option<serde_json::Value>,
 }
 record!(received CanvasOpenedData {
-    Field instance_id "instanceId",
-    Field extension_id "extensionId",
-    Field extension_name "extensionName",
-    Field canvas_id "canvasId",
-    Field icon "icon",
-    Field title "title",
-    Field status "status",
-    Field url "url",
-    Field input "input",
+    Required instance_id "instanceId",
+    Required extension_id "extensionId",
+    Optional extension_name "extensionName",
+    Required canvas_id "canvasId",
+    Optional icon "icon",
+    Optional title "title",
+    Optional status "status",
+    Optional url "url",
+    Optional input "input",
 });
 
 /// Canvas close parameters sent to the provider. *Experimental.*
@@ -90,11 +90,11 @@ pub struct CanvasProviderCloseRequest {
     pub session: Option<CanvasSessionContext>,
 }
 record!(received CanvasProviderCloseRequest {
-    Field extension_id "extensionId",
-    Field canvas_id "canvasId",
-    Field instance_id "instanceId",
-    Field host "host",
-    Field session "session",
+    Required extension_id "extensionId",
+    Required canvas_id "canvasId",
+    Required instance_id "instanceId",
+    Optional host "host",
+    Optional session "session",
 });
 
 /// Canvas action invocation parameters sent to the provider. *Experimental.*
@@ -117,13 +117,13 @@ pub struct CanvasProviderInvokeActionRequest {
     pub session: Option<CanvasSessionContext>,
 }
 record!(received CanvasProviderInvokeActionRequest {
-    Field extension_id "extensionId",
-    Field canvas_id "canvasId",
-    Field instance_id "instanceId",
-    Field action_name "actionName",
-    Field input "input",
-    Field host "host",
-    Field session "session",
+    Required extension_id "extensionId",
+    Required canvas_id "canvasId",
+    Required instance_id "instanceId",
+    Required action_name "actionName",
+    Optional input "input",
+    Optional host "host",
+    Optional session "session",
 });
 
 /// Canvas open parameters sent to the provider. *Experimental.*
@@ -144,12 +144,12 @@ pub struct CanvasProviderOpenRequest {
     pub session: Option<CanvasSessionContext>,
 }
 record!(received CanvasProviderOpenRequest {
-    Field extension_id "extensionId",
-    Field canvas_id "canvasId",
-    Field instance_id "instanceId",
-    Field input "input",
-    Field host "host",
-    Field session "session",
+    Required extension_id "extensionId",
+    Required canvas_id "canvasId",
+    Required instance_id "instanceId",
+    Optional input "input",
+    Optional host "host",
+    Optional session "session",
 });
 
 /// Canvas open result returned by the provider. *Experimental.*
@@ -164,9 +164,9 @@ pub struct CanvasProviderOpenResult {
     pub status: Option<String>,
 }
 record!(CanvasProviderOpenResult {
-    Field url "url",
-    Field title "title",
-    Field status "status",
+    Optional url "url",
+    Optional title "title",
+    Optional status "status",
 });
 builder!(CanvasProviderOpenResult {
     url: impl Into<String>,
@@ -190,11 +190,11 @@ pub struct CanvasRecordedData {
     pub input: Option<serde_json::Value>,
 }
 record!(received CanvasRecordedData {
-    Field instance_id "instanceId",
-    Field extension_id "extensionId",
-    Field canvas_id "canvasId",
-    Field title "title",
-    Field input "input",
+    Required instance_id "instanceId",
+    Required extension_id "extensionId",
+    Required canvas_id "canvasId",
+    Optional title "title",
+    Optional input "input",
 });
 
 /// A single canvas declaration in `session.canvas.registry_changed`, including provider IDs, display metadata, input schema, and actions. *Experimental.*
@@ -219,14 +219,14 @@ pub struct CanvasRegistryChangedCanvas {
     pub actions: Option<Vec<CanvasRegistryChangedCanvasAction>>,
 }
 record!(received CanvasRegistryChangedCanvas {
-    Field extension_id "extensionId",
-    Field extension_name "extensionName",
-    Field canvas_id "canvasId",
-    Field display_name "displayName",
-    Field description "description",
-    Field icon "icon",
-    Field input_schema "inputSchema",
-    Field actions "actions",
+    Required extension_id "extensionId",
+    Optional extension_name "extensionName",
+    Required canvas_id "canvasId",
+    Required display_name "displayName",
+    Required description "description",
+    Optional icon "icon",
+    Optional input_schema "inputSchema",
+    Optional actions "actions",
 });
 
 /// A single action within a canvas declaration, with its name, optional description, and optional input schema. *Experimental.*
@@ -241,9 +241,9 @@ pub struct CanvasRegistryChangedCanvasAction {
     pub input_schema: Option<serde_json::Value>,
 }
 record!(received CanvasRegistryChangedCanvasAction {
-    Field name "name",
-    Field description "description",
-    Field input_schema "inputSchema",
+    Required name "name",
+    Optional description "description",
+    Optional input_schema "inputSchema",
 });
 
 /// Payload of `session.canvas.registry_changed` listing the canvas declarations currently available. *Experimental.*
@@ -254,7 +254,7 @@ pub struct CanvasRegistryChangedData {
     pub canvases: Vec<CanvasRegistryChangedCanvas>,
 }
 record!(received CanvasRegistryChangedData {
-    Field canvases "canvases",
+    Required canvases "canvases",
 });
 
 /// Durable record that a canvas instance was closed, superseding a prior instance_recorded during resume replay. *Experimental.*
@@ -269,9 +269,9 @@ pub struct CanvasRemovedData {
     pub canvas_id: String,
 }
 record!(received CanvasRemovedData {
-    Field instance_id "instanceId",
-    Field extension_id "extensionId",
-    Field canvas_id "canvasId",
+    Required instance_id "instanceId",
+    Required extension_id "extensionId",
+    Required canvas_id "canvasId",
 });
 
 /// Session context supplied by the runtime. *Experimental.*
@@ -282,7 +282,7 @@ pub struct CanvasSessionContext {
     pub working_directory: Option<String>,
 }
 record!(received CanvasSessionContext {
-    Field working_directory "workingDirectory",
+    Optional working_directory "workingDirectory",
 });
 
 /// Transient signal that an open canvas instance's provider has dropped (for example the extension is reloading mid-session). The host should keep the panel mounted and surface a reconnecting affordance rather than tearing it down; a subsequent `session.canvas.opened` for the same instanceId clears the affordance once the provider reconnects with a fresh url. Ephemeral and never persisted, so it is never replayed on cold resume. *Experimental.*
@@ -297,7 +297,7 @@ pub struct CanvasUnavailableData {
     pub canvas_id: String,
 }
 record!(received CanvasUnavailableData {
-    Field instance_id "instanceId",
-    Field extension_id "extensionId",
-    Field canvas_id "canvasId",
+    Required instance_id "instanceId",
+    Required extension_id "extensionId",
+    Required canvas_id "canvasId",
 });

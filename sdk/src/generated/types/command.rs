@@ -12,7 +12,7 @@ pub struct AcceptedEnqueueCommandResult {
     pub queue_id: Option<String>,
 }
 record!(received AcceptedEnqueueCommandResult ["queued" true] {
-    Field queue_id "queueId",
+    Optional queue_id "queueId",
 });
 
 /// Queued command completion notification signaling UI dismissal
@@ -23,7 +23,7 @@ pub struct CommandCompletedData {
     pub request_id: String,
 }
 record!(received CommandCompletedData {
-    Field request_id "requestId",
+    Required request_id "requestId",
 });
 
 /// Registered command dispatch request routed to the owning client
@@ -40,10 +40,10 @@ pub struct CommandExecuteData {
     pub args: String,
 }
 record!(received CommandExecuteData {
-    Field request_id "requestId",
-    Field command "command",
-    Field command_name "commandName",
-    Field args "args",
+    Required request_id "requestId",
+    Required command "command",
+    Required command_name "commandName",
+    Required args "args",
 });
 
 /// Slash commands available in the session, after applying any include/exclude filters.
@@ -54,7 +54,7 @@ pub struct CommandList {
     pub commands: Vec<SlashCommandInfo>,
 }
 record!(received CommandList {
-    Field commands "commands",
+    Required commands "commands",
 });
 
 /// Queued slash command dispatch request for client execution
@@ -67,8 +67,8 @@ pub struct CommandQueuedData {
     pub command: String,
 }
 record!(received CommandQueuedData {
-    Field request_id "requestId",
-    Field command "command",
+    Required request_id "requestId",
+    Required command "command",
 });
 
 /// A single slash command available in the session, as listed by the `commands.changed` event.
@@ -81,8 +81,8 @@ pub struct CommandsChangedCommand {
     pub description: Option<String>,
 }
 record!(received CommandsChangedCommand {
-    Field name "name",
-    Field description "description",
+    Required name "name",
+    Optional description "description",
 });
 
 /// SDK command registration change notification
@@ -93,7 +93,7 @@ pub struct CommandsChangedData {
     pub commands: Vec<CommandsChangedCommand>,
 }
 record!(received CommandsChangedData {
-    Field commands "commands",
+    Required commands "commands",
 });
 
 /// The pending slash-command invocation effect to finalize, plus whether the host applied or cancelled it. *Experimental.*
@@ -106,8 +106,8 @@ pub struct CommandsFinalizeInvocationEffectRequest {
     pub outcome: CommandsInvocationEffectOutcome,
 }
 record!(CommandsFinalizeInvocationEffectRequest {
-    Field effect "effect",
-    Field outcome "outcome",
+    Required effect "effect",
+    Required outcome "outcome",
 });
 builder!(CommandsFinalizeInvocationEffectRequest new(effect: CommandsFinalizeInvocationEffectRequestEffect, outcome: CommandsInvocationEffectOutcome) {});
 
@@ -130,8 +130,8 @@ pub struct CommandsFinalizeInvocationEffectResult {
     pub error: Option<String>,
 }
 record!(received CommandsFinalizeInvocationEffectResult {
-    Field success "success",
-    Field error "error",
+    Required success "success",
+    Optional error "error",
 });
 
 /// Pending command request ID and an optional error if the client handler failed. *Experimental.*
@@ -144,8 +144,8 @@ pub struct CommandsHandlePendingCommandRequest {
     pub error: Option<String>,
 }
 record!(CommandsHandlePendingCommandRequest {
-    Field request_id "requestId",
-    Field error "error",
+    Required request_id "requestId",
+    Optional error "error",
 });
 builder!(CommandsHandlePendingCommandRequest new(request_id: impl Into<String>) {
     error: impl Into<String>,
@@ -159,7 +159,7 @@ pub struct CommandsHandlePendingCommandResult {
     pub success: bool,
 }
 record!(received CommandsHandlePendingCommandResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Whether a pending slash-command invocation effect was applied or cancelled by the host. *Experimental.*
@@ -203,9 +203,9 @@ pub struct CommandsInvokeRequest {
     pub origin: Option<CommandsInvocationOrigin>,
 }
 record!(CommandsInvokeRequest {
-    Field name "name",
-    Field input "input",
-    Field origin "origin",
+    Required name "name",
+    Optional input "input",
+    Optional origin "origin",
 });
 builder!(CommandsInvokeRequest new(name: impl Into<String>) {
     input: impl Into<String>,
@@ -224,9 +224,9 @@ pub struct CommandsListRequest {
     pub include_client_commands: Option<bool>,
 }
 record!(CommandsListRequest {
-    Field include_builtins "includeBuiltins",
-    Field include_skills "includeSkills",
-    Field include_client_commands "includeClientCommands",
+    Optional include_builtins "includeBuiltins",
+    Optional include_skills "includeSkills",
+    Optional include_client_commands "includeClientCommands",
 });
 builder!(CommandsListRequest {
     include_builtins: bool,
@@ -244,8 +244,8 @@ pub struct CommandsRespondToQueuedCommandRequest {
     pub result: QueuedCommandResult,
 }
 record!(CommandsRespondToQueuedCommandRequest {
-    Field request_id "requestId",
-    Field result "result",
+    Required request_id "requestId",
+    Required result "result",
 });
 builder!(CommandsRespondToQueuedCommandRequest new(request_id: impl Into<String>, result: QueuedCommandResult) {});
 
@@ -257,7 +257,7 @@ pub struct CommandsRespondToQueuedCommandResult {
     pub success: bool,
 }
 record!(received CommandsRespondToQueuedCommandResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Slash-prefixed command string to enqueue for FIFO processing. *Experimental.*
@@ -270,8 +270,8 @@ pub struct EnqueueCommandParams {
     pub display_text: Option<Option<String>>,
 }
 record!(EnqueueCommandParams {
-    Field command "command",
-    Field display_text "displayText",
+    Required command "command",
+    Optional display_text "displayText",
 });
 builder!(EnqueueCommandParams new(command: impl Into<String>) {
     display_text: Option<String>,
@@ -303,8 +303,8 @@ pub struct ExecuteCommandParams {
     pub args: String,
 }
 record!(ExecuteCommandParams {
-    Field command_name "commandName",
-    Field args "args",
+    Required command_name "commandName",
+    Required args "args",
 });
 builder!(ExecuteCommandParams new(command_name: impl Into<String>, args: impl Into<String>) {});
 
@@ -316,7 +316,7 @@ pub struct ExecuteCommandResult {
     pub error: Option<String>,
 }
 record!(received ExecuteCommandResult {
-    Field error "error",
+    Optional error "error",
 });
 
 /// Queued-command response indicating the host executed the command, with an optional flag to stop queue processing.
@@ -327,7 +327,7 @@ pub struct QueuedCommandHandled {
     pub stop_processing_queue: Option<bool>,
 }
 record!(QueuedCommandHandled ["handled" true] {
-    Field stop_processing_queue "stopProcessingQueue",
+    Optional stop_processing_queue "stopProcessingQueue",
 });
 builder!(QueuedCommandHandled {
     stop_processing_queue: bool,
@@ -383,9 +383,9 @@ pub struct SlashCommandAddTimelineEntryResult {
     pub runtime_settings_changed: Option<bool>,
 }
 record!(received SlashCommandAddTimelineEntryResult ["kind" "add-timeline-entry"] {
-    Field entry "entry",
-    Field prefill_input "prefillInput",
-    Field runtime_settings_changed "runtimeSettingsChanged",
+    Required entry "entry",
+    Optional prefill_input "prefillInput",
+    Optional runtime_settings_changed "runtimeSettingsChanged",
 });
 
 /// Slash-command invocation result that submits an agent prompt, with display prompt, optional mode, optional user-facing notice, settings-change flag, and opaque reservation finalization token.
@@ -406,12 +406,12 @@ pub struct SlashCommandAgentPromptResult {
     pub reservation_token: Option<String>,
 }
 record!(received SlashCommandAgentPromptResult ["kind" "agent-prompt"] {
-    Field prompt "prompt",
-    Field display_prompt "displayPrompt",
-    Field mode "mode",
-    Field notice "notice",
-    Field runtime_settings_changed "runtimeSettingsChanged",
-    Field reservation_token "reservationToken",
+    Required prompt "prompt",
+    Required display_prompt "displayPrompt",
+    Optional mode "mode",
+    Optional notice "notice",
+    Optional runtime_settings_changed "runtimeSettingsChanged",
+    Optional reservation_token "reservationToken",
 });
 
 /// Slash-command invocation result indicating completion, with optional message and settings-change flag.
@@ -426,9 +426,9 @@ pub struct SlashCommandCompletedResult {
     pub runtime_settings_changed: Option<bool>,
 }
 record!(received SlashCommandCompletedResult ["kind" "completed"] {
-    Field message "message",
-    Field mode "mode",
-    Field runtime_settings_changed "runtimeSettingsChanged",
+    Optional message "message",
+    Optional mode "mode",
+    Optional runtime_settings_changed "runtimeSettingsChanged",
 });
 
 /// Slash-command metadata with name, aliases, description, kind, input hint, execution allowance, and schedulability.
@@ -453,14 +453,14 @@ pub struct SlashCommandInfo {
     pub schedulable: Option<bool>,
 }
 record!(received SlashCommandInfo {
-    Field name "name",
-    Field aliases "aliases",
-    Field description "description",
-    Field kind "kind",
-    Field input "input",
-    Field allow_during_agent_execution "allowDuringAgentExecution",
-    Field experimental "experimental",
-    Field schedulable "schedulable",
+    Required name "name",
+    Optional aliases "aliases",
+    Required description "description",
+    Required kind "kind",
+    Optional input "input",
+    Required allow_during_agent_execution "allowDuringAgentExecution",
+    Optional experimental "experimental",
+    Optional schedulable "schedulable",
 });
 
 /// Optional unstructured input hint
@@ -479,11 +479,11 @@ pub struct SlashCommandInput {
     pub preserve_multiline_input: Option<bool>,
 }
 record!(received SlashCommandInput {
-    Field hint "hint",
-    Field choices "choices",
-    Field required "required",
-    Field completion "completion",
-    Field preserve_multiline_input "preserveMultilineInput",
+    Required hint "hint",
+    Optional choices "choices",
+    Optional required "required",
+    Optional completion "completion",
+    Optional preserve_multiline_input "preserveMultilineInput",
 });
 
 /// A literal choice the command input accepts, with a human-facing description
@@ -496,8 +496,8 @@ pub struct SlashCommandInputChoice {
     pub description: String,
 }
 record!(received SlashCommandInputChoice {
-    Field name "name",
-    Field description "description",
+    Required name "name",
+    Required description "description",
 });
 
 /// Optional completion hint for the input (e.g. 'directory' for filesystem path completion)
@@ -578,9 +578,9 @@ pub struct SlashCommandModelPickerDialog {
     pub target: Option<String>,
 }
 record!(received SlashCommandModelPickerDialog ["kind" "model-picker"] {
-    Field model_to_enable "modelToEnable",
-    Field scope "scope",
-    Field target "target",
+    Optional model_to_enable "modelToEnable",
+    Optional scope "scope",
+    Optional target "target",
 });
 
 /// Selectable slash-command subcommand option with name, description, and optional group label.
@@ -595,9 +595,9 @@ pub struct SlashCommandSelectSubcommandOption {
     pub group: Option<String>,
 }
 record!(received SlashCommandSelectSubcommandOption {
-    Field name "name",
-    Field description "description",
-    Field group "group",
+    Required name "name",
+    Required description "description",
+    Optional group "group",
 });
 
 /// Slash-command invocation result asking the client to present subcommand options for a parent command.
@@ -614,10 +614,10 @@ pub struct SlashCommandSelectSubcommandResult {
     pub runtime_settings_changed: Option<bool>,
 }
 record!(received SlashCommandSelectSubcommandResult ["kind" "select-subcommand"] {
-    Field command "command",
-    Field title "title",
-    Field options "options",
-    Field runtime_settings_changed "runtimeSettingsChanged",
+    Required command "command",
+    Required title "title",
+    Required options "options",
+    Optional runtime_settings_changed "runtimeSettingsChanged",
 });
 
 /// `SlashCommandSetModelResult` of the protocol.
@@ -642,14 +642,14 @@ pub struct SlashCommandSetModelResult {
     pub runtime_settings_changed: Option<bool>,
 }
 record!(received SlashCommandSetModelResult ["kind" "set-model"] {
-    Field model "model",
-    Field auto_tier "autoTier",
-    Field scope "scope",
-    Field warning "warning",
-    Field reasoning_effort "reasoningEffort",
-    Field revert_on_cancel "revertOnCancel",
-    Field repo_scope "repoScope",
-    Field runtime_settings_changed "runtimeSettingsChanged",
+    Required model "model",
+    Optional auto_tier "autoTier",
+    Optional scope "scope",
+    Optional warning "warning",
+    Optional reasoning_effort "reasoningEffort",
+    Optional revert_on_cancel "revertOnCancel",
+    Optional repo_scope "repoScope",
+    Optional runtime_settings_changed "runtimeSettingsChanged",
 });
 
 /// User-settings snapshot to restore if the host cancels the model switch.
@@ -673,9 +673,9 @@ pub struct SlashCommandSetPlanModelResult {
     pub runtime_settings_changed: Option<bool>,
 }
 record!(received SlashCommandSetPlanModelResult ["kind" "set-plan-model"] {
-    Field plan_model "planModel",
-    Field message "message",
-    Field runtime_settings_changed "runtimeSettingsChanged",
+    Optional plan_model "planModel",
+    Required message "message",
+    Optional runtime_settings_changed "runtimeSettingsChanged",
 });
 
 /// `SlashCommandShowDialogResult` of the protocol.
@@ -688,8 +688,8 @@ pub struct SlashCommandShowDialogResult {
     pub runtime_settings_changed: Option<bool>,
 }
 record!(received SlashCommandShowDialogResult ["kind" "show-dialog"] {
-    Field dialog "dialog",
-    Field runtime_settings_changed "runtimeSettingsChanged",
+    Required dialog "dialog",
+    Optional runtime_settings_changed "runtimeSettingsChanged",
 });
 
 /// Slash-command invocation result containing text output plus Markdown/ANSI rendering flags.
@@ -708,11 +708,11 @@ pub struct SlashCommandTextResult {
     pub sandbox_session_change: Option<SandboxSessionChange>,
 }
 record!(received SlashCommandTextResult ["kind" "text"] {
-    Field text "text",
-    Field markdown "markdown",
-    Field preserve_ansi "preserveAnsi",
-    Field runtime_settings_changed "runtimeSettingsChanged",
-    Field sandbox_session_change "sandboxSessionChange",
+    Required text "text",
+    Optional markdown "markdown",
+    Optional preserve_ansi "preserveAnsi",
+    Optional runtime_settings_changed "runtimeSettingsChanged",
+    Optional sandbox_session_change "sandboxSessionChange",
 });
 
 /// `SlashCommandTimelineEntry` of the protocol.
@@ -730,10 +730,10 @@ pub struct SlashCommandTimelineEntry {
     pub remediation: Option<RemediationAction>,
 }
 record!(received SlashCommandTimelineEntry {
-    Field kind "type",
-    Field text "text",
-    Field url "url",
-    Field remediation "remediation",
+    Required kind "type",
+    Required text "text",
+    Optional url "url",
+    Optional remediation "remediation",
 });
 
 /// `UnsupportedEnqueueCommandResult` of the protocol.
@@ -744,5 +744,5 @@ pub struct UnsupportedEnqueueCommandResult {
     pub queue_id: Option<serde_json::Value>,
 }
 record!(received UnsupportedEnqueueCommandResult ["queued" false] {
-    Field queue_id "queueId",
+    Optional queue_id "queueId",
 });

@@ -116,12 +116,12 @@ pub struct AttachmentBlob {
     pub omitted_reason: Option<OmittedBinaryOmittedReason>,
 }
 record!(AttachmentBlob ["type" "blob"] {
-    Field data "data",
-    Field mime_type "mimeType",
-    Field display_name "displayName",
-    Field asset_id "assetId",
-    Field byte_length "byteLength",
-    Field omitted_reason "omittedReason",
+    Optional data "data",
+    Required mime_type "mimeType",
+    Optional display_name "displayName",
+    Optional asset_id "assetId",
+    Optional byte_length "byteLength",
+    Optional omitted_reason "omittedReason",
 });
 builder!(AttachmentBlob new(mime_type: impl Into<String>) {
     data: impl Into<String>,
@@ -143,9 +143,9 @@ pub struct AttachmentDirectory {
     pub tagged_files_entry: Option<String>,
 }
 record!(AttachmentDirectory ["type" "directory"] {
-    Field path "path",
-    Field display_name "displayName",
-    Field tagged_files_entry "taggedFilesEntry",
+    Required path "path",
+    Optional display_name "displayName",
+    Optional tagged_files_entry "taggedFilesEntry",
 });
 builder!(AttachmentDirectory new(path: impl Into<String>) {
     display_name: impl Into<String>,
@@ -170,12 +170,12 @@ pub struct AttachmentExtensionContext {
     pub captured_at: String,
 }
 record!(AttachmentExtensionContext ["type" "extension_context"] {
-    Field extension_id "extensionId",
-    Field canvas_id "canvasId",
-    Field instance_id "instanceId",
-    Field title "title",
-    Field payload "payload",
-    Field captured_at "capturedAt",
+    Required extension_id "extensionId",
+    Optional canvas_id "canvasId",
+    Optional instance_id "instanceId",
+    Required title "title",
+    Optional payload "payload",
+    Required captured_at "capturedAt",
 });
 builder!(AttachmentExtensionContext {
     canvas_id: impl Into<String>,
@@ -229,14 +229,14 @@ pub struct AttachmentFile {
     pub tagged_files_entry: Option<String>,
 }
 record!(AttachmentFile ["type" "file"] {
-    Field path "path",
-    Field display_name "displayName",
-    Field line_range "lineRange",
-    Field mime_type "mimeType",
-    Field asset_id "assetId",
-    Field byte_length "byteLength",
-    Field omitted_reason "omittedReason",
-    Field tagged_files_entry "taggedFilesEntry",
+    Required path "path",
+    Optional display_name "displayName",
+    Optional line_range "lineRange",
+    Optional mime_type "mimeType",
+    Optional asset_id "assetId",
+    Optional byte_length "byteLength",
+    Optional omitted_reason "omittedReason",
+    Optional tagged_files_entry "taggedFilesEntry",
 });
 builder!(AttachmentFile new(path: impl Into<String>) {
     display_name: impl Into<String>,
@@ -258,8 +258,8 @@ pub struct AttachmentFileLineRange {
     pub end: i64,
 }
 record!(AttachmentFileLineRange {
-    Field start "start",
-    Field end "end",
+    Required start "start",
+    Required end "end",
 });
 builder!(AttachmentFileLineRange new(start: i64, end: i64) {});
 
@@ -281,12 +281,12 @@ pub struct AttachmentGitHubActionsJob {
     pub conclusion: Option<String>,
 }
 record!(AttachmentGitHubActionsJob ["type" "github_actions_job"] {
-    Field repo "repo",
-    Field job_id "jobId",
-    Field job_name "jobName",
-    Field workflow_name "workflowName",
-    Field url "url",
-    Field conclusion "conclusion",
+    Required repo "repo",
+    Required job_id "jobId",
+    Required job_name "jobName",
+    Required workflow_name "workflowName",
+    Required url "url",
+    Optional conclusion "conclusion",
 });
 builder!(AttachmentGitHubActionsJob {
     conclusion: impl Into<String>,
@@ -332,10 +332,10 @@ pub struct AttachmentGitHubCommit {
     pub url: String,
 }
 record!(AttachmentGitHubCommit ["type" "github_commit"] {
-    Field repo "repo",
-    Field oid "oid",
-    Field message "message",
-    Field url "url",
+    Required repo "repo",
+    Required oid "oid",
+    Required message "message",
+    Required url "url",
 });
 
 /// The required fields of [`AttachmentGitHubCommit`], for [`AttachmentGitHubCommit::new`].
@@ -376,10 +376,10 @@ pub struct AttachmentGitHubFile {
     pub url: String,
 }
 record!(AttachmentGitHubFile ["type" "github_file"] {
-    Field repo "repo",
-    Field git_ref "ref",
-    Field path "path",
-    Field url "url",
+    Required repo "repo",
+    Required git_ref "ref",
+    Required path "path",
+    Required url "url",
 });
 
 /// The required fields of [`AttachmentGitHubFile`], for [`AttachmentGitHubFile::new`].
@@ -417,9 +417,9 @@ pub struct AttachmentGitHubFileDiff {
     pub base: Option<AttachmentGitHubFileDiffSide>,
 }
 record!(AttachmentGitHubFileDiff ["type" "github_file_diff"] {
-    Field url "url",
-    Field head "head",
-    Field base "base",
+    Required url "url",
+    Optional head "head",
+    Optional base "base",
 });
 builder!(AttachmentGitHubFileDiff new(url: impl Into<String>) {
     head: AttachmentGitHubFileDiffSide,
@@ -439,9 +439,9 @@ pub struct AttachmentGitHubFileDiffSide {
     pub path: String,
 }
 record!(AttachmentGitHubFileDiffSide {
-    Field repo "repo",
-    Field git_ref "ref",
-    Field path "path",
+    Required repo "repo",
+    Required git_ref "ref",
+    Required path "path",
 });
 builder!(AttachmentGitHubFileDiffSide new(repo: GitHubRepoRef, git_ref: impl Into<String>, path: impl Into<String>) {});
 
@@ -461,11 +461,11 @@ pub struct AttachmentGitHubReference {
     pub url: String,
 }
 record!(AttachmentGitHubReference ["type" "github_reference"] {
-    Field number "number",
-    Field title "title",
-    Field reference_type "referenceType",
-    Field state "state",
-    Field url "url",
+    Required number "number",
+    Required title "title",
+    Required reference_type "referenceType",
+    Required state "state",
+    Required url "url",
 });
 builder!(AttachmentGitHubReference new(number: i64, title: impl Into<String>, reference_type: AttachmentGitHubReferenceType, state: impl Into<String>, url: impl Into<String>) {});
 
@@ -502,10 +502,10 @@ pub struct AttachmentGitHubRelease {
     pub url: String,
 }
 record!(AttachmentGitHubRelease ["type" "github_release"] {
-    Field repo "repo",
-    Field tag_name "tagName",
-    Field name "name",
-    Field url "url",
+    Required repo "repo",
+    Required tag_name "tagName",
+    Required name "name",
+    Required url "url",
 });
 
 /// The required fields of [`AttachmentGitHubRelease`], for [`AttachmentGitHubRelease::new`].
@@ -546,10 +546,10 @@ pub struct AttachmentGitHubRepository {
     pub git_ref: Option<String>,
 }
 record!(AttachmentGitHubRepository ["type" "github_repository"] {
-    Field repo "repo",
-    Field url "url",
-    Field description "description",
-    Field git_ref "ref",
+    Required repo "repo",
+    Required url "url",
+    Optional description "description",
+    Optional git_ref "ref",
 });
 builder!(AttachmentGitHubRepository new(repo: GitHubRepoRef, url: impl Into<String>) {
     description: impl Into<String>,
@@ -573,11 +573,11 @@ pub struct AttachmentGitHubSnippet {
     pub line_range: AttachmentFileLineRange,
 }
 record!(AttachmentGitHubSnippet ["type" "github_snippet"] {
-    Field repo "repo",
-    Field git_ref "ref",
-    Field path "path",
-    Field url "url",
-    Field line_range "lineRange",
+    Required repo "repo",
+    Required git_ref "ref",
+    Required path "path",
+    Required url "url",
+    Required line_range "lineRange",
 });
 
 /// The required fields of [`AttachmentGitHubSnippet`], for [`AttachmentGitHubSnippet::new`].
@@ -617,9 +617,9 @@ pub struct AttachmentGitHubTreeComparison {
     pub head: AttachmentGitHubTreeComparisonSide,
 }
 record!(AttachmentGitHubTreeComparison ["type" "github_tree_comparison"] {
-    Field url "url",
-    Field base "base",
-    Field head "head",
+    Required url "url",
+    Required base "base",
+    Required head "head",
 });
 builder!(AttachmentGitHubTreeComparison new(url: impl Into<String>, base: AttachmentGitHubTreeComparisonSide, head: AttachmentGitHubTreeComparisonSide) {});
 
@@ -633,8 +633,8 @@ pub struct AttachmentGitHubTreeComparisonSide {
     pub revision: String,
 }
 record!(AttachmentGitHubTreeComparisonSide {
-    Field repo "repo",
-    Field revision "revision",
+    Required repo "repo",
+    Required revision "revision",
 });
 builder!(AttachmentGitHubTreeComparisonSide new(repo: GitHubRepoRef, revision: impl Into<String>) {});
 
@@ -646,7 +646,7 @@ pub struct AttachmentGitHubUrl {
     pub url: String,
 }
 record!(AttachmentGitHubUrl ["type" "github_url"] {
-    Field url "url",
+    Required url "url",
 });
 builder!(AttachmentGitHubUrl new(url: impl Into<String>) {});
 
@@ -664,10 +664,10 @@ pub struct AttachmentSelection {
     pub selection: AttachmentSelectionDetails,
 }
 record!(AttachmentSelection ["type" "selection"] {
-    Field file_path "filePath",
-    Field display_name "displayName",
-    Field text "text",
-    Field selection "selection",
+    Required file_path "filePath",
+    Optional display_name "displayName",
+    Required text "text",
+    Required selection "selection",
 });
 builder!(AttachmentSelection new(file_path: impl Into<String>, text: impl Into<String>, selection: AttachmentSelectionDetails) {
     display_name: impl Into<String>,
@@ -683,8 +683,8 @@ pub struct AttachmentSelectionDetails {
     pub end: AttachmentSelectionDetailsEnd,
 }
 record!(AttachmentSelectionDetails {
-    Field start "start",
-    Field end "end",
+    Required start "start",
+    Required end "end",
 });
 builder!(AttachmentSelectionDetails new(start: AttachmentSelectionDetailsStart, end: AttachmentSelectionDetailsEnd) {});
 
@@ -698,8 +698,8 @@ pub struct AttachmentSelectionDetailsEnd {
     pub character: i64,
 }
 record!(AttachmentSelectionDetailsEnd {
-    Field line "line",
-    Field character "character",
+    Required line "line",
+    Required character "character",
 });
 builder!(AttachmentSelectionDetailsEnd new(line: i64, character: i64) {});
 
@@ -713,8 +713,8 @@ pub struct AttachmentSelectionDetailsStart {
     pub character: i64,
 }
 record!(AttachmentSelectionDetailsStart {
-    Field line "line",
-    Field character "character",
+    Required line "line",
+    Required character "character",
 });
 builder!(AttachmentSelectionDetailsStart new(line: i64, character: i64) {});
 
@@ -780,15 +780,15 @@ pub struct CurrentModel {
     pub activating_auto_tier: Option<AutoTier>,
 }
 record!(received CurrentModel {
-    Field model_id "modelId",
-    Field provider_id "providerId",
-    Field plan_base_model_id "planBaseModelId",
-    Field plan_base_provider_id "planBaseProviderId",
-    Field reasoning_effort "reasoningEffort",
-    Field context_tier "contextTier",
-    Field auto_tier "autoTier",
-    Field pending_auto_tier "pendingAutoTier",
-    Field activating_auto_tier "activatingAutoTier",
+    Optional model_id "modelId",
+    Optional provider_id "providerId",
+    Optional plan_base_model_id "planBaseModelId",
+    Optional plan_base_provider_id "planBaseProviderId",
+    Optional reasoning_effort "reasoningEffort",
+    Optional context_tier "contextTier",
+    Optional auto_tier "autoTier",
+    Optional pending_auto_tier "pendingAutoTier",
+    Optional activating_auto_tier "activatingAutoTier",
 });
 
 /// Embedded binary resource contents identified by a URI, with an optional MIME type and a base64-encoded blob.
@@ -803,9 +803,9 @@ pub struct EmbeddedBlobResourceContents {
     pub blob: String,
 }
 record!(EmbeddedBlobResourceContents {
-    Field uri "uri",
-    Field mime_type "mimeType",
-    Field blob "blob",
+    Required uri "uri",
+    Optional mime_type "mimeType",
+    Required blob "blob",
 });
 builder!(EmbeddedBlobResourceContents new(uri: impl Into<String>, blob: impl Into<String>) {
     mime_type: impl Into<String>,
@@ -823,9 +823,9 @@ pub struct EmbeddedTextResourceContents {
     pub text: String,
 }
 record!(EmbeddedTextResourceContents {
-    Field uri "uri",
-    Field mime_type "mimeType",
-    Field text "text",
+    Required uri "uri",
+    Optional mime_type "mimeType",
+    Required text "text",
 });
 builder!(EmbeddedTextResourceContents new(uri: impl Into<String>, text: impl Into<String>) {
     mime_type: impl Into<String>,
@@ -848,11 +848,11 @@ pub struct ExternalToolTextResultForLlmBinaryResultsForLlm {
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(ExternalToolTextResultForLlmBinaryResultsForLlm {
-    Field kind "type",
-    Field data "data",
-    Field mime_type "mimeType",
-    Field description "description",
-    Field metadata "metadata",
+    Required kind "type",
+    Required data "data",
+    Required mime_type "mimeType",
+    Optional description "description",
+    Optional metadata "metadata",
 });
 builder!(ExternalToolTextResultForLlmBinaryResultsForLlm new(kind: ExternalToolTextResultForLlmBinaryResultsForLlmType, data: impl Into<String>, mime_type: impl Into<String>) {
     description: impl Into<String>,
@@ -916,8 +916,8 @@ pub struct ExternalToolTextResultForLlmContentAudio {
     pub mime_type: String,
 }
 record!(ExternalToolTextResultForLlmContentAudio ["type" "audio"] {
-    Field data "data",
-    Field mime_type "mimeType",
+    Required data "data",
+    Required mime_type "mimeType",
 });
 builder!(ExternalToolTextResultForLlmContentAudio new(data: impl Into<String>, mime_type: impl Into<String>) {});
 
@@ -931,8 +931,8 @@ pub struct ExternalToolTextResultForLlmContentImage {
     pub mime_type: String,
 }
 record!(ExternalToolTextResultForLlmContentImage ["type" "image"] {
-    Field data "data",
-    Field mime_type "mimeType",
+    Required data "data",
+    Required mime_type "mimeType",
 });
 builder!(ExternalToolTextResultForLlmContentImage new(data: impl Into<String>, mime_type: impl Into<String>) {});
 
@@ -944,7 +944,7 @@ pub struct ExternalToolTextResultForLlmContentResource {
     pub resource: ExternalToolTextResultForLlmContentResourceDetails,
 }
 record!(ExternalToolTextResultForLlmContentResource ["type" "resource"] {
-    Field resource "resource",
+    Required resource "resource",
 });
 builder!(ExternalToolTextResultForLlmContentResource new(resource: ExternalToolTextResultForLlmContentResourceDetails) {});
 
@@ -984,13 +984,13 @@ pub struct ExternalToolTextResultForLlmContentResourceLink {
     pub size: Option<i64>,
 }
 record!(ExternalToolTextResultForLlmContentResourceLink ["type" "resource_link"] {
-    Field icons "icons",
-    Field name "name",
-    Field title "title",
-    Field uri "uri",
-    Field description "description",
-    Field mime_type "mimeType",
-    Field size "size",
+    Optional icons "icons",
+    Required name "name",
+    Optional title "title",
+    Required uri "uri",
+    Optional description "description",
+    Optional mime_type "mimeType",
+    Optional size "size",
 });
 builder!(ExternalToolTextResultForLlmContentResourceLink new(name: impl Into<String>, uri: impl Into<String>) {
     icons: Vec<ExternalToolTextResultForLlmContentResourceLinkIcon>,
@@ -1014,10 +1014,10 @@ pub struct ExternalToolTextResultForLlmContentResourceLinkIcon {
     pub theme: Option<ExternalToolTextResultForLlmContentResourceLinkIconTheme>,
 }
 record!(ExternalToolTextResultForLlmContentResourceLinkIcon {
-    Field src "src",
-    Field mime_type "mimeType",
-    Field sizes "sizes",
-    Field theme "theme",
+    Required src "src",
+    Optional mime_type "mimeType",
+    Optional sizes "sizes",
+    Optional theme "theme",
 });
 builder!(ExternalToolTextResultForLlmContentResourceLinkIcon new(src: impl Into<String>) {
     mime_type: impl Into<String>,
@@ -1059,12 +1059,12 @@ pub struct ExternalToolTextResultForLlmContentShellExit {
     pub output_file_path: Option<String>,
 }
 record!(ExternalToolTextResultForLlmContentShellExit ["type" "shell_exit"] {
-    Field shell_id "shellId",
-    Field exit_code "exitCode",
-    Field cwd "cwd",
-    Field output_preview "outputPreview",
-    Field output_truncated "outputTruncated",
-    Field output_file_path "outputFilePath",
+    Required shell_id "shellId",
+    Required exit_code "exitCode",
+    Optional cwd "cwd",
+    Optional output_preview "outputPreview",
+    Optional output_truncated "outputTruncated",
+    Optional output_file_path "outputFilePath",
 });
 builder!(ExternalToolTextResultForLlmContentShellExit new(shell_id: impl Into<String>, exit_code: i64) {
     cwd: impl Into<String>,
@@ -1085,9 +1085,9 @@ pub struct ExternalToolTextResultForLlmContentTerminal {
     pub cwd: Option<String>,
 }
 record!(ExternalToolTextResultForLlmContentTerminal ["type" "terminal"] {
-    Field text "text",
-    Field exit_code "exitCode",
-    Field cwd "cwd",
+    Required text "text",
+    Optional exit_code "exitCode",
+    Optional cwd "cwd",
 });
 builder!(ExternalToolTextResultForLlmContentTerminal new(text: impl Into<String>) {
     exit_code: i64,
@@ -1102,7 +1102,7 @@ pub struct ExternalToolTextResultForLlmContentText {
     pub text: String,
 }
 record!(ExternalToolTextResultForLlmContentText ["type" "text"] {
-    Field text "text",
+    Required text "text",
 });
 builder!(ExternalToolTextResultForLlmContentText new(text: impl Into<String>) {});
 
@@ -1136,18 +1136,18 @@ pub struct FusionAttribution {
     pub source_phase_id: Option<String>,
 }
 record!(received FusionAttribution {
-    Field has_user_steering "hasUserSteering",
-    Field fusion_id "fusionId",
-    Field commit_id "commitId",
-    Field synthetic_model "syntheticModel",
-    Field policy "policy",
-    Field pattern "pattern",
-    Field phase_id "phaseId",
-    Field phase_kind "phaseKind",
-    Field role "role",
-    Field source_model "sourceModel",
-    Field conversation_scope "conversationScope",
-    Field source_phase_id "sourcePhaseId",
+    Optional has_user_steering "hasUserSteering",
+    Required fusion_id "fusionId",
+    Optional commit_id "commitId",
+    Required synthetic_model "syntheticModel",
+    Required policy "policy",
+    Required pattern "pattern",
+    Optional phase_id "phaseId",
+    Optional phase_kind "phaseKind",
+    Optional role "role",
+    Optional source_model "sourceModel",
+    Optional conversation_scope "conversationScope",
+    Optional source_phase_id "sourcePhaseId",
 });
 
 /// Conversation scope in which a HydraFusion phase executes. *Experimental.*
@@ -1228,9 +1228,9 @@ pub struct GitHubRepoRef {
     pub owner: String,
 }
 record!(GitHubRepoRef {
-    Field id "id",
-    Field name "name",
-    Field owner "owner",
+    Optional id "id",
+    Required name "name",
+    Required owner "owner",
 });
 builder!(GitHubRepoRef new(name: impl Into<String>, owner: impl Into<String>) {
     id: i64,
@@ -1328,8 +1328,8 @@ pub struct ProtocolExternalToolNamespace {
     pub description: Option<String>,
 }
 record!(ProtocolExternalToolNamespace {
-    Field name "name",
-    Field description "description",
+    Required name "name",
+    Optional description "description",
 });
 builder!(ProtocolExternalToolNamespace new(name: impl Into<String>) {
     description: impl Into<String>,
@@ -1394,9 +1394,9 @@ pub struct ResponsesReasoning {
     pub effort: String,
 }
 record!(received ResponsesReasoning {
-    Field model "model",
-    Field initial_effort "initialEffort",
-    Field effort "effort",
+    Required model "model",
+    Required initial_effort "initialEffort",
+    Required effort "effort",
 });
 
 /// Structured reason that the task cannot continue without intervention. *Experimental.*
@@ -1413,10 +1413,10 @@ pub struct TaskBlocker {
     pub permission_recovery: PermissionRecoveryData,
 }
 record!(received TaskBlocker {
-    Field kind "kind",
-    Field reason "reason",
-    Field resumable "resumable",
-    Field permission_recovery "permissionRecovery",
+    Required kind "kind",
+    Required reason "reason",
+    Required resumable "resumable",
+    Required permission_recovery "permissionRecovery",
 });
 
 /// Category of structured task blocker
@@ -1463,9 +1463,9 @@ pub struct UsageAccountingIdentity {
     pub usage_id: String,
 }
 record!(received UsageAccountingIdentity {
-    Field source_session_id "sourceSessionId",
-    Field sequence "sequence",
-    Field usage_id "usageId",
+    Required source_session_id "sourceSessionId",
+    Required sequence "sequence",
+    Required usage_id "usageId",
 });
 
 /// Output verbosity level for supported models

@@ -34,9 +34,9 @@ pub struct ElicitationCompletedData {
     pub content: Option<std::collections::BTreeMap<String, ElicitationCompletedContent>>,
 }
 record!(received ElicitationCompletedData {
-    Field request_id "requestId",
-    Field action "action",
-    Field content "content",
+    Required request_id "requestId",
+    Optional action "action",
+    Optional content "content",
 });
 
 /// Elicitation request; may be form-based (structured input) or URL-based (browser redirect)
@@ -61,13 +61,13 @@ pub struct ElicitationRequestedData {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received ElicitationRequestedData {
-    Field request_id "requestId",
-    Field tool_call_id "toolCallId",
-    Field elicitation_source "elicitationSource",
-    Field message "message",
-    Field mode "mode",
-    Field requested_schema "requestedSchema",
-    Field url "url",
+    Required request_id "requestId",
+    Optional tool_call_id "toolCallId",
+    Optional elicitation_source "elicitationSource",
+    Required message "message",
+    Optional mode "mode",
+    Optional requested_schema "requestedSchema",
+    Optional url "url",
 } rest);
 
 /// Elicitation mode; "form" for structured input, "url" for browser-based. Defaults to "form" when absent.
@@ -96,6 +96,6 @@ pub struct ElicitationRequestedSchema {
     pub required: Option<Vec<String>>,
 }
 record!(received ElicitationRequestedSchema ["type" "object"] {
-    Field properties "properties",
-    Field required "required",
+    Required properties "properties",
+    Optional required "required",
 });

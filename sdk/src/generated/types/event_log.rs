@@ -24,14 +24,14 @@ pub struct EventLogReadRequest {
     pub include_ephemeral: Option<bool>,
 }
 record!(EventLogReadRequest {
-    Field cursor "cursor",
-    Field max "max",
-    Field wait_ms "waitMs",
-    Field types "types",
-    Field agent_scope "agentScope",
-    Field agent_ids "agentIds",
-    Field direction "direction",
-    Field include_ephemeral "includeEphemeral",
+    Optional cursor "cursor",
+    Optional max "max",
+    Optional wait_ms "waitMs",
+    Optional types "types",
+    Optional agent_scope "agentScope",
+    Optional agent_ids "agentIds",
+    Optional direction "direction",
+    Optional include_ephemeral "includeEphemeral",
 });
 builder!(EventLogReadRequest {
     cursor: impl Into<String>,
@@ -52,7 +52,7 @@ pub struct EventLogReleaseInterestResult {
     pub success: bool,
 }
 record!(received EventLogReleaseInterestResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Snapshot of the current tail cursor without returning any events. Use this when a consumer wants to subscribe to live events going forward without first paginating through the entire persisted history (which would happen if `read` were called without a cursor on a long-lived session).
@@ -63,7 +63,7 @@ pub struct EventLogTailResult {
     pub cursor: String,
 }
 record!(received EventLogTailResult {
-    Field cursor "cursor",
+    Required cursor "cursor",
 });
 
 /// Either '*' to receive all event types, or a non-empty list of event types to receive
@@ -144,10 +144,10 @@ pub struct EventsReadResult {
     pub cursor_status: EventsCursorStatus,
 }
 record!(received EventsReadResult {
-    Field events "events",
-    Field cursor "cursor",
-    Field has_more "hasMore",
-    Field cursor_status "cursorStatus",
+    Required events "events",
+    Required cursor "cursor",
+    Required has_more "hasMore",
+    Required cursor_status "cursorStatus",
 });
 
 /// Event type to register consumer interest for, used by runtime gating logic. *Experimental.*
@@ -158,7 +158,7 @@ pub struct RegisterEventInterestParams {
     pub event_type: String,
 }
 record!(RegisterEventInterestParams {
-    Field event_type "eventType",
+    Required event_type "eventType",
 });
 builder!(RegisterEventInterestParams new(event_type: impl Into<String>) {});
 
@@ -170,7 +170,7 @@ pub struct RegisterEventInterestResult {
     pub handle: String,
 }
 record!(received RegisterEventInterestResult {
-    Field handle "handle",
+    Required handle "handle",
 });
 
 /// Opaque handle previously returned by `registerInterest` to release. *Experimental.*
@@ -181,6 +181,6 @@ pub struct ReleaseEventInterestParams {
     pub handle: String,
 }
 record!(ReleaseEventInterestParams {
-    Field handle "handle",
+    Required handle "handle",
 });
 builder!(ReleaseEventInterestParams new(handle: impl Into<String>) {});

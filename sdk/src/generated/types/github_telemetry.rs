@@ -30,18 +30,18 @@ pub struct GitHubTelemetryClientInfo {
     pub cpu_count: Option<i64>,
 }
 record!(received GitHubTelemetryClientInfo {
-    Field cli_version "cli_version",
-    Field os_platform "os_platform",
-    Field os_version "os_version",
-    Field os_arch "os_arch",
-    Field node_version "node_version",
-    Field copilot_plan "copilot_plan",
-    Field client_type "client_type",
-    Field client_name "client_name",
-    Field is_staff "is_staff",
-    Field dev_device_id "dev_device_id",
-    Field cpu_model "cpu_model",
-    Field cpu_count "cpu_count",
+    Optional cli_version "cli_version",
+    Optional os_platform "os_platform",
+    Optional os_version "os_version",
+    Optional os_arch "os_arch",
+    Optional node_version "node_version",
+    Optional copilot_plan "copilot_plan",
+    Optional client_type "client_type",
+    Optional client_name "client_name",
+    Optional is_staff "is_staff",
+    Optional dev_device_id "dev_device_id",
+    Optional cpu_model "cpu_model",
+    Optional cpu_count "cpu_count",
 });
 
 /// A single telemetry event in the runtime's native GitHub-shaped telemetry format, forwarded verbatim to opted-in hosts. The `restricted` flag on the enclosing GitHubTelemetryNotification distinguishes standard from restricted events; the payload shape is identical for both. *Experimental.*
@@ -70,16 +70,16 @@ pub struct GitHubTelemetryEvent {
     pub client: Option<GitHubTelemetryClientInfo>,
 }
 record!(received GitHubTelemetryEvent {
-    Field kind "kind",
-    Field created_at "created_at",
-    Field model_call_id "model_call_id",
-    Field properties "properties",
-    Field metrics "metrics",
-    Field exp_assignment_context "exp_assignment_context",
-    Field features "features",
-    Field session_id "session_id",
-    Field copilot_tracking_id "copilot_tracking_id",
-    Field client "client",
+    Required kind "kind",
+    Optional created_at "created_at",
+    Optional model_call_id "model_call_id",
+    Required properties "properties",
+    Required metrics "metrics",
+    Optional exp_assignment_context "exp_assignment_context",
+    Optional features "features",
+    Optional session_id "session_id",
+    Optional copilot_tracking_id "copilot_tracking_id",
+    Optional client "client",
 });
 
 /// Payload for a `gitHubTelemetry.event` notification: a single GitHub telemetry event the runtime forwards to a host connection that opted into telemetry forwarding during the `server.connect` handshake. *Experimental.*
@@ -94,7 +94,7 @@ pub struct GitHubTelemetryNotification {
     pub event: GitHubTelemetryEvent,
 }
 record!(received GitHubTelemetryNotification {
-    Field session_id "sessionId",
-    Field restricted "restricted",
-    Field event "event",
+    Optional session_id "sessionId",
+    Required restricted "restricted",
+    Required event "event",
 });

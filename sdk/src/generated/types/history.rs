@@ -8,7 +8,7 @@ pub struct HistoryAbortManualCompactionResult {
     pub aborted: bool,
 }
 record!(received HistoryAbortManualCompactionResult {
-    Field aborted "aborted",
+    Required aborted "aborted",
 });
 
 /// Indicates whether an in-progress background compaction was cancelled.
@@ -19,7 +19,7 @@ pub struct HistoryCancelBackgroundCompactionResult {
     pub cancelled: bool,
 }
 record!(received HistoryCancelBackgroundCompactionResult {
-    Field cancelled "cancelled",
+    Required cancelled "cancelled",
 });
 
 /// Parameters for clearing the conversation and seeding the window that replaces it. *Experimental.*
@@ -30,7 +30,7 @@ pub struct HistoryClearContextRequest {
     pub prompt: String,
 }
 record!(HistoryClearContextRequest {
-    Field prompt "prompt",
+    Required prompt "prompt",
 });
 builder!(HistoryClearContextRequest new(prompt: impl Into<String>) {});
 
@@ -42,7 +42,7 @@ pub struct HistoryClearContextResult {
     pub messages_cleared: i64,
 }
 record!(received HistoryClearContextResult {
-    Field messages_cleared "messagesCleared",
+    Required messages_cleared "messagesCleared",
 });
 
 /// Post-compaction context window usage breakdown
@@ -63,12 +63,12 @@ pub struct HistoryCompactContextWindow {
     pub tool_definitions_tokens: Option<i64>,
 }
 record!(received HistoryCompactContextWindow {
-    Field token_limit "tokenLimit",
-    Field current_tokens "currentTokens",
-    Field messages_length "messagesLength",
-    Field system_tokens "systemTokens",
-    Field conversation_tokens "conversationTokens",
-    Field tool_definitions_tokens "toolDefinitionsTokens",
+    Required token_limit "tokenLimit",
+    Required current_tokens "currentTokens",
+    Required messages_length "messagesLength",
+    Optional system_tokens "systemTokens",
+    Optional conversation_tokens "conversationTokens",
+    Optional tool_definitions_tokens "toolDefinitionsTokens",
 });
 
 /// Optional compaction parameters. *Experimental.*
@@ -83,9 +83,9 @@ pub struct HistoryCompactRequest {
     pub token_limit: Option<i64>,
 }
 record!(HistoryCompactRequest {
-    Field custom_instructions "customInstructions",
-    Field trigger "trigger",
-    Field token_limit "tokenLimit",
+    Optional custom_instructions "customInstructions",
+    Optional trigger "trigger",
+    Optional token_limit "tokenLimit",
 });
 builder!(HistoryCompactRequest {
     custom_instructions: impl Into<String>,
@@ -125,11 +125,11 @@ pub struct HistoryCompactResult {
     pub context_window: Option<HistoryCompactContextWindow>,
 }
 record!(received HistoryCompactResult {
-    Field success "success",
-    Field tokens_removed "tokensRemoved",
-    Field messages_removed "messagesRemoved",
-    Field summary_content "summaryContent",
-    Field context_window "contextWindow",
+    Required success "success",
+    Required tokens_removed "tokensRemoved",
+    Required messages_removed "messagesRemoved",
+    Optional summary_content "summaryContent",
+    Optional context_window "contextWindow",
 });
 
 /// Reason a captured file was not restored.
@@ -160,9 +160,9 @@ pub struct HistoryListRewindPointsResult {
     pub points: Vec<HistoryRewindPoint>,
 }
 record!(received HistoryListRewindPointsResult {
-    Field file_change_tracking_enabled "fileChangeTrackingEnabled",
-    Field unavailable_reason "unavailableReason",
-    Field points "points",
+    Required file_change_tracking_enabled "fileChangeTrackingEnabled",
+    Optional unavailable_reason "unavailableReason",
+    Required points "points",
 });
 
 /// Event boundary to preview for conversation-and-files rewind. *Experimental.*
@@ -173,7 +173,7 @@ pub struct HistoryPreviewRewindRequest {
     pub event_id: String,
 }
 record!(HistoryPreviewRewindRequest {
-    Field event_id "eventId",
+    Required event_id "eventId",
 });
 builder!(HistoryPreviewRewindRequest new(event_id: impl Into<String>) {});
 
@@ -191,10 +191,10 @@ pub struct HistoryPreviewRewindResult {
     pub files: Vec<HistoryRewindFilePreview>,
 }
 record!(received HistoryPreviewRewindResult {
-    Field available "available",
-    Field reason "reason",
-    Field file_count "fileCount",
-    Field files "files",
+    Required available "available",
+    Optional reason "reason",
+    Required file_count "fileCount",
+    Required files "files",
 });
 
 /// Aggregate file change represented by a rewind preview.
@@ -230,10 +230,10 @@ pub struct HistoryRewindFilePreview {
     pub lines_removed: i64,
 }
 record!(received HistoryRewindFilePreview {
-    Field path "path",
-    Field change_type "changeType",
-    Field lines_added "linesAdded",
-    Field lines_removed "linesRemoved",
+    Required path "path",
+    Required change_type "changeType",
+    Required lines_added "linesAdded",
+    Required lines_removed "linesRemoved",
 });
 
 /// Scope of a rewind operation.
@@ -313,15 +313,15 @@ pub struct HistoryRewindPoint {
     pub is_autopilot_continuation: bool,
 }
 record!(received HistoryRewindPoint {
-    Field event_id "eventId",
-    Field user_message "userMessage",
-    Field timestamp "timestamp",
-    Field can_restore_files "canRestoreFiles",
-    Field file_count "fileCount",
-    Field turn_changed_files "turnChangedFiles",
-    Field lines_added "linesAdded",
-    Field lines_removed "linesRemoved",
-    Field is_autopilot_continuation "isAutopilotContinuation",
+    Required event_id "eventId",
+    Required user_message "userMessage",
+    Required timestamp "timestamp",
+    Required can_restore_files "canRestoreFiles",
+    Required file_count "fileCount",
+    Required turn_changed_files "turnChangedFiles",
+    Required lines_added "linesAdded",
+    Required lines_removed "linesRemoved",
+    Required is_autopilot_continuation "isAutopilotContinuation",
 });
 
 /// Boundary and mode for rewinding session history. *Experimental.*
@@ -334,8 +334,8 @@ pub struct HistoryRewindRequest {
     pub mode: HistoryRewindMode,
 }
 record!(HistoryRewindRequest {
-    Field event_id "eventId",
-    Field mode "mode",
+    Required event_id "eventId",
+    Required mode "mode",
 });
 builder!(HistoryRewindRequest new(event_id: impl Into<String>, mode: HistoryRewindMode) {});
 
@@ -355,11 +355,11 @@ pub struct HistoryRewindResult {
     pub error: Option<String>,
 }
 record!(received HistoryRewindResult {
-    Field outcome "outcome",
-    Field events_removed "eventsRemoved",
-    Field restored_files "restoredFiles",
-    Field skipped_files "skippedFiles",
-    Field error "error",
+    Required outcome "outcome",
+    Optional events_removed "eventsRemoved",
+    Required restored_files "restoredFiles",
+    Required skipped_files "skippedFiles",
+    Optional error "error",
 });
 
 /// Reason a rewind read (rewind points, file-restore preview, or session diff) could not be answered from the session's file-change captures.
@@ -391,8 +391,8 @@ pub struct HistorySkippedFileRestore {
     pub reason: HistoryFileRestoreSkipReason,
 }
 record!(received HistorySkippedFileRestore {
-    Field path "path",
-    Field reason "reason",
+    Required path "path",
+    Required reason "reason",
 });
 
 /// Markdown summary of the conversation context (empty when not available).
@@ -403,7 +403,7 @@ pub struct HistorySummarizeForHandoffResult {
     pub summary: String,
 }
 record!(received HistorySummarizeForHandoffResult {
-    Field summary "summary",
+    Required summary "summary",
 });
 
 /// Identifier of the event to truncate to; this event and all later events are removed. *Experimental.*
@@ -414,7 +414,7 @@ pub struct HistoryTruncateRequest {
     pub event_id: String,
 }
 record!(HistoryTruncateRequest {
-    Field event_id "eventId",
+    Required event_id "eventId",
 });
 builder!(HistoryTruncateRequest new(event_id: impl Into<String>) {});
 
@@ -430,7 +430,7 @@ pub struct HistoryTruncateResult {
     pub checkpoint_cleanup_error: Option<String>,
 }
 record!(received HistoryTruncateResult {
-    Field events_removed "eventsRemoved",
-    Field checkpoint_cleanup_failed "checkpointCleanupFailed",
-    Field checkpoint_cleanup_error "checkpointCleanupError",
+    Required events_removed "eventsRemoved",
+    Optional checkpoint_cleanup_failed "checkpointCleanupFailed",
+    Optional checkpoint_cleanup_error "checkpointCleanupError",
 });

@@ -29,15 +29,15 @@ pub struct AgentStopHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received AgentStopHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field stop_reason "stopReason",
-    Field transcript_path "transcriptPath",
-    Field stop_hook_active "stop_hook_active",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Optional stop_reason "stopReason",
+    Optional transcript_path "transcriptPath",
+    Optional stop_hook_active "stop_hook_active",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the agentStop hook. Every member may be left out, which means no opinion.
@@ -50,8 +50,8 @@ pub struct AgentStopHookOutput {
     pub reason: Option<String>,
 }
 record!(AgentStopHookOutput {
-    Field decision "decision",
-    Field reason "reason",
+    Optional decision "decision",
+    Optional reason "reason",
 });
 builder!(AgentStopHookOutput {
     decision: StopHookDecision,
@@ -139,15 +139,15 @@ pub struct ErrorOccurredHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received ErrorOccurredHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field error "error",
-    Field error_context "errorContext",
-    Field recoverable "recoverable",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Optional error "error",
+    Required error_context "errorContext",
+    Required recoverable "recoverable",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the errorOccurred hook. No effect of it was seen on a model error with status 400. Every member may be left out, which means no opinion.
@@ -164,10 +164,10 @@ pub struct ErrorOccurredHookOutput {
     pub user_notification: Option<String>,
 }
 record!(ErrorOccurredHookOutput {
-    Field suppress_output "suppressOutput",
-    Field error_handling "errorHandling",
-    Field retry_count "retryCount",
-    Field user_notification "userNotification",
+    Optional suppress_output "suppressOutput",
+    Optional error_handling "errorHandling",
+    Optional retry_count "retryCount",
+    Optional user_notification "userNotification",
 });
 builder!(ErrorOccurredHookOutput {
     suppress_output: bool,
@@ -194,12 +194,12 @@ pub struct HookEndData {
     pub parent_tool_call_id: Option<String>,
 }
 record!(received HookEndData {
-    Field hook_invocation_id "hookInvocationId",
-    Field hook_type "hookType",
-    Field output "output",
-    Field success "success",
-    Field error "error",
-    Field parent_tool_call_id "parentToolCallId",
+    Required hook_invocation_id "hookInvocationId",
+    Required hook_type "hookType",
+    Optional output "output",
+    Required success "success",
+    Optional error "error",
+    Optional parent_tool_call_id "parentToolCallId",
 });
 
 /// Error details when the hook failed
@@ -214,9 +214,9 @@ pub struct HookEndError {
     pub source: Option<String>,
 }
 record!(received HookEndError {
-    Field message "message",
-    Field stack "stack",
-    Field source "source",
+    Required message "message",
+    Optional stack "stack",
+    Optional source "source",
 });
 
 /// Error given to an errorOccurred hook.
@@ -231,9 +231,9 @@ pub struct HookErrorInfo {
     pub stack: Option<String>,
 }
 record!(received HookErrorInfo {
-    Field name "name",
-    Field message "message",
-    Field stack "stack",
+    Optional name "name",
+    Optional message "message",
+    Optional stack "stack",
 });
 
 /// Runtime-owned wire payload for a server-to-client hook callback invocation. *Internal.*
@@ -248,9 +248,9 @@ pub struct HookInvokeRequest {
     pub input: serde_json::Value,
 }
 record!(received HookInvokeRequest {
-    Field session_id "sessionId",
-    Field hook_type "hookType",
-    Field input "input",
+    Required session_id "sessionId",
+    Required hook_type "hookType",
+    Required input "input",
 });
 
 /// Optional output returned by an SDK callback hook. *Internal.*
@@ -261,7 +261,7 @@ pub struct HookInvokeResponse {
     pub output: Option<serde_json::Value>,
 }
 record!(HookInvokeResponse {
-    Field output "output",
+    Optional output "output",
 });
 builder!(HookInvokeResponse {
     output: serde_json::Value,
@@ -277,8 +277,8 @@ pub struct HookProgressData {
     pub temporary: Option<bool>,
 }
 record!(received HookProgressData {
-    Field message "message",
-    Field temporary "temporary",
+    Required message "message",
+    Optional temporary "temporary",
 });
 
 /// Hook invocation start details including type and input data
@@ -295,10 +295,10 @@ pub struct HookStartData {
     pub parent_tool_call_id: Option<String>,
 }
 record!(received HookStartData {
-    Field hook_invocation_id "hookInvocationId",
-    Field hook_type "hookType",
-    Field input "input",
-    Field parent_tool_call_id "parentToolCallId",
+    Required hook_invocation_id "hookInvocationId",
+    Required hook_type "hookType",
+    Optional input "input",
+    Optional parent_tool_call_id "parentToolCallId",
 });
 
 /// Hook event name. Discovery emits the file-configurable subset; SDK callbacks additionally support callback-only events.
@@ -388,16 +388,16 @@ pub struct NotificationHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received NotificationHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field message "message",
-    Field title "title",
-    Field notification_type "notification_type",
-    Field hook_event_name "hook_event_name",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Optional message "message",
+    Optional title "title",
+    Optional notification_type "notification_type",
+    Optional hook_event_name "hook_event_name",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the notification hook. Every member may be left out, which means no opinion.
@@ -408,7 +408,7 @@ pub struct NotificationHookOutput {
     pub additional_context: Option<String>,
 }
 record!(NotificationHookOutput {
-    Field additional_context "additionalContext",
+    Optional additional_context "additionalContext",
 });
 builder!(NotificationHookOutput {
     additional_context: impl Into<String>,
@@ -480,14 +480,14 @@ pub struct PermissionRequestHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received PermissionRequestHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field tool_name "toolName",
-    Field tool_input "toolInput",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Optional tool_name "toolName",
+    Optional tool_input "toolInput",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the permissionRequest hook. Every member may be left out, which means no opinion.
@@ -502,9 +502,9 @@ pub struct PermissionRequestHookOutput {
     pub interrupt: Option<bool>,
 }
 record!(PermissionRequestHookOutput {
-    Field behavior "behavior",
-    Field message "message",
-    Field interrupt "interrupt",
+    Optional behavior "behavior",
+    Optional message "message",
+    Optional interrupt "interrupt",
 });
 builder!(PermissionRequestHookOutput {
     behavior: PermissionRequestHookBehavior,
@@ -530,12 +530,12 @@ pub struct PostResultHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received PostResultHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the postResult hook. Its members are unknown.
@@ -565,15 +565,15 @@ pub struct PostToolUseFailureHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received PostToolUseFailureHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field tool_name "toolName",
-    Field tool_args "toolArgs",
-    Field error "error",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Required tool_name "toolName",
+    Required tool_args "toolArgs",
+    Required error "error",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the postToolUseFailure hook. Every member may be left out, which means no opinion.
@@ -584,7 +584,7 @@ pub struct PostToolUseFailureHookOutput {
     pub additional_context: Option<String>,
 }
 record!(PostToolUseFailureHookOutput {
-    Field additional_context "additionalContext",
+    Optional additional_context "additionalContext",
 });
 builder!(PostToolUseFailureHookOutput {
     additional_context: impl Into<String>,
@@ -614,15 +614,15 @@ pub struct PostToolUseHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received PostToolUseHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field tool_name "toolName",
-    Field tool_args "toolArgs",
-    Field tool_result "toolResult",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Required tool_name "toolName",
+    Required tool_args "toolArgs",
+    Required tool_result "toolResult",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the postToolUse hook. Every member may be left out, which means no opinion.
@@ -637,9 +637,9 @@ pub struct PostToolUseHookOutput {
     pub suppress_output: Option<bool>,
 }
 record!(PostToolUseHookOutput {
-    Field modified_result "modifiedResult",
-    Field additional_context "additionalContext",
-    Field suppress_output "suppressOutput",
+    Optional modified_result "modifiedResult",
+    Optional additional_context "additionalContext",
+    Optional suppress_output "suppressOutput",
 });
 builder!(PostToolUseHookOutput {
     modified_result: ToolResultExpanded,
@@ -671,15 +671,15 @@ pub struct PreCompactHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received PreCompactHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field transcript_path "transcriptPath",
-    Field trigger "trigger",
-    Field custom_instructions "customInstructions",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Optional transcript_path "transcriptPath",
+    Optional trigger "trigger",
+    Optional custom_instructions "customInstructions",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the preCompact hook. The CLI reads nothing from it.
@@ -729,17 +729,17 @@ pub struct PreMcpToolCallHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received PreMcpToolCallHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field server_name "serverName",
-    Field tool_name "toolName",
-    Field arguments "arguments",
-    Field tool_call_id "toolCallId",
-    Field meta "_meta",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Required server_name "serverName",
+    Required tool_name "toolName",
+    Optional arguments "arguments",
+    Optional tool_call_id "toolCallId",
+    Optional meta "_meta",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the preMcpToolCall hook. Every member may be left out, which means no opinion.
@@ -750,7 +750,7 @@ pub struct PreMcpToolCallHookOutput {
     pub meta_to_use: Option<serde_json::Value>,
 }
 record!(PreMcpToolCallHookOutput {
-    Field meta_to_use "metaToUse",
+    Optional meta_to_use "metaToUse",
 });
 builder!(PreMcpToolCallHookOutput {
     meta_to_use: serde_json::Value,
@@ -774,12 +774,12 @@ pub struct PrePrDescriptionHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received PrePrDescriptionHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the prePRDescription hook. Its members are unknown.
@@ -810,14 +810,14 @@ pub struct PreToolUseHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received PreToolUseHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field tool_name "toolName",
-    Field tool_args "toolArgs",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Required tool_name "toolName",
+    Required tool_args "toolArgs",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the preToolUse hook. Every member may be left out, which means no opinion.
@@ -836,11 +836,11 @@ pub struct PreToolUseHookOutput {
     pub suppress_output: Option<bool>,
 }
 record!(PreToolUseHookOutput {
-    Field permission_decision "permissionDecision",
-    Field permission_decision_reason "permissionDecisionReason",
-    Field modified_args "modifiedArgs",
-    Field additional_context "additionalContext",
-    Field suppress_output "suppressOutput",
+    Optional permission_decision "permissionDecision",
+    Optional permission_decision_reason "permissionDecisionReason",
+    Optional modified_args "modifiedArgs",
+    Optional additional_context "additionalContext",
+    Optional suppress_output "suppressOutput",
 });
 builder!(PreToolUseHookOutput {
     permission_decision: PreToolUsePermissionDecision,
@@ -893,15 +893,15 @@ pub struct SessionEndHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received SessionEndHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field reason "reason",
-    Field final_message "finalMessage",
-    Field error "error",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Required reason "reason",
+    Optional final_message "finalMessage",
+    Optional error "error",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the sessionEnd hook. No effect of it was seen. Every member may be left out, which means no opinion.
@@ -916,9 +916,9 @@ pub struct SessionEndHookOutput {
     pub session_summary: Option<String>,
 }
 record!(SessionEndHookOutput {
-    Field suppress_output "suppressOutput",
-    Field cleanup_actions "cleanupActions",
-    Field session_summary "sessionSummary",
+    Optional suppress_output "suppressOutput",
+    Optional cleanup_actions "cleanupActions",
+    Optional session_summary "sessionSummary",
 });
 builder!(SessionEndHookOutput {
     suppress_output: bool,
@@ -973,14 +973,14 @@ pub struct SessionStartHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received SessionStartHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field source "source",
-    Field initial_prompt "initialPrompt",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Required source "source",
+    Optional initial_prompt "initialPrompt",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the sessionStart hook. Every member may be left out, which means no opinion.
@@ -993,8 +993,8 @@ pub struct SessionStartHookOutput {
     pub modified_config: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(SessionStartHookOutput {
-    Field additional_context "additionalContext",
-    Field modified_config "modifiedConfig",
+    Optional additional_context "additionalContext",
+    Optional modified_config "modifiedConfig",
 });
 builder!(SessionStartHookOutput {
     additional_context: impl Into<String>,
@@ -1062,16 +1062,16 @@ pub struct SubagentStartHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received SubagentStartHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field agent_name "agentName",
-    Field agent_display_name "agentDisplayName",
-    Field agent_description "agentDescription",
-    Field transcript_path "transcriptPath",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Required agent_name "agentName",
+    Optional agent_display_name "agentDisplayName",
+    Optional agent_description "agentDescription",
+    Optional transcript_path "transcriptPath",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the subagentStart hook. Every member may be left out, which means no opinion.
@@ -1082,7 +1082,7 @@ pub struct SubagentStartHookOutput {
     pub additional_context: Option<String>,
 }
 record!(SubagentStartHookOutput {
-    Field additional_context "additionalContext",
+    Optional additional_context "additionalContext",
 });
 builder!(SubagentStartHookOutput {
     additional_context: impl Into<String>,
@@ -1118,18 +1118,18 @@ pub struct SubagentStopHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received SubagentStopHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field agent_name "agentName",
-    Field agent_display_name "agentDisplayName",
-    Field agent_description "agentDescription",
-    Field transcript_path "transcriptPath",
-    Field stop_reason "stopReason",
-    Field response "response",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Required agent_name "agentName",
+    Optional agent_display_name "agentDisplayName",
+    Optional agent_description "agentDescription",
+    Optional transcript_path "transcriptPath",
+    Optional stop_reason "stopReason",
+    Optional response "response",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the subagentStop hook. A block with a reason wins over a changed response. Every member may be left out, which means no opinion.
@@ -1144,9 +1144,9 @@ pub struct SubagentStopHookOutput {
     pub modified_response: Option<String>,
 }
 record!(SubagentStopHookOutput {
-    Field decision "decision",
-    Field reason "reason",
-    Field modified_response "modifiedResponse",
+    Optional decision "decision",
+    Optional reason "reason",
+    Optional modified_response "modifiedResponse",
 });
 builder!(SubagentStopHookOutput {
     decision: StopHookDecision,
@@ -1174,13 +1174,13 @@ pub struct TaskCompletionDecision {
     pub completion_eligibility_token: Option<i64>,
 }
 record!(TaskCompletionDecision {
-    Field outcome "outcome",
-    Field reason "reason",
-    Field reviewer_derived "reviewerDerived",
-    Field reviewer_result_meta "reviewerResultMeta",
-    Field objective_id "objectiveId",
-    Field completion_rejection_budget_exhausted "completionRejectionBudgetExhausted",
-    Field completion_eligibility_token "completionEligibilityToken",
+    Required outcome "outcome",
+    Optional reason "reason",
+    Optional reviewer_derived "reviewerDerived",
+    Optional reviewer_result_meta "reviewerResultMeta",
+    Optional objective_id "objectiveId",
+    Optional completion_rejection_budget_exhausted "completionRejectionBudgetExhausted",
+    Optional completion_eligibility_token "completionEligibilityToken",
 });
 builder!(TaskCompletionDecision new(outcome: TaskCompletionOutcome) {
     reason: impl Into<String>,
@@ -1233,23 +1233,23 @@ pub struct ToolResultExpanded {
     pub task_completion_decision: Option<TaskCompletionDecision>,
 }
 record!(ToolResultExpanded {
-    Field text_result_for_llm "textResultForLlm",
-    Field result_type "resultType",
-    Field binary_results_for_llm "binaryResultsForLlm",
-    Field session_log "sessionLog",
-    Field error "error",
-    Field tool_telemetry "toolTelemetry",
-    Field skip_large_output_processing "skipLargeOutputProcessing",
-    Field new_messages "newMessages",
-    Field contents "contents",
-    Field tool_references "toolReferences",
-    Field citable_sources "citableSources",
-    Field skill_invocation "skillInvocation",
-    Field post_tool_use_failure_hooks_processed "postToolUseFailureHooksProcessed",
-    Field ui_resource "uiResource",
-    Field mcp_meta "mcpMeta",
-    Field structured_content "structuredContent",
-    Field task_completion_decision "taskCompletionDecision",
+    Required text_result_for_llm "textResultForLlm",
+    Required result_type "resultType",
+    Optional binary_results_for_llm "binaryResultsForLlm",
+    Optional session_log "sessionLog",
+    Optional error "error",
+    Optional tool_telemetry "toolTelemetry",
+    Optional skip_large_output_processing "skipLargeOutputProcessing",
+    Optional new_messages "newMessages",
+    Optional contents "contents",
+    Optional tool_references "toolReferences",
+    Optional citable_sources "citableSources",
+    Optional skill_invocation "skillInvocation",
+    Optional post_tool_use_failure_hooks_processed "postToolUseFailureHooksProcessed",
+    Optional ui_resource "uiResource",
+    Optional mcp_meta "mcpMeta",
+    Optional structured_content "structuredContent",
+    Optional task_completion_decision "taskCompletionDecision",
 });
 builder!(ToolResultExpanded new(text_result_for_llm: impl Into<String>, result_type: ToolResultType) {
     binary_results_for_llm: Vec<ExternalToolTextResultForLlmBinaryResultsForLlm>,
@@ -1279,8 +1279,8 @@ pub struct ToolResultNewMessage {
     pub source: String,
 }
 record!(ToolResultNewMessage {
-    Field content "content",
-    Field source "source",
+    Required content "content",
+    Required source "source",
 });
 builder!(ToolResultNewMessage new(content: impl Into<String>, source: impl Into<String>) {});
 
@@ -1342,13 +1342,13 @@ pub struct UserPromptSubmittedHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received UserPromptSubmittedHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field prompt "prompt",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Required prompt "prompt",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the userPromptSubmitted hook. Every member may be left out, which means no opinion.
@@ -1367,11 +1367,11 @@ pub struct UserPromptSubmittedHookOutput {
     pub reason: Option<String>,
 }
 record!(UserPromptSubmittedHookOutput {
-    Field modified_prompt "modifiedPrompt",
-    Field additional_context "additionalContext",
-    Field suppress_output "suppressOutput",
-    Field decision "decision",
-    Field reason "reason",
+    Optional modified_prompt "modifiedPrompt",
+    Optional additional_context "additionalContext",
+    Optional suppress_output "suppressOutput",
+    Optional decision "decision",
+    Optional reason "reason",
 });
 builder!(UserPromptSubmittedHookOutput {
     modified_prompt: impl Into<String>,
@@ -1403,14 +1403,14 @@ pub struct UserPromptTransformedHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(received UserPromptTransformedHookInput {
-    Field session_id "sessionId",
-    Field timestamp "timestamp",
-    Field cwd "cwd",
-    Field prompt "prompt",
-    Field transformed_prompt "transformedPrompt",
-    Field agent_id "agentId",
-    Field agent_type "agentType",
-    Field parent_agent_id "parentAgentId",
+    Required session_id "sessionId",
+    Required timestamp "timestamp",
+    Required cwd "cwd",
+    Required prompt "prompt",
+    Required transformed_prompt "transformedPrompt",
+    Optional agent_id "agentId",
+    Optional agent_type "agentType",
+    Optional parent_agent_id "parentAgentId",
 });
 
 /// Output of the userPromptTransformed hook. Every member may be left out, which means no opinion.
@@ -1421,7 +1421,7 @@ pub struct UserPromptTransformedHookOutput {
     pub modified_transformed_prompt: Option<String>,
 }
 record!(UserPromptTransformedHookOutput {
-    Field modified_transformed_prompt "modifiedTransformedPrompt",
+    Optional modified_transformed_prompt "modifiedTransformedPrompt",
 });
 builder!(UserPromptTransformedHookOutput {
     modified_transformed_prompt: impl Into<String>,

@@ -18,9 +18,9 @@ pub struct HostEventNotification {
     pub payload: Option<serde_json::Value>,
 }
 record!(received HostEventNotification {
-    Field scope "scope",
-    Field kind "kind",
-    Field payload "payload",
+    Required scope "scope",
+    Required kind "kind",
+    Optional payload "payload",
 });
 
 /// What a host event is about.
@@ -34,8 +34,8 @@ pub struct HostEventScope {
     pub session_id: Option<String>,
 }
 record!(received HostEventScope {
-    Field kind "type",
-    Field session_id "sessionId",
+    Required kind "type",
+    Optional session_id "sessionId",
 });
 
 /// `HostExitReason` of the protocol. *Experimental.*
@@ -76,10 +76,10 @@ pub struct HostExitedNotification {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received HostExitedNotification {
-    Field host_id "hostId",
-    Field reason "reason",
-    Field exit_code "exitCode",
-    Field error "error",
+    Required host_id "hostId",
+    Required reason "reason",
+    Optional exit_code "exitCode",
+    Optional error "error",
 } rest);
 
 /// The existing runtime identity and its resource on the listener. *Experimental.*
@@ -92,8 +92,8 @@ pub struct HostPublishSessionResult {
     pub session_uri: String,
 }
 record!(HostPublishSessionResult {
-    Field session_id "sessionId",
-    Field session_uri "sessionUri",
+    Required session_id "sessionId",
+    Required session_uri "sessionUri",
 });
 builder!(HostPublishSessionResult new(session_id: impl Into<String>, session_uri: impl Into<String>) {});
 
@@ -115,12 +115,12 @@ pub struct HostRegisterSessionRequest {
     pub modified_at_unix_ms: Option<i64>,
 }
 record!(received HostRegisterSessionRequest {
-    Field session_id "sessionId",
-    Field working_directory "workingDirectory",
-    Field additional_directories "additionalDirectories",
-    Field title "title",
-    Field created_at_unix_ms "createdAtUnixMs",
-    Field modified_at_unix_ms "modifiedAtUnixMs",
+    Required session_id "sessionId",
+    Required working_directory "workingDirectory",
+    Optional additional_directories "additionalDirectories",
+    Optional title "title",
+    Optional created_at_unix_ms "createdAtUnixMs",
+    Optional modified_at_unix_ms "modifiedAtUnixMs",
 });
 
 /// Application callback routed over its existing SDK connection. *Experimental.*
@@ -139,10 +139,10 @@ pub struct HostSessionCreateCallback {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received HostSessionCreateCallback {
-    Field host_id "hostId",
-    Field handoff_id "handoffId",
-    Field resume "resume",
-    Field config "config",
+    Required host_id "hostId",
+    Required handoff_id "handoffId",
+    Optional resume "resume",
+    Required config "config",
 } rest);
 
 /// Host-selected SDK creation or resume settings, without executable callbacks or tools.
@@ -162,7 +162,7 @@ pub struct HostSessionCreateResult {
     pub session_id: String,
 }
 record!(HostSessionCreateResult {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 builder!(HostSessionCreateResult new(session_id: impl Into<String>) {});
 
@@ -178,8 +178,8 @@ pub struct HostSessionReleasedNotification {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received HostSessionReleasedNotification {
-    Field host_id "hostId",
-    Field handoff_id "handoffId",
+    Required host_id "hostId",
+    Required handoff_id "handoffId",
 } rest);
 
 /// Publication withdrawal outcome; local history, worktrees and ongoing work are preserved. *Experimental.*
@@ -190,7 +190,7 @@ pub struct HostUnpublishSessionResult {
     pub unpublished: bool,
 }
 record!(HostUnpublishSessionResult {
-    Field unpublished "unpublished",
+    Required unpublished "unpublished",
 });
 builder!(HostUnpublishSessionResult new(unpublished: bool) {});
 
@@ -202,5 +202,5 @@ pub struct HostUnregisterSessionRequest {
     pub session_id: String,
 }
 record!(received HostUnregisterSessionRequest {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });

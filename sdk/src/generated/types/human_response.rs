@@ -37,10 +37,10 @@ pub struct HumanResponseRecordedData {
     pub response: HumanResponseRecordedResponse,
 }
 record!(received HumanResponseRecordedData {
-    Field request_id "requestId",
-    Field tool_call_id "toolCallId",
-    Field actor "actor",
-    Field response "response",
+    Required request_id "requestId",
+    Optional tool_call_id "toolCallId",
+    Required actor "actor",
+    Required response "response",
 });
 
 /// Exact runtime-owned question or reviewed plan paired with the typed response that settled it.
@@ -76,9 +76,9 @@ pub struct HumanResponseRecordedResponseAskUser {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received HumanResponseRecordedResponseAskUser ["responseKind" "ask_user"] {
-    Field content "content",
-    Field message "message",
-    Field requested_schema "requestedSchema",
+    Required content "content",
+    Required message "message",
+    Required requested_schema "requestedSchema",
 } rest);
 
 /// `HumanResponseRecordedResponse: ExitPlanMode` of the protocol.
@@ -105,14 +105,14 @@ pub struct HumanResponseRecordedResponseExitPlanMode {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received HumanResponseRecordedResponseExitPlanMode ["responseKind" "exit_plan_mode"] {
-    Field summary "summary",
-    Field plan_content "planContent",
-    Field actions "actions",
-    Field recommended_action "recommendedAction",
-    Field approved "approved",
-    Field selected_action "selectedAction",
-    Field auto_approve_edits "autoApproveEdits",
-    Field feedback "feedback",
+    Required summary "summary",
+    Required plan_content "planContent",
+    Required actions "actions",
+    Required recommended_action "recommendedAction",
+    Required approved "approved",
+    Optional selected_action "selectedAction",
+    Optional auto_approve_edits "autoApproveEdits",
+    Optional feedback "feedback",
 } rest);
 
 /// `HumanResponseRecordedResponse: UserInput` of the protocol.
@@ -133,9 +133,9 @@ pub struct HumanResponseRecordedResponseUserInput {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received HumanResponseRecordedResponseUserInput ["responseKind" "user_input"] {
-    Field question "question",
-    Field choices "choices",
-    Field allow_freeform "allowFreeform",
-    Field answer "answer",
-    Field was_freeform "wasFreeform",
+    Required question "question",
+    Optional choices "choices",
+    Optional allow_freeform "allowFreeform",
+    Required answer "answer",
+    Required was_freeform "wasFreeform",
 } rest);

@@ -8,7 +8,7 @@ pub struct CardDigest {
     pub value: CardDigestValue,
 }
 record!(received CardDigest ["algorithm" "sha256-rfc8785"] {
-    Field value "value",
+    Required value "value",
 });
 
 /// SHA-256 digest encoded as exactly 64 lowercase hexadecimal characters. Exactly 64 characters, pattern `^[0-9a-f]{64}$`.
@@ -46,8 +46,8 @@ pub struct CatalogTrustProvenance {
     pub observed_at: String,
 }
 record!(received CatalogTrustProvenance {
-    Field source "source",
-    Field observed_at "observedAt",
+    Required source "source",
+    Required observed_at "observedAt",
 });
 
 /// A versioned, bounded trust observation carried unchanged with a catalog candidate and its private handle context. Current observations require a recognised T1/T2 tier; every non-current state structurally forbids a tier. Eligibility remains `unknown` while Agent Finder supplies no exposure decision, and states absent from its current wire are never inferred from age, relevance, popularity, or a tier transition.
@@ -93,9 +93,9 @@ pub struct CatalogTrustSnapshotAbsent {
     pub provenance: CatalogTrustProvenance,
 }
 record!(received CatalogTrustSnapshotAbsent ["status" "absent"] {
-    Field schema_version "schemaVersion",
-    Field eligibility "eligibility",
-    Field provenance "provenance",
+    Required schema_version "schemaVersion",
+    Required eligibility "eligibility",
+    Required provenance "provenance",
 });
 
 /// A recognised current Agent Finder T1 or T2 trust tier.
@@ -112,10 +112,10 @@ pub struct CatalogTrustSnapshotCurrent {
     pub provenance: CatalogTrustProvenance,
 }
 record!(received CatalogTrustSnapshotCurrent ["status" "current"] {
-    Field schema_version "schemaVersion",
-    Field tier "tier",
-    Field eligibility "eligibility",
-    Field provenance "provenance",
+    Required schema_version "schemaVersion",
+    Required tier "tier",
+    Required eligibility "eligibility",
+    Required provenance "provenance",
 });
 
 /// Discriminator: the authority explicitly reported a downgraded assessment.
@@ -130,9 +130,9 @@ pub struct CatalogTrustSnapshotDowngraded {
     pub provenance: CatalogTrustProvenance,
 }
 record!(received CatalogTrustSnapshotDowngraded ["status" "downgraded"] {
-    Field schema_version "schemaVersion",
-    Field eligibility "eligibility",
-    Field provenance "provenance",
+    Required schema_version "schemaVersion",
+    Required eligibility "eligibility",
+    Required provenance "provenance",
 });
 
 /// Discriminator: the trust field was empty, unbounded, or had the wrong JSON type.
@@ -147,9 +147,9 @@ pub struct CatalogTrustSnapshotMalformed {
     pub provenance: CatalogTrustProvenance,
 }
 record!(received CatalogTrustSnapshotMalformed ["status" "malformed"] {
-    Field schema_version "schemaVersion",
-    Field eligibility "eligibility",
-    Field provenance "provenance",
+    Required schema_version "schemaVersion",
+    Required eligibility "eligibility",
+    Required provenance "provenance",
 });
 
 /// Discriminator: the authority explicitly revoked the assessment.
@@ -164,9 +164,9 @@ pub struct CatalogTrustSnapshotRevoked {
     pub provenance: CatalogTrustProvenance,
 }
 record!(received CatalogTrustSnapshotRevoked ["status" "revoked"] {
-    Field schema_version "schemaVersion",
-    Field eligibility "eligibility",
-    Field provenance "provenance",
+    Required schema_version "schemaVersion",
+    Required eligibility "eligibility",
+    Required provenance "provenance",
 });
 
 /// Schema version of the catalogue trust snapshot envelope
@@ -194,9 +194,9 @@ pub struct CatalogTrustSnapshotStale {
     pub provenance: CatalogTrustProvenance,
 }
 record!(received CatalogTrustSnapshotStale ["status" "stale"] {
-    Field schema_version "schemaVersion",
-    Field eligibility "eligibility",
-    Field provenance "provenance",
+    Required schema_version "schemaVersion",
+    Required eligibility "eligibility",
+    Required provenance "provenance",
 });
 
 /// Discriminator: the authority supplied a bounded trust value this runtime does not understand.
@@ -211,9 +211,9 @@ pub struct CatalogTrustSnapshotUnsupported {
     pub provenance: CatalogTrustProvenance,
 }
 record!(received CatalogTrustSnapshotUnsupported ["status" "unsupported"] {
-    Field schema_version "schemaVersion",
-    Field eligibility "eligibility",
-    Field provenance "provenance",
+    Required schema_version "schemaVersion",
+    Required eligibility "eligibility",
+    Required provenance "provenance",
 });
 
 /// Bounded authority that supplied a catalogue trust observation
@@ -273,15 +273,15 @@ pub struct InstallationCatalogueIdentity {
     pub icon_url: Option<String>,
 }
 record!(received InstallationCatalogueIdentity {
-    Field resource_id "resourceId",
-    Field item_url "itemUrl",
-    Field display_name "displayName",
-    Field description "description",
-    Field publisher "publisher",
-    Field version "version",
-    Field source "source",
-    Field trust_at_install "trustAtInstall",
-    Field icon_url "iconUrl",
+    Optional resource_id "resourceId",
+    Optional item_url "itemUrl",
+    Required display_name "displayName",
+    Optional description "description",
+    Optional publisher "publisher",
+    Optional version "version",
+    Required source "source",
+    Optional trust_at_install "trustAtInstall",
+    Optional icon_url "iconUrl",
 });
 
 /// One connection-owned, expiring request for a trusted host's explicit user decision.
@@ -303,12 +303,12 @@ pub struct InstallationConfirmationRequest {
     pub review: InstallationReview,
 }
 record!(received InstallationConfirmationRequest {
-    Field policy_session_id "policySessionId",
+    Optional policy_session_id "policySessionId",
     Secret confirmation_id "confirmationId",
-    Field operation_id "operationId",
-    Field expires_at "expiresAt",
+    Required operation_id "operationId",
+    Required expires_at "expiresAt",
     Secret review_fingerprint "reviewFingerprint",
-    Field review "review",
+    Required review "review",
 });
 
 /// A response is meaningful only on the connection and request that issued its challenge.
@@ -323,9 +323,9 @@ pub struct InstallationConfirmationResponse {
     pub decision: InstallationDecision,
 }
 record!(InstallationConfirmationResponse {
-    Field confirmation_id "confirmationId",
-    Field review_fingerprint "reviewFingerprint",
-    Field decision "decision",
+    Required confirmation_id "confirmationId",
+    Required review_fingerprint "reviewFingerprint",
+    Required decision "decision",
 });
 builder!(InstallationConfirmationResponse new(confirmation_id: impl Into<String>, review_fingerprint: impl Into<String>, decision: InstallationDecision) {});
 
@@ -375,7 +375,7 @@ pub struct InstallationReviewMcp {
     pub review: McpInstallationReview,
 }
 record!(received InstallationReviewMcp ["resource" "mcp"] {
-    Field review "review",
+    Required review "review",
 });
 
 /// `InstallationReview: Plugin` of the protocol.
@@ -386,7 +386,7 @@ pub struct InstallationReviewPlugin {
     pub review: PluginInstallationReview,
 }
 record!(received InstallationReviewPlugin ["resource" "plugin"] {
-    Field review "review",
+    Required review "review",
 });
 
 /// `InstallationReview: Skill` of the protocol.
@@ -397,7 +397,7 @@ pub struct InstallationReviewSkill {
     pub review: SkillInstallationReview,
 }
 record!(received InstallationReviewSkill ["resource" "skill"] {
-    Field review "review",
+    Required review "review",
 });
 
 /// One Registry string-valued configuration entry for the selected transport.
@@ -412,9 +412,9 @@ pub struct McpInstallationInput {
     pub value: String,
 }
 record!(McpInstallationInput {
-    Field category "category",
-    Field key "key",
-    Field value "value",
+    Required category "category",
+    Required key "key",
+    Required value "value",
 });
 builder!(McpInstallationInput new(category: McpPlanValueCategory, key: impl Into<String>, value: impl Into<String>) {});
 
@@ -436,10 +436,10 @@ pub struct McpInstallationRemoteConfiguration {
     pub tools: Vec<String>,
 }
 record!(received McpInstallationRemoteConfiguration {
-    Field transport "transport",
-    Field url "url",
-    Field headers "headers",
-    Field tools "tools",
+    Required transport "transport",
+    Required url "url",
+    Required headers "headers",
+    Required tools "tools",
 });
 
 /// Safe MCP review fields. No raw card, retrieval URL, plan handle or secret value.
@@ -490,18 +490,18 @@ pub struct McpInstallationReviewInstall {
     pub effective_configuration: Option<McpInstallationRemoteConfiguration>,
 }
 record!(received McpInstallationReviewInstall ["action" "install"] {
-    Field identity "identity",
-    Field provenance "provenance",
-    Field catalogue_trust "catalogueTrust",
-    Field catalogue "catalogue",
-    Field target "target",
-    Field policy "policy",
-    Field selected_choice "selectedChoice",
-    Field configuration_change "configurationChange",
-    Field inputs "inputs",
-    Field supplied_secrets "suppliedSecrets",
-    Field secret_storage "secretStorage",
-    Field effective_configuration "effectiveConfiguration",
+    Required identity "identity",
+    Required provenance "provenance",
+    Optional catalogue_trust "catalogueTrust",
+    Optional catalogue "catalogue",
+    Required target "target",
+    Required policy "policy",
+    Required selected_choice "selectedChoice",
+    Required configuration_change "configurationChange",
+    Required inputs "inputs",
+    Required supplied_secrets "suppliedSecrets",
+    Required secret_storage "secretStorage",
+    Optional effective_configuration "effectiveConfiguration",
 });
 
 /// `McpInstallationReview: Uninstall` of the protocol.
@@ -526,14 +526,14 @@ pub struct McpInstallationReviewUninstall {
     pub preserves_shared_authentication: bool,
 }
 record!(received McpInstallationReviewUninstall ["action" "uninstall"] {
-    Field installation_id "installationId",
-    Field identity "identity",
-    Field provenance "provenance",
-    Field target "target",
-    Field policy "policy",
-    Field restores_previous_configuration "restoresPreviousConfiguration",
-    Field owned_secret_count "ownedSecretCount",
-    Field preserves_shared_authentication "preservesSharedAuthentication",
+    Required installation_id "installationId",
+    Required identity "identity",
+    Required provenance "provenance",
+    Required target "target",
+    Required policy "policy",
+    Required restores_previous_configuration "restoresPreviousConfiguration",
+    Required owned_secret_count "ownedSecretCount",
+    Required preserves_shared_authentication "preservesSharedAuthentication",
 });
 
 /// Explicit backend selection is part of the final review; failures never switch backends.
@@ -568,11 +568,11 @@ pub struct McpPlanConfigurationChange {
     pub secret_references: Vec<McpPlanSecretReference>,
 }
 record!(received McpPlanConfigurationChange {
-    Field operation "operation",
-    Field scope "scope",
-    Field config_key "configKey",
-    Field changed_fields "changedFields",
-    Field secret_references "secretReferences",
+    Required operation "operation",
+    Required scope "scope",
+    Required config_key "configKey",
+    Required changed_fields "changedFields",
+    Required secret_references "secretReferences",
 });
 
 /// Whether a planned configuration change would create or modify an entry
@@ -622,9 +622,9 @@ pub struct McpPlanPolicyResult {
     pub reason: Option<String>,
 }
 record!(received McpPlanPolicyResult {
-    Field decision "decision",
-    Field source "source",
-    Field reason "reason",
+    Required decision "decision",
+    Required source "source",
+    Optional reason "reason",
 });
 
 /// Which authority produced a policy decision
@@ -663,10 +663,10 @@ pub struct McpPlanProvenance {
     pub media_type: McpServerCardMediaType,
 }
 record!(received McpPlanProvenance {
-    Field authority "authority",
-    Field validated_at "validatedAt",
-    Field card_digest "cardDigest",
-    Field media_type "mediaType",
+    Required authority "authority",
+    Required validated_at "validatedAt",
+    Required card_digest "cardDigest",
+    Required media_type "mediaType",
 });
 
 /// Transport exposed by a remote endpoint
@@ -726,14 +726,14 @@ pub struct McpPlanRequiredValueEnum {
     pub is_repeated: bool,
 }
 record!(received McpPlanRequiredValueEnum ["kind" "enum", "valueType" "enum"] {
-    Field key "key",
-    Field category "category",
-    Field required "required",
-    Field default_value "defaultValue",
-    Field title "title",
-    Field description "description",
-    Field enum_values "enumValues",
-    Field is_repeated "isRepeated",
+    Required key "key",
+    Required category "category",
+    Required required "required",
+    Optional default_value "defaultValue",
+    Optional title "title",
+    Optional description "description",
+    Required enum_values "enumValues",
+    Required is_repeated "isRepeated",
 });
 
 /// One non-secret scalar value a transport choice needs before it can be applied.
@@ -758,14 +758,14 @@ pub struct McpPlanRequiredValueScalar {
     pub is_repeated: bool,
 }
 record!(received McpPlanRequiredValueScalar ["kind" "scalar"] {
-    Field key "key",
-    Field category "category",
-    Field value_type "valueType",
-    Field required "required",
-    Field default_value "defaultValue",
-    Field title "title",
-    Field description "description",
-    Field is_repeated "isRepeated",
+    Required key "key",
+    Required category "category",
+    Required value_type "valueType",
+    Required required "required",
+    Optional default_value "defaultValue",
+    Optional title "title",
+    Optional description "description",
+    Required is_repeated "isRepeated",
 });
 
 /// Normalised identity of the MCP server a plan targets, independent of how the card spelled it.
@@ -782,10 +782,10 @@ pub struct McpPlanResourceIdentity {
     pub registry_id: Option<String>,
 }
 record!(received McpPlanResourceIdentity {
-    Field canonical_name "canonicalName",
-    Field server_name "serverName",
-    Field version "version",
-    Field registry_id "registryId",
+    Required canonical_name "canonicalName",
+    Required server_name "serverName",
+    Optional version "version",
+    Optional registry_id "registryId",
 });
 
 /// Scalar type a required value must conform to
@@ -835,9 +835,9 @@ pub struct McpPlanSecretPlaceholder {
     pub title: Option<String>,
 }
 record!(received McpPlanSecretPlaceholder {
-    Field key "key",
-    Field placeholder "placeholder",
-    Field title "title",
+    Required key "key",
+    Required placeholder "placeholder",
+    Optional title "title",
 });
 
 /// A runtime-assigned secret placeholder. The identifier is carried once, inside the placeholder, so it cannot contradict a separate secret-id field. From 11 to 138 characters, pattern `^\$\{secret:[A-Za-z0-9][A-Za-z0-9._-]{0,127}\}$`.
@@ -853,8 +853,8 @@ pub struct McpPlanTarget {
     pub config_key: String,
 }
 record!(received McpPlanTarget {
-    Field scope "scope",
-    Field config_key "configKey",
+    Required scope "scope",
+    Required config_key "configKey",
 });
 
 /// One eligible way to run the server, represented as a tagged package or remote variant so package identity and endpoint states cannot contradict the install method.
@@ -889,11 +889,11 @@ pub struct McpPlanTransportChoicePackage {
     pub secret_placeholders: Vec<McpPlanSecretPlaceholder>,
 }
 record!(received McpPlanTransportChoicePackage ["transport" "stdio", "installMethod" "package"] {
-    Field choice_id "choiceId",
-    Field package_type "packageType",
-    Field package_identifier "packageIdentifier",
-    Field required_values "requiredValues",
-    Field secret_placeholders "secretPlaceholders",
+    Required choice_id "choiceId",
+    Required package_type "packageType",
+    Required package_identifier "packageIdentifier",
+    Required required_values "requiredValues",
+    Required secret_placeholders "secretPlaceholders",
 });
 
 /// An eligible remote-endpoint transport choice. The endpoint is required and package identity cannot be represented.
@@ -912,11 +912,11 @@ pub struct McpPlanTransportChoiceRemote {
     pub secret_placeholders: Vec<McpPlanSecretPlaceholder>,
 }
 record!(received McpPlanTransportChoiceRemote ["installMethod" "remote"] {
-    Field choice_id "choiceId",
-    Field transport "transport",
-    Field endpoint "endpoint",
-    Field required_values "requiredValues",
-    Field secret_placeholders "secretPlaceholders",
+    Required choice_id "choiceId",
+    Required transport "transport",
+    Required endpoint "endpoint",
+    Required required_values "requiredValues",
+    Required secret_placeholders "secretPlaceholders",
 });
 
 /// Where a required value is applied when the planned server is launched
@@ -976,11 +976,11 @@ pub struct PluginInstallationFileReview {
     pub digest: String,
 }
 record!(received PluginInstallationFileReview {
-    Field path "path",
-    Field size_bytes "sizeBytes",
-    Field media_type "mediaType",
-    Field executable "executable",
-    Field digest "digest",
+    Required path "path",
+    Required size_bytes "sizeBytes",
+    Required media_type "mediaType",
+    Required executable "executable",
+    Required digest "digest",
 });
 
 /// Where a plugin is installed, without an absolute host path.
@@ -993,8 +993,8 @@ pub struct PluginInstallationLocation {
     pub display_label: String,
 }
 record!(received PluginInstallationLocation {
-    Field relative_path "relativePath",
-    Field display_label "displayLabel",
+    Required relative_path "relativePath",
+    Required display_label "displayLabel",
 });
 
 /// One MCP server a reviewed plugin declares.
@@ -1009,9 +1009,9 @@ pub struct PluginInstallationMcpServerReview {
     pub host: Option<String>,
 }
 record!(received PluginInstallationMcpServerReview {
-    Field name "name",
-    Field transport "transport",
-    Field host "host",
+    Required name "name",
+    Required transport "transport",
+    Optional host "host",
 });
 
 /// How a reviewed plugin's MCP server is reached.
@@ -1065,18 +1065,18 @@ pub struct PluginInstallationReviewValue {
     pub mcp_servers: Option<Vec<PluginInstallationMcpServerReview>>,
 }
 record!(received PluginInstallationReviewValue ["action" "install"] {
-    Field name "name",
-    Field description "description",
-    Field version "version",
-    Field catalogue "catalogue",
-    Field source "source",
-    Field target "target",
-    Field installs_disabled "installsDisabled",
-    Field files "files",
-    Field total_bytes "totalBytes",
-    Field manifest_path "manifestPath",
-    Field manifest_content "manifestContent",
-    Field mcp_servers "mcpServers",
+    Required name "name",
+    Optional description "description",
+    Optional version "version",
+    Required catalogue "catalogue",
+    Required source "source",
+    Required target "target",
+    Required installs_disabled "installsDisabled",
+    Required files "files",
+    Required total_bytes "totalBytes",
+    Required manifest_path "manifestPath",
+    Required manifest_content "manifestContent",
+    Optional mcp_servers "mcpServers",
 });
 
 /// Source identity retained from Agent Finder and the pinned GitHub descriptor.
@@ -1101,14 +1101,14 @@ pub struct PluginInstallationSource {
     pub bundle_digest: String,
 }
 record!(received PluginInstallationSource {
-    Field resource_id "resourceId",
-    Field catalog_revision_id "catalogRevisionId",
-    Field repository_id "repositoryId",
-    Field repository "repository",
-    Field revision "revision",
-    Field root "root",
-    Field descriptor_digest "descriptorDigest",
-    Field bundle_digest "bundleDigest",
+    Required resource_id "resourceId",
+    Required catalog_revision_id "catalogRevisionId",
+    Required repository_id "repositoryId",
+    Required repository "repository",
+    Required revision "revision",
+    Required root "root",
+    Required descriptor_digest "descriptorDigest",
+    Required bundle_digest "bundleDigest",
 });
 
 /// One reviewed Skill file.
@@ -1127,11 +1127,11 @@ pub struct SkillInstallationFileReview {
     pub digest: String,
 }
 record!(received SkillInstallationFileReview {
-    Field path "path",
-    Field size_bytes "sizeBytes",
-    Field media_type "mediaType",
-    Field executable "executable",
-    Field digest "digest",
+    Required path "path",
+    Required size_bytes "sizeBytes",
+    Required media_type "mediaType",
+    Required executable "executable",
+    Required digest "digest",
 });
 
 /// A user-facing personal Skill installation location without absolute host paths.
@@ -1148,10 +1148,10 @@ pub struct SkillInstallationLocation {
     pub diagnostics_absolute_path: Option<String>,
 }
 record!(received SkillInstallationLocation {
-    Field scope "scope",
-    Field relative_path "relativePath",
-    Field display_label "displayLabel",
-    Field diagnostics_absolute_path "diagnosticsAbsolutePath",
+    Required scope "scope",
+    Required relative_path "relativePath",
+    Required display_label "displayLabel",
+    Optional diagnostics_absolute_path "diagnosticsAbsolutePath",
 });
 
 /// Owned Skill state observed from files and receipts.
@@ -1216,16 +1216,16 @@ pub struct SkillInstallationReviewInstall {
     pub entrypoint_content: String,
 }
 record!(received SkillInstallationReviewInstall ["action" "install"] {
-    Field name "name",
-    Field description "description",
-    Field catalogue "catalogue",
-    Field source "source",
-    Field target "target",
-    Field installs_disabled "installsDisabled",
-    Field files "files",
-    Field total_bytes "totalBytes",
-    Field entrypoint_path "entrypointPath",
-    Field entrypoint_content "entrypointContent",
+    Required name "name",
+    Optional description "description",
+    Required catalogue "catalogue",
+    Required source "source",
+    Required target "target",
+    Required installs_disabled "installsDisabled",
+    Required files "files",
+    Required total_bytes "totalBytes",
+    Required entrypoint_path "entrypointPath",
+    Required entrypoint_content "entrypointContent",
 });
 
 /// Review for uninstalling an owned verified Skill.
@@ -1244,11 +1244,11 @@ pub struct SkillInstallationReviewUninstall {
     pub catalogue: InstallationCatalogueIdentity,
 }
 record!(received SkillInstallationReviewUninstall ["action" "uninstall"] {
-    Field installation "installation",
-    Field files_modified "filesModified",
-    Field files "files",
-    Field total_bytes "totalBytes",
-    Field catalogue "catalogue",
+    Required installation "installation",
+    Required files_modified "filesModified",
+    Required files "files",
+    Required total_bytes "totalBytes",
+    Required catalogue "catalogue",
 });
 
 /// `SkillInstallationScope` of the protocol.
@@ -1308,14 +1308,14 @@ pub struct SkillInstallationSource {
     pub bundle_digest: String,
 }
 record!(received SkillInstallationSource {
-    Field resource_id "resourceId",
-    Field catalog_revision_id "catalogRevisionId",
-    Field repository_id "repositoryId",
-    Field repository "repository",
-    Field revision "revision",
-    Field root "root",
-    Field descriptor_digest "descriptorDigest",
-    Field bundle_digest "bundleDigest",
+    Required resource_id "resourceId",
+    Required catalog_revision_id "catalogRevisionId",
+    Required repository_id "repositoryId",
+    Required repository "repository",
+    Required revision "revision",
+    Required root "root",
+    Required descriptor_digest "descriptorDigest",
+    Required bundle_digest "bundleDigest",
 });
 
 /// Durable verified Skill ownership summary.
@@ -1344,14 +1344,14 @@ pub struct SkillInstallationSummary {
     pub ownership_state: SkillInstallationOwnershipState,
 }
 record!(received SkillInstallationSummary {
-    Field installation_id "installationId",
-    Field operation_id "operationId",
-    Field name "name",
-    Field target "target",
-    Field configured_enabled "configuredEnabled",
-    Field session_state "sessionState",
-    Field source "source",
-    Field catalogue "catalogue",
-    Field installed_at "installedAt",
-    Field ownership_state "ownershipState",
+    Required installation_id "installationId",
+    Required operation_id "operationId",
+    Required name "name",
+    Required target "target",
+    Required configured_enabled "configuredEnabled",
+    Required session_state "sessionState",
+    Required source "source",
+    Required catalogue "catalogue",
+    Required installed_at "installedAt",
+    Required ownership_state "ownershipState",
 });

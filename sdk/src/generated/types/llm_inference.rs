@@ -23,13 +23,13 @@ pub struct LlmInferenceHttpRequestChunkRequest {
     pub agent_invocation_id: Option<String>,
 }
 record!(received LlmInferenceHttpRequestChunkRequest {
-    Field request_id "requestId",
-    Field data "data",
-    Field binary "binary",
-    Field end "end",
-    Field cancel "cancel",
-    Field cancel_reason "cancelReason",
-    Field agent_invocation_id "agentInvocationId",
+    Required request_id "requestId",
+    Required data "data",
+    Optional binary "binary",
+    Optional end "end",
+    Optional cancel "cancel",
+    Optional cancel_reason "cancelReason",
+    Optional agent_invocation_id "agentInvocationId",
 });
 
 /// Acknowledgement. The SDK is free to ignore the ack and treat chunk delivery as fire-and-forget.
@@ -64,16 +64,16 @@ pub struct LlmInferenceHttpRequestStartRequest {
     pub interaction_type: Option<String>,
 }
 record!(received LlmInferenceHttpRequestStartRequest {
-    Field request_id "requestId",
-    Field session_id "sessionId",
-    Field method "method",
-    Field url "url",
-    Field headers "headers",
-    Field transport "transport",
-    Field agent_id "agentId",
-    Field parent_agent_id "parentAgentId",
-    Field agent_invocation_id "agentInvocationId",
-    Field interaction_type "interactionType",
+    Required request_id "requestId",
+    Optional session_id "sessionId",
+    Required method "method",
+    Required url "url",
+    Required headers "headers",
+    Optional transport "transport",
+    Optional agent_id "agentId",
+    Optional parent_agent_id "parentAgentId",
+    Optional agent_invocation_id "agentInvocationId",
+    Optional interaction_type "interactionType",
 });
 
 /// Acknowledgement. Returning successfully simply means the SDK accepted the start frame; it does not imply the request will succeed.
@@ -108,8 +108,8 @@ pub struct LlmInferenceHttpResponseChunkError {
     pub code: Option<String>,
 }
 record!(LlmInferenceHttpResponseChunkError {
-    Field message "message",
-    Field code "code",
+    Required message "message",
+    Optional code "code",
 });
 builder!(LlmInferenceHttpResponseChunkError new(message: impl Into<String>) {
     code: impl Into<String>,
@@ -131,11 +131,11 @@ pub struct LlmInferenceHttpResponseChunkRequest {
     pub error: Option<LlmInferenceHttpResponseChunkError>,
 }
 record!(LlmInferenceHttpResponseChunkRequest {
-    Field request_id "requestId",
-    Field data "data",
-    Field binary "binary",
-    Field end "end",
-    Field error "error",
+    Required request_id "requestId",
+    Required data "data",
+    Optional binary "binary",
+    Optional end "end",
+    Optional error "error",
 });
 builder!(LlmInferenceHttpResponseChunkRequest new(request_id: impl Into<String>, data: impl Into<String>) {
     binary: bool,
@@ -151,7 +151,7 @@ pub struct LlmInferenceHttpResponseChunkResult {
     pub accepted: bool,
 }
 record!(received LlmInferenceHttpResponseChunkResult {
-    Field accepted "accepted",
+    Required accepted "accepted",
 });
 
 /// Response head.
@@ -168,10 +168,10 @@ pub struct LlmInferenceHttpResponseStartRequest {
     pub headers: LlmInferenceHeaders,
 }
 record!(LlmInferenceHttpResponseStartRequest {
-    Field request_id "requestId",
-    Field status "status",
-    Field status_text "statusText",
-    Field headers "headers",
+    Required request_id "requestId",
+    Required status "status",
+    Optional status_text "statusText",
+    Required headers "headers",
 });
 builder!(LlmInferenceHttpResponseStartRequest new(request_id: impl Into<String>, status: i64, headers: LlmInferenceHeaders) {
     status_text: impl Into<String>,
@@ -185,7 +185,7 @@ pub struct LlmInferenceHttpResponseStartResult {
     pub accepted: bool,
 }
 record!(received LlmInferenceHttpResponseStartResult {
-    Field accepted "accepted",
+    Required accepted "accepted",
 });
 
 /// Indicates whether the calling client was registered as the LLM inference provider.
@@ -196,5 +196,5 @@ pub struct LlmInferenceSetProviderResult {
     pub success: bool,
 }
 record!(received LlmInferenceSetProviderResult {
-    Field success "success",
+    Required success "success",
 });

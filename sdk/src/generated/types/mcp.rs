@@ -14,8 +14,8 @@ pub struct HeaderEntry {
     pub value: String,
 }
 record!(received HeaderEntry {
-    Field name "name",
-    Field value "value",
+    Required name "name",
+    Required value "value",
 });
 
 /// MCP diagnostic source configuration.
@@ -26,7 +26,7 @@ pub struct McpDiagnosticSourceConfiguration {
     pub level: DiagnosticLogLevel,
 }
 record!(McpDiagnosticSourceConfiguration {
-    Field level "level",
+    Required level "level",
 });
 builder!(McpDiagnosticSourceConfiguration new(level: DiagnosticLogLevel) {});
 
@@ -59,7 +59,7 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestError {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(McpHeadersHandlePendingHeadersRefreshRequestError ["kind" "error"] {
-    Field message "message",
+    Required message "message",
 } rest);
 builder!(McpHeadersHandlePendingHeadersRefreshRequestError new(message: impl Into<String>) {} rest);
 
@@ -75,8 +75,8 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestHeaders {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(McpHeadersHandlePendingHeadersRefreshRequestHeaders ["kind" "headers"] {
-    Field headers "headers",
-    Field ttl_ms "ttlMs",
+    Required headers "headers",
+    Optional ttl_ms "ttlMs",
 } rest);
 builder!(McpHeadersHandlePendingHeadersRefreshRequestHeaders new(headers: std::collections::BTreeMap<String, String>) {
     ttl_ms: i64,
@@ -101,8 +101,8 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestRequest {
     pub result: McpHeadersHandlePendingHeadersRefreshRequest,
 }
 record!(McpHeadersHandlePendingHeadersRefreshRequestRequest {
-    Field request_id "requestId",
-    Field result "result",
+    Required request_id "requestId",
+    Required result "result",
 });
 builder!(McpHeadersHandlePendingHeadersRefreshRequestRequest new(request_id: impl Into<String>, result: McpHeadersHandlePendingHeadersRefreshRequest) {});
 
@@ -114,7 +114,7 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestResult {
     pub success: bool,
 }
 record!(received McpHeadersHandlePendingHeadersRefreshRequestResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// MCP headers refresh request completion notification
@@ -127,8 +127,8 @@ pub struct McpHeadersRefreshCompletedData {
     pub outcome: McpHeadersRefreshCompletedOutcome,
 }
 record!(received McpHeadersRefreshCompletedData {
-    Field request_id "requestId",
-    Field outcome "outcome",
+    Required request_id "requestId",
+    Required outcome "outcome",
 });
 
 /// How the pending MCP headers refresh request resolved.
@@ -167,10 +167,10 @@ pub struct McpHeadersRefreshRequiredData {
     pub reason: McpHeadersRefreshRequiredReason,
 }
 record!(received McpHeadersRefreshRequiredData {
-    Field request_id "requestId",
-    Field server_name "serverName",
-    Field server_url "serverUrl",
-    Field reason "reason",
+    Required request_id "requestId",
+    Required server_name "serverName",
+    Required server_url "serverUrl",
+    Required reason "reason",
 });
 
 /// Why dynamic headers are being requested.
@@ -200,7 +200,7 @@ pub struct McpListChangedData {
     pub server_name: String,
 }
 record!(received McpListChangedData {
-    Field server_name "serverName",
+    Required server_name "serverName",
 });
 
 /// MCP OAuth request completion notification
@@ -213,8 +213,8 @@ pub struct McpOauthCompletedData {
     pub outcome: McpOauthCompletionOutcome,
 }
 record!(received McpOauthCompletedData {
-    Field request_id "requestId",
-    Field outcome "outcome",
+    Required request_id "requestId",
+    Required outcome "outcome",
 });
 
 /// How the pending MCP OAuth request was completed
@@ -243,8 +243,8 @@ pub struct McpOauthHandlePendingRequest {
     pub result: McpOauthPendingRequestResponse,
 }
 record!(McpOauthHandlePendingRequest {
-    Field request_id "requestId",
-    Field result "result",
+    Required request_id "requestId",
+    Required result "result",
 });
 builder!(McpOauthHandlePendingRequest new(request_id: impl Into<String>, result: McpOauthPendingRequestResponse) {});
 
@@ -256,7 +256,7 @@ pub struct McpOauthHandlePendingResult {
     pub success: bool,
 }
 record!(received McpOauthHandlePendingResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Raw HTTP response details from the OAuth auth challenge, as observed by the runtime.
@@ -271,9 +271,9 @@ pub struct McpOauthHttpResponse {
     pub body: Option<String>,
 }
 record!(received McpOauthHttpResponse {
-    Field status_code "statusCode",
-    Field headers "headers",
-    Field body "body",
+    Required status_code "statusCode",
+    Required headers "headers",
+    Optional body "body",
 });
 
 /// Host response to the pending OAuth request. *Experimental.*
@@ -329,9 +329,9 @@ pub struct McpOauthPendingRequestResponseToken {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(McpOauthPendingRequestResponseToken ["kind" "token"] {
-    Field access_token "accessToken",
-    Field token_type "tokenType",
-    Field expires_in "expiresIn",
+    Required access_token "accessToken",
+    Optional token_type "tokenType",
+    Optional expires_in "expiresIn",
 } rest);
 builder!(McpOauthPendingRequestResponseToken new(access_token: impl Into<String>) {
     token_type: impl Into<String>,
@@ -350,9 +350,9 @@ pub struct McpOauthRecoveryCompletedData {
     pub outcome: McpOauthRecoveryCompletedOutcome,
 }
 record!(received McpOauthRecoveryCompletedData {
-    Field request_id "requestId",
-    Field server_name "serverName",
-    Field outcome "outcome",
+    Required request_id "requestId",
+    Required server_name "serverName",
+    Required outcome "outcome",
 });
 
 /// Terminal outcome of the original authorization reservation, including reconnect
@@ -422,15 +422,15 @@ pub struct McpOauthRequiredData {
     pub runtime_refresh_supported: Option<bool>,
 }
 record!(received McpOauthRequiredData {
-    Field request_id "requestId",
-    Field server_name "serverName",
-    Field server_url "serverUrl",
-    Field static_client_config "staticClientConfig",
-    Field www_authenticate_params "wwwAuthenticateParams",
-    Field http_response "httpResponse",
-    Field resource_metadata "resourceMetadata",
-    Field reason "reason",
-    Field runtime_refresh_supported "runtimeRefreshSupported",
+    Required request_id "requestId",
+    Required server_name "serverName",
+    Required server_url "serverUrl",
+    Optional static_client_config "staticClientConfig",
+    Optional www_authenticate_params "wwwAuthenticateParams",
+    Optional http_response "httpResponse",
+    Optional resource_metadata "resourceMetadata",
+    Optional reason "reason",
+    Optional runtime_refresh_supported "runtimeRefreshSupported",
 });
 
 /// Static OAuth client configuration, if the server specifies one
@@ -449,11 +449,11 @@ pub struct McpOauthRequiredStaticClientConfig {
     pub scope: Option<String>,
 }
 record!(received McpOauthRequiredStaticClientConfig {
-    Field client_id "clientId",
-    Field client_secret "clientSecret",
-    Field public_client "publicClient",
-    Field grant_type "grantType",
-    Field scope "scope",
+    Required client_id "clientId",
+    Optional client_secret "clientSecret",
+    Optional public_client "publicClient",
+    Optional grant_type "grantType",
+    Optional scope "scope",
 });
 
 /// OAuth WWW-Authenticate parameters parsed from an MCP auth challenge
@@ -468,9 +468,9 @@ pub struct McpOauthWwwAuthenticateParams {
     pub error: Option<String>,
 }
 record!(received McpOauthWwwAuthenticateParams {
-    Field resource_metadata_url "resourceMetadataUrl",
-    Field scope "scope",
-    Field error "error",
+    Optional resource_metadata_url "resourceMetadataUrl",
+    Optional scope "scope",
+    Optional error "error",
 });
 
 /// Telemetry-obfuscation policy for an MCP server's tools.
@@ -499,8 +499,8 @@ pub struct McpSafeForTelemetryFields {
     pub inputs_names: bool,
 }
 record!(McpSafeForTelemetryFields {
-    Field name "name",
-    Field inputs_names "inputsNames",
+    Required name "name",
+    Required inputs_names "inputsNames",
 });
 builder!(McpSafeForTelemetryFields new(name: bool, inputs_names: bool) {});
 
@@ -546,7 +546,7 @@ pub struct McpServerAuthConfigRedirectPort {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(McpServerAuthConfigRedirectPort {
-    Field redirect_port "redirectPort",
+    Optional redirect_port "redirectPort",
 } rest);
 builder!(McpServerAuthConfigRedirectPort {
     redirect_port: i64,
@@ -633,35 +633,35 @@ pub struct McpServerConfigHttp {
     pub oauth_grant_type: Option<McpServerConfigHttpOauthGrantType>,
 }
 record!(McpServerConfigHttp {
-    Field display_name "displayName",
-    Field safe_for_telemetry "safeForTelemetry",
-    Field tools "tools",
-    Field kind "type",
-    Field is_default_server "isDefaultServer",
-    Field filter_mapping "filterMapping",
-    Field timeout "timeout",
-    Field slow_connection_threshold_ms "slowConnectionThresholdMs",
-    Field oidc "oidc",
-    Field auth "auth",
-    Field defer_tools "deferTools",
-    Field disable_tool_cache "disableToolCache",
-    Field disable_secret_masking "disableSecretMasking",
-    Field exclude_tools "excludeTools",
-    Field events "events",
-    Field notifications "notifications",
-    Field source "source",
-    Field source_plugin "sourcePlugin",
-    Field source_plugin_version "sourcePluginVersion",
-    Field source_plugin_spec "sourcePluginSpec",
-    Field source_path "sourcePath",
-    Field config_warnings "configWarnings",
-    Field url "url",
-    Field headers "headers",
-    Field headers_refresh_ttl_ms "headersRefreshTtlMs",
-    Field oauth_client_id "oauthClientId",
-    Field oauth_scopes "oauthScopes",
-    Field oauth_public_client "oauthPublicClient",
-    Field oauth_grant_type "oauthGrantType",
+    Optional display_name "displayName",
+    Optional safe_for_telemetry "safeForTelemetry",
+    Optional tools "tools",
+    Optional kind "type",
+    Optional is_default_server "isDefaultServer",
+    Optional filter_mapping "filterMapping",
+    Optional timeout "timeout",
+    Optional slow_connection_threshold_ms "slowConnectionThresholdMs",
+    Optional oidc "oidc",
+    Optional auth "auth",
+    Optional defer_tools "deferTools",
+    Optional disable_tool_cache "disableToolCache",
+    Optional disable_secret_masking "disableSecretMasking",
+    Optional exclude_tools "excludeTools",
+    Optional events "events",
+    Optional notifications "notifications",
+    Optional source "source",
+    Optional source_plugin "sourcePlugin",
+    Optional source_plugin_version "sourcePluginVersion",
+    Optional source_plugin_spec "sourcePluginSpec",
+    Optional source_path "sourcePath",
+    Optional config_warnings "configWarnings",
+    Required url "url",
+    Optional headers "headers",
+    Optional headers_refresh_ttl_ms "headersRefreshTtlMs",
+    Optional oauth_client_id "oauthClientId",
+    Optional oauth_scopes "oauthScopes",
+    Optional oauth_public_client "oauthPublicClient",
+    Optional oauth_grant_type "oauthGrantType",
 });
 builder!(McpServerConfigHttp new(url: impl Into<String>) {
     display_name: impl Into<String>,
@@ -785,32 +785,32 @@ pub struct McpServerConfigStdio {
     pub kind: Option<McpServerConfigStdioType>,
 }
 record!(McpServerConfigStdio {
-    Field display_name "displayName",
-    Field safe_for_telemetry "safeForTelemetry",
-    Field tools "tools",
-    Field is_default_server "isDefaultServer",
-    Field filter_mapping "filterMapping",
-    Field timeout "timeout",
-    Field slow_connection_threshold_ms "slowConnectionThresholdMs",
-    Field oidc "oidc",
-    Field auth "auth",
-    Field defer_tools "deferTools",
-    Field disable_tool_cache "disableToolCache",
-    Field disable_secret_masking "disableSecretMasking",
-    Field exclude_tools "excludeTools",
-    Field events "events",
-    Field notifications "notifications",
-    Field source "source",
-    Field source_plugin "sourcePlugin",
-    Field source_plugin_version "sourcePluginVersion",
-    Field source_plugin_spec "sourcePluginSpec",
-    Field source_path "sourcePath",
-    Field config_warnings "configWarnings",
-    Field command "command",
-    Field args "args",
-    Field cwd "cwd",
-    Field env "env",
-    Field kind "type",
+    Optional display_name "displayName",
+    Optional safe_for_telemetry "safeForTelemetry",
+    Optional tools "tools",
+    Optional is_default_server "isDefaultServer",
+    Optional filter_mapping "filterMapping",
+    Optional timeout "timeout",
+    Optional slow_connection_threshold_ms "slowConnectionThresholdMs",
+    Optional oidc "oidc",
+    Optional auth "auth",
+    Optional defer_tools "deferTools",
+    Optional disable_tool_cache "disableToolCache",
+    Optional disable_secret_masking "disableSecretMasking",
+    Optional exclude_tools "excludeTools",
+    Optional events "events",
+    Optional notifications "notifications",
+    Optional source "source",
+    Optional source_plugin "sourcePlugin",
+    Optional source_plugin_version "sourcePluginVersion",
+    Optional source_plugin_spec "sourcePluginSpec",
+    Optional source_path "sourcePath",
+    Optional config_warnings "configWarnings",
+    Required command "command",
+    Optional args "args",
+    Optional cwd "cwd",
+    Optional env "env",
+    Optional kind "type",
 });
 builder!(McpServerConfigStdio new(command: impl Into<String>) {
     display_name: impl Into<String>,
@@ -875,7 +875,7 @@ pub struct McpServerNeedsReconnectData {
     pub server_name: String,
 }
 record!(received McpServerNeedsReconnectData {
-    Field server_name "serverName",
+    Required server_name "serverName",
 });
 
 /// Payload of `session.mcp_server_removed` identifying an MCP server the graph no longer runs.
@@ -886,7 +886,7 @@ pub struct McpServerRemovedData {
     pub server_name: String,
 }
 record!(received McpServerRemovedData {
-    Field server_name "serverName",
+    Required server_name "serverName",
 });
 
 /// Connection status: connected, failed, needs-auth, pending, disabled, stopped, or not_configured
@@ -936,11 +936,11 @@ pub struct McpServerStatusChangedData {
     pub config_source: Option<String>,
 }
 record!(received McpServerStatusChangedData {
-    Field server_name "serverName",
-    Field status "status",
-    Field error "error",
-    Field error_classification "errorClassification",
-    Field config_source "configSource",
+    Required server_name "serverName",
+    Required status "status",
+    Optional error "error",
+    Optional error_classification "errorClassification",
+    Optional config_source "configSource",
 });
 
 /// Payload of `session.mcp_server_tools_loaded`, emitted once per connection when an MCP server's tools first become available from tools/list or a cached snapshot. A connected server is still loading tools if this event has not fired since the server last left connected; it can precede connected when the tools come from a cached snapshot.
@@ -953,8 +953,8 @@ pub struct McpServerToolsLoadedData {
     pub tool_count: i64,
 }
 record!(received McpServerToolsLoadedData {
-    Field server_name "serverName",
-    Field tool_count "toolCount",
+    Required server_name "serverName",
+    Required tool_count "toolCount",
 });
 
 /// Payload of `session.mcp_servers_loaded` listing MCP server status summaries.
@@ -965,7 +965,7 @@ pub struct McpServersLoadedData {
     pub servers: Vec<McpServersLoadedServer>,
 }
 record!(received McpServersLoadedData {
-    Field servers "servers",
+    Required servers "servers",
 });
 
 /// A single MCP server status summary in `session.mcp_servers_loaded`, including name, status, source, transport, and plugin metadata.
@@ -992,13 +992,13 @@ pub struct McpServersLoadedServer {
     pub plugin_version: Option<String>,
 }
 record!(received McpServersLoadedServer {
-    Field name "name",
-    Field status "status",
-    Field source "source",
-    Field display_name "displayName",
-    Field error "error",
-    Field server_metadata "serverMetadata",
-    Field transport "transport",
-    Field plugin_name "pluginName",
-    Field plugin_version "pluginVersion",
+    Required name "name",
+    Required status "status",
+    Optional source "source",
+    Optional display_name "displayName",
+    Optional error "error",
+    Optional server_metadata "serverMetadata",
+    Optional transport "transport",
+    Optional plugin_name "pluginName",
+    Optional plugin_version "pluginVersion",
 });

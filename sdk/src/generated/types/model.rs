@@ -13,7 +13,7 @@ pub struct AutoTierBilling {
     pub promo: Option<AutoTierBillingPromo>,
 }
 record!(received AutoTierBilling {
-    Field promo "promo",
+    Optional promo "promo",
 });
 
 /// Server-driven promotion for an Auto routing preference. It can be announced before it starts.
@@ -34,12 +34,12 @@ pub struct AutoTierBillingPromo {
     pub show_banner: Option<bool>,
 }
 record!(received AutoTierBillingPromo {
-    Field id "id",
-    Field discount_percent "discountPercent",
-    Field starts_at "startsAt",
-    Field ends_at "endsAt",
-    Field message "message",
-    Field show_banner "showBanner",
+    Optional id "id",
+    Optional discount_percent "discountPercent",
+    Optional starts_at "startsAt",
+    Optional ends_at "endsAt",
+    Optional message "message",
+    Optional show_banner "showBanner",
 });
 
 /// A server-advertised routing preference. Identifiers and execution types are extensible.
@@ -65,13 +65,13 @@ pub struct AutoTierDescriptor {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AutoTierDescriptor {
-    Field id "id",
-    Field display_name "displayName",
-    Field description "description",
-    Field kind "type",
-    Field fusion_tier "fusionTier",
-    Field status "status",
-    Field billing "billing",
+    Required id "id",
+    Required display_name "displayName",
+    Required description "description",
+    Required kind "type",
+    Optional fusion_tier "fusionTier",
+    Required status "status",
+    Optional billing "billing",
 } rest);
 
 /// Account-bound discovery metadata for the virtual `auto` model.
@@ -88,9 +88,9 @@ pub struct AutoTierMetadata {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AutoTierMetadata {
-    Field default_tier "defaultTier",
-    Field tiers "tiers",
-    Field provider_id "providerId",
+    Required default_tier "defaultTier",
+    Required tiers "tiers",
+    Optional provider_id "providerId",
 } rest);
 
 /// Availability of a server-advertised routing preference.
@@ -109,10 +109,10 @@ pub struct AutoTierStatus {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AutoTierStatus {
-    Field enabled "enabled",
-    Field picker_visible "pickerVisible",
-    Field reason "reason",
-    Field message "message",
+    Required enabled "enabled",
+    Optional picker_visible "pickerVisible",
+    Optional reason "reason",
+    Optional message "message",
 } rest);
 
 /// The running runtime's complete catalog of well-known built-in model IDs, including supported models and additional IDs with built-in metadata.
@@ -123,7 +123,7 @@ pub struct BuiltInModelCatalog {
     pub models: Vec<BuiltInModelCatalogEntry>,
 }
 record!(received BuiltInModelCatalog {
-    Field models "models",
+    Required models "models",
 });
 
 /// A well-known model in the runtime's built-in catalog.
@@ -134,7 +134,7 @@ pub struct BuiltInModelCatalogEntry {
     pub id: String,
 }
 record!(received BuiltInModelCatalogEntry {
-    Field id "id",
+    Required id "id",
 });
 
 /// The runtime-selected image model and its account availability. Availability is independent of per-session image-generation enablement and does not override session policy or permissions.
@@ -155,12 +155,12 @@ pub struct ImageToolModel {
     pub pricing: Option<ImageToolModelPricing>,
 }
 record!(received ImageToolModel {
-    Field id "id",
-    Field name "name",
-    Field supported_operations "supportedOperations",
-    Field is_default "isDefault",
-    Field availability "availability",
-    Field pricing "pricing",
+    Required id "id",
+    Required name "name",
+    Required supported_operations "supportedOperations",
+    Required is_default "isDefault",
+    Required availability "availability",
+    Optional pricing "pricing",
 });
 
 /// Account availability of the runtime image model. Discovery errors are returned as errors, not converted to unavailable.
@@ -211,11 +211,11 @@ pub struct ImageToolModelPricing {
     pub image_output_price: Option<f64>,
 }
 record!(received ImageToolModelPricing {
-    Field batch_size "batchSize",
-    Field text_input_price "textInputPrice",
-    Field text_output_price "textOutputPrice",
-    Field image_input_price "imageInputPrice",
-    Field image_output_price "imageOutputPrice",
+    Required batch_size "batchSize",
+    Optional text_input_price "textInputPrice",
+    Optional text_output_price "textOutputPrice",
+    Optional image_input_price "imageInputPrice",
+    Optional image_output_price "imageOutputPrice",
 });
 
 /// Copilot model metadata, including identifier, display name, capabilities, policy, billing, reasoning efforts, and picker categories.
@@ -256,22 +256,22 @@ pub struct Model {
     pub provider: Option<ModelProviderRef>,
 }
 record!(received Model {
-    Field id "id",
-    Field name "name",
-    Field capabilities "capabilities",
-    Field metadata "metadata",
-    Field vendor "vendor",
-    Field policy "policy",
-    Field billing "billing",
-    Field supported_reasoning_efforts "supportedReasoningEfforts",
-    Field default_reasoning_effort "defaultReasoningEffort",
-    Field supported_context_tiers "supportedContextTiers",
-    Field model_picker_category "modelPickerCategory",
-    Field model_picker_price_category "modelPickerPriceCategory",
-    Field warning_text "warningText",
-    Field info_messages "infoMessages",
-    Field warning_messages "warningMessages",
-    Field provider "provider",
+    Required id "id",
+    Required name "name",
+    Required capabilities "capabilities",
+    Optional metadata "metadata",
+    Optional vendor "vendor",
+    Optional policy "policy",
+    Optional billing "billing",
+    Optional supported_reasoning_efforts "supportedReasoningEfforts",
+    Optional default_reasoning_effort "defaultReasoningEffort",
+    Optional supported_context_tiers "supportedContextTiers",
+    Optional model_picker_category "modelPickerCategory",
+    Optional model_picker_price_category "modelPickerPriceCategory",
+    Optional warning_text "warningText",
+    Optional info_messages "infoMessages",
+    Optional warning_messages "warningMessages",
+    Optional provider "provider",
 });
 
 /// Managed, repository, and CLI model overrides to overlay onto the session at startup. *Experimental.*
@@ -306,19 +306,19 @@ pub struct ModelApplyStartupOverlayRequest {
     pub managed_context_tier: Option<String>,
 }
 record!(ModelApplyStartupOverlayRequest {
-    Field device_managed_model "deviceManagedModel",
-    Field server_managed_model "serverManagedModel",
-    Field policy_helper_model "policyHelperModel",
-    Field auto_tier "autoTier",
-    Field repo_model "repoModel",
-    Field repo_model_provider_id "repoModelProviderId",
-    Field repo_reasoning_effort "repoReasoningEffort",
-    Field repo_context_tier "repoContextTier",
-    Field repo_auto_tier "repoAutoTier",
-    Field cli_model "cliModel",
-    Field deferred_resume "deferredResume",
-    Field managed_reasoning_effort "managedReasoningEffort",
-    Field managed_context_tier "managedContextTier",
+    Optional device_managed_model "deviceManagedModel",
+    Optional server_managed_model "serverManagedModel",
+    Optional policy_helper_model "policyHelperModel",
+    Optional auto_tier "autoTier",
+    Optional repo_model "repoModel",
+    Optional repo_model_provider_id "repoModelProviderId",
+    Optional repo_reasoning_effort "repoReasoningEffort",
+    Optional repo_context_tier "repoContextTier",
+    Optional repo_auto_tier "repoAutoTier",
+    Optional cli_model "cliModel",
+    Optional deferred_resume "deferredResume",
+    Optional managed_reasoning_effort "managedReasoningEffort",
+    Optional managed_context_tier "managedContextTier",
 });
 builder!(ModelApplyStartupOverlayRequest {
     device_managed_model: impl Into<String>,
@@ -350,10 +350,10 @@ pub struct ModelBilling {
     pub promo: Option<ModelBillingPromo>,
 }
 record!(received ModelBilling {
-    Field multiplier "multiplier",
-    Field token_prices "tokenPrices",
-    Field discount_percent "discountPercent",
-    Field promo "promo",
+    Optional multiplier "multiplier",
+    Optional token_prices "tokenPrices",
+    Optional discount_percent "discountPercent",
+    Optional promo "promo",
 });
 
 /// Active server-driven promotion for a model, including its discount and optional expiry.
@@ -372,11 +372,11 @@ pub struct ModelBillingPromo {
     pub show_banner: Option<bool>,
 }
 record!(received ModelBillingPromo {
-    Field id "id",
-    Field discount_percent "discountPercent",
-    Field ends_at "endsAt",
-    Field message "message",
-    Field show_banner "showBanner",
+    Optional id "id",
+    Optional discount_percent "discountPercent",
+    Optional ends_at "endsAt",
+    Optional message "message",
+    Optional show_banner "showBanner",
 });
 
 /// Token-level pricing information for this model
@@ -407,16 +407,16 @@ pub struct ModelBillingTokenPrices {
     pub long_context: Option<ModelBillingTokenPricesLongContext>,
 }
 record!(received ModelBillingTokenPrices {
-    Field input_price "inputPrice",
-    Field output_price "outputPrice",
-    Field cache_price "cachePrice",
-    Field cache_read_price "cacheReadPrice",
-    Field cache_write_price "cacheWritePrice",
-    Field cache_write1h_price "cacheWrite1hPrice",
-    Field batch_size "batchSize",
-    Field context_max "contextMax",
-    Field max_prompt_tokens "maxPromptTokens",
-    Field long_context "longContext",
+    Optional input_price "inputPrice",
+    Optional output_price "outputPrice",
+    Optional cache_price "cachePrice",
+    Optional cache_read_price "cacheReadPrice",
+    Optional cache_write_price "cacheWritePrice",
+    Optional cache_write1h_price "cacheWrite1hPrice",
+    Optional batch_size "batchSize",
+    Optional context_max "contextMax",
+    Optional max_prompt_tokens "maxPromptTokens",
+    Optional long_context "longContext",
 });
 
 /// Long context tier pricing (available for models with extended context windows)
@@ -443,14 +443,14 @@ pub struct ModelBillingTokenPricesLongContext {
     pub max_prompt_tokens: Option<i64>,
 }
 record!(received ModelBillingTokenPricesLongContext {
-    Field input_price "inputPrice",
-    Field output_price "outputPrice",
-    Field cache_price "cachePrice",
-    Field cache_read_price "cacheReadPrice",
-    Field cache_write_price "cacheWritePrice",
-    Field cache_write1h_price "cacheWrite1hPrice",
-    Field context_max "contextMax",
-    Field max_prompt_tokens "maxPromptTokens",
+    Optional input_price "inputPrice",
+    Optional output_price "outputPrice",
+    Optional cache_price "cachePrice",
+    Optional cache_read_price "cacheReadPrice",
+    Optional cache_write_price "cacheWritePrice",
+    Optional cache_write1h_price "cacheWrite1hPrice",
+    Optional context_max "contextMax",
+    Optional max_prompt_tokens "maxPromptTokens",
 });
 
 /// Transport used for a failed model call
@@ -585,8 +585,8 @@ pub struct ModelCapabilities {
     pub limits: Option<ModelCapabilitiesLimits>,
 }
 record!(ModelCapabilities {
-    Field supports "supports",
-    Field limits "limits",
+    Optional supports "supports",
+    Optional limits "limits",
 });
 builder!(ModelCapabilities {
     supports: ModelCapabilitiesSupports,
@@ -607,10 +607,10 @@ pub struct ModelCapabilitiesLimits {
     pub vision: Option<ModelCapabilitiesLimitsVision>,
 }
 record!(ModelCapabilitiesLimits {
-    Field max_prompt_tokens "max_prompt_tokens",
-    Field max_output_tokens "max_output_tokens",
-    Field max_context_window_tokens "max_context_window_tokens",
-    Field vision "vision",
+    Optional max_prompt_tokens "max_prompt_tokens",
+    Optional max_output_tokens "max_output_tokens",
+    Optional max_context_window_tokens "max_context_window_tokens",
+    Optional vision "vision",
 });
 builder!(ModelCapabilitiesLimits {
     max_prompt_tokens: i64,
@@ -631,9 +631,9 @@ pub struct ModelCapabilitiesLimitsVision {
     pub max_prompt_image_size: i64,
 }
 record!(ModelCapabilitiesLimitsVision {
-    Field supported_media_types "supported_media_types",
-    Field max_prompt_images "max_prompt_images",
-    Field max_prompt_image_size "max_prompt_image_size",
+    Required supported_media_types "supported_media_types",
+    Required max_prompt_images "max_prompt_images",
+    Required max_prompt_image_size "max_prompt_image_size",
 });
 builder!(ModelCapabilitiesLimitsVision new(supported_media_types: Vec<String>, max_prompt_images: i64, max_prompt_image_size: i64) {});
 
@@ -647,8 +647,8 @@ pub struct ModelCapabilitiesOverride {
     pub limits: Option<ModelCapabilitiesOverrideLimits>,
 }
 record!(ModelCapabilitiesOverride {
-    Field supports "supports",
-    Field limits "limits",
+    Optional supports "supports",
+    Optional limits "limits",
 });
 builder!(ModelCapabilitiesOverride {
     supports: ModelCapabilitiesOverrideSupports,
@@ -669,10 +669,10 @@ pub struct ModelCapabilitiesOverrideLimits {
     pub vision: Option<ModelCapabilitiesOverrideLimitsVision>,
 }
 record!(ModelCapabilitiesOverrideLimits {
-    Field max_prompt_tokens "max_prompt_tokens",
-    Field max_output_tokens "max_output_tokens",
-    Field max_context_window_tokens "max_context_window_tokens",
-    Field vision "vision",
+    Optional max_prompt_tokens "max_prompt_tokens",
+    Optional max_output_tokens "max_output_tokens",
+    Optional max_context_window_tokens "max_context_window_tokens",
+    Optional vision "vision",
 });
 builder!(ModelCapabilitiesOverrideLimits {
     max_prompt_tokens: i64,
@@ -693,9 +693,9 @@ pub struct ModelCapabilitiesOverrideLimitsVision {
     pub max_prompt_image_size: Option<i64>,
 }
 record!(ModelCapabilitiesOverrideLimitsVision {
-    Field supported_media_types "supported_media_types",
-    Field max_prompt_images "max_prompt_images",
-    Field max_prompt_image_size "max_prompt_image_size",
+    Optional supported_media_types "supported_media_types",
+    Optional max_prompt_images "max_prompt_images",
+    Optional max_prompt_image_size "max_prompt_image_size",
 });
 builder!(ModelCapabilitiesOverrideLimitsVision {
     supported_media_types: Vec<String>,
@@ -717,10 +717,10 @@ pub struct ModelCapabilitiesOverrideSupports {
     pub adaptive_thinking: Option<AdaptiveThinkingSupport>,
 }
 record!(ModelCapabilitiesOverrideSupports {
-    Field vision "vision",
-    Field tool_calls "toolCalls",
-    Field reasoning_effort "reasoningEffort",
-    Field adaptive_thinking "adaptive_thinking",
+    Optional vision "vision",
+    Optional tool_calls "toolCalls",
+    Optional reasoning_effort "reasoningEffort",
+    Optional adaptive_thinking "adaptive_thinking",
 });
 builder!(ModelCapabilitiesOverrideSupports {
     vision: bool,
@@ -745,11 +745,11 @@ pub struct ModelCapabilitiesSupports {
     pub adaptive_thinking: Option<AdaptiveThinkingSupport>,
 }
 record!(ModelCapabilitiesSupports {
-    Field thinking "thinking",
-    Field vision "vision",
-    Field tool_calls "toolCalls",
-    Field reasoning_effort "reasoningEffort",
-    Field adaptive_thinking "adaptive_thinking",
+    Optional thinking "thinking",
+    Optional vision "vision",
+    Optional tool_calls "toolCalls",
+    Optional reasoning_effort "reasoningEffort",
+    Optional adaptive_thinking "adaptive_thinking",
 });
 builder!(ModelCapabilitiesSupports {
     thinking: bool,
@@ -816,7 +816,7 @@ pub struct ModelClearStartupSeedResult {
     pub cleared: bool,
 }
 record!(received ModelClearStartupSeedResult {
-    Field cleared "cleared",
+    Required cleared "cleared",
 });
 
 /// Host presentation state the reasoning-summaries policy depends on. *Experimental.*
@@ -829,8 +829,8 @@ pub struct ModelGetReasoningSummariesRequest {
     pub summaries_visible: Option<bool>,
 }
 record!(ModelGetReasoningSummariesRequest {
-    Field persisted_show_reasoning "persistedShowReasoning",
-    Field summaries_visible "summariesVisible",
+    Optional persisted_show_reasoning "persistedShowReasoning",
+    Optional summaries_visible "summariesVisible",
 });
 builder!(ModelGetReasoningSummariesRequest {
     persisted_show_reasoning: bool,
@@ -859,14 +859,14 @@ pub struct ModelGetReasoningSummariesResult {
     pub clear_redundant_setting: bool,
 }
 record!(received ModelGetReasoningSummariesResult {
-    Field ready "ready",
-    Field experiment_settled "experimentSettled",
-    Field session_shows_summaries "sessionShowsSummaries",
-    Field model_default_shows_summaries "modelDefaultShowsSummaries",
-    Field show_reasoning_headers "showReasoningHeaders",
-    Field visibility "visibility",
-    Field show_hidden_hint "showHiddenHint",
-    Field clear_redundant_setting "clearRedundantSetting",
+    Required ready "ready",
+    Required experiment_settled "experimentSettled",
+    Required session_shows_summaries "sessionShowsSummaries",
+    Required model_default_shows_summaries "modelDefaultShowsSummaries",
+    Required show_reasoning_headers "showReasoningHeaders",
+    Optional visibility "visibility",
+    Required show_hidden_hint "showHiddenHint",
+    Required clear_redundant_setting "clearRedundantSetting",
 });
 
 /// List of Copilot models available to the resolved user, including capabilities and billing metadata.
@@ -883,9 +883,9 @@ pub struct ModelList {
     pub image_models: Option<Vec<ImageToolModel>>,
 }
 record!(received ModelList {
-    Field models "models",
-    Field auto "auto",
-    Field image_models "imageModels",
+    Required models "models",
+    Optional auto "auto",
+    Optional image_models "imageModels",
 });
 
 /// Optional listing options. *Experimental.*
@@ -896,7 +896,7 @@ pub struct ModelListRequest {
     pub skip_cache: Option<bool>,
 }
 record!(ModelListRequest {
-    Field skip_cache "skipCache",
+    Optional skip_cache "skipCache",
 });
 builder!(ModelListRequest {
     skip_cache: bool,
@@ -912,8 +912,8 @@ pub struct ModelMessage {
     pub message: String,
 }
 record!(received ModelMessage {
-    Field code "code",
-    Field message "message",
+    Required code "code",
+    Required message "message",
 });
 
 /// Model capability category for grouping in the model picker
@@ -947,9 +947,9 @@ pub struct ModelPickerPersistenceRequest {
     pub context_tier_explicit: Option<bool>,
 }
 record!(ModelPickerPersistenceRequest {
-    Field settings_context "settingsContext",
-    Field reasoning_effort_explicit "reasoningEffortExplicit",
-    Field context_tier_explicit "contextTierExplicit",
+    Required settings_context "settingsContext",
+    Optional reasoning_effort_explicit "reasoningEffortExplicit",
+    Optional context_tier_explicit "contextTierExplicit",
 });
 builder!(ModelPickerPersistenceRequest new(settings_context: ModelPickerSettingsContext) {
     reasoning_effort_explicit: bool,
@@ -990,9 +990,9 @@ pub struct ModelPickerSettingsContext {
     pub environment: ModelPickerSettingsContextEnvironment,
 }
 record!(ModelPickerSettingsContext {
-    Field config_dir "configDir",
-    Field home_directory "homeDirectory",
-    Field environment "environment",
+    Optional config_dir "configDir",
+    Required home_directory "homeDirectory",
+    Required environment "environment",
 });
 builder!(ModelPickerSettingsContext new(home_directory: impl Into<String>, environment: ModelPickerSettingsContextEnvironment) {
     config_dir: impl Into<String>,
@@ -1017,8 +1017,8 @@ pub struct ModelPolicy {
     pub terms: Option<String>,
 }
 record!(received ModelPolicy {
-    Field state "state",
-    Field terms "terms",
+    Required state "state",
+    Optional terms "terms",
 });
 
 /// Current policy state for this model
@@ -1054,10 +1054,10 @@ pub struct ModelProviderDescriptor {
     pub ordering: i64,
 }
 record!(received ModelProviderDescriptor {
-    Field kind "kind",
-    Field id "id",
-    Field label "label",
-    Field ordering "ordering",
+    Required kind "kind",
+    Required id "id",
+    Required label "label",
+    Required ordering "ordering",
 });
 
 /// The neutral kind of a model provider — the model analog of `AccountKind`. A model provider is the live, entitled source a model came from; central code never branches on this beyond a single dispatch. *Experimental.*
@@ -1088,9 +1088,9 @@ pub struct ModelProviderRef {
     pub kind: ModelProviderKind,
 }
 record!(received ModelProviderRef {
-    Field id "id",
-    Field label "label",
-    Field kind "kind",
+    Required id "id",
+    Required label "label",
+    Required kind "kind",
 });
 
 /// Host-supplied exact model selection IDs to allow for this running session. CAPI IDs are intersected with repository `.github/allowed_models.txt` policy; provider-qualified IDs remain exempt from repository-only policy but are restricted by this host list. Omit or pass null to clear the host restriction; an explicit empty or disjoint list is rejected. Validation and pre-selection fallback failures preserve the previous restriction. Failures after a fallback selection commits retain the new restriction and selected model; callers should inspect current session state after such an error. *Experimental.*
@@ -1101,7 +1101,7 @@ pub struct ModelSetAllowedModelsRequest {
     pub allowed_models: Option<Option<Vec<String>>>,
 }
 record!(ModelSetAllowedModelsRequest {
-    Field allowed_models "allowedModels",
+    Optional allowed_models "allowedModels",
 });
 builder!(ModelSetAllowedModelsRequest {
     allowed_models: Option<Vec<String>>,
@@ -1121,10 +1121,10 @@ pub struct ModelSetAllowedModelsResult {
     pub model_id: Option<String>,
 }
 record!(received ModelSetAllowedModelsResult {
-    Field allowed_models "allowedModels",
-    Field effective_allowed_models "effectiveAllowedModels",
-    Field fallback_model "fallbackModel",
-    Field model_id "modelId",
+    Optional allowed_models "allowedModels",
+    Optional effective_allowed_models "effectiveAllowedModels",
+    Optional fallback_model "fallbackModel",
+    Optional model_id "modelId",
 });
 
 /// Reasoning effort level to apply to the currently selected model. *Experimental.*
@@ -1135,7 +1135,7 @@ pub struct ModelSetReasoningEffortRequest {
     pub reasoning_effort: String,
 }
 record!(ModelSetReasoningEffortRequest {
-    Field reasoning_effort "reasoningEffort",
+    Required reasoning_effort "reasoningEffort",
 });
 builder!(ModelSetReasoningEffortRequest new(reasoning_effort: impl Into<String>) {});
 
@@ -1147,7 +1147,7 @@ pub struct ModelSetReasoningEffortResult {
     pub reasoning_effort: String,
 }
 record!(received ModelSetReasoningEffortResult {
-    Field reasoning_effort "reasoningEffort",
+    Required reasoning_effort "reasoningEffort",
 });
 
 /// An Auto preference request for the session. This updates Auto configuration only; it does not change the selected model to `auto`. *Experimental.*
@@ -1161,7 +1161,7 @@ pub struct ModelSwitchAutoTierRequest {
 }
 record!(ModelSwitchAutoTierRequest {
     Nullable auto_tier "autoTier",
-    Field source "source",
+    Optional source "source",
 });
 builder!(ModelSwitchAutoTierRequest new(auto_tier: Option<AutoTier>) {
     source: ModelChangeSource,
@@ -1183,11 +1183,11 @@ pub struct ModelSwitchAutoTierResult {
     pub superseded_auto_tier: Option<AutoTier>,
 }
 record!(received ModelSwitchAutoTierResult {
-    Field status "status",
-    Field effective_auto_tier "effectiveAutoTier",
-    Field pending_auto_tier "pendingAutoTier",
-    Field activating_auto_tier "activatingAutoTier",
-    Field superseded_auto_tier "supersededAutoTier",
+    Required status "status",
+    Optional effective_auto_tier "effectiveAutoTier",
+    Optional pending_auto_tier "pendingAutoTier",
+    Optional activating_auto_tier "activatingAutoTier",
+    Optional superseded_auto_tier "supersededAutoTier",
 });
 
 /// Whether the requested preference was already effective or was accepted for later transactional activation. *Experimental.*
@@ -1218,9 +1218,9 @@ pub struct ModelSwitchConfirmation {
     pub target_limit: f64,
 }
 record!(received ModelSwitchConfirmation {
-    Field target_model_display_name "targetModelDisplayName",
-    Field current_tokens "currentTokens",
-    Field target_limit "targetLimit",
+    Required target_model_display_name "targetModelDisplayName",
+    Required current_tokens "currentTokens",
+    Required target_limit "targetLimit",
 });
 
 /// Target model identifier and optional reasoning effort, summary, capability overrides, and context tier. *Experimental.*
@@ -1261,22 +1261,22 @@ pub struct ModelSwitchToRequest {
     pub picker_persistence: Option<ModelPickerPersistenceRequest>,
 }
 record!(ModelSwitchToRequest {
-    Field model_id "modelId",
-    Field provider_id "providerId",
-    Field auto_tier "autoTier",
-    Field reasoning_effort "reasoningEffort",
-    Field reasoning_summary "reasoningSummary",
-    Field verbosity "verbosity",
-    Field model_capabilities "modelCapabilities",
-    Field context_tier "contextTier",
-    Field source "source",
-    Field defer_if_model_change_queued "deferIfModelChangeQueued",
-    Field compaction_decision "compactionDecision",
-    Field run_compaction_preflight "runCompactionPreflight",
-    Field repo_scope "repoScope",
-    Field model_change_scope "modelChangeScope",
-    Field require_available "requireAvailable",
-    Field picker_persistence "pickerPersistence",
+    Required model_id "modelId",
+    Optional provider_id "providerId",
+    Optional auto_tier "autoTier",
+    Optional reasoning_effort "reasoningEffort",
+    Optional reasoning_summary "reasoningSummary",
+    Optional verbosity "verbosity",
+    Optional model_capabilities "modelCapabilities",
+    Optional context_tier "contextTier",
+    Optional source "source",
+    Optional defer_if_model_change_queued "deferIfModelChangeQueued",
+    Optional compaction_decision "compactionDecision",
+    Optional run_compaction_preflight "runCompactionPreflight",
+    Optional repo_scope "repoScope",
+    Optional model_change_scope "modelChangeScope",
+    Optional require_available "requireAvailable",
+    Optional picker_persistence "pickerPersistence",
 });
 builder!(ModelSwitchToRequest new(model_id: impl Into<String>) {
     provider_id: impl Into<String>,
@@ -1322,16 +1322,16 @@ pub struct ModelSwitchToResult {
     pub model_state: Option<CurrentModel>,
 }
 record!(received ModelSwitchToResult {
-    Field queue_id "queueId",
-    Field model_id "modelId",
-    Field deferred "deferred",
-    Field status "status",
-    Field confirmation "confirmation",
-    Field persistence_error "persistenceError",
-    Field message "message",
-    Field warning "warning",
-    Field deprecation_warnings "deprecationWarnings",
-    Field model_state "modelState",
+    Optional queue_id "queueId",
+    Optional model_id "modelId",
+    Optional deferred "deferred",
+    Optional status "status",
+    Optional confirmation "confirmation",
+    Optional persistence_error "persistenceError",
+    Optional message "message",
+    Optional warning "warning",
+    Optional deprecation_warnings "deprecationWarnings",
+    Optional model_state "modelState",
 });
 
 /// The unit one model's published token prices are quoted in. *Experimental.*
@@ -1344,8 +1344,8 @@ pub struct ModelTokenPriceUnit {
     pub unit: TokenPriceUnit,
 }
 record!(received ModelTokenPriceUnit {
-    Field model_id "modelId",
-    Field unit "unit",
+    Required model_id "modelId",
+    Required unit "unit",
 });
 
 /// Price units for every catalog model that publishes token prices. *Experimental.*
@@ -1356,7 +1356,7 @@ pub struct ModelTokenPriceUnitList {
     pub units: Vec<ModelTokenPriceUnit>,
 }
 record!(received ModelTokenPriceUnitList {
-    Field units "units",
+    Required units "units",
 });
 
 /// Service-published warning text that hosts should display when presenting a model.
@@ -1367,7 +1367,7 @@ pub struct ModelWarningText {
     pub data_retention: Option<String>,
 }
 record!(received ModelWarningText {
-    Field data_retention "dataRetention",
+    Optional data_retention "dataRetention",
 });
 
 /// Optional opaque account selection or compatibility GitHub token used to list models.
@@ -1380,8 +1380,8 @@ pub struct ModelsListRequest {
     pub github_token: Option<String>,
 }
 record!(ModelsListRequest {
-    Field selection_id "selectionId",
-    Field github_token "gitHubToken",
+    Optional selection_id "selectionId",
+    Optional github_token "gitHubToken",
 });
 builder!(ModelsListRequest {
     selection_id: impl Into<String>,
@@ -1398,8 +1398,8 @@ pub struct SessionModelClearStartupSeedParams {
     pub expected_provider_id: Option<String>,
 }
 record!(SessionModelClearStartupSeedParams {
-    Field expected_model "expectedModel",
-    Field expected_provider_id "expectedProviderId",
+    Required expected_model "expectedModel",
+    Optional expected_provider_id "expectedProviderId",
 });
 builder!(SessionModelClearStartupSeedParams new(expected_model: impl Into<String>) {
     expected_provider_id: impl Into<String>,
@@ -1421,11 +1421,11 @@ pub struct SessionModelList {
     pub auto: Option<AutoTierMetadata>,
 }
 record!(received SessionModelList {
-    Field list "list",
-    Field providers "providers",
-    Field model_price_categories "modelPriceCategories",
-    Field quota_snapshots "quotaSnapshots",
-    Field auto "auto",
+    Required list "list",
+    Optional providers "providers",
+    Optional model_price_categories "modelPriceCategories",
+    Optional quota_snapshots "quotaSnapshots",
+    Optional auto "auto",
 });
 
 /// Cost-category metadata for a CAPI model.
@@ -1438,8 +1438,8 @@ pub struct SessionModelPriceCategory {
     pub price_category: ModelPickerPriceCategory,
 }
 record!(received SessionModelPriceCategory {
-    Field id "id",
-    Field price_category "priceCategory",
+    Required id "id",
+    Required price_category "priceCategory",
 });
 
 /// Unit the catalog publishes a model's token prices in. The numeric fields of ModelBillingTokenPrices carry no unit of their own, so a client that renders a price needs this to scale it. *Experimental.*

@@ -13,7 +13,7 @@ pub struct AbortData {
     pub reason: AbortReason,
 }
 record!(received AbortData {
-    Field reason "reason",
+    Required reason "reason",
 });
 
 /// Finite reason code describing why the current turn was aborted
@@ -85,8 +85,8 @@ pub struct AutoModeSwitchCompletedData {
     pub response: AutoModeSwitchResponse,
 }
 record!(received AutoModeSwitchCompletedData {
-    Field request_id "requestId",
-    Field response "response",
+    Required request_id "requestId",
+    Required response "response",
 });
 
 /// Rate limit behind the question.
@@ -99,8 +99,8 @@ pub struct AutoModeSwitchRequestParams {
     pub retry_after_seconds: Option<f64>,
 }
 record!(received AutoModeSwitchRequestParams {
-    Field error_code "errorCode",
-    Field retry_after_seconds "retryAfterSeconds",
+    Optional error_code "errorCode",
+    Optional retry_after_seconds "retryAfterSeconds",
 });
 
 /// Auto mode switch request notification requiring user approval
@@ -115,9 +115,9 @@ pub struct AutoModeSwitchRequestedData {
     pub retry_after_seconds: Option<i64>,
 }
 record!(received AutoModeSwitchRequestedData {
-    Field request_id "requestId",
-    Field error_code "errorCode",
-    Field retry_after_seconds "retryAfterSeconds",
+    Required request_id "requestId",
+    Optional error_code "errorCode",
+    Optional retry_after_seconds "retryAfterSeconds",
 });
 
 /// The user's auto-mode-switch choice
@@ -147,7 +147,7 @@ pub struct AutoModeSwitchResult {
     pub response: AutoModeSwitchResponse,
 }
 record!(AutoModeSwitchResult {
-    Field response "response",
+    Required response "response",
 });
 builder!(AutoModeSwitchResult new(response: AutoModeSwitchResponse) {});
 
@@ -159,7 +159,7 @@ pub struct CapabilitiesChangedData {
     pub ui: Option<CapabilitiesChangedUi>,
 }
 record!(received CapabilitiesChangedData {
-    Field ui "ui",
+    Optional ui "ui",
 });
 
 /// UI capability changes
@@ -174,9 +174,9 @@ pub struct CapabilitiesChangedUi {
     pub canvases: Option<bool>,
 }
 record!(received CapabilitiesChangedUi {
-    Field elicitation "elicitation",
-    Field mcp_apps "mcpApps",
-    Field canvases "canvases",
+    Optional elicitation "elicitation",
+    Optional mcp_apps "mcpApps",
+    Optional canvases "canvases",
 });
 
 /// Why the runtime requests client-task cancellation.
@@ -211,11 +211,11 @@ pub struct ClientTaskCancelRequest {
     pub reason: ClientTaskCancelReason,
 }
 record!(received ClientTaskCancelRequest {
-    Field session_id "sessionId",
-    Field id "id",
-    Field client_task_id "clientTaskId",
-    Field cancellation_id "cancellationId",
-    Field reason "reason",
+    Required session_id "sessionId",
+    Required id "id",
+    Required client_task_id "clientTaskId",
+    Required cancellation_id "cancellationId",
+    Required reason "reason",
 });
 
 /// Whether the client authoritatively confirmed its external work stopped.
@@ -226,7 +226,7 @@ pub struct ClientTaskCancelResult {
     pub cancelled: bool,
 }
 record!(ClientTaskCancelResult {
-    Field cancelled "cancelled",
+    Required cancelled "cancelled",
 });
 builder!(ClientTaskCancelResult new(cancelled: bool) {});
 
@@ -268,11 +268,11 @@ pub struct ExitPlanModeCompletedData {
     pub feedback: Option<String>,
 }
 record!(received ExitPlanModeCompletedData {
-    Field request_id "requestId",
-    Field approved "approved",
-    Field selected_action "selectedAction",
-    Field auto_approve_edits "autoApproveEdits",
-    Field feedback "feedback",
+    Required request_id "requestId",
+    Optional approved "approved",
+    Optional selected_action "selectedAction",
+    Optional auto_approve_edits "autoApproveEdits",
+    Optional feedback "feedback",
 });
 
 /// Plan to be approved.
@@ -289,10 +289,10 @@ pub struct ExitPlanModeRequestParams {
     pub recommended_action: UiExitPlanModeAction,
 }
 record!(received ExitPlanModeRequestParams {
-    Field summary "summary",
-    Field plan_content "planContent",
-    Field actions "actions",
-    Field recommended_action "recommendedAction",
+    Required summary "summary",
+    Optional plan_content "planContent",
+    Required actions "actions",
+    Required recommended_action "recommendedAction",
 });
 
 /// Plan approval request with plan content and available user actions
@@ -313,12 +313,12 @@ pub struct ExitPlanModeRequestedData {
     pub model: Option<String>,
 }
 record!(received ExitPlanModeRequestedData {
-    Field request_id "requestId",
-    Field summary "summary",
-    Field plan_content "planContent",
-    Field actions "actions",
-    Field recommended_action "recommendedAction",
-    Field model "model",
+    Required request_id "requestId",
+    Required summary "summary",
+    Required plan_content "planContent",
+    Required actions "actions",
+    Required recommended_action "recommendedAction",
+    Optional model "model",
 });
 
 /// Opaque integrator-owned process launch profile for one extension entrypoint. *Experimental.*
@@ -333,9 +333,9 @@ pub struct ExtensionLaunchProfile {
     pub env: std::collections::BTreeMap<String, String>,
 }
 record!(ExtensionLaunchProfile {
-    Field executable "executable",
-    Field args "args",
-    Field env "env",
+    Required executable "executable",
+    Required args "args",
+    Required env "env",
 });
 builder!(ExtensionLaunchProfile new(executable: impl Into<String>, args: Vec<String>, env: std::collections::BTreeMap<String, String>) {});
 
@@ -353,10 +353,10 @@ pub struct ExtensionLaunchProviderResolveRequest {
     pub source: ExtensionSource,
 }
 record!(received ExtensionLaunchProviderResolveRequest {
-    Field id "id",
-    Field name "name",
-    Field module_path "modulePath",
-    Field source "source",
+    Required id "id",
+    Required name "name",
+    Required module_path "modulePath",
+    Required source "source",
 });
 
 /// The launch profile for a supported entrypoint. Omit launch when the provider does not support the entrypoint. *Experimental.*
@@ -367,7 +367,7 @@ pub struct ExtensionLaunchProviderResolveResult {
     pub launch: Option<ExtensionLaunchProfile>,
 }
 record!(ExtensionLaunchProviderResolveResult {
-    Field launch "launch",
+    Optional launch "launch",
 });
 builder!(ExtensionLaunchProviderResolveResult {
     launch: ExtensionLaunchProfile,
@@ -403,7 +403,7 @@ pub struct ExternalToolCompletedData {
     pub request_id: String,
 }
 record!(received ExternalToolCompletedData {
-    Field request_id "requestId",
+    Required request_id "requestId",
 });
 
 /// External tool invocation request for client-side tool execution
@@ -430,15 +430,15 @@ pub struct ExternalToolRequestedData {
     pub tracestate: Option<String>,
 }
 record!(received ExternalToolRequestedData {
-    Field request_id "requestId",
-    Field session_id "sessionId",
-    Field tool_call_id "toolCallId",
-    Field tool_name "toolName",
-    Field provider_id "providerId",
-    Field arguments "arguments",
-    Field working_directory "workingDirectory",
-    Field traceparent "traceparent",
-    Field tracestate "tracestate",
+    Required request_id "requestId",
+    Required session_id "sessionId",
+    Required tool_call_id "toolCallId",
+    Required tool_name "toolName",
+    Optional provider_id "providerId",
+    Optional arguments "arguments",
+    Optional working_directory "workingDirectory",
+    Optional traceparent "traceparent",
+    Optional tracestate "tracestate",
 });
 
 /// Parameters for starting fleet orchestration: an optional user prompt combined with the fleet instructions, plus the send options forwarded to the resulting turn. *Experimental.*
@@ -455,10 +455,10 @@ pub struct FleetStartRequest {
     pub wait: Option<bool>,
 }
 record!(FleetStartRequest {
-    Field prompt "prompt",
-    Field attachments "attachments",
-    Field billable "billable",
-    Field wait "wait",
+    Optional prompt "prompt",
+    Optional attachments "attachments",
+    Optional billable "billable",
+    Optional wait "wait",
 });
 builder!(FleetStartRequest {
     prompt: impl Into<String>,
@@ -475,7 +475,7 @@ pub struct FleetStartResult {
     pub started: bool,
 }
 record!(received FleetStartResult {
-    Field started "started",
+    Required started "started",
 });
 
 /// Why the runtime is requesting a GitHub credential.
@@ -508,10 +508,10 @@ pub struct GitHubTokenAcquireRequest {
     pub reason: GitHubTokenAcquireReason,
 }
 record!(received GitHubTokenAcquireRequest {
-    Field registration_id "registrationId",
-    Field host "host",
-    Field session_id "sessionId",
-    Field reason "reason",
+    Required registration_id "registrationId",
+    Required host "host",
+    Optional session_id "sessionId",
+    Required reason "reason",
 });
 
 /// SDK host response to a GitHub credential request. *Experimental.*
@@ -553,9 +553,9 @@ pub struct GitHubTokenAcquireResultToken {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(GitHubTokenAcquireResultToken ["kind" "token"] {
-    Field access_token "accessToken",
-    Field token_type "tokenType",
-    Field expires_in "expiresIn",
+    Required access_token "accessToken",
+    Optional token_type "tokenType",
+    Required expires_in "expiresIn",
 } rest);
 builder!(GitHubTokenAcquireResultToken new(access_token: impl Into<String>, expires_in: i64) {
     token_type: impl Into<String>,
@@ -573,9 +573,9 @@ pub struct LspInitializeRequest {
     pub force: Option<bool>,
 }
 record!(LspInitializeRequest {
-    Field working_directory "workingDirectory",
-    Field git_root "gitRoot",
-    Field force "force",
+    Optional working_directory "workingDirectory",
+    Optional git_root "gitRoot",
+    Optional force "force",
 });
 builder!(LspInitializeRequest {
     working_directory: impl Into<String>,
@@ -605,14 +605,14 @@ pub struct McpAppToolCallCompleteData {
     pub tool_meta: Option<McpAppToolCallCompleteToolMeta>,
 }
 record!(received McpAppToolCallCompleteData {
-    Field server_name "serverName",
-    Field tool_name "toolName",
-    Field arguments "arguments",
-    Field success "success",
-    Field duration_ms "durationMs",
-    Field result "result",
-    Field error "error",
-    Field tool_meta "toolMeta",
+    Required server_name "serverName",
+    Required tool_name "toolName",
+    Optional arguments "arguments",
+    Required success "success",
+    Required duration_ms "durationMs",
+    Optional result "result",
+    Optional error "error",
+    Optional tool_meta "toolMeta",
 });
 
 /// Set when the underlying tools/call threw an error before returning a CallToolResult
@@ -623,7 +623,7 @@ pub struct McpAppToolCallCompleteError {
     pub message: String,
 }
 record!(received McpAppToolCallCompleteError {
-    Field message "message",
+    Required message "message",
 });
 
 /// The tool's `_meta.ui` block at the time of the call, so consumers can decide whether to forward the result to the model without re-listing tools.
@@ -636,7 +636,7 @@ pub struct McpAppToolCallCompleteToolMeta {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received McpAppToolCallCompleteToolMeta {
-    Field ui "ui",
+    Optional ui "ui",
 } rest);
 
 /// MCP App tool `_meta.ui` resource URI and SEP-1865 visibility captured with an `mcp_app.tool_call_complete` result.
@@ -651,8 +651,8 @@ pub struct McpAppToolCallCompleteToolMetaUi {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received McpAppToolCallCompleteToolMetaUi {
-    Field resource_uri "resourceUri",
-    Field visibility "visibility",
+    Optional resource_uri "resourceUri",
+    Optional visibility "visibility",
 } rest);
 
 /// Agent interaction mode to apply to the session. *Experimental.*
@@ -687,19 +687,19 @@ pub struct ModeSetRequest {
     pub plan_exit_action: Option<String>,
 }
 record!(ModeSetRequest {
-    Field mode "mode",
-    Field expected_mode "expectedMode",
-    Field inherit_plan_base_from_session_id "inheritPlanBaseFromSessionId",
-    Field plan_model_configured "planModelConfigured",
-    Field plan_model "planModel",
-    Field plan_model_provider_id "planModelProviderId",
-    Field plan_reasoning_effort "planReasoningEffort",
-    Field plan_context_tier "planContextTier",
-    Field compaction_decision "compactionDecision",
-    Field restore_plan_model "restorePlanModel",
-    Field persist_plan_selection "persistPlanSelection",
-    Field picker_settings_context "pickerSettingsContext",
-    Field plan_exit_action "planExitAction",
+    Required mode "mode",
+    Optional expected_mode "expectedMode",
+    Optional inherit_plan_base_from_session_id "inheritPlanBaseFromSessionId",
+    Optional plan_model_configured "planModelConfigured",
+    Optional plan_model "planModel",
+    Optional plan_model_provider_id "planModelProviderId",
+    Optional plan_reasoning_effort "planReasoningEffort",
+    Optional plan_context_tier "planContextTier",
+    Optional compaction_decision "compactionDecision",
+    Optional restore_plan_model "restorePlanModel",
+    Optional persist_plan_selection "persistPlanSelection",
+    Optional picker_settings_context "pickerSettingsContext",
+    Optional plan_exit_action "planExitAction",
 });
 builder!(ModeSetRequest new(mode: SessionMode) {
     expected_mode: SessionMode,
@@ -740,15 +740,15 @@ pub struct ModeSetResult {
     pub arm_interactive_continuation: Option<bool>,
 }
 record!(received ModeSetResult {
-    Field status "status",
-    Field model_changed "modelChanged",
-    Field mode_applied "modeApplied",
-    Field confirmation "confirmation",
-    Field warning "warning",
-    Field message "message",
-    Field deprecation_warnings "deprecationWarnings",
-    Field defer_implementation "deferImplementation",
-    Field arm_interactive_continuation "armInteractiveContinuation",
+    Required status "status",
+    Required model_changed "modelChanged",
+    Optional mode_applied "modeApplied",
+    Optional confirmation "confirmation",
+    Optional warning "warning",
+    Optional message "message",
+    Optional deprecation_warnings "deprecationWarnings",
+    Optional defer_implementation "deferImplementation",
+    Optional arm_interactive_continuation "armInteractiveContinuation",
 });
 
 /// The session's friendly name, or null when not yet set.
@@ -770,7 +770,7 @@ pub struct NameSetAutoRequest {
     pub summary: String,
 }
 record!(NameSetAutoRequest {
-    Field summary "summary",
+    Required summary "summary",
 });
 builder!(NameSetAutoRequest new(summary: impl Into<String>) {});
 
@@ -782,7 +782,7 @@ pub struct NameSetAutoResult {
     pub applied: bool,
 }
 record!(received NameSetAutoResult {
-    Field applied "applied",
+    Required applied "applied",
 });
 
 /// New friendly name to apply to the session. *Experimental.*
@@ -793,7 +793,7 @@ pub struct NameSetRequest {
     pub name: String,
 }
 record!(NameSetRequest {
-    Field name "name",
+    Required name "name",
 });
 builder!(NameSetRequest new(name: impl Into<String>) {});
 
@@ -815,7 +815,7 @@ pub struct PlanReadResult {
     pub path: Option<String>,
 }
 record!(received PlanReadResult {
-    Field exists "exists",
+    Required exists "exists",
     Nullable content "content",
     Nullable path "path",
 });
@@ -828,7 +828,7 @@ pub struct PlanReadSqlTodosResult {
     pub rows: Vec<PlanSqlTodosRow>,
 }
 record!(received PlanReadSqlTodosResult {
-    Field rows "rows",
+    Required rows "rows",
 });
 
 /// Todo rows + dependency edges read from the session SQL database.
@@ -841,8 +841,8 @@ pub struct PlanReadSqlTodosWithDependenciesResult {
     pub dependencies: Vec<PlanSqlTodoDependency>,
 }
 record!(received PlanReadSqlTodosWithDependenciesResult {
-    Field rows "rows",
-    Field dependencies "dependencies",
+    Required rows "rows",
+    Required dependencies "dependencies",
 });
 
 /// A single dependency edge read from the session SQL `todo_deps` table, indicating that one todo must complete before another.
@@ -855,8 +855,8 @@ pub struct PlanSqlTodoDependency {
     pub depends_on: String,
 }
 record!(received PlanSqlTodoDependency {
-    Field todo_id "todoId",
-    Field depends_on "dependsOn",
+    Required todo_id "todoId",
+    Required depends_on "dependsOn",
 });
 
 /// A single todo row read from the session SQL `todos` table. All fields are optional because the SQL schema is best-effort and the agent may not have populated every column.
@@ -875,11 +875,11 @@ pub struct PlanSqlTodosRow {
     pub created_at: Option<String>,
 }
 record!(received PlanSqlTodosRow {
-    Field id "id",
-    Field title "title",
-    Field description "description",
-    Field status "status",
-    Field created_at "createdAt",
+    Optional id "id",
+    Optional title "title",
+    Optional description "description",
+    Optional status "status",
+    Optional created_at "createdAt",
 });
 
 /// Replacement contents to write to the session plan file. *Experimental.*
@@ -890,7 +890,7 @@ pub struct PlanUpdateRequest {
     pub content: String,
 }
 record!(PlanUpdateRequest {
-    Field content "content",
+    Required content "content",
 });
 builder!(PlanUpdateRequest new(content: impl Into<String>) {});
 
@@ -948,30 +948,30 @@ pub struct PromptCacheBreakData {
     pub agent_name: Option<String>,
 }
 record!(received PromptCacheBreakData {
-    Field primary_reason "primaryReason",
-    Field contributing_reasons "contributingReasons",
-    Field before_request "beforeRequest",
-    Field after_request "afterRequest",
-    Field survived_tokens "survivedTokens",
-    Field frontier_tokens "frontierTokens",
-    Field shortfall_tokens "shortfallTokens",
-    Field retention_ratio "retentionRatio",
-    Field model_from "modelFrom",
-    Field model_to "modelTo",
-    Field tools_added "toolsAdded",
-    Field tools_removed "toolsRemoved",
-    Field tools_redefined "toolsRedefined",
-    Field tools_added_raw "toolsAddedRaw",
-    Field tools_removed_raw "toolsRemovedRaw",
-    Field tools_redefined_raw "toolsRedefinedRaw",
-    Field tools_redefined_parts "toolsRedefinedParts",
-    Field tools_reordered "toolsReordered",
-    Field system_segments_changed "systemSegmentsChanged",
-    Field cache_config_changed_fields "cacheConfigChangedFields",
-    Field rewrite_message_index "rewriteMessageIndex",
-    Field rewrite_shape "rewriteShape",
-    Field rewrite_source "rewriteSource",
-    Field agent_name "agentName",
+    Required primary_reason "primaryReason",
+    Required contributing_reasons "contributingReasons",
+    Optional before_request "beforeRequest",
+    Optional after_request "afterRequest",
+    Required survived_tokens "survivedTokens",
+    Required frontier_tokens "frontierTokens",
+    Required shortfall_tokens "shortfallTokens",
+    Required retention_ratio "retentionRatio",
+    Optional model_from "modelFrom",
+    Optional model_to "modelTo",
+    Optional tools_added "toolsAdded",
+    Optional tools_removed "toolsRemoved",
+    Optional tools_redefined "toolsRedefined",
+    Optional tools_added_raw "toolsAddedRaw",
+    Optional tools_removed_raw "toolsRemovedRaw",
+    Optional tools_redefined_raw "toolsRedefinedRaw",
+    Optional tools_redefined_parts "toolsRedefinedParts",
+    Optional tools_reordered "toolsReordered",
+    Optional system_segments_changed "systemSegmentsChanged",
+    Optional cache_config_changed_fields "cacheConfigChangedFields",
+    Optional rewrite_message_index "rewriteMessageIndex",
+    Optional rewrite_shape "rewriteShape",
+    Optional rewrite_source "rewriteSource",
+    Optional agent_name "agentName",
 });
 
 /// Asks the SDK client to acquire a bearer token for a BYOK provider whose config set `hasBearerTokenProvider: true`. Issued by the runtime before each outbound model request; the runtime does no caching, so this is sent once per request. *Experimental.*
@@ -982,7 +982,7 @@ pub struct ProviderTokenAcquireRequest {
     pub provider_name: String,
 }
 record!(received ProviderTokenAcquireRequest {
-    Field provider_name "providerName",
+    Required provider_name "providerName",
 });
 
 /// A bearer token supplied by the SDK client for a BYOK provider. The runtime sets it as `Authorization: Bearer <token>` on the outbound request and does no caching; the SDK consumer owns token caching and refresh.
@@ -993,7 +993,7 @@ pub struct ProviderTokenAcquireResult {
     pub token: String,
 }
 record!(ProviderTokenAcquireResult {
-    Field token "token",
+    Required token "token",
 });
 builder!(ProviderTokenAcquireResult new(token: impl Into<String>) {});
 
@@ -1005,7 +1005,7 @@ pub struct SamplingCompletedData {
     pub request_id: String,
 }
 record!(received SamplingCompletedData {
-    Field request_id "requestId",
+    Required request_id "requestId",
 });
 
 /// Sampling request from an MCP server; contains the server name and a requestId for correlation
@@ -1024,10 +1024,10 @@ pub struct SamplingRequestedData {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received SamplingRequestedData {
-    Field request_id "requestId",
-    Field server_name "serverName",
-    Field mcp_request_id "mcpRequestId",
-    Field request "request",
+    Required request_id "requestId",
+    Required server_name "serverName",
+    Required mcp_request_id "mcpRequestId",
+    Optional request "request",
 } rest);
 
 /// Authentication status and account metadata for the session.
@@ -1048,12 +1048,12 @@ pub struct SessionAuthStatus {
     pub copilot_plan: Option<String>,
 }
 record!(received SessionAuthStatus {
-    Field is_authenticated "isAuthenticated",
-    Field auth_type "authType",
-    Field host "host",
-    Field login "login",
-    Field status_message "statusMessage",
-    Field copilot_plan "copilotPlan",
+    Required is_authenticated "isAuthenticated",
+    Optional auth_type "authType",
+    Optional host "host",
+    Optional login "login",
+    Optional status_message "statusMessage",
+    Optional copilot_plan "copilotPlan",
 });
 
 /// Session limit exhaustion prompt completion notification.
@@ -1066,8 +1066,8 @@ pub struct SessionLimitsExhaustedCompletedData {
     pub response: SessionLimitsExhaustedResponse,
 }
 record!(received SessionLimitsExhaustedCompletedData {
-    Field request_id "requestId",
-    Field response "response",
+    Required request_id "requestId",
+    Required response "response",
 });
 
 /// Session limit exhaustion notification requiring user action.
@@ -1082,9 +1082,9 @@ pub struct SessionLimitsExhaustedRequestedData {
     pub max_ai_credits: f64,
 }
 record!(received SessionLimitsExhaustedRequestedData {
-    Field request_id "requestId",
-    Field used_ai_credits "usedAiCredits",
-    Field max_ai_credits "maxAiCredits",
+    Required request_id "requestId",
+    Required used_ai_credits "usedAiCredits",
+    Required max_ai_credits "maxAiCredits",
 });
 
 /// The user's selected action for an exhausted session limit.
@@ -1099,9 +1099,9 @@ pub struct SessionLimitsExhaustedResponse {
     pub max_ai_credits: Option<f64>,
 }
 record!(received SessionLimitsExhaustedResponse {
-    Field action "action",
-    Field additional_ai_credits "additionalAiCredits",
-    Field max_ai_credits "maxAiCredits",
+    Required action "action",
+    Optional additional_ai_credits "additionalAiCredits",
+    Optional max_ai_credits "maxAiCredits",
 });
 
 /// User action selected for an exhausted session limit.
@@ -1144,12 +1144,12 @@ pub struct SkillProviderDescriptor {
     pub directory: Option<String>,
 }
 record!(SkillProviderDescriptor {
-    Field name "name",
-    Field description "description",
-    Field user_invocable "userInvocable",
-    Field disable_model_invocation "disableModelInvocation",
-    Field argument_hint "argumentHint",
-    Field directory "directory",
+    Required name "name",
+    Required description "description",
+    Optional user_invocable "userInvocable",
+    Optional disable_model_invocation "disableModelInvocation",
+    Optional argument_hint "argumentHint",
+    Optional directory "directory",
 });
 builder!(SkillProviderDescriptor new(name: impl Into<String>, description: impl Into<String>) {
     user_invocable: bool,
@@ -1166,7 +1166,7 @@ pub struct SkillProviderListResult {
     pub skills: Vec<SkillProviderDescriptor>,
 }
 record!(SkillProviderListResult {
-    Field skills "skills",
+    Required skills "skills",
 });
 builder!(SkillProviderListResult new(skills: Vec<SkillProviderDescriptor>) {});
 
@@ -1178,7 +1178,7 @@ pub struct SkillProviderReadRequest {
     pub name: String,
 }
 record!(received SkillProviderReadRequest {
-    Field name "name",
+    Required name "name",
 });
 
 /// SKILL.md content returned by an SDK session's skill provider. YAML frontmatter is optional: fields it omits come from the catalog descriptor, fields it declares must match the descriptor, and `allowed-tools` is read only from frontmatter. Supporting files come from the descriptor's `directory`. *Internal.*
@@ -1203,8 +1203,8 @@ pub struct StatusGetResult {
     pub protocol_version: i64,
 }
 record!(received StatusGetResult {
-    Field version "version",
-    Field protocol_version "protocolVersion",
+    Required version "version",
+    Required protocol_version "protocolVersion",
 });
 
 /// Text of one section of the system prompt.
@@ -1215,7 +1215,7 @@ pub struct SystemMessageSectionContent {
     pub content: String,
 }
 record!(SystemMessageSectionContent {
-    Field content "content",
+    Required content "content",
 });
 builder!(SystemMessageSectionContent new(content: impl Into<String>) {});
 
@@ -1227,7 +1227,7 @@ pub struct SystemMessageTransformParams {
     pub sections: std::collections::BTreeMap<String, SystemMessageSectionContent>,
 }
 record!(received SystemMessageTransformParams {
-    Field sections "sections",
+    Required sections "sections",
 });
 
 /// Answer to systemMessage.transform.
@@ -1238,7 +1238,7 @@ pub struct SystemMessageTransformResult {
     pub sections: std::collections::BTreeMap<String, SystemMessageSectionContent>,
 }
 record!(SystemMessageTransformResult {
-    Field sections "sections",
+    Required sections "sections",
 });
 builder!(SystemMessageTransformResult new(sections: std::collections::BTreeMap<String, SystemMessageSectionContent>) {});
 
@@ -1252,8 +1252,8 @@ pub struct ToolSearchActivatedData {
     pub tool_names: Vec<String>,
 }
 record!(received ToolSearchActivatedData {
-    Field strategy "strategy",
-    Field tool_names "toolNames",
+    Required strategy "strategy",
+    Required tool_names "toolNames",
 });
 
 /// Identifies one runtime-owned native action for an in-process SDK UI dispatcher. *Experimental.*
@@ -1264,7 +1264,7 @@ pub struct UiThreadRunRequest {
     pub action_id: i64,
 }
 record!(received UiThreadRunRequest {
-    Field action_id "actionId",
+    Required action_id "actionId",
 });
 
 /// User input request completion with the user's response
@@ -1279,9 +1279,9 @@ pub struct UserInputCompletedData {
     pub was_freeform: Option<bool>,
 }
 record!(received UserInputCompletedData {
-    Field request_id "requestId",
-    Field answer "answer",
-    Field was_freeform "wasFreeform",
+    Required request_id "requestId",
+    Optional answer "answer",
+    Optional was_freeform "wasFreeform",
 });
 
 /// Question for the user.
@@ -1298,10 +1298,10 @@ pub struct UserInputRequestParams {
     pub request_id: Option<String>,
 }
 record!(received UserInputRequestParams {
-    Field question "question",
-    Field choices "choices",
-    Field allow_freeform "allowFreeform",
-    Field request_id "requestId",
+    Required question "question",
+    Optional choices "choices",
+    Optional allow_freeform "allowFreeform",
+    Optional request_id "requestId",
 });
 
 /// User input request notification with question and optional predefined choices
@@ -1320,11 +1320,11 @@ pub struct UserInputRequestedData {
     pub tool_call_id: Option<String>,
 }
 record!(received UserInputRequestedData {
-    Field request_id "requestId",
-    Field question "question",
-    Field choices "choices",
-    Field allow_freeform "allowFreeform",
-    Field tool_call_id "toolCallId",
+    Required request_id "requestId",
+    Required question "question",
+    Optional choices "choices",
+    Optional allow_freeform "allowFreeform",
+    Optional tool_call_id "toolCallId",
 });
 
 /// Answer to userInput.request: both `answer` and `wasFreeform`, or `noResponse`. The CLI takes an answer without `wasFreeform` for none.
@@ -1339,9 +1339,9 @@ pub struct UserInputResult {
     pub no_response: Option<bool>,
 }
 record!(UserInputResult {
-    Field answer "answer",
-    Field was_freeform "wasFreeform",
-    Field no_response "noResponse",
+    Optional answer "answer",
+    Optional was_freeform "wasFreeform",
+    Optional no_response "noResponse",
 });
 builder!(UserInputResult {
     answer: impl Into<String>,
@@ -1405,20 +1405,20 @@ pub struct UserMessageData {
     pub parent_agent_task_id: Option<String>,
 }
 record!(received UserMessageData {
-    Field content "content",
-    Field responses_reasoning "responsesReasoning",
-    Field message_id "messageId",
-    Field transformed_content "transformedContent",
-    Field attachments "attachments",
-    Field supported_native_document_mime_types "supportedNativeDocumentMimeTypes",
-    Field native_document_path_fallback_paths "nativeDocumentPathFallbackPaths",
-    Field source "source",
-    Field delivery "delivery",
-    Field agent_mode "agentMode",
-    Field is_autopilot_continuation "isAutopilotContinuation",
-    Field interaction_id "interactionId",
-    Field turn_id "turnId",
-    Field parent_agent_task_id "parentAgentTaskId",
+    Required content "content",
+    Optional responses_reasoning "responsesReasoning",
+    Optional message_id "messageId",
+    Optional transformed_content "transformedContent",
+    Optional attachments "attachments",
+    Optional supported_native_document_mime_types "supportedNativeDocumentMimeTypes",
+    Optional native_document_path_fallback_paths "nativeDocumentPathFallbackPaths",
+    Optional source "source",
+    Optional delivery "delivery",
+    Optional agent_mode "agentMode",
+    Optional is_autopilot_continuation "isAutopilotContinuation",
+    Optional interaction_id "interactionId",
+    Optional turn_id "turnId",
+    Optional parent_agent_task_id "parentAgentTaskId",
 });
 
 /// How this user message was delivered to the agentic loop, relative to whether the loop was already running. This is the timing axis only; the message's origin (human vs. system/command/schedule/skill/etc.) is carried separately by `source`. A system-injected message has a delivery too — e.g. a background-task notification waking an idle agent is `idle`, the same mechanism as a human starting a fresh turn.

@@ -61,9 +61,9 @@ pub struct PendingPermissionRequest {
     pub recovery_episode_id: Option<String>,
 }
 record!(received PendingPermissionRequest {
-    Field request_id "requestId",
-    Field request "request",
-    Field recovery_episode_id "recoveryEpisodeId",
+    Required request_id "requestId",
+    Required request "request",
+    Optional recovery_episode_id "recoveryEpisodeId",
 });
 
 /// List of pending permission requests reconstructed from event history.
@@ -74,7 +74,7 @@ pub struct PendingPermissionRequestList {
     pub items: Vec<PendingPermissionRequest>,
 }
 record!(received PendingPermissionRequestList {
-    Field items "items",
+    Required items "items",
 });
 
 /// Bounded runtime attribution, independent of free-text rationale. Telemetry revalidates this vocabulary before standard collection.
@@ -91,10 +91,10 @@ pub struct PermissionApprovalEvaluation {
     pub judge_attempted: Option<bool>,
 }
 record!(received PermissionApprovalEvaluation {
-    Field reason_code "reasonCode",
-    Field judge_status "judgeStatus",
-    Field evaluation_stage "evaluationStage",
-    Field judge_attempted "judgeAttempted",
+    Required reason_code "reasonCode",
+    Required judge_status "judgeStatus",
+    Required evaluation_stage "evaluationStage",
+    Optional judge_attempted "judgeAttempted",
 });
 
 /// Stage that produced this attribution.
@@ -272,8 +272,8 @@ pub struct PermissionAssentDetectedData {
     pub turn_index: i64,
 }
 record!(received PermissionAssentDetectedData {
-    Field request_id "requestId",
-    Field turn_index "turnIndex",
+    Required request_id "requestId",
+    Required turn_index "turnIndex",
 });
 
 /// Assisted-approval judge information attached to a permission request. Present only in assisted mode; its absence means the judge did not evaluate the request. The `recommendation` conveys the judge's disposition for this request. *Experimental.*
@@ -294,12 +294,12 @@ pub struct PermissionAssistedApproval {
     pub failure_reason: Option<AssistedApprovalJudgeFailureReason>,
 }
 record!(received PermissionAssistedApproval {
-    Field evaluation_id "evaluationId",
-    Field evaluation "evaluation",
-    Field recommendation "recommendation",
-    Field reason "reason",
-    Field model "model",
-    Field failure_reason "failureReason",
+    Optional evaluation_id "evaluationId",
+    Optional evaluation "evaluation",
+    Required recommendation "recommendation",
+    Optional reason "reason",
+    Optional model "model",
+    Optional failure_reason "failureReason",
 });
 
 /// Historical decode-only receipt from the retired Assisted Permissions authorization extractor. Current runtimes ignore it for permission decisions. *Experimental.*
@@ -316,10 +316,10 @@ pub struct PermissionCarriedForwardData {
     pub decision_source: PermissionDecisionSource,
 }
 record!(received PermissionCarriedForwardData {
-    Field request_id "requestId",
-    Field tool_call_id "toolCallId",
-    Field record_id "recordId",
-    Field decision_source "decisionSource",
+    Required request_id "requestId",
+    Required tool_call_id "toolCallId",
+    Required record_id "recordId",
+    Required decision_source "decisionSource",
 });
 
 /// Historical decode-only contextual authorization claim. Current runtimes preserve the payload but do not establish authority from it. *Experimental.*
@@ -340,12 +340,12 @@ pub struct PermissionContextualAuthorizationData {
     pub span_end: i64,
 }
 record!(received PermissionContextualAuthorizationData {
-    Field record_id "recordId",
-    Field request_id "requestId",
-    Field turn_index "turnIndex",
-    Field polarity "polarity",
-    Field span_start "spanStart",
-    Field span_end "spanEnd",
+    Required record_id "recordId",
+    Required request_id "requestId",
+    Required turn_index "turnIndex",
+    Required polarity "polarity",
+    Required span_start "spanStart",
+    Required span_end "spanEnd",
 });
 
 /// Historical decode-only claim from the retired Assisted Permissions authorization extractor. Current runtimes preserve the payload but do not establish authority from it. *Experimental.*
@@ -372,15 +372,15 @@ pub struct PermissionMessageAuthorizationData {
     pub world: Option<serde_json::Value>,
 }
 record!(received PermissionMessageAuthorizationData {
-    Field record_id "recordId",
-    Field turn_index "turnIndex",
-    Field polarity "polarity",
-    Field action_class "actionClass",
-    Field span_start "spanStart",
-    Field span_end "spanEnd",
-    Field target_members "targetMembers",
-    Field task "task",
-    Field world "world",
+    Required record_id "recordId",
+    Required turn_index "turnIndex",
+    Required polarity "polarity",
+    Required action_class "actionClass",
+    Required span_start "spanStart",
+    Required span_end "spanEnd",
+    Optional target_members "targetMembers",
+    Optional task "task",
+    Optional world "world",
 });
 
 /// Historical decode-only degradation marker from the retired extractor. Current runtimes ignore it for permission decisions. *Experimental.*
@@ -391,7 +391,7 @@ pub struct PermissionMessageAuthorizationDegradedData {
     pub turn_index: i64,
 }
 record!(received PermissionMessageAuthorizationDegradedData {
-    Field turn_index "turnIndex",
+    Required turn_index "turnIndex",
 });
 
 /// Direction stored in a historical extractor claim. Current runtimes do not apply it. *Experimental.*
@@ -420,8 +420,8 @@ pub struct PermissionMessageAuthorizationReadData {
     pub activates_extraction: Option<bool>,
 }
 record!(received PermissionMessageAuthorizationReadData {
-    Field turn_index "turnIndex",
-    Field activates_extraction "activatesExtraction",
+    Required turn_index "turnIndex",
+    Optional activates_extraction "activatesExtraction",
 });
 
 /// Current or requested permission mode. *Experimental.*
@@ -522,18 +522,18 @@ pub struct PermissionPromptRequestCommands {
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(received PermissionPromptRequestCommands ["kind" "commands"] {
-    Field tool_call_id "toolCallId",
-    Field full_command_text "fullCommandText",
-    Field intention "intention",
-    Field command_identifiers "commandIdentifiers",
-    Field can_offer_session_approval "canOfferSessionApproval",
-    Field warning "warning",
-    Field assisted_approval "assistedApproval",
-    Field managed_approval_required "managedApprovalRequired",
-    Field request_sandbox_bypass "requestSandboxBypass",
-    Field request_sandbox_permissive "requestSandboxPermissive",
-    Field request_sandbox_bypass_reason "requestSandboxBypassReason",
-    Field sandbox_path_grant "sandboxPathGrant",
+    Optional tool_call_id "toolCallId",
+    Required full_command_text "fullCommandText",
+    Required intention "intention",
+    Required command_identifiers "commandIdentifiers",
+    Required can_offer_session_approval "canOfferSessionApproval",
+    Optional warning "warning",
+    Optional assisted_approval "assistedApproval",
+    Optional managed_approval_required "managedApprovalRequired",
+    Optional request_sandbox_bypass "requestSandboxBypass",
+    Optional request_sandbox_permissive "requestSandboxPermissive",
+    Optional request_sandbox_bypass_reason "requestSandboxBypassReason",
+    Optional sandbox_path_grant "sandboxPathGrant",
 });
 
 /// Custom tool invocation permission prompt
@@ -552,11 +552,11 @@ pub struct PermissionPromptRequestCustomTool {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(received PermissionPromptRequestCustomTool ["kind" "custom-tool"] {
-    Field tool_call_id "toolCallId",
-    Field tool_name "toolName",
-    Field tool_description "toolDescription",
-    Field args "args",
-    Field assisted_approval "assistedApproval",
+    Optional tool_call_id "toolCallId",
+    Required tool_name "toolName",
+    Required tool_description "toolDescription",
+    Optional args "args",
+    Optional assisted_approval "assistedApproval",
 });
 
 /// Extension sensitive environment variable access prompt
@@ -573,10 +573,10 @@ pub struct PermissionPromptRequestExtensionEnvAccess {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(received PermissionPromptRequestExtensionEnvAccess ["kind" "extension-env-access"] {
-    Field tool_call_id "toolCallId",
-    Field extension_name "extensionName",
-    Field environment_variables "environmentVariables",
-    Field assisted_approval "assistedApproval",
+    Optional tool_call_id "toolCallId",
+    Required extension_name "extensionName",
+    Required environment_variables "environmentVariables",
+    Optional assisted_approval "assistedApproval",
 });
 
 /// Extension management permission prompt
@@ -593,10 +593,10 @@ pub struct PermissionPromptRequestExtensionManagement {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(received PermissionPromptRequestExtensionManagement ["kind" "extension-management"] {
-    Field tool_call_id "toolCallId",
-    Field operation "operation",
-    Field extension_name "extensionName",
-    Field assisted_approval "assistedApproval",
+    Optional tool_call_id "toolCallId",
+    Required operation "operation",
+    Optional extension_name "extensionName",
+    Optional assisted_approval "assistedApproval",
 });
 
 /// Extension permission access prompt
@@ -613,10 +613,10 @@ pub struct PermissionPromptRequestExtensionPermissionAccess {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(received PermissionPromptRequestExtensionPermissionAccess ["kind" "extension-permission-access"] {
-    Field tool_call_id "toolCallId",
-    Field extension_name "extensionName",
-    Field capabilities "capabilities",
-    Field assisted_approval "assistedApproval",
+    Optional tool_call_id "toolCallId",
+    Required extension_name "extensionName",
+    Required capabilities "capabilities",
+    Optional assisted_approval "assistedApproval",
 });
 
 /// Hook confirmation permission prompt
@@ -635,11 +635,11 @@ pub struct PermissionPromptRequestHook {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(received PermissionPromptRequestHook ["kind" "hook"] {
-    Field tool_call_id "toolCallId",
-    Field tool_name "toolName",
-    Field tool_args "toolArgs",
-    Field hook_message "hookMessage",
-    Field assisted_approval "assistedApproval",
+    Optional tool_call_id "toolCallId",
+    Required tool_name "toolName",
+    Optional tool_args "toolArgs",
+    Optional hook_message "hookMessage",
+    Optional assisted_approval "assistedApproval",
 });
 
 /// MCP tool invocation permission prompt
@@ -664,14 +664,14 @@ pub struct PermissionPromptRequestMcp {
     pub can_offer_server_wide_approval: Option<bool>,
 }
 record!(received PermissionPromptRequestMcp ["kind" "mcp"] {
-    Field tool_call_id "toolCallId",
-    Field server_name "serverName",
-    Field tool_name "toolName",
-    Field tool_title "toolTitle",
-    Field args "args",
-    Field permission_recommendation "permissionRecommendation",
-    Field assisted_approval "assistedApproval",
-    Field can_offer_server_wide_approval "canOfferServerWideApproval",
+    Optional tool_call_id "toolCallId",
+    Required server_name "serverName",
+    Required tool_name "toolName",
+    Required tool_title "toolTitle",
+    Optional args "args",
+    Optional permission_recommendation "permissionRecommendation",
+    Optional assisted_approval "assistedApproval",
+    Optional can_offer_server_wide_approval "canOfferServerWideApproval",
 });
 
 /// Memory operation permission prompt
@@ -696,14 +696,14 @@ pub struct PermissionPromptRequestMemory {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(received PermissionPromptRequestMemory ["kind" "memory"] {
-    Field tool_call_id "toolCallId",
-    Field action "action",
-    Field subject "subject",
-    Field fact "fact",
-    Field citations "citations",
-    Field direction "direction",
-    Field reason "reason",
-    Field assisted_approval "assistedApproval",
+    Optional tool_call_id "toolCallId",
+    Optional action "action",
+    Optional subject "subject",
+    Required fact "fact",
+    Optional citations "citations",
+    Optional direction "direction",
+    Optional reason "reason",
+    Optional assisted_approval "assistedApproval",
 });
 
 /// Path access permission prompt
@@ -722,11 +722,11 @@ pub struct PermissionPromptRequestPath {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(received PermissionPromptRequestPath ["kind" "path"] {
-    Field tool_call_id "toolCallId",
-    Field access_kind "accessKind",
-    Field paths "paths",
-    Field read_only_directories "readOnlyDirectories",
-    Field assisted_approval "assistedApproval",
+    Optional tool_call_id "toolCallId",
+    Required access_kind "accessKind",
+    Required paths "paths",
+    Optional read_only_directories "readOnlyDirectories",
+    Optional assisted_approval "assistedApproval",
 });
 
 /// Underlying permission kind that needs path approval
@@ -766,12 +766,12 @@ pub struct PermissionPromptRequestRead {
     pub managed_approval_required: Option<bool>,
 }
 record!(received PermissionPromptRequestRead ["kind" "read"] {
-    Field tool_call_id "toolCallId",
-    Field intention "intention",
-    Field path "path",
-    Field resolved_path "resolvedPath",
-    Field assisted_approval "assistedApproval",
-    Field managed_approval_required "managedApprovalRequired",
+    Optional tool_call_id "toolCallId",
+    Required intention "intention",
+    Required path "path",
+    Optional resolved_path "resolvedPath",
+    Optional assisted_approval "assistedApproval",
+    Optional managed_approval_required "managedApprovalRequired",
 });
 
 /// URL access permission prompt
@@ -796,14 +796,14 @@ pub struct PermissionPromptRequestUrl {
     pub managed_approval_required: Option<bool>,
 }
 record!(received PermissionPromptRequestUrl ["kind" "url"] {
-    Field tool_call_id "toolCallId",
-    Field intention "intention",
-    Field url "url",
-    Field redirected_from "redirectedFrom",
-    Field request_sandbox_bypass "requestSandboxBypass",
-    Field request_sandbox_bypass_reason "requestSandboxBypassReason",
-    Field assisted_approval "assistedApproval",
-    Field managed_approval_required "managedApprovalRequired",
+    Optional tool_call_id "toolCallId",
+    Required intention "intention",
+    Required url "url",
+    Optional redirected_from "redirectedFrom",
+    Optional request_sandbox_bypass "requestSandboxBypass",
+    Optional request_sandbox_bypass_reason "requestSandboxBypassReason",
+    Optional assisted_approval "assistedApproval",
+    Optional managed_approval_required "managedApprovalRequired",
 });
 
 /// Workflow run or authoring permission prompt
@@ -846,23 +846,23 @@ pub struct PermissionPromptRequestWorkflow {
     pub managed_approval_required: Option<bool>,
 }
 record!(received PermissionPromptRequestWorkflow ["kind" "workflow"] {
-    Field tool_call_id "toolCallId",
-    Field operation "operation",
-    Field name "name",
-    Field description "description",
-    Field phases "phases",
-    Field max_concurrent_subagents "maxConcurrentSubagents",
-    Field max_total_subagents "maxTotalSubagents",
-    Field timeout_seconds "timeoutSeconds",
-    Field max_ai_credits "maxAiCredits",
-    Field declared_max_concurrent_subagents "declaredMaxConcurrentSubagents",
-    Field declared_max_total_subagents "declaredMaxTotalSubagents",
-    Field declared_timeout_seconds "declaredTimeoutSeconds",
-    Field declared_max_ai_credits "declaredMaxAiCredits",
-    Field approval_key "approvalKey",
-    Field can_persist_approval "canPersistApproval",
-    Field assisted_approval "assistedApproval",
-    Field managed_approval_required "managedApprovalRequired",
+    Optional tool_call_id "toolCallId",
+    Required operation "operation",
+    Required name "name",
+    Required description "description",
+    Required phases "phases",
+    Optional max_concurrent_subagents "maxConcurrentSubagents",
+    Optional max_total_subagents "maxTotalSubagents",
+    Optional timeout_seconds "timeoutSeconds",
+    Optional max_ai_credits "maxAiCredits",
+    Optional declared_max_concurrent_subagents "declaredMaxConcurrentSubagents",
+    Optional declared_max_total_subagents "declaredMaxTotalSubagents",
+    Optional declared_timeout_seconds "declaredTimeoutSeconds",
+    Optional declared_max_ai_credits "declaredMaxAiCredits",
+    Required approval_key "approvalKey",
+    Required can_persist_approval "canPersistApproval",
+    Optional assisted_approval "assistedApproval",
+    Optional managed_approval_required "managedApprovalRequired",
 });
 
 /// File write permission prompt
@@ -891,16 +891,16 @@ pub struct PermissionPromptRequestWrite {
     pub managed_approval_required: Option<bool>,
 }
 record!(received PermissionPromptRequestWrite ["kind" "write"] {
-    Field tool_call_id "toolCallId",
-    Field intention "intention",
-    Field file_name "fileName",
-    Field resolved_path "resolvedPath",
-    Field diff "diff",
-    Field new_file_contents "newFileContents",
-    Field file_edits "fileEdits",
-    Field can_offer_session_approval "canOfferSessionApproval",
-    Field assisted_approval "assistedApproval",
-    Field managed_approval_required "managedApprovalRequired",
+    Optional tool_call_id "toolCallId",
+    Required intention "intention",
+    Required file_name "fileName",
+    Optional resolved_path "resolvedPath",
+    Required diff "diff",
+    Optional new_file_contents "newFileContents",
+    Optional file_edits "fileEdits",
+    Required can_offer_session_approval "canOfferSessionApproval",
+    Optional assisted_approval "assistedApproval",
+    Optional managed_approval_required "managedApprovalRequired",
 });
 
 /// Advisory recommendation the runtime attaches to a permission request whose origin it can vouch for by construction. Unlike the auto-approval judge this does not depend on auto mode and does not evaluate what the tool call does; its absence simply means the runtime has no opinion and the request follows the host's normal approval flow. *Experimental.*
@@ -938,14 +938,14 @@ pub struct PermissionRecoveryAttempt {
     pub ordinal: i64,
 }
 record!(received PermissionRecoveryAttempt {
-    Field attempt_id "attemptId",
-    Field tool_call_id "toolCallId",
-    Field permission_kind "permissionKind",
-    Field request_fingerprint "requestFingerprint",
-    Field relation "relation",
-    Field disposition "disposition",
-    Field reason "reason",
-    Field ordinal "ordinal",
+    Required attempt_id "attemptId",
+    Optional tool_call_id "toolCallId",
+    Required permission_kind "permissionKind",
+    Required request_fingerprint "requestFingerprint",
+    Required relation "relation",
+    Required disposition "disposition",
+    Required reason "reason",
+    Required ordinal "ordinal",
 });
 
 /// Runtime handling applied to a recovery attempt
@@ -1048,14 +1048,14 @@ pub struct PermissionRecoveryData {
     pub attempts: Vec<PermissionRecoveryAttempt>,
 }
 record!(received PermissionRecoveryData {
-    Field episode_id "episodeId",
-    Field owner_session_id "ownerSessionId",
-    Field owner_agent_id "ownerAgentId",
-    Field status "status",
-    Field on_blocked "onBlocked",
-    Field reason "reason",
-    Field max_attempts "maxAttempts",
-    Field attempts "attempts",
+    Required episode_id "episodeId",
+    Optional owner_session_id "ownerSessionId",
+    Optional owner_agent_id "ownerAgentId",
+    Required status "status",
+    Required on_blocked "onBlocked",
+    Required reason "reason",
+    Required max_attempts "maxAttempts",
+    Required attempts "attempts",
 });
 
 /// Action selected when autonomous recovery cannot continue
@@ -1167,7 +1167,7 @@ pub struct PermissionRequestResult {
     pub success: bool,
 }
 record!(received PermissionRequestResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Response capability available to the client when it settled a permission request.
@@ -1199,7 +1199,7 @@ pub struct PermissionRule {
     pub argument: Option<String>,
 }
 record!(PermissionRule {
-    Field kind "kind",
+    Required kind "kind",
     Nullable argument "argument",
 });
 builder!(PermissionRule new(kind: impl Into<String>, argument: Option<String>) {});
@@ -1218,10 +1218,10 @@ pub struct PermissionSandboxPathGrant {
     pub removed_readonly_paths: Option<Vec<String>>,
 }
 record!(received PermissionSandboxPathGrant {
-    Field path "path",
-    Field denied_path "deniedPath",
-    Field access "access",
-    Field removed_readonly_paths "removedReadonlyPaths",
+    Required path "path",
+    Optional denied_path "deniedPath",
+    Required access "access",
+    Optional removed_readonly_paths "removedReadonlyPaths",
 });
 
 /// Access a sandbox path grant confers
@@ -1250,8 +1250,8 @@ pub struct PermissionWriteFileContent {
     pub content: String,
 }
 record!(received PermissionWriteFileContent {
-    Field path "path",
-    Field content "content",
+    Required path "path",
+    Required content "content",
 });
 
 /// Complete text snapshots for one proposed file change. At least one side is present. Different before and after paths describe a move.
@@ -1264,8 +1264,8 @@ pub struct PermissionWriteFileEdit {
     pub after: Option<PermissionWriteFileContent>,
 }
 record!(received PermissionWriteFileEdit {
-    Field before "before",
-    Field after "after",
+    Optional before "before",
+    Optional after "after",
 });
 
 /// The approval to add as a session-scoped rule
@@ -1316,7 +1316,7 @@ pub struct UserToolSessionApprovalCommands {
     pub command_identifiers: Vec<String>,
 }
 record!(UserToolSessionApprovalCommands ["kind" "commands"] {
-    Field command_identifiers "commandIdentifiers",
+    Required command_identifiers "commandIdentifiers",
 });
 builder!(UserToolSessionApprovalCommands new(command_identifiers: Vec<String>) {});
 
@@ -1328,7 +1328,7 @@ pub struct UserToolSessionApprovalCustomTool {
     pub tool_name: String,
 }
 record!(UserToolSessionApprovalCustomTool ["kind" "custom-tool"] {
-    Field tool_name "toolName",
+    Required tool_name "toolName",
 });
 builder!(UserToolSessionApprovalCustomTool new(tool_name: impl Into<String>) {});
 
@@ -1342,8 +1342,8 @@ pub struct UserToolSessionApprovalExtensionEnvAccess {
     pub environment_variables: Vec<String>,
 }
 record!(UserToolSessionApprovalExtensionEnvAccess ["kind" "extension-env-access"] {
-    Field extension_name "extensionName",
-    Field environment_variables "environmentVariables",
+    Required extension_name "extensionName",
+    Required environment_variables "environmentVariables",
 });
 builder!(UserToolSessionApprovalExtensionEnvAccess new(extension_name: impl Into<String>, environment_variables: Vec<String>) {});
 
@@ -1355,7 +1355,7 @@ pub struct UserToolSessionApprovalExtensionManagement {
     pub operation: Option<String>,
 }
 record!(UserToolSessionApprovalExtensionManagement ["kind" "extension-management"] {
-    Field operation "operation",
+    Optional operation "operation",
 });
 builder!(UserToolSessionApprovalExtensionManagement {
     operation: impl Into<String>,
@@ -1369,7 +1369,7 @@ pub struct UserToolSessionApprovalExtensionPermissionAccess {
     pub extension_name: String,
 }
 record!(UserToolSessionApprovalExtensionPermissionAccess ["kind" "extension-permission-access"] {
-    Field extension_name "extensionName",
+    Required extension_name "extensionName",
 });
 builder!(UserToolSessionApprovalExtensionPermissionAccess new(extension_name: impl Into<String>) {});
 
@@ -1383,7 +1383,7 @@ pub struct UserToolSessionApprovalMcp {
     pub tool_name: Option<String>,
 }
 record!(UserToolSessionApprovalMcp ["kind" "mcp"] {
-    Field server_name "serverName",
+    Required server_name "serverName",
     Nullable tool_name "toolName",
 });
 builder!(UserToolSessionApprovalMcp new(server_name: impl Into<String>, tool_name: Option<String>) {});
@@ -1408,7 +1408,7 @@ pub struct UserToolSessionApprovalWorkflow {
     pub approval_key: Option<String>,
 }
 record!(UserToolSessionApprovalWorkflow ["kind" "workflow"] {
-    Field approval_key "approvalKey",
+    Optional approval_key "approvalKey",
 });
 builder!(UserToolSessionApprovalWorkflow {
     approval_key: impl Into<String>,
@@ -1446,6 +1446,6 @@ pub struct WorkflowPermissionPhase {
     pub detail: Option<String>,
 }
 record!(received WorkflowPermissionPhase {
-    Field title "title",
-    Field detail "detail",
+    Required title "title",
+    Optional detail "detail",
 });

@@ -12,7 +12,7 @@ pub struct PermissionApproved {
     pub managed_approval_handled: Option<bool>,
 }
 record!(received PermissionApproved ["kind" "approved"] {
-    Field managed_approval_handled "managedApprovalHandled",
+    Optional managed_approval_handled "managedApprovalHandled",
 });
 
 /// Permission response variant that approves a request and persists the provided approval to a project location key.
@@ -27,9 +27,9 @@ pub struct PermissionApprovedForLocation {
     pub managed_approval_handled: Option<bool>,
 }
 record!(received PermissionApprovedForLocation ["kind" "approved-for-location"] {
-    Field approval "approval",
-    Field location_key "locationKey",
-    Field managed_approval_handled "managedApprovalHandled",
+    Required approval "approval",
+    Required location_key "locationKey",
+    Optional managed_approval_handled "managedApprovalHandled",
 });
 
 /// Permission response variant that approves a request and remembers the provided approval for the rest of the session.
@@ -42,8 +42,8 @@ pub struct PermissionApprovedForSession {
     pub managed_approval_handled: Option<bool>,
 }
 record!(received PermissionApprovedForSession ["kind" "approved-for-session"] {
-    Field approval "approval",
-    Field managed_approval_handled "managedApprovalHandled",
+    Required approval "approval",
+    Optional managed_approval_handled "managedApprovalHandled",
 });
 
 /// Permission response variant that approves a request and records file-tool read authority for specific directories in this logical session.
@@ -54,7 +54,7 @@ pub struct PermissionApprovedReadOnlyForSession {
     pub directories: Vec<String>,
 }
 record!(received PermissionApprovedReadOnlyForSession ["kind" "approved-read-only-for-session"] {
-    Field directories "directories",
+    Required directories "directories",
 });
 
 /// Permission response variant indicating the request was cancelled before use, with an optional reason.
@@ -65,7 +65,7 @@ pub struct PermissionCancelled {
     pub reason: Option<String>,
 }
 record!(received PermissionCancelled ["kind" "cancelled"] {
-    Field reason "reason",
+    Optional reason "reason",
 });
 
 /// Permission request completion notification signaling UI dismissal
@@ -86,12 +86,12 @@ pub struct PermissionCompletedData {
     pub decision_source: Option<PermissionDecisionSource>,
 }
 record!(received PermissionCompletedData {
-    Field request_id "requestId",
-    Field tool_call_id "toolCallId",
-    Field recovery_episode_id "recoveryEpisodeId",
-    Field blocker "blocker",
-    Field result "result",
-    Field decision_source "decisionSource",
+    Required request_id "requestId",
+    Optional tool_call_id "toolCallId",
+    Optional recovery_episode_id "recoveryEpisodeId",
+    Optional blocker "blocker",
+    Required result "result",
+    Optional decision_source "decisionSource",
 });
 
 /// Permission response variant denying a path under content exclusion policy, with the path and message.
@@ -104,8 +104,8 @@ pub struct PermissionDeniedByContentExclusionPolicy {
     pub message: String,
 }
 record!(received PermissionDeniedByContentExclusionPolicy ["kind" "denied-by-content-exclusion-policy"] {
-    Field path "path",
-    Field message "message",
+    Required path "path",
+    Required message "message",
 });
 
 /// Permission response variant denied by a permission-request hook, with optional message and interrupt flag.
@@ -118,8 +118,8 @@ pub struct PermissionDeniedByPermissionRequestHook {
     pub interrupt: Option<bool>,
 }
 record!(received PermissionDeniedByPermissionRequestHook ["kind" "denied-by-permission-request-hook"] {
-    Field message "message",
-    Field interrupt "interrupt",
+    Optional message "message",
+    Optional interrupt "interrupt",
 });
 
 /// Permission response variant denied because matching approval rules explicitly blocked the request.
@@ -130,7 +130,7 @@ pub struct PermissionDeniedByRules {
     pub rules: Vec<PermissionRule>,
 }
 record!(received PermissionDeniedByRules ["kind" "denied-by-rules"] {
-    Field rules "rules",
+    Required rules "rules",
 });
 
 /// Permission response variant denied in an interactive user prompt, with optional feedback and force-reject flag.
@@ -143,8 +143,8 @@ pub struct PermissionDeniedInteractivelyByUser {
     pub force_reject: Option<bool>,
 }
 record!(received PermissionDeniedInteractivelyByUser ["kind" "denied-interactively-by-user"] {
-    Field feedback "feedback",
-    Field force_reject "forceReject",
+    Optional feedback "feedback",
+    Optional force_reject "forceReject",
 });
 
 /// Permission response variant denied because no approval rule matched and user confirmation was unavailable.

@@ -74,8 +74,8 @@ pub struct PermissionDecisionApproveForLocation {
     pub location_key: String,
 }
 record!(PermissionDecisionApproveForLocation ["kind" "approve-for-location"] {
-    Field approval "approval",
-    Field location_key "locationKey",
+    Required approval "approval",
+    Required location_key "locationKey",
 });
 builder!(PermissionDecisionApproveForLocation new(approval: PermissionDecisionApproveForLocationApproval, location_key: impl Into<String>) {});
 
@@ -132,7 +132,7 @@ pub struct PermissionDecisionApproveForLocationApprovalCommands {
     pub command_identifiers: Vec<String>,
 }
 record!(PermissionDecisionApproveForLocationApprovalCommands ["kind" "commands"] {
-    Field command_identifiers "commandIdentifiers",
+    Required command_identifiers "commandIdentifiers",
 });
 builder!(PermissionDecisionApproveForLocationApprovalCommands new(command_identifiers: Vec<String>) {});
 
@@ -144,7 +144,7 @@ pub struct PermissionDecisionApproveForLocationApprovalCustomTool {
     pub tool_name: String,
 }
 record!(PermissionDecisionApproveForLocationApprovalCustomTool ["kind" "custom-tool"] {
-    Field tool_name "toolName",
+    Required tool_name "toolName",
 });
 builder!(PermissionDecisionApproveForLocationApprovalCustomTool new(tool_name: impl Into<String>) {});
 
@@ -158,8 +158,8 @@ pub struct PermissionDecisionApproveForLocationApprovalExtensionEnvAccess {
     pub environment_variables: Vec<String>,
 }
 record!(PermissionDecisionApproveForLocationApprovalExtensionEnvAccess ["kind" "extension-env-access"] {
-    Field extension_name "extensionName",
-    Field environment_variables "environmentVariables",
+    Required extension_name "extensionName",
+    Required environment_variables "environmentVariables",
 });
 builder!(PermissionDecisionApproveForLocationApprovalExtensionEnvAccess new(extension_name: impl Into<String>, environment_variables: Vec<String>) {});
 
@@ -171,7 +171,7 @@ pub struct PermissionDecisionApproveForLocationApprovalExtensionManagement {
     pub operation: Option<String>,
 }
 record!(PermissionDecisionApproveForLocationApprovalExtensionManagement ["kind" "extension-management"] {
-    Field operation "operation",
+    Optional operation "operation",
 });
 builder!(PermissionDecisionApproveForLocationApprovalExtensionManagement {
     operation: impl Into<String>,
@@ -185,7 +185,7 @@ pub struct PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess
     pub extension_name: String,
 }
 record!(PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess ["kind" "extension-permission-access"] {
-    Field extension_name "extensionName",
+    Required extension_name "extensionName",
 });
 builder!(PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess new(extension_name: impl Into<String>) {});
 
@@ -199,7 +199,7 @@ pub struct PermissionDecisionApproveForLocationApprovalMcp {
     pub tool_name: Option<String>,
 }
 record!(PermissionDecisionApproveForLocationApprovalMcp ["kind" "mcp"] {
-    Field server_name "serverName",
+    Required server_name "serverName",
     Nullable tool_name "toolName",
 });
 builder!(PermissionDecisionApproveForLocationApprovalMcp new(server_name: impl Into<String>, tool_name: Option<String>) {});
@@ -212,7 +212,7 @@ pub struct PermissionDecisionApproveForLocationApprovalMcpSampling {
     pub server_name: String,
 }
 record!(PermissionDecisionApproveForLocationApprovalMcpSampling ["kind" "mcp-sampling"] {
-    Field server_name "serverName",
+    Required server_name "serverName",
 });
 builder!(PermissionDecisionApproveForLocationApprovalMcpSampling new(server_name: impl Into<String>) {});
 
@@ -236,7 +236,7 @@ pub struct PermissionDecisionApproveForLocationApprovalWorkflow {
     pub approval_key: Option<String>,
 }
 record!(PermissionDecisionApproveForLocationApprovalWorkflow ["kind" "workflow"] {
-    Field approval_key "approvalKey",
+    Optional approval_key "approvalKey",
 });
 builder!(PermissionDecisionApproveForLocationApprovalWorkflow {
     approval_key: impl Into<String>,
@@ -258,8 +258,8 @@ pub struct PermissionDecisionApproveForSession {
     pub domain: Option<String>,
 }
 record!(PermissionDecisionApproveForSession ["kind" "approve-for-session"] {
-    Field approval "approval",
-    Field domain "domain",
+    Optional approval "approval",
+    Optional domain "domain",
 });
 builder!(PermissionDecisionApproveForSession {
     approval: PermissionDecisionApproveForSessionApproval,
@@ -319,7 +319,7 @@ pub struct PermissionDecisionApproveForSessionApprovalCommands {
     pub command_identifiers: Vec<String>,
 }
 record!(PermissionDecisionApproveForSessionApprovalCommands ["kind" "commands"] {
-    Field command_identifiers "commandIdentifiers",
+    Required command_identifiers "commandIdentifiers",
 });
 builder!(PermissionDecisionApproveForSessionApprovalCommands new(command_identifiers: Vec<String>) {});
 
@@ -331,7 +331,7 @@ pub struct PermissionDecisionApproveForSessionApprovalCustomTool {
     pub tool_name: String,
 }
 record!(PermissionDecisionApproveForSessionApprovalCustomTool ["kind" "custom-tool"] {
-    Field tool_name "toolName",
+    Required tool_name "toolName",
 });
 builder!(PermissionDecisionApproveForSessionApprovalCustomTool new(tool_name: impl Into<String>) {});
 
@@ -345,8 +345,8 @@ pub struct PermissionDecisionApproveForSessionApprovalExtensionEnvAccess {
     pub environment_variables: Vec<String>,
 }
 record!(PermissionDecisionApproveForSessionApprovalExtensionEnvAccess ["kind" "extension-env-access"] {
-    Field extension_name "extensionName",
-    Field environment_variables "environmentVariables",
+    Required extension_name "extensionName",
+    Required environment_variables "environmentVariables",
 });
 builder!(PermissionDecisionApproveForSessionApprovalExtensionEnvAccess new(extension_name: impl Into<String>, environment_variables: Vec<String>) {});
 
@@ -358,7 +358,7 @@ pub struct PermissionDecisionApproveForSessionApprovalExtensionManagement {
     pub operation: Option<String>,
 }
 record!(PermissionDecisionApproveForSessionApprovalExtensionManagement ["kind" "extension-management"] {
-    Field operation "operation",
+    Optional operation "operation",
 });
 builder!(PermissionDecisionApproveForSessionApprovalExtensionManagement {
     operation: impl Into<String>,
@@ -372,7 +372,7 @@ pub struct PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess 
     pub extension_name: String,
 }
 record!(PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess ["kind" "extension-permission-access"] {
-    Field extension_name "extensionName",
+    Required extension_name "extensionName",
 });
 builder!(PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess new(extension_name: impl Into<String>) {});
 
@@ -386,7 +386,7 @@ pub struct PermissionDecisionApproveForSessionApprovalMcp {
     pub tool_name: Option<String>,
 }
 record!(PermissionDecisionApproveForSessionApprovalMcp ["kind" "mcp"] {
-    Field server_name "serverName",
+    Required server_name "serverName",
     Nullable tool_name "toolName",
 });
 builder!(PermissionDecisionApproveForSessionApprovalMcp new(server_name: impl Into<String>, tool_name: Option<String>) {});
@@ -399,7 +399,7 @@ pub struct PermissionDecisionApproveForSessionApprovalMcpSampling {
     pub server_name: String,
 }
 record!(PermissionDecisionApproveForSessionApprovalMcpSampling ["kind" "mcp-sampling"] {
-    Field server_name "serverName",
+    Required server_name "serverName",
 });
 builder!(PermissionDecisionApproveForSessionApprovalMcpSampling new(server_name: impl Into<String>) {});
 
@@ -423,7 +423,7 @@ pub struct PermissionDecisionApproveForSessionApprovalWorkflow {
     pub approval_key: Option<String>,
 }
 record!(PermissionDecisionApproveForSessionApprovalWorkflow ["kind" "workflow"] {
-    Field approval_key "approvalKey",
+    Optional approval_key "approvalKey",
 });
 builder!(PermissionDecisionApproveForSessionApprovalWorkflow {
     approval_key: impl Into<String>,
@@ -443,7 +443,7 @@ pub struct PermissionDecisionApproveOnce {
     pub approved_interactively: Option<bool>,
 }
 record!(PermissionDecisionApproveOnce ["kind" "approve-once"] {
-    Field approved_interactively "approvedInteractively",
+    Optional approved_interactively "approvedInteractively",
 });
 builder!(PermissionDecisionApproveOnce {
     approved_interactively: bool,
@@ -457,7 +457,7 @@ pub struct PermissionDecisionApprovePermanently {
     pub domain: String,
 }
 record!(PermissionDecisionApprovePermanently ["kind" "approve-permanently"] {
-    Field domain "domain",
+    Required domain "domain",
 });
 builder!(PermissionDecisionApprovePermanently new(domain: impl Into<String>) {});
 
@@ -469,7 +469,7 @@ pub struct PermissionDecisionApproveReadOnlyForSession {
     pub directories: Vec<String>,
 }
 record!(PermissionDecisionApproveReadOnlyForSession ["kind" "approve-read-only-for-session"] {
-    Field directories "directories",
+    Required directories "directories",
 });
 builder!(PermissionDecisionApproveReadOnlyForSession new(directories: Vec<String>) {});
 
@@ -489,8 +489,8 @@ pub struct PermissionDecisionApprovedForLocation {
     pub location_key: String,
 }
 record!(PermissionDecisionApprovedForLocation ["kind" "approved-for-location"] {
-    Field approval "approval",
-    Field location_key "locationKey",
+    Required approval "approval",
+    Required location_key "locationKey",
 });
 builder!(PermissionDecisionApprovedForLocation new(approval: UserToolSessionApproval, location_key: impl Into<String>) {});
 
@@ -502,7 +502,7 @@ pub struct PermissionDecisionApprovedForSession {
     pub approval: UserToolSessionApproval,
 }
 record!(PermissionDecisionApprovedForSession ["kind" "approved-for-session"] {
-    Field approval "approval",
+    Required approval "approval",
 });
 builder!(PermissionDecisionApprovedForSession new(approval: UserToolSessionApproval) {});
 
@@ -514,7 +514,7 @@ pub struct PermissionDecisionCancelled {
     pub reason: Option<String>,
 }
 record!(PermissionDecisionCancelled ["kind" "cancelled"] {
-    Field reason "reason",
+    Optional reason "reason",
 });
 builder!(PermissionDecisionCancelled {
     reason: impl Into<String>,
@@ -536,11 +536,11 @@ pub struct PermissionDecisionContext {
     pub user_feedback: Option<String>,
 }
 record!(PermissionDecisionContext {
-    Field outcome "outcome",
-    Field source "source",
-    Field surface "surface",
-    Field response_capability "responseCapability",
-    Field user_feedback "userFeedback",
+    Required outcome "outcome",
+    Required source "source",
+    Required surface "surface",
+    Optional response_capability "responseCapability",
+    Optional user_feedback "userFeedback",
 });
 builder!(PermissionDecisionContext new(outcome: PermissionDecisionOutcome, source: PermissionDecisionSource, surface: PermissionDecisionSurface) {
     response_capability: PermissionResponseCapability,
@@ -557,8 +557,8 @@ pub struct PermissionDecisionDeniedByContentExclusionPolicy {
     pub message: String,
 }
 record!(PermissionDecisionDeniedByContentExclusionPolicy ["kind" "denied-by-content-exclusion-policy"] {
-    Field path "path",
-    Field message "message",
+    Required path "path",
+    Required message "message",
 });
 builder!(PermissionDecisionDeniedByContentExclusionPolicy new(path: impl Into<String>, message: impl Into<String>) {});
 
@@ -572,8 +572,8 @@ pub struct PermissionDecisionDeniedByPermissionRequestHook {
     pub interrupt: Option<bool>,
 }
 record!(PermissionDecisionDeniedByPermissionRequestHook ["kind" "denied-by-permission-request-hook"] {
-    Field message "message",
-    Field interrupt "interrupt",
+    Optional message "message",
+    Optional interrupt "interrupt",
 });
 builder!(PermissionDecisionDeniedByPermissionRequestHook {
     message: impl Into<String>,
@@ -588,7 +588,7 @@ pub struct PermissionDecisionDeniedByRules {
     pub rules: Vec<PermissionRule>,
 }
 record!(PermissionDecisionDeniedByRules ["kind" "denied-by-rules"] {
-    Field rules "rules",
+    Required rules "rules",
 });
 builder!(PermissionDecisionDeniedByRules new(rules: Vec<PermissionRule>) {});
 
@@ -602,8 +602,8 @@ pub struct PermissionDecisionDeniedInteractivelyByUser {
     pub force_reject: Option<bool>,
 }
 record!(PermissionDecisionDeniedInteractivelyByUser ["kind" "denied-interactively-by-user"] {
-    Field feedback "feedback",
-    Field force_reject "forceReject",
+    Optional feedback "feedback",
+    Optional force_reject "forceReject",
 });
 builder!(PermissionDecisionDeniedInteractivelyByUser {
     feedback: impl Into<String>,
@@ -643,7 +643,7 @@ pub struct PermissionDecisionReject {
     pub feedback: Option<String>,
 }
 record!(PermissionDecisionReject ["kind" "reject"] {
-    Field feedback "feedback",
+    Optional feedback "feedback",
 });
 builder!(PermissionDecisionReject {
     feedback: impl Into<String>,
@@ -661,9 +661,9 @@ pub struct PermissionDecisionRequest {
     pub decision_context: Option<PermissionDecisionContext>,
 }
 record!(PermissionDecisionRequest {
-    Field request_id "requestId",
-    Field result "result",
-    Field decision_context "decisionContext",
+    Required request_id "requestId",
+    Required result "result",
+    Optional decision_context "decisionContext",
 });
 builder!(PermissionDecisionRequest new(request_id: impl Into<String>, result: PermissionDecision) {
     decision_context: PermissionDecisionContext,

@@ -71,11 +71,11 @@ pub struct PermissionRequestCustomTool {
     pub skip_permission: Option<bool>,
 }
 record!(received PermissionRequestCustomTool ["kind" "custom-tool"] {
-    Field tool_call_id "toolCallId",
-    Field tool_name "toolName",
-    Field tool_description "toolDescription",
-    Field args "args",
-    Field skip_permission "skipPermission",
+    Optional tool_call_id "toolCallId",
+    Required tool_name "toolName",
+    Required tool_description "toolDescription",
+    Optional args "args",
+    Optional skip_permission "skipPermission",
 });
 
 /// Extension sensitive environment variable access request
@@ -90,9 +90,9 @@ pub struct PermissionRequestExtensionEnvAccess {
     pub environment_variables: Vec<String>,
 }
 record!(received PermissionRequestExtensionEnvAccess ["kind" "extension-env-access"] {
-    Field tool_call_id "toolCallId",
-    Field extension_name "extensionName",
-    Field environment_variables "environmentVariables",
+    Optional tool_call_id "toolCallId",
+    Required extension_name "extensionName",
+    Required environment_variables "environmentVariables",
 });
 
 /// Extension management permission request
@@ -107,9 +107,9 @@ pub struct PermissionRequestExtensionManagement {
     pub extension_name: Option<String>,
 }
 record!(received PermissionRequestExtensionManagement ["kind" "extension-management"] {
-    Field tool_call_id "toolCallId",
-    Field operation "operation",
-    Field extension_name "extensionName",
+    Optional tool_call_id "toolCallId",
+    Required operation "operation",
+    Optional extension_name "extensionName",
 });
 
 /// Extension permission access request
@@ -124,9 +124,9 @@ pub struct PermissionRequestExtensionPermissionAccess {
     pub capabilities: Vec<String>,
 }
 record!(received PermissionRequestExtensionPermissionAccess ["kind" "extension-permission-access"] {
-    Field tool_call_id "toolCallId",
-    Field extension_name "extensionName",
-    Field capabilities "capabilities",
+    Optional tool_call_id "toolCallId",
+    Required extension_name "extensionName",
+    Required capabilities "capabilities",
 });
 
 /// Hook confirmation permission request
@@ -143,10 +143,10 @@ pub struct PermissionRequestHook {
     pub hook_message: Option<String>,
 }
 record!(received PermissionRequestHook ["kind" "hook"] {
-    Field tool_call_id "toolCallId",
-    Field tool_name "toolName",
-    Field tool_args "toolArgs",
-    Field hook_message "hookMessage",
+    Optional tool_call_id "toolCallId",
+    Required tool_name "toolName",
+    Optional tool_args "toolArgs",
+    Optional hook_message "hookMessage",
 });
 
 /// MCP tool invocation permission request
@@ -169,13 +169,13 @@ pub struct PermissionRequestMcp {
     pub permission_recommendation: Option<PermissionRecommendation>,
 }
 record!(received PermissionRequestMcp ["kind" "mcp"] {
-    Field tool_call_id "toolCallId",
-    Field server_name "serverName",
-    Field tool_name "toolName",
-    Field tool_title "toolTitle",
-    Field args "args",
-    Field read_only "readOnly",
-    Field permission_recommendation "permissionRecommendation",
+    Optional tool_call_id "toolCallId",
+    Required server_name "serverName",
+    Required tool_name "toolName",
+    Required tool_title "toolTitle",
+    Optional args "args",
+    Required read_only "readOnly",
+    Optional permission_recommendation "permissionRecommendation",
 });
 
 /// Memory operation permission request
@@ -204,16 +204,16 @@ pub struct PermissionRequestMemory {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(received PermissionRequestMemory ["kind" "memory"] {
-    Field tool_call_id "toolCallId",
-    Field action "action",
-    Field subject "subject",
-    Field fact "fact",
-    Field citations "citations",
-    Field direction "direction",
-    Field reason "reason",
-    Field scope "scope",
-    Field repo_nwo "repoNwo",
-    Field assisted_approval "assistedApproval",
+    Optional tool_call_id "toolCallId",
+    Optional action "action",
+    Optional subject "subject",
+    Required fact "fact",
+    Optional citations "citations",
+    Optional direction "direction",
+    Optional reason "reason",
+    Optional scope "scope",
+    Optional repo_nwo "repoNwo",
+    Optional assisted_approval "assistedApproval",
 });
 
 /// Scope of a stored memory.
@@ -254,14 +254,14 @@ pub struct PermissionRequestRead {
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(received PermissionRequestRead ["kind" "read"] {
-    Field tool_call_id "toolCallId",
-    Field managed_approval_required "managedApprovalRequired",
-    Field intention "intention",
-    Field path "path",
-    Field resolved_path "resolvedPath",
-    Field request_sandbox_bypass "requestSandboxBypass",
-    Field request_sandbox_bypass_reason "requestSandboxBypassReason",
-    Field sandbox_path_grant "sandboxPathGrant",
+    Optional tool_call_id "toolCallId",
+    Optional managed_approval_required "managedApprovalRequired",
+    Required intention "intention",
+    Required path "path",
+    Optional resolved_path "resolvedPath",
+    Optional request_sandbox_bypass "requestSandboxBypass",
+    Optional request_sandbox_bypass_reason "requestSandboxBypassReason",
+    Optional sandbox_path_grant "sandboxPathGrant",
 });
 
 /// Shell command permission request
@@ -304,23 +304,23 @@ pub struct PermissionRequestShell {
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(received PermissionRequestShell ["kind" "shell"] {
-    Field tool_call_id "toolCallId",
-    Field managed_approval_required "managedApprovalRequired",
-    Field full_command_text "fullCommandText",
-    Field intention "intention",
-    Field commands "commands",
-    Field command_segments "commandSegments",
-    Field possible_paths "possiblePaths",
-    Field resolved_working_directory "resolvedWorkingDirectory",
-    Field resolved_paths "resolvedPaths",
-    Field possible_urls "possibleUrls",
-    Field has_write_file_redirection "hasWriteFileRedirection",
-    Field can_offer_session_approval "canOfferSessionApproval",
-    Field warning "warning",
-    Field request_sandbox_bypass "requestSandboxBypass",
-    Field request_sandbox_permissive "requestSandboxPermissive",
-    Field request_sandbox_bypass_reason "requestSandboxBypassReason",
-    Field sandbox_path_grant "sandboxPathGrant",
+    Optional tool_call_id "toolCallId",
+    Optional managed_approval_required "managedApprovalRequired",
+    Required full_command_text "fullCommandText",
+    Required intention "intention",
+    Required commands "commands",
+    Optional command_segments "commandSegments",
+    Required possible_paths "possiblePaths",
+    Optional resolved_working_directory "resolvedWorkingDirectory",
+    Optional resolved_paths "resolvedPaths",
+    Required possible_urls "possibleUrls",
+    Required has_write_file_redirection "hasWriteFileRedirection",
+    Required can_offer_session_approval "canOfferSessionApproval",
+    Optional warning "warning",
+    Optional request_sandbox_bypass "requestSandboxBypass",
+    Optional request_sandbox_permissive "requestSandboxPermissive",
+    Optional request_sandbox_bypass_reason "requestSandboxBypassReason",
+    Optional sandbox_path_grant "sandboxPathGrant",
 });
 
 /// A parsed command identifier in a shell permission request, including whether it is read-only.
@@ -333,8 +333,8 @@ pub struct PermissionRequestShellCommand {
     pub read_only: bool,
 }
 record!(received PermissionRequestShellCommand {
-    Field identifier "identifier",
-    Field read_only "readOnly",
+    Required identifier "identifier",
+    Required read_only "readOnly",
 });
 
 /// A parsed shell command segment used for argument-aware managed policy matching.
@@ -347,8 +347,8 @@ pub struct PermissionRequestShellCommandSegment {
     pub full_command_text: String,
 }
 record!(received PermissionRequestShellCommandSegment {
-    Field identifier "identifier",
-    Field full_command_text "fullCommandText",
+    Required identifier "identifier",
+    Required full_command_text "fullCommandText",
 });
 
 /// A URL that may be accessed by a command in a shell permission request.
@@ -359,7 +359,7 @@ pub struct PermissionRequestShellPossibleUrl {
     pub url: String,
 }
 record!(received PermissionRequestShellPossibleUrl {
-    Field url "url",
+    Required url "url",
 });
 
 /// URL access permission request
@@ -382,13 +382,13 @@ pub struct PermissionRequestUrl {
     pub request_sandbox_bypass_reason: Option<String>,
 }
 record!(received PermissionRequestUrl ["kind" "url"] {
-    Field tool_call_id "toolCallId",
-    Field managed_approval_required "managedApprovalRequired",
-    Field intention "intention",
-    Field url "url",
-    Field redirected_from "redirectedFrom",
-    Field request_sandbox_bypass "requestSandboxBypass",
-    Field request_sandbox_bypass_reason "requestSandboxBypassReason",
+    Optional tool_call_id "toolCallId",
+    Optional managed_approval_required "managedApprovalRequired",
+    Required intention "intention",
+    Required url "url",
+    Optional redirected_from "redirectedFrom",
+    Optional request_sandbox_bypass "requestSandboxBypass",
+    Optional request_sandbox_bypass_reason "requestSandboxBypassReason",
 });
 
 /// Workflow run or authoring permission request
@@ -429,22 +429,22 @@ pub struct PermissionRequestWorkflow {
     pub managed_approval_required: Option<bool>,
 }
 record!(received PermissionRequestWorkflow ["kind" "workflow"] {
-    Field tool_call_id "toolCallId",
-    Field operation "operation",
-    Field name "name",
-    Field description "description",
-    Field phases "phases",
-    Field max_concurrent_subagents "maxConcurrentSubagents",
-    Field max_total_subagents "maxTotalSubagents",
-    Field timeout_seconds "timeoutSeconds",
-    Field max_ai_credits "maxAiCredits",
-    Field declared_max_concurrent_subagents "declaredMaxConcurrentSubagents",
-    Field declared_max_total_subagents "declaredMaxTotalSubagents",
-    Field declared_timeout_seconds "declaredTimeoutSeconds",
-    Field declared_max_ai_credits "declaredMaxAiCredits",
-    Field approval_key "approvalKey",
-    Field can_persist_approval "canPersistApproval",
-    Field managed_approval_required "managedApprovalRequired",
+    Optional tool_call_id "toolCallId",
+    Required operation "operation",
+    Required name "name",
+    Required description "description",
+    Required phases "phases",
+    Optional max_concurrent_subagents "maxConcurrentSubagents",
+    Optional max_total_subagents "maxTotalSubagents",
+    Optional timeout_seconds "timeoutSeconds",
+    Optional max_ai_credits "maxAiCredits",
+    Optional declared_max_concurrent_subagents "declaredMaxConcurrentSubagents",
+    Optional declared_max_total_subagents "declaredMaxTotalSubagents",
+    Optional declared_timeout_seconds "declaredTimeoutSeconds",
+    Optional declared_max_ai_credits "declaredMaxAiCredits",
+    Required approval_key "approvalKey",
+    Required can_persist_approval "canPersistApproval",
+    Optional managed_approval_required "managedApprovalRequired",
 });
 
 /// File write permission request
@@ -477,18 +477,18 @@ pub struct PermissionRequestWrite {
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(received PermissionRequestWrite ["kind" "write"] {
-    Field tool_call_id "toolCallId",
-    Field managed_approval_required "managedApprovalRequired",
-    Field intention "intention",
-    Field file_name "fileName",
-    Field resolved_path "resolvedPath",
-    Field diff "diff",
-    Field new_file_contents "newFileContents",
-    Field file_edits "fileEdits",
-    Field can_offer_session_approval "canOfferSessionApproval",
-    Field request_sandbox_bypass "requestSandboxBypass",
-    Field request_sandbox_bypass_reason "requestSandboxBypassReason",
-    Field sandbox_path_grant "sandboxPathGrant",
+    Optional tool_call_id "toolCallId",
+    Optional managed_approval_required "managedApprovalRequired",
+    Required intention "intention",
+    Required file_name "fileName",
+    Optional resolved_path "resolvedPath",
+    Required diff "diff",
+    Optional new_file_contents "newFileContents",
+    Optional file_edits "fileEdits",
+    Required can_offer_session_approval "canOfferSessionApproval",
+    Optional request_sandbox_bypass "requestSandboxBypass",
+    Optional request_sandbox_bypass_reason "requestSandboxBypassReason",
+    Optional sandbox_path_grant "sandboxPathGrant",
 });
 
 /// Permission request notification requiring client approval with request details
@@ -519,15 +519,15 @@ pub struct PermissionRequestedData {
     pub fusion: Option<FusionAttribution>,
 }
 record!(received PermissionRequestedData {
-    Field request_id "requestId",
-    Field permission_request "permissionRequest",
-    Field prompt_request "promptRequest",
-    Field permission_mode "permissionMode",
-    Field agent_mode "agentMode",
-    Field owner_session_id "ownerSessionId",
-    Field owner_agent_id "ownerAgentId",
-    Field risk_assessment "riskAssessment",
-    Field resolved_by_hook "resolvedByHook",
-    Field recovery_episode_id "recoveryEpisodeId",
-    Field fusion "fusion",
+    Required request_id "requestId",
+    Required permission_request "permissionRequest",
+    Optional prompt_request "promptRequest",
+    Optional permission_mode "permissionMode",
+    Optional agent_mode "agentMode",
+    Optional owner_session_id "ownerSessionId",
+    Optional owner_agent_id "ownerAgentId",
+    Optional risk_assessment "riskAssessment",
+    Optional resolved_by_hook "resolvedByHook",
+    Optional recovery_episode_id "recoveryEpisodeId",
+    Optional fusion "fusion",
 });

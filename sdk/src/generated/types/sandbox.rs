@@ -88,17 +88,17 @@ pub struct SandboxConfig {
     pub allow_dev_tool_access: Option<bool>,
 }
 record!(SandboxConfig {
-    Field enabled "enabled",
-    Field user_policy "userPolicy",
-    Field add_current_working_directory "addCurrentWorkingDirectory",
-    Field sandbox_mcp_servers "sandboxMcpServers",
-    Field sandbox_lsp_servers "sandboxLspServers",
-    Field allow_bypass "allowBypass",
-    Field managed_mcp_routing_locked "managedMcpRoutingLocked",
-    Field managed_lsp_routing_locked "managedLspRoutingLocked",
-    Field auth "auth",
-    Field credentials "credentials",
-    Field allow_dev_tool_access "allowDevToolAccess",
+    Required enabled "enabled",
+    Optional user_policy "userPolicy",
+    Optional add_current_working_directory "addCurrentWorkingDirectory",
+    Optional sandbox_mcp_servers "sandboxMcpServers",
+    Optional sandbox_lsp_servers "sandboxLspServers",
+    Optional allow_bypass "allowBypass",
+    Optional managed_mcp_routing_locked "managedMcpRoutingLocked",
+    Optional managed_lsp_routing_locked "managedLspRoutingLocked",
+    Optional auth "auth",
+    Optional credentials "credentials",
+    Optional allow_dev_tool_access "allowDevToolAccess",
 });
 builder!(SandboxConfig new(enabled: bool) {
     user_policy: SandboxConfigUserPolicy,
@@ -123,8 +123,8 @@ pub struct SandboxConfigAuth {
     pub gh: Option<bool>,
 }
 record!(SandboxConfigAuth {
-    Field git "git",
-    Field gh "gh",
+    Optional git "git",
+    Optional gh "gh",
 });
 builder!(SandboxConfigAuth {
     git: bool,
@@ -145,10 +145,10 @@ pub struct SandboxConfigUserPolicy {
     pub experimental: Option<SandboxConfigUserPolicyExperimental>,
 }
 record!(SandboxConfigUserPolicy {
-    Field filesystem "filesystem",
-    Field network "network",
-    Field seatbelt "seatbelt",
-    Field experimental "experimental",
+    Optional filesystem "filesystem",
+    Optional network "network",
+    Optional seatbelt "seatbelt",
+    Optional experimental "experimental",
 });
 builder!(SandboxConfigUserPolicy {
     filesystem: SandboxConfigUserPolicyFilesystem,
@@ -165,7 +165,7 @@ pub struct SandboxConfigUserPolicyExperimental {
     pub seatbelt: Option<SandboxConfigUserPolicyExperimentalSeatbelt>,
 }
 record!(SandboxConfigUserPolicyExperimental {
-    Field seatbelt "seatbelt",
+    Optional seatbelt "seatbelt",
 });
 builder!(SandboxConfigUserPolicyExperimental {
     seatbelt: SandboxConfigUserPolicyExperimentalSeatbelt,
@@ -179,7 +179,7 @@ pub struct SandboxConfigUserPolicyExperimentalSeatbelt {
     pub keychain_access: Option<bool>,
 }
 record!(SandboxConfigUserPolicyExperimentalSeatbelt {
-    Field keychain_access "keychainAccess",
+    Optional keychain_access "keychainAccess",
 });
 builder!(SandboxConfigUserPolicyExperimentalSeatbelt {
     keychain_access: bool,
@@ -199,10 +199,10 @@ pub struct SandboxConfigUserPolicyFilesystem {
     pub clear_policy_on_exit: Option<bool>,
 }
 record!(SandboxConfigUserPolicyFilesystem {
-    Field readwrite_paths "readwritePaths",
-    Field readonly_paths "readonlyPaths",
-    Field denied_paths "deniedPaths",
-    Field clear_policy_on_exit "clearPolicyOnExit",
+    Optional readwrite_paths "readwritePaths",
+    Optional readonly_paths "readonlyPaths",
+    Optional denied_paths "deniedPaths",
+    Optional clear_policy_on_exit "clearPolicyOnExit",
 });
 builder!(SandboxConfigUserPolicyFilesystem {
     readwrite_paths: Vec<String>,
@@ -227,11 +227,11 @@ pub struct SandboxConfigUserPolicyNetwork {
     pub proxy: Option<SandboxConfigUserPolicyNetworkProxy>,
 }
 record!(SandboxConfigUserPolicyNetwork {
-    Field allowed_hosts "allowedHosts",
-    Field blocked_hosts "blockedHosts",
-    Field allow_outbound "allowOutbound",
-    Field allow_local_network "allowLocalNetwork",
-    Field proxy "proxy",
+    Optional allowed_hosts "allowedHosts",
+    Optional blocked_hosts "blockedHosts",
+    Optional allow_outbound "allowOutbound",
+    Optional allow_local_network "allowLocalNetwork",
+    Optional proxy "proxy",
 });
 builder!(SandboxConfigUserPolicyNetwork {
     allowed_hosts: Vec<String>,
@@ -253,9 +253,9 @@ pub struct SandboxConfigUserPolicyNetworkProxy {
     pub password: Option<String>,
 }
 record!(SandboxConfigUserPolicyNetworkProxy {
-    Field url "url",
-    Field username "username",
-    Field password "password",
+    Required url "url",
+    Optional username "username",
+    Optional password "password",
 });
 builder!(SandboxConfigUserPolicyNetworkProxy new(url: impl Into<String>) {
     username: impl Into<String>,
@@ -270,7 +270,7 @@ pub struct SandboxConfigUserPolicySeatbelt {
     pub keychain_access: Option<bool>,
 }
 record!(SandboxConfigUserPolicySeatbelt {
-    Field keychain_access "keychainAccess",
+    Optional keychain_access "keychainAccess",
 });
 builder!(SandboxConfigUserPolicySeatbelt {
     keychain_access: bool,
@@ -315,7 +315,7 @@ pub struct SandboxCredentialsConfig {
     pub env_vars: std::collections::BTreeMap<String, SandboxMaskedEnvVar>,
 }
 record!(SandboxCredentialsConfig {
-    Field env_vars "envVars",
+    Required env_vars "envVars",
 });
 builder!(SandboxCredentialsConfig new(env_vars: std::collections::BTreeMap<String, SandboxMaskedEnvVar>) {});
 
@@ -381,17 +381,17 @@ pub struct SandboxDecisionDataAccessDenied {
     pub process_name: Option<String>,
 }
 record!(received SandboxDecisionDataAccessDenied ["kind" "access_denied"] {
-    Field control "control",
-    Field outcome "outcome",
-    Field tool_call_id "toolCallId",
-    Field platform "platform",
-    Field enforcement_point "enforcementPoint",
-    Field denial_class "denialClass",
-    Field attestation "attestation",
-    Field confidence "confidence",
-    Field denied_resource "deniedResource",
-    Field command "command",
-    Field process_name "processName",
+    Required control "control",
+    Required outcome "outcome",
+    Optional tool_call_id "toolCallId",
+    Required platform "platform",
+    Required enforcement_point "enforcementPoint",
+    Required denial_class "denialClass",
+    Required attestation "attestation",
+    Optional confidence "confidence",
+    Optional denied_resource "deniedResource",
+    Optional command "command",
+    Optional process_name "processName",
 });
 
 /// Permissive learning mode (record and allow) recorded an access that the enforced policy would have refused, and allowed it. Emitted once per distinct recorded access of a record-and-allow run, bounded per command. The only per-access record of such a run: nothing was refused, so no `access_denied` is raised for it.
@@ -418,15 +418,15 @@ pub struct SandboxDecisionDataAccessRecorded {
     pub command: Option<String>,
 }
 record!(received SandboxDecisionDataAccessRecorded ["kind" "access_recorded"] {
-    Field control "control",
-    Field outcome "outcome",
-    Field tool_call_id "toolCallId",
-    Field platform "platform",
-    Field enforcement_point "enforcementPoint",
-    Field denial_class "denialClass",
-    Field permissive_source "permissiveSource",
-    Field denied_resource "deniedResource",
-    Field command "command",
+    Required control "control",
+    Required outcome "outcome",
+    Optional tool_call_id "toolCallId",
+    Required platform "platform",
+    Required enforcement_point "enforcementPoint",
+    Required denial_class "denialClass",
+    Required permissive_source "permissiveSource",
+    Optional denied_resource "deniedResource",
+    Optional command "command",
 });
 
 /// A request to run outside the process sandbox was resolved. This is what makes an `inactive` `enforcement_state` readable: without it, a command that ran unsandboxed because a person approved a bypass looks identical to one that ran unsandboxed because the session never had a sandbox. Reported only when a sandbox was in force, since bypassing a disabled sandbox bypasses nothing. Carries neither backend nor attestation: the verdict comes from the runtime's own permission flow or the local escalation prompt, not from a containment backend and not from the built-in policy check, so `source` is what records where it came from.
@@ -457,17 +457,17 @@ pub struct SandboxDecisionDataBypassDecided {
     pub process_name: Option<String>,
 }
 record!(received SandboxDecisionDataBypassDecided ["kind" "bypass_decided"] {
-    Field control "control",
-    Field outcome "outcome",
-    Field tool_call_id "toolCallId",
-    Field platform "platform",
-    Field enforcement_point "enforcementPoint",
-    Field source "source",
-    Field denial_class "denialClass",
-    Field confidence "confidence",
-    Field denied_resource "deniedResource",
-    Field command "command",
-    Field process_name "processName",
+    Required control "control",
+    Required outcome "outcome",
+    Optional tool_call_id "toolCallId",
+    Required platform "platform",
+    Required enforcement_point "enforcementPoint",
+    Required source "source",
+    Optional denial_class "denialClass",
+    Optional confidence "confidence",
+    Optional denied_resource "deniedResource",
+    Optional command "command",
+    Optional process_name "processName",
 });
 
 /// `SandboxDecisionData: EnforcementState` of the protocol.
@@ -492,14 +492,14 @@ pub struct SandboxDecisionDataEnforcementState {
     pub command: Option<String>,
 }
 record!(received SandboxDecisionDataEnforcementState ["kind" "enforcement_state"] {
-    Field control "control",
-    Field outcome "outcome",
-    Field tool_call_id "toolCallId",
-    Field platform "platform",
-    Field backend "backend",
-    Field enforcement_point "enforcementPoint",
-    Field attestation "attestation",
-    Field command "command",
+    Required control "control",
+    Required outcome "outcome",
+    Optional tool_call_id "toolCallId",
+    Required platform "platform",
+    Required backend "backend",
+    Required enforcement_point "enforcementPoint",
+    Optional attestation "attestation",
+    Optional command "command",
 });
 
 /// An approved permissive retry finished. `succeeded` means the retry exited successfully without another correlated sandbox denial; `failed` means it failed or remained blocked and may therefore be followed by a full bypass.
@@ -528,16 +528,16 @@ pub struct SandboxDecisionDataPermissiveRetryCompleted {
     pub process_name: Option<String>,
 }
 record!(received SandboxDecisionDataPermissiveRetryCompleted ["kind" "permissive_retry_completed"] {
-    Field control "control",
-    Field outcome "outcome",
-    Field tool_call_id "toolCallId",
-    Field platform "platform",
-    Field enforcement_point "enforcementPoint",
-    Field denial_class "denialClass",
-    Field confidence "confidence",
-    Field denied_resource "deniedResource",
-    Field command "command",
-    Field process_name "processName",
+    Required control "control",
+    Required outcome "outcome",
+    Optional tool_call_id "toolCallId",
+    Required platform "platform",
+    Required enforcement_point "enforcementPoint",
+    Optional denial_class "denialClass",
+    Optional confidence "confidence",
+    Optional denied_resource "deniedResource",
+    Optional command "command",
+    Optional process_name "processName",
 });
 
 /// A permissive retry was resolved. Distinct from `bypass_decided` because this rung never requests a run outside the process sandbox: it relaxes the process container for one run while the sandbox, and with it the network policy, stays attached. Reported for both outcomes, so an escalation the user declined still leaves evidence that the runtime asked and that the sandboxed denial stood.
@@ -568,17 +568,17 @@ pub struct SandboxDecisionDataPermissiveRetryDecided {
     pub process_name: Option<String>,
 }
 record!(received SandboxDecisionDataPermissiveRetryDecided ["kind" "permissive_retry_decided"] {
-    Field control "control",
-    Field outcome "outcome",
-    Field tool_call_id "toolCallId",
-    Field platform "platform",
-    Field enforcement_point "enforcementPoint",
-    Field source "source",
-    Field denial_class "denialClass",
-    Field confidence "confidence",
-    Field denied_resource "deniedResource",
-    Field command "command",
-    Field process_name "processName",
+    Required control "control",
+    Required outcome "outcome",
+    Optional tool_call_id "toolCallId",
+    Required platform "platform",
+    Required enforcement_point "enforcementPoint",
+    Required source "source",
+    Optional denial_class "denialClass",
+    Optional confidence "confidence",
+    Optional denied_resource "deniedResource",
+    Optional command "command",
+    Optional process_name "processName",
 });
 
 /// `SandboxDecisionData: PolicyResolved` of the protocol.
@@ -627,26 +627,26 @@ pub struct SandboxDecisionDataPolicyResolved {
     pub degradation_reason: Option<SandboxDegradationReason>,
 }
 record!(received SandboxDecisionDataPolicyResolved ["kind" "policy_resolved"] {
-    Field control "control",
-    Field outcome "outcome",
-    Field tool_call_id "toolCallId",
-    Field platform "platform",
-    Field backend "backend",
-    Field policy_source "policySource",
-    Field enforcement_point "enforcementPoint",
-    Field readwrite_paths_count "readwritePathsCount",
-    Field readonly_paths_count "readonlyPathsCount",
-    Field denied_paths_count "deniedPathsCount",
-    Field add_current_working_directory "addCurrentWorkingDirectory",
-    Field allow_outbound "allowOutbound",
-    Field allow_local_network "allowLocalNetwork",
-    Field proxy_mode "proxyMode",
-    Field allow_bypass "allowBypass",
-    Field git_auth "gitAuth",
-    Field gh_auth "ghAuth",
-    Field keychain_access "keychainAccess",
-    Field effective_filesystem_policy "effectiveFilesystemPolicy",
-    Field degradation_reason "degradationReason",
+    Required control "control",
+    Required outcome "outcome",
+    Optional tool_call_id "toolCallId",
+    Required platform "platform",
+    Required backend "backend",
+    Required policy_source "policySource",
+    Required enforcement_point "enforcementPoint",
+    Required readwrite_paths_count "readwritePathsCount",
+    Required readonly_paths_count "readonlyPathsCount",
+    Required denied_paths_count "deniedPathsCount",
+    Required add_current_working_directory "addCurrentWorkingDirectory",
+    Required allow_outbound "allowOutbound",
+    Required allow_local_network "allowLocalNetwork",
+    Required proxy_mode "proxyMode",
+    Required allow_bypass "allowBypass",
+    Required git_auth "gitAuth",
+    Required gh_auth "ghAuth",
+    Required keychain_access "keychainAccess",
+    Optional effective_filesystem_policy "effectiveFilesystemPolicy",
+    Optional degradation_reason "degradationReason",
 });
 
 /// `SandboxDecisionData: SpawnCompleted` of the protocol.
@@ -671,14 +671,14 @@ pub struct SandboxDecisionDataSpawnCompleted {
     pub degradation_reason: Option<SandboxDegradationReason>,
 }
 record!(received SandboxDecisionDataSpawnCompleted ["kind" "spawn_completed"] {
-    Field control "control",
-    Field outcome "outcome",
-    Field tool_call_id "toolCallId",
-    Field platform "platform",
-    Field backend "backend",
-    Field enforcement_point "enforcementPoint",
-    Field duration_ms "durationMs",
-    Field degradation_reason "degradationReason",
+    Required control "control",
+    Required outcome "outcome",
+    Optional tool_call_id "toolCallId",
+    Required platform "platform",
+    Required backend "backend",
+    Required enforcement_point "enforcementPoint",
+    Required duration_ms "durationMs",
+    Optional degradation_reason "degradationReason",
 });
 
 /// Finite reason why sandbox enforcement is weaker than configured
@@ -808,9 +808,9 @@ pub struct SandboxFilesystemPolicyDetails {
     pub denied_paths: Vec<String>,
 }
 record!(received SandboxFilesystemPolicyDetails {
-    Field readwrite_paths "readwritePaths",
-    Field readonly_paths "readonlyPaths",
-    Field denied_paths "deniedPaths",
+    Required readwrite_paths "readwritePaths",
+    Required readonly_paths "readonlyPaths",
+    Required denied_paths "deniedPaths",
 });
 
 /// Destinations authorized to receive one masked environment credential.
@@ -821,7 +821,7 @@ pub struct SandboxMaskedEnvVar {
     pub inject_hosts: Vec<String>,
 }
 record!(SandboxMaskedEnvVar {
-    Field inject_hosts "injectHosts",
+    Required inject_hosts "injectHosts",
 });
 builder!(SandboxMaskedEnvVar new(inject_hosts: Vec<String>) {});
 

@@ -14,10 +14,10 @@ pub struct ConnectClientInfo {
     pub extension_version: Option<String>,
 }
 record!(ConnectClientInfo {
-    Field editor_name "editorName",
-    Field editor_version "editorVersion",
-    Field extension_name "extensionName",
-    Field extension_version "extensionVersion",
+    Optional editor_name "editorName",
+    Optional editor_version "editorVersion",
+    Optional extension_name "extensionName",
+    Optional extension_version "extensionVersion",
 });
 builder!(ConnectClientInfo {
     editor_name: impl Into<String>,
@@ -40,10 +40,10 @@ pub struct ConnectRequest {
     pub token: Option<String>,
 }
 record!(ConnectRequest {
-    Field enable_github_telemetry_forwarding "enableGitHubTelemetryForwarding",
-    Field client_info "clientInfo",
-    Field supported_task_kinds "supportedTaskKinds",
-    Field token "token",
+    Optional enable_github_telemetry_forwarding "enableGitHubTelemetryForwarding",
+    Optional client_info "clientInfo",
+    Optional supported_task_kinds "supportedTaskKinds",
+    Optional token "token",
 });
 builder!(ConnectRequest {
     enable_github_telemetry_forwarding: bool,
@@ -64,9 +64,9 @@ pub struct ConnectResult {
     pub task_kinds: Option<Vec<TaskKind>>,
 }
 record!(received ConnectResult ["ok" true] {
-    Field protocol_version "protocolVersion",
-    Field version "version",
-    Field task_kinds "taskKinds",
+    Required protocol_version "protocolVersion",
+    Required version "version",
+    Optional task_kinds "taskKinds",
 });
 
 /// Optional message to echo back to the caller.
@@ -77,7 +77,7 @@ pub struct PingRequest {
     pub message: Option<String>,
 }
 record!(PingRequest {
-    Field message "message",
+    Optional message "message",
 });
 builder!(PingRequest {
     message: impl Into<String>,
@@ -95,9 +95,9 @@ pub struct PingResult {
     pub protocol_version: i64,
 }
 record!(received PingResult {
-    Field message "message",
-    Field timestamp "timestamp",
-    Field protocol_version "protocolVersion",
+    Required message "message",
+    Required timestamp "timestamp",
+    Required protocol_version "protocolVersion",
 });
 
 /// Closed set of public task kinds a connection can negotiate.

@@ -16,7 +16,7 @@ pub struct AbortRequest {
     pub reason: Option<AbortReason>,
 }
 record!(AbortRequest {
-    Field reason "reason",
+    Optional reason "reason",
 });
 builder!(AbortRequest {
     reason: AbortReason,
@@ -32,8 +32,8 @@ pub struct AbortResult {
     pub error: Option<String>,
 }
 record!(received AbortResult {
-    Field success "success",
-    Field error "error",
+    Required success "success",
+    Optional error "error",
 });
 
 /// Shape in which the built-in `ask_user` tool is offered to the model.
@@ -62,8 +62,8 @@ pub struct AutopilotOptions {
     pub max_continues: Option<i64>,
 }
 record!(AutopilotOptions {
-    Field continuation_enabled "continuationEnabled",
-    Field max_continues "maxContinues",
+    Optional continuation_enabled "continuationEnabled",
+    Optional max_continues "maxContinues",
 });
 builder!(AutopilotOptions {
     continuation_enabled: bool,
@@ -82,9 +82,9 @@ pub struct CanvasAction {
     pub input_schema: Option<CanvasJsonSchema>,
 }
 record!(CanvasAction {
-    Field name "name",
-    Field description "description",
-    Field input_schema "inputSchema",
+    Required name "name",
+    Optional description "description",
+    Optional input_schema "inputSchema",
 });
 builder!(CanvasAction new(name: impl Into<String>) {
     description: impl Into<String>,
@@ -107,11 +107,11 @@ pub struct CanvasDeclaration {
     pub actions: Option<Vec<CanvasAction>>,
 }
 record!(CanvasDeclaration {
-    Field id "id",
-    Field display_name "displayName",
-    Field description "description",
-    Field input_schema "inputSchema",
-    Field actions "actions",
+    Required id "id",
+    Required display_name "displayName",
+    Required description "description",
+    Optional input_schema "inputSchema",
+    Optional actions "actions",
 });
 builder!(CanvasDeclaration {
     input_schema: CanvasJsonSchema,
@@ -154,8 +154,8 @@ pub struct CanvasProviderIdentity {
     pub name: Option<String>,
 }
 record!(CanvasProviderIdentity {
-    Field id "id",
-    Field name "name",
+    Required id "id",
+    Optional name "name",
 });
 builder!(CanvasProviderIdentity new(id: impl Into<String>) {
     name: impl Into<String>,
@@ -171,8 +171,8 @@ pub struct CapiSessionOptions {
     pub enable_web_socket_responses: Option<bool>,
 }
 record!(CapiSessionOptions {
-    Field auto_tier "autoTier",
-    Field enable_web_socket_responses "enableWebSocketResponses",
+    Optional auto_tier "autoTier",
+    Optional enable_web_socket_responses "enableWebSocketResponses",
 });
 builder!(CapiSessionOptions {
     auto_tier: AutoTier,
@@ -187,7 +187,7 @@ pub struct CloudSessionOptions {
     pub repository: Option<RemoteSessionRepository>,
 }
 record!(CloudSessionOptions {
-    Field repository "repository",
+    Optional repository "repository",
 });
 builder!(CloudSessionOptions {
     repository: RemoteSessionRepository,
@@ -203,8 +203,8 @@ pub struct CommandDeclaration {
     pub description: String,
 }
 record!(CommandDeclaration {
-    Field name "name",
-    Field description "description",
+    Required name "name",
+    Required description "description",
 });
 builder!(CommandDeclaration new(name: impl Into<String>, description: impl Into<String>) {});
 
@@ -264,18 +264,18 @@ pub struct CustomAgentConfig {
     >,
 }
 record!(CustomAgentConfig {
-    Field name "name",
-    Field display_name "displayName",
-    Field description "description",
-    Field prompt "prompt",
-    Field tools "tools",
-    Field mcp_servers "mcpServers",
-    Field infer "infer",
-    Field skills "skills",
-    Field model "model",
-    Field model_policy "modelPolicy",
-    Field reasoning_effort "reasoningEffort",
-    Field hooks "hooks",
+    Required name "name",
+    Optional display_name "displayName",
+    Optional description "description",
+    Required prompt "prompt",
+    Optional tools "tools",
+    Optional mcp_servers "mcpServers",
+    Optional infer "infer",
+    Optional skills "skills",
+    Optional model "model",
+    Optional model_policy "modelPolicy",
+    Optional reasoning_effort "reasoningEffort",
+    Optional hooks "hooks",
 });
 builder!(CustomAgentConfig new(name: impl Into<String>, prompt: impl Into<String>) {
     display_name: impl Into<String>,
@@ -298,7 +298,7 @@ pub struct DefaultAgentConfig {
     pub excluded_tools: Option<Vec<String>>,
 }
 record!(DefaultAgentConfig {
-    Field excluded_tools "excludedTools",
+    Optional excluded_tools "excludedTools",
 });
 builder!(DefaultAgentConfig {
     excluded_tools: Vec<String>,
@@ -340,7 +340,7 @@ pub struct DiagnosticSourcesConfiguration {
     pub mcp: Option<McpDiagnosticSourceConfiguration>,
 }
 record!(DiagnosticSourcesConfiguration {
-    Field mcp "mcp",
+    Optional mcp "mcp",
 });
 builder!(DiagnosticSourcesConfiguration {
     mcp: McpDiagnosticSourceConfiguration,
@@ -354,7 +354,7 @@ pub struct DiagnosticsConfiguration {
     pub sources: DiagnosticSourcesConfiguration,
 }
 record!(DiagnosticsConfiguration {
-    Field sources "sources",
+    Required sources "sources",
 });
 builder!(DiagnosticsConfiguration new(sources: DiagnosticSourcesConfiguration) {});
 
@@ -386,9 +386,9 @@ pub struct InfiniteSessionConfig {
     pub buffer_exhaustion_threshold: Option<f64>,
 }
 record!(InfiniteSessionConfig {
-    Field enabled "enabled",
-    Field background_compaction_threshold "backgroundCompactionThreshold",
-    Field buffer_exhaustion_threshold "bufferExhaustionThreshold",
+    Optional enabled "enabled",
+    Optional background_compaction_threshold "backgroundCompactionThreshold",
+    Optional buffer_exhaustion_threshold "bufferExhaustionThreshold",
 });
 builder!(InfiniteSessionConfig {
     enabled: bool,
@@ -404,7 +404,7 @@ pub struct InterruptMainTurnRequest {
     pub flush_queued: Option<bool>,
 }
 record!(InterruptMainTurnRequest {
-    Field flush_queued "flushQueued",
+    Optional flush_queued "flushQueued",
 });
 builder!(InterruptMainTurnRequest {
     flush_queued: bool,
@@ -418,7 +418,7 @@ pub struct InterruptMainTurnResult {
     pub interrupted: bool,
 }
 record!(received InterruptMainTurnResult {
-    Field interrupted "interrupted",
+    Required interrupted "interrupted",
 });
 
 /// A JSON Schema output contract. OpenAI receives the name, description, schema and strict setting; Anthropic receives the schema in output_config.format and always uses its native strict enforcement.
@@ -435,10 +435,10 @@ pub struct JsonSchemaResponseFormat {
     pub strict: Option<bool>,
 }
 record!(JsonSchemaResponseFormat {
-    Field name "name",
-    Field schema "schema",
-    Field description "description",
-    Field strict "strict",
+    Required name "name",
+    Required schema "schema",
+    Optional description "description",
+    Optional strict "strict",
 });
 builder!(JsonSchemaResponseFormat new(name: impl Into<String>, schema: serde_json::Value) {
     description: impl Into<String>,
@@ -457,9 +457,9 @@ pub struct LargeToolOutputConfig {
     pub output_dir: Option<String>,
 }
 record!(LargeToolOutputConfig {
-    Field enabled "enabled",
-    Field max_size_bytes "maxSizeBytes",
-    Field output_dir "outputDir",
+    Optional enabled "enabled",
+    Optional max_size_bytes "maxSizeBytes",
+    Optional output_dir "outputDir",
 });
 builder!(LargeToolOutputConfig {
     enabled: bool,
@@ -477,8 +477,8 @@ pub struct LifecycleDiagnosticsConfiguration {
     pub persist: Option<bool>,
 }
 record!(LifecycleDiagnosticsConfiguration {
-    Field expose "expose",
-    Field persist "persist",
+    Optional expose "expose",
+    Optional persist "persist",
 });
 builder!(LifecycleDiagnosticsConfiguration {
     expose: bool,
@@ -504,12 +504,12 @@ pub struct LogRequest {
     pub tip: Option<String>,
 }
 record!(LogRequest {
-    Field message "message",
-    Field level "level",
-    Field kind "type",
-    Field ephemeral "ephemeral",
-    Field url "url",
-    Field tip "tip",
+    Required message "message",
+    Optional level "level",
+    Optional kind "type",
+    Optional ephemeral "ephemeral",
+    Optional url "url",
+    Optional tip "tip",
 });
 builder!(LogRequest new(message: impl Into<String>) {
     level: SessionLogLevel,
@@ -527,7 +527,7 @@ pub struct LogResult {
     pub event_id: String,
 }
 record!(received LogResult {
-    Field event_id "eventId",
+    Required event_id "eventId",
 });
 
 /// Memory configuration for this session.
@@ -540,8 +540,8 @@ pub struct MemoryConfiguration {
     pub mode: Option<MemoryMode>,
 }
 record!(MemoryConfiguration {
-    Field enabled "enabled",
-    Field mode "mode",
+    Required enabled "enabled",
+    Optional mode "mode",
 });
 builder!(MemoryConfiguration new(enabled: bool) {
     mode: MemoryMode,
@@ -592,17 +592,17 @@ pub struct NamedProviderConfig {
     pub has_bearer_token_provider: Option<bool>,
 }
 record!(NamedProviderConfig {
-    Field name "name",
-    Field kind "type",
-    Field wire_api "wireApi",
-    Field transport "transport",
-    Field base_url "baseUrl",
-    Field api_key "apiKey",
-    Field bearer_token "bearerToken",
-    Field azure "azure",
-    Field headers "headers",
-    Field model_provider "modelProvider",
-    Field has_bearer_token_provider "hasBearerTokenProvider",
+    Required name "name",
+    Optional kind "type",
+    Optional wire_api "wireApi",
+    Optional transport "transport",
+    Required base_url "baseUrl",
+    Optional api_key "apiKey",
+    Optional bearer_token "bearerToken",
+    Optional azure "azure",
+    Optional headers "headers",
+    Optional model_provider "modelProvider",
+    Optional has_bearer_token_provider "hasBearerTokenProvider",
 });
 builder!(NamedProviderConfig new(name: impl Into<String>, base_url: impl Into<String>) {
     kind: ProviderConfigType,
@@ -640,15 +640,15 @@ pub struct OpenCanvasInstance {
     pub input: Option<serde_json::Value>,
 }
 record!(OpenCanvasInstance {
-    Field instance_id "instanceId",
-    Field extension_id "extensionId",
-    Field extension_name "extensionName",
-    Field canvas_id "canvasId",
-    Field icon "icon",
-    Field title "title",
-    Field status "status",
-    Field url "url",
-    Field input "input",
+    Required instance_id "instanceId",
+    Required extension_id "extensionId",
+    Optional extension_name "extensionName",
+    Required canvas_id "canvasId",
+    Optional icon "icon",
+    Optional title "title",
+    Optional status "status",
+    Optional url "url",
+    Optional input "input",
 });
 builder!(OpenCanvasInstance {
     extension_name: impl Into<String>,
@@ -733,9 +733,9 @@ pub struct RemoteSessionRepository {
     pub branch: Option<String>,
 }
 record!(RemoteSessionRepository {
-    Field owner "owner",
-    Field name "name",
-    Field branch "branch",
+    Required owner "owner",
+    Required name "name",
+    Optional branch "branch",
 });
 builder!(RemoteSessionRepository new(owner: impl Into<String>, name: impl Into<String>) {
     branch: impl Into<String>,
@@ -752,7 +752,7 @@ pub struct ResponseFormatValue {
     pub json_schema: JsonSchemaResponseFormat,
 }
 record!(ResponseFormatValue ["type" "json_schema"] {
-    Field json_schema "jsonSchema",
+    Required json_schema "jsonSchema",
 });
 builder!(ResponseFormatValue new(json_schema: JsonSchemaResponseFormat) {});
 
@@ -766,8 +766,8 @@ pub struct SessionCapabilityFlags {
     pub extensions: Option<bool>,
 }
 record!(received SessionCapabilityFlags {
-    Field ui "ui",
-    Field extensions "extensions",
+    Optional ui "ui",
+    Optional extensions "extensions",
 });
 
 /// Pre-resolved working-directory context for session startup.
@@ -786,11 +786,11 @@ pub struct SessionContext {
     pub branch: Option<String>,
 }
 record!(SessionContext {
-    Field cwd "cwd",
-    Field git_root "gitRoot",
-    Field repository "repository",
-    Field host_type "hostType",
-    Field branch "branch",
+    Required cwd "cwd",
+    Optional git_root "gitRoot",
+    Optional repository "repository",
+    Optional host_type "hostType",
+    Optional branch "branch",
 });
 builder!(SessionContext new(cwd: impl Into<String>) {
     git_root: impl Into<String>,
@@ -839,15 +839,15 @@ pub struct SessionCreateResult {
     pub remote_url: Option<String>,
 }
 record!(received SessionCreateResult {
-    Field session_id "sessionId",
-    Field native_session_id "nativeSessionId",
-    Field workspace_path "workspacePath",
-    Field start_time "startTime",
-    Field is_remote "isRemote",
-    Field mode "mode",
-    Field model_state "modelState",
-    Field capabilities "capabilities",
-    Field remote_url "remoteUrl",
+    Required session_id "sessionId",
+    Optional native_session_id "nativeSessionId",
+    Optional workspace_path "workspacePath",
+    Optional start_time "startTime",
+    Optional is_remote "isRemote",
+    Optional mode "mode",
+    Optional model_state "modelState",
+    Optional capabilities "capabilities",
+    Optional remote_url "remoteUrl",
 });
 
 /// Where a cache or token store of the session is kept.
@@ -874,7 +874,7 @@ pub struct SessionDeleteRequest {
     pub session_id: String,
 }
 record!(SessionDeleteRequest {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 builder!(SessionDeleteRequest new(session_id: impl Into<String>) {});
 
@@ -888,8 +888,8 @@ pub struct SessionDeleteResult {
     pub error: Option<String>,
 }
 record!(received SessionDeleteResult {
-    Field success "success",
-    Field error "error",
+    Required success "success",
+    Optional error "error",
 });
 
 /// Answer to session.destroy.
@@ -902,8 +902,8 @@ pub struct SessionDestroyResult {
     pub error: Option<String>,
 }
 record!(received SessionDestroyResult {
-    Field success "success",
-    Field error "error",
+    Required success "success",
+    Optional error "error",
 });
 
 /// Answer to session.detach.
@@ -916,8 +916,8 @@ pub struct SessionDetachResult {
     pub error: Option<String>,
 }
 record!(received SessionDetachResult {
-    Field success "success",
-    Field error "error",
+    Required success "success",
+    Optional error "error",
 });
 
 /// Parameters of session.event.
@@ -930,8 +930,8 @@ pub struct SessionEventNotification {
     pub event: serde_json::Value,
 }
 record!(received SessionEventNotification {
-    Field session_id "sessionId",
-    Field event "event",
+    Required session_id "sessionId",
+    Required event "event",
 });
 
 /// Stable identity of an extension that provides canvases over this connection. The agent sees it as `source:name`.
@@ -944,8 +944,8 @@ pub struct SessionExtensionInfo {
     pub name: String,
 }
 record!(SessionExtensionInfo {
-    Field source "source",
-    Field name "name",
+    Required source "source",
+    Required name "name",
 });
 builder!(SessionExtensionInfo new(source: impl Into<String>, name: impl Into<String>) {});
 
@@ -959,8 +959,8 @@ pub struct SessionGetForegroundResult {
     pub workspace_path: Option<String>,
 }
 record!(received SessionGetForegroundResult {
-    Field session_id "sessionId",
-    Field workspace_path "workspacePath",
+    Optional session_id "sessionId",
+    Optional workspace_path "workspacePath",
 });
 
 /// Answer to session.getLastId.
@@ -971,7 +971,7 @@ pub struct SessionGetLastIdResult {
     pub session_id: Option<String>,
 }
 record!(received SessionGetLastIdResult {
-    Field session_id "sessionId",
+    Optional session_id "sessionId",
 });
 
 /// Answer to session.getMessages.
@@ -982,7 +982,7 @@ pub struct SessionGetMessagesResult {
     pub events: Vec<serde_json::Value>,
 }
 record!(received SessionGetMessagesResult {
-    Field events "events",
+    Required events "events",
 });
 
 /// Parameters of session.getMetadata.
@@ -993,7 +993,7 @@ pub struct SessionGetMetadataRequest {
     pub session_id: String,
 }
 record!(SessionGetMetadataRequest {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 builder!(SessionGetMetadataRequest new(session_id: impl Into<String>) {});
 
@@ -1005,7 +1005,7 @@ pub struct SessionGetMetadataResult {
     pub session: Option<SessionMetadata>,
 }
 record!(received SessionGetMetadataResult {
-    Field session "session",
+    Optional session "session",
 });
 
 /// Settings of the built-in GitHub MCP server as accepted by session.create and session.resume. It has one member more than GitHubMcpToolConfig.
@@ -1024,11 +1024,11 @@ pub struct SessionGitHubMcpToolConfig {
     pub disable_form_deferral: Option<bool>,
 }
 record!(SessionGitHubMcpToolConfig {
-    Field enable_all_tools "enableAllTools",
-    Field additional_toolsets "additionalToolsets",
-    Field additional_tools "additionalTools",
-    Field enable_insiders_mode "enableInsidersMode",
-    Field disable_form_deferral "disableFormDeferral",
+    Optional enable_all_tools "enableAllTools",
+    Optional additional_toolsets "additionalToolsets",
+    Optional additional_tools "additionalTools",
+    Optional enable_insiders_mode "enableInsidersMode",
+    Optional disable_form_deferral "disableFormDeferral",
 });
 builder!(SessionGitHubMcpToolConfig {
     enable_all_tools: bool,
@@ -1050,9 +1050,9 @@ pub struct SessionLifecycleMetadata {
     pub summary: Option<String>,
 }
 record!(received SessionLifecycleMetadata {
-    Field start_time "startTime",
-    Field modified_time "modifiedTime",
-    Field summary "summary",
+    Required start_time "startTime",
+    Required modified_time "modifiedTime",
+    Optional summary "summary",
 });
 
 /// Parameters of session.lifecycle.
@@ -1068,9 +1068,9 @@ pub struct SessionLifecycleNotification {
     pub metadata: Option<SessionLifecycleMetadata>,
 }
 record!(received SessionLifecycleNotification {
-    Field kind "type",
-    Field session_id "sessionId",
-    Field metadata "metadata",
+    Required kind "type",
+    Required session_id "sessionId",
+    Optional metadata "metadata",
 });
 
 /// Kind of a session lifecycle change.
@@ -1106,7 +1106,7 @@ pub struct SessionLimitsConfig {
     pub max_ai_credits: Option<f64>,
 }
 record!(SessionLimitsConfig {
-    Field max_ai_credits "maxAiCredits",
+    Optional max_ai_credits "maxAiCredits",
 });
 builder!(SessionLimitsConfig {
     max_ai_credits: f64,
@@ -1126,10 +1126,10 @@ pub struct SessionListFilter {
     pub branch: Option<String>,
 }
 record!(SessionListFilter {
-    Field cwd "cwd",
-    Field git_root "gitRoot",
-    Field repository "repository",
-    Field branch "branch",
+    Optional cwd "cwd",
+    Optional git_root "gitRoot",
+    Optional repository "repository",
+    Optional branch "branch",
 });
 builder!(SessionListFilter {
     cwd: impl Into<String>,
@@ -1146,7 +1146,7 @@ pub struct SessionListRequest {
     pub filter: Option<SessionListFilter>,
 }
 record!(SessionListRequest {
-    Field filter "filter",
+    Optional filter "filter",
 });
 builder!(SessionListRequest {
     filter: SessionListFilter,
@@ -1160,7 +1160,7 @@ pub struct SessionListResult {
     pub sessions: Vec<SessionMetadata>,
 }
 record!(received SessionListResult {
-    Field sessions "sessions",
+    Required sessions "sessions",
 });
 
 /// Log severity level. Determines how the message is displayed in the timeline. Defaults to "info".
@@ -1200,12 +1200,12 @@ pub struct SessionManagedPermissions {
     pub limit_to: Option<Vec<String>>,
 }
 record!(SessionManagedPermissions {
-    Field disable_bypass_permissions_mode "disableBypassPermissionsMode",
-    Field disable_assisted_permissions_mode "disableAssistedPermissionsMode",
-    Field deny "deny",
-    Field ask "ask",
-    Field allow "allow",
-    Field limit_to "limitTo",
+    Optional disable_bypass_permissions_mode "disableBypassPermissionsMode",
+    Optional disable_assisted_permissions_mode "disableAssistedPermissionsMode",
+    Optional deny "deny",
+    Optional ask "ask",
+    Optional allow "allow",
+    Optional limit_to "limitTo",
 });
 builder!(SessionManagedPermissions {
     disable_bypass_permissions_mode: impl Into<String>,
@@ -1224,7 +1224,7 @@ pub struct SessionManagedSettings {
     pub permissions: Option<SessionManagedPermissions>,
 }
 record!(SessionManagedSettings {
-    Field permissions "permissions",
+    Optional permissions "permissions",
 });
 builder!(SessionManagedSettings {
     permissions: SessionManagedPermissions,
@@ -1256,16 +1256,16 @@ pub struct SessionMetadata {
     pub mc_task_id: Option<String>,
 }
 record!(received SessionMetadata {
-    Field session_id "sessionId",
-    Field start_time "startTime",
-    Field modified_time "modifiedTime",
-    Field summary "summary",
-    Field name "name",
-    Field client_name "clientName",
-    Field is_remote "isRemote",
-    Field is_detached "isDetached",
-    Field context "context",
-    Field mc_task_id "mcTaskId",
+    Required session_id "sessionId",
+    Required start_time "startTime",
+    Required modified_time "modifiedTime",
+    Optional summary "summary",
+    Optional name "name",
+    Optional client_name "clientName",
+    Required is_remote "isRemote",
+    Optional is_detached "isDetached",
+    Optional context "context",
+    Optional mc_task_id "mcTaskId",
 });
 
 /// The session mode the agent is operating in
@@ -1311,7 +1311,7 @@ pub struct SessionSetForegroundRequest {
     pub session_id: String,
 }
 record!(SessionSetForegroundRequest {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 builder!(SessionSetForegroundRequest new(session_id: impl Into<String>) {});
 
@@ -1325,8 +1325,8 @@ pub struct SessionSetForegroundResult {
     pub error: Option<String>,
 }
 record!(received SessionSetForegroundResult {
-    Field success "success",
-    Field error "error",
+    Required success "success",
+    Optional error "error",
 });
 
 /// Parameters for shutting down the session. *Experimental.*
@@ -1342,9 +1342,9 @@ pub struct ShutdownRequest {
     pub detach_session_end_hooks: Option<bool>,
 }
 record!(ShutdownRequest {
-    Field kind "type",
-    Field reason "reason",
-    Field detach_session_end_hooks "detachSessionEndHooks",
+    Optional kind "type",
+    Optional reason "reason",
+    Optional detach_session_end_hooks "detachSessionEndHooks",
 });
 builder!(ShutdownRequest {
     kind: ShutdownType,
@@ -1380,9 +1380,9 @@ pub struct SystemMessageBlock {
     pub cache_breakpoint: Option<bool>,
 }
 record!(SystemMessageBlock {
-    Field content "content",
-    Field is_static "isStatic",
-    Field cache_breakpoint "cacheBreakpoint",
+    Required content "content",
+    Optional is_static "isStatic",
+    Optional cache_breakpoint "cacheBreakpoint",
 });
 builder!(SystemMessageBlock new(content: impl Into<String>) {
     is_static: bool,
@@ -1407,12 +1407,12 @@ pub struct TaskCompleteData {
     pub blocker: Option<TaskBlocker>,
 }
 record!(received TaskCompleteData {
-    Field summary "summary",
-    Field success "success",
-    Field outcome "outcome",
-    Field reason "reason",
-    Field objective_id "objectiveId",
-    Field blocker "blocker",
+    Optional summary "summary",
+    Optional success "success",
+    Optional outcome "outcome",
+    Optional reason "reason",
+    Optional objective_id "objectiveId",
+    Optional blocker "blocker",
 });
 
 /// A tool that this client implements. The CLI announces it to the model and reports its calls with `external_tool.requested` events. It has the members of ProtocolExternalToolDefinition plus `namespacedName` and `instructions`, which are accepted by session.create and session.resume.
@@ -1445,18 +1445,18 @@ pub struct ToolDeclaration {
     pub namespace: Option<ProtocolExternalToolNamespace>,
 }
 record!(ToolDeclaration {
-    Field name "name",
-    Field namespaced_name "namespacedName",
-    Field title "title",
-    Field description "description",
-    Field instructions "instructions",
-    Field parameters "parameters",
-    Field overrides_built_in_tool "overridesBuiltInTool",
-    Field skip_permission "skipPermission",
-    Field is_terminal "isTerminal",
-    Field defer "defer",
-    Field metadata "metadata",
-    Field namespace "namespace",
+    Required name "name",
+    Optional namespaced_name "namespacedName",
+    Optional title "title",
+    Required description "description",
+    Optional instructions "instructions",
+    Optional parameters "parameters",
+    Optional overrides_built_in_tool "overridesBuiltInTool",
+    Optional skip_permission "skipPermission",
+    Optional is_terminal "isTerminal",
+    Optional defer "defer",
+    Optional metadata "metadata",
+    Optional namespace "namespace",
 });
 builder!(ToolDeclaration new(name: impl Into<String>, description: impl Into<String>) {
     namespaced_name: impl Into<String>,
@@ -1481,8 +1481,8 @@ pub struct ToolSearchConfig {
     pub defer_threshold: Option<i64>,
 }
 record!(ToolSearchConfig {
-    Field enabled "enabled",
-    Field defer_threshold "deferThreshold",
+    Optional enabled "enabled",
+    Optional defer_threshold "deferThreshold",
 });
 builder!(ToolSearchConfig {
     enabled: bool,
@@ -1501,9 +1501,9 @@ pub struct TranscriptRecovery {
     pub session_start_moved: bool,
 }
 record!(received TranscriptRecovery {
-    Field planned_backup_path "plannedBackupPath",
-    Field invalid_line_numbers "invalidLineNumbers",
-    Field session_start_moved "sessionStartMoved",
+    Required planned_backup_path "plannedBackupPath",
+    Required invalid_line_numbers "invalidLineNumbers",
+    Required session_start_moved "sessionStartMoved",
 });
 
 /// Scope of a trust grant for the working directory of a new session.

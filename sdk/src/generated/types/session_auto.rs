@@ -40,22 +40,22 @@ pub struct AutoModeResolvedData {
     pub has_image: Option<bool>,
 }
 record!(received AutoModeResolvedData {
-    Field chosen_model "chosenModel",
-    Field reasoning_bucket "reasoningBucket",
-    Field category_scores "categoryScores",
-    Field predicted_label "predictedLabel",
-    Field confidence "confidence",
-    Field candidate_models "candidateModels",
-    Field routing_method "routingMethod",
-    Field available_models "availableModels",
-    Field fallback "fallback",
-    Field fallback_reason "fallbackReason",
-    Field selection_reason "selectionReason",
-    Field sticky_override "stickyOverride",
-    Field router_latency_ms "routerLatencyMs",
-    Field end_to_end_latency_ms "endToEndLatencyMs",
-    Field chosen_shortfall "chosenShortfall",
-    Field has_image "hasImage",
+    Required chosen_model "chosenModel",
+    Optional reasoning_bucket "reasoningBucket",
+    Optional category_scores "categoryScores",
+    Optional predicted_label "predictedLabel",
+    Optional confidence "confidence",
+    Optional candidate_models "candidateModels",
+    Optional routing_method "routingMethod",
+    Optional available_models "availableModels",
+    Optional fallback "fallback",
+    Optional fallback_reason "fallbackReason",
+    Optional selection_reason "selectionReason",
+    Optional sticky_override "stickyOverride",
+    Optional router_latency_ms "routerLatencyMs",
+    Optional end_to_end_latency_ms "endToEndLatencyMs",
+    Optional chosen_shortfall "chosenShortfall",
+    Optional has_image "hasImage",
 });
 
 /// Coarse request-difficulty bucket for UX explainability
@@ -85,7 +85,7 @@ pub struct AutoTierRecommendationData {
     pub recommended_auto_tier: RecommendedAutoTier,
 }
 record!(received AutoTierRecommendationData {
-    Field recommended_auto_tier "recommendedAutoTier",
+    Required recommended_auto_tier "recommendedAutoTier",
 });
 
 /// A transient Auto preference failure emitted when the runtime cannot mint or accept a usable model and token pair. The previously effective preference remains active, so SDK clients can surface a non-blocking failure without changing their committed-tier state. This event is ephemeral and is not persisted or replayed on resume.
@@ -100,9 +100,9 @@ pub struct AutoTierSwitchFailedData {
     pub reason: AutoTierSwitchFailureReason,
 }
 record!(received AutoTierSwitchFailedData {
-    Field effective_auto_tier "effectiveAutoTier",
+    Optional effective_auto_tier "effectiveAutoTier",
     Nullable requested_auto_tier "requestedAutoTier",
-    Field reason "reason",
+    Required reason "reason",
 });
 
 /// Terminal reason an Auto preference activation failed.

@@ -22,14 +22,14 @@ pub struct CompletionReceiptData {
     pub failed_tool_count: i64,
 }
 record!(received CompletionReceiptData {
-    Field schema_version "schemaVersion",
-    Field attempt "attempt",
-    Field source_event_id "sourceEventId",
-    Field event_range "eventRange",
-    Field stop_reason "stopReason",
-    Field final_tool "finalTool",
-    Field successful_tool_count "successfulToolCount",
-    Field failed_tool_count "failedToolCount",
+    Required schema_version "schemaVersion",
+    Required attempt "attempt",
+    Required source_event_id "sourceEventId",
+    Required event_range "eventRange",
+    Required stop_reason "stopReason",
+    Optional final_tool "finalTool",
+    Required successful_tool_count "successfulToolCount",
+    Required failed_tool_count "failedToolCount",
 });
 
 /// Inclusive durable event range summarized by a completion receipt.
@@ -42,8 +42,8 @@ pub struct CompletionReceiptEventRange {
     pub end_event_id: String,
 }
 record!(received CompletionReceiptEventRange {
-    Field start_event_id "startEventId",
-    Field end_event_id "endEventId",
+    Required start_event_id "startEventId",
+    Required end_event_id "endEventId",
 });
 
 /// Final structured tool completion in the covered event range.
@@ -60,10 +60,10 @@ pub struct CompletionReceiptFinalTool {
     pub exit_code: Option<i64>,
 }
 record!(received CompletionReceiptFinalTool {
-    Field tool_call_id "toolCallId",
-    Field tool_name "toolName",
-    Field status "status",
-    Field exit_code "exitCode",
+    Required tool_call_id "toolCallId",
+    Optional tool_name "toolName",
+    Required status "status",
+    Optional exit_code "exitCode",
 });
 
 /// Runtime reason the completion decision was accepted.

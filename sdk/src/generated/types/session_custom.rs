@@ -30,17 +30,17 @@ pub struct CustomAgentsUpdatedAgent {
     pub model_policy: Option<AgentModelPolicy>,
 }
 record!(received CustomAgentsUpdatedAgent {
-    Field id "id",
-    Field name "name",
-    Field display_name "displayName",
-    Field description "description",
-    Field source "source",
+    Required id "id",
+    Required name "name",
+    Required display_name "displayName",
+    Required description "description",
+    Required source "source",
     Nullable tools "tools",
-    Field user_invocable "userInvocable",
-    Field disable_model_invocation "disableModelInvocation",
-    Field model "model",
-    Field models "models",
-    Field model_policy "modelPolicy",
+    Required user_invocable "userInvocable",
+    Optional disable_model_invocation "disableModelInvocation",
+    Optional model "model",
+    Optional models "models",
+    Optional model_policy "modelPolicy",
 });
 
 /// Payload of `session.custom_agents_updated` with loaded custom agents plus non-fatal warnings and fatal errors.
@@ -55,9 +55,9 @@ pub struct CustomAgentsUpdatedData {
     pub errors: Vec<String>,
 }
 record!(received CustomAgentsUpdatedData {
-    Field agents "agents",
-    Field warnings "warnings",
-    Field errors "errors",
+    Required agents "agents",
+    Required warnings "warnings",
+    Required errors "errors",
 });
 
 /// Opaque custom notification data. Consumers may branch on source and name, but payload semantics are source-defined.
@@ -76,11 +76,11 @@ pub struct CustomNotificationData {
     pub payload: CustomNotificationPayload,
 }
 record!(received CustomNotificationData {
-    Field source "source",
-    Field name "name",
-    Field version "version",
-    Field subject "subject",
-    Field payload "payload",
+    Required source "source",
+    Required name "name",
+    Optional version "version",
+    Optional subject "subject",
+    Required payload "payload",
 });
 
 /// Source-defined JSON payload for the custom notification

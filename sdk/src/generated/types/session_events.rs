@@ -19,9 +19,9 @@ pub struct AutopilotObjectiveChangedData {
     pub status: Option<AutopilotObjectiveChangedStatus>,
 }
 record!(received AutopilotObjectiveChangedData {
-    Field operation "operation",
-    Field id "id",
-    Field status "status",
+    Required operation "operation",
+    Optional id "id",
+    Optional status "status",
 });
 
 /// The type of operation performed on the autopilot objective state file
@@ -75,8 +75,8 @@ pub struct AutopilotStoppedData {
     pub request_id: Option<String>,
 }
 record!(received AutopilotStoppedData {
-    Field reason "reason",
-    Field request_id "requestId",
+    Required reason "reason",
+    Optional request_id "requestId",
 });
 
 /// Empty payload for `session.background_tasks_changed`, indicating background task state changed.
@@ -106,13 +106,13 @@ pub struct BinaryAssetData {
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(received BinaryAssetData {
-    Field asset_id "assetId",
-    Field kind "type",
-    Field mime_type "mimeType",
-    Field byte_length "byteLength",
-    Field data "data",
-    Field description "description",
-    Field metadata "metadata",
+    Required asset_id "assetId",
+    Required kind "type",
+    Required mime_type "mimeType",
+    Required byte_length "byteLength",
+    Required data "data",
+    Optional description "description",
+    Optional metadata "metadata",
 });
 
 /// Binary asset type discriminator. Use "image" for images and "resource" otherwise.
@@ -141,8 +141,8 @@ pub struct ContextClearedData {
     pub messages_cleared: i64,
 }
 record!(received ContextClearedData {
-    Field initial_message "initialMessage",
-    Field messages_cleared "messagesCleared",
+    Optional initial_message "initialMessage",
+    Required messages_cleared "messagesCleared",
 });
 
 /// Error details for timeline display including message and optional diagnostic information
@@ -177,19 +177,19 @@ pub struct ErrorData {
     pub url: Option<String>,
 }
 record!(received ErrorData {
-    Field originating_message_id "originatingMessageId",
-    Field error_type "errorType",
-    Field error_code "errorCode",
-    Field provider_error_type "providerErrorType",
-    Field provider_error_param "providerErrorParam",
-    Field eligible_for_auto_switch "eligibleForAutoSwitch",
-    Field message "message",
-    Field remediation "remediation",
-    Field stack "stack",
-    Field status_code "statusCode",
-    Field provider_call_id "providerCallId",
-    Field service_request_id "serviceRequestId",
-    Field url "url",
+    Optional originating_message_id "originatingMessageId",
+    Required error_type "errorType",
+    Optional error_code "errorCode",
+    Optional provider_error_type "providerErrorType",
+    Optional provider_error_param "providerErrorParam",
+    Optional eligible_for_auto_switch "eligibleForAutoSwitch",
+    Required message "message",
+    Optional remediation "remediation",
+    Optional stack "stack",
+    Optional status_code "statusCode",
+    Optional provider_call_id "providerCallId",
+    Optional service_request_id "serviceRequestId",
+    Optional url "url",
 });
 
 /// Payload of `session.extensions.attachments_pushed` with extension-contributed attachments for the next send.
@@ -200,7 +200,7 @@ pub struct ExtensionsAttachmentsPushedData {
     pub attachments: Vec<Attachment>,
 }
 record!(received ExtensionsAttachmentsPushedData {
-    Field attachments "attachments",
+    Required attachments "attachments",
 });
 
 /// Payload of `session.extensions_loaded` listing discovered extensions and their statuses.
@@ -211,7 +211,7 @@ pub struct ExtensionsLoadedData {
     pub extensions: Vec<ExtensionsLoadedExtension>,
 }
 record!(received ExtensionsLoadedData {
-    Field extensions "extensions",
+    Required extensions "extensions",
 });
 
 /// A single extension discovered by `session.extensions_loaded`, including qualified ID, source, and current status.
@@ -228,10 +228,10 @@ pub struct ExtensionsLoadedExtension {
     pub status: ExtensionsLoadedExtensionStatus,
 }
 record!(received ExtensionsLoadedExtension {
-    Field id "id",
-    Field name "name",
-    Field source "source",
-    Field status "status",
+    Required id "id",
+    Required name "name",
+    Required source "source",
+    Required status "status",
 });
 
 /// Discovery source
@@ -292,10 +292,10 @@ pub struct GitHubMcpToolConfig {
     pub enable_insiders_mode: Option<bool>,
 }
 record!(received GitHubMcpToolConfig {
-    Field enable_all_tools "enableAllTools",
-    Field additional_toolsets "additionalToolsets",
-    Field additional_tools "additionalTools",
-    Field enable_insiders_mode "enableInsidersMode",
+    Optional enable_all_tools "enableAllTools",
+    Optional additional_toolsets "additionalToolsets",
+    Optional additional_tools "additionalTools",
+    Optional enable_insiders_mode "enableInsidersMode",
 });
 
 /// Session handoff metadata including source, context, and repository information
@@ -318,13 +318,13 @@ pub struct HandoffData {
     pub host: Option<String>,
 }
 record!(received HandoffData {
-    Field handoff_time "handoffTime",
-    Field source_type "sourceType",
-    Field repository "repository",
-    Field context "context",
-    Field summary "summary",
-    Field remote_session_id "remoteSessionId",
-    Field host "host",
+    Required handoff_time "handoffTime",
+    Required source_type "sourceType",
+    Optional repository "repository",
+    Optional context "context",
+    Optional summary "summary",
+    Optional remote_session_id "remoteSessionId",
+    Optional host "host",
 });
 
 /// Repository context for the handed-off session
@@ -339,9 +339,9 @@ pub struct HandoffRepository {
     pub branch: Option<String>,
 }
 record!(received HandoffRepository {
-    Field owner "owner",
-    Field name "name",
-    Field branch "branch",
+    Required owner "owner",
+    Required name "name",
+    Optional branch "branch",
 });
 
 /// Origin type of the session being handed off
@@ -370,8 +370,8 @@ pub struct IdleData {
     pub mode: Option<SessionMode>,
 }
 record!(received IdleData {
-    Field aborted "aborted",
-    Field mode "mode",
+    Optional aborted "aborted",
+    Optional mode "mode",
 });
 
 /// Informational message for timeline display with categorization
@@ -388,10 +388,10 @@ pub struct InfoData {
     pub tip: Option<String>,
 }
 record!(received InfoData {
-    Field info_type "infoType",
-    Field message "message",
-    Field url "url",
-    Field tip "tip",
+    Required info_type "infoType",
+    Required message "message",
+    Optional url "url",
+    Optional tip "tip",
 });
 
 /// Signal-only event: the agent successfully stored a memory (store_memory) or voted on one (vote_memory). No payload — consumers should re-fetch memories to pick up the change. Used to refresh memory context (e.g. re-running the context sidekick) so newly written memories surface in subsequent turns. *Internal.*
@@ -410,8 +410,8 @@ pub struct ModeChangedData {
     pub new_mode: SessionMode,
 }
 record!(received ModeChangedData {
-    Field previous_mode "previousMode",
-    Field new_mode "newMode",
+    Required previous_mode "previousMode",
+    Required new_mode "newMode",
 });
 
 /// Records that a mode transition notice reached the model so cache-stable mode tools can remain offered across resume.
@@ -424,8 +424,8 @@ pub struct ModeNoticeDeliveredData {
     pub content: Option<String>,
 }
 record!(received ModeNoticeDeliveredData {
-    Field mode "mode",
-    Field content "content",
+    Required mode "mode",
+    Optional content "content",
 });
 
 /// Model change details including previous and new model identifiers
@@ -472,25 +472,25 @@ pub struct ModelChangeData {
     pub auto_tier_managed: Option<bool>,
 }
 record!(received ModelChangeData {
-    Field previous_model "previousModel",
-    Field new_model "newModel",
-    Field provider_id "providerId",
-    Field previous_provider_id "previousProviderId",
-    Field previous_reasoning_effort "previousReasoningEffort",
-    Field reasoning_effort "reasoningEffort",
-    Field reasoning_effort_model "reasoningEffortModel",
-    Field reasoning_effort_managed "reasoningEffortManaged",
-    Field previous_reasoning_summary "previousReasoningSummary",
-    Field reasoning_summary "reasoningSummary",
-    Field previous_verbosity "previousVerbosity",
-    Field verbosity "verbosity",
-    Field context_tier "contextTier",
-    Field context_tier_managed "contextTierManaged",
-    Field cause "cause",
-    Field source "source",
-    Field previous_auto_tier "previousAutoTier",
-    Field auto_tier "autoTier",
-    Field auto_tier_managed "autoTierManaged",
+    Optional previous_model "previousModel",
+    Required new_model "newModel",
+    Optional provider_id "providerId",
+    Optional previous_provider_id "previousProviderId",
+    Optional previous_reasoning_effort "previousReasoningEffort",
+    Optional reasoning_effort "reasoningEffort",
+    Optional reasoning_effort_model "reasoningEffortModel",
+    Optional reasoning_effort_managed "reasoningEffortManaged",
+    Optional previous_reasoning_summary "previousReasoningSummary",
+    Optional reasoning_summary "reasoningSummary",
+    Optional previous_verbosity "previousVerbosity",
+    Optional verbosity "verbosity",
+    Optional context_tier "contextTier",
+    Optional context_tier_managed "contextTierManaged",
+    Optional cause "cause",
+    Optional source "source",
+    Optional previous_auto_tier "previousAutoTier",
+    Optional auto_tier "autoTier",
+    Optional auto_tier_managed "autoTierManaged",
 });
 
 /// The model the user had explicitly selected is no longer available, because the host that published it withdrew it, so the session no longer has an explicit selection. The next turn resolves a default as though the user had never chosen a model. Clients should stop presenting the previous model as selected. This event is durable because resume rebuilds the selected model from the event log; without it a resumed session would restore a model its provider no longer serves. Reasoning effort, verbosity, and other session-level preferences are deliberately unchanged, because they belong to the session rather than to the model.
@@ -503,8 +503,8 @@ pub struct ModelDeselectedData {
     pub reason: ModelDeselectedReason,
 }
 record!(received ModelDeselectedData {
-    Field previous_model "previousModel",
-    Field reason "reason",
+    Required previous_model "previousModel",
+    Required reason "reason",
 });
 
 /// Why the session no longer has an explicitly selected model.
@@ -532,9 +532,9 @@ pub struct PermissionsChangedData {
     pub assisted_approval_model: Option<String>,
 }
 record!(received PermissionsChangedData {
-    Field previous_mode "previousMode",
-    Field mode "mode",
-    Field assisted_approval_model "assistedApprovalModel",
+    Optional previous_mode "previousMode",
+    Optional mode "mode",
+    Optional assisted_approval_model "assistedApprovalModel",
 });
 
 /// Plan file operation details indicating what changed
@@ -545,7 +545,7 @@ pub struct PlanChangedData {
     pub operation: PlanChangedOperation,
 }
 record!(received PlanChangedData {
-    Field operation "operation",
+    Required operation "operation",
 });
 
 /// The type of operation performed on the plan file
@@ -575,7 +575,7 @@ pub struct RemoteSteerableChangedData {
     pub remote_steerable: bool,
 }
 record!(received RemoteSteerableChangedData {
-    Field remote_steerable "remoteSteerable",
+    Required remote_steerable "remoteSteerable",
 });
 
 /// Internal durable marker that the server rejected a compressed model request body, so the session sends uncompressed bodies from now on, including after resume. *Internal.*
@@ -586,7 +586,7 @@ pub struct RequestBodyCompressionDisabledData {
     pub encoding: Option<ModelCallRequestBodyEncoding>,
 }
 record!(received RequestBodyCompressionDisabledData {
-    Field encoding "encoding",
+    Optional encoding "encoding",
 });
 
 /// Scheduled prompt cancelled from the schedule manager dialog
@@ -597,7 +597,7 @@ pub struct ScheduleCancelledData {
     pub id: i64,
 }
 record!(received ScheduleCancelledData {
-    Field id "id",
+    Required id "id",
 });
 
 /// Scheduled prompt registered via /every or /after
@@ -626,16 +626,16 @@ pub struct ScheduleCreatedData {
     pub origin: Option<ScheduleOrigin>,
 }
 record!(received ScheduleCreatedData {
-    Field id "id",
-    Field interval_ms "intervalMs",
-    Field cron "cron",
-    Field tz "tz",
-    Field at "at",
-    Field prompt "prompt",
-    Field recurring "recurring",
-    Field self_paced "selfPaced",
-    Field display_prompt "displayPrompt",
-    Field origin "origin",
+    Required id "id",
+    Optional interval_ms "intervalMs",
+    Optional cron "cron",
+    Optional tz "tz",
+    Optional at "at",
+    Required prompt "prompt",
+    Optional recurring "recurring",
+    Optional self_paced "selfPaced",
+    Optional display_prompt "displayPrompt",
+    Optional origin "origin",
 });
 
 /// Who created the schedule: `user` (an explicit user action such as `/every` or `/after`) or `model` (the agent via the `manage_schedule` tool). Gates whether a scheduled skill that opted out of model invocation may fire: only user-created schedules may.
@@ -664,8 +664,8 @@ pub struct ScheduleRearmedData {
     pub next_run_at: i64,
 }
 record!(received ScheduleRearmedData {
-    Field id "id",
-    Field next_run_at "nextRunAt",
+    Required id "id",
+    Required next_run_at "nextRunAt",
 });
 
 /// Session limits update details. Null clears the limits.
@@ -691,9 +691,9 @@ pub struct ShutdownCodeChanges {
     pub files_modified: Vec<String>,
 }
 record!(received ShutdownCodeChanges {
-    Field lines_added "linesAdded",
-    Field lines_removed "linesRemoved",
-    Field files_modified "filesModified",
+    Required lines_added "linesAdded",
+    Required lines_removed "linesRemoved",
+    Required files_modified "filesModified",
 });
 
 /// Payload of `session.skills_loaded` listing resolved skill metadata.
@@ -704,7 +704,7 @@ pub struct SkillsLoadedData {
     pub skills: Vec<SkillsLoadedSkill>,
 }
 record!(received SkillsLoadedData {
-    Field skills "skills",
+    Required skills "skills",
 });
 
 /// A single resolved skill in `session.skills_loaded`, including source, invocability, enabled state, path, and argument hint.
@@ -729,14 +729,14 @@ pub struct SkillsLoadedSkill {
     pub argument_hint: Option<String>,
 }
 record!(received SkillsLoadedSkill {
-    Field name "name",
-    Field command_name "commandName",
-    Field description "description",
-    Field source "source",
-    Field user_invocable "userInvocable",
-    Field enabled "enabled",
-    Field path "path",
-    Field argument_hint "argumentHint",
+    Required name "name",
+    Optional command_name "commandName",
+    Required description "description",
+    Required source "source",
+    Required user_invocable "userInvocable",
+    Required enabled "enabled",
+    Optional path "path",
+    Optional argument_hint "argumentHint",
 });
 
 /// Session rewind details including target event and count of removed events
@@ -751,9 +751,9 @@ pub struct SnapshotRewindData {
     pub event_ids: Option<Vec<String>>,
 }
 record!(received SnapshotRewindData {
-    Field up_to_event_id "upToEventId",
-    Field events_removed "eventsRemoved",
-    Field event_ids "eventIds",
+    Required up_to_event_id "upToEventId",
+    Required events_removed "eventsRemoved",
+    Optional event_ids "eventIds",
 });
 
 /// Session initialization metadata including context and configuration
@@ -806,28 +806,28 @@ pub struct StartData {
     pub detached_from_spawning_parent_session_id: Option<String>,
 }
 record!(received StartData {
-    Field session_id "sessionId",
-    Field version "version",
-    Field producer "producer",
-    Field copilot_version "copilotVersion",
-    Field start_time "startTime",
-    Field selected_model "selectedModel",
-    Field provider_id "providerId",
-    Field reasoning_effort "reasoningEffort",
-    Field reasoning_effort_model "reasoningEffortModel",
-    Field reasoning_effort_managed "reasoningEffortManaged",
-    Field reasoning_summary "reasoningSummary",
-    Field verbosity "verbosity",
-    Field context_tier "contextTier",
-    Field context_tier_managed "contextTierManaged",
-    Field auto_tier "autoTier",
-    Field auto_tier_managed "autoTierManaged",
-    Field session_limits "sessionLimits",
-    Field context "context",
-    Field github_mcp_tool_config "githubMcpToolConfig",
-    Field already_in_use "alreadyInUse",
-    Field remote_steerable "remoteSteerable",
-    Field detached_from_spawning_parent_session_id "detachedFromSpawningParentSessionId",
+    Required session_id "sessionId",
+    Required version "version",
+    Required producer "producer",
+    Required copilot_version "copilotVersion",
+    Required start_time "startTime",
+    Optional selected_model "selectedModel",
+    Optional provider_id "providerId",
+    Optional reasoning_effort "reasoningEffort",
+    Optional reasoning_effort_model "reasoningEffortModel",
+    Optional reasoning_effort_managed "reasoningEffortManaged",
+    Optional reasoning_summary "reasoningSummary",
+    Optional verbosity "verbosity",
+    Optional context_tier "contextTier",
+    Optional context_tier_managed "contextTierManaged",
+    Optional auto_tier "autoTier",
+    Optional auto_tier_managed "autoTierManaged",
+    Optional session_limits "sessionLimits",
+    Optional context "context",
+    Optional github_mcp_tool_config "githubMcpToolConfig",
+    Optional already_in_use "alreadyInUse",
+    Optional remote_steerable "remoteSteerable",
+    Optional detached_from_spawning_parent_session_id "detachedFromSpawningParentSessionId",
 });
 
 /// Session title change payload containing the new display title
@@ -838,7 +838,7 @@ pub struct TitleChangedData {
     pub title: String,
 }
 record!(received TitleChangedData {
-    Field title "title",
+    Required title "title",
 });
 
 /// Signal-only event: the agent's todos or todo_deps table was written to. No payload — clients should call session.plan.readSqlTodosWithDependencies() to fetch the current state. Events arrive in order; clients can debounce on arrival if needed.
@@ -855,7 +855,7 @@ pub struct ToolsUpdatedData {
     pub model: String,
 }
 record!(received ToolsUpdatedData {
-    Field model "model",
+    Required model "model",
 });
 
 /// Conversation truncation statistics including token counts and removed content metrics
@@ -880,14 +880,14 @@ pub struct TruncationData {
     pub performed_by: String,
 }
 record!(received TruncationData {
-    Field token_limit "tokenLimit",
-    Field pre_truncation_tokens_in_messages "preTruncationTokensInMessages",
-    Field pre_truncation_messages_length "preTruncationMessagesLength",
-    Field post_truncation_tokens_in_messages "postTruncationTokensInMessages",
-    Field post_truncation_messages_length "postTruncationMessagesLength",
-    Field tokens_removed_during_truncation "tokensRemovedDuringTruncation",
-    Field messages_removed_during_truncation "messagesRemovedDuringTruncation",
-    Field performed_by "performedBy",
+    Required token_limit "tokenLimit",
+    Required pre_truncation_tokens_in_messages "preTruncationTokensInMessages",
+    Required pre_truncation_messages_length "preTruncationMessagesLength",
+    Required post_truncation_tokens_in_messages "postTruncationTokensInMessages",
+    Required post_truncation_messages_length "postTruncationMessagesLength",
+    Required tokens_removed_during_truncation "tokensRemovedDuringTruncation",
+    Required messages_removed_during_truncation "messagesRemovedDuringTruncation",
+    Required performed_by "performedBy",
 });
 
 /// Internal durable accounting receipt; the live usage event shares its accounting identity. *Internal.*
@@ -898,7 +898,7 @@ pub struct UsageAccountingRecordData {
     pub usage: AssistantUsageData,
 }
 record!(received UsageAccountingRecordData {
-    Field usage "usage",
+    Required usage "usage",
 });
 
 /// Durable session usage checkpoint for reconstructing aggregate accounting on resume
@@ -923,14 +923,14 @@ pub struct UsageCheckpointData {
     pub prompt_cache_break_state: Option<Vec<serde_json::Value>>,
 }
 record!(received UsageCheckpointData {
-    Field tool_usage_request_ids "toolUsageRequestIds",
-    Field total_nano_aiu "totalNanoAiu",
-    Field accounting_snapshot "accountingSnapshot",
-    Field provider_model_metrics "providerModelMetrics",
-    Field usage_accounting_watermarks "usageAccountingWatermarks",
-    Field total_premium_requests "totalPremiumRequests",
-    Field model_cache_state "modelCacheState",
-    Field prompt_cache_break_state "promptCacheBreakState",
+    Optional tool_usage_request_ids "toolUsageRequestIds",
+    Required total_nano_aiu "totalNanoAiu",
+    Optional accounting_snapshot "accountingSnapshot",
+    Optional provider_model_metrics "providerModelMetrics",
+    Optional usage_accounting_watermarks "usageAccountingWatermarks",
+    Optional total_premium_requests "totalPremiumRequests",
+    Optional model_cache_state "modelCacheState",
+    Optional prompt_cache_break_state "promptCacheBreakState",
 });
 
 /// Internal prompt-cache expiration state for one model. *Internal.*
@@ -945,9 +945,9 @@ pub struct UsageCheckpointModelCacheState {
     pub cache_ttl_seconds: i64,
 }
 record!(received UsageCheckpointModelCacheState {
-    Field model_id "modelId",
-    Field cache_expires_at "cacheExpiresAt",
-    Field cache_ttl_seconds "cacheTtlSeconds",
+    Required model_id "modelId",
+    Required cache_expires_at "cacheExpiresAt",
+    Required cache_ttl_seconds "cacheTtlSeconds",
 });
 
 /// Current context window usage statistics including token and message counts
@@ -970,13 +970,13 @@ pub struct UsageInfoData {
     pub is_initial: Option<bool>,
 }
 record!(received UsageInfoData {
-    Field token_limit "tokenLimit",
-    Field current_tokens "currentTokens",
-    Field messages_length "messagesLength",
-    Field system_tokens "systemTokens",
-    Field conversation_tokens "conversationTokens",
-    Field tool_definitions_tokens "toolDefinitionsTokens",
-    Field is_initial "isInitial",
+    Required token_limit "tokenLimit",
+    Required current_tokens "currentTokens",
+    Required messages_length "messagesLength",
+    Optional system_tokens "systemTokens",
+    Optional conversation_tokens "conversationTokens",
+    Optional tool_definitions_tokens "toolDefinitionsTokens",
+    Optional is_initial "isInitial",
 });
 
 /// Warning message for timeline display with categorization
@@ -995,11 +995,11 @@ pub struct WarningData {
     pub remediation: Option<RemediationAction>,
 }
 record!(received WarningData {
-    Field warning_type "warningType",
-    Field message "message",
-    Field originating_message_id "originatingMessageId",
-    Field url "url",
-    Field remediation "remediation",
+    Required warning_type "warningType",
+    Required message "message",
+    Optional originating_message_id "originatingMessageId",
+    Optional url "url",
+    Optional remediation "remediation",
 });
 
 /// Working directory and git context at session start
@@ -1026,15 +1026,15 @@ pub struct WorkingDirectoryContext {
     pub pending_git_context: Option<bool>,
 }
 record!(received WorkingDirectoryContext {
-    Field cwd "cwd",
-    Field git_root "gitRoot",
-    Field repository "repository",
-    Field host_type "hostType",
-    Field repository_host "repositoryHost",
-    Field branch "branch",
-    Field head_commit "headCommit",
-    Field base_commit "baseCommit",
-    Field pending_git_context "pendingGitContext",
+    Required cwd "cwd",
+    Optional git_root "gitRoot",
+    Optional repository "repository",
+    Optional host_type "hostType",
+    Optional repository_host "repositoryHost",
+    Optional branch "branch",
+    Optional head_commit "headCommit",
+    Optional base_commit "baseCommit",
+    Optional pending_git_context "pendingGitContext",
 });
 
 /// Hosting platform type of the repository (github or ado)
@@ -1063,8 +1063,8 @@ pub struct WorkspaceFileChangedData {
     pub operation: WorkspaceFileChangedOperation,
 }
 record!(received WorkspaceFileChangedData {
-    Field path "path",
-    Field operation "operation",
+    Required path "path",
+    Required operation "operation",
 });
 
 /// Whether the file was newly created or updated

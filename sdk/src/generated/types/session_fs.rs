@@ -12,9 +12,9 @@ pub struct SessionFsAppendFileRequest {
     pub mode: Option<i64>,
 }
 record!(received SessionFsAppendFileRequest {
-    Field path "path",
-    Field content "content",
-    Field mode "mode",
+    Required path "path",
+    Required content "content",
+    Optional mode "mode",
 });
 
 /// Describes a filesystem error.
@@ -29,9 +29,9 @@ pub struct SessionFsError {
     pub write_changed: Option<bool>,
 }
 record!(SessionFsError {
-    Field code "code",
-    Field message "message",
-    Field write_changed "writeChanged",
+    Required code "code",
+    Optional message "message",
+    Optional write_changed "writeChanged",
 });
 builder!(SessionFsError new(code: SessionFsErrorCode) {
     message: impl Into<String>,
@@ -62,7 +62,7 @@ pub struct SessionFsExistsRequest {
     pub path: String,
 }
 record!(received SessionFsExistsRequest {
-    Field path "path",
+    Required path "path",
 });
 
 /// Indicates whether the requested path exists in the client-provided session filesystem.
@@ -73,7 +73,7 @@ pub struct SessionFsExistsResult {
     pub exists: bool,
 }
 record!(SessionFsExistsResult {
-    Field exists "exists",
+    Required exists "exists",
 });
 builder!(SessionFsExistsResult new(exists: bool) {});
 
@@ -89,9 +89,9 @@ pub struct SessionFsMkdirRequest {
     pub mode: Option<i64>,
 }
 record!(received SessionFsMkdirRequest {
-    Field path "path",
-    Field recursive "recursive",
-    Field mode "mode",
+    Required path "path",
+    Optional recursive "recursive",
+    Optional mode "mode",
 });
 
 /// Path of the binary file to read from the client-provided session filesystem. *Experimental.*
@@ -102,7 +102,7 @@ pub struct SessionFsReadFileBytesRequest {
     pub path: String,
 }
 record!(received SessionFsReadFileBytesRequest {
-    Field path "path",
+    Required path "path",
 });
 
 /// File bytes as standard base64, or a filesystem error if the read failed.
@@ -115,8 +115,8 @@ pub struct SessionFsReadFileBytesResult {
     pub error: Option<SessionFsError>,
 }
 record!(SessionFsReadFileBytesResult {
-    Field content "content",
-    Field error "error",
+    Required content "content",
+    Optional error "error",
 });
 builder!(SessionFsReadFileBytesResult new(content: impl Into<String>) {
     error: SessionFsError,
@@ -130,7 +130,7 @@ pub struct SessionFsReadFileRequest {
     pub path: String,
 }
 record!(received SessionFsReadFileRequest {
-    Field path "path",
+    Required path "path",
 });
 
 /// File content as a UTF-8 string, or a filesystem error if the read failed.
@@ -143,8 +143,8 @@ pub struct SessionFsReadFileResult {
     pub error: Option<SessionFsError>,
 }
 record!(SessionFsReadFileResult {
-    Field content "content",
-    Field error "error",
+    Required content "content",
+    Optional error "error",
 });
 builder!(SessionFsReadFileResult new(content: impl Into<String>) {
     error: SessionFsError,
@@ -158,7 +158,7 @@ pub struct SessionFsReaddirRequest {
     pub path: String,
 }
 record!(received SessionFsReaddirRequest {
-    Field path "path",
+    Required path "path",
 });
 
 /// Names of entries in the requested directory, or a filesystem error if the read failed.
@@ -171,8 +171,8 @@ pub struct SessionFsReaddirResult {
     pub error: Option<SessionFsError>,
 }
 record!(SessionFsReaddirResult {
-    Field entries "entries",
-    Field error "error",
+    Required entries "entries",
+    Optional error "error",
 });
 builder!(SessionFsReaddirResult new(entries: Vec<String>) {
     error: SessionFsError,
@@ -189,8 +189,8 @@ pub struct SessionFsReaddirWithTypesEntry {
     pub kind: SessionFsReaddirWithTypesEntryType,
 }
 record!(SessionFsReaddirWithTypesEntry {
-    Field name "name",
-    Field kind "type",
+    Required name "name",
+    Required kind "type",
 });
 builder!(SessionFsReaddirWithTypesEntry new(name: impl Into<String>, kind: SessionFsReaddirWithTypesEntryType) {});
 
@@ -218,7 +218,7 @@ pub struct SessionFsReaddirWithTypesRequest {
     pub path: String,
 }
 record!(received SessionFsReaddirWithTypesRequest {
-    Field path "path",
+    Required path "path",
 });
 
 /// Entries in the requested directory paired with file/directory type information, or a filesystem error if the read failed.
@@ -231,8 +231,8 @@ pub struct SessionFsReaddirWithTypesResult {
     pub error: Option<SessionFsError>,
 }
 record!(SessionFsReaddirWithTypesResult {
-    Field entries "entries",
-    Field error "error",
+    Required entries "entries",
+    Optional error "error",
 });
 builder!(SessionFsReaddirWithTypesResult new(entries: Vec<SessionFsReaddirWithTypesEntry>) {
     error: SessionFsError,
@@ -248,8 +248,8 @@ pub struct SessionFsRenameRequest {
     pub dest: String,
 }
 record!(received SessionFsRenameRequest {
-    Field src "src",
-    Field dest "dest",
+    Required src "src",
+    Required dest "dest",
 });
 
 /// Path to remove from the client-provided session filesystem, with options for recursive removal and force. *Experimental.*
@@ -264,9 +264,9 @@ pub struct SessionFsRmRequest {
     pub force: Option<bool>,
 }
 record!(received SessionFsRmRequest {
-    Field path "path",
-    Field recursive "recursive",
-    Field force "force",
+    Required path "path",
+    Optional recursive "recursive",
+    Optional force "force",
 });
 
 /// Optional capabilities declared by the provider
@@ -279,8 +279,8 @@ pub struct SessionFsSetProviderCapabilities {
     pub binary: Option<bool>,
 }
 record!(SessionFsSetProviderCapabilities {
-    Field sqlite "sqlite",
-    Field binary "binary",
+    Optional sqlite "sqlite",
+    Optional binary "binary",
 });
 builder!(SessionFsSetProviderCapabilities {
     sqlite: bool,
@@ -317,10 +317,10 @@ pub struct SessionFsSetProviderRequest {
     pub capabilities: Option<SessionFsSetProviderCapabilities>,
 }
 record!(SessionFsSetProviderRequest {
-    Field initial_cwd "initialCwd",
-    Field session_state_path "sessionStatePath",
-    Field conventions "conventions",
-    Field capabilities "capabilities",
+    Required initial_cwd "initialCwd",
+    Required session_state_path "sessionStatePath",
+    Required conventions "conventions",
+    Optional capabilities "capabilities",
 });
 builder!(SessionFsSetProviderRequest new(initial_cwd: impl Into<String>, session_state_path: impl Into<String>, conventions: SessionFsSetProviderConventions) {
     capabilities: SessionFsSetProviderCapabilities,
@@ -334,7 +334,7 @@ pub struct SessionFsSetProviderResult {
     pub success: bool,
 }
 record!(received SessionFsSetProviderResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Indicates whether the per-session SQLite database already exists.
@@ -345,7 +345,7 @@ pub struct SessionFsSqliteExistsResult {
     pub exists: bool,
 }
 record!(SessionFsSqliteExistsResult {
-    Field exists "exists",
+    Required exists "exists",
 });
 builder!(SessionFsSqliteExistsResult new(exists: bool) {});
 
@@ -361,9 +361,9 @@ pub struct SessionFsSqliteQueryRequest {
     pub params: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(received SessionFsSqliteQueryRequest {
-    Field query "query",
-    Field query_type "queryType",
-    Field params "params",
+    Required query "query",
+    Required query_type "queryType",
+    Optional params "params",
 });
 
 /// Query results including rows, columns, and rows affected, or a filesystem error if execution failed.
@@ -382,11 +382,11 @@ pub struct SessionFsSqliteQueryResult {
     pub error: Option<SessionFsError>,
 }
 record!(SessionFsSqliteQueryResult {
-    Field rows "rows",
-    Field columns "columns",
-    Field rows_affected "rowsAffected",
-    Field last_insert_rowid "lastInsertRowid",
-    Field error "error",
+    Required rows "rows",
+    Required columns "columns",
+    Required rows_affected "rowsAffected",
+    Optional last_insert_rowid "lastInsertRowid",
+    Optional error "error",
 });
 builder!(SessionFsSqliteQueryResult new(rows: Vec<std::collections::BTreeMap<String, serde_json::Value>>, columns: Vec<String>, rows_affected: i64) {
     last_insert_rowid: i64,
@@ -422,8 +422,8 @@ pub struct SessionFsSqliteTransactionError {
     pub message: String,
 }
 record!(SessionFsSqliteTransactionError {
-    Field error_class "errorClass",
-    Field message "message",
+    Required error_class "errorClass",
+    Required message "message",
 });
 builder!(SessionFsSqliteTransactionError new(error_class: SessionFsSqliteTransactionErrorClass, message: impl Into<String>) {});
 
@@ -454,7 +454,7 @@ pub struct SessionFsSqliteTransactionRequest {
     pub statements: Vec<SessionFsSqliteTransactionStatement>,
 }
 record!(received SessionFsSqliteTransactionRequest {
-    Field statements "statements",
+    Required statements "statements",
 });
 
 /// Per-statement results, or a classified transaction error. *Experimental.*
@@ -467,8 +467,8 @@ pub struct SessionFsSqliteTransactionResult {
     pub error: Option<SessionFsSqliteTransactionError>,
 }
 record!(SessionFsSqliteTransactionResult {
-    Field results "results",
-    Field error "error",
+    Required results "results",
+    Optional error "error",
 });
 builder!(SessionFsSqliteTransactionResult new(results: Vec<SessionFsSqliteQueryResult>) {
     error: SessionFsSqliteTransactionError,
@@ -486,9 +486,9 @@ pub struct SessionFsSqliteTransactionStatement {
     pub params: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(received SessionFsSqliteTransactionStatement {
-    Field query "query",
-    Field query_type "queryType",
-    Field params "params",
+    Required query "query",
+    Required query_type "queryType",
+    Optional params "params",
 });
 
 /// Path whose metadata should be returned from the client-provided session filesystem. *Experimental.*
@@ -499,7 +499,7 @@ pub struct SessionFsStatRequest {
     pub path: String,
 }
 record!(received SessionFsStatRequest {
-    Field path "path",
+    Required path "path",
 });
 
 /// Filesystem metadata for the requested path, or a filesystem error if the stat failed.
@@ -520,12 +520,12 @@ pub struct SessionFsStatResult {
     pub error: Option<SessionFsError>,
 }
 record!(SessionFsStatResult {
-    Field is_file "isFile",
-    Field is_directory "isDirectory",
-    Field size "size",
-    Field mtime "mtime",
-    Field birthtime "birthtime",
-    Field error "error",
+    Required is_file "isFile",
+    Required is_directory "isDirectory",
+    Required size "size",
+    Required mtime "mtime",
+    Required birthtime "birthtime",
+    Optional error "error",
 });
 builder!(SessionFsStatResult new(is_file: bool, is_directory: bool, size: i64, mtime: impl Into<String>, birthtime: impl Into<String>) {
     error: SessionFsError,
@@ -543,9 +543,9 @@ pub struct SessionFsWriteFileBytesRequest {
     pub mode: Option<i64>,
 }
 record!(received SessionFsWriteFileBytesRequest {
-    Field path "path",
-    Field content "content",
-    Field mode "mode",
+    Required path "path",
+    Required content "content",
+    Optional mode "mode",
 });
 
 /// File path, content to write, and optional mode for the client-provided session filesystem. *Experimental.*
@@ -560,7 +560,7 @@ pub struct SessionFsWriteFileRequest {
     pub mode: Option<i64>,
 }
 record!(received SessionFsWriteFileRequest {
-    Field path "path",
-    Field content "content",
-    Field mode "mode",
+    Required path "path",
+    Required content "content",
+    Optional mode "mode",
 });

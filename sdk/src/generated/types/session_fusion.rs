@@ -12,7 +12,7 @@ pub struct FusionChangeCheckpointData {
     pub code_changes: ShutdownCodeChanges,
 }
 record!(received FusionChangeCheckpointData {
-    Field code_changes "codeChanges",
+    Required code_changes "codeChanges",
 });
 
 /// Kind of authoritative final commit. *Internal.*
@@ -49,11 +49,11 @@ pub struct FusionCommitStartedData {
     pub tool_call_id: Option<String>,
 }
 record!(received FusionCommitStartedData {
-    Field fusion_id "fusionId",
-    Field commit_id "commitId",
-    Field source_phase_id "sourcePhaseId",
-    Field source_model "sourceModel",
-    Field kind "kind",
+    Required fusion_id "fusionId",
+    Required commit_id "commitId",
+    Required source_phase_id "sourcePhaseId",
+    Required source_model "sourceModel",
+    Required kind "kind",
     Nullable tool_call_id "toolCallId",
 });
 
@@ -101,25 +101,25 @@ pub struct FusionCompletedData {
     pub awaiting_background_work: Option<bool>,
 }
 record!(received FusionCompletedData {
-    Field fusion_id "fusionId",
-    Field commit_id "commitId",
-    Field turn_id "turnId",
-    Field synthetic_model "syntheticModel",
-    Field pattern "pattern",
-    Field outcome "outcome",
+    Required fusion_id "fusionId",
+    Required commit_id "commitId",
+    Required turn_id "turnId",
+    Required synthetic_model "syntheticModel",
+    Required pattern "pattern",
+    Required outcome "outcome",
     Nullable final_source_phase_id "finalSourcePhaseId",
     Nullable final_source_model "finalSourceModel",
-    Field follow_up_model "followUpModel",
+    Required follow_up_model "followUpModel",
     Nullable degraded_reason "degradedReason",
-    Field phase_count "phaseCount",
-    Field request_count "requestCount",
-    Field input_tokens "inputTokens",
-    Field output_tokens "outputTokens",
-    Field cached_tokens "cachedTokens",
-    Field cache_write_tokens "cacheWriteTokens",
-    Field total_nano_aiu "totalNanoAiu",
-    Field duration_ms "durationMs",
-    Field awaiting_background_work "awaitingBackgroundWork",
+    Required phase_count "phaseCount",
+    Required request_count "requestCount",
+    Required input_tokens "inputTokens",
+    Required output_tokens "outputTokens",
+    Required cached_tokens "cachedTokens",
+    Optional cache_write_tokens "cacheWriteTokens",
+    Required total_nano_aiu "totalNanoAiu",
+    Required duration_ms "durationMs",
+    Optional awaiting_background_work "awaitingBackgroundWork",
 });
 
 /// `FusionCritic` of the protocol. *Experimental.*
@@ -134,9 +134,9 @@ pub struct FusionCritic {
     pub reasoning_effort: Option<String>,
 }
 record!(received FusionCritic {
-    Field phase_id "phaseId",
-    Field model "model",
-    Field reasoning_effort "reasoningEffort",
+    Required phase_id "phaseId",
+    Required model "model",
+    Optional reasoning_effort "reasoningEffort",
 });
 
 /// Server-recommended routing behavior for a later HydraFusion turn. *Experimental.*
@@ -165,8 +165,8 @@ pub struct FusionFollowUpRecommendation {
     pub compaction_turn: FusionFollowUpAction,
 }
 record!(received FusionFollowUpRecommendation {
-    Field user_turn "userTurn",
-    Field compaction_turn "compactionTurn",
+    Required user_turn "userTurn",
+    Required compaction_turn "compactionTurn",
 });
 
 /// Exact durable model-visible repair or revision handoff between HydraFusion phases. *Internal.*
@@ -185,11 +185,11 @@ pub struct FusionHandoffData {
     pub message: serde_json::Value,
 }
 record!(received FusionHandoffData {
-    Field fusion_id "fusionId",
-    Field source_phase_id "sourcePhaseId",
-    Field target_phase_id "targetPhaseId",
-    Field target_model "targetModel",
-    Field message "message",
+    Required fusion_id "fusionId",
+    Required source_phase_id "sourcePhaseId",
+    Required target_phase_id "targetPhaseId",
+    Required target_model "targetModel",
+    Required message "message",
 });
 
 /// Presentation-neutral phase planned for a HydraFusion turn. *Experimental.*
@@ -206,10 +206,10 @@ pub struct FusionPhasePlanStep {
     pub conditional: bool,
 }
 record!(received FusionPhasePlanStep {
-    Field kind "kind",
-    Field role "role",
-    Field scope "scope",
-    Field conditional "conditional",
+    Required kind "kind",
+    Required role "role",
+    Required scope "scope",
+    Required conditional "conditional",
 });
 
 /// Experimental durable validated HydraFusion route and turn policy. *Experimental.*
@@ -270,32 +270,32 @@ pub struct FusionResolvedData {
     pub routing_latency_ms: Option<f64>,
 }
 record!(received FusionResolvedData {
-    Field fusion_id "fusionId",
-    Field turn_id "turnId",
-    Field contract_version "contractVersion",
-    Field synthetic_model "syntheticModel",
-    Field policy "policy",
-    Field route_source "routeSource",
-    Field plan_version "planVersion",
-    Field policy_version "policyVersion",
-    Field model_universe_version "modelUniverseVersion",
-    Field rule_id "ruleId",
-    Field selected_rule_id "selectedRuleId",
-    Field rule_index "ruleIndex",
-    Field rule_name "ruleName",
-    Field scores "scores",
-    Field pattern "pattern",
-    Field hint "hint",
-    Field phase_plan "phasePlan",
-    Field primary_model "primaryModel",
+    Required fusion_id "fusionId",
+    Required turn_id "turnId",
+    Required contract_version "contractVersion",
+    Required synthetic_model "syntheticModel",
+    Required policy "policy",
+    Optional route_source "routeSource",
+    Optional plan_version "planVersion",
+    Optional policy_version "policyVersion",
+    Optional model_universe_version "modelUniverseVersion",
+    Optional rule_id "ruleId",
+    Optional selected_rule_id "selectedRuleId",
+    Optional rule_index "ruleIndex",
+    Optional rule_name "ruleName",
+    Optional scores "scores",
+    Required pattern "pattern",
+    Optional hint "hint",
+    Optional phase_plan "phasePlan",
+    Required primary_model "primaryModel",
     Nullable secondary_model "secondaryModel",
-    Field judge_model "judgeModel",
-    Field repair_model "repairModel",
-    Field critics "critics",
-    Field fallback_model "fallbackModel",
-    Field follow_up_model "followUpModel",
-    Field follow_up "followUp",
-    Field routing_latency_ms "routingLatencyMs",
+    Optional judge_model "judgeModel",
+    Optional repair_model "repairModel",
+    Optional critics "critics",
+    Required fallback_model "fallbackModel",
+    Required follow_up_model "followUpModel",
+    Optional follow_up "followUp",
+    Optional routing_latency_ms "routingLatencyMs",
 });
 
 /// Experimental durable HydraFusion routing failure and the deterministic concrete fallback selected for the turn. *Experimental.*
@@ -318,13 +318,13 @@ pub struct FusionRouteFailedData {
     pub routing_latency_ms: Option<f64>,
 }
 record!(received FusionRouteFailedData {
-    Field attempt_id "attemptId",
-    Field synthetic_model "syntheticModel",
-    Field policy "policy",
-    Field reason "reason",
-    Field error_message "errorMessage",
-    Field fallback_model "fallbackModel",
-    Field routing_latency_ms "routingLatencyMs",
+    Required attempt_id "attemptId",
+    Required synthetic_model "syntheticModel",
+    Required policy "policy",
+    Required reason "reason",
+    Optional error_message "errorMessage",
+    Required fallback_model "fallbackModel",
+    Optional routing_latency_ms "routingLatencyMs",
 });
 
 /// Experimental transient signal that HydraFusion routing has started for an eligible turn. *Experimental.*
@@ -341,10 +341,10 @@ pub struct FusionRouteStartedData {
     pub policy: Option<String>,
 }
 record!(received FusionRouteStartedData {
-    Field attempt_id "attemptId",
-    Field turn_kind "turnKind",
-    Field synthetic_model "syntheticModel",
-    Field policy "policy",
+    Required attempt_id "attemptId",
+    Required turn_kind "turnKind",
+    Optional synthetic_model "syntheticModel",
+    Optional policy "policy",
 });
 
 /// Validated HydraFusion routing capability scores. *Experimental.*
@@ -361,10 +361,10 @@ pub struct FusionScores {
     pub tool_use: f64,
 }
 record!(received FusionScores {
-    Field reasoning "reasoning",
-    Field code_gen "codeGen",
-    Field debugging "debugging",
-    Field tool_use "toolUse",
+    Required reasoning "reasoning",
+    Required code_gen "codeGen",
+    Required debugging "debugging",
+    Required tool_use "toolUse",
 });
 
 /// Kind of turn for which HydraFusion routing is running. *Experimental.*

@@ -44,14 +44,14 @@ pub struct IndexedSearchDataIncremental {
     pub total_duration_ms: Option<f64>,
 }
 record!(received IndexedSearchDataIncremental ["kind" "incremental"] {
-    Field phase "phase",
-    Field changed_file_count "changedFileCount",
-    Field added_file_count "addedFileCount",
-    Field deleted_file_count "deletedFileCount",
-    Field total_change_count "totalChangeCount",
-    Field walk_duration_ms "walkDurationMs",
-    Field update_duration_ms "updateDurationMs",
-    Field total_duration_ms "totalDurationMs",
+    Required phase "phase",
+    Optional changed_file_count "changedFileCount",
+    Optional added_file_count "addedFileCount",
+    Optional deleted_file_count "deletedFileCount",
+    Optional total_change_count "totalChangeCount",
+    Optional walk_duration_ms "walkDurationMs",
+    Optional update_duration_ms "updateDurationMs",
+    Optional total_duration_ms "totalDurationMs",
 });
 
 /// `IndexedSearchData: ServerError` of the protocol.
@@ -66,9 +66,9 @@ pub struct IndexedSearchDataServerError {
     pub error_message: Option<String>,
 }
 record!(received IndexedSearchDataServerError ["kind" "server_error"] {
-    Field error_type "errorType",
-    Field exit_code "exitCode",
-    Field error_message "errorMessage",
+    Required error_type "errorType",
+    Optional exit_code "exitCode",
+    Optional error_message "errorMessage",
 });
 
 /// `IndexedSearchData: Startup` of the protocol.
@@ -93,14 +93,14 @@ pub struct IndexedSearchDataStartup {
     pub eligible: Option<bool>,
 }
 record!(received IndexedSearchDataStartup ["kind" "startup"] {
-    Field outcome "outcome",
-    Field file_count "fileCount",
-    Field startup_duration_ms "startupDurationMs",
-    Field forced_by_env "forcedByEnv",
-    Field warm_start "warmStart",
-    Field disabled_reason "disabledReason",
-    Field error_message "errorMessage",
-    Field eligible "eligible",
+    Required outcome "outcome",
+    Optional file_count "fileCount",
+    Required startup_duration_ms "startupDurationMs",
+    Required forced_by_env "forcedByEnv",
+    Required warm_start "warmStart",
+    Optional disabled_reason "disabledReason",
+    Optional error_message "errorMessage",
+    Optional eligible "eligible",
 });
 
 /// `IndexedSearchData: Status` of the protocol.
@@ -111,7 +111,7 @@ pub struct IndexedSearchDataStatus {
     pub state: IndexedSearchState,
 }
 record!(received IndexedSearchDataStatus ["kind" "status"] {
-    Field state "state",
+    Required state "state",
 });
 
 /// Configuration, policy, or workspace condition that disabled indexed search.

@@ -10,8 +10,8 @@ pub struct ManagedPermissionsContext {
     pub fail_closed: bool,
 }
 record!(ManagedPermissionsContext {
-    Field permissions "permissions",
-    Field fail_closed "failClosed",
+    Optional permissions "permissions",
+    Required fail_closed "failClosed",
 });
 builder!(ManagedPermissionsContext new(fail_closed: bool) {
     permissions: serde_json::Value,
@@ -27,8 +27,8 @@ pub struct ManagedPluginProgressData {
     pub plugin_specs: Vec<String>,
 }
 record!(received ManagedPluginProgressData {
-    Field phase "phase",
-    Field plugin_specs "pluginSpecs",
+    Required phase "phase",
+    Required plugin_specs "pluginSpecs",
 });
 
 /// Current phase of organization-required plugin preparation. *Experimental.*
@@ -82,11 +82,11 @@ pub struct ManagedSettingsEnforcedData {
     pub message: String,
 }
 record!(received ManagedSettingsEnforcedData {
-    Field action "action",
-    Field escalation "escalation",
-    Field setting "setting",
-    Field fail_closed "failClosed",
-    Field message "message",
+    Required action "action",
+    Optional escalation "escalation",
+    Required setting "setting",
+    Required fail_closed "failClosed",
+    Required message "message",
 });
 
 /// For a `bypass_permissions_blocked` action, which permission-mode or escalation primitive was refused
@@ -147,18 +147,18 @@ pub struct ManagedSettingsResolvedData {
     pub settings: Option<serde_json::Value>,
 }
 record!(received ManagedSettingsResolvedData {
-    Field permissions_context "permissionsContext",
-    Field source "source",
-    Field server_managed "serverManaged",
-    Field device_managed "deviceManaged",
-    Field client_managed "clientManaged",
-    Field policy_helper_managed "policyHelperManaged",
-    Field fail_closed "failClosed",
-    Field sandbox_enabled_by_undetermined_policy "sandboxEnabledByUndeterminedPolicy",
-    Field bypass_permissions_disabled "bypassPermissionsDisabled",
-    Field permissions_allow_intersected "permissionsAllowIntersected",
-    Field managed_keys "managedKeys",
-    Field settings "settings",
+    Optional permissions_context "permissionsContext",
+    Required source "source",
+    Required server_managed "serverManaged",
+    Required device_managed "deviceManaged",
+    Optional client_managed "clientManaged",
+    Optional policy_helper_managed "policyHelperManaged",
+    Required fail_closed "failClosed",
+    Optional sandbox_enabled_by_undetermined_policy "sandboxEnabledByUndeterminedPolicy",
+    Required bypass_permissions_disabled "bypassPermissionsDisabled",
+    Optional permissions_allow_intersected "permissionsAllowIntersected",
+    Required managed_keys "managedKeys",
+    Optional settings "settings",
 });
 
 /// Summary of which managed-settings channels contributed to the effective session policy. Use the per-channel booleans for exact provenance.

@@ -29,8 +29,8 @@ pub struct ProtocolImageGenerationOptions {
     pub watermark: Option<bool>,
 }
 record!(ProtocolImageGenerationOptions {
-    Field enabled "enabled",
-    Field watermark "watermark",
+    Optional enabled "enabled",
+    Optional watermark "watermark",
 });
 builder!(ProtocolImageGenerationOptions {
     enabled: bool,
@@ -113,8 +113,8 @@ pub struct ProtocolStaticSectionOverride {
     pub content: Option<String>,
 }
 record!(ProtocolStaticSectionOverride {
-    Field action "action",
-    Field content "content",
+    Required action "action",
+    Optional content "content",
 });
 builder!(ProtocolStaticSectionOverride new(action: ProtocolStaticSectionAction) {
     content: impl Into<String>,
@@ -130,8 +130,8 @@ pub struct ProtocolSystemMessageAppendConfig {
     pub content: Option<String>,
 }
 record!(ProtocolSystemMessageAppendConfig {
-    Field mode "mode",
-    Field content "content",
+    Optional mode "mode",
+    Optional content "content",
 });
 builder!(ProtocolSystemMessageAppendConfig {
     mode: ProtocolAppendMode,
@@ -167,8 +167,8 @@ pub struct ProtocolSystemMessageCustomizeConfig {
     pub content: Option<String>,
 }
 record!(ProtocolSystemMessageCustomizeConfig ["mode" "customize"] {
-    Field sections "sections",
-    Field content "content",
+    Optional sections "sections",
+    Optional content "content",
 });
 builder!(ProtocolSystemMessageCustomizeConfig {
     sections: std::collections::BTreeMap<String, ProtocolSectionOverride>,
@@ -185,8 +185,8 @@ pub struct ProtocolSystemMessageReplaceConfig {
     pub content_blocks: Option<Vec<SystemMessageBlock>>,
 }
 record!(ProtocolSystemMessageReplaceConfig ["mode" "replace"] {
-    Field content "content",
-    Field content_blocks "contentBlocks",
+    Required content "content",
+    Optional content_blocks "contentBlocks",
 });
 builder!(ProtocolSystemMessageReplaceConfig new(content: impl Into<String>) {
     content_blocks: Vec<SystemMessageBlock>,

@@ -22,13 +22,13 @@ pub struct ProviderMonthlyUsage {
     pub reset_on: Option<String>,
 }
 record!(received ProviderMonthlyUsage {
-    Field state "state",
-    Field unit "unit",
-    Field scope "scope",
-    Field consumed_quantity "consumedQuantity",
-    Field queried_at "queriedAt",
-    Field cycle_start "cycleStart",
-    Field reset_on "resetOn",
+    Required state "state",
+    Required unit "unit",
+    Required scope "scope",
+    Optional consumed_quantity "consumedQuantity",
+    Optional queried_at "queriedAt",
+    Optional cycle_start "cycleStart",
+    Optional reset_on "resetOn",
 });
 
 /// Identity scope of a monthly usage reading.
@@ -141,17 +141,17 @@ pub struct ProviderQuotaBudgetMetadata {
     pub overage_limit: Option<f64>,
 }
 record!(received ProviderQuotaBudgetMetadata {
-    Field unlimited "unlimited",
-    Field entitlement "entitlement",
-    Field consumed "consumed",
-    Field remaining_percentage "remainingPercentage",
-    Field usage_allowed_when_exhausted "usageAllowedWhenExhausted",
-    Field overage "overage",
-    Field overage_allowed_when_exhausted "overageAllowedWhenExhausted",
-    Field reset_at_epoch_ms "resetAtEpochMs",
-    Field reset_estimated "resetEstimated",
-    Field token_based_billing "tokenBasedBilling",
-    Field overage_limit "overageLimit",
+    Required unlimited "unlimited",
+    Required entitlement "entitlement",
+    Required consumed "consumed",
+    Required remaining_percentage "remainingPercentage",
+    Required usage_allowed_when_exhausted "usageAllowedWhenExhausted",
+    Required overage "overage",
+    Required overage_allowed_when_exhausted "overageAllowedWhenExhausted",
+    Optional reset_at_epoch_ms "resetAtEpochMs",
+    Optional reset_estimated "resetEstimated",
+    Optional token_based_billing "tokenBasedBilling",
+    Optional overage_limit "overageLimit",
 });
 
 /// Capacity is independent of whether a numeric balance was supplied.
@@ -193,7 +193,7 @@ pub struct ProviderQuotaObservationData {
     pub observation: ProviderQuotaState,
 }
 record!(received ProviderQuotaObservationData {
-    Field observation "observation",
+    Required observation "observation",
 });
 
 /// Timing and purpose of a provider quota observation.
@@ -277,26 +277,26 @@ pub struct ProviderQuotaState {
     pub service: Option<String>,
 }
 record!(received ProviderQuotaState {
-    Field provider "provider",
-    Field quota_id "quotaId",
-    Field unit "unit",
-    Field access_state "accessState",
-    Field capacity_state "capacityState",
-    Field observation_kind "observationKind",
-    Field quantity_kind "quantityKind",
-    Field acquisition_status "acquisitionStatus",
-    Field observed_at "observedAt",
-    Field http_status "httpStatus",
-    Field acquisition_error "acquisitionError",
-    Field budget_metadata "budgetMetadata",
-    Field monthly_usage "monthlyUsage",
-    Field compatibility_key "compatibilityKey",
-    Field has_quota "hasQuota",
-    Field entitled_quantity "entitledQuantity",
-    Field available_quantity "availableQuantity",
-    Field reason "reason",
-    Field source "source",
-    Field service "service",
+    Required provider "provider",
+    Required quota_id "quotaId",
+    Required unit "unit",
+    Required access_state "accessState",
+    Required capacity_state "capacityState",
+    Optional observation_kind "observationKind",
+    Optional quantity_kind "quantityKind",
+    Optional acquisition_status "acquisitionStatus",
+    Optional observed_at "observedAt",
+    Optional http_status "httpStatus",
+    Optional acquisition_error "acquisitionError",
+    Optional budget_metadata "budgetMetadata",
+    Optional monthly_usage "monthlyUsage",
+    Optional compatibility_key "compatibilityKey",
+    Optional has_quota "hasQuota",
+    Optional entitled_quantity "entitledQuantity",
+    Optional available_quantity "availableQuantity",
+    Optional reason "reason",
+    Optional source "source",
+    Optional service "service",
 });
 
 /// Units explicitly reported by a quota provider.

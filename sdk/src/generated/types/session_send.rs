@@ -42,12 +42,12 @@ pub struct SendMessageItem {
     pub source: Option<String>,
 }
 record!(SendMessageItem {
-    Field prompt "prompt",
-    Field display_prompt "displayPrompt",
-    Field attachments "attachments",
-    Field billable "billable",
-    Field required_tool "requiredTool",
-    Field source "source",
+    Required prompt "prompt",
+    Optional display_prompt "displayPrompt",
+    Optional attachments "attachments",
+    Optional billable "billable",
+    Optional required_tool "requiredTool",
+    Optional source "source",
 });
 builder!(SendMessageItem new(prompt: impl Into<String>) {
     display_prompt: impl Into<String>,
@@ -81,15 +81,15 @@ pub struct SendMessagesRequest {
     pub wait: Option<bool>,
 }
 record!(SendMessagesRequest {
-    Field messages "messages",
-    Field mode "mode",
-    Field prepend "prepend",
-    Field agent_mode "agentMode",
-    Field request_headers "requestHeaders",
-    Field response_format "responseFormat",
-    Field traceparent "traceparent",
-    Field tracestate "tracestate",
-    Field wait "wait",
+    Required messages "messages",
+    Optional mode "mode",
+    Optional prepend "prepend",
+    Optional agent_mode "agentMode",
+    Optional request_headers "requestHeaders",
+    Optional response_format "responseFormat",
+    Optional traceparent "traceparent",
+    Optional tracestate "tracestate",
+    Optional wait "wait",
 });
 builder!(SendMessagesRequest new(messages: Vec<SendMessageItem>) {
     mode: SendMode,
@@ -110,7 +110,7 @@ pub struct SendMessagesResult {
     pub message_ids: Vec<String>,
 }
 record!(received SendMessagesResult {
-    Field message_ids "messageIds",
+    Required message_ids "messageIds",
 });
 
 /// How to deliver the message. `enqueue` (default) appends to the message queue. `immediate` interjects during an in-progress turn.
@@ -165,20 +165,20 @@ pub struct SendRequest {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(SendRequest {
-    Field prompt "prompt",
-    Field display_prompt "displayPrompt",
-    Field attachments "attachments",
-    Field mode "mode",
-    Field prepend "prepend",
-    Field billable "billable",
-    Field required_tool "requiredTool",
-    Field source "source",
-    Field agent_mode "agentMode",
-    Field request_headers "requestHeaders",
-    Field response_format "responseFormat",
-    Field traceparent "traceparent",
-    Field tracestate "tracestate",
-    Field wait "wait",
+    Required prompt "prompt",
+    Optional display_prompt "displayPrompt",
+    Optional attachments "attachments",
+    Optional mode "mode",
+    Optional prepend "prepend",
+    Optional billable "billable",
+    Optional required_tool "requiredTool",
+    Optional source "source",
+    Optional agent_mode "agentMode",
+    Optional request_headers "requestHeaders",
+    Optional response_format "responseFormat",
+    Optional traceparent "traceparent",
+    Optional tracestate "tracestate",
+    Optional wait "wait",
 } rest);
 builder!(SendRequest new(prompt: impl Into<String>) {
     display_prompt: impl Into<String>,
@@ -204,7 +204,7 @@ pub struct SendResult {
     pub message_id: String,
 }
 record!(received SendResult {
-    Field message_id "messageId",
+    Required message_id "messageId",
 });
 
 /// Internal request for sending a system notification. *Experimental.*
@@ -219,9 +219,9 @@ pub struct SendSystemNotificationRequest {
     pub options: Option<serde_json::Value>,
 }
 record!(SendSystemNotificationRequest {
-    Field message "message",
-    Field kind "kind",
-    Field options "options",
+    Required message "message",
+    Optional kind "kind",
+    Optional options "options",
 });
 builder!(SendSystemNotificationRequest new(message: impl Into<String>) {
     kind: serde_json::Value,

@@ -21,11 +21,11 @@ pub struct ShutdownAgentMetric {
     pub model_metrics: std::collections::BTreeMap<String, ShutdownModelMetric>,
 }
 record!(received ShutdownAgentMetric {
-    Field agent_name "agentName",
-    Field agent_display_name "agentDisplayName",
-    Field total_api_duration_ms "totalApiDurationMs",
-    Field total_nano_aiu "totalNanoAiu",
-    Field model_metrics "modelMetrics",
+    Optional agent_name "agentName",
+    Optional agent_display_name "agentDisplayName",
+    Required total_api_duration_ms "totalApiDurationMs",
+    Required total_nano_aiu "totalNanoAiu",
+    Required model_metrics "modelMetrics",
 });
 
 /// Session termination metrics including usage statistics, code changes, and shutdown reason
@@ -74,26 +74,26 @@ pub struct ShutdownData {
     pub tool_definitions_tokens: Option<i64>,
 }
 record!(received ShutdownData {
-    Field tool_usage_request_ids "toolUsageRequestIds",
-    Field accounting_snapshot "accountingSnapshot",
-    Field provider_model_metrics "providerModelMetrics",
-    Field usage_accounting_watermarks "usageAccountingWatermarks",
-    Field shutdown_type "shutdownType",
-    Field error_reason "errorReason",
-    Field total_premium_requests "totalPremiumRequests",
-    Field total_nano_aiu "totalNanoAiu",
-    Field token_details "tokenDetails",
-    Field total_api_duration_ms "totalApiDurationMs",
-    Field session_start_time "sessionStartTime",
-    Field events_file_size_bytes "eventsFileSizeBytes",
-    Field code_changes "codeChanges",
-    Field model_metrics "modelMetrics",
-    Field agent_metrics "agentMetrics",
-    Field current_model "currentModel",
-    Field current_tokens "currentTokens",
-    Field system_tokens "systemTokens",
-    Field conversation_tokens "conversationTokens",
-    Field tool_definitions_tokens "toolDefinitionsTokens",
+    Optional tool_usage_request_ids "toolUsageRequestIds",
+    Optional accounting_snapshot "accountingSnapshot",
+    Optional provider_model_metrics "providerModelMetrics",
+    Optional usage_accounting_watermarks "usageAccountingWatermarks",
+    Required shutdown_type "shutdownType",
+    Optional error_reason "errorReason",
+    Optional total_premium_requests "totalPremiumRequests",
+    Optional total_nano_aiu "totalNanoAiu",
+    Optional token_details "tokenDetails",
+    Required total_api_duration_ms "totalApiDurationMs",
+    Required session_start_time "sessionStartTime",
+    Optional events_file_size_bytes "eventsFileSizeBytes",
+    Required code_changes "codeChanges",
+    Required model_metrics "modelMetrics",
+    Optional agent_metrics "agentMetrics",
+    Optional current_model "currentModel",
+    Optional current_tokens "currentTokens",
+    Optional system_tokens "systemTokens",
+    Optional conversation_tokens "conversationTokens",
+    Optional tool_definitions_tokens "toolDefinitionsTokens",
 });
 
 /// Per-model shutdown metrics with request counts, token usage, nano-AI units, and token details.
@@ -112,10 +112,10 @@ pub struct ShutdownModelMetric {
     >,
 }
 record!(received ShutdownModelMetric {
-    Field requests "requests",
-    Field usage "usage",
-    Field total_nano_aiu "totalNanoAiu",
-    Field token_details "tokenDetails",
+    Required requests "requests",
+    Required usage "usage",
+    Optional total_nano_aiu "totalNanoAiu",
+    Optional token_details "tokenDetails",
 });
 
 /// Request count and cost metrics
@@ -128,8 +128,8 @@ pub struct ShutdownModelMetricRequests {
     pub cost: Option<f64>,
 }
 record!(received ShutdownModelMetricRequests {
-    Field count "count",
-    Field cost "cost",
+    Optional count "count",
+    Optional cost "cost",
 });
 
 /// A token-type entry in a shutdown model metric, storing the accumulated token count.
@@ -140,7 +140,7 @@ pub struct ShutdownModelMetricTokenDetail {
     pub token_count: i64,
 }
 record!(received ShutdownModelMetricTokenDetail {
-    Field token_count "tokenCount",
+    Required token_count "tokenCount",
 });
 
 /// Token usage breakdown
@@ -159,11 +159,11 @@ pub struct ShutdownModelMetricUsage {
     pub reasoning_tokens: Option<i64>,
 }
 record!(received ShutdownModelMetricUsage {
-    Field input_tokens "inputTokens",
-    Field output_tokens "outputTokens",
-    Field cache_read_tokens "cacheReadTokens",
-    Field cache_write_tokens "cacheWriteTokens",
-    Field reasoning_tokens "reasoningTokens",
+    Required input_tokens "inputTokens",
+    Required output_tokens "outputTokens",
+    Required cache_read_tokens "cacheReadTokens",
+    Required cache_write_tokens "cacheWriteTokens",
+    Optional reasoning_tokens "reasoningTokens",
 });
 
 /// A session-wide shutdown token-type entry storing the accumulated token count.
@@ -174,5 +174,5 @@ pub struct ShutdownTokenDetail {
     pub token_count: i64,
 }
 record!(received ShutdownTokenDetail {
-    Field token_count "tokenCount",
+    Required token_count "tokenCount",
 });

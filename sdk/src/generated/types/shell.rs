@@ -8,7 +8,7 @@ pub struct CancelUserRequestedShellCommandResult {
     pub cancelled: bool,
 }
 record!(received CancelUserRequestedShellCommandResult {
-    Field cancelled "cancelled",
+    Required cancelled "cancelled",
 });
 
 /// User-requested shell execution cancellation handle. *Experimental.*
@@ -19,7 +19,7 @@ pub struct ShellCancelUserRequestedRequest {
     pub request_id: String,
 }
 record!(ShellCancelUserRequestedRequest {
-    Field request_id "requestId",
+    Required request_id "requestId",
 });
 builder!(ShellCancelUserRequestedRequest new(request_id: impl Into<String>) {});
 
@@ -35,9 +35,9 @@ pub struct ShellExecRequest {
     pub timeout: Option<i64>,
 }
 record!(ShellExecRequest {
-    Field command "command",
-    Field cwd "cwd",
-    Field timeout "timeout",
+    Required command "command",
+    Optional cwd "cwd",
+    Optional timeout "timeout",
 });
 builder!(ShellExecRequest new(command: impl Into<String>) {
     cwd: impl Into<String>,
@@ -52,7 +52,7 @@ pub struct ShellExecResult {
     pub process_id: String,
 }
 record!(received ShellExecResult {
-    Field process_id "processId",
+    Required process_id "processId",
 });
 
 /// User-requested shell command and cancellation handle. *Experimental.*
@@ -65,8 +65,8 @@ pub struct ShellExecuteUserRequestedRequest {
     pub command: String,
 }
 record!(ShellExecuteUserRequestedRequest {
-    Field request_id "requestId",
-    Field command "command",
+    Required request_id "requestId",
+    Required command "command",
 });
 builder!(ShellExecuteUserRequestedRequest new(request_id: impl Into<String>, command: impl Into<String>) {});
 
@@ -80,8 +80,8 @@ pub struct ShellExitNotification {
     pub exit_code: i64,
 }
 record!(received ShellExitNotification {
-    Field process_id "processId",
-    Field exit_code "exitCode",
+    Required process_id "processId",
+    Required exit_code "exitCode",
 });
 
 /// Identifier of a process previously returned by "shell.exec" and the signal to send. *Experimental.*
@@ -94,8 +94,8 @@ pub struct ShellKillRequest {
     pub signal: Option<ShellKillSignal>,
 }
 record!(ShellKillRequest {
-    Field process_id "processId",
-    Field signal "signal",
+    Required process_id "processId",
+    Optional signal "signal",
 });
 builder!(ShellKillRequest new(process_id: impl Into<String>) {
     signal: ShellKillSignal,
@@ -109,7 +109,7 @@ pub struct ShellKillResult {
     pub killed: bool,
 }
 record!(received ShellKillResult {
-    Field killed "killed",
+    Required killed "killed",
 });
 
 /// Signal to send (default: SIGTERM)
@@ -143,9 +143,9 @@ pub struct ShellOutputNotification {
     pub data: String,
 }
 record!(received ShellOutputNotification {
-    Field process_id "processId",
-    Field stream "stream",
-    Field data "data",
+    Required process_id "processId",
+    Required stream "stream",
+    Required data "data",
 });
 
 /// Stream a piece of shell output comes from.
@@ -180,9 +180,9 @@ pub struct UserRequestedShellCommandResult {
     pub error: Option<String>,
 }
 record!(received UserRequestedShellCommandResult {
-    Field tool_call_id "toolCallId",
-    Field success "success",
-    Field output "output",
-    Field exit_code "exitCode",
-    Field error "error",
+    Required tool_call_id "toolCallId",
+    Required success "success",
+    Required output "output",
+    Optional exit_code "exitCode",
+    Optional error "error",
 });

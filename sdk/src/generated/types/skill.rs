@@ -24,15 +24,15 @@ pub struct Skill {
     pub argument_hint: Option<String>,
 }
 record!(received Skill {
-    Field name "name",
-    Field command_name "commandName",
-    Field description "description",
-    Field source "source",
-    Field user_invocable "userInvocable",
-    Field enabled "enabled",
-    Field path "path",
-    Field plugin_name "pluginName",
-    Field argument_hint "argumentHint",
+    Required name "name",
+    Optional command_name "commandName",
+    Required description "description",
+    Required source "source",
+    Required user_invocable "userInvocable",
+    Required enabled "enabled",
+    Optional path "path",
+    Optional plugin_name "pluginName",
+    Optional argument_hint "argumentHint",
 });
 
 /// Exact skill context delivered to the model during a tool phase. This is not a user submission or another skill invocation.
@@ -47,9 +47,9 @@ pub struct SkillContextDeliveredData {
     pub interaction_id: Option<String>,
 }
 record!(received SkillContextDeliveredData {
-    Field content "content",
-    Field source "source",
-    Field interaction_id "interactionId",
+    Required content "content",
+    Required source "source",
+    Optional interaction_id "interactionId",
 });
 
 /// Internal durable receipt that reconstructs exact model-visible skill context from earlier session content.
@@ -68,11 +68,11 @@ pub struct SkillContextDeliveredRefData {
     pub interaction_id: Option<String>,
 }
 record!(received SkillContextDeliveredRefData {
-    Field content_id "contentId",
-    Field prefix "prefix",
-    Field suffix "suffix",
-    Field source "source",
-    Field interaction_id "interactionId",
+    Required content_id "contentId",
+    Optional prefix "prefix",
+    Optional suffix "suffix",
+    Required source "source",
+    Optional interaction_id "interactionId",
 });
 
 /// Skill invocation details including content, allowed tools, and plugin metadata
@@ -105,18 +105,18 @@ pub struct SkillInvokedData {
     pub trigger: Option<SkillInvokedTrigger>,
 }
 record!(received SkillInvokedData {
-    Field name "name",
-    Field invoked_at_turn "invokedAtTurn",
-    Field model "model",
-    Field path "path",
-    Field content "content",
-    Field allowed_tools "allowedTools",
-    Field disable_model_invocation "disableModelInvocation",
-    Field source "source",
-    Field plugin_name "pluginName",
-    Field plugin_version "pluginVersion",
-    Field description "description",
-    Field trigger "trigger",
+    Required name "name",
+    Optional invoked_at_turn "invokedAtTurn",
+    Optional model "model",
+    Required path "path",
+    Required content "content",
+    Optional allowed_tools "allowedTools",
+    Optional disable_model_invocation "disableModelInvocation",
+    Optional source "source",
+    Optional plugin_name "pluginName",
+    Optional plugin_version "pluginVersion",
+    Optional description "description",
+    Optional trigger "trigger",
 });
 
 /// Internal durable skill invocation receipt whose content resolves from an earlier inline skill event in the same session.
@@ -151,19 +151,19 @@ pub struct SkillInvokedRefData {
     pub trigger: Option<SkillInvokedTrigger>,
 }
 record!(received SkillInvokedRefData {
-    Field name "name",
-    Field invoked_at_turn "invokedAtTurn",
-    Field model "model",
-    Field path "path",
-    Field content_id "contentId",
-    Field content_length "contentLength",
-    Field allowed_tools "allowedTools",
-    Field disable_model_invocation "disableModelInvocation",
-    Field source "source",
-    Field plugin_name "pluginName",
-    Field plugin_version "pluginVersion",
-    Field description "description",
-    Field trigger "trigger",
+    Required name "name",
+    Optional invoked_at_turn "invokedAtTurn",
+    Optional model "model",
+    Required path "path",
+    Required content_id "contentId",
+    Required content_length "contentLength",
+    Optional allowed_tools "allowedTools",
+    Optional disable_model_invocation "disableModelInvocation",
+    Optional source "source",
+    Optional plugin_name "pluginName",
+    Optional plugin_version "pluginVersion",
+    Optional description "description",
+    Optional trigger "trigger",
 });
 
 /// What triggered the skill invocation: `user-invoked` (explicit user action, such as via a slash command or UI affordance), `agent-invoked` (agent requested the skill), or `context-load` (loaded as part of another context, such as preloading skills configured on a custom agent or subagent)
@@ -193,7 +193,7 @@ pub struct SkillList {
     pub skills: Vec<Skill>,
 }
 record!(received SkillList {
-    Field skills "skills",
+    Required skills "skills",
 });
 
 /// Source location type (e.g., project, personal-copilot, plugin, builtin, sdk)
@@ -238,7 +238,7 @@ pub struct SkillsDisableRequest {
     pub name: String,
 }
 record!(SkillsDisableRequest {
-    Field name "name",
+    Required name "name",
 });
 builder!(SkillsDisableRequest new(name: impl Into<String>) {});
 
@@ -250,7 +250,7 @@ pub struct SkillsEnableRequest {
     pub name: String,
 }
 record!(SkillsEnableRequest {
-    Field name "name",
+    Required name "name",
 });
 builder!(SkillsEnableRequest new(name: impl Into<String>) {});
 
@@ -262,7 +262,7 @@ pub struct SkillsGetInvokedResult {
     pub skills: Vec<SkillsInvokedSkill>,
 }
 record!(received SkillsGetInvokedResult {
-    Field skills "skills",
+    Required skills "skills",
 });
 
 /// Skill invocation record with name, path, content, allowed tools, and turn number.
@@ -283,12 +283,12 @@ pub struct SkillsInvokedSkill {
     pub invoked_at_turn: i64,
 }
 record!(received SkillsInvokedSkill {
-    Field name "name",
-    Field path "path",
-    Field content "content",
-    Field allowed_tools "allowedTools",
-    Field disable_model_invocation "disableModelInvocation",
-    Field invoked_at_turn "invokedAtTurn",
+    Required name "name",
+    Required path "path",
+    Required content "content",
+    Optional allowed_tools "allowedTools",
+    Optional disable_model_invocation "disableModelInvocation",
+    Required invoked_at_turn "invokedAtTurn",
 });
 
 /// Diagnostics from reloading skill definitions, with warnings and errors as separate lists.
@@ -301,6 +301,6 @@ pub struct SkillsLoadDiagnostics {
     pub errors: Vec<String>,
 }
 record!(received SkillsLoadDiagnostics {
-    Field warnings "warnings",
-    Field errors "errors",
+    Required warnings "warnings",
+    Required errors "errors",
 });

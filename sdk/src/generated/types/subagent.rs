@@ -36,21 +36,21 @@ pub struct SubagentCompletedData {
     pub cancelled: Option<bool>,
 }
 record!(received SubagentCompletedData {
-    Field tool_call_id "toolCallId",
-    Field agent_name "agentName",
-    Field agent_display_name "agentDisplayName",
-    Field model "model",
-    Field first_dispatched_model "firstDispatchedModel",
-    Field configured_model_preference "configuredModelPreference",
-    Field explicit_model_override "explicitModelOverride",
-    Field explicit_model_matches_preference "explicitModelMatchesPreference",
-    Field model_override_reason "modelOverrideReason",
-    Field model_selection_source "modelSelectionSource",
-    Field configured_model_matches_actual "configuredModelMatchesActual",
-    Field total_tool_calls "totalToolCalls",
-    Field total_tokens "totalTokens",
-    Field duration_ms "durationMs",
-    Field cancelled "cancelled",
+    Required tool_call_id "toolCallId",
+    Required agent_name "agentName",
+    Required agent_display_name "agentDisplayName",
+    Optional model "model",
+    Optional first_dispatched_model "firstDispatchedModel",
+    Optional configured_model_preference "configuredModelPreference",
+    Optional explicit_model_override "explicitModelOverride",
+    Optional explicit_model_matches_preference "explicitModelMatchesPreference",
+    Optional model_override_reason "modelOverrideReason",
+    Optional model_selection_source "modelSelectionSource",
+    Optional configured_model_matches_actual "configuredModelMatchesActual",
+    Optional total_tool_calls "totalToolCalls",
+    Optional total_tokens "totalTokens",
+    Optional duration_ms "durationMs",
+    Optional cancelled "cancelled",
 });
 
 /// Resolved runtime configuration for a configured sub-agent
@@ -67,10 +67,10 @@ pub struct SubagentConfiguredData {
     pub multi_turn: bool,
 }
 record!(received SubagentConfiguredData {
-    Field model "model",
-    Field reasoning_effort "reasoningEffort",
-    Field context_tier "contextTier",
-    Field multi_turn "multiTurn",
+    Required model "model",
+    Optional reasoning_effort "reasoningEffort",
+    Optional context_tier "contextTier",
+    Required multi_turn "multiTurn",
 });
 
 /// Empty payload; the event signals that the custom agent was deselected, returning to the default agent
@@ -115,21 +115,21 @@ pub struct SubagentFailedData {
     pub duration_ms: Option<i64>,
 }
 record!(received SubagentFailedData {
-    Field tool_call_id "toolCallId",
-    Field agent_name "agentName",
-    Field agent_display_name "agentDisplayName",
-    Field error "error",
-    Field model "model",
-    Field first_dispatched_model "firstDispatchedModel",
-    Field configured_model_preference "configuredModelPreference",
-    Field explicit_model_override "explicitModelOverride",
-    Field explicit_model_matches_preference "explicitModelMatchesPreference",
-    Field model_override_reason "modelOverrideReason",
-    Field model_selection_source "modelSelectionSource",
-    Field configured_model_matches_actual "configuredModelMatchesActual",
-    Field total_tool_calls "totalToolCalls",
-    Field total_tokens "totalTokens",
-    Field duration_ms "durationMs",
+    Required tool_call_id "toolCallId",
+    Required agent_name "agentName",
+    Required agent_display_name "agentDisplayName",
+    Required error "error",
+    Optional model "model",
+    Optional first_dispatched_model "firstDispatchedModel",
+    Optional configured_model_preference "configuredModelPreference",
+    Optional explicit_model_override "explicitModelOverride",
+    Optional explicit_model_matches_preference "explicitModelMatchesPreference",
+    Optional model_override_reason "modelOverrideReason",
+    Optional model_selection_source "modelSelectionSource",
+    Optional configured_model_matches_actual "configuredModelMatchesActual",
+    Optional total_tool_calls "totalToolCalls",
+    Optional total_tokens "totalTokens",
+    Optional duration_ms "durationMs",
 });
 
 /// Authority or runtime mechanism responsible for sub-agent model selection.
@@ -175,8 +175,8 @@ pub struct SubagentSelectedData {
     pub tools: Option<Vec<String>>,
 }
 record!(received SubagentSelectedData {
-    Field agent_name "agentName",
-    Field agent_display_name "agentDisplayName",
+    Required agent_name "agentName",
+    Required agent_display_name "agentDisplayName",
     Nullable tools "tools",
 });
 
@@ -210,18 +210,18 @@ pub struct SubagentStartedData {
     pub execution_mode: Option<String>,
 }
 record!(received SubagentStartedData {
-    Field tool_call_id "toolCallId",
-    Field agent_name "agentName",
-    Field agent_display_name "agentDisplayName",
-    Field agent_description "agentDescription",
-    Field model "model",
-    Field task_model_source "taskModelSource",
-    Field model_selection_source "modelSelectionSource",
-    Field workflow_run_id "workflowRunId",
-    Field parent_id "parentId",
-    Field resumable "resumable",
-    Field agent_type "agentType",
-    Field execution_mode "executionMode",
+    Required tool_call_id "toolCallId",
+    Required agent_name "agentName",
+    Required agent_display_name "agentDisplayName",
+    Required agent_description "agentDescription",
+    Optional model "model",
+    Optional task_model_source "taskModelSource",
+    Optional model_selection_source "modelSelectionSource",
+    Optional workflow_run_id "workflowRunId",
+    Optional parent_id "parentId",
+    Optional resumable "resumable",
+    Optional agent_type "agentType",
+    Optional execution_mode "executionMode",
 });
 
 /// Where the model input for a task-tool sub-agent came from.

@@ -14,9 +14,9 @@ pub struct SystemMessageContentBlock {
     pub cache_breakpoint: Option<bool>,
 }
 record!(received SystemMessageContentBlock {
-    Field content "content",
-    Field is_static "isStatic",
-    Field cache_breakpoint "cacheBreakpoint",
+    Required content "content",
+    Optional is_static "isStatic",
+    Optional cache_breakpoint "cacheBreakpoint",
 });
 
 /// System/developer instruction content with role and optional template metadata
@@ -37,12 +37,12 @@ pub struct SystemMessageData {
     pub metadata: Option<SystemMessageMetadata>,
 }
 record!(received SystemMessageData {
-    Field content "content",
-    Field content_blocks "contentBlocks",
-    Field interaction_id "interactionId",
-    Field role "role",
-    Field name "name",
-    Field metadata "metadata",
+    Required content "content",
+    Optional content_blocks "contentBlocks",
+    Optional interaction_id "interactionId",
+    Required role "role",
+    Optional name "name",
+    Optional metadata "metadata",
 });
 
 /// Metadata about the prompt template and its construction
@@ -55,8 +55,8 @@ pub struct SystemMessageMetadata {
     pub variables: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(received SystemMessageMetadata {
-    Field prompt_version "promptVersion",
-    Field variables "variables",
+    Optional prompt_version "promptVersion",
+    Optional variables "variables",
 });
 
 /// Message role: "system" for system prompts, "developer" for developer-injected instructions
@@ -127,12 +127,12 @@ pub struct SystemNotificationAgentCompleted {
     pub prompt: Option<String>,
 }
 record!(received SystemNotificationAgentCompleted ["type" "agent_completed"] {
-    Field agent_id "agentId",
-    Field display_name "displayName",
-    Field agent_type "agentType",
-    Field status "status",
-    Field description "description",
-    Field prompt "prompt",
+    Required agent_id "agentId",
+    Optional display_name "displayName",
+    Required agent_type "agentType",
+    Required status "status",
+    Optional description "description",
+    Optional prompt "prompt",
 });
 
 /// Whether the agent completed successfully or failed
@@ -165,10 +165,10 @@ pub struct SystemNotificationAgentIdle {
     pub description: Option<String>,
 }
 record!(received SystemNotificationAgentIdle ["type" "agent_idle"] {
-    Field agent_id "agentId",
-    Field display_name "displayName",
-    Field agent_type "agentType",
-    Field description "description",
+    Required agent_id "agentId",
+    Optional display_name "displayName",
+    Required agent_type "agentType",
+    Optional description "description",
 });
 
 /// System-generated notification for runtime events like background task completion
@@ -183,9 +183,9 @@ pub struct SystemNotificationData {
     pub responses_reasoning: Option<ResponsesReasoning>,
 }
 record!(received SystemNotificationData {
-    Field content "content",
-    Field kind "kind",
-    Field responses_reasoning "responsesReasoning",
+    Required content "content",
+    Required kind "kind",
+    Optional responses_reasoning "responsesReasoning",
 });
 
 /// System notification metadata for an instruction file discovered during tool access, including source, trigger file, and tool.
@@ -202,10 +202,10 @@ pub struct SystemNotificationInstructionDiscovered {
     pub description: Option<String>,
 }
 record!(received SystemNotificationInstructionDiscovered ["type" "instruction_discovered"] {
-    Field source_path "sourcePath",
-    Field trigger_file "triggerFile",
-    Field trigger_tool "triggerTool",
-    Field description "description",
+    Required source_path "sourcePath",
+    Required trigger_file "triggerFile",
+    Required trigger_tool "triggerTool",
+    Optional description "description",
 });
 
 /// System notification metadata for a new inbox message, including entry ID, sender details, and summary.
@@ -222,10 +222,10 @@ pub struct SystemNotificationNewInboxMessage {
     pub summary: String,
 }
 record!(received SystemNotificationNewInboxMessage ["type" "new_inbox_message"] {
-    Field entry_id "entryId",
-    Field sender_name "senderName",
-    Field sender_type "senderType",
-    Field summary "summary",
+    Required entry_id "entryId",
+    Required sender_name "senderName",
+    Required sender_type "senderType",
+    Required summary "summary",
 });
 
 /// System notification metadata for a shell session that completed, including shell ID, optional exit code, and description.
@@ -240,9 +240,9 @@ pub struct SystemNotificationShellCompleted {
     pub description: Option<String>,
 }
 record!(received SystemNotificationShellCompleted ["type" "shell_completed"] {
-    Field shell_id "shellId",
-    Field exit_code "exitCode",
-    Field description "description",
+    Required shell_id "shellId",
+    Optional exit_code "exitCode",
+    Optional description "description",
 });
 
 /// System notification metadata for a detached shell session that completed, including shell ID and description.
@@ -255,8 +255,8 @@ pub struct SystemNotificationShellDetachedCompleted {
     pub description: Option<String>,
 }
 record!(received SystemNotificationShellDetachedCompleted ["type" "shell_detached_completed"] {
-    Field shell_id "shellId",
-    Field description "description",
+    Required shell_id "shellId",
+    Optional description "description",
 });
 
 /// System notification metadata from an external host that does not match a runtime-owned notification kind.
@@ -267,7 +267,7 @@ pub struct SystemNotificationUnclassified {
     pub metadata: Option<serde_json::Value>,
 }
 record!(received SystemNotificationUnclassified ["type" "unclassified"] {
-    Field metadata "metadata",
+    Optional metadata "metadata",
 });
 
 /// System notification metadata for a workflow execution attempt that reached a terminal state.
@@ -298,17 +298,17 @@ pub struct SystemNotificationWorkflowCompleted {
     pub pause_info: Option<SystemNotificationWorkflowPauseInfo>,
 }
 record!(received SystemNotificationWorkflowCompleted ["type" "workflow_completed"] {
-    Field run_id "runId",
-    Field workflow_name "workflowName",
-    Field status "status",
-    Field consumed_subagents "consumedSubagents",
-    Field elapsed_ms "elapsedMs",
-    Field consumed_nano_aiu "consumedNanoAiu",
-    Field attempt "attempt",
-    Field result_preview "resultPreview",
-    Field failure "failure",
-    Field retry_guidance "retryGuidance",
-    Field pause_info "pauseInfo",
+    Required run_id "runId",
+    Required workflow_name "workflowName",
+    Required status "status",
+    Required consumed_subagents "consumedSubagents",
+    Required elapsed_ms "elapsedMs",
+    Required consumed_nano_aiu "consumedNanoAiu",
+    Required attempt "attempt",
+    Optional result_preview "resultPreview",
+    Optional failure "failure",
+    Optional retry_guidance "retryGuidance",
+    Optional pause_info "pauseInfo",
 });
 
 /// Terminal status reached by a workflow execution attempt.
@@ -362,7 +362,7 @@ pub struct SystemNotificationWorkflowPauseInfoCheckpoint {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received SystemNotificationWorkflowPauseInfoCheckpoint ["type" "checkpoint"] {
-    Field key "key",
+    Required key "key",
 } rest);
 
 /// `SystemNotificationWorkflowPauseInfo: User` of the protocol.

@@ -28,12 +28,12 @@ pub struct BinaryAssetReference {
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(received BinaryAssetReference {
-    Field kind "type",
-    Field asset_id "assetId",
-    Field mime_type "mimeType",
-    Field byte_length "byteLength",
-    Field description "description",
-    Field metadata "metadata",
+    Required kind "type",
+    Required asset_id "assetId",
+    Required mime_type "mimeType",
+    Required byte_length "byteLength",
+    Optional description "description",
+    Optional metadata "metadata",
 });
 
 /// Binary result type discriminator. Use "image" for images and "resource" for other binary data.
@@ -78,8 +78,8 @@ pub struct BuiltinToolSafeTelemetryFields {
     pub inputs_names: Option<bool>,
 }
 record!(received BuiltinToolSafeTelemetryFields {
-    Field name "name",
-    Field inputs_names "inputsNames",
+    Optional name "name",
+    Optional inputs_names "inputsNames",
 });
 
 /// A source supplied by a tool that should be made available to the model as citable content. *Experimental.*
@@ -98,11 +98,11 @@ pub struct CitableSource {
     pub path: Option<String>,
 }
 record!(received CitableSource {
-    Field id "id",
-    Field title "title",
-    Field content "content",
-    Field url "url",
-    Field path "path",
+    Required id "id",
+    Optional title "title",
+    Required content "content",
+    Optional url "url",
+    Optional path "path",
 });
 
 /// Tool call result (string or expanded result object)
@@ -147,14 +147,14 @@ pub struct ExternalToolTextResultForLlm {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(ExternalToolTextResultForLlm {
-    Field text_result_for_llm "textResultForLlm",
-    Field result_type "resultType",
-    Field error "error",
-    Field session_log "sessionLog",
-    Field tool_telemetry "toolTelemetry",
-    Field binary_results_for_llm "binaryResultsForLlm",
-    Field contents "contents",
-    Field tool_references "toolReferences",
+    Required text_result_for_llm "textResultForLlm",
+    Optional result_type "resultType",
+    Optional error "error",
+    Optional session_log "sessionLog",
+    Optional tool_telemetry "toolTelemetry",
+    Optional binary_results_for_llm "binaryResultsForLlm",
+    Optional contents "contents",
+    Optional tool_references "toolReferences",
 } rest);
 builder!(ExternalToolTextResultForLlm new(text_result_for_llm: impl Into<String>) {
     result_type: impl Into<String>,
@@ -178,9 +178,9 @@ pub struct HandlePendingToolCallRequest {
     pub error: Option<String>,
 }
 record!(HandlePendingToolCallRequest {
-    Field request_id "requestId",
-    Field result "result",
-    Field error "error",
+    Required request_id "requestId",
+    Optional result "result",
+    Optional error "error",
 });
 builder!(HandlePendingToolCallRequest new(request_id: impl Into<String>) {
     result: ExternalToolResult,
@@ -195,7 +195,7 @@ pub struct HandlePendingToolCallResult {
     pub success: bool,
 }
 record!(received HandlePendingToolCallResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// A binary result whose data was omitted from persistence due to the inline size limit. *Experimental.*
@@ -217,12 +217,12 @@ pub struct OmittedBinaryResult {
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(received OmittedBinaryResult {
-    Field kind "type",
-    Field mime_type "mimeType",
-    Field byte_length "byteLength",
-    Field omitted_reason "omittedReason",
-    Field description "description",
-    Field metadata "metadata",
+    Required kind "type",
+    Required mime_type "mimeType",
+    Required byte_length "byteLength",
+    Required omitted_reason "omittedReason",
+    Optional description "description",
+    Optional metadata "metadata",
 });
 
 /// Binary result type discriminator. Use "image" for images and "resource" for other binary data.
@@ -259,12 +259,12 @@ pub struct PendingExternalToolRequest {
     pub agent_id: Option<String>,
 }
 record!(received PendingExternalToolRequest {
-    Field request_id "requestId",
-    Field tool_call_id "toolCallId",
-    Field tool_name "toolName",
-    Field arguments "arguments",
-    Field provider_id "providerId",
-    Field agent_id "agentId",
+    Required request_id "requestId",
+    Required tool_call_id "toolCallId",
+    Required tool_name "toolName",
+    Optional arguments "arguments",
+    Optional provider_id "providerId",
+    Optional agent_id "agentId",
 });
 
 /// External tool calls still waiting for a result.
@@ -275,7 +275,7 @@ pub struct PendingExternalToolRequestList {
     pub items: Vec<PendingExternalToolRequest>,
 }
 record!(received PendingExternalToolRequestList {
-    Field items "items",
+    Required items "items",
 });
 
 /// Binary result returned by a tool for the model
@@ -295,11 +295,11 @@ pub struct PersistedBinaryImage {
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(received PersistedBinaryImage {
-    Field kind "type",
-    Field data "data",
-    Field mime_type "mimeType",
-    Field description "description",
-    Field metadata "metadata",
+    Required kind "type",
+    Required data "data",
+    Required mime_type "mimeType",
+    Optional description "description",
+    Optional metadata "metadata",
 });
 
 /// Binary result type discriminator. Use "image" for images and "resource" for other binary data.
@@ -366,16 +366,16 @@ pub struct ProtocolExternalToolDefinition {
     pub namespace: Option<ProtocolExternalToolNamespace>,
 }
 record!(ProtocolExternalToolDefinition {
-    Field name "name",
-    Field description "description",
-    Field title "title",
-    Field parameters "parameters",
-    Field overrides_built_in_tool "overridesBuiltInTool",
-    Field skip_permission "skipPermission",
-    Field defer "defer",
-    Field is_terminal "isTerminal",
-    Field metadata "metadata",
-    Field namespace "namespace",
+    Required name "name",
+    Required description "description",
+    Optional title "title",
+    Optional parameters "parameters",
+    Optional overrides_built_in_tool "overridesBuiltInTool",
+    Optional skip_permission "skipPermission",
+    Optional defer "defer",
+    Optional is_terminal "isTerminal",
+    Optional metadata "metadata",
+    Optional namespace "namespace",
 });
 builder!(ProtocolExternalToolDefinition new(name: impl Into<String>, description: impl Into<String>) {
     title: impl Into<String>,
@@ -429,8 +429,8 @@ pub struct ToolExecutionCompleteContentAudio {
     pub mime_type: String,
 }
 record!(received ToolExecutionCompleteContentAudio ["type" "audio"] {
-    Field data "data",
-    Field mime_type "mimeType",
+    Required data "data",
+    Required mime_type "mimeType",
 });
 
 /// Image content block with base64-encoded data
@@ -443,8 +443,8 @@ pub struct ToolExecutionCompleteContentImage {
     pub mime_type: String,
 }
 record!(received ToolExecutionCompleteContentImage ["type" "image"] {
-    Field data "data",
-    Field mime_type "mimeType",
+    Required data "data",
+    Required mime_type "mimeType",
 });
 
 /// Embedded resource content block with inline text or binary data
@@ -455,7 +455,7 @@ pub struct ToolExecutionCompleteContentResource {
     pub resource: ToolExecutionCompleteContentResourceDetails,
 }
 record!(received ToolExecutionCompleteContentResource ["type" "resource"] {
-    Field resource "resource",
+    Required resource "resource",
 });
 
 /// The embedded resource contents, either text or base64-encoded binary
@@ -494,13 +494,13 @@ pub struct ToolExecutionCompleteContentResourceLink {
     pub size: Option<i64>,
 }
 record!(received ToolExecutionCompleteContentResourceLink ["type" "resource_link"] {
-    Field icons "icons",
-    Field name "name",
-    Field title "title",
-    Field uri "uri",
-    Field description "description",
-    Field mime_type "mimeType",
-    Field size "size",
+    Optional icons "icons",
+    Required name "name",
+    Optional title "title",
+    Required uri "uri",
+    Optional description "description",
+    Optional mime_type "mimeType",
+    Optional size "size",
 });
 
 /// Icon image for a resource
@@ -517,10 +517,10 @@ pub struct ToolExecutionCompleteContentResourceLinkIcon {
     pub theme: Option<ToolExecutionCompleteContentResourceLinkIconTheme>,
 }
 record!(received ToolExecutionCompleteContentResourceLinkIcon {
-    Field src "src",
-    Field mime_type "mimeType",
-    Field sizes "sizes",
-    Field theme "theme",
+    Required src "src",
+    Optional mime_type "mimeType",
+    Optional sizes "sizes",
+    Optional theme "theme",
 });
 
 /// Theme variant this icon is intended for
@@ -557,12 +557,12 @@ pub struct ToolExecutionCompleteContentShellExit {
     pub output_file_path: Option<String>,
 }
 record!(received ToolExecutionCompleteContentShellExit ["type" "shell_exit"] {
-    Field shell_id "shellId",
-    Field exit_code "exitCode",
-    Field cwd "cwd",
-    Field output_preview "outputPreview",
-    Field output_truncated "outputTruncated",
-    Field output_file_path "outputFilePath",
+    Required shell_id "shellId",
+    Required exit_code "exitCode",
+    Optional cwd "cwd",
+    Optional output_preview "outputPreview",
+    Optional output_truncated "outputTruncated",
+    Optional output_file_path "outputFilePath",
 });
 
 /// Deprecated for shell command exit metadata. Use ToolExecutionCompleteContentShellExit instead.
@@ -578,9 +578,9 @@ pub struct ToolExecutionCompleteContentTerminal {
     pub cwd: Option<String>,
 }
 record!(received ToolExecutionCompleteContentTerminal ["type" "terminal"] {
-    Field text "text",
-    Field exit_code "exitCode",
-    Field cwd "cwd",
+    Required text "text",
+    Optional exit_code "exitCode",
+    Optional cwd "cwd",
 });
 
 /// Plain text content block
@@ -591,7 +591,7 @@ pub struct ToolExecutionCompleteContentText {
     pub text: String,
 }
 record!(received ToolExecutionCompleteContentText ["type" "text"] {
-    Field text "text",
+    Required text "text",
 });
 
 /// Tool execution completion results including success status, detailed output, and error information
@@ -637,24 +637,24 @@ pub struct ToolExecutionCompleteData {
     pub fusion: Option<FusionAttribution>,
 }
 record!(received ToolExecutionCompleteData {
-    Field tool_call_id "toolCallId",
-    Field success "success",
-    Field model "model",
-    Field tool_usage "toolUsage",
-    Field mcp_meta "mcpMeta",
-    Field interaction_id "interactionId",
-    Field rte "rte",
-    Field is_user_requested "isUserRequested",
-    Field result "result",
-    Field error "error",
-    Field tool_telemetry "toolTelemetry",
-    Field turn_id "turnId",
-    Field tool_description "toolDescription",
-    Field sandboxed "sandboxed",
-    Field shell_execution "shellExecution",
-    Field file_edits "fileEdits",
-    Field parent_tool_call_id "parentToolCallId",
-    Field fusion "fusion",
+    Required tool_call_id "toolCallId",
+    Required success "success",
+    Optional model "model",
+    Optional tool_usage "toolUsage",
+    Optional mcp_meta "mcpMeta",
+    Optional interaction_id "interactionId",
+    Optional rte "rte",
+    Optional is_user_requested "isUserRequested",
+    Optional result "result",
+    Optional error "error",
+    Optional tool_telemetry "toolTelemetry",
+    Optional turn_id "turnId",
+    Optional tool_description "toolDescription",
+    Optional sandboxed "sandboxed",
+    Optional shell_execution "shellExecution",
+    Optional file_edits "fileEdits",
+    Optional parent_tool_call_id "parentToolCallId",
+    Optional fusion "fusion",
 });
 
 /// Error details when the tool execution failed
@@ -669,9 +669,9 @@ pub struct ToolExecutionCompleteError {
     pub remediation: Option<RemediationAction>,
 }
 record!(received ToolExecutionCompleteError {
-    Field message "message",
-    Field code "code",
-    Field remediation "remediation",
+    Required message "message",
+    Optional code "code",
+    Optional remediation "remediation",
 });
 
 /// A file mutation that was actually committed by a built-in file editing tool. *Experimental.*
@@ -684,8 +684,8 @@ pub struct ToolExecutionCompleteFileEdit {
     pub kind: ToolExecutionCompleteFileEditKind,
 }
 record!(received ToolExecutionCompleteFileEdit {
-    Field path "path",
-    Field kind "kind",
+    Required path "path",
+    Required kind "kind",
 });
 
 /// Kind of file mutation committed by a built-in editing tool. *Experimental.*
@@ -729,14 +729,14 @@ pub struct ToolExecutionCompleteResult {
     pub mcp_meta: Option<serde_json::Value>,
 }
 record!(received ToolExecutionCompleteResult {
-    Field content "content",
-    Field detailed_content "detailedContent",
-    Field contents "contents",
-    Field binary_results_for_llm "binaryResultsForLlm",
-    Field ui_resource "uiResource",
-    Field structured_content "structuredContent",
-    Field citable_sources "citableSources",
-    Field mcp_meta "mcpMeta",
+    Required content "content",
+    Optional detailed_content "detailedContent",
+    Optional contents "contents",
+    Optional binary_results_for_llm "binaryResultsForLlm",
+    Optional ui_resource "uiResource",
+    Optional structured_content "structuredContent",
+    Optional citable_sources "citableSources",
+    Optional mcp_meta "mcpMeta",
 });
 
 /// Experimental shell completion facts retained independently of the full tool result. *Experimental.*
@@ -747,7 +747,7 @@ pub struct ToolExecutionCompleteShellExecution {
     pub exit_code: i64,
 }
 record!(received ToolExecutionCompleteShellExecution {
-    Field exit_code "exitCode",
+    Required exit_code "exitCode",
 });
 
 /// Tool definition metadata, present for MCP tools with MCP Apps support
@@ -762,9 +762,9 @@ pub struct ToolExecutionCompleteToolDescription {
     pub meta: Option<ToolExecutionCompleteToolDescriptionMeta>,
 }
 record!(received ToolExecutionCompleteToolDescription {
-    Field name "name",
-    Field description "description",
-    Field meta "_meta",
+    Required name "name",
+    Optional description "description",
+    Optional meta "_meta",
 });
 
 /// MCP Apps metadata for UI resource association
@@ -775,7 +775,7 @@ pub struct ToolExecutionCompleteToolDescriptionMeta {
     pub ui: Option<ToolExecutionCompleteToolDescriptionMetaUi>,
 }
 record!(received ToolExecutionCompleteToolDescriptionMeta {
-    Field ui "ui",
+    Optional ui "ui",
 });
 
 /// MCP Apps tool `_meta.ui` resource URI and visibility captured on `tool.execution_complete`.
@@ -788,8 +788,8 @@ pub struct ToolExecutionCompleteToolDescriptionMetaUi {
     pub visibility: Option<Vec<ToolExecutionCompleteToolDescriptionMetaUiVisibility>>,
 }
 record!(received ToolExecutionCompleteToolDescriptionMetaUi {
-    Field resource_uri "resourceUri",
-    Field visibility "visibility",
+    Optional resource_uri "resourceUri",
+    Optional visibility "visibility",
 });
 
 /// Allowed values for the `ToolExecutionCompleteToolDescriptionMetaUIVisibility` enumeration.
@@ -824,11 +824,11 @@ pub struct ToolExecutionCompleteUiResource {
     pub meta: Option<ToolExecutionCompleteUiResourceMeta>,
 }
 record!(received ToolExecutionCompleteUiResource {
-    Field uri "uri",
-    Field mime_type "mimeType",
-    Field text "text",
-    Field blob "blob",
-    Field meta "_meta",
+    Required uri "uri",
+    Required mime_type "mimeType",
+    Optional text "text",
+    Optional blob "blob",
+    Optional meta "_meta",
 });
 
 /// Resource-level UI metadata (CSP, permissions, visual preferences)
@@ -839,7 +839,7 @@ pub struct ToolExecutionCompleteUiResourceMeta {
     pub ui: Option<ToolExecutionCompleteUiResourceMetaUi>,
 }
 record!(received ToolExecutionCompleteUiResourceMeta {
-    Field ui "ui",
+    Optional ui "ui",
 });
 
 /// MCP Apps UI resource metadata for a completed tool result, including CSP, permissions, domain, and border preference.
@@ -856,10 +856,10 @@ pub struct ToolExecutionCompleteUiResourceMetaUi {
     pub prefers_border: Option<bool>,
 }
 record!(received ToolExecutionCompleteUiResourceMetaUi {
-    Field csp "csp",
-    Field permissions "permissions",
-    Field domain "domain",
-    Field prefers_border "prefersBorder",
+    Optional csp "csp",
+    Optional permissions "permissions",
+    Optional domain "domain",
+    Optional prefers_border "prefersBorder",
 });
 
 /// CSP domain allowlists for an MCP Apps UI resource, including connect, resource, frame, and base URI domains.
@@ -876,10 +876,10 @@ pub struct ToolExecutionCompleteUiResourceMetaUiCsp {
     pub base_uri_domains: Option<Vec<String>>,
 }
 record!(received ToolExecutionCompleteUiResourceMetaUiCsp {
-    Field connect_domains "connectDomains",
-    Field resource_domains "resourceDomains",
-    Field frame_domains "frameDomains",
-    Field base_uri_domains "baseUriDomains",
+    Optional connect_domains "connectDomains",
+    Optional resource_domains "resourceDomains",
+    Optional frame_domains "frameDomains",
+    Optional base_uri_domains "baseUriDomains",
 });
 
 /// Browser permission metadata for an MCP Apps UI resource, including camera, microphone, geolocation, and clipboard-write.
@@ -898,10 +898,10 @@ pub struct ToolExecutionCompleteUiResourceMetaUiPermissions {
     >,
 }
 record!(received ToolExecutionCompleteUiResourceMetaUiPermissions {
-    Field camera "camera",
-    Field microphone "microphone",
-    Field geolocation "geolocation",
-    Field clipboard_write "clipboardWrite",
+    Optional camera "camera",
+    Optional microphone "microphone",
+    Optional geolocation "geolocation",
+    Optional clipboard_write "clipboardWrite",
 });
 
 /// Marker object for camera permission on an MCP Apps UI resource.
@@ -951,8 +951,8 @@ pub struct ToolExecutionPartialData {
     pub partial_output: String,
 }
 record!(received ToolExecutionPartialData {
-    Field tool_call_id "toolCallId",
-    Field partial_output "partialOutput",
+    Required tool_call_id "toolCallId",
+    Required partial_output "partialOutput",
 });
 
 /// Tool execution progress notification with status message
@@ -967,9 +967,9 @@ pub struct ToolExecutionProgressData {
     pub structured_content: Option<serde_json::Value>,
 }
 record!(received ToolExecutionProgressData {
-    Field tool_call_id "toolCallId",
-    Field progress_message "progressMessage",
-    Field structured_content "structuredContent",
+    Required tool_call_id "toolCallId",
+    Required progress_message "progressMessage",
+    Optional structured_content "structuredContent",
 });
 
 /// Tool execution startup details including MCP server information when applicable
@@ -1013,23 +1013,23 @@ pub struct ToolExecutionStartData {
     pub fusion: Option<FusionAttribution>,
 }
 record!(received ToolExecutionStartData {
-    Field tool_call_id "toolCallId",
-    Field tool_name "toolName",
-    Field tool_title "toolTitle",
-    Field arguments "arguments",
-    Field shell_tool_info "shellToolInfo",
-    Field model "model",
-    Field rte "rte",
-    Field mcp_server_name "mcpServerName",
-    Field mcp_config_server_name "mcpConfigServerName",
-    Field mcp_tool_name "mcpToolName",
-    Field mcp_transport "mcpTransport",
-    Field mcp_config_source "mcpConfigSource",
-    Field turn_id "turnId",
-    Field display_verbatim "displayVerbatim",
-    Field tool_description "toolDescription",
-    Field parent_tool_call_id "parentToolCallId",
-    Field fusion "fusion",
+    Required tool_call_id "toolCallId",
+    Required tool_name "toolName",
+    Optional tool_title "toolTitle",
+    Optional arguments "arguments",
+    Optional shell_tool_info "shellToolInfo",
+    Optional model "model",
+    Optional rte "rte",
+    Optional mcp_server_name "mcpServerName",
+    Optional mcp_config_server_name "mcpConfigServerName",
+    Optional mcp_tool_name "mcpToolName",
+    Optional mcp_transport "mcpTransport",
+    Optional mcp_config_source "mcpConfigSource",
+    Optional turn_id "turnId",
+    Optional display_verbatim "displayVerbatim",
+    Optional tool_description "toolDescription",
+    Optional parent_tool_call_id "parentToolCallId",
+    Optional fusion "fusion",
 });
 
 /// Shell-aware path hints for a shell tool's command, captured at start time so consumers can snapshot a file's pre-image before the tool runs.
@@ -1044,9 +1044,9 @@ pub struct ToolExecutionStartShellToolInfo {
     pub display_command: Option<String>,
 }
 record!(received ToolExecutionStartShellToolInfo {
-    Field possible_paths "possiblePaths",
-    Field has_write_file_redirection "hasWriteFileRedirection",
-    Field display_command "displayCommand",
+    Required possible_paths "possiblePaths",
+    Required has_write_file_redirection "hasWriteFileRedirection",
+    Optional display_command "displayCommand",
 });
 
 /// Tool definition metadata, present for MCP tools with MCP Apps support
@@ -1061,9 +1061,9 @@ pub struct ToolExecutionStartToolDescription {
     pub meta: Option<ToolExecutionStartToolDescriptionMeta>,
 }
 record!(received ToolExecutionStartToolDescription {
-    Field name "name",
-    Field description "description",
-    Field meta "_meta",
+    Required name "name",
+    Optional description "description",
+    Optional meta "_meta",
 });
 
 /// MCP Apps metadata for UI resource association
@@ -1074,7 +1074,7 @@ pub struct ToolExecutionStartToolDescriptionMeta {
     pub ui: Option<ToolExecutionStartToolDescriptionMetaUi>,
 }
 record!(received ToolExecutionStartToolDescriptionMeta {
-    Field ui "ui",
+    Optional ui "ui",
 });
 
 /// MCP Apps tool `_meta.ui` resource URI and visibility captured on `tool.execution_start`.
@@ -1087,8 +1087,8 @@ pub struct ToolExecutionStartToolDescriptionMetaUi {
     pub visibility: Option<Vec<ToolExecutionStartToolDescriptionMetaUiVisibility>>,
 }
 record!(received ToolExecutionStartToolDescriptionMetaUi {
-    Field resource_uri "resourceUri",
-    Field visibility "visibility",
+    Optional resource_uri "resourceUri",
+    Optional visibility "visibility",
 });
 
 /// Allowed values for the `ToolExecutionStartToolDescriptionMetaUIVisibility` enumeration.
@@ -1135,17 +1135,17 @@ pub struct ToolExecutionUsage {
     pub quota_snapshots: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(received ToolExecutionUsage {
-    Field request_id "requestId",
-    Field model "model",
-    Field provider "provider",
-    Field accounting "accounting",
-    Field input_tokens "inputTokens",
-    Field output_tokens "outputTokens",
-    Field total_tokens "totalTokens",
-    Field input_tokens_details "inputTokensDetails",
-    Field output_tokens_details "outputTokensDetails",
-    Field copilot_usage "copilotUsage",
-    Field quota_snapshots "quotaSnapshots",
+    Required request_id "requestId",
+    Required model "model",
+    Optional provider "provider",
+    Optional accounting "accounting",
+    Optional input_tokens "inputTokens",
+    Optional output_tokens "outputTokens",
+    Optional total_tokens "totalTokens",
+    Optional input_tokens_details "inputTokensDetails",
+    Optional output_tokens_details "outputTokensDetails",
+    Optional copilot_usage "copilotUsage",
+    Optional quota_snapshots "quotaSnapshots",
 });
 
 /// Provider-reported image and text token counts, which are subsets of the corresponding total rather than additional tokens.
@@ -1158,8 +1158,8 @@ pub struct ToolExecutionUsageTokenDetails {
     pub text_tokens: i64,
 }
 record!(received ToolExecutionUsageTokenDetails {
-    Field image_tokens "imageTokens",
-    Field text_tokens "textTokens",
+    Required image_tokens "imageTokens",
+    Required text_tokens "textTokens",
 });
 
 /// Built-in tool metadata with identifier, optional namespaced name, description, input-parameter schema, and usage instructions.
@@ -1181,12 +1181,12 @@ pub struct ToolInfo {
     pub safe_for_telemetry: Option<BuiltinToolSafeForTelemetry>,
 }
 record!(received ToolInfo {
-    Field name "name",
-    Field namespaced_name "namespacedName",
-    Field description "description",
-    Field parameters "parameters",
-    Field instructions "instructions",
-    Field safe_for_telemetry "safeForTelemetry",
+    Required name "name",
+    Optional namespaced_name "namespacedName",
+    Required description "description",
+    Optional parameters "parameters",
+    Optional instructions "instructions",
+    Optional safe_for_telemetry "safeForTelemetry",
 });
 
 /// Built-in tools available for the requested model, with their parameters and instructions.
@@ -1197,7 +1197,7 @@ pub struct ToolList {
     pub tools: Vec<ToolInfo>,
 }
 record!(received ToolList {
-    Field tools "tools",
+    Required tools "tools",
 });
 
 /// Live, append-only shell output. Not persisted or replayed to late subscribers. Text is decoded and redacted per chunk; chunks need not contain complete lines.
@@ -1216,11 +1216,11 @@ pub struct ToolShellOutputData {
     pub fusion: Option<FusionAttribution>,
 }
 record!(received ToolShellOutputData {
-    Field tool_call_id "toolCallId",
-    Field stream "stream",
-    Field text "text",
-    Field sequence "sequence",
-    Field fusion "fusion",
+    Required tool_call_id "toolCallId",
+    Optional stream "stream",
+    Required text "text",
+    Required sequence "sequence",
+    Optional fusion "fusion",
 });
 
 /// Shell output source. Terminal output has no separate stdout/stderr attribution.
@@ -1254,9 +1254,9 @@ pub struct ToolUserRequestedData {
     pub arguments: Option<serde_json::Value>,
 }
 record!(received ToolUserRequestedData {
-    Field tool_call_id "toolCallId",
-    Field tool_name "toolName",
-    Field arguments "arguments",
+    Required tool_call_id "toolCallId",
+    Required tool_name "toolName",
+    Optional arguments "arguments",
 });
 
 /// Optional model identifier whose tool overrides should be applied to the listing.
@@ -1267,7 +1267,7 @@ pub struct ToolsListRequest {
     pub model: Option<String>,
 }
 record!(ToolsListRequest {
-    Field model "model",
+    Optional model "model",
 });
 builder!(ToolsListRequest {
     model: impl Into<String>,
@@ -1281,7 +1281,7 @@ pub struct ToolsSetRequest {
     pub tools: Vec<ProtocolExternalToolDefinition>,
 }
 record!(ToolsSetRequest {
-    Field tools "tools",
+    Required tools "tools",
 });
 builder!(ToolsSetRequest new(tools: Vec<ProtocolExternalToolDefinition>) {});
 

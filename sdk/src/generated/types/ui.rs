@@ -23,7 +23,7 @@ pub struct McpTaskMetadata {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(McpTaskMetadata {
-    Field ttl "ttl",
+    Optional ttl "ttl",
 } rest);
 builder!(McpTaskMetadata {
     ttl: i64,
@@ -67,12 +67,12 @@ pub struct UiElicitationArrayAnyOfField {
     pub default_value: Option<Vec<String>>,
 }
 record!(UiElicitationArrayAnyOfField ["type" "array"] {
-    Field title "title",
-    Field description "description",
-    Field min_items "minItems",
-    Field max_items "maxItems",
-    Field items "items",
-    Field default_value "default",
+    Optional title "title",
+    Optional description "description",
+    Optional min_items "minItems",
+    Optional max_items "maxItems",
+    Required items "items",
+    Optional default_value "default",
 });
 builder!(UiElicitationArrayAnyOfField new(items: UiElicitationArrayAnyOfFieldItems) {
     title: impl Into<String>,
@@ -90,7 +90,7 @@ pub struct UiElicitationArrayAnyOfFieldItems {
     pub any_of: Vec<UiElicitationArrayAnyOfFieldItemsAnyOf>,
 }
 record!(UiElicitationArrayAnyOfFieldItems {
-    Field any_of "anyOf",
+    Required any_of "anyOf",
 });
 builder!(UiElicitationArrayAnyOfFieldItems new(any_of: Vec<UiElicitationArrayAnyOfFieldItemsAnyOf>) {});
 
@@ -105,8 +105,8 @@ pub struct UiElicitationArrayAnyOfFieldItemsAnyOf {
     pub title: String,
 }
 record!(UiElicitationArrayAnyOfFieldItemsAnyOf {
-    Field value "const",
-    Field title "title",
+    Required value "const",
+    Required title "title",
 });
 builder!(UiElicitationArrayAnyOfFieldItemsAnyOf new(value: impl Into<String>, title: impl Into<String>) {});
 
@@ -129,12 +129,12 @@ pub struct UiElicitationArrayEnumField {
     pub default_value: Option<Vec<String>>,
 }
 record!(UiElicitationArrayEnumField ["type" "array"] {
-    Field title "title",
-    Field description "description",
-    Field min_items "minItems",
-    Field max_items "maxItems",
-    Field items "items",
-    Field default_value "default",
+    Optional title "title",
+    Optional description "description",
+    Optional min_items "minItems",
+    Optional max_items "maxItems",
+    Required items "items",
+    Optional default_value "default",
 });
 builder!(UiElicitationArrayEnumField new(items: UiElicitationArrayEnumFieldItems) {
     title: impl Into<String>,
@@ -153,7 +153,7 @@ pub struct UiElicitationArrayEnumFieldItems {
     pub values: Vec<String>,
 }
 record!(UiElicitationArrayEnumFieldItems ["type" "string"] {
-    Field values "enum",
+    Required values "enum",
 });
 builder!(UiElicitationArrayEnumFieldItems new(values: Vec<String>) {});
 
@@ -197,11 +197,11 @@ pub struct UiElicitationRequest {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(UiElicitationRequest {
-    Field mode "mode",
-    Field message "message",
-    Field requested_schema "requestedSchema",
-    Field meta "_meta",
-    Field task "task",
+    Optional mode "mode",
+    Required message "message",
+    Required requested_schema "requestedSchema",
+    Optional meta "_meta",
+    Optional task "task",
 } rest);
 builder!(UiElicitationRequest new(message: impl Into<String>, requested_schema: UiElicitationSchema) {
     mode: McpElicitationFormMode,
@@ -232,9 +232,9 @@ pub struct UiElicitationResponse {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(UiElicitationResponse {
-    Field action "action",
-    Field content "content",
-    Field meta "_meta",
+    Required action "action",
+    Optional content "content",
+    Optional meta "_meta",
 } rest);
 builder!(UiElicitationResponse new(action: UiElicitationResponseAction) {
     content: UiElicitationResponseContent,
@@ -283,7 +283,7 @@ pub struct UiElicitationResult {
     pub success: bool,
 }
 record!(received UiElicitationResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// JSON Schema describing the form fields to present to the user
@@ -298,8 +298,8 @@ pub struct UiElicitationSchema {
     pub required: Option<Vec<String>>,
 }
 record!(UiElicitationSchema ["type" "object"] {
-    Field properties "properties",
-    Field required "required",
+    Required properties "properties",
+    Optional required "required",
 });
 builder!(UiElicitationSchema new(properties: Vec<(String, UiElicitationSchemaProperty)>) {
     required: Vec<String>,
@@ -349,9 +349,9 @@ pub struct UiElicitationSchemaPropertyBoolean {
     pub default_value: Option<bool>,
 }
 record!(UiElicitationSchemaPropertyBoolean ["type" "boolean"] {
-    Field title "title",
-    Field description "description",
-    Field default_value "default",
+    Optional title "title",
+    Optional description "description",
+    Optional default_value "default",
 });
 builder!(UiElicitationSchemaPropertyBoolean {
     title: impl Into<String>,
@@ -379,12 +379,12 @@ pub struct UiElicitationSchemaPropertyNumber {
     pub default_value: Option<f64>,
 }
 record!(UiElicitationSchemaPropertyNumber {
-    Field kind "type",
-    Field title "title",
-    Field description "description",
-    Field minimum "minimum",
-    Field maximum "maximum",
-    Field default_value "default",
+    Required kind "type",
+    Optional title "title",
+    Optional description "description",
+    Optional minimum "minimum",
+    Optional maximum "maximum",
+    Optional default_value "default",
 });
 builder!(UiElicitationSchemaPropertyNumber new(kind: UiElicitationSchemaPropertyNumberType) {
     title: impl Into<String>,
@@ -429,12 +429,12 @@ pub struct UiElicitationSchemaPropertyString {
     pub default_value: Option<String>,
 }
 record!(UiElicitationSchemaPropertyString ["type" "string"] {
-    Field title "title",
-    Field description "description",
-    Field min_length "minLength",
-    Field max_length "maxLength",
-    Field format "format",
-    Field default_value "default",
+    Optional title "title",
+    Optional description "description",
+    Optional min_length "minLength",
+    Optional max_length "maxLength",
+    Optional format "format",
+    Optional default_value "default",
 });
 builder!(UiElicitationSchemaPropertyString {
     title: impl Into<String>,
@@ -485,11 +485,11 @@ pub struct UiElicitationStringEnumField {
     pub default_value: Option<String>,
 }
 record!(UiElicitationStringEnumField ["type" "string"] {
-    Field title "title",
-    Field description "description",
-    Field values "enum",
-    Field enum_names "enumNames",
-    Field default_value "default",
+    Optional title "title",
+    Optional description "description",
+    Required values "enum",
+    Optional enum_names "enumNames",
+    Optional default_value "default",
 });
 builder!(UiElicitationStringEnumField new(values: Vec<String>) {
     title: impl Into<String>,
@@ -513,10 +513,10 @@ pub struct UiElicitationStringOneOfField {
     pub default_value: Option<String>,
 }
 record!(UiElicitationStringOneOfField ["type" "string"] {
-    Field title "title",
-    Field description "description",
-    Field one_of "oneOf",
-    Field default_value "default",
+    Optional title "title",
+    Optional description "description",
+    Required one_of "oneOf",
+    Optional default_value "default",
 });
 builder!(UiElicitationStringOneOfField new(one_of: Vec<UiElicitationStringOneOfFieldOneOf>) {
     title: impl Into<String>,
@@ -535,8 +535,8 @@ pub struct UiElicitationStringOneOfFieldOneOf {
     pub title: String,
 }
 record!(UiElicitationStringOneOfFieldOneOf {
-    Field value "const",
-    Field title "title",
+    Required value "const",
+    Required title "title",
 });
 builder!(UiElicitationStringOneOfFieldOneOf new(value: impl Into<String>, title: impl Into<String>) {});
 
@@ -556,11 +556,11 @@ pub struct UiEphemeralQueryData {
     pub error: Option<String>,
 }
 record!(received UiEphemeralQueryData {
-    Field request_id "requestId",
-    Field phase "phase",
-    Field chunk "chunk",
-    Field answer "answer",
-    Field error "error",
+    Required request_id "requestId",
+    Required phase "phase",
+    Optional chunk "chunk",
+    Optional answer "answer",
+    Optional error "error",
 });
 
 /// Lifecycle phase for a Rust-owned ephemeral query stream. *Experimental.*
@@ -600,9 +600,9 @@ pub struct UiEphemeralQueryRequest {
     pub abort_signal: Option<serde_json::Value>,
 }
 record!(UiEphemeralQueryRequest {
-    Field question "question",
-    Field on_chunk "onChunk",
-    Field abort_signal "abortSignal",
+    Required question "question",
+    Optional on_chunk "onChunk",
+    Optional abort_signal "abortSignal",
 });
 builder!(UiEphemeralQueryRequest new(question: impl Into<String>) {
     on_chunk: serde_json::Value,
@@ -617,7 +617,7 @@ pub struct UiEphemeralQueryResult {
     pub answer: String,
 }
 record!(received UiEphemeralQueryResult {
-    Field answer "answer",
+    Required answer "answer",
 });
 
 /// The action the user selected. Defaults to 'autopilot' when autoApproveEdits is true, otherwise 'interactive'.
@@ -658,11 +658,11 @@ pub struct UiExitPlanModeResponse {
     pub defer_implementation: Option<bool>,
 }
 record!(UiExitPlanModeResponse {
-    Field approved "approved",
-    Field selected_action "selectedAction",
-    Field auto_approve_edits "autoApproveEdits",
-    Field feedback "feedback",
-    Field defer_implementation "deferImplementation",
+    Required approved "approved",
+    Optional selected_action "selectedAction",
+    Optional auto_approve_edits "autoApproveEdits",
+    Optional feedback "feedback",
+    Optional defer_implementation "deferImplementation",
 });
 builder!(UiExitPlanModeResponse new(approved: bool) {
     selected_action: UiExitPlanModeAction,
@@ -681,8 +681,8 @@ pub struct UiHandlePendingAutoModeSwitchRequest {
     pub response: UiAutoModeSwitchResponse,
 }
 record!(UiHandlePendingAutoModeSwitchRequest {
-    Field request_id "requestId",
-    Field response "response",
+    Required request_id "requestId",
+    Required response "response",
 });
 builder!(UiHandlePendingAutoModeSwitchRequest new(request_id: impl Into<String>, response: UiAutoModeSwitchResponse) {});
 
@@ -696,8 +696,8 @@ pub struct UiHandlePendingElicitationRequest {
     pub result: UiElicitationResponse,
 }
 record!(UiHandlePendingElicitationRequest {
-    Field request_id "requestId",
-    Field result "result",
+    Required request_id "requestId",
+    Required result "result",
 });
 builder!(UiHandlePendingElicitationRequest new(request_id: impl Into<String>, result: UiElicitationResponse) {});
 
@@ -711,8 +711,8 @@ pub struct UiHandlePendingExitPlanModeRequest {
     pub response: UiExitPlanModeResponse,
 }
 record!(UiHandlePendingExitPlanModeRequest {
-    Field request_id "requestId",
-    Field response "response",
+    Required request_id "requestId",
+    Required response "response",
 });
 builder!(UiHandlePendingExitPlanModeRequest new(request_id: impl Into<String>, response: UiExitPlanModeResponse) {});
 
@@ -724,7 +724,7 @@ pub struct UiHandlePendingResult {
     pub success: bool,
 }
 record!(received UiHandlePendingResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Request ID of a pending `sampling.requested` event and an optional sampling result payload (omit to reject). *Experimental.*
@@ -737,8 +737,8 @@ pub struct UiHandlePendingSamplingRequest {
     pub response: Option<UiHandlePendingSamplingResponse>,
 }
 record!(UiHandlePendingSamplingRequest {
-    Field request_id "requestId",
-    Field response "response",
+    Required request_id "requestId",
+    Optional response "response",
 });
 builder!(UiHandlePendingSamplingRequest new(request_id: impl Into<String>) {
     response: UiHandlePendingSamplingResponse,
@@ -763,8 +763,8 @@ pub struct UiHandlePendingSessionLimitsExhaustedRequest {
     pub response: UiSessionLimitsExhaustedResponse,
 }
 record!(UiHandlePendingSessionLimitsExhaustedRequest {
-    Field request_id "requestId",
-    Field response "response",
+    Required request_id "requestId",
+    Required response "response",
 });
 builder!(UiHandlePendingSessionLimitsExhaustedRequest new(request_id: impl Into<String>, response: UiSessionLimitsExhaustedResponse) {});
 
@@ -778,8 +778,8 @@ pub struct UiHandlePendingUserInputRequest {
     pub response: UiUserInputResponse,
 }
 record!(UiHandlePendingUserInputRequest {
-    Field request_id "requestId",
-    Field response "response",
+    Required request_id "requestId",
+    Required response "response",
 });
 builder!(UiHandlePendingUserInputRequest new(request_id: impl Into<String>, response: UiUserInputResponse) {});
 
@@ -791,7 +791,7 @@ pub struct UiRegisterDirectAutoModeSwitchHandlerResult {
     pub handle: String,
 }
 record!(received UiRegisterDirectAutoModeSwitchHandlerResult {
-    Field handle "handle",
+    Required handle "handle",
 });
 
 /// The user's selected action for an exhausted session limit.
@@ -806,9 +806,9 @@ pub struct UiSessionLimitsExhaustedResponse {
     pub max_ai_credits: Option<f64>,
 }
 record!(UiSessionLimitsExhaustedResponse {
-    Field action "action",
-    Field additional_ai_credits "additionalAiCredits",
-    Field max_ai_credits "maxAiCredits",
+    Required action "action",
+    Optional additional_ai_credits "additionalAiCredits",
+    Optional max_ai_credits "maxAiCredits",
 });
 builder!(UiSessionLimitsExhaustedResponse new(action: UiSessionLimitsExhaustedResponseAction) {
     additional_ai_credits: f64,
@@ -845,7 +845,7 @@ pub struct UiUnregisterDirectAutoModeSwitchHandlerRequest {
     pub handle: String,
 }
 record!(UiUnregisterDirectAutoModeSwitchHandlerRequest {
-    Field handle "handle",
+    Required handle "handle",
 });
 builder!(UiUnregisterDirectAutoModeSwitchHandlerRequest new(handle: impl Into<String>) {});
 
@@ -857,7 +857,7 @@ pub struct UiUnregisterDirectAutoModeSwitchHandlerResult {
     pub unregistered: bool,
 }
 record!(received UiUnregisterDirectAutoModeSwitchHandlerResult {
-    Field unregistered "unregistered",
+    Required unregistered "unregistered",
 });
 
 /// User response for a pending user-input request, with answer text and whether it was typed freeform.
@@ -870,7 +870,7 @@ pub struct UiUserInputResponse {
     pub was_freeform: bool,
 }
 record!(UiUserInputResponse {
-    Field answer "answer",
-    Field was_freeform "wasFreeform",
+    Required answer "answer",
+    Required was_freeform "wasFreeform",
 });
 builder!(UiUserInputResponse new(answer: impl Into<String>, was_freeform: bool) {});

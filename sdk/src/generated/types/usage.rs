@@ -14,9 +14,9 @@ pub struct SessionUsageSetCodeChangesParams {
     pub files_count: Option<f64>,
 }
 record!(SessionUsageSetCodeChangesParams {
-    Field lines_added "linesAdded",
-    Field lines_removed "linesRemoved",
-    Field files_count "filesCount",
+    Required lines_added "linesAdded",
+    Required lines_removed "linesRemoved",
+    Optional files_count "filesCount",
 });
 builder!(SessionUsageSetCodeChangesParams new(lines_added: f64, lines_removed: f64) {
     files_count: f64,
@@ -61,20 +61,20 @@ pub struct UsageGetMetricsResult {
     pub last_call_output_tokens: i64,
 }
 record!(received UsageGetMetricsResult {
-    Field ai_credits_status "aiCreditsStatus",
-    Field total_premium_request_cost "totalPremiumRequestCost",
-    Field total_user_requests "totalUserRequests",
-    Field total_nano_aiu "totalNanoAiu",
-    Field token_details "tokenDetails",
-    Field total_api_duration_ms "totalApiDurationMs",
-    Field session_start_time "sessionStartTime",
-    Field code_changes "codeChanges",
-    Field model_metrics "modelMetrics",
-    Field provider_model_metrics "providerModelMetrics",
-    Field agent_metrics "agentMetrics",
-    Field current_model "currentModel",
-    Field last_call_input_tokens "lastCallInputTokens",
-    Field last_call_output_tokens "lastCallOutputTokens",
+    Optional ai_credits_status "aiCreditsStatus",
+    Required total_premium_request_cost "totalPremiumRequestCost",
+    Required total_user_requests "totalUserRequests",
+    Optional total_nano_aiu "totalNanoAiu",
+    Optional token_details "tokenDetails",
+    Required total_api_duration_ms "totalApiDurationMs",
+    Required session_start_time "sessionStartTime",
+    Required code_changes "codeChanges",
+    Required model_metrics "modelMetrics",
+    Optional provider_model_metrics "providerModelMetrics",
+    Optional agent_metrics "agentMetrics",
+    Optional current_model "currentModel",
+    Required last_call_input_tokens "lastCallInputTokens",
+    Required last_call_output_tokens "lastCallOutputTokens",
 });
 
 /// Usage attributed to one agent instance, including its identity, API duration, AI units, and per-model breakdown.
@@ -93,11 +93,11 @@ pub struct UsageMetricsAgentMetric {
     pub model_metrics: std::collections::BTreeMap<String, UsageMetricsModelMetric>,
 }
 record!(received UsageMetricsAgentMetric {
-    Field agent_name "agentName",
-    Field agent_display_name "agentDisplayName",
-    Field total_api_duration_ms "totalApiDurationMs",
-    Field total_nano_aiu "totalNanoAiu",
-    Field model_metrics "modelMetrics",
+    Optional agent_name "agentName",
+    Optional agent_display_name "agentDisplayName",
+    Required total_api_duration_ms "totalApiDurationMs",
+    Required total_nano_aiu "totalNanoAiu",
+    Required model_metrics "modelMetrics",
 });
 
 /// Aggregated code change metrics
@@ -114,10 +114,10 @@ pub struct UsageMetricsCodeChanges {
     pub files_modified: Vec<String>,
 }
 record!(received UsageMetricsCodeChanges {
-    Field lines_added "linesAdded",
-    Field lines_removed "linesRemoved",
-    Field files_modified_count "filesModifiedCount",
-    Field files_modified "filesModified",
+    Required lines_added "linesAdded",
+    Required lines_removed "linesRemoved",
+    Required files_modified_count "filesModifiedCount",
+    Required files_modified "filesModified",
 });
 
 /// Per-model usage metrics, including request counts/costs, token usage, nano-AI units, and per-token-type details.
@@ -140,12 +140,12 @@ pub struct UsageMetricsModelMetric {
     >,
 }
 record!(received UsageMetricsModelMetric {
-    Field ai_credits_status "aiCreditsStatus",
-    Field requests "requests",
-    Field usage "usage",
-    Field cache_expires_at "cacheExpiresAt",
-    Field total_nano_aiu "totalNanoAiu",
-    Field token_details "tokenDetails",
+    Optional ai_credits_status "aiCreditsStatus",
+    Required requests "requests",
+    Required usage "usage",
+    Optional cache_expires_at "cacheExpiresAt",
+    Optional total_nano_aiu "totalNanoAiu",
+    Optional token_details "tokenDetails",
 });
 
 /// Request count and cost metrics for this model
@@ -158,8 +158,8 @@ pub struct UsageMetricsModelMetricRequests {
     pub cost: f64,
 }
 record!(received UsageMetricsModelMetricRequests {
-    Field count "count",
-    Field cost "cost",
+    Required count "count",
+    Required cost "cost",
 });
 
 /// Per-model token-detail entry containing the accumulated token count for one token type.
@@ -170,7 +170,7 @@ pub struct UsageMetricsModelMetricTokenDetail {
     pub token_count: i64,
 }
 record!(received UsageMetricsModelMetricTokenDetail {
-    Field token_count "tokenCount",
+    Required token_count "tokenCount",
 });
 
 /// Token usage metrics for this model
@@ -189,11 +189,11 @@ pub struct UsageMetricsModelMetricUsage {
     pub reasoning_tokens: Option<i64>,
 }
 record!(received UsageMetricsModelMetricUsage {
-    Field input_tokens "inputTokens",
-    Field output_tokens "outputTokens",
-    Field cache_read_tokens "cacheReadTokens",
-    Field cache_write_tokens "cacheWriteTokens",
-    Field reasoning_tokens "reasoningTokens",
+    Required input_tokens "inputTokens",
+    Required output_tokens "outputTokens",
+    Required cache_read_tokens "cacheReadTokens",
+    Required cache_write_tokens "cacheWriteTokens",
+    Optional reasoning_tokens "reasoningTokens",
 });
 
 /// Usage for one recorded provider and model, without merging identical model IDs across providers.
@@ -212,8 +212,8 @@ pub struct UsageMetricsProviderModelMetric {
 record!(received UsageMetricsProviderModelMetric {
     Nullable provider "provider",
     Nullable model_id "modelId",
-    Field model_display_name "modelDisplayName",
-    Field metrics "metrics",
+    Optional model_display_name "modelDisplayName",
+    Required metrics "metrics",
 });
 
 /// Session-wide token-detail entry containing the accumulated token count for one token type.
@@ -224,5 +224,5 @@ pub struct UsageMetricsTokenDetail {
     pub token_count: i64,
 }
 record!(received UsageMetricsTokenDetail {
-    Field token_count "tokenCount",
+    Required token_count "tokenCount",
 });

@@ -10,8 +10,8 @@ pub struct WorkflowAbortRequest {
     pub execution_token: String,
 }
 record!(received WorkflowAbortRequest {
-    Field run_id "runId",
-    Field execution_token "executionToken",
+    Required run_id "runId",
+    Required execution_token "executionToken",
 });
 
 /// Acknowledgement that a workflow request was accepted.
@@ -34,10 +34,10 @@ pub struct WorkflowExecuteRequest {
     pub args: serde_json::Value,
 }
 record!(received WorkflowExecuteRequest {
-    Field name "name",
-    Field run_id "runId",
-    Field execution_token "executionToken",
-    Field args "args",
+    Required name "name",
+    Required run_id "runId",
+    Required execution_token "executionToken",
+    Required args "args",
 });
 
 /// Result returned by an extension workflow closure.
@@ -48,7 +48,7 @@ pub struct WorkflowExecuteResult {
     pub result: Option<serde_json::Value>,
 }
 record!(WorkflowExecuteResult {
-    Field result "result",
+    Optional result "result",
 });
 builder!(WorkflowExecuteResult {
     result: serde_json::Value,
@@ -72,12 +72,12 @@ pub struct WorkflowRunSettledData {
     pub failure_type: Option<String>,
 }
 record!(received WorkflowRunSettledData {
-    Field run_id "runId",
-    Field status "status",
-    Field consumed_subagents "consumedSubagents",
-    Field consumed_nano_aiu "consumedNanoAiu",
-    Field elapsed_ms "elapsedMs",
-    Field failure_type "failureType",
+    Required run_id "runId",
+    Required status "status",
+    Required consumed_subagents "consumedSubagents",
+    Required consumed_nano_aiu "consumedNanoAiu",
+    Required elapsed_ms "elapsedMs",
+    Optional failure_type "failureType",
 });
 
 /// Terminal status a workflow run committed. A settled run is never `pending` or `running`, so those two members of the run-status domain are deliberately absent.
@@ -117,9 +117,9 @@ pub struct WorkflowRunStartedData {
     pub attempt: i64,
 }
 record!(received WorkflowRunStartedData {
-    Field run_id "runId",
-    Field workflow_name "workflowName",
-    Field attempt "attempt",
+    Required run_id "runId",
+    Required workflow_name "workflowName",
+    Required attempt "attempt",
 });
 
 /// Ephemeral invalidation signal for a changed workflow run. *Experimental.*
@@ -132,6 +132,6 @@ pub struct WorkflowRunUpdatedData {
     pub revision: i64,
 }
 record!(received WorkflowRunUpdatedData {
-    Field run_id "runId",
-    Field revision "revision",
+    Required run_id "runId",
+    Required revision "revision",
 });

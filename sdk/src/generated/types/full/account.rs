@@ -14,9 +14,9 @@ pub struct AccountAllUsers {
     pub token: Option<String>,
 }
 record!(received AccountAllUsers {
-    Field auth_info "authInfo",
-    Field selection_id "selectionId",
-    Field token "token",
+    Required auth_info "authInfo",
+    Optional selection_id "selectionId",
+    Optional token "token",
 });
 
 /// An interactive account whose model provider owns its credentials. It carries no GitHub credential.
@@ -29,8 +29,8 @@ pub struct AccountAuthInfo {
     pub login: String,
 }
 record!(AccountAuthInfo ["type" "account"] {
-    Field host "host",
-    Field login "login",
+    Required host "host",
+    Required login "login",
 });
 builder!(AccountAuthInfo new(host: impl Into<String>, login: impl Into<String>) {});
 
@@ -42,7 +42,7 @@ pub struct AccountDescribeAuthInfoRequest {
     pub identity: AuthIdentity,
 }
 record!(AccountDescribeAuthInfoRequest {
-    Field identity "identity",
+    Required identity "identity",
 });
 builder!(AccountDescribeAuthInfoRequest new(identity: AuthIdentity) {});
 
@@ -56,8 +56,8 @@ pub struct AccountDescribeAuthInfoResult {
     pub description: String,
 }
 record!(received AccountDescribeAuthInfoResult {
-    Field message "message",
-    Field description "description",
+    Required message "message",
+    Required description "description",
 });
 
 /// Current authentication state
@@ -70,8 +70,8 @@ pub struct AccountGetCurrentAuthResult {
     pub auth_errors: Option<Vec<String>>,
 }
 record!(received AccountGetCurrentAuthResult {
-    Field auth_info "authInfo",
-    Field auth_errors "authErrors",
+    Optional auth_info "authInfo",
+    Optional auth_errors "authErrors",
 });
 
 /// The authentication identity whose gist support should be reported. *Internal.*
@@ -82,7 +82,7 @@ pub struct AccountGetGistSupportRequest {
     pub identity: AuthIdentity,
 }
 record!(AccountGetGistSupportRequest {
-    Field identity "identity",
+    Required identity "identity",
 });
 builder!(AccountGetGistSupportRequest new(identity: AuthIdentity) {});
 
@@ -98,9 +98,9 @@ pub struct AccountGetGistSupportResult {
     pub reason: Option<String>,
 }
 record!(received AccountGetGistSupportResult {
-    Field supported "supported",
-    Field kind "kind",
-    Field reason "reason",
+    Required supported "supported",
+    Optional kind "kind",
+    Optional reason "reason",
 });
 
 /// Optional opaque account selection or compatibility GitHub token used to look up quota.
@@ -113,8 +113,8 @@ pub struct AccountGetQuotaRequest {
     pub github_token: Option<String>,
 }
 record!(AccountGetQuotaRequest {
-    Field selection_id "selectionId",
-    Field github_token "gitHubToken",
+    Optional selection_id "selectionId",
+    Optional github_token "gitHubToken",
 });
 builder!(AccountGetQuotaRequest {
     selection_id: impl Into<String>,
@@ -129,7 +129,7 @@ pub struct AccountGetQuotaResult {
     pub quota_snapshots: std::collections::BTreeMap<String, AccountQuotaSnapshot>,
 }
 record!(received AccountGetQuotaResult {
-    Field quota_snapshots "quotaSnapshots",
+    Required quota_snapshots "quotaSnapshots",
 });
 
 /// The environment variable supplying a classic personal access token, when one is set. *Internal.*
@@ -140,7 +140,7 @@ pub struct AccountGetTokenEnvVarResult {
     pub name: Option<String>,
 }
 record!(received AccountGetTokenEnvVarResult {
-    Field name "name",
+    Optional name "name",
 });
 
 /// A path to resolve against the GitHub host an identity is signed in to. *Internal.*
@@ -153,8 +153,8 @@ pub struct AccountGetWebUrlRequest {
     pub identity: Option<AuthIdentity>,
 }
 record!(AccountGetWebUrlRequest {
-    Field path "path",
-    Field identity "identity",
+    Required path "path",
+    Optional identity "identity",
 });
 builder!(AccountGetWebUrlRequest new(path: impl Into<String>) {
     identity: AuthIdentity,
@@ -168,7 +168,7 @@ pub struct AccountGetWebUrlResult {
     pub url: String,
 }
 record!(received AccountGetWebUrlResult {
-    Field url "url",
+    Required url "url",
 });
 
 /// The provider kind stamped on a signed-in account. *Experimental.*
@@ -208,9 +208,9 @@ pub struct AccountLoginRequest {
     pub token: String,
 }
 record!(AccountLoginRequest {
-    Field host "host",
-    Field login "login",
-    Field token "token",
+    Required host "host",
+    Optional login "login",
+    Required token "token",
 });
 builder!(AccountLoginRequest new(host: impl Into<String>, token: impl Into<String>) {
     login: impl Into<String>,
@@ -224,7 +224,7 @@ pub struct AccountLoginResult {
     pub stored_in_vault: bool,
 }
 record!(received AccountLoginResult {
-    Field stored_in_vault "storedInVault",
+    Required stored_in_vault "storedInVault",
 });
 
 /// User to log out
@@ -237,8 +237,8 @@ pub struct AccountLogoutRequest {
     pub auth_info: Option<AuthInfo>,
 }
 record!(AccountLogoutRequest {
-    Field selection_id "selectionId",
-    Field auth_info "authInfo",
+    Optional selection_id "selectionId",
+    Optional auth_info "authInfo",
 });
 builder!(AccountLogoutRequest {
     selection_id: impl Into<String>,
@@ -253,7 +253,7 @@ pub struct AccountLogoutResult {
     pub has_more_users: bool,
 }
 record!(received AccountLogoutResult {
-    Field has_more_users "hasMoreUsers",
+    Required has_more_users "hasMoreUsers",
 });
 
 /// Quota usage snapshot for a Copilot quota type, including entitlement, used requests, overage, reset date, and remaining percentage.
@@ -278,14 +278,14 @@ pub struct AccountQuotaSnapshot {
     pub reset_date: Option<String>,
 }
 record!(received AccountQuotaSnapshot {
-    Field is_unlimited_entitlement "isUnlimitedEntitlement",
-    Field entitlement_requests "entitlementRequests",
-    Field used_requests "usedRequests",
-    Field usage_allowed_with_exhausted_quota "usageAllowedWithExhaustedQuota",
-    Field remaining_percentage "remainingPercentage",
-    Field overage "overage",
-    Field overage_allowed_with_exhausted_quota "overageAllowedWithExhaustedQuota",
-    Field reset_date "resetDate",
+    Required is_unlimited_entitlement "isUnlimitedEntitlement",
+    Required entitlement_requests "entitlementRequests",
+    Required used_requests "usedRequests",
+    Required usage_allowed_with_exhausted_quota "usageAllowedWithExhaustedQuota",
+    Required remaining_percentage "remainingPercentage",
+    Required overage "overage",
+    Required overage_allowed_with_exhausted_quota "overageAllowedWithExhaustedQuota",
+    Optional reset_date "resetDate",
 });
 
 /// One signed-in account in the roster forest. *Experimental.*
@@ -308,13 +308,13 @@ pub struct AccountStatus {
     pub selection_id: String,
 }
 record!(received AccountStatus {
-    Field host "host",
-    Field login "login",
-    Field kind "kind",
-    Field auth_source "authSource",
-    Field derived_from "derivedFrom",
-    Field active "active",
-    Field selection_id "selectionId",
+    Required host "host",
+    Required login "login",
+    Required kind "kind",
+    Optional auth_source "authSource",
+    Optional derived_from "derivedFrom",
+    Required active "active",
+    Required selection_id "selectionId",
 });
 
 /// Enumerate request carrying the typed collection query. *Experimental.*
@@ -325,7 +325,7 @@ pub struct AccountsEnumerateRequest {
     pub query: AuthEnumerateQuery,
 }
 record!(AccountsEnumerateRequest {
-    Field query "query",
+    Required query "query",
 });
 builder!(AccountsEnumerateRequest new(query: AuthEnumerateQuery) {});
 
@@ -337,7 +337,7 @@ pub struct AccountsGetRequest {
     pub query: AuthReadQuery,
 }
 record!(AccountsGetRequest {
-    Field query "query",
+    Required query "query",
 });
 builder!(AccountsGetRequest new(query: AuthReadQuery) {});
 
@@ -349,7 +349,7 @@ pub struct AccountsSetRequest {
     pub command: AuthWrite,
 }
 record!(AccountsSetRequest {
-    Field command "command",
+    Required command "command",
 });
 builder!(AccountsSetRequest new(command: AuthWrite) {});
 
@@ -391,7 +391,7 @@ pub struct AuthEnumerateQueryLoginAccounts {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(AuthEnumerateQueryLoginAccounts ["kind" "loginAccounts"] {
-    Field provider "provider",
+    Required provider "provider",
 } rest);
 builder!(AuthEnumerateQueryLoginAccounts new(provider: LoginProviderKind) {} rest);
 
@@ -405,7 +405,7 @@ pub struct AuthEnumerateQueryProviders {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(AuthEnumerateQueryProviders ["kind" "providers"] {
-    Field broker_available "brokerAvailable",
+    Optional broker_available "brokerAvailable",
 } rest);
 builder!(AuthEnumerateQueryProviders {
     broker_available: bool,
@@ -440,7 +440,7 @@ pub struct AuthEnumerateValueAccounts {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AuthEnumerateValueAccounts ["kind" "accounts"] {
-    Field items "items",
+    Required items "items",
 } rest);
 
 /// `AuthEnumerateValue: LoginAccounts` of the protocol.
@@ -453,7 +453,7 @@ pub struct AuthEnumerateValueLoginAccounts {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AuthEnumerateValueLoginAccounts ["kind" "loginAccounts"] {
-    Field items "items",
+    Required items "items",
 } rest);
 
 /// `AuthEnumerateValue: Providers` of the protocol.
@@ -466,7 +466,7 @@ pub struct AuthEnumerateValueProviders {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AuthEnumerateValueProviders ["kind" "providers"] {
-    Field items "items",
+    Required items "items",
 } rest);
 
 /// A credential-free account choice after sign-in. *Experimental.*
@@ -483,10 +483,10 @@ pub struct AuthLoginAccount {
     pub kind: AccountKind,
 }
 record!(received AuthLoginAccount {
-    Field selection_id "selectionId",
-    Field host "host",
-    Field login "login",
-    Field kind "kind",
+    Required selection_id "selectionId",
+    Required host "host",
+    Required login "login",
+    Required kind "kind",
 });
 
 /// Advance an in-flight login flow, optionally fulfilling an input-required step. *Experimental.*
@@ -499,8 +499,8 @@ pub struct AuthLoginAdvanceRequest {
     pub input: Option<String>,
 }
 record!(AuthLoginAdvanceRequest {
-    Field flow_id "flowId",
-    Field input "input",
+    Required flow_id "flowId",
+    Optional input "input",
 });
 builder!(AuthLoginAdvanceRequest new(flow_id: impl Into<String>) {
     input: impl Into<String>,
@@ -518,9 +518,9 @@ pub struct AuthLoginBeginRequest {
     pub account_id: Option<String>,
 }
 record!(AuthLoginBeginRequest {
-    Field kind "kind",
-    Field mode "mode",
-    Field account_id "accountId",
+    Required kind "kind",
+    Optional mode "mode",
+    Optional account_id "accountId",
 });
 builder!(AuthLoginBeginRequest new(kind: LoginProviderKind) {
     mode: AuthLoginMode,
@@ -537,8 +537,8 @@ pub struct AuthLoginBegun {
     pub step: AuthLoginStep,
 }
 record!(received AuthLoginBegun {
-    Field flow_id "flowId",
-    Field step "step",
+    Required flow_id "flowId",
+    Required step "step",
 });
 
 /// Cancel an in-flight login flow. *Experimental.*
@@ -549,7 +549,7 @@ pub struct AuthLoginCancelRequest {
     pub flow_id: String,
 }
 record!(AuthLoginCancelRequest {
-    Field flow_id "flowId",
+    Required flow_id "flowId",
 });
 builder!(AuthLoginCancelRequest new(flow_id: impl Into<String>) {});
 
@@ -565,9 +565,9 @@ pub struct AuthLoginIdentity {
     pub active: bool,
 }
 record!(received AuthLoginIdentity {
-    Field account_id "accountId",
-    Field label "label",
-    Field active "active",
+    Required account_id "accountId",
+    Required label "label",
+    Required active "active",
 });
 
 /// How an interactive provider login should choose its base identity. *Experimental.*
@@ -600,10 +600,10 @@ pub struct AuthLoginResultDto {
     pub accounts: Option<Vec<AuthLoginAccount>>,
 }
 record!(received AuthLoginResultDto {
-    Field status "status",
-    Field host "host",
-    Field login "login",
-    Field accounts "accounts",
+    Required status "status",
+    Optional host "host",
+    Optional login "login",
+    Optional accounts "accounts",
 });
 
 /// Disposition of a login attempt, including pending user decisions. *Experimental.*
@@ -675,7 +675,7 @@ pub struct AuthLoginStepCompleted {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AuthLoginStepCompleted ["kind" "completed"] {
-    Field result "result",
+    Required result "result",
 } rest);
 
 /// `AuthLoginStep: Error` of the protocol. *Experimental.*
@@ -688,7 +688,7 @@ pub struct AuthLoginStepError {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AuthLoginStepError ["kind" "error"] {
-    Field message "message",
+    Required message "message",
 } rest);
 
 /// `AuthLoginStep: InputRequired` of the protocol. *Experimental.*
@@ -701,7 +701,7 @@ pub struct AuthLoginStepInputRequired {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AuthLoginStepInputRequired ["kind" "input-required"] {
-    Field prompt "prompt",
+    Required prompt "prompt",
 } rest);
 
 /// `AuthLoginStep: NeedsInteraction` of the protocol. *Experimental.*
@@ -723,7 +723,7 @@ pub struct AuthLoginStepOpenUrl {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AuthLoginStepOpenUrl ["kind" "open-url"] {
-    Field url "url",
+    Required url "url",
 } rest);
 
 /// Selects which typed accounts datum to read. *Experimental.*
@@ -803,8 +803,8 @@ pub struct AuthReadValueActiveAccount {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AuthReadValueActiveAccount ["kind" "activeAccount"] {
-    Field account "account",
-    Field auth_info "authInfo",
+    Optional account "account",
+    Optional auth_info "authInfo",
 } rest);
 
 /// `AuthReadValue: LastErrors` of the protocol. *Experimental.*
@@ -817,7 +817,7 @@ pub struct AuthReadValueLastErrors {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AuthReadValueLastErrors ["kind" "lastErrors"] {
-    Field errors "errors",
+    Required errors "errors",
 } rest);
 
 /// `AuthReadValue: Status` of the protocol. *Experimental.*
@@ -830,7 +830,7 @@ pub struct AuthReadValueStatus {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AuthReadValueStatus ["kind" "status"] {
-    Field status "status",
+    Required status "status",
 } rest);
 
 /// Neutral authentication status summary. *Experimental.*
@@ -849,11 +849,11 @@ pub struct AuthStatusDto {
     pub account_count: i64,
 }
 record!(received AuthStatusDto {
-    Field is_authenticated "isAuthenticated",
-    Field active_login "activeLogin",
-    Field active_host "activeHost",
-    Field copilot_plan "copilotPlan",
-    Field account_count "accountCount",
+    Required is_authenticated "isAuthenticated",
+    Optional active_login "activeLogin",
+    Optional active_host "activeHost",
+    Optional copilot_plan "copilotPlan",
+    Required account_count "accountCount",
 });
 
 /// One non-interactive accounts mutation command (the selector is fused with its typed args). *Experimental.*
@@ -885,7 +885,7 @@ pub struct AuthWriteLogout {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(AuthWriteLogout ["kind" "logout"] {
-    Field selection_id "selectionId",
+    Optional selection_id "selectionId",
 } rest);
 builder!(AuthWriteLogout {
     selection_id: impl Into<String>,
@@ -901,8 +901,8 @@ pub struct AuthWriteResult {
     pub more_users: Option<bool>,
 }
 record!(received AuthWriteResult {
-    Field ok "ok",
-    Field more_users "moreUsers",
+    Required ok "ok",
+    Optional more_users "moreUsers",
 });
 
 /// `AuthWrite: SetCredentials` of the protocol.
@@ -919,9 +919,9 @@ pub struct AuthWriteSetCredentials {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(AuthWriteSetCredentials ["kind" "setCredentials"] {
-    Field host "host",
-    Field login "login",
-    Field token "token",
+    Required host "host",
+    Required login "login",
+    Required token "token",
 } rest);
 
 /// The required fields of [`AuthWriteSetCredentials`], for [`AuthWriteSetCredentials::new`].
@@ -956,7 +956,7 @@ pub struct AuthWriteSwitchActive {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(AuthWriteSwitchActive ["kind" "switchActive"] {
-    Field selection_id "selectionId",
+    Required selection_id "selectionId",
 } rest);
 builder!(AuthWriteSwitchActive new(selection_id: impl Into<String>) {} rest);
 
@@ -991,7 +991,7 @@ pub struct ProviderDescriptor {
     pub available: bool,
 }
 record!(received ProviderDescriptor {
-    Field kind "kind",
-    Field label "label",
-    Field available "available",
+    Required kind "kind",
+    Required label "label",
+    Required available "available",
 });

@@ -19,10 +19,10 @@ pub struct AgentDiscoveryPath {
     pub project_path: Option<String>,
 }
 record!(received AgentDiscoveryPath {
-    Field path "path",
-    Field scope "scope",
-    Field preferred_for_creation "preferredForCreation",
-    Field project_path "projectPath",
+    Required path "path",
+    Required scope "scope",
+    Required preferred_for_creation "preferredForCreation",
+    Optional project_path "projectPath",
 });
 
 /// Canonical locations where custom agents can be created so the runtime will recognize them.
@@ -33,7 +33,7 @@ pub struct AgentDiscoveryPathList {
     pub paths: Vec<AgentDiscoveryPath>,
 }
 record!(received AgentDiscoveryPathList {
-    Field paths "paths",
+    Required paths "paths",
 });
 
 /// Which tier this directory belongs to
@@ -62,8 +62,8 @@ pub struct AgentsCustomAgentInitialModelDecisionParams {
     pub available_models_json: String,
 }
 record!(AgentsCustomAgentInitialModelDecisionParams {
-    Field agent_models_json "agentModelsJson",
-    Field available_models_json "availableModelsJson",
+    Required agent_models_json "agentModelsJson",
+    Required available_models_json "availableModelsJson",
 });
 builder!(AgentsCustomAgentInitialModelDecisionParams new(agent_models_json: impl Into<String>, available_models_json: impl Into<String>) {});
 
@@ -79,9 +79,9 @@ pub struct AgentsCustomAgentInitialModelDecisionResult {
     pub warning: Option<String>,
 }
 record!(received AgentsCustomAgentInitialModelDecisionResult {
-    Field target_model "targetModel",
-    Field reasoning_effort "reasoningEffort",
-    Field warning "warning",
+    Optional target_model "targetModel",
+    Optional reasoning_effort "reasoningEffort",
+    Optional warning "warning",
 });
 
 /// Optional project paths to include in agent discovery.
@@ -96,9 +96,9 @@ pub struct AgentsDiscoverRequest {
     pub exclude_host_agents: Option<bool>,
 }
 record!(AgentsDiscoverRequest {
-    Field agent_directories "agentDirectories",
-    Field project_paths "projectPaths",
-    Field exclude_host_agents "excludeHostAgents",
+    Optional agent_directories "agentDirectories",
+    Optional project_paths "projectPaths",
+    Optional exclude_host_agents "excludeHostAgents",
 });
 builder!(AgentsDiscoverRequest {
     agent_directories: Vec<String>,
@@ -118,9 +118,9 @@ pub struct AgentsGetAvailableBuiltinsRequest {
     pub context: Option<Option<String>>,
 }
 record!(AgentsGetAvailableBuiltinsRequest {
-    Field feature_flags "featureFlags",
-    Field overrides "overrides",
-    Field context "context",
+    Optional feature_flags "featureFlags",
+    Optional overrides "overrides",
+    Optional context "context",
 });
 builder!(AgentsGetAvailableBuiltinsRequest {
     feature_flags: Option<AgentsGetAvailableBuiltinsRequestFeatureFlags>,
@@ -154,7 +154,7 @@ pub struct AgentsGetAvailableBuiltinsResult {
     pub agents: Vec<BuiltinAgentSummary>,
 }
 record!(received AgentsGetAvailableBuiltinsResult {
-    Field agents "agents",
+    Required agents "agents",
 });
 
 /// The shipped agent whose definition to load. *Internal.*
@@ -165,7 +165,7 @@ pub struct AgentsGetBuiltinDefinitionRequest {
     pub name: String,
 }
 record!(AgentsGetBuiltinDefinitionRequest {
-    Field name "name",
+    Required name "name",
 });
 builder!(AgentsGetBuiltinDefinitionRequest new(name: impl Into<String>) {});
 
@@ -177,7 +177,7 @@ pub struct AgentsGetBuiltinDefinitionResult {
     pub definition_json: String,
 }
 record!(received AgentsGetBuiltinDefinitionResult {
-    Field definition_json "definitionJson",
+    Required definition_json "definitionJson",
 });
 
 /// The shipped agent whose listing entry to load. *Internal.*
@@ -188,7 +188,7 @@ pub struct AgentsGetBuiltinListingDefinitionRequest {
     pub name: String,
 }
 record!(AgentsGetBuiltinListingDefinitionRequest {
-    Field name "name",
+    Required name "name",
 });
 builder!(AgentsGetBuiltinListingDefinitionRequest new(name: impl Into<String>) {});
 
@@ -200,7 +200,7 @@ pub struct AgentsGetBuiltinListingDefinitionResult {
     pub definition_json: String,
 }
 record!(received AgentsGetBuiltinListingDefinitionResult {
-    Field definition_json "definitionJson",
+    Required definition_json "definitionJson",
 });
 
 /// The agents this runtime ships, named so a consumer can tell them apart from authored ones. *Internal.*
@@ -215,9 +215,9 @@ pub struct AgentsGetBuiltinsResult {
     pub yaml_based_names: Vec<String>,
 }
 record!(received AgentsGetBuiltinsResult {
-    Field names "names",
-    Field disableable_names "disableableNames",
-    Field yaml_based_names "yamlBasedNames",
+    Required names "names",
+    Required disableable_names "disableableNames",
+    Required yaml_based_names "yamlBasedNames",
 });
 
 /// Optional project paths to include when enumerating agent discovery directories.
@@ -232,9 +232,9 @@ pub struct AgentsGetDiscoveryPathsRequest {
     pub exclude_host_agents: Option<bool>,
 }
 record!(AgentsGetDiscoveryPathsRequest {
-    Field agent_directories "agentDirectories",
-    Field project_paths "projectPaths",
-    Field exclude_host_agents "excludeHostAgents",
+    Optional agent_directories "agentDirectories",
+    Optional project_paths "projectPaths",
+    Optional exclude_host_agents "excludeHostAgents",
 });
 builder!(AgentsGetDiscoveryPathsRequest {
     agent_directories: Vec<String>,
@@ -252,8 +252,8 @@ pub struct BuiltinAgentSummary {
     pub description: String,
 }
 record!(received BuiltinAgentSummary {
-    Field name "name",
-    Field description "description",
+    Required name "name",
+    Required description "description",
 });
 
 /// An inert Agent Plugin catalog result. Its canonical catalog identity, declared version, repository source claim, and explicit compatibility tags are safe to correlate, while its descriptor, URL, raw data, materialisation reference, and installed-plugin state remain runtime-private. A handle is minted only under agent-plugin-confirmed-installation, for a candidate with a complete materialisation reference.
@@ -298,24 +298,24 @@ pub struct CatalogAgentPluginCandidate {
     pub trust: Option<CatalogTrustSnapshot>,
 }
 record!(received CatalogAgentPluginCandidate ["kind" "plugin"] {
-    Field media_type "mediaType",
-    Field identity "identity",
-    Field version "version",
-    Field display_name "displayName",
-    Field description "description",
-    Field publisher "publisher",
-    Field source "source",
-    Field compatibility_tags "compatibilityTags",
-    Field installability "installability",
-    Field install_plan "installPlan",
+    Required media_type "mediaType",
+    Required identity "identity",
+    Optional version "version",
+    Required display_name "displayName",
+    Optional description "description",
+    Optional publisher "publisher",
+    Optional source "source",
+    Required compatibility_tags "compatibilityTags",
+    Optional installability "installability",
+    Optional install_plan "installPlan",
     Secret handle "handle",
-    Field handle_expires_at "handleExpiresAt",
-    Field provenance "provenance",
-    Field install_count "installCount",
-    Field icon_url "iconUrl",
-    Field connector_ids "connectorIds",
-    Field categories "categories",
-    Field trust "trust",
+    Optional handle_expires_at "handleExpiresAt",
+    Required provenance "provenance",
+    Optional install_count "installCount",
+    Optional icon_url "iconUrl",
+    Optional connector_ids "connectorIds",
+    Optional categories "categories",
+    Optional trust "trust",
 });
 
 /// Discriminator for an Agent Plugin candidate
@@ -343,9 +343,9 @@ pub struct CatalogAgentPluginCandidateProvenance {
     pub media_type: CatalogAgentPluginMediaType,
 }
 record!(received CatalogAgentPluginCandidateProvenance {
-    Field authority "authority",
-    Field observed_at "observedAt",
-    Field media_type "mediaType",
+    Required authority "authority",
+    Required observed_at "observedAt",
+    Required media_type "mediaType",
 });
 
 /// Explicit Agent Plugin compatibility declared by exact catalog tags. Clients must not infer these values from display text or other metadata.
@@ -425,15 +425,15 @@ pub struct CatalogAgentPluginInstallPlan {
     pub connector_dependencies: Vec<String>,
 }
 record!(received CatalogAgentPluginInstallPlan {
-    Field sources "sources",
-    Field plugin_name "pluginName",
-    Field version "version",
-    Field commit "commit",
-    Field components "components",
-    Field canvas_ids "canvasIds",
-    Field extension_ids "extensionIds",
-    Field mcp_dependencies "mcpDependencies",
-    Field connector_dependencies "connectorDependencies",
+    Required sources "sources",
+    Optional plugin_name "pluginName",
+    Optional version "version",
+    Optional commit "commit",
+    Required components "components",
+    Required canvas_ids "canvasIds",
+    Required extension_ids "extensionIds",
+    Required mcp_dependencies "mcpDependencies",
+    Required connector_dependencies "connectorDependencies",
 });
 
 /// One place an Agent Plugin can install from: Agent Finder's materialisation, a marketplace, or a GitHub repository. Each variant carries only its own fields.
@@ -487,8 +487,8 @@ pub struct CatalogAgentPluginMarketplaceSource {
     pub repository: String,
 }
 record!(received CatalogAgentPluginMarketplaceSource ["kind" "marketplace"] {
-    Field name "name",
-    Field repository "repository",
+    Required name "name",
+    Required repository "repository",
 });
 
 /// Discriminator for a marketplace install source
@@ -552,8 +552,8 @@ pub struct CatalogAgentPluginRepositorySource {
     pub path: Option<String>,
 }
 record!(received CatalogAgentPluginRepositorySource ["kind" "repository"] {
-    Field repository "repository",
-    Field path "path",
+    Required repository "repository",
+    Optional path "path",
 });
 
 /// Discriminator for a repository install source
@@ -577,5 +577,5 @@ pub struct ServerAgentList {
     pub agents: Vec<AgentInfo>,
 }
 record!(received ServerAgentList {
-    Field agents "agents",
+    Required agents "agents",
 });

@@ -42,24 +42,24 @@ pub struct AgentRegistryLiveTargetEntry {
     pub token: Option<String>,
 }
 record!(received AgentRegistryLiveTargetEntry {
-    Field schema_version "schemaVersion",
-    Field kind "kind",
-    Field pid "pid",
-    Field host "host",
-    Field port "port",
-    Field session_id "sessionId",
-    Field session_name "sessionName",
-    Field cwd "cwd",
-    Field branch "branch",
-    Field model "model",
-    Field status "status",
-    Field attention_kind "attentionKind",
-    Field status_revision "statusRevision",
-    Field last_terminal_event "lastTerminalEvent",
-    Field started_at "startedAt",
-    Field copilot_version "copilotVersion",
-    Field last_seen_ms "lastSeenMs",
-    Field token "token",
+    Required schema_version "schemaVersion",
+    Required kind "kind",
+    Required pid "pid",
+    Required host "host",
+    Required port "port",
+    Optional session_id "sessionId",
+    Optional session_name "sessionName",
+    Optional cwd "cwd",
+    Optional branch "branch",
+    Optional model "model",
+    Optional status "status",
+    Optional attention_kind "attentionKind",
+    Optional status_revision "statusRevision",
+    Optional last_terminal_event "lastTerminalEvent",
+    Required started_at "startedAt",
+    Required copilot_version "copilotVersion",
+    Required last_seen_ms "lastSeenMs",
+    Optional token "token",
 });
 
 /// Kind of attention required when status === "attention". Meaningful only when status === "attention".
@@ -155,10 +155,10 @@ pub struct AgentRegistryLogCapture {
     pub open_error_reason: Option<AgentRegistryLogCaptureOpenErrorReason>,
 }
 record!(received AgentRegistryLogCapture {
-    Field enabled "enabled",
-    Field path "path",
-    Field open_error "openError",
-    Field open_error_reason "openErrorReason",
+    Required enabled "enabled",
+    Optional path "path",
+    Optional open_error "openError",
+    Optional open_error_reason "openErrorReason",
 });
 
 /// Categorized reason no canonical process log could be opened
@@ -190,8 +190,8 @@ pub struct AgentRegistrySpawnError {
     pub code: Option<String>,
 }
 record!(received AgentRegistrySpawnError ["kind" "spawn-error"] {
-    Field message "message",
-    Field code "code",
+    Required message "message",
+    Optional code "code",
 });
 
 /// Permission posture for the new session. 'yolo' requires the controller-local session to currently be in allow-all mode.
@@ -220,8 +220,8 @@ pub struct AgentRegistrySpawnRegistryTimeout {
     pub log_capture: Option<AgentRegistryLogCapture>,
 }
 record!(received AgentRegistrySpawnRegistryTimeout ["kind" "registry-timeout"] {
-    Field child_pid "childPid",
-    Field log_capture "logCapture",
+    Required child_pid "childPid",
+    Optional log_capture "logCapture",
 });
 
 /// Inputs to spawn a managed-server child via the controller's spawn delegate.
@@ -242,12 +242,12 @@ pub struct AgentRegistrySpawnRequest {
     pub initial_prompt: Option<String>,
 }
 record!(AgentRegistrySpawnRequest {
-    Field cwd "cwd",
-    Field agent_name "agentName",
-    Field model "model",
-    Field name "name",
-    Field permission_mode "permissionMode",
-    Field initial_prompt "initialPrompt",
+    Required cwd "cwd",
+    Optional agent_name "agentName",
+    Optional model "model",
+    Optional name "name",
+    Optional permission_mode "permissionMode",
+    Optional initial_prompt "initialPrompt",
 });
 builder!(AgentRegistrySpawnRequest new(cwd: impl Into<String>) {
     agent_name: impl Into<String>,
@@ -293,10 +293,10 @@ pub struct AgentRegistrySpawnSpawned {
     pub log_capture: Option<AgentRegistryLogCapture>,
 }
 record!(received AgentRegistrySpawnSpawned ["kind" "spawned"] {
-    Field entry "entry",
-    Field initial_prompt_sent "initialPromptSent",
-    Field initial_prompt_error "initialPromptError",
-    Field log_capture "logCapture",
+    Required entry "entry",
+    Optional initial_prompt_sent "initialPromptSent",
+    Optional initial_prompt_error "initialPromptError",
+    Optional log_capture "logCapture",
 });
 
 /// Synchronous pre-validation rejected the spawn request.
@@ -311,9 +311,9 @@ pub struct AgentRegistrySpawnValidationError {
     pub message: String,
 }
 record!(received AgentRegistrySpawnValidationError ["kind" "validation-error"] {
-    Field reason "reason",
-    Field field "field",
-    Field message "message",
+    Required reason "reason",
+    Optional field "field",
+    Required message "message",
 });
 
 /// Which parameter field was invalid. Omitted when the rejection is not field-specific.

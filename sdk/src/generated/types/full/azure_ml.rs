@@ -13,8 +13,8 @@ pub struct AzureMlCatalogRequest {
     pub retry_mode: Option<Option<AzureMlCatalogRetryMode>>,
 }
 record!(AzureMlCatalogRequest {
-    Field include_dev "includeDev",
-    Field retry_mode "retryMode",
+    Required include_dev "includeDev",
+    Optional retry_mode "retryMode",
 });
 builder!(AzureMlCatalogRequest new(include_dev: bool) {
     retry_mode: Option<AzureMlCatalogRetryMode>,
@@ -32,8 +32,8 @@ pub struct AzureMlCatalogResult {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AzureMlCatalogResult {
-    Field models "models",
-    Field warnings "warnings",
+    Required models "models",
+    Required warnings "warnings",
 } rest);
 
 /// How catalog discovery handles a recent sign-in failure.
@@ -68,10 +68,10 @@ pub struct AzureMlCatalogWarning {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AzureMlCatalogWarning {
-    Field registry "registry",
-    Field model_name "modelName",
-    Field version "version",
-    Field kind "kind",
+    Required registry "registry",
+    Required model_name "modelName",
+    Optional version "version",
+    Required kind "kind",
 } rest);
 
 /// Selects an inactive Azure ML version for cleanup. *Experimental.*
@@ -84,8 +84,8 @@ pub struct AzureMlDiscardRequest {
     pub lease_id: Option<Option<String>>,
 }
 record!(AzureMlDiscardRequest {
-    Field destination "destination",
-    Field lease_id "leaseId",
+    Required destination "destination",
+    Optional lease_id "leaseId",
 });
 builder!(AzureMlDiscardRequest new(destination: impl Into<String>) {
     lease_id: Option<String>,
@@ -99,7 +99,7 @@ pub struct AzureMlDownloadIdRequest {
     pub request_id: String,
 }
 record!(AzureMlDownloadIdRequest {
-    Field request_id "requestId",
+    Required request_id "requestId",
 });
 builder!(AzureMlDownloadIdRequest new(request_id: impl Into<String>) {});
 
@@ -121,12 +121,12 @@ pub struct AzureMlDownloadRequest {
     pub lease_id: Option<Option<String>>,
 }
 record!(AzureMlDownloadRequest {
-    Field request_id "requestId",
-    Field registry "registry",
-    Field name "name",
-    Field version "version",
-    Field destination "destination",
-    Field lease_id "leaseId",
+    Required request_id "requestId",
+    Required registry "registry",
+    Required name "name",
+    Required version "version",
+    Required destination "destination",
+    Optional lease_id "leaseId",
 });
 builder!(AzureMlDownloadRequest {
     lease_id: Option<String>,
@@ -186,16 +186,16 @@ pub struct AzureMlDownloadResult {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AzureMlDownloadResult {
-    Field primary_path "primaryPath",
-    Field manifest_path "manifestPath",
-    Field total_bytes "totalBytes",
-    Field reused "reused",
-    Field serve_options "serveOptions",
-    Field max_concurrent "maxConcurrent",
-    Field extra_files "extraFiles",
-    Field total_failures "totalFailures",
-    Field received_bytes "receivedBytes",
-    Field resumed "resumed",
+    Required primary_path "primaryPath",
+    Required manifest_path "manifestPath",
+    Required total_bytes "totalBytes",
+    Required reused "reused",
+    Required serve_options "serveOptions",
+    Required max_concurrent "maxConcurrent",
+    Required extra_files "extraFiles",
+    Optional total_failures "totalFailures",
+    Optional received_bytes "receivedBytes",
+    Optional resumed "resumed",
 } rest);
 
 /// Progress and retry facts for one active download. *Experimental.*
@@ -220,13 +220,13 @@ pub struct AzureMlDownloadStatus {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AzureMlDownloadStatus {
-    Field phase "phase",
-    Field completed_bytes "completedBytes",
-    Field total_bytes "totalBytes",
-    Field retry_attempt "retryAttempt",
-    Field max_attempts "maxAttempts",
-    Field retry_reason "retryReason",
-    Field retry_delay_ms "retryDelayMs",
+    Required phase "phase",
+    Required completed_bytes "completedBytes",
+    Required total_bytes "totalBytes",
+    Optional retry_attempt "retryAttempt",
+    Optional max_attempts "maxAttempts",
+    Optional retry_reason "retryReason",
+    Optional retry_delay_ms "retryDelayMs",
 } rest);
 
 /// Opaque handle to a connection-owned family mutation interval. *Experimental.*
@@ -239,7 +239,7 @@ pub struct AzureMlFamilyLeaseResult {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AzureMlFamilyLeaseResult {
-    Field lease_id "leaseId",
+    Required lease_id "leaseId",
 } rest);
 
 /// Releases a family mutation interval owned by this SDK connection. *Experimental.*
@@ -254,9 +254,9 @@ pub struct AzureMlFamilyReleaseRequest {
     pub name: String,
 }
 record!(AzureMlFamilyReleaseRequest {
-    Field lease_id "leaseId",
-    Field registry "registry",
-    Field name "name",
+    Required lease_id "leaseId",
+    Required registry "registry",
+    Required name "name",
 });
 builder!(AzureMlFamilyReleaseRequest new(lease_id: impl Into<String>, registry: AzureMlRegistry, name: impl Into<String>) {});
 
@@ -270,8 +270,8 @@ pub struct AzureMlFamilyRequest {
     pub name: String,
 }
 record!(AzureMlFamilyRequest {
-    Field registry "registry",
-    Field name "name",
+    Required registry "registry",
+    Required name "name",
 });
 builder!(AzureMlFamilyRequest new(registry: AzureMlRegistry, name: impl Into<String>) {});
 
@@ -285,8 +285,8 @@ pub struct AzureMlLatestRequest {
     pub name: String,
 }
 record!(AzureMlLatestRequest {
-    Field registry "registry",
-    Field name "name",
+    Required registry "registry",
+    Required name "name",
 });
 builder!(AzureMlLatestRequest new(registry: AzureMlRegistry, name: impl Into<String>) {});
 
@@ -300,7 +300,7 @@ pub struct AzureMlLicense {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AzureMlLicense {
-    Field name "name",
+    Required name "name",
 } rest);
 
 /// Eligible Azure ML model version and its provider metadata. *Experimental.*
@@ -321,11 +321,11 @@ pub struct AzureMlModel {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AzureMlModel {
-    Field registry "registry",
-    Field name "name",
-    Field version "version",
-    Field profile "profile",
-    Field metadata "metadata",
+    Required registry "registry",
+    Required name "name",
+    Required version "version",
+    Required profile "profile",
+    Required metadata "metadata",
 } rest);
 
 /// Validated local runtime requirements for an Azure ML model. *Experimental.*
@@ -356,16 +356,16 @@ pub struct AzureMlProfile {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AzureMlProfile {
-    Field display_name "displayName",
-    Field download_bytes "downloadBytes",
-    Field peak_disk_bytes "peakDiskBytes",
-    Field recommended_vram_bytes "recommendedVramBytes",
-    Field max_prompt_tokens "maxPromptTokens",
-    Field max_context_window_tokens "maxContextWindowTokens",
-    Field max_output_tokens "maxOutputTokens",
-    Field supports_tool_calls "supportsToolCalls",
-    Field serve_options "serveOptions",
-    Field license "license",
+    Required display_name "displayName",
+    Optional download_bytes "downloadBytes",
+    Optional peak_disk_bytes "peakDiskBytes",
+    Optional recommended_vram_bytes "recommendedVramBytes",
+    Required max_prompt_tokens "maxPromptTokens",
+    Required max_context_window_tokens "maxContextWindowTokens",
+    Required max_output_tokens "maxOutputTokens",
+    Required supports_tool_calls "supportsToolCalls",
+    Required serve_options "serveOptions",
+    Optional license "license",
 } rest);
 
 /// Registry that owns an Azure ML model version.
@@ -396,9 +396,9 @@ pub struct AzureMlResolveRequest {
     pub version: String,
 }
 record!(AzureMlResolveRequest {
-    Field registry "registry",
-    Field name "name",
-    Field version "version",
+    Required registry "registry",
+    Required name "name",
+    Required version "version",
 });
 builder!(AzureMlResolveRequest new(registry: AzureMlRegistry, name: impl Into<String>, version: impl Into<String>) {});
 
@@ -420,11 +420,11 @@ pub struct AzureMlResolveResult {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received AzureMlResolveResult {
-    Field total_bytes "totalBytes",
-    Field primary_path "primaryPath",
-    Field extra_files "extraFiles",
-    Field serve_options "serveOptions",
-    Field max_concurrent "maxConcurrent",
+    Required total_bytes "totalBytes",
+    Required primary_path "primaryPath",
+    Required extra_files "extraFiles",
+    Required serve_options "serveOptions",
+    Required max_concurrent "maxConcurrent",
 } rest);
 
 /// Active Azure ML download progress or null. *Experimental.*

@@ -14,9 +14,9 @@ pub struct CanvasActionInvokeRequest {
     pub input: Option<serde_json::Value>,
 }
 record!(CanvasActionInvokeRequest {
-    Field instance_id "instanceId",
-    Field action_name "actionName",
-    Field input "input",
+    Required instance_id "instanceId",
+    Required action_name "actionName",
+    Optional input "input",
 });
 builder!(CanvasActionInvokeRequest new(instance_id: impl Into<String>, action_name: impl Into<String>) {
     input: serde_json::Value,
@@ -30,7 +30,7 @@ pub struct CanvasActionInvokeResult {
     pub result: Option<serde_json::Value>,
 }
 record!(received CanvasActionInvokeResult {
-    Field result "result",
+    Optional result "result",
 });
 
 /// Canvas close parameters. *Experimental.*
@@ -41,7 +41,7 @@ pub struct CanvasCloseRequest {
     pub instance_id: String,
 }
 record!(CanvasCloseRequest {
-    Field instance_id "instanceId",
+    Required instance_id "instanceId",
 });
 builder!(CanvasCloseRequest new(instance_id: impl Into<String>) {});
 
@@ -53,7 +53,7 @@ pub struct CanvasList {
     pub canvases: Vec<DiscoveredCanvas>,
 }
 record!(received CanvasList {
-    Field canvases "canvases",
+    Required canvases "canvases",
 });
 
 /// Live open-canvas snapshot. *Experimental.*
@@ -64,7 +64,7 @@ pub struct CanvasListOpenResult {
     pub open_canvases: Vec<OpenCanvasInstance>,
 }
 record!(received CanvasListOpenResult {
-    Field open_canvases "openCanvases",
+    Required open_canvases "openCanvases",
 });
 
 /// Canvas open parameters. *Experimental.*
@@ -81,10 +81,10 @@ pub struct CanvasOpenRequest {
     pub input: Option<serde_json::Value>,
 }
 record!(CanvasOpenRequest {
-    Field extension_id "extensionId",
-    Field canvas_id "canvasId",
-    Field instance_id "instanceId",
-    Field input "input",
+    Optional extension_id "extensionId",
+    Required canvas_id "canvasId",
+    Required instance_id "instanceId",
+    Optional input "input",
 });
 builder!(CanvasOpenRequest new(canvas_id: impl Into<String>, instance_id: impl Into<String>) {
     extension_id: impl Into<String>,
@@ -103,9 +103,9 @@ pub struct CanvasProviderRegisterRequest {
     pub canvases: Vec<serde_json::Value>,
 }
 record!(CanvasProviderRegisterRequest {
-    Field connection_id "connectionId",
-    Field info "info",
-    Field canvases "canvases",
+    Required connection_id "connectionId",
+    Required info "info",
+    Required canvases "canvases",
 });
 builder!(CanvasProviderRegisterRequest new(connection_id: impl Into<String>, info: serde_json::Value, canvases: Vec<serde_json::Value>) {});
 
@@ -117,7 +117,7 @@ pub struct CanvasProviderUnregisterRequest {
     pub connection_id: String,
 }
 record!(CanvasProviderUnregisterRequest {
-    Field connection_id "connectionId",
+    Required connection_id "connectionId",
 });
 builder!(CanvasProviderUnregisterRequest new(connection_id: impl Into<String>) {});
 
@@ -143,12 +143,12 @@ pub struct DiscoveredCanvas {
     pub canvas_id: String,
 }
 record!(received DiscoveredCanvas {
-    Field display_name "displayName",
-    Field description "description",
-    Field icon "icon",
-    Field input_schema "inputSchema",
-    Field actions "actions",
-    Field extension_id "extensionId",
-    Field extension_name "extensionName",
-    Field canvas_id "canvasId",
+    Required display_name "displayName",
+    Required description "description",
+    Optional icon "icon",
+    Optional input_schema "inputSchema",
+    Optional actions "actions",
+    Required extension_id "extensionId",
+    Optional extension_name "extensionName",
+    Required canvas_id "canvasId",
 });

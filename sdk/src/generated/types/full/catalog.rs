@@ -38,18 +38,18 @@ pub struct CatalogAiSkillCandidate {
 }
 record!(received CatalogAiSkillCandidate ["kind" "ai-skill", "mediaType" "application/ai-skill"] {
     Secret handle "handle",
-    Field handle_expires_at "handleExpiresAt",
-    Field installability "installability",
-    Field display_name "displayName",
-    Field description "description",
-    Field publisher "publisher",
-    Field source "source",
-    Field provenance "provenance",
-    Field install_count "installCount",
-    Field icon_url "iconUrl",
-    Field connector_ids "connectorIds",
-    Field categories "categories",
-    Field trust "trust",
+    Required handle_expires_at "handleExpiresAt",
+    Required installability "installability",
+    Required display_name "displayName",
+    Optional description "description",
+    Optional publisher "publisher",
+    Required source "source",
+    Required provenance "provenance",
+    Optional install_count "installCount",
+    Optional icon_url "iconUrl",
+    Optional connector_ids "connectorIds",
+    Optional categories "categories",
+    Optional trust "trust",
 });
 
 /// Discriminator for an AI skill candidate
@@ -75,8 +75,8 @@ pub struct CatalogAiSkillCandidateProvenance {
     pub observed_at: String,
 }
 record!(received CatalogAiSkillCandidateProvenance ["mediaType" "application/ai-skill"] {
-    Field authority "authority",
-    Field observed_at "observedAt",
+    Required authority "authority",
+    Required observed_at "observedAt",
 });
 
 /// Typed installability state for an AI skill candidate
@@ -127,8 +127,8 @@ pub struct CatalogAuthenticationRequiredError {
     pub message: String,
 }
 record!(received CatalogAuthenticationRequiredError ["kind" "authentication-required"] {
-    Field reason "reason",
-    Field message "message",
+    Required reason "reason",
+    Required message "message",
 });
 
 /// Why the catalog authority did not accept the caller's identity
@@ -301,8 +301,8 @@ pub struct CatalogClientContract {
     pub required_capabilities: Vec<CatalogCapabilityId>,
 }
 record!(CatalogClientContract {
-    Field protocol_version "protocolVersion",
-    Field required_capabilities "requiredCapabilities",
+    Required protocol_version "protocolVersion",
+    Required required_capabilities "requiredCapabilities",
 });
 builder!(CatalogClientContract new(protocol_version: i64, required_capabilities: Vec<CatalogCapabilityId>) {});
 
@@ -316,8 +316,8 @@ pub struct CatalogContractViolationError {
     pub message: String,
 }
 record!(received CatalogContractViolationError ["kind" "contract-violation"] {
-    Field reason "reason",
-    Field message "message",
+    Required reason "reason",
+    Required message "message",
 });
 
 /// Which wire-contract rule an upstream response broke
@@ -352,8 +352,8 @@ pub struct CatalogFeedAvailableEntry {
     pub candidate: CatalogCandidate,
 }
 record!(received CatalogFeedAvailableEntry ["status" "available"] {
-    Field identifier "identifier",
-    Field candidate "candidate",
+    Required identifier "identifier",
+    Required candidate "candidate",
 });
 
 /// Discriminator for an available feed entry
@@ -396,7 +396,7 @@ pub struct CatalogFeedFilteredEntry {
     pub identifier: String,
 }
 record!(received CatalogFeedFilteredEntry ["status" "filtered"] {
-    Field identifier "identifier",
+    Required identifier "identifier",
 });
 
 /// Discriminator for a feed entry filtered by trust tier
@@ -422,8 +422,8 @@ pub struct CatalogFeedUnavailableEntry {
     pub reason: CatalogFeedUnavailableReason,
 }
 record!(received CatalogFeedUnavailableEntry ["status" "unavailable"] {
-    Field identifier "identifier",
-    Field reason "reason",
+    Required identifier "identifier",
+    Required reason "reason",
 });
 
 /// Why a feed entry cannot be presented
@@ -470,9 +470,9 @@ pub struct CatalogGeneratedFeedDescription {
     pub generated_at: Option<String>,
 }
 record!(received CatalogGeneratedFeedDescription {
-    Field strategy "strategy",
-    Field key "key",
-    Field generated_at "generatedAt",
+    Required strategy "strategy",
+    Required key "key",
+    Optional generated_at "generatedAt",
 });
 
 /// Retrieves one generated feed, computed on every request, by strategy and key, such as `telemetry` and `popular`. Requires catalog-feeds and catalog-search-credential-required; add catalog-search-session-bound with policySessionId to retain the selected session's authority for installation, exactly as for catalog.search.
@@ -494,11 +494,11 @@ pub struct CatalogGetGeneratedFeedRequest {
     pub trust_tiers: Option<Vec<CatalogTrustTier>>,
 }
 record!(CatalogGetGeneratedFeedRequest {
-    Field contract "contract",
-    Field policy_session_id "policySessionId",
-    Field strategy "strategy",
-    Field key "key",
-    Field trust_tiers "trustTiers",
+    Required contract "contract",
+    Optional policy_session_id "policySessionId",
+    Required strategy "strategy",
+    Required key "key",
+    Optional trust_tiers "trustTiers",
 });
 builder!(CatalogGetGeneratedFeedRequest new(contract: CatalogClientContract, strategy: impl Into<String>, key: impl Into<String>) {
     policy_session_id: impl Into<String>,
@@ -519,10 +519,10 @@ pub struct CatalogGetGeneratedFeedSucceeded {
     pub negotiated: CatalogNegotiatedContract,
 }
 record!(received CatalogGetGeneratedFeedSucceeded ["kind" "succeeded"] {
-    Field search_id "searchId",
-    Field feed "feed",
-    Field entries "entries",
-    Field negotiated "negotiated",
+    Required search_id "searchId",
+    Required feed "feed",
+    Required entries "entries",
+    Required negotiated "negotiated",
 });
 
 /// Retrieves one saved feed by its opaque ID. Requires catalog-feeds and catalog-search-credential-required; add catalog-search-session-bound with policySessionId to retain the selected session's authority for installation, exactly as for catalog.search.
@@ -542,10 +542,10 @@ pub struct CatalogGetSavedFeedRequest {
     pub trust_tiers: Option<Vec<CatalogTrustTier>>,
 }
 record!(CatalogGetSavedFeedRequest {
-    Field contract "contract",
-    Field policy_session_id "policySessionId",
-    Field feed_id "feedId",
-    Field trust_tiers "trustTiers",
+    Required contract "contract",
+    Optional policy_session_id "policySessionId",
+    Required feed_id "feedId",
+    Optional trust_tiers "trustTiers",
 });
 builder!(CatalogGetSavedFeedRequest new(contract: CatalogClientContract, feed_id: impl Into<String>) {
     policy_session_id: impl Into<String>,
@@ -566,10 +566,10 @@ pub struct CatalogGetSavedFeedSucceeded {
     pub negotiated: CatalogNegotiatedContract,
 }
 record!(received CatalogGetSavedFeedSucceeded ["kind" "succeeded"] {
-    Field search_id "searchId",
-    Field feed "feed",
-    Field entries "entries",
-    Field negotiated "negotiated",
+    Required search_id "searchId",
+    Required feed "feed",
+    Required entries "entries",
+    Required negotiated "negotiated",
 });
 
 /// The request was rejected because a bounded field fell outside its permitted range or a required field was unusable. Pagination may also be rejected by the authority after a continuation request; repeat the search without page.
@@ -582,8 +582,8 @@ pub struct CatalogInvalidRequestError {
     pub message: String,
 }
 record!(received CatalogInvalidRequestError ["kind" "invalid-request"] {
-    Field field "field",
-    Field message "message",
+    Required field "field",
+    Required message "message",
 });
 
 /// Which request field was rejected locally or by the catalog authority
@@ -653,9 +653,9 @@ pub struct CatalogMalformedCardError {
     pub message: String,
 }
 record!(received CatalogMalformedCardError ["kind" "malformed-card"] {
-    Field reason "reason",
-    Field media_type "mediaType",
-    Field message "message",
+    Required reason "reason",
+    Optional media_type "mediaType",
+    Required message "message",
 });
 
 /// How a card failed validation
@@ -703,11 +703,11 @@ pub struct CatalogMaterializationReference {
     pub bundle_digest: String,
 }
 record!(CatalogMaterializationReference {
-    Field resource_id "resourceId",
-    Field revision_id "revisionId",
-    Field schema_version "schemaVersion",
-    Field descriptor_digest "descriptorDigest",
-    Field bundle_digest "bundleDigest",
+    Required resource_id "resourceId",
+    Required revision_id "revisionId",
+    Required schema_version "schemaVersion",
+    Required descriptor_digest "descriptorDigest",
+    Required bundle_digest "bundleDigest",
 });
 
 /// The required fields of [`CatalogMaterializationReference`], for [`CatalogMaterializationReference::new`].
@@ -770,19 +770,19 @@ pub struct CatalogMcpServerCandidate {
 }
 record!(received CatalogMcpServerCandidate ["kind" "mcp-server"] {
     Secret handle "handle",
-    Field handle_expires_at "handleExpiresAt",
-    Field media_type "mediaType",
-    Field installability "installability",
-    Field display_name "displayName",
-    Field description "description",
-    Field publisher "publisher",
-    Field source "source",
-    Field provenance "provenance",
-    Field install_count "installCount",
-    Field icon_url "iconUrl",
-    Field connector_ids "connectorIds",
-    Field categories "categories",
-    Field trust "trust",
+    Required handle_expires_at "handleExpiresAt",
+    Required media_type "mediaType",
+    Required installability "installability",
+    Required display_name "displayName",
+    Optional description "description",
+    Optional publisher "publisher",
+    Required source "source",
+    Required provenance "provenance",
+    Optional install_count "installCount",
+    Optional icon_url "iconUrl",
+    Optional connector_ids "connectorIds",
+    Optional categories "categories",
+    Optional trust "trust",
 });
 
 /// Discriminator for an MCP server candidate
@@ -810,9 +810,9 @@ pub struct CatalogMcpServerCandidateProvenance {
     pub media_type: McpServerCardMediaType,
 }
 record!(received CatalogMcpServerCandidateProvenance {
-    Field authority "authority",
-    Field observed_at "observedAt",
-    Field media_type "mediaType",
+    Required authority "authority",
+    Required observed_at "observedAt",
+    Required media_type "mediaType",
 });
 
 /// Whether an MCP server candidate can be planned for installation
@@ -869,8 +869,8 @@ pub struct CatalogNegotiatedContract {
     pub granted_capabilities: Vec<CatalogCapability>,
 }
 record!(received CatalogNegotiatedContract {
-    Field runtime_protocol_version "runtimeProtocolVersion",
-    Field granted_capabilities "grantedCapabilities",
+    Required runtime_protocol_version "runtimeProtocolVersion",
+    Required granted_capabilities "grantedCapabilities",
 });
 
 /// The caller's protocol version or required capabilities cannot be honoured. Returned instead of a partial or ambiguous success.
@@ -891,12 +891,12 @@ pub struct CatalogNegotiationRefusedError {
     pub message: String,
 }
 record!(received CatalogNegotiationRefusedError ["kind" "negotiation-refused"] {
-    Field reason "reason",
-    Field runtime_protocol_version "runtimeProtocolVersion",
-    Field minimum_supported_protocol_version "minimumSupportedProtocolVersion",
-    Field supported_capabilities "supportedCapabilities",
-    Field unsupported_capabilities "unsupportedCapabilities",
-    Field message "message",
+    Required reason "reason",
+    Required runtime_protocol_version "runtimeProtocolVersion",
+    Required minimum_supported_protocol_version "minimumSupportedProtocolVersion",
+    Required supported_capabilities "supportedCapabilities",
+    Required unsupported_capabilities "unsupportedCapabilities",
+    Required message "message",
 });
 
 /// Why capability and protocol-version negotiation refused a caller
@@ -929,10 +929,10 @@ pub struct CatalogNetworkFailureError {
     pub message: String,
 }
 record!(received CatalogNetworkFailureError ["kind" "network-failure"] {
-    Field reason "reason",
-    Field status_code "statusCode",
-    Field retry_after_seconds "retryAfterSeconds",
-    Field message "message",
+    Required reason "reason",
+    Optional status_code "statusCode",
+    Optional retry_after_seconds "retryAfterSeconds",
+    Required message "message",
 });
 
 /// Categorised network failure, low cardinality so it can be aggregated without carrying a URL
@@ -990,9 +990,9 @@ pub struct CatalogPlanInstallFromReferenceRequest {
     pub policy_session_id: String,
 }
 record!(CatalogPlanInstallFromReferenceRequest {
-    Field contract "contract",
-    Field reference "reference",
-    Field policy_session_id "policySessionId",
+    Required contract "contract",
+    Required reference "reference",
+    Required policy_session_id "policySessionId",
 });
 builder!(CatalogPlanInstallFromReferenceRequest new(contract: CatalogClientContract, reference: CatalogMaterializationReference, policy_session_id: impl Into<String>) {});
 
@@ -1006,8 +1006,8 @@ pub struct CatalogPluginRepositorySource {
     pub path: Option<String>,
 }
 record!(received CatalogPluginRepositorySource {
-    Field repository "repository",
-    Field path "path",
+    Required repository "repository",
+    Optional path "path",
 });
 
 /// Registry or enterprise policy refused the operation.
@@ -1020,8 +1020,8 @@ pub struct CatalogPolicyRejectedError {
     pub message: String,
 }
 record!(received CatalogPolicyRejectedError ["kind" "policy-rejected"] {
-    Field source "source",
-    Field message "message",
+    Required source "source",
+    Required message "message",
 });
 
 /// Outcome of catalog.getGeneratedFeed: the feed with its entries, or one typed refusal. An entry that cannot be presented never fails the feed.
@@ -1116,9 +1116,9 @@ pub struct CatalogSavedFeedDescription {
     pub version: i64,
 }
 record!(received CatalogSavedFeedDescription {
-    Field id "id",
-    Field name "name",
-    Field version "version",
+    Required id "id",
+    Required name "name",
+    Required version "version",
 });
 
 /// The authority omitted trust metadata.
@@ -1222,8 +1222,8 @@ pub struct CatalogUnavailableError {
     pub message: String,
 }
 record!(received CatalogUnavailableError ["kind" "unavailable"] {
-    Field reason "reason",
-    Field message "message",
+    Required reason "reason",
+    Required message "message",
 });
 
 /// Why a catalog operation is not available on this runtime
@@ -1264,8 +1264,8 @@ pub struct CatalogUnsafeRetrievalError {
     pub message: String,
 }
 record!(received CatalogUnsafeRetrievalError ["kind" "unsafe-retrieval"] {
-    Field reason "reason",
-    Field message "message",
+    Required reason "reason",
+    Required message "message",
 });
 
 /// Which hardened-fetch control refused a retrieval
@@ -1308,7 +1308,7 @@ pub struct CatalogUnsupportedKindError {
     pub message: String,
 }
 record!(received CatalogUnsupportedKindError ["kind" "unsupported-kind"] {
-    Field requested_kinds "requestedKinds",
-    Field supported_kinds "supportedKinds",
-    Field message "message",
+    Required requested_kinds "requestedKinds",
+    Required supported_kinds "supportedKinds",
+    Required message "message",
 });

@@ -112,7 +112,7 @@ pub struct CatalogReferenceInstallationOutcomePluginInstallPlanned {
     pub plan: PluginInstallPlan,
 }
 record!(received CatalogReferenceInstallationOutcomePluginInstallPlanned ["kind" "plugin-install-planned"] {
-    Field plan "plan",
+    Required plan "plan",
 });
 
 /// Nothing was planned.
@@ -125,8 +125,8 @@ pub struct CatalogReferenceInstallationOutcomeRefused {
     pub retry_after_seconds: Option<i64>,
 }
 record!(received CatalogReferenceInstallationOutcomeRefused ["kind" "refused"] {
-    Field reason "reason",
-    Field retry_after_seconds "retryAfterSeconds",
+    Required reason "reason",
+    Optional retry_after_seconds "retryAfterSeconds",
 });
 
 /// The reference pins a Skill. Apply the plan with skills.applyInstall.
@@ -137,7 +137,7 @@ pub struct CatalogReferenceInstallationOutcomeSkillInstallPlanned {
     pub plan: SkillInstallPlan,
 }
 record!(received CatalogReferenceInstallationOutcomeSkillInstallPlanned ["kind" "skill-install-planned"] {
-    Field plan "plan",
+    Required plan "plan",
 });
 
 /// Planning result for a materialisation reference with the honoured contract, or a typed refusal.
@@ -174,6 +174,6 @@ pub struct CatalogReferenceInstallationResultOutcome {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received CatalogReferenceInstallationResultOutcome ["kind" "outcome"] {
-    Field outcome "outcome",
-    Field negotiated "negotiated",
+    Required outcome "outcome",
+    Required negotiated "negotiated",
 } rest);

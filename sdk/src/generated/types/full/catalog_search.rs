@@ -18,8 +18,8 @@ pub struct CatalogSearchPage {
     pub number: i64,
 }
 record!(CatalogSearchPage {
-    Field token "token",
-    Field number "number",
+    Required token "token",
+    Required number "number",
 });
 builder!(CatalogSearchPage new(token: impl Into<String>, number: i64) {});
 
@@ -45,14 +45,14 @@ pub struct CatalogSearchPagination {
     pub has_next_page: bool,
 }
 record!(received CatalogSearchPagination {
-    Field token "token",
-    Field current_page "currentPage",
-    Field page_size "pageSize",
-    Field total_count "totalCount",
-    Field total_count_relation "totalCountRelation",
-    Field page_count "pageCount",
-    Field max_page "maxPage",
-    Field has_next_page "hasNextPage",
+    Required token "token",
+    Required current_page "currentPage",
+    Required page_size "pageSize",
+    Required total_count "totalCount",
+    Required total_count_relation "totalCountRelation",
+    Required page_count "pageCount",
+    Required max_page "maxPage",
+    Required has_next_page "hasNextPage",
 });
 
 /// A bounded catalog search. Both the query length and the result count are capped by the schema so a caller cannot request an unbounded scan.
@@ -78,13 +78,13 @@ pub struct CatalogSearchRequest {
     pub page: Option<CatalogSearchPage>,
 }
 record!(CatalogSearchRequest {
-    Field contract "contract",
-    Field policy_session_id "policySessionId",
-    Field query "query",
-    Field limit "limit",
-    Field kinds "kinds",
-    Field categories "categories",
-    Field page "page",
+    Required contract "contract",
+    Optional policy_session_id "policySessionId",
+    Required query "query",
+    Optional limit "limit",
+    Optional kinds "kinds",
+    Optional categories "categories",
+    Optional page "page",
 });
 builder!(CatalogSearchRequest new(contract: CatalogClientContract, query: impl Into<String>) {
     policy_session_id: impl Into<String>,
@@ -153,11 +153,11 @@ pub struct CatalogSearchSucceeded {
     pub pagination: Option<CatalogSearchPagination>,
 }
 record!(received CatalogSearchSucceeded ["kind" "succeeded"] {
-    Field search_id "searchId",
-    Field candidates "candidates",
-    Field truncated "truncated",
-    Field negotiated "negotiated",
-    Field pagination "pagination",
+    Required search_id "searchId",
+    Required candidates "candidates",
+    Required truncated "truncated",
+    Required negotiated "negotiated",
+    Optional pagination "pagination",
 });
 
 /// Relationship of the backend-reported count to the complete query result set.

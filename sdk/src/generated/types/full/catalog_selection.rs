@@ -13,7 +13,7 @@ pub struct CatalogSelectionCancelled {
     pub search_id: String,
 }
 record!(received CatalogSelectionCancelled ["kind" "cancelled"] {
-    Field search_id "searchId",
+    Required search_id "searchId",
 });
 
 /// Terminal outcome declared for a retained catalog selection group
@@ -46,7 +46,7 @@ pub struct CatalogSelectionDeclined {
     pub search_id: String,
 }
 record!(received CatalogSelectionDeclined ["kind" "declined"] {
-    Field search_id "searchId",
+    Required search_id "searchId",
 });
 
 /// The selection reference belongs to another runtime instance or session.
@@ -57,7 +57,7 @@ pub struct CatalogSelectionForeign {
     pub message: String,
 }
 record!(received CatalogSelectionForeign ["kind" "foreign"] {
-    Field message "message",
+    Required message "message",
 });
 
 /// The selection reference was malformed or unknown.
@@ -68,7 +68,7 @@ pub struct CatalogSelectionInvalid {
     pub message: String,
 }
 record!(received CatalogSelectionInvalid ["kind" "invalid"] {
-    Field message "message",
+    Required message "message",
 });
 
 /// The selection group was already terminated or its pending host hand-off was already claimed.
@@ -79,7 +79,7 @@ pub struct CatalogSelectionReplayed {
     pub message: String,
 }
 record!(received CatalogSelectionReplayed ["kind" "replayed"] {
-    Field message "message",
+    Required message "message",
 });
 
 /// Terminates one retained catalog selection group through an opaque reference previously returned by the model-safe search projection.
@@ -96,10 +96,10 @@ pub struct CatalogSelectionRequest {
     pub outcome: CatalogSelectionDecision,
 }
 record!(CatalogSelectionRequest {
-    Field contract "contract",
-    Field session_id "sessionId",
-    Field selection_ref "selectionRef",
-    Field outcome "outcome",
+    Required contract "contract",
+    Required session_id "sessionId",
+    Required selection_ref "selectionRef",
+    Required outcome "outcome",
 });
 builder!(CatalogSelectionRequest new(contract: CatalogClientContract, session_id: impl Into<String>, selection_ref: impl Into<String>, outcome: CatalogSelectionDecision) {});
 
@@ -159,8 +159,8 @@ pub struct CatalogSelectionSelected {
     pub search_id: String,
 }
 record!(received CatalogSelectionSelected ["kind" "selected"] {
-    Field candidate_handle "candidateHandle",
-    Field search_id "searchId",
+    Required candidate_handle "candidateHandle",
+    Required search_id "searchId",
 });
 
 /// The runtime-enforced selection reference lifetime elapsed before the request arrived.
@@ -171,7 +171,7 @@ pub struct CatalogSelectionStale {
     pub message: String,
 }
 record!(received CatalogSelectionStale ["kind" "stale"] {
-    Field message "message",
+    Required message "message",
 });
 
 /// The host declared that its live selection interaction timed out, and the retained search state was released.
@@ -182,7 +182,7 @@ pub struct CatalogSelectionTimedOut {
     pub search_id: String,
 }
 record!(received CatalogSelectionTimedOut ["kind" "timed-out"] {
-    Field search_id "searchId",
+    Required search_id "searchId",
 });
 
 /// The presented opaque handle was issued for another catalog operation.
@@ -193,5 +193,5 @@ pub struct CatalogSelectionWrongKind {
     pub message: String,
 }
 record!(received CatalogSelectionWrongKind ["kind" "wrong-kind"] {
-    Field message "message",
+    Required message "message",
 });

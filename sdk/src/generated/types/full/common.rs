@@ -14,9 +14,9 @@ pub struct ApiKeyAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(ApiKeyAuthInfo ["type" "api-key"] {
-    Field api_key "apiKey",
-    Field host "host",
-    Field copilot_user "copilotUser",
+    Optional api_key "apiKey",
+    Required host "host",
+    Optional copilot_user "copilotUser",
 });
 builder!(ApiKeyAuthInfo new(host: impl Into<String>) {
     api_key: impl Into<String>,
@@ -42,12 +42,12 @@ pub struct AuthIdentity {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(AuthIdentity {
-    Field kind "type",
-    Field host "host",
-    Field login "login",
-    Field env_var "envVar",
-    Field registration_id "registrationId",
-    Field copilot_user "copilotUser",
+    Required kind "type",
+    Required host "host",
+    Optional login "login",
+    Optional env_var "envVar",
+    Optional registration_id "registrationId",
+    Optional copilot_user "copilotUser",
 });
 builder!(AuthIdentity new(kind: AuthInfoType, host: impl Into<String>) {
     login: impl Into<String>,
@@ -103,8 +103,8 @@ pub struct AuthValidationError {
     pub github_message: Option<String>,
 }
 record!(received AuthValidationError {
-    Field message "message",
-    Field github_message "githubMessage",
+    Required message "message",
+    Optional github_message "githubMessage",
 });
 
 /// Client-owned, case-sensitive string metadata persisted with a local session. Clients should namespace keys by owner. Keys must be non-empty and at most 256 UTF-8 bytes; keys under `copilot/` and `github/` are reserved. Values may contain at most 16 KiB of UTF-8 data. A bag may contain at most 128 entries and its serialized sidecar may contain at most 64 KiB. The runtime stores but never interprets these values. At most 128 entries.
@@ -118,7 +118,7 @@ pub struct CopilotApiTokenAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(CopilotApiTokenAuthInfo ["type" "copilot-api-token", "host" "https://github.com"] {
-    Field copilot_user "copilotUser",
+    Optional copilot_user "copilotUser",
 });
 builder!(CopilotApiTokenAuthInfo {
     copilot_user: CopilotUserResponse,
@@ -188,33 +188,33 @@ pub struct CopilotUserResponse {
     pub cli_remote_control_enabled: Option<bool>,
 }
 record!(CopilotUserResponse {
-    Field login "login",
-    Field access_type_sku "access_type_sku",
-    Field analytics_tracking_id "analytics_tracking_id",
-    Field assigned_date "assigned_date",
-    Field can_signup_for_limited "can_signup_for_limited",
-    Field chat_enabled "chat_enabled",
-    Field copilot_plan "copilot_plan",
-    Field copilotignore_enabled "copilotignore_enabled",
-    Field endpoints "endpoints",
-    Field organization_login_list "organization_login_list",
-    Field organization_list "organization_list",
-    Field enterprise_list "enterprise_list",
-    Field codex_agent_enabled "codex_agent_enabled",
-    Field is_mcp_enabled "is_mcp_enabled",
-    Field quota_reset_date "quota_reset_date",
-    Field quota_snapshots "quota_snapshots",
-    Field restricted_telemetry "restricted_telemetry",
-    Field is_staff "is_staff",
-    Field te "te",
-    Field token_based_billing "token_based_billing",
-    Field can_upgrade_plan "can_upgrade_plan",
-    Field quota_reset_date_utc "quota_reset_date_utc",
-    Field limited_user_quotas "limited_user_quotas",
-    Field limited_user_reset_date "limited_user_reset_date",
-    Field monthly_quotas "monthly_quotas",
-    Field cloud_session_storage_enabled "cloud_session_storage_enabled",
-    Field cli_remote_control_enabled "cli_remote_control_enabled",
+    Optional login "login",
+    Optional access_type_sku "access_type_sku",
+    Optional analytics_tracking_id "analytics_tracking_id",
+    Optional assigned_date "assigned_date",
+    Optional can_signup_for_limited "can_signup_for_limited",
+    Optional chat_enabled "chat_enabled",
+    Optional copilot_plan "copilot_plan",
+    Optional copilotignore_enabled "copilotignore_enabled",
+    Optional endpoints "endpoints",
+    Optional organization_login_list "organization_login_list",
+    Optional organization_list "organization_list",
+    Optional enterprise_list "enterprise_list",
+    Optional codex_agent_enabled "codex_agent_enabled",
+    Optional is_mcp_enabled "is_mcp_enabled",
+    Optional quota_reset_date "quota_reset_date",
+    Optional quota_snapshots "quota_snapshots",
+    Optional restricted_telemetry "restricted_telemetry",
+    Optional is_staff "is_staff",
+    Optional te "te",
+    Optional token_based_billing "token_based_billing",
+    Optional can_upgrade_plan "can_upgrade_plan",
+    Optional quota_reset_date_utc "quota_reset_date_utc",
+    Optional limited_user_quotas "limited_user_quotas",
+    Optional limited_user_reset_date "limited_user_reset_date",
+    Optional monthly_quotas "monthly_quotas",
+    Optional cloud_session_storage_enabled "cloud_session_storage_enabled",
+    Optional cli_remote_control_enabled "cli_remote_control_enabled",
 });
 builder!(CopilotUserResponse {
     login: impl Into<String>,
@@ -262,11 +262,11 @@ pub struct CopilotUserResponseEndpoints {
     pub exp: Option<String>,
 }
 record!(CopilotUserResponseEndpoints {
-    Field api "api",
-    Field origin_tracker "origin-tracker",
-    Field proxy "proxy",
-    Field telemetry "telemetry",
-    Field exp "exp",
+    Optional api "api",
+    Optional origin_tracker "origin-tracker",
+    Optional proxy "proxy",
+    Optional telemetry "telemetry",
+    Optional exp "exp",
 });
 builder!(CopilotUserResponseEndpoints {
     api: impl Into<String>,
@@ -284,7 +284,7 @@ pub struct CopilotUserResponseEnterpriseListItem {
     pub id: Option<i64>,
 }
 record!(CopilotUserResponseEnterpriseListItem {
-    Field id "id",
+    Optional id "id",
 });
 builder!(CopilotUserResponseEnterpriseListItem {
     id: i64,
@@ -302,9 +302,9 @@ pub struct CopilotUserResponseOrganizationListItem {
     pub name: Option<Option<String>>,
 }
 record!(CopilotUserResponseOrganizationListItem {
-    Field id "id",
-    Field login "login",
-    Field name "name",
+    Optional id "id",
+    Optional login "login",
+    Optional name "name",
 });
 builder!(CopilotUserResponseOrganizationListItem {
     id: f64,
@@ -331,9 +331,9 @@ pub struct CopilotUserResponseQuotaSnapshots {
     >,
 }
 record!(CopilotUserResponseQuotaSnapshots {
-    Field chat "chat",
-    Field completions "completions",
-    Field premium_interactions "premium_interactions",
+    Optional chat "chat",
+    Optional completions "completions",
+    Optional premium_interactions "premium_interactions",
 } rest);
 builder!(CopilotUserResponseQuotaSnapshots {
     chat: CopilotUserResponseQuotaSnapshotsChat,
@@ -371,18 +371,18 @@ pub struct CopilotUserResponseQuotaSnapshotsChat {
     pub token_based_billing: Option<bool>,
 }
 record!(CopilotUserResponseQuotaSnapshotsChat {
-    Field entitlement "entitlement",
-    Field overage_count "overage_count",
-    Field overage_permitted "overage_permitted",
-    Field percent_remaining "percent_remaining",
-    Field quota_id "quota_id",
-    Field quota_remaining "quota_remaining",
-    Field remaining "remaining",
-    Field unlimited "unlimited",
-    Field timestamp_utc "timestamp_utc",
-    Field has_quota "has_quota",
-    Field quota_reset_at "quota_reset_at",
-    Field token_based_billing "token_based_billing",
+    Optional entitlement "entitlement",
+    Optional overage_count "overage_count",
+    Optional overage_permitted "overage_permitted",
+    Optional percent_remaining "percent_remaining",
+    Optional quota_id "quota_id",
+    Optional quota_remaining "quota_remaining",
+    Optional remaining "remaining",
+    Optional unlimited "unlimited",
+    Optional timestamp_utc "timestamp_utc",
+    Optional has_quota "has_quota",
+    Optional quota_reset_at "quota_reset_at",
+    Optional token_based_billing "token_based_billing",
 });
 builder!(CopilotUserResponseQuotaSnapshotsChat {
     entitlement: f64,
@@ -429,18 +429,18 @@ pub struct CopilotUserResponseQuotaSnapshotsCompletions {
     pub token_based_billing: Option<bool>,
 }
 record!(CopilotUserResponseQuotaSnapshotsCompletions {
-    Field entitlement "entitlement",
-    Field overage_count "overage_count",
-    Field overage_permitted "overage_permitted",
-    Field percent_remaining "percent_remaining",
-    Field quota_id "quota_id",
-    Field quota_remaining "quota_remaining",
-    Field remaining "remaining",
-    Field unlimited "unlimited",
-    Field timestamp_utc "timestamp_utc",
-    Field has_quota "has_quota",
-    Field quota_reset_at "quota_reset_at",
-    Field token_based_billing "token_based_billing",
+    Optional entitlement "entitlement",
+    Optional overage_count "overage_count",
+    Optional overage_permitted "overage_permitted",
+    Optional percent_remaining "percent_remaining",
+    Optional quota_id "quota_id",
+    Optional quota_remaining "quota_remaining",
+    Optional remaining "remaining",
+    Optional unlimited "unlimited",
+    Optional timestamp_utc "timestamp_utc",
+    Optional has_quota "has_quota",
+    Optional quota_reset_at "quota_reset_at",
+    Optional token_based_billing "token_based_billing",
 });
 builder!(CopilotUserResponseQuotaSnapshotsCompletions {
     entitlement: f64,
@@ -487,18 +487,18 @@ pub struct CopilotUserResponseQuotaSnapshotsPremiumInteractions {
     pub token_based_billing: Option<bool>,
 }
 record!(CopilotUserResponseQuotaSnapshotsPremiumInteractions {
-    Field entitlement "entitlement",
-    Field overage_count "overage_count",
-    Field overage_permitted "overage_permitted",
-    Field percent_remaining "percent_remaining",
-    Field quota_id "quota_id",
-    Field quota_remaining "quota_remaining",
-    Field remaining "remaining",
-    Field unlimited "unlimited",
-    Field timestamp_utc "timestamp_utc",
-    Field has_quota "has_quota",
-    Field quota_reset_at "quota_reset_at",
-    Field token_based_billing "token_based_billing",
+    Optional entitlement "entitlement",
+    Optional overage_count "overage_count",
+    Optional overage_permitted "overage_permitted",
+    Optional percent_remaining "percent_remaining",
+    Optional quota_id "quota_id",
+    Optional quota_remaining "quota_remaining",
+    Optional remaining "remaining",
+    Optional unlimited "unlimited",
+    Optional timestamp_utc "timestamp_utc",
+    Optional has_quota "has_quota",
+    Optional quota_reset_at "quota_reset_at",
+    Optional token_based_billing "token_based_billing",
 });
 builder!(CopilotUserResponseQuotaSnapshotsPremiumInteractions {
     entitlement: f64,
@@ -545,18 +545,18 @@ pub struct CopilotUserResponseQuotaSnapshotsValue {
     pub token_based_billing: Option<bool>,
 }
 record!(CopilotUserResponseQuotaSnapshotsValue {
-    Field entitlement "entitlement",
-    Field overage_count "overage_count",
-    Field overage_permitted "overage_permitted",
-    Field percent_remaining "percent_remaining",
-    Field quota_id "quota_id",
-    Field quota_remaining "quota_remaining",
-    Field remaining "remaining",
-    Field unlimited "unlimited",
-    Field timestamp_utc "timestamp_utc",
-    Field has_quota "has_quota",
-    Field quota_reset_at "quota_reset_at",
-    Field token_based_billing "token_based_billing",
+    Optional entitlement "entitlement",
+    Optional overage_count "overage_count",
+    Optional overage_permitted "overage_permitted",
+    Optional percent_remaining "percent_remaining",
+    Optional quota_id "quota_id",
+    Optional quota_remaining "quota_remaining",
+    Optional remaining "remaining",
+    Optional unlimited "unlimited",
+    Optional timestamp_utc "timestamp_utc",
+    Optional has_quota "has_quota",
+    Optional quota_reset_at "quota_reset_at",
+    Optional token_based_billing "token_based_billing",
 });
 builder!(CopilotUserResponseQuotaSnapshotsValue {
     entitlement: f64,
@@ -589,11 +589,11 @@ pub struct EnvAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(EnvAuthInfo ["type" "env"] {
-    Field host "host",
-    Field login "login",
-    Field token "token",
-    Field env_var "envVar",
-    Field copilot_user "copilotUser",
+    Required host "host",
+    Optional login "login",
+    Optional token "token",
+    Required env_var "envVar",
+    Optional copilot_user "copilotUser",
 });
 builder!(EnvAuthInfo new(host: impl Into<String>, env_var: impl Into<String>) {
     login: impl Into<String>,
@@ -615,10 +615,10 @@ pub struct GhCliAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(GhCliAuthInfo ["type" "gh-cli"] {
-    Field host "host",
-    Field login "login",
-    Field token "token",
-    Field copilot_user "copilotUser",
+    Required host "host",
+    Required login "login",
+    Optional token "token",
+    Optional copilot_user "copilotUser",
 });
 builder!(GhCliAuthInfo new(host: impl Into<String>, login: impl Into<String>) {
     token: impl Into<String>,
@@ -635,8 +635,8 @@ pub struct HmacAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(HmacAuthInfo ["type" "hmac", "host" "https://github.com"] {
-    Field hmac "hmac",
-    Field copilot_user "copilotUser",
+    Optional hmac "hmac",
+    Optional copilot_user "copilotUser",
 });
 builder!(HmacAuthInfo {
     hmac: impl Into<String>,
@@ -667,15 +667,15 @@ pub struct InstalledPlugin {
     pub installed_from: Option<String>,
 }
 record!(InstalledPlugin {
-    Field name "name",
-    Field marketplace "marketplace",
-    Field version "version",
-    Field installed_at "installed_at",
-    Field enabled "enabled",
-    Field cache_path "cache_path",
-    Field source "source",
-    Field source_sha "source_sha",
-    Field installed_from "installed_from",
+    Required name "name",
+    Required marketplace "marketplace",
+    Optional version "version",
+    Required installed_at "installed_at",
+    Required enabled "enabled",
+    Optional cache_path "cache_path",
+    Optional source "source",
+    Optional source_sha "source_sha",
+    Optional installed_from "installed_from",
 });
 builder!(InstalledPlugin {
     version: impl Into<String>,
@@ -750,10 +750,10 @@ pub struct InstalledPluginSourceGitHub {
     pub path: Option<String>,
 }
 record!(InstalledPluginSourceGitHub ["source" "github"] {
-    Field repo "repo",
-    Field git_ref "ref",
-    Field sha "sha",
-    Field path "path",
+    Required repo "repo",
+    Optional git_ref "ref",
+    Optional sha "sha",
+    Optional path "path",
 });
 builder!(InstalledPluginSourceGitHub new(repo: impl Into<String>) {
     git_ref: impl Into<String>,
@@ -769,7 +769,7 @@ pub struct InstalledPluginSourceLocal {
     pub path: String,
 }
 record!(InstalledPluginSourceLocal ["source" "local"] {
-    Field path "path",
+    Required path "path",
 });
 builder!(InstalledPluginSourceLocal new(path: impl Into<String>) {});
 
@@ -788,10 +788,10 @@ pub struct InstalledPluginSourceUrl {
     pub path: Option<String>,
 }
 record!(InstalledPluginSourceUrl ["source" "url"] {
-    Field url "url",
-    Field git_ref "ref",
-    Field sha "sha",
-    Field path "path",
+    Required url "url",
+    Optional git_ref "ref",
+    Optional sha "sha",
+    Optional path "path",
 });
 builder!(InstalledPluginSourceUrl new(url: impl Into<String>) {
     git_ref: impl Into<String>,
@@ -852,14 +852,14 @@ pub struct SessionWorkingDirectoryContext {
     pub base_commit: Option<String>,
 }
 record!(SessionWorkingDirectoryContext {
-    Field cwd "cwd",
-    Field git_root "gitRoot",
-    Field repository "repository",
-    Field host_type "hostType",
-    Field repository_host "repositoryHost",
-    Field branch "branch",
-    Field head_commit "headCommit",
-    Field base_commit "baseCommit",
+    Required cwd "cwd",
+    Optional git_root "gitRoot",
+    Optional repository "repository",
+    Optional host_type "hostType",
+    Optional repository_host "repositoryHost",
+    Optional branch "branch",
+    Optional head_commit "headCommit",
+    Optional base_commit "baseCommit",
 });
 builder!(SessionWorkingDirectoryContext new(cwd: impl Into<String>) {
     git_root: impl Into<String>,
@@ -917,7 +917,7 @@ pub struct SettingsEditResult {
     pub status: SettingsEditStatus,
 }
 record!(received SettingsEditResult {
-    Field status "status",
+    Required status "status",
 });
 
 /// Whether one atomic settings edit changed a file. *Internal.*
@@ -977,8 +977,8 @@ pub struct ShellCredentials {
     pub gh: Option<bool>,
 }
 record!(ShellCredentials {
-    Field git "git",
-    Field gh "gh",
+    Optional git "git",
+    Optional gh "gh",
 });
 builder!(ShellCredentials {
     git: bool,
@@ -1011,8 +1011,8 @@ pub struct ShellInitScript {
     pub shell: ShellInitScriptShell,
 }
 record!(ShellInitScript {
-    Field path "path",
-    Field shell "shell",
+    Required path "path",
+    Required shell "shell",
 });
 builder!(ShellInitScript new(path: impl Into<String>, shell: ShellInitScriptShell) {});
 
@@ -1056,10 +1056,10 @@ pub struct ShellOptions {
     pub credentials: Option<ShellCredentials>,
 }
 record!(ShellOptions {
-    Field init_profile "initProfile",
-    Field init_scripts "initScripts",
-    Field process_flags "processFlags",
-    Field credentials "credentials",
+    Optional init_profile "initProfile",
+    Optional init_scripts "initScripts",
+    Optional process_flags "processFlags",
+    Optional credentials "credentials",
 });
 builder!(ShellOptions {
     init_profile: ShellInitProfile,
@@ -1082,10 +1082,10 @@ pub struct TokenAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(TokenAuthInfo ["type" "token"] {
-    Field host "host",
-    Field token "token",
-    Field registration_id "registrationId",
-    Field copilot_user "copilotUser",
+    Required host "host",
+    Optional token "token",
+    Optional registration_id "registrationId",
+    Optional copilot_user "copilotUser",
 });
 builder!(TokenAuthInfo new(host: impl Into<String>) {
     token: impl Into<String>,
@@ -1105,9 +1105,9 @@ pub struct TokenProviderAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(TokenProviderAuthInfo ["type" "token-provider"] {
-    Field host "host",
-    Field registration_id "registrationId",
-    Field copilot_user "copilotUser",
+    Required host "host",
+    Required registration_id "registrationId",
+    Optional copilot_user "copilotUser",
 });
 builder!(TokenProviderAuthInfo new(host: impl Into<String>, registration_id: impl Into<String>) {
     copilot_user: CopilotUserResponse,
@@ -1125,9 +1125,9 @@ pub struct UserAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(UserAuthInfo ["type" "user"] {
-    Field host "host",
-    Field login "login",
-    Field copilot_user "copilotUser",
+    Required host "host",
+    Required login "login",
+    Optional copilot_user "copilotUser",
 });
 builder!(UserAuthInfo new(host: impl Into<String>, login: impl Into<String>) {
     copilot_user: CopilotUserResponse,

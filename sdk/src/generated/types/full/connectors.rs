@@ -15,9 +15,9 @@ pub struct AuthIdentityMetadata {
     pub login: String,
 }
 record!(received AuthIdentityMetadata {
-    Field kind "type",
-    Field host "host",
-    Field login "login",
+    Required kind "type",
+    Required host "host",
+    Required login "login",
 });
 
 /// Pins a Connector operation to one host-owned GitHub account through its opaque selection ID. Provider tokens are never accepted. *Experimental.*
@@ -28,7 +28,7 @@ pub struct ConnectorAccountRequest {
     pub account_id: String,
 }
 record!(ConnectorAccountRequest {
-    Field account_id "accountId",
+    Required account_id "accountId",
 });
 builder!(ConnectorAccountRequest new(account_id: impl Into<String>) {});
 
@@ -42,8 +42,8 @@ pub struct ConnectorAuthorizationRequirement {
     pub scope: ConnectorAuthorizationScope,
 }
 record!(received ConnectorAuthorizationRequirement {
-    Field account_id "accountId",
-    Field scope "scope",
+    Required account_id "accountId",
+    Required scope "scope",
 });
 
 /// Stable OAuth scope whose absence prevents Connector management. *Experimental.*
@@ -102,15 +102,15 @@ pub struct ConnectorCapabilities {
     pub max_deadline_ms: i64,
 }
 record!(received ConnectorCapabilities {
-    Field api_version "apiVersion",
-    Field availability "availability",
-    Field consent_continuation "consentContinuation",
-    Field opaque_account_selection "opaqueAccountSelection",
-    Field session_account_selection "sessionAccountSelection",
-    Field targeted_reconcile "targetedReconcile",
-    Field max_poll_attempts "maxPollAttempts",
-    Field max_poll_interval_ms "maxPollIntervalMs",
-    Field max_deadline_ms "maxDeadlineMs",
+    Required api_version "apiVersion",
+    Required availability "availability",
+    Required consent_continuation "consentContinuation",
+    Required opaque_account_selection "opaqueAccountSelection",
+    Optional session_account_selection "sessionAccountSelection",
+    Optional targeted_reconcile "targetedReconcile",
+    Required max_poll_attempts "maxPollAttempts",
+    Required max_poll_interval_ms "maxPollIntervalMs",
+    Required max_deadline_ms "maxDeadlineMs",
 });
 
 /// Credential-free Connector catalog entry. *Experimental.*
@@ -135,14 +135,14 @@ pub struct ConnectorCatalogEntry {
     pub runtime_server_ids: Vec<String>,
 }
 record!(received ConnectorCatalogEntry {
-    Field name "name",
-    Field display_name "displayName",
-    Field description "description",
-    Field logo "logo",
-    Field tier "tier",
-    Field release_tag "releaseTag",
-    Field status "status",
-    Field runtime_server_ids "runtimeServerIds",
+    Required name "name",
+    Required display_name "displayName",
+    Optional description "description",
+    Optional logo "logo",
+    Optional tier "tier",
+    Optional release_tag "releaseTag",
+    Required status "status",
+    Required runtime_server_ids "runtimeServerIds",
 });
 
 /// Validated Connector catalog snapshot cached by the session. *Experimental.*
@@ -157,9 +157,9 @@ pub struct ConnectorCatalogResult {
     pub connectors: Vec<ConnectorCatalogEntry>,
 }
 record!(received ConnectorCatalogResult {
-    Field revision "revision",
-    Field refreshed_at_ms "refreshedAtMs",
-    Field connectors "connectors",
+    Required revision "revision",
+    Required refreshed_at_ms "refreshedAtMs",
+    Required connectors "connectors",
 });
 
 /// Authoritative service connection state for one Connector. *Experimental.*
@@ -197,8 +197,8 @@ pub struct ConnectorConnectRequest {
     pub connector_name: String,
 }
 record!(ConnectorConnectRequest {
-    Field account_id "accountId",
-    Field connector_name "connectorName",
+    Required account_id "accountId",
+    Required connector_name "connectorName",
 });
 builder!(ConnectorConnectRequest new(account_id: impl Into<String>, connector_name: impl Into<String>) {});
 
@@ -229,7 +229,7 @@ pub struct ConnectorConnectResultConnected {
     pub status: ConnectorStatus,
 }
 record!(received ConnectorConnectResultConnected ["kind" "connected"] {
-    Field status "status",
+    Required status "status",
 });
 
 /// Host-owned consent is required before bounded continuation can complete. *Experimental.*
@@ -242,8 +242,8 @@ pub struct ConnectorConnectResultConsentRequired {
     pub continuation_id: String,
 }
 record!(received ConnectorConnectResultConsentRequired ["kind" "consent_required"] {
-    Field consent_url "consentUrl",
-    Field continuation_id "continuationId",
+    Required consent_url "consentUrl",
+    Required continuation_id "continuationId",
 });
 
 /// The service is still completing the connection without a consent URL. *Experimental.*
@@ -254,7 +254,7 @@ pub struct ConnectorConnectResultPending {
     pub continuation_id: String,
 }
 record!(received ConnectorConnectResultPending ["kind" "pending"] {
-    Field continuation_id "continuationId",
+    Required continuation_id "continuationId",
 });
 
 /// Explicitly bounded continuation of a pending Connector connection. *Experimental.*
@@ -271,10 +271,10 @@ pub struct ConnectorContinueRequest {
     pub deadline_ms: i64,
 }
 record!(ConnectorContinueRequest {
-    Field continuation_id "continuationId",
-    Field max_attempts "maxAttempts",
-    Field poll_interval_ms "pollIntervalMs",
-    Field deadline_ms "deadlineMs",
+    Required continuation_id "continuationId",
+    Required max_attempts "maxAttempts",
+    Required poll_interval_ms "pollIntervalMs",
+    Required deadline_ms "deadlineMs",
 });
 
 /// The required fields of [`ConnectorContinueRequest`], for [`ConnectorContinueRequest::new`].
@@ -310,8 +310,8 @@ pub struct ConnectorDisconnectResult {
     pub status: ConnectorStatus,
 }
 record!(received ConnectorDisconnectResult {
-    Field disconnected "disconnected",
-    Field status "status",
+    Required disconnected "disconnected",
+    Required status "status",
 });
 
 /// Eligible account. *Experimental.*
@@ -324,8 +324,8 @@ pub struct ConnectorDiscoveryAccount {
     pub auth_info: ConnectorDiscoveryAuthInfo,
 }
 record!(received ConnectorDiscoveryAccount {
-    Field account_id "accountId",
-    Field auth_info "authInfo",
+    Required account_id "accountId",
+    Required auth_info "authInfo",
 });
 
 /// Eligible accounts. *Experimental.*
@@ -338,8 +338,8 @@ pub struct ConnectorDiscoveryAccountList {
     pub accounts: Vec<ConnectorDiscoveryAccount>,
 }
 record!(received ConnectorDiscoveryAccountList {
-    Field availability "availability",
-    Field accounts "accounts",
+    Required availability "availability",
+    Required accounts "accounts",
 });
 
 /// Selected account. *Experimental.*
@@ -350,7 +350,7 @@ pub struct ConnectorDiscoveryAccountRequest {
     pub account_id: String,
 }
 record!(ConnectorDiscoveryAccountRequest {
-    Field account_id "accountId",
+    Required account_id "accountId",
 });
 builder!(ConnectorDiscoveryAccountRequest new(account_id: impl Into<String>) {});
 
@@ -367,9 +367,9 @@ pub struct ConnectorDiscoveryAuthInfo {
     pub login: String,
 }
 record!(received ConnectorDiscoveryAuthInfo {
-    Field kind "type",
-    Field host "host",
-    Field login "login",
+    Required kind "type",
+    Required host "host",
+    Required login "login",
 });
 
 /// Availability. *Experimental.*
@@ -405,10 +405,10 @@ pub struct ConnectorDiscoveryCapabilities {
     pub conditional_cache: bool,
 }
 record!(received ConnectorDiscoveryCapabilities {
-    Field api_version "apiVersion",
-    Field availability "availability",
-    Field opaque_account_selection "opaqueAccountSelection",
-    Field conditional_cache "conditionalCache",
+    Required api_version "apiVersion",
+    Required availability "availability",
+    Required opaque_account_selection "opaqueAccountSelection",
+    Required conditional_cache "conditionalCache",
 });
 
 /// Entry. *Experimental.*
@@ -431,13 +431,13 @@ pub struct ConnectorDiscoveryCatalogEntry {
     pub status: ConnectorCatalogStatus,
 }
 record!(received ConnectorDiscoveryCatalogEntry {
-    Field name "name",
-    Field display_name "displayName",
-    Field description "description",
-    Field logo "logo",
-    Field tier "tier",
-    Field release_tag "releaseTag",
-    Field status "status",
+    Required name "name",
+    Required display_name "displayName",
+    Optional description "description",
+    Optional logo "logo",
+    Optional tier "tier",
+    Optional release_tag "releaseTag",
+    Required status "status",
 });
 
 /// Entries for the selected account. *Experimental.*
@@ -454,10 +454,10 @@ pub struct ConnectorDiscoveryCatalogResult {
     pub connectors: Vec<ConnectorDiscoveryCatalogEntry>,
 }
 record!(received ConnectorDiscoveryCatalogResult {
-    Field account_id "accountId",
-    Field revision "revision",
-    Field refreshed_at_ms "refreshedAtMs",
-    Field connectors "connectors",
+    Required account_id "accountId",
+    Required revision "revision",
+    Required refreshed_at_ms "refreshedAtMs",
+    Required connectors "connectors",
 });
 
 /// Live MCP status of one Connector-owned runtime server. *Experimental.*
@@ -503,9 +503,9 @@ pub struct ConnectorReconcileRequest {
     pub force_connector_name: Option<String>,
 }
 record!(ConnectorReconcileRequest {
-    Field account_id "accountId",
-    Field refresh_catalog "refreshCatalog",
-    Field force_connector_name "forceConnectorName",
+    Required account_id "accountId",
+    Optional refresh_catalog "refreshCatalog",
+    Optional force_connector_name "forceConnectorName",
 });
 builder!(ConnectorReconcileRequest new(account_id: impl Into<String>) {
     refresh_catalog: bool,
@@ -524,9 +524,9 @@ pub struct ConnectorRuntimeStatus {
     pub status: ConnectorMcpStatus,
 }
 record!(received ConnectorRuntimeStatus {
-    Field runtime_server_id "runtimeServerId",
-    Field connector_name "connectorName",
-    Field status "status",
+    Required runtime_server_id "runtimeServerId",
+    Required connector_name "connectorName",
+    Required status "status",
 });
 
 /// Session account selection. *Experimental.*
@@ -539,8 +539,8 @@ pub struct ConnectorSessionAccount {
     pub auth_info: AuthIdentityMetadata,
 }
 record!(received ConnectorSessionAccount {
-    Field account_id "accountId",
-    Field auth_info "authInfo",
+    Required account_id "accountId",
+    Required auth_info "authInfo",
 });
 
 /// Session account selection, or null. *Experimental.*
@@ -566,11 +566,11 @@ pub struct ConnectorStatus {
     pub pending_connections: i64,
 }
 record!(received ConnectorStatus {
-    Field api_version "apiVersion",
-    Field availability "availability",
-    Field account_id "accountId",
-    Field catalog "catalog",
-    Field authorization_requirement "authorizationRequirement",
-    Field runtime_servers "runtimeServers",
-    Field pending_connections "pendingConnections",
+    Required api_version "apiVersion",
+    Required availability "availability",
+    Optional account_id "accountId",
+    Optional catalog "catalog",
+    Optional authorization_requirement "authorizationRequirement",
+    Required runtime_servers "runtimeServers",
+    Required pending_connections "pendingConnections",
 });

@@ -12,9 +12,9 @@ pub struct DebugCollectLogsCollectedEntry {
     pub size_bytes: i64,
 }
 record!(received DebugCollectLogsCollectedEntry {
-    Field bundle_path "bundlePath",
-    Field source "source",
-    Field size_bytes "sizeBytes",
+    Required bundle_path "bundlePath",
+    Required source "source",
+    Required size_bytes "sizeBytes",
 });
 
 /// Destination for the session debug bundle.
@@ -43,8 +43,8 @@ pub struct DebugCollectLogsDestinationArchive {
     pub no_overwrite: Option<bool>,
 }
 record!(DebugCollectLogsDestinationArchive ["kind" "archive"] {
-    Field output_path "outputPath",
-    Field no_overwrite "noOverwrite",
+    Required output_path "outputPath",
+    Optional no_overwrite "noOverwrite",
 });
 builder!(DebugCollectLogsDestinationArchive new(output_path: impl Into<String>) {
     no_overwrite: bool,
@@ -58,7 +58,7 @@ pub struct DebugCollectLogsDestinationDirectory {
     pub output_directory: String,
 }
 record!(DebugCollectLogsDestinationDirectory ["kind" "directory"] {
-    Field output_directory "outputDirectory",
+    Required output_directory "outputDirectory",
 });
 builder!(DebugCollectLogsDestinationDirectory new(output_directory: impl Into<String>) {});
 
@@ -78,11 +78,11 @@ pub struct DebugCollectLogsEntry {
     pub required: Option<bool>,
 }
 record!(DebugCollectLogsEntry {
-    Field kind "kind",
-    Field path "path",
-    Field bundle_path "bundlePath",
-    Field redaction "redaction",
-    Field required "required",
+    Required kind "kind",
+    Required path "path",
+    Required bundle_path "bundlePath",
+    Optional redaction "redaction",
+    Optional required "required",
 });
 builder!(DebugCollectLogsEntry new(kind: DebugCollectLogsEntryKind, path: impl Into<String>, bundle_path: impl Into<String>) {
     redaction: DebugCollectLogsRedaction,
@@ -125,13 +125,13 @@ pub struct DebugCollectLogsInclude {
     pub previous_process_log_limit: Option<i64>,
 }
 record!(DebugCollectLogsInclude {
-    Field events "events",
-    Field process_logs "processLogs",
-    Field shell_logs "shellLogs",
-    Field events_path "eventsPath",
-    Field current_process_log_path "currentProcessLogPath",
-    Field process_log_directory "processLogDirectory",
-    Field previous_process_log_limit "previousProcessLogLimit",
+    Optional events "events",
+    Optional process_logs "processLogs",
+    Optional shell_logs "shellLogs",
+    Optional events_path "eventsPath",
+    Optional current_process_log_path "currentProcessLogPath",
+    Optional process_log_directory "processLogDirectory",
+    Optional previous_process_log_limit "previousProcessLogLimit",
 });
 builder!(DebugCollectLogsInclude {
     events: bool,
@@ -174,9 +174,9 @@ pub struct DebugCollectLogsRequest {
     pub additional_entries: Option<Vec<DebugCollectLogsEntry>>,
 }
 record!(DebugCollectLogsRequest {
-    Field destination "destination",
-    Field include "include",
-    Field additional_entries "additionalEntries",
+    Required destination "destination",
+    Optional include "include",
+    Optional additional_entries "additionalEntries",
 });
 builder!(DebugCollectLogsRequest new(destination: DebugCollectLogsDestination) {
     include: DebugCollectLogsInclude,
@@ -197,10 +197,10 @@ pub struct DebugCollectLogsResult {
     pub skipped_entries: Option<Vec<DebugCollectLogsSkippedEntry>>,
 }
 record!(received DebugCollectLogsResult {
-    Field kind "kind",
-    Field path "path",
-    Field entries "entries",
-    Field skipped_entries "skippedEntries",
+    Required kind "kind",
+    Required path "path",
+    Required entries "entries",
+    Optional skipped_entries "skippedEntries",
 });
 
 /// Destination kind that was written.
@@ -231,9 +231,9 @@ pub struct DebugCollectLogsSkippedEntry {
     pub reason: String,
 }
 record!(received DebugCollectLogsSkippedEntry {
-    Field bundle_path "bundlePath",
-    Field path "path",
-    Field reason "reason",
+    Required bundle_path "bundlePath",
+    Optional path "path",
+    Required reason "reason",
 });
 
 /// Source category for a collected debug bundle entry.

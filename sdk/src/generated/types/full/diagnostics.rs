@@ -41,13 +41,13 @@ pub struct DiagnosticEntryValue {
     pub details: McpDiagnosticDetails,
 }
 record!(received DiagnosticEntryValue ["source" "mcp"] {
-    Field timestamp "timestamp",
-    Field level "level",
-    Field agent_id "agentId",
-    Field message "message",
-    Field truncated "truncated",
-    Field original_bytes "originalBytes",
-    Field details "details",
+    Required timestamp "timestamp",
+    Required level "level",
+    Optional agent_id "agentId",
+    Required message "message",
+    Optional truncated "truncated",
+    Optional original_bytes "originalBytes",
+    Required details "details",
 });
 
 /// Severity of an emitted diagnostic record.
@@ -96,7 +96,7 @@ pub struct DiagnosticsConfigureRequest {
     pub sources: DiagnosticSourcesConfiguration,
 }
 record!(DiagnosticsConfigureRequest {
-    Field sources "sources",
+    Required sources "sources",
 });
 builder!(DiagnosticsConfigureRequest new(sources: DiagnosticSourcesConfiguration) {});
 
@@ -114,10 +114,10 @@ pub struct DiagnosticsReadRequest {
     pub wait_ms: Option<i64>,
 }
 record!(DiagnosticsReadRequest {
-    Field sources "sources",
-    Field cursor "cursor",
-    Field max "max",
-    Field wait_ms "waitMs",
+    Required sources "sources",
+    Optional cursor "cursor",
+    Optional max "max",
+    Optional wait_ms "waitMs",
 });
 builder!(DiagnosticsReadRequest new(sources: Vec<DiagnosticSource>) {
     cursor: impl Into<String>,
@@ -141,11 +141,11 @@ pub struct DiagnosticsReadResult {
     pub has_more: bool,
 }
 record!(received DiagnosticsReadResult {
-    Field entries "entries",
-    Field cursor "cursor",
-    Field cursor_status "cursorStatus",
-    Field dropped_count "droppedCount",
-    Field has_more "hasMore",
+    Required entries "entries",
+    Required cursor "cursor",
+    Required cursor_status "cursorStatus",
+    Optional dropped_count "droppedCount",
+    Required has_more "hasMore",
 });
 
 /// MCP-specific detail for a source-discriminated diagnostic entry.
@@ -164,11 +164,11 @@ pub struct McpDiagnosticDetails {
     pub data: Option<String>,
 }
 record!(received McpDiagnosticDetails {
-    Field kind "kind",
-    Field server_name "serverName",
-    Field connection_id "connectionId",
-    Field direction "direction",
-    Field data "data",
+    Required kind "kind",
+    Required server_name "serverName",
+    Required connection_id "connectionId",
+    Optional direction "direction",
+    Optional data "data",
 });
 
 /// Direction of an observed MCP protocol frame.

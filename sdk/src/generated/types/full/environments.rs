@@ -16,10 +16,10 @@ pub struct EnvironmentCapabilities {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received EnvironmentCapabilities {
-    Field ahp_version "ahpVersion",
-    Field features "features",
-    Field max_sessions "maxSessions",
-    Field current_sessions "currentSessions",
+    Optional ahp_version "ahpVersion",
+    Required features "features",
+    Optional max_sessions "maxSessions",
+    Optional current_sessions "currentSessions",
 } rest);
 
 /// GitHub Mission Control compute kind. *Experimental.*
@@ -55,7 +55,7 @@ pub struct EnvironmentsDeleteRequest {
     pub environment_id: String,
 }
 record!(EnvironmentsDeleteRequest {
-    Field environment_id "environmentId",
+    Required environment_id "environmentId",
 });
 builder!(EnvironmentsDeleteRequest new(environment_id: impl Into<String>) {});
 
@@ -73,7 +73,7 @@ pub struct EnvironmentsGetRequest {
     pub environment_id: String,
 }
 record!(EnvironmentsGetRequest {
-    Field environment_id "environmentId",
+    Required environment_id "environmentId",
 });
 builder!(EnvironmentsGetRequest new(environment_id: impl Into<String>) {});
 
@@ -87,7 +87,7 @@ pub struct EnvironmentsGetResult {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received EnvironmentsGetResult {
-    Field environment "environment",
+    Required environment "environment",
 } rest);
 
 /// Optional discovery filters supported by GitHub Mission Control. *Experimental.*
@@ -100,8 +100,8 @@ pub struct EnvironmentsListRequest {
     pub status: Option<String>,
 }
 record!(EnvironmentsListRequest {
-    Field kind "kind",
-    Field status "status",
+    Optional kind "kind",
+    Optional status "status",
 });
 builder!(EnvironmentsListRequest {
     kind: EnvironmentKind,
@@ -120,8 +120,8 @@ pub struct EnvironmentsListResult {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received EnvironmentsListResult {
-    Field environments "environments",
-    Field retry_after_ms "retryAfterMs",
+    Required environments "environments",
+    Optional retry_after_ms "retryAfterMs",
 } rest);
 
 /// Safe discovery information. Host-side relay bootstrap credentials are never included. *Experimental.*
@@ -152,14 +152,14 @@ pub struct GitHubEnvironment {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received GitHubEnvironment {
-    Field id "id",
-    Field name "name",
-    Field kind "kind",
-    Field status "status",
-    Field capabilities "capabilities",
-    Field owner_id "ownerId",
-    Field owner_type "ownerType",
-    Field org_id "orgId",
-    Field labels "labels",
-    Field last_heartbeat_at "lastHeartbeatAt",
+    Required id "id",
+    Required name "name",
+    Required kind "kind",
+    Required status "status",
+    Optional capabilities "capabilities",
+    Optional owner_id "ownerId",
+    Optional owner_type "ownerType",
+    Optional org_id "orgId",
+    Optional labels "labels",
+    Optional last_heartbeat_at "lastHeartbeatAt",
 } rest);

@@ -20,12 +20,12 @@ pub struct DiscoveredExtension {
     pub plugin: Option<DiscoveredExtensionPlugin>,
 }
 record!(received DiscoveredExtension {
-    Field id "id",
-    Field name "name",
-    Field path "path",
-    Field source "source",
-    Field enabled "enabled",
-    Field plugin "plugin",
+    Required id "id",
+    Required name "name",
+    Required path "path",
+    Required source "source",
+    Required enabled "enabled",
+    Optional plugin "plugin",
 });
 
 /// Effective extension loading and agent-management mode
@@ -55,7 +55,7 @@ pub struct DiscoveredExtensionPlugin {
     pub name: String,
 }
 record!(received DiscoveredExtensionPlugin {
-    Field name "name",
+    Required name "name",
 });
 
 /// Persisted extension discovery source
@@ -84,8 +84,8 @@ pub struct DiscoveredExtensions {
     pub mode: DiscoveredExtensionMode,
 }
 record!(received DiscoveredExtensions {
-    Field extensions "extensions",
-    Field mode "mode",
+    Required extensions "extensions",
+    Required mode "mode",
 });
 
 /// Source-qualified extension identifiers to persistently disable for future sessions. *Experimental.*
@@ -96,7 +96,7 @@ pub struct DiscoveredExtensionsDisableRequest {
     pub ids: Vec<String>,
 }
 record!(DiscoveredExtensionsDisableRequest {
-    Field ids "ids",
+    Required ids "ids",
 });
 builder!(DiscoveredExtensionsDisableRequest new(ids: Vec<String>) {});
 
@@ -108,7 +108,7 @@ pub struct DiscoveredExtensionsEnableRequest {
     pub ids: Vec<String>,
 }
 record!(DiscoveredExtensionsEnableRequest {
-    Field ids "ids",
+    Required ids "ids",
 });
 builder!(DiscoveredExtensionsEnableRequest new(ids: Vec<String>) {});
 
@@ -128,11 +128,11 @@ pub struct Extension {
     pub pid: Option<i64>,
 }
 record!(received Extension {
-    Field id "id",
-    Field name "name",
-    Field source "source",
-    Field status "status",
-    Field pid "pid",
+    Required id "id",
+    Required name "name",
+    Required source "source",
+    Required status "status",
+    Optional pid "pid",
 });
 
 /// Slim input shape for extension_context attachments; identity fields are runtime-derived.
@@ -145,8 +145,8 @@ pub struct ExtensionContextPushInput {
     pub payload: serde_json::Value,
 }
 record!(ExtensionContextPushInput ["type" "extension_context"] {
-    Field title "title",
-    Field payload "payload",
+    Required title "title",
+    Required payload "payload",
 });
 builder!(ExtensionContextPushInput new(title: impl Into<String>, payload: serde_json::Value) {});
 
@@ -158,7 +158,7 @@ pub struct ExtensionList {
     pub extensions: Vec<Extension>,
 }
 record!(received ExtensionList {
-    Field extensions "extensions",
+    Required extensions "extensions",
 });
 
 /// Current status: running, disabled, failed, or starting
@@ -191,7 +191,7 @@ pub struct ExtensionsDisableRequest {
     pub id: String,
 }
 record!(ExtensionsDisableRequest {
-    Field id "id",
+    Required id "id",
 });
 builder!(ExtensionsDisableRequest new(id: impl Into<String>) {});
 
@@ -203,7 +203,7 @@ pub struct ExtensionsEnableRequest {
     pub id: String,
 }
 record!(ExtensionsEnableRequest {
-    Field id "id",
+    Required id "id",
 });
 builder!(ExtensionsEnableRequest new(id: impl Into<String>) {});
 
@@ -274,9 +274,9 @@ pub struct PushAttachmentBlob {
     pub display_name: Option<String>,
 }
 record!(PushAttachmentBlob ["type" "blob"] {
-    Field data "data",
-    Field mime_type "mimeType",
-    Field display_name "displayName",
+    Required data "data",
+    Required mime_type "mimeType",
+    Optional display_name "displayName",
 });
 builder!(PushAttachmentBlob new(data: impl Into<String>, mime_type: impl Into<String>) {
     display_name: impl Into<String>,
@@ -292,8 +292,8 @@ pub struct PushAttachmentDirectory {
     pub display_name: String,
 }
 record!(PushAttachmentDirectory ["type" "directory"] {
-    Field path "path",
-    Field display_name "displayName",
+    Required path "path",
+    Required display_name "displayName",
 });
 builder!(PushAttachmentDirectory new(path: impl Into<String>, display_name: impl Into<String>) {});
 
@@ -309,9 +309,9 @@ pub struct PushAttachmentFile {
     pub line_range: Option<PushAttachmentFileLineRange>,
 }
 record!(PushAttachmentFile ["type" "file"] {
-    Field path "path",
-    Field display_name "displayName",
-    Field line_range "lineRange",
+    Required path "path",
+    Required display_name "displayName",
+    Optional line_range "lineRange",
 });
 builder!(PushAttachmentFile new(path: impl Into<String>, display_name: impl Into<String>) {
     line_range: PushAttachmentFileLineRange,
@@ -327,8 +327,8 @@ pub struct PushAttachmentFileLineRange {
     pub end: i64,
 }
 record!(PushAttachmentFileLineRange {
-    Field start "start",
-    Field end "end",
+    Required start "start",
+    Required end "end",
 });
 builder!(PushAttachmentFileLineRange new(start: i64, end: i64) {});
 
@@ -350,12 +350,12 @@ pub struct PushAttachmentGitHubActionsJob {
     pub conclusion: Option<String>,
 }
 record!(PushAttachmentGitHubActionsJob ["type" "github_actions_job"] {
-    Field repo "repo",
-    Field job_id "jobId",
-    Field job_name "jobName",
-    Field workflow_name "workflowName",
-    Field url "url",
-    Field conclusion "conclusion",
+    Required repo "repo",
+    Required job_id "jobId",
+    Required job_name "jobName",
+    Required workflow_name "workflowName",
+    Required url "url",
+    Optional conclusion "conclusion",
 });
 builder!(PushAttachmentGitHubActionsJob {
     conclusion: impl Into<String>,
@@ -401,10 +401,10 @@ pub struct PushAttachmentGitHubCommit {
     pub url: String,
 }
 record!(PushAttachmentGitHubCommit ["type" "github_commit"] {
-    Field repo "repo",
-    Field oid "oid",
-    Field message "message",
-    Field url "url",
+    Required repo "repo",
+    Required oid "oid",
+    Required message "message",
+    Required url "url",
 });
 
 /// The required fields of [`PushAttachmentGitHubCommit`], for [`PushAttachmentGitHubCommit::new`].
@@ -445,10 +445,10 @@ pub struct PushAttachmentGitHubFile {
     pub url: String,
 }
 record!(PushAttachmentGitHubFile ["type" "github_file"] {
-    Field repo "repo",
-    Field git_ref "ref",
-    Field path "path",
-    Field url "url",
+    Required repo "repo",
+    Required git_ref "ref",
+    Required path "path",
+    Required url "url",
 });
 
 /// The required fields of [`PushAttachmentGitHubFile`], for [`PushAttachmentGitHubFile::new`].
@@ -486,9 +486,9 @@ pub struct PushAttachmentGitHubFileDiff {
     pub base: Option<PushAttachmentGitHubFileDiffSide>,
 }
 record!(PushAttachmentGitHubFileDiff ["type" "github_file_diff"] {
-    Field url "url",
-    Field head "head",
-    Field base "base",
+    Required url "url",
+    Optional head "head",
+    Optional base "base",
 });
 builder!(PushAttachmentGitHubFileDiff new(url: impl Into<String>) {
     head: PushAttachmentGitHubFileDiffSide,
@@ -508,9 +508,9 @@ pub struct PushAttachmentGitHubFileDiffSide {
     pub path: String,
 }
 record!(PushAttachmentGitHubFileDiffSide {
-    Field repo "repo",
-    Field git_ref "ref",
-    Field path "path",
+    Required repo "repo",
+    Required git_ref "ref",
+    Required path "path",
 });
 builder!(PushAttachmentGitHubFileDiffSide new(repo: PushGitHubRepoRef, git_ref: impl Into<String>, path: impl Into<String>) {});
 
@@ -530,11 +530,11 @@ pub struct PushAttachmentGitHubReference {
     pub url: String,
 }
 record!(PushAttachmentGitHubReference ["type" "github_reference"] {
-    Field number "number",
-    Field title "title",
-    Field reference_type "referenceType",
-    Field state "state",
-    Field url "url",
+    Required number "number",
+    Required title "title",
+    Required reference_type "referenceType",
+    Required state "state",
+    Required url "url",
 });
 builder!(PushAttachmentGitHubReference new(number: i64, title: impl Into<String>, reference_type: PushAttachmentGitHubReferenceType, state: impl Into<String>, url: impl Into<String>) {});
 
@@ -571,10 +571,10 @@ pub struct PushAttachmentGitHubRelease {
     pub url: String,
 }
 record!(PushAttachmentGitHubRelease ["type" "github_release"] {
-    Field repo "repo",
-    Field tag_name "tagName",
-    Field name "name",
-    Field url "url",
+    Required repo "repo",
+    Required tag_name "tagName",
+    Required name "name",
+    Required url "url",
 });
 
 /// The required fields of [`PushAttachmentGitHubRelease`], for [`PushAttachmentGitHubRelease::new`].
@@ -615,10 +615,10 @@ pub struct PushAttachmentGitHubRepository {
     pub git_ref: Option<String>,
 }
 record!(PushAttachmentGitHubRepository ["type" "github_repository"] {
-    Field repo "repo",
-    Field url "url",
-    Field description "description",
-    Field git_ref "ref",
+    Required repo "repo",
+    Required url "url",
+    Optional description "description",
+    Optional git_ref "ref",
 });
 builder!(PushAttachmentGitHubRepository new(repo: PushGitHubRepoRef, url: impl Into<String>) {
     description: impl Into<String>,
@@ -642,11 +642,11 @@ pub struct PushAttachmentGitHubSnippet {
     pub line_range: PushAttachmentFileLineRange,
 }
 record!(PushAttachmentGitHubSnippet ["type" "github_snippet"] {
-    Field repo "repo",
-    Field git_ref "ref",
-    Field path "path",
-    Field url "url",
-    Field line_range "lineRange",
+    Required repo "repo",
+    Required git_ref "ref",
+    Required path "path",
+    Required url "url",
+    Required line_range "lineRange",
 });
 
 /// The required fields of [`PushAttachmentGitHubSnippet`], for [`PushAttachmentGitHubSnippet::new`].
@@ -686,9 +686,9 @@ pub struct PushAttachmentGitHubTreeComparison {
     pub head: PushAttachmentGitHubTreeComparisonSide,
 }
 record!(PushAttachmentGitHubTreeComparison ["type" "github_tree_comparison"] {
-    Field url "url",
-    Field base "base",
-    Field head "head",
+    Required url "url",
+    Required base "base",
+    Required head "head",
 });
 builder!(PushAttachmentGitHubTreeComparison new(url: impl Into<String>, base: PushAttachmentGitHubTreeComparisonSide, head: PushAttachmentGitHubTreeComparisonSide) {});
 
@@ -702,8 +702,8 @@ pub struct PushAttachmentGitHubTreeComparisonSide {
     pub revision: String,
 }
 record!(PushAttachmentGitHubTreeComparisonSide {
-    Field repo "repo",
-    Field revision "revision",
+    Required repo "repo",
+    Required revision "revision",
 });
 builder!(PushAttachmentGitHubTreeComparisonSide new(repo: PushGitHubRepoRef, revision: impl Into<String>) {});
 
@@ -715,7 +715,7 @@ pub struct PushAttachmentGitHubUrl {
     pub url: String,
 }
 record!(PushAttachmentGitHubUrl ["type" "github_url"] {
-    Field url "url",
+    Required url "url",
 });
 builder!(PushAttachmentGitHubUrl new(url: impl Into<String>) {});
 
@@ -733,10 +733,10 @@ pub struct PushAttachmentSelection {
     pub selection: PushAttachmentSelectionDetails,
 }
 record!(PushAttachmentSelection ["type" "selection"] {
-    Field file_path "filePath",
-    Field display_name "displayName",
-    Field text "text",
-    Field selection "selection",
+    Required file_path "filePath",
+    Required display_name "displayName",
+    Required text "text",
+    Required selection "selection",
 });
 
 /// The required fields of [`PushAttachmentSelection`], for [`PushAttachmentSelection::new`].
@@ -772,8 +772,8 @@ pub struct PushAttachmentSelectionDetails {
     pub end: PushAttachmentSelectionDetailsEnd,
 }
 record!(PushAttachmentSelectionDetails {
-    Field start "start",
-    Field end "end",
+    Required start "start",
+    Required end "end",
 });
 builder!(PushAttachmentSelectionDetails new(start: PushAttachmentSelectionDetailsStart, end: PushAttachmentSelectionDetailsEnd) {});
 
@@ -787,8 +787,8 @@ pub struct PushAttachmentSelectionDetailsEnd {
     pub character: i64,
 }
 record!(PushAttachmentSelectionDetailsEnd {
-    Field line "line",
-    Field character "character",
+    Required line "line",
+    Required character "character",
 });
 builder!(PushAttachmentSelectionDetailsEnd new(line: i64, character: i64) {});
 
@@ -802,8 +802,8 @@ pub struct PushAttachmentSelectionDetailsStart {
     pub character: i64,
 }
 record!(PushAttachmentSelectionDetailsStart {
-    Field line "line",
-    Field character "character",
+    Required line "line",
+    Required character "character",
 });
 builder!(PushAttachmentSelectionDetailsStart new(line: i64, character: i64) {});
 
@@ -819,9 +819,9 @@ pub struct PushGitHubRepoRef {
     pub owner: String,
 }
 record!(PushGitHubRepoRef {
-    Field id "id",
-    Field name "name",
-    Field owner "owner",
+    Optional id "id",
+    Required name "name",
+    Required owner "owner",
 });
 builder!(PushGitHubRepoRef new(name: impl Into<String>, owner: impl Into<String>) {
     id: i64,
@@ -837,8 +837,8 @@ pub struct SendAttachmentsToMessageParams {
     pub attachments: Vec<PushAttachment>,
 }
 record!(SendAttachmentsToMessageParams {
-    Field instance_id "instanceId",
-    Field attachments "attachments",
+    Optional instance_id "instanceId",
+    Required attachments "attachments",
 });
 builder!(SendAttachmentsToMessageParams new(attachments: Vec<PushAttachment>) {
     instance_id: impl Into<String>,

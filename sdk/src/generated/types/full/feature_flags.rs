@@ -55,12 +55,12 @@ pub struct FeatureFlagMetadata {
     pub exp_flag_env_var: Option<String>,
 }
 record!(received FeatureFlagMetadata {
-    Field name "name",
-    Field availability "availability",
-    Field capi_sanity "capiSanity",
-    Field experimental_description "experimentalDescription",
-    Field exp_flag "expFlag",
-    Field exp_flag_env_var "expFlagEnvVar",
+    Required name "name",
+    Required availability "availability",
+    Required capi_sanity "capiSanity",
+    Optional experimental_description "experimentalDescription",
+    Optional exp_flag "expFlag",
+    Optional exp_flag_env_var "expFlagEnvVar",
 });
 
 /// Every feature flag this runtime declares, with the shape each one was declared with. *Internal.*
@@ -71,7 +71,7 @@ pub struct FeatureFlagsMetadataResult {
     pub flags: std::collections::BTreeMap<String, FeatureFlagMetadata>,
 }
 record!(received FeatureFlagsMetadataResult {
-    Field flags "flags",
+    Required flags "flags",
 });
 
 /// Caller population and overrides for static feature-flag resolution, independent of experiment assignments and active runtime state. *Internal.*
@@ -98,15 +98,15 @@ pub struct FeatureFlagsResolveRequest {
     pub flag_overrides: Option<std::collections::BTreeMap<String, bool>>,
 }
 record!(FeatureFlagsResolveRequest {
-    Field is_staff "isStaff",
-    Field is_experimental "isExperimental",
-    Field is_team "isTeam",
-    Field is_staff_github "isStaffGithub",
-    Field is_staff_microsoft "isStaffMicrosoft",
-    Field base_flags "baseFlags",
-    Field environment "environment",
-    Field config "config",
-    Field flag_overrides "flagOverrides",
+    Required is_staff "isStaff",
+    Required is_experimental "isExperimental",
+    Required is_team "isTeam",
+    Optional is_staff_github "isStaffGithub",
+    Optional is_staff_microsoft "isStaffMicrosoft",
+    Optional base_flags "baseFlags",
+    Optional environment "environment",
+    Optional config "config",
+    Optional flag_overrides "flagOverrides",
 });
 builder!(FeatureFlagsResolveRequest {
     is_staff_github: bool,
@@ -172,17 +172,17 @@ pub struct FeatureFlagsResolveStartupGatesRequest {
     pub refresh_without_session: bool,
 }
 record!(FeatureFlagsResolveStartupGatesRequest {
-    Field flags "flags",
-    Field is_staff "isStaff",
-    Field is_experimental "isExperimental",
-    Field is_team "isTeam",
-    Field is_staff_github "isStaffGithub",
-    Field is_staff_microsoft "isStaffMicrosoft",
-    Field environment "environment",
-    Field config "config",
-    Field streamer_mode "streamerMode",
-    Field first_launch_at_millis "firstLaunchAtMillis",
-    Field refresh_without_session "refreshWithoutSession",
+    Required flags "flags",
+    Required is_staff "isStaff",
+    Required is_experimental "isExperimental",
+    Required is_team "isTeam",
+    Optional is_staff_github "isStaffGithub",
+    Optional is_staff_microsoft "isStaffMicrosoft",
+    Optional environment "environment",
+    Optional config "config",
+    Required streamer_mode "streamerMode",
+    Optional first_launch_at_millis "firstLaunchAtMillis",
+    Required refresh_without_session "refreshWithoutSession",
 });
 builder!(FeatureFlagsResolveStartupGatesRequest {
     is_staff_github: bool,

@@ -26,10 +26,10 @@ pub struct SessionAuthLoginRequest {
     pub persist: Option<bool>,
 }
 record!(SessionAuthLoginRequest {
-    Field host "host",
-    Field login "login",
-    Field token "token",
-    Field persist "persist",
+    Required host "host",
+    Required login "login",
+    Required token "token",
+    Optional persist "persist",
 });
 builder!(SessionAuthLoginRequest {
     persist: bool,
@@ -65,7 +65,7 @@ pub struct SessionAuthLogoutUserRequest {
     pub auth_info: AuthInfo,
 }
 record!(SessionAuthLogoutUserRequest {
-    Field auth_info "authInfo",
+    Required auth_info "authInfo",
 });
 builder!(SessionAuthLogoutUserRequest new(auth_info: AuthInfo) {});
 
@@ -79,8 +79,8 @@ pub struct SessionAuthSwitchRequest {
     pub token: Option<String>,
 }
 record!(SessionAuthSwitchRequest {
-    Field auth_info "authInfo",
-    Field token "token",
+    Required auth_info "authInfo",
+    Optional token "token",
 });
 builder!(SessionAuthSwitchRequest new(auth_info: AuthInfo) {
     token: impl Into<String>,
@@ -94,7 +94,7 @@ pub struct SessionSetCredentialsParams {
     pub credentials: Option<SettableAuthInfo>,
 }
 record!(SessionSetCredentialsParams {
-    Field credentials "credentials",
+    Optional credentials "credentials",
 });
 builder!(SessionSetCredentialsParams {
     credentials: SettableAuthInfo,
@@ -110,8 +110,8 @@ pub struct SessionSetCredentialsResult {
     pub copilot_user_resolved: Option<bool>,
 }
 record!(received SessionSetCredentialsResult {
-    Field success "success",
-    Field copilot_user_resolved "copilotUserResolved",
+    Required success "success",
+    Optional copilot_user_resolved "copilotUserResolved",
 });
 
 /// Authentication credentials accepted by session.gitHubAuth.setCredentials. Session-owned token-provider identities cannot be installed through this method.
@@ -160,9 +160,9 @@ pub struct SettableTokenAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(SettableTokenAuthInfo ["type" "token"] {
-    Field host "host",
-    Field token "token",
-    Field copilot_user "copilotUser",
+    Required host "host",
+    Required token "token",
+    Optional copilot_user "copilotUser",
 });
 builder!(SettableTokenAuthInfo new(host: impl Into<String>, token: impl Into<String>) {
     copilot_user: CopilotUserResponse,

@@ -10,7 +10,7 @@ pub struct GlobalStateLoadForConfigDirRequest {
     pub config_dir: Option<String>,
 }
 record!(GlobalStateLoadForConfigDirRequest {
-    Field config_dir "configDir",
+    Optional config_dir "configDir",
 });
 builder!(GlobalStateLoadForConfigDirRequest {
     config_dir: impl Into<String>,
@@ -62,25 +62,25 @@ pub struct GlobalStateLoadResult {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received GlobalStateLoadResult {
-    Field installed_plugins "installedPlugins",
-    Field recent_model_ids "recentModelIds",
-    Field first_launch_at "firstLaunchAt",
-    Field asked_setup_terminals "askedSetupTerminals",
-    Field suppress_init_folders "suppressInitFolders",
-    Field sandbox_onboarding_shown "sandboxOnboardingShown",
-    Field sandbox_credential_proxy_ca_declined "sandboxCredentialProxyCaDeclined",
-    Field app_tip_shown "appTipShown",
-    Field reasoning_summaries_cleanup_done "reasoningSummariesCleanupDone",
-    Field last_logged_in_user "lastLoggedInUser",
-    Field logged_in_users "loggedInUsers",
-    Field staff "staff",
-    Field staff_github "staffGithub",
-    Field staff_microsoft "staffMicrosoft",
-    Field staff_model_reset_at "staffModelResetAt",
-    Field staff_log_level_migration_at "staffLogLevelMigrationAt",
-    Field staff_update_channel_migration_at "staffUpdateChannelMigrationAt",
-    Field trusted_folders "trustedFolders",
-    Field auto_feedback_last_prompted_at "autoFeedbackLastPromptedAt",
+    Optional installed_plugins "installedPlugins",
+    Optional recent_model_ids "recentModelIds",
+    Optional first_launch_at "firstLaunchAt",
+    Optional asked_setup_terminals "askedSetupTerminals",
+    Optional suppress_init_folders "suppressInitFolders",
+    Optional sandbox_onboarding_shown "sandboxOnboardingShown",
+    Optional sandbox_credential_proxy_ca_declined "sandboxCredentialProxyCaDeclined",
+    Optional app_tip_shown "appTipShown",
+    Optional reasoning_summaries_cleanup_done "reasoningSummariesCleanupDone",
+    Optional last_logged_in_user "lastLoggedInUser",
+    Optional logged_in_users "loggedInUsers",
+    Optional staff "staff",
+    Optional staff_github "staffGithub",
+    Optional staff_microsoft "staffMicrosoft",
+    Optional staff_model_reset_at "staffModelResetAt",
+    Optional staff_log_level_migration_at "staffLogLevelMigrationAt",
+    Optional staff_update_channel_migration_at "staffUpdateChannelMigrationAt",
+    Optional trusted_folders "trustedFolders",
+    Optional auto_feedback_last_prompted_at "autoFeedbackLastPromptedAt",
 } rest);
 
 /// A single top-level key to record in the host's machine-wide state. The write replaces only that key and leaves the rest of the document untouched, so two writers recording different one-off flags do not overwrite each other. The stored credential keys cannot be written through this method. *Internal.*
@@ -95,9 +95,9 @@ pub struct GlobalStateWriteKeyRequest {
     pub value: Option<serde_json::Value>,
 }
 record!(GlobalStateWriteKeyRequest {
-    Field config_dir "configDir",
-    Field key "key",
-    Field value "value",
+    Optional config_dir "configDir",
+    Required key "key",
+    Optional value "value",
 });
 builder!(GlobalStateWriteKeyRequest new(key: impl Into<String>) {
     config_dir: impl Into<String>,
@@ -118,8 +118,8 @@ pub struct LoggedInUser {
     pub derived_from: Option<String>,
 }
 record!(received LoggedInUser {
-    Field host "host",
-    Field login "login",
-    Field kind "kind",
-    Field derived_from "derivedFrom",
+    Required host "host",
+    Required login "login",
+    Optional kind "kind",
+    Optional derived_from "derivedFrom",
 });

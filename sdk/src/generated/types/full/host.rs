@@ -16,10 +16,10 @@ pub struct HostConfiguration {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received HostConfiguration {
-    Field local_server "localServer",
-    Field github_environment "githubEnvironment",
-    Field session_factory "sessionFactory",
-    Field resume_factory "resumeFactory",
+    Optional local_server "localServer",
+    Optional github_environment "githubEnvironment",
+    Required session_factory "sessionFactory",
+    Required resume_factory "resumeFactory",
 } rest);
 
 /// Stops a connection-owned listener and joins its teardown. *Experimental.*
@@ -32,7 +32,7 @@ pub struct HostDisposeRequest {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(HostDisposeRequest {
-    Field host_id "hostId",
+    Required host_id "hostId",
 } rest);
 builder!(HostDisposeRequest new(host_id: impl Into<String>) {} rest);
 
@@ -50,10 +50,10 @@ pub struct HostEnvironmentCredentials {
     pub mission_control_url: String,
 }
 record!(received HostEnvironmentCredentials {
-    Field token "token",
-    Field github_host "githubHost",
-    Field github_api_url "githubApiUrl",
-    Field mission_control_url "missionControlUrl",
+    Required token "token",
+    Required github_host "githubHost",
+    Required github_api_url "githubApiUrl",
+    Required mission_control_url "missionControlUrl",
 });
 
 /// GitHub Mission Control registration options. The compute ID is application-owned and stable. *Experimental.*
@@ -68,9 +68,9 @@ pub struct HostGitHubEnvironmentOptions {
     pub require_connection_binding: Option<bool>,
 }
 record!(HostGitHubEnvironmentOptions {
-    Field name "name",
-    Field compute_id "computeId",
-    Field require_connection_binding "requireConnectionBinding",
+    Required name "name",
+    Required compute_id "computeId",
+    Optional require_connection_binding "requireConnectionBinding",
 });
 builder!(HostGitHubEnvironmentOptions new(name: impl Into<String>, compute_id: impl Into<String>) {
     require_connection_binding: bool,
@@ -85,7 +85,7 @@ pub struct HostListSessionsRequest {
     pub host_id: Option<String>,
 }
 record!(HostListSessionsRequest {
-    Field host_id "hostId",
+    Optional host_id "hostId",
 });
 builder!(HostListSessionsRequest {
     host_id: impl Into<String>,
@@ -99,7 +99,7 @@ pub struct HostListSessionsResult {
     pub sessions: Vec<HostSessionSummary>,
 }
 record!(received HostListSessionsResult {
-    Field sessions "sessions",
+    Required sessions "sessions",
 });
 
 /// Normalized local WebSocket listener settings. *Experimental.*
@@ -118,10 +118,10 @@ pub struct HostLocalServerConfiguration {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received HostLocalServerConfiguration {
-    Field hostname "hostname",
-    Field port "port",
-    Field token "token",
-    Field require_connection_token "requireConnectionToken",
+    Required hostname "hostname",
+    Required port "port",
+    Optional token "token",
+    Required require_connection_token "requireConnectionToken",
 } rest);
 
 /// Local WebSocket transport options. *Experimental.*
@@ -138,10 +138,10 @@ pub struct HostLocalServerOptions {
     pub require_connection_token: Option<bool>,
 }
 record!(HostLocalServerOptions {
-    Field hostname "hostname",
-    Field port "port",
-    Field token "token",
-    Field require_connection_token "requireConnectionToken",
+    Optional hostname "hostname",
+    Optional port "port",
+    Optional token "token",
+    Optional require_connection_token "requireConnectionToken",
 });
 builder!(HostLocalServerOptions {
     hostname: impl Into<String>,
@@ -160,8 +160,8 @@ pub struct HostPublishSessionRequest {
     pub session_id: String,
 }
 record!(HostPublishSessionRequest {
-    Field host_id "hostId",
-    Field session_id "sessionId",
+    Required host_id "hostId",
+    Required session_id "sessionId",
 });
 builder!(HostPublishSessionRequest new(host_id: impl Into<String>, session_id: impl Into<String>) {});
 
@@ -177,9 +177,9 @@ pub struct HostReadyRequest {
     pub environment_id: Option<String>,
 }
 record!(HostReadyRequest {
-    Field address "address",
-    Field token "token",
-    Field environment_id "environmentId",
+    Optional address "address",
+    Optional token "token",
+    Optional environment_id "environmentId",
 });
 builder!(HostReadyRequest {
     address: impl Into<String>,
@@ -204,10 +204,10 @@ pub struct HostSessionCreateRequest {
     pub config: HostSessionCreateRequestConfig,
 }
 record!(HostSessionCreateRequest {
-    Field handoff_id "handoffId",
-    Field resume "resume",
-    Field prefer_resident "preferResident",
-    Field config "config",
+    Required handoff_id "handoffId",
+    Optional resume "resume",
+    Optional prefer_resident "preferResident",
+    Required config "config",
 });
 builder!(HostSessionCreateRequest new(handoff_id: impl Into<String>, config: HostSessionCreateRequestConfig) {
     resume: bool,
@@ -231,7 +231,7 @@ pub struct HostSessionReleaseRequest {
     pub handoff_id: String,
 }
 record!(HostSessionReleaseRequest {
-    Field handoff_id "handoffId",
+    Required handoff_id "handoffId",
 });
 builder!(HostSessionReleaseRequest new(handoff_id: impl Into<String>) {});
 
@@ -255,12 +255,12 @@ pub struct HostSessionSummary {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received HostSessionSummary {
-    Field resource "resource",
-    Field title "title",
-    Field created_at "createdAt",
-    Field modified_at "modifiedAt",
-    Field status "status",
-    Field activity "activity",
+    Required resource "resource",
+    Required title "title",
+    Required created_at "createdAt",
+    Required modified_at "modifiedAt",
+    Required status "status",
+    Optional activity "activity",
 } rest);
 
 /// Starts a supervised AHP host with at least one explicitly selected transport. *Experimental.*
@@ -281,12 +281,12 @@ pub struct HostStartRequest {
     pub resume_factory: Option<bool>,
 }
 record!(HostStartRequest {
-    Field host_id "hostId",
-    Field compute_id "computeId",
-    Field local_server "localServer",
-    Field github_environment "githubEnvironment",
-    Field session_factory "sessionFactory",
-    Field resume_factory "resumeFactory",
+    Required host_id "hostId",
+    Optional compute_id "computeId",
+    Optional local_server "localServer",
+    Optional github_environment "githubEnvironment",
+    Optional session_factory "sessionFactory",
+    Optional resume_factory "resumeFactory",
 });
 builder!(HostStartRequest new(host_id: impl Into<String>) {
     compute_id: impl Into<String>,
@@ -314,11 +314,11 @@ pub struct HostStartResult {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received HostStartResult {
-    Field host_id "hostId",
-    Field url "url",
-    Field token "token",
-    Field environment_id "environmentId",
-    Field pid "pid",
+    Required host_id "hostId",
+    Optional url "url",
+    Optional token "token",
+    Optional environment_id "environmentId",
+    Optional pid "pid",
 } rest);
 
 /// Payload of a host event of kind `task_transition`.
@@ -335,10 +335,10 @@ pub struct HostTaskTransition {
     pub reaction_json: Option<String>,
 }
 record!(received HostTaskTransition {
-    Field subscription_id "subscriptionId",
-    Field kind "kind",
-    Field task_json "taskJson",
-    Field reaction_json "reactionJson",
+    Required subscription_id "subscriptionId",
+    Required kind "kind",
+    Optional task_json "taskJson",
+    Optional reaction_json "reactionJson",
 });
 
 /// Withdraws an application publication without deleting its underlying local session. *Experimental.*
@@ -351,7 +351,7 @@ pub struct HostUnpublishSessionRequest {
     pub session_id: String,
 }
 record!(HostUnpublishSessionRequest {
-    Field host_id "hostId",
-    Field session_id "sessionId",
+    Required host_id "hostId",
+    Required session_id "sessionId",
 });
 builder!(HostUnpublishSessionRequest new(host_id: impl Into<String>, session_id: impl Into<String>) {});

@@ -16,11 +16,11 @@ pub struct InstructionDiscoveryPath {
     pub project_path: Option<String>,
 }
 record!(received InstructionDiscoveryPath {
-    Field path "path",
-    Field location "location",
-    Field kind "kind",
-    Field preferred_for_creation "preferredForCreation",
-    Field project_path "projectPath",
+    Required path "path",
+    Required location "location",
+    Required kind "kind",
+    Required preferred_for_creation "preferredForCreation",
+    Optional project_path "projectPath",
 });
 
 /// Whether the target is a single file or a directory of instruction files
@@ -47,7 +47,7 @@ pub struct InstructionDiscoveryPathList {
     pub paths: Vec<InstructionDiscoveryPath>,
 }
 record!(received InstructionDiscoveryPathList {
-    Field paths "paths",
+    Required paths "paths",
 });
 
 /// Which tier this target belongs to
@@ -99,16 +99,16 @@ pub struct InstructionSource {
     pub project_path: Option<String>,
 }
 record!(received InstructionSource {
-    Field id "id",
-    Field label "label",
-    Field source_path "sourcePath",
-    Field content "content",
-    Field kind "type",
-    Field location "location",
-    Field apply_to "applyTo",
-    Field description "description",
-    Field default_disabled "defaultDisabled",
-    Field project_path "projectPath",
+    Required id "id",
+    Required label "label",
+    Required source_path "sourcePath",
+    Required content "content",
+    Required kind "type",
+    Required location "location",
+    Optional apply_to "applyTo",
+    Optional description "description",
+    Optional default_disabled "defaultDisabled",
+    Optional project_path "projectPath",
 });
 
 /// Where this source lives — used for UI grouping
@@ -182,12 +182,12 @@ pub struct InstructionsDiscoverRepoSourcesRequest {
     pub enable_child_instructions: Option<bool>,
 }
 record!(InstructionsDiscoverRepoSourcesRequest {
-    Field location "location",
-    Field is_cli "isCli",
-    Field cwd_path "cwdPath",
-    Field config_dir "configDir",
-    Field additional_dirs "additionalDirs",
-    Field enable_child_instructions "enableChildInstructions",
+    Required location "location",
+    Optional is_cli "isCli",
+    Optional cwd_path "cwdPath",
+    Optional config_dir "configDir",
+    Optional additional_dirs "additionalDirs",
+    Optional enable_child_instructions "enableChildInstructions",
 });
 builder!(InstructionsDiscoverRepoSourcesRequest new(location: impl Into<String>) {
     is_cli: bool,
@@ -209,9 +209,9 @@ pub struct InstructionsDiscoverRequest {
     pub exclude_host_instructions: Option<bool>,
 }
 record!(InstructionsDiscoverRequest {
-    Field instruction_directories "instructionDirectories",
-    Field project_paths "projectPaths",
-    Field exclude_host_instructions "excludeHostInstructions",
+    Optional instruction_directories "instructionDirectories",
+    Optional project_paths "projectPaths",
+    Optional exclude_host_instructions "excludeHostInstructions",
 });
 builder!(InstructionsDiscoverRequest {
     instruction_directories: Vec<String>,
@@ -231,9 +231,9 @@ pub struct InstructionsGetDiscoveryPathsRequest {
     pub exclude_host_instructions: Option<bool>,
 }
 record!(InstructionsGetDiscoveryPathsRequest {
-    Field instruction_directories "instructionDirectories",
-    Field project_paths "projectPaths",
-    Field exclude_host_instructions "excludeHostInstructions",
+    Optional instruction_directories "instructionDirectories",
+    Optional project_paths "projectPaths",
+    Optional exclude_host_instructions "excludeHostInstructions",
 });
 builder!(InstructionsGetDiscoveryPathsRequest {
     instruction_directories: Vec<String>,
@@ -249,7 +249,7 @@ pub struct InstructionsGetSourcesResult {
     pub sources: Vec<InstructionSource>,
 }
 record!(received InstructionsGetSourcesResult {
-    Field sources "sources",
+    Required sources "sources",
 });
 
 /// The prompt the init command runs. *Internal.*
@@ -260,7 +260,7 @@ pub struct InstructionsInitPromptResult {
     pub prompt: String,
 }
 record!(received InstructionsInitPromptResult {
-    Field prompt "prompt",
+    Required prompt "prompt",
 });
 
 /// Instruction sources discovered across user, repository, and plugin sources.
@@ -271,5 +271,5 @@ pub struct ServerInstructionSourceList {
     pub sources: Vec<InstructionSource>,
 }
 record!(received ServerInstructionSourceList {
-    Field sources "sources",
+    Required sources "sources",
 });

@@ -10,8 +10,8 @@ pub struct SessionLimitPredictionBaselineData {
     pub window_end: String,
 }
 record!(received SessionLimitPredictionBaselineData {
-    Field window_start "windowStart",
-    Field window_end "windowEnd",
+    Required window_start "windowStart",
+    Required window_end "windowEnd",
 });
 
 /// Client population used for the prediction baseline.
@@ -54,15 +54,15 @@ pub struct SessionLimitPredictionDetails {
     pub recommended_cap: f64,
 }
 record!(received SessionLimitPredictionDetails {
-    Field client_type "clientType",
-    Field model_id "modelId",
-    Field source "source",
-    Field source_key "sourceKey",
-    Field family "family",
-    Field tiers "tiers",
-    Field baseline_data "baselineData",
-    Field recommended_tier "recommendedTier",
-    Field recommended_cap "recommendedCap",
+    Required client_type "clientType",
+    Required model_id "modelId",
+    Required source "source",
+    Required source_key "sourceKey",
+    Optional family "family",
+    Required tiers "tiers",
+    Required baseline_data "baselineData",
+    Required recommended_tier "recommendedTier",
+    Required recommended_cap "recommendedCap",
 });
 
 /// Parameters for predicting an AI-credit session limit. Omitting `modelId` uses the session's currently selected model. *Experimental.*
@@ -75,8 +75,8 @@ pub struct SessionLimitPredictionRequest {
     pub client_type: Option<SessionLimitPredictionClientType>,
 }
 record!(SessionLimitPredictionRequest {
-    Field model_id "modelId",
-    Field client_type "clientType",
+    Optional model_id "modelId",
+    Optional client_type "clientType",
 });
 builder!(SessionLimitPredictionRequest {
     model_id: impl Into<String>,
@@ -107,7 +107,7 @@ pub struct SessionLimitPredictionResultAvailable {
     pub prediction: SessionLimitPredictionDetails,
 }
 record!(received SessionLimitPredictionResultAvailable ["kind" "available"] {
-    Field prediction "prediction",
+    Required prediction "prediction",
 });
 
 /// `SessionLimitPredictionResult: Unavailable` of the protocol.
@@ -118,7 +118,7 @@ pub struct SessionLimitPredictionResultUnavailable {
     pub reason: SessionLimitPredictionUnavailableReason,
 }
 record!(received SessionLimitPredictionResultUnavailable ["kind" "unavailable"] {
-    Field reason "reason",
+    Required reason "reason",
 });
 
 /// Baseline fallback level used to create the prediction.
@@ -172,8 +172,8 @@ pub struct SessionLimitPredictionTierOption {
     pub cap: f64,
 }
 record!(received SessionLimitPredictionTierOption {
-    Field tier "tier",
-    Field cap "cap",
+    Required tier "tier",
+    Required cap "cap",
 });
 
 /// Reason a prediction could not be computed.

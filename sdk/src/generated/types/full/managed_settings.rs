@@ -24,13 +24,13 @@ pub struct ForceLoginOrgsDecision {
     pub policy_diagnostics: Vec<String>,
 }
 record!(received ForceLoginOrgsDecision {
-    Field allowed "allowed",
-    Field enforced "enforced",
-    Field required_orgs "requiredOrgs",
-    Field matched_org "matchedOrg",
-    Field denial "denial",
-    Field message "message",
-    Field policy_diagnostics "policyDiagnostics",
+    Required allowed "allowed",
+    Required enforced "enforced",
+    Required required_orgs "requiredOrgs",
+    Optional matched_org "matchedOrg",
+    Optional denial "denial",
+    Optional message "message",
+    Required policy_diagnostics "policyDiagnostics",
 });
 
 /// Administrator-configured Fusion preference, independent of execution support.
@@ -65,8 +65,8 @@ pub struct ManagedPermissionEvaluation {
     pub verdict: ManagedPermissionVerdict,
 }
 record!(received ManagedPermissionEvaluation {
-    Field operation "operation",
-    Field verdict "verdict",
+    Required operation "operation",
+    Required verdict "verdict",
 });
 
 /// `ManagedPermissionOperation` of the protocol.
@@ -80,7 +80,7 @@ pub struct ManagedPermissionOperationValue {
     pub url: String,
 }
 record!(ManagedPermissionOperationValue ["kind" "url"] {
-    Field url "url",
+    Required url "url",
 });
 builder!(ManagedPermissionOperationValue new(url: impl Into<String>) {});
 
@@ -116,8 +116,8 @@ pub struct ManagedPermissionsEvaluateRequest {
     pub operations: Vec<ManagedPermissionOperation>,
 }
 record!(ManagedPermissionsEvaluateRequest {
-    Field context "context",
-    Field operations "operations",
+    Required context "context",
+    Required operations "operations",
 });
 builder!(ManagedPermissionsEvaluateRequest new(context: ManagedPermissionsContext, operations: Vec<ManagedPermissionOperation>) {});
 
@@ -131,8 +131,8 @@ pub struct ManagedPermissionsEvaluateResult {
     pub fail_closed: bool,
 }
 record!(received ManagedPermissionsEvaluateResult {
-    Field results "results",
-    Field fail_closed "failClosed",
+    Required results "results",
+    Required fail_closed "failClosed",
 });
 
 /// Lock state and provenance of one managed setting. *Experimental.*
@@ -147,9 +147,9 @@ pub struct ManagedSettingMeta {
     pub requested: Option<String>,
 }
 record!(received ManagedSettingMeta {
-    Field overridable "overridable",
-    Field source "source",
-    Field requested "requested",
+    Required overridable "overridable",
+    Required source "source",
+    Optional requested "requested",
 });
 
 /// A user settings document and the effective managed policy whose controlled entries should be stamped onto it. *Internal.*
@@ -162,8 +162,8 @@ pub struct ManagedSettingsApplyControlsParams {
     pub managed: Option<serde_json::Value>,
 }
 record!(ManagedSettingsApplyControlsParams {
-    Field settings "settings",
-    Field managed "managed",
+    Required settings "settings",
+    Optional managed "managed",
 });
 builder!(ManagedSettingsApplyControlsParams new(settings: serde_json::Value) {
     managed: serde_json::Value,
@@ -177,7 +177,7 @@ pub struct ManagedSettingsApplyControlsResult {
     pub settings_json: serde_json::Value,
 }
 record!(received ManagedSettingsApplyControlsResult {
-    Field settings_json "settingsJson",
+    Required settings_json "settingsJson",
 });
 
 /// Which layer disabled bypass-permissions mode. The layer matters because only a server-delivered disable is pinned to an account and can later be lifted by signing in elsewhere. *Internal.*
@@ -247,8 +247,8 @@ pub struct ManagedSettingsComposeLayer {
     pub settings: Option<serde_json::Value>,
 }
 record!(ManagedSettingsComposeLayer {
-    Field source "source",
-    Field settings "settings",
+    Required source "source",
+    Optional settings "settings",
 });
 builder!(ManagedSettingsComposeLayer new(source: ManagedSettingsChannel) {
     settings: serde_json::Value,
@@ -262,7 +262,7 @@ pub struct ManagedSettingsComposeRequest {
     pub layers: Vec<ManagedSettingsComposeLayer>,
 }
 record!(ManagedSettingsComposeRequest {
-    Field layers "layers",
+    Required layers "layers",
 });
 builder!(ManagedSettingsComposeRequest new(layers: Vec<ManagedSettingsComposeLayer>) {});
 
@@ -282,11 +282,11 @@ pub struct ManagedSettingsComposeResult {
     pub diagnostics: Vec<ManagedSettingsDiagnostic>,
 }
 record!(received ManagedSettingsComposeResult {
-    Field resolved "resolved",
-    Field values "values",
-    Field meta "meta",
-    Field layers "layers",
-    Field diagnostics "diagnostics",
+    Required resolved "resolved",
+    Optional values "values",
+    Optional meta "meta",
+    Required layers "layers",
+    Required diagnostics "diagnostics",
 });
 
 /// One validation finding for a managed-settings document. *Experimental.*
@@ -301,9 +301,9 @@ pub struct ManagedSettingsDiagnostic {
     pub message: String,
 }
 record!(received ManagedSettingsDiagnostic {
-    Field path "path",
-    Field severity "severity",
-    Field message "message",
+    Required path "path",
+    Required severity "severity",
+    Required message "message",
 });
 
 /// Severity of a managed-settings validation finding. *Experimental.*
@@ -358,21 +358,21 @@ pub struct ManagedSettingsIngestParams {
     pub home_directory: String,
 }
 record!(ManagedSettingsIngestParams {
-    Field policy_helper_reason "policyHelperReason",
-    Field self_fetch "selfFetch",
-    Field auth_info "authInfo",
-    Field session_id "sessionId",
-    Field device_response "deviceResponse",
-    Field has_device_response "hasDeviceResponse",
-    Field bypass_cache_read "bypassCacheRead",
-    Field server_policy_cache_mode "serverPolicyCacheMode",
-    Field policy_helper_enabled "policyHelperEnabled",
-    Field policy_helper_working_directory "policyHelperWorkingDirectory",
-    Field user_agent "userAgent",
-    Field client_name "clientName",
-    Field environment "environment",
-    Field platform "platform",
-    Field home_directory "homeDirectory",
+    Optional policy_helper_reason "policyHelperReason",
+    Optional self_fetch "selfFetch",
+    Optional auth_info "authInfo",
+    Optional session_id "sessionId",
+    Optional device_response "deviceResponse",
+    Optional has_device_response "hasDeviceResponse",
+    Optional bypass_cache_read "bypassCacheRead",
+    Optional server_policy_cache_mode "serverPolicyCacheMode",
+    Optional policy_helper_enabled "policyHelperEnabled",
+    Optional policy_helper_working_directory "policyHelperWorkingDirectory",
+    Required user_agent "userAgent",
+    Optional client_name "clientName",
+    Required environment "environment",
+    Required platform "platform",
+    Required home_directory "homeDirectory",
 });
 builder!(ManagedSettingsIngestParams new(user_agent: impl Into<String>, environment: serde_json::Value, platform: impl Into<String>, home_directory: impl Into<String>) {
     policy_helper_reason: ManagedSettingsPolicyHelperReason,
@@ -446,32 +446,32 @@ pub struct ManagedSettingsIngestResult {
     pub log_messages: Vec<ManagedSettingsLogMessage>,
 }
 record!(received ManagedSettingsIngestResult {
-    Field settings "settings",
-    Field permissions "permissions",
-    Field server_fetch_failed "serverFetchFailed",
-    Field server_token_unavailable "serverTokenUnavailable",
-    Field server_fetch_error "serverFetchError",
-    Field server_resolution "serverResolution",
-    Field server_retryable_failure "serverRetryableFailure",
-    Field server_cache_fallback "serverCacheFallback",
-    Field server_source_found "serverSourceFound",
-    Field server_response "serverResponse",
-    Field server_sandbox_floor "serverSandboxFloor",
-    Field server_forced_refresh_failure "serverForcedRefreshFailure",
-    Field server_client_update_required "serverClientUpdateRequired",
-    Field server_client_update_requested "serverClientUpdateRequested",
-    Field server_permissions_floor "serverPermissionsFloor",
-    Field device_response "deviceResponse",
-    Field device_load_failed "deviceLoadFailed",
-    Field device_sandbox_floor "deviceSandboxFloor",
-    Field device_source_found "deviceSourceFound",
-    Field device_sandbox_undetermined "deviceSandboxUndetermined",
-    Field policy_helper_response "policyHelperResponse",
-    Field policy_helper_authority "policyHelperAuthority",
-    Field policy_helper_load_failed "policyHelperLoadFailed",
-    Field policy_helper_configured "policyHelperConfigured",
-    Field policy_helper_fail_closed "policyHelperFailClosed",
-    Field log_messages "logMessages",
+    Optional settings "settings",
+    Optional permissions "permissions",
+    Required server_fetch_failed "serverFetchFailed",
+    Required server_token_unavailable "serverTokenUnavailable",
+    Optional server_fetch_error "serverFetchError",
+    Required server_resolution "serverResolution",
+    Required server_retryable_failure "serverRetryableFailure",
+    Required server_cache_fallback "serverCacheFallback",
+    Required server_source_found "serverSourceFound",
+    Optional server_response "serverResponse",
+    Optional server_sandbox_floor "serverSandboxFloor",
+    Required server_forced_refresh_failure "serverForcedRefreshFailure",
+    Optional server_client_update_required "serverClientUpdateRequired",
+    Optional server_client_update_requested "serverClientUpdateRequested",
+    Optional server_permissions_floor "serverPermissionsFloor",
+    Optional device_response "deviceResponse",
+    Required device_load_failed "deviceLoadFailed",
+    Optional device_sandbox_floor "deviceSandboxFloor",
+    Required device_source_found "deviceSourceFound",
+    Required device_sandbox_undetermined "deviceSandboxUndetermined",
+    Optional policy_helper_response "policyHelperResponse",
+    Optional policy_helper_authority "policyHelperAuthority",
+    Required policy_helper_load_failed "policyHelperLoadFailed",
+    Required policy_helper_configured "policyHelperConfigured",
+    Required policy_helper_fail_closed "policyHelperFailClosed",
+    Required log_messages "logMessages",
 });
 
 /// One managed-settings channel and the document it delivered. *Experimental.*
@@ -484,8 +484,8 @@ pub struct ManagedSettingsLayer {
     pub settings: Option<serde_json::Value>,
 }
 record!(received ManagedSettingsLayer {
-    Field source "source",
-    Field settings "settings",
+    Required source "source",
+    Optional settings "settings",
 });
 
 /// Inputs describing the host and account whose managed remote-control policy should be resolved. Mirrors `managedSettings.ingest`, and deliberately carries no retention decision: reading this gate never becomes this runtime process's startup policy. *Internal.*
@@ -516,17 +516,17 @@ pub struct ManagedSettingsLoadRemoteControlParams {
     pub home_directory: String,
 }
 record!(ManagedSettingsLoadRemoteControlParams {
-    Field policy_helper_reason "policyHelperReason",
-    Field self_fetch "selfFetch",
-    Field auth_info "authInfo",
-    Field device_response "deviceResponse",
-    Field has_device_response "hasDeviceResponse",
-    Field policy_helper_enabled "policyHelperEnabled",
-    Field user_agent "userAgent",
-    Field client_name "clientName",
-    Field environment "environment",
-    Field platform "platform",
-    Field home_directory "homeDirectory",
+    Optional policy_helper_reason "policyHelperReason",
+    Optional self_fetch "selfFetch",
+    Optional auth_info "authInfo",
+    Optional device_response "deviceResponse",
+    Optional has_device_response "hasDeviceResponse",
+    Optional policy_helper_enabled "policyHelperEnabled",
+    Required user_agent "userAgent",
+    Optional client_name "clientName",
+    Required environment "environment",
+    Required platform "platform",
+    Required home_directory "homeDirectory",
 });
 builder!(ManagedSettingsLoadRemoteControlParams new(user_agent: impl Into<String>, environment: serde_json::Value, platform: impl Into<String>, home_directory: impl Into<String>) {
     policy_helper_reason: ManagedSettingsPolicyHelperReason,
@@ -546,7 +546,7 @@ pub struct ManagedSettingsLoadRemoteControlResult {
     pub remote_control: Option<serde_json::Value>,
 }
 record!(received ManagedSettingsLoadRemoteControlResult {
-    Field remote_control "remoteControl",
+    Optional remote_control "remoteControl",
 });
 
 /// Severity of a diagnostic emitted while ingesting managed settings. *Internal.*
@@ -581,8 +581,8 @@ pub struct ManagedSettingsLogMessage {
     pub message: String,
 }
 record!(received ManagedSettingsLogMessage {
-    Field level "level",
-    Field message "message",
+    Required level "level",
+    Required message "message",
 });
 
 /// Per-key lock state and provenance for `ManagedSettingsValues`, with the same field names. Producers emit each typed key in values and meta together; both outer objects are omitted when no typed key is set. *Experimental.*
@@ -601,11 +601,11 @@ pub struct ManagedSettingsMeta {
     pub context_tier: Option<ManagedSettingMeta>,
 }
 record!(received ManagedSettingsMeta {
-    Field model "model",
-    Field auto_tier "autoTier",
-    Field fusion_tier "fusionTier",
-    Field effort_level "effortLevel",
-    Field context_tier "contextTier",
+    Optional model "model",
+    Optional auto_tier "autoTier",
+    Optional fusion_tier "fusionTier",
+    Optional effort_level "effortLevel",
+    Optional context_tier "contextTier",
 });
 
 /// The client-supplied managed settings to validate and normalize. Omitting them is valid and yields no policy. *Internal.*
@@ -616,7 +616,7 @@ pub struct ManagedSettingsParseClientValueParams {
     pub settings: Option<serde_json::Value>,
 }
 record!(ManagedSettingsParseClientValueParams {
-    Field settings "settings",
+    Optional settings "settings",
 });
 builder!(ManagedSettingsParseClientValueParams {
     settings: serde_json::Value,
@@ -630,7 +630,7 @@ pub struct ManagedSettingsParseClientValueResult {
     pub settings_json: Option<serde_json::Value>,
 }
 record!(received ManagedSettingsParseClientValueResult {
-    Field settings_json "settingsJson",
+    Optional settings_json "settingsJson",
 });
 
 /// Which channel registered the policy helper that produced a helper layer. *Internal.*
@@ -680,9 +680,9 @@ pub struct ManagedSettingsReadDeviceResult {
     pub load_failed: bool,
 }
 record!(received ManagedSettingsReadDeviceResult {
-    Field settings "settings",
-    Field sandbox_floor "sandboxFloor",
-    Field load_failed "loadFailed",
+    Optional settings "settings",
+    Optional sandbox_floor "sandboxFloor",
+    Required load_failed "loadFailed",
 });
 
 /// Validated device-managed settings discovered before a session exists.
@@ -695,8 +695,8 @@ pub struct ManagedSettingsReadResult {
     pub error_message: Option<String>,
 }
 record!(received ManagedSettingsReadResult {
-    Field settings_json "settingsJson",
-    Field error_message "errorMessage",
+    Optional settings_json "settingsJson",
+    Optional error_message "errorMessage",
 });
 
 /// The bypass-permissions state a host holds today, the account now signed in, and what the managed-policy resolution said. *Internal.*
@@ -713,10 +713,10 @@ pub struct ManagedSettingsResolveBypassDisableTransitionParams {
     pub policy: ManagedSettingsBypassPolicyResolution,
 }
 record!(ManagedSettingsResolveBypassDisableTransitionParams {
-    Field current_source "currentSource",
-    Field current_managed_identity "currentManagedIdentity",
-    Field active_identity "activeIdentity",
-    Field policy "policy",
+    Optional current_source "currentSource",
+    Optional current_managed_identity "currentManagedIdentity",
+    Required active_identity "activeIdentity",
+    Required policy "policy",
 });
 builder!(ManagedSettingsResolveBypassDisableTransitionParams new(active_identity: impl Into<String>, policy: ManagedSettingsBypassPolicyResolution) {
     current_source: ManagedSettingsBypassDisableSource,
@@ -737,10 +737,10 @@ pub struct ManagedSettingsResolveBypassDisableTransitionResult {
     pub suppress_runtime_allow_all: bool,
 }
 record!(received ManagedSettingsResolveBypassDisableTransitionResult {
-    Field source "source",
-    Field managed_identity "managedIdentity",
-    Field set_disabled_state "setDisabledState",
-    Field suppress_runtime_allow_all "suppressRuntimeAllowAll",
+    Optional source "source",
+    Optional managed_identity "managedIdentity",
+    Optional set_disabled_state "setDisabledState",
+    Required suppress_runtime_allow_all "suppressRuntimeAllowAll",
 });
 
 /// The credential and environment to evaluate the device-channel sign-in pin against. *Internal.*
@@ -753,8 +753,8 @@ pub struct ManagedSettingsResolveDeviceForceLoginOrgsGateParams {
     pub environment: serde_json::Value,
 }
 record!(ManagedSettingsResolveDeviceForceLoginOrgsGateParams {
-    Field auth_info "authInfo",
-    Field environment "environment",
+    Optional auth_info "authInfo",
+    Required environment "environment",
 });
 builder!(ManagedSettingsResolveDeviceForceLoginOrgsGateParams new(environment: serde_json::Value) {
     auth_info: serde_json::Value,
@@ -774,10 +774,10 @@ pub struct ManagedSettingsResolveEffectiveValueParams {
     pub policy_helper: Option<serde_json::Value>,
 }
 record!(ManagedSettingsResolveEffectiveValueParams {
-    Field server "server",
-    Field mdm "mdm",
-    Field device_sandbox_floor "deviceSandboxFloor",
-    Field policy_helper "policyHelper",
+    Optional server "server",
+    Optional mdm "mdm",
+    Optional device_sandbox_floor "deviceSandboxFloor",
+    Optional policy_helper "policyHelper",
 });
 builder!(ManagedSettingsResolveEffectiveValueParams {
     server: serde_json::Value,
@@ -794,7 +794,7 @@ pub struct ManagedSettingsResolveEffectiveValueResult {
     pub settings_json: Option<serde_json::Value>,
 }
 record!(received ManagedSettingsResolveEffectiveValueResult {
-    Field settings_json "settingsJson",
+    Optional settings_json "settingsJson",
 });
 
 /// Optional opaque account selection or GitHub token whose managed settings are resolved. *Experimental.*
@@ -811,10 +811,10 @@ pub struct ManagedSettingsResolveRequest {
     pub working_directory: Option<String>,
 }
 record!(ManagedSettingsResolveRequest {
-    Field selection_id "selectionId",
-    Field github_token "gitHubToken",
-    Field client_name "clientName",
-    Field working_directory "workingDirectory",
+    Optional selection_id "selectionId",
+    Optional github_token "gitHubToken",
+    Optional client_name "clientName",
+    Optional working_directory "workingDirectory",
 });
 builder!(ManagedSettingsResolveRequest {
     selection_id: impl Into<String>,
@@ -843,13 +843,13 @@ pub struct ManagedSettingsResolveResult {
     pub diagnostics: Vec<ManagedSettingsDiagnostic>,
 }
 record!(received ManagedSettingsResolveResult {
-    Field permissions_context "permissionsContext",
-    Field account "account",
-    Field resolved "resolved",
-    Field values "values",
-    Field meta "meta",
-    Field layers "layers",
-    Field diagnostics "diagnostics",
+    Optional permissions_context "permissionsContext",
+    Optional account "account",
+    Required resolved "resolved",
+    Optional values "values",
+    Optional meta "meta",
+    Required layers "layers",
+    Required diagnostics "diagnostics",
 });
 
 /// Inputs describing the host and account a startup policy resolution should run for. Mirrors `managedSettings.ingest`, and adds the decision of whether the resolved policy is retained for this runtime process. *Internal.*
@@ -890,22 +890,22 @@ pub struct ManagedSettingsResolveStartupPolicyParams {
     pub retain_and_apply: bool,
 }
 record!(ManagedSettingsResolveStartupPolicyParams {
-    Field policy_helper_reason "policyHelperReason",
-    Field self_fetch "selfFetch",
-    Field auth_info "authInfo",
-    Field session_id "sessionId",
-    Field device_response "deviceResponse",
-    Field has_device_response "hasDeviceResponse",
-    Field bypass_cache_read "bypassCacheRead",
-    Field server_policy_cache_mode "serverPolicyCacheMode",
-    Field policy_helper_enabled "policyHelperEnabled",
-    Field policy_helper_working_directory "policyHelperWorkingDirectory",
-    Field user_agent "userAgent",
-    Field client_name "clientName",
-    Field environment "environment",
-    Field platform "platform",
-    Field home_directory "homeDirectory",
-    Field retain_and_apply "retainAndApply",
+    Optional policy_helper_reason "policyHelperReason",
+    Optional self_fetch "selfFetch",
+    Optional auth_info "authInfo",
+    Optional session_id "sessionId",
+    Optional device_response "deviceResponse",
+    Optional has_device_response "hasDeviceResponse",
+    Optional bypass_cache_read "bypassCacheRead",
+    Optional server_policy_cache_mode "serverPolicyCacheMode",
+    Optional policy_helper_enabled "policyHelperEnabled",
+    Optional policy_helper_working_directory "policyHelperWorkingDirectory",
+    Required user_agent "userAgent",
+    Optional client_name "clientName",
+    Required environment "environment",
+    Required platform "platform",
+    Required home_directory "homeDirectory",
+    Required retain_and_apply "retainAndApply",
 });
 builder!(ManagedSettingsResolveStartupPolicyParams new(user_agent: impl Into<String>, environment: serde_json::Value, platform: impl Into<String>, home_directory: impl Into<String>, retain_and_apply: bool) {
     policy_helper_reason: ManagedSettingsPolicyHelperReason,
@@ -963,24 +963,24 @@ pub struct ManagedSettingsResolveStartupPolicyResult {
     pub warnings: Vec<String>,
 }
 record!(received ManagedSettingsResolveStartupPolicyResult {
-    Field server_resolution "serverResolution",
-    Field client_update_requested "clientUpdateRequested",
-    Field server_response "serverResponse",
-    Field device_response "deviceResponse",
-    Field device_sandbox_floor "deviceSandboxFloor",
-    Field policy_helper_response "policyHelperResponse",
-    Field server_fetch_failed "serverFetchFailed",
-    Field device_load_failed "deviceLoadFailed",
-    Field policy_helper_load_failed "policyHelperLoadFailed",
-    Field telemetry "telemetry",
-    Field sandbox_floor "sandboxFloor",
-    Field policy_undetermined "policyUndetermined",
-    Field permission_policy_undetermined "permissionPolicyUndetermined",
-    Field managed_policy_present "managedPolicyPresent",
-    Field sandbox_enabled_by_undetermined_policy "sandboxEnabledByUndeterminedPolicy",
-    Field force_login_orgs "forceLoginOrgs",
-    Field client_update_required "clientUpdateRequired",
-    Field warnings "warnings",
+    Required server_resolution "serverResolution",
+    Optional client_update_requested "clientUpdateRequested",
+    Optional server_response "serverResponse",
+    Optional device_response "deviceResponse",
+    Optional device_sandbox_floor "deviceSandboxFloor",
+    Optional policy_helper_response "policyHelperResponse",
+    Required server_fetch_failed "serverFetchFailed",
+    Required device_load_failed "deviceLoadFailed",
+    Required policy_helper_load_failed "policyHelperLoadFailed",
+    Required telemetry "telemetry",
+    Optional sandbox_floor "sandboxFloor",
+    Required policy_undetermined "policyUndetermined",
+    Required permission_policy_undetermined "permissionPolicyUndetermined",
+    Required managed_policy_present "managedPolicyPresent",
+    Required sandbox_enabled_by_undetermined_policy "sandboxEnabledByUndeterminedPolicy",
+    Required force_login_orgs "forceLoginOrgs",
+    Optional client_update_required "clientUpdateRequired",
+    Required warnings "warnings",
 });
 
 /// The managed layers to retain as this process's startup policy, with the outcome of fetching each one. *Internal.*
@@ -1021,22 +1021,22 @@ pub struct ManagedSettingsRetainPolicyParams {
     pub policy_helper_response: Option<serde_json::Value>,
 }
 record!(ManagedSettingsRetainPolicyParams {
-    Field server_response "serverResponse",
-    Field device_response "deviceResponse",
-    Field device_sandbox_floor "deviceSandboxFloor",
-    Field device_source_found "deviceSourceFound",
-    Field managed_policy_present "managedPolicyPresent",
-    Field server_source_found "serverSourceFound",
-    Field server_forced_refresh_failure "serverForcedRefreshFailure",
-    Field preserve_server_state "preserveServerState",
-    Field device_sandbox_undetermined "deviceSandboxUndetermined",
-    Field sandbox_floor_undetermined "sandboxFloorUndetermined",
-    Field permission_policy_undetermined "permissionPolicyUndetermined",
-    Field sandbox_enabled_by_undetermined_policy "sandboxEnabledByUndeterminedPolicy",
-    Field shared_sandbox_floor "sharedSandboxFloor",
-    Field server_fetch_failed "serverFetchFailed",
-    Field device_load_failed "deviceLoadFailed",
-    Field policy_helper_response "policyHelperResponse",
+    Optional server_response "serverResponse",
+    Optional device_response "deviceResponse",
+    Optional device_sandbox_floor "deviceSandboxFloor",
+    Required device_source_found "deviceSourceFound",
+    Required managed_policy_present "managedPolicyPresent",
+    Required server_source_found "serverSourceFound",
+    Required server_forced_refresh_failure "serverForcedRefreshFailure",
+    Required preserve_server_state "preserveServerState",
+    Required device_sandbox_undetermined "deviceSandboxUndetermined",
+    Required sandbox_floor_undetermined "sandboxFloorUndetermined",
+    Required permission_policy_undetermined "permissionPolicyUndetermined",
+    Required sandbox_enabled_by_undetermined_policy "sandboxEnabledByUndeterminedPolicy",
+    Optional shared_sandbox_floor "sharedSandboxFloor",
+    Required server_fetch_failed "serverFetchFailed",
+    Required device_load_failed "deviceLoadFailed",
+    Optional policy_helper_response "policyHelperResponse",
 });
 builder!(ManagedSettingsRetainPolicyParams {
     server_response: serde_json::Value,
@@ -1099,8 +1099,8 @@ pub struct ManagedSettingsSchemaResult {
     pub runtime_version: String,
 }
 record!(received ManagedSettingsSchemaResult {
-    Field schema "schema",
-    Field runtime_version "runtimeVersion",
+    Required schema "schema",
+    Required runtime_version "runtimeVersion",
 });
 
 /// How an ingestion may use the on-disk server-policy cache. *Internal.*
@@ -1166,8 +1166,8 @@ pub struct ManagedSettingsValidateRequest {
     pub layer: Option<String>,
 }
 record!(ManagedSettingsValidateRequest {
-    Field content "content",
-    Field layer "layer",
+    Required content "content",
+    Optional layer "layer",
 });
 builder!(ManagedSettingsValidateRequest new(content: serde_json::Value) {
     layer: impl Into<String>,
@@ -1185,9 +1185,9 @@ pub struct ManagedSettingsValidateResult {
     pub diagnostics: Vec<ManagedSettingsDiagnostic>,
 }
 record!(received ManagedSettingsValidateResult {
-    Field valid "valid",
-    Field settings "settings",
-    Field diagnostics "diagnostics",
+    Required valid "valid",
+    Optional settings "settings",
+    Required diagnostics "diagnostics",
 });
 
 /// Typed effective values of managed settings. Each field mirrors the managed-settings schema key of the same name; more keys are added as they are typed. *Experimental.*
@@ -1206,9 +1206,9 @@ pub struct ManagedSettingsValues {
     pub context_tier: Option<ContextTier>,
 }
 record!(received ManagedSettingsValues {
-    Field model "model",
-    Field auto_tier "autoTier",
-    Field fusion_tier "fusionTier",
-    Field effort_level "effortLevel",
-    Field context_tier "contextTier",
+    Optional model "model",
+    Optional auto_tier "autoTier",
+    Optional fusion_tier "fusionTier",
+    Optional effort_level "effortLevel",
+    Optional context_tier "contextTier",
 });

@@ -21,9 +21,9 @@ pub struct CatalogHandleRejectedError {
     pub message: String,
 }
 record!(received CatalogHandleRejectedError ["kind" "handle-rejected"] {
-    Field handle_type "handleType",
-    Field reason "reason",
-    Field message "message",
+    Required handle_type "handleType",
+    Required reason "reason",
+    Required message "message",
 });
 
 /// Why a presented handle was rejected
@@ -83,8 +83,8 @@ pub struct CatalogNotInstallableError {
     pub message: String,
 }
 record!(received CatalogNotInstallableError ["kind" "not-installable"] {
-    Field reason "reason",
-    Field message "message",
+    Required reason "reason",
+    Required message "message",
 });
 
 /// Why a discoverable candidate cannot be installed
@@ -116,8 +116,8 @@ pub struct CatalogUnavailableTransportError {
     pub message: String,
 }
 record!(received CatalogUnavailableTransportError ["kind" "unavailable-transport"] {
-    Field reason "reason",
-    Field message "message",
+    Required reason "reason",
+    Required message "message",
 });
 
 /// Why no usable transport could be offered
@@ -160,13 +160,13 @@ pub struct DiscoveredMcpServer {
     pub enabled: bool,
 }
 record!(received DiscoveredMcpServer {
-    Field name "name",
-    Field kind "type",
-    Field source "source",
-    Field source_plugin "sourcePlugin",
-    Field source_plugin_version "sourcePluginVersion",
-    Field effective_source "effectiveSource",
-    Field enabled "enabled",
+    Required name "name",
+    Optional kind "type",
+    Required source "source",
+    Optional source_plugin "sourcePlugin",
+    Optional source_plugin_version "sourcePluginVersion",
+    Optional effective_source "effectiveSource",
+    Required enabled "enabled",
 });
 
 /// Server transport type: stdio, http, sse (deprecated), or memory
@@ -201,8 +201,8 @@ pub struct McpAllowedServer {
     pub redacted_note: Option<String>,
 }
 record!(received McpAllowedServer {
-    Field name "name",
-    Field redacted_note "redactedNote",
+    Required name "name",
+    Optional redacted_note "redactedNote",
 });
 
 /// Applies exactly one previously prepared operation on its original connection.
@@ -217,9 +217,9 @@ pub struct McpApplyInstallRequest {
     pub policy_session_id: String,
 }
 record!(McpApplyInstallRequest {
-    Field contract "contract",
-    Field operation_id "operationId",
-    Field policy_session_id "policySessionId",
+    Required contract "contract",
+    Required operation_id "operationId",
+    Required policy_session_id "policySessionId",
 });
 builder!(McpApplyInstallRequest new(contract: CatalogClientContract, operation_id: impl Into<String>, policy_session_id: impl Into<String>) {});
 
@@ -235,9 +235,9 @@ pub struct McpApplyUninstallRequest {
     pub policy_session_id: String,
 }
 record!(McpApplyUninstallRequest {
-    Field contract "contract",
-    Field plan_handle "planHandle",
-    Field policy_session_id "policySessionId",
+    Required contract "contract",
+    Required plan_handle "planHandle",
+    Required policy_session_id "policySessionId",
 });
 builder!(McpApplyUninstallRequest new(contract: CatalogClientContract, plan_handle: impl Into<String>, policy_session_id: impl Into<String>) {});
 
@@ -249,7 +249,7 @@ pub struct McpCancelSamplingExecutionParams {
     pub request_id: String,
 }
 record!(McpCancelSamplingExecutionParams {
-    Field request_id "requestId",
+    Required request_id "requestId",
 });
 builder!(McpCancelSamplingExecutionParams new(request_id: impl Into<String>) {});
 
@@ -261,7 +261,7 @@ pub struct McpCancelSamplingExecutionResult {
     pub cancelled: bool,
 }
 record!(received McpCancelSamplingExecutionResult {
-    Field cancelled "cancelled",
+    Required cancelled "cancelled",
 });
 
 /// MCP server name and configuration to add to user configuration.
@@ -274,8 +274,8 @@ pub struct McpConfigAddRequest {
     pub config: McpSerializableServerConfig,
 }
 record!(McpConfigAddRequest {
-    Field name "name",
-    Field config "config",
+    Required name "name",
+    Required config "config",
 });
 builder!(McpConfigAddRequest new(name: impl Into<String>, config: McpSerializableServerConfig) {});
 
@@ -287,7 +287,7 @@ pub struct McpConfigDisableRequest {
     pub names: Vec<String>,
 }
 record!(McpConfigDisableRequest {
-    Field names "names",
+    Required names "names",
 });
 builder!(McpConfigDisableRequest new(names: Vec<String>) {});
 
@@ -299,7 +299,7 @@ pub struct McpConfigEnableRequest {
     pub names: Vec<String>,
 }
 record!(McpConfigEnableRequest {
-    Field names "names",
+    Required names "names",
 });
 builder!(McpConfigEnableRequest new(names: Vec<String>) {});
 
@@ -311,7 +311,7 @@ pub struct McpConfigList {
     pub servers: std::collections::BTreeMap<String, McpSerializableServerConfig>,
 }
 record!(received McpConfigList {
-    Field servers "servers",
+    Required servers "servers",
 });
 
 /// MCP server name to remove from user configuration.
@@ -324,8 +324,8 @@ pub struct McpConfigRemoveRequest {
     pub auth_client_id_metadata_url: Option<String>,
 }
 record!(McpConfigRemoveRequest {
-    Field name "name",
-    Field auth_client_id_metadata_url "authClientIdMetadataUrl",
+    Required name "name",
+    Optional auth_client_id_metadata_url "authClientIdMetadataUrl",
 });
 builder!(McpConfigRemoveRequest new(name: impl Into<String>) {
     auth_client_id_metadata_url: impl Into<String>,
@@ -341,8 +341,8 @@ pub struct McpConfigUpdateRequest {
     pub config: McpSerializableServerConfig,
 }
 record!(McpConfigUpdateRequest {
-    Field name "name",
-    Field config "config",
+    Required name "name",
+    Required config "config",
 });
 builder!(McpConfigUpdateRequest new(name: impl Into<String>, config: McpSerializableServerConfig) {});
 
@@ -354,7 +354,7 @@ pub struct McpConfigureGitHubRequest {
     pub auth_info: serde_json::Value,
 }
 record!(McpConfigureGitHubRequest {
-    Field auth_info "authInfo",
+    Required auth_info "authInfo",
 });
 builder!(McpConfigureGitHubRequest new(auth_info: serde_json::Value) {});
 
@@ -366,7 +366,7 @@ pub struct McpConfigureGitHubResult {
     pub changed: bool,
 }
 record!(received McpConfigureGitHubResult {
-    Field changed "changed",
+    Required changed "changed",
 });
 
 /// Effective MCP configuration entry. Configuration enablement is distinct from the optional live observation. *Experimental.*
@@ -391,13 +391,13 @@ pub struct McpConfiguredServer {
     pub live: Option<McpConfiguredServerState>,
 }
 record!(received McpConfiguredServer {
-    Field name "name",
-    Field enabled "enabled",
-    Field source "source",
-    Field source_plugin "sourcePlugin",
-    Field source_plugin_version "sourcePluginVersion",
-    Field display_name "displayName",
-    Field live "live",
+    Required name "name",
+    Required enabled "enabled",
+    Optional source "source",
+    Optional source_plugin "sourcePlugin",
+    Optional source_plugin_version "sourcePluginVersion",
+    Optional display_name "displayName",
+    Optional live "live",
 });
 
 /// Effective MCP configuration with optional live observations from matching already materialized servers. *Experimental.*
@@ -408,7 +408,7 @@ pub struct McpConfiguredServerList {
     pub servers: Vec<McpConfiguredServer>,
 }
 record!(received McpConfiguredServerList {
-    Field servers "servers",
+    Required servers "servers",
 });
 
 /// Observational state for a matching already materialized MCP server. *Experimental.*
@@ -423,9 +423,9 @@ pub struct McpConfiguredServerState {
     pub tools_loaded: Option<bool>,
 }
 record!(received McpConfiguredServerState {
-    Field status "status",
-    Field error "error",
-    Field tools_loaded "toolsLoaded",
+    Required status "status",
+    Optional error "error",
+    Optional tools_loaded "toolsLoaded",
 });
 
 /// Name of the MCP server to disable for the session. *Experimental.*
@@ -438,8 +438,8 @@ pub struct McpDisableRequest {
     pub server_name: String,
 }
 record!(McpDisableRequest {
-    Field expected_installation_id "expectedInstallationId",
-    Field server_name "serverName",
+    Optional expected_installation_id "expectedInstallationId",
+    Required server_name "serverName",
 });
 builder!(McpDisableRequest new(server_name: impl Into<String>) {
     expected_installation_id: impl Into<String>,
@@ -455,8 +455,8 @@ pub struct McpDiscoverRequest {
     pub include_effective_source: Option<bool>,
 }
 record!(McpDiscoverRequest {
-    Field working_directory "workingDirectory",
-    Field include_effective_source "includeEffectiveSource",
+    Optional working_directory "workingDirectory",
+    Optional include_effective_source "includeEffectiveSource",
 });
 builder!(McpDiscoverRequest {
     working_directory: impl Into<String>,
@@ -471,7 +471,7 @@ pub struct McpDiscoverResult {
     pub servers: Vec<DiscoveredMcpServer>,
 }
 record!(received McpDiscoverResult {
-    Field servers "servers",
+    Required servers "servers",
 });
 
 /// Name of the MCP server to enable for the session. *Experimental.*
@@ -484,8 +484,8 @@ pub struct McpEnableRequest {
     pub server_name: String,
 }
 record!(McpEnableRequest {
-    Field expected_installation_id "expectedInstallationId",
-    Field server_name "serverName",
+    Optional expected_installation_id "expectedInstallationId",
+    Required server_name "serverName",
 });
 builder!(McpEnableRequest new(server_name: impl Into<String>) {
     expected_installation_id: impl Into<String>,
@@ -505,10 +505,10 @@ pub struct McpExecuteSamplingParams {
     pub request: McpExecuteSamplingRequest,
 }
 record!(McpExecuteSamplingParams {
-    Field request_id "requestId",
-    Field server_name "serverName",
-    Field mcp_request_id "mcpRequestId",
-    Field request "request",
+    Required request_id "requestId",
+    Required server_name "serverName",
+    Required mcp_request_id "mcpRequestId",
+    Required request "request",
 });
 builder!(McpExecuteSamplingParams new(request_id: impl Into<String>, server_name: impl Into<String>, mcp_request_id: serde_json::Value, request: McpExecuteSamplingRequest) {});
 
@@ -540,8 +540,8 @@ pub struct McpFailedServer {
     pub error: Option<String>,
 }
 record!(received McpFailedServer {
-    Field name "name",
-    Field error "error",
+    Required name "name",
+    Optional error "error",
 });
 
 /// MCP server filtered by policy, with name, reason, and optional redacted reason.
@@ -559,10 +559,10 @@ pub struct McpFilteredServer {
     pub enterprise_name: Option<String>,
 }
 record!(received McpFilteredServer {
-    Field name "name",
-    Field reason "reason",
-    Field redacted_reason "redactedReason",
-    Field enterprise_name "enterpriseName",
+    Required name "name",
+    Required reason "reason",
+    Optional redacted_reason "redactedReason",
+    Optional enterprise_name "enterpriseName",
 });
 
 /// Host-level state, omitted when no MCP host is initialized.
@@ -585,13 +585,13 @@ pub struct McpHostState {
     pub needs_auth_servers: std::collections::BTreeMap<String, McpServerNeedsAuthInfo>,
 }
 record!(received McpHostState {
-    Field mcp3p_enabled "mcp3pEnabled",
-    Field disabled_servers "disabledServers",
-    Field filtered_servers "filteredServers",
-    Field clients "clients",
-    Field pending_connections "pendingConnections",
-    Field failed_servers "failedServers",
-    Field needs_auth_servers "needsAuthServers",
+    Required mcp3p_enabled "mcp3pEnabled",
+    Required disabled_servers "disabledServers",
+    Required filtered_servers "filteredServers",
+    Required clients "clients",
+    Required pending_connections "pendingConnections",
+    Required failed_servers "failedServers",
+    Required needs_auth_servers "needsAuthServers",
 });
 
 /// A normalised, inert description of what installing an MCP server would involve. Carries no raw card, no install specification, and no secret value.
@@ -623,16 +623,16 @@ pub struct McpInstallPlan {
 }
 record!(received McpInstallPlan {
     Secret plan_handle "planHandle",
-    Field plan_handle_expires_at "planHandleExpiresAt",
-    Field identity "identity",
-    Field provenance "provenance",
-    Field transport_choices "transportChoices",
-    Field recommended_transport_choice_id "recommendedTransportChoiceId",
-    Field target "target",
-    Field policy "policy",
-    Field configuration_changes "configurationChanges",
-    Field reload_required "reloadRequired",
-    Field requires_interactive_configuration "requiresInteractiveConfiguration",
+    Required plan_handle_expires_at "planHandleExpiresAt",
+    Required identity "identity",
+    Required provenance "provenance",
+    Required transport_choices "transportChoices",
+    Optional recommended_transport_choice_id "recommendedTransportChoiceId",
+    Required target "target",
+    Required policy "policy",
+    Required configuration_changes "configurationChanges",
+    Required reload_required "reloadRequired",
+    Required requires_interactive_configuration "requiresInteractiveConfiguration",
 });
 
 /// New-work inventory or recovery request under an explicitly selected existing session.
@@ -645,8 +645,8 @@ pub struct McpInstallationsRequest {
     pub policy_session_id: String,
 }
 record!(McpInstallationsRequest {
-    Field contract "contract",
-    Field policy_session_id "policySessionId",
+    Required contract "contract",
+    Required policy_session_id "policySessionId",
 });
 builder!(McpInstallationsRequest new(contract: CatalogClientContract, policy_session_id: impl Into<String>) {});
 
@@ -658,7 +658,7 @@ pub struct McpIsServerRunningRequest {
     pub server_name: String,
 }
 record!(McpIsServerRunningRequest {
-    Field server_name "serverName",
+    Required server_name "serverName",
 });
 builder!(McpIsServerRunningRequest new(server_name: impl Into<String>) {});
 
@@ -670,7 +670,7 @@ pub struct McpIsServerRunningResult {
     pub running: bool,
 }
 record!(received McpIsServerRunningResult {
-    Field running "running",
+    Required running "running",
 });
 
 /// Names of the MCP servers the runtime supplies itself. *Internal.*
@@ -681,7 +681,7 @@ pub struct McpListBuiltinServerNamesResult {
     pub names: Vec<String>,
 }
 record!(received McpListBuiltinServerNamesResult {
-    Field names "names",
+    Required names "names",
 });
 
 /// Server name whose tool list should be returned. *Experimental.*
@@ -692,7 +692,7 @@ pub struct McpListToolsRequest {
     pub server_name: String,
 }
 record!(McpListToolsRequest {
-    Field server_name "serverName",
+    Required server_name "serverName",
 });
 builder!(McpListToolsRequest new(server_name: impl Into<String>) {});
 
@@ -704,7 +704,7 @@ pub struct McpListToolsResult {
     pub tools: Vec<McpTools>,
 }
 record!(received McpListToolsResult {
-    Field tools "tools",
+    Required tools "tools",
 });
 
 /// Targets only the original prepared/applying owned login on this exact session requester. *Experimental.*
@@ -717,8 +717,8 @@ pub struct McpOauthCancelLoginRequest {
     pub login_id: String,
 }
 record!(received McpOauthCancelLoginRequest {
-    Field expected_installation_id "expectedInstallationId",
-    Field login_id "loginId",
+    Required expected_installation_id "expectedInstallationId",
+    Required login_id "loginId",
 });
 
 /// Effect-free preparation bound to the existing local session, requester and installation, with frozen options. *Experimental.*
@@ -737,11 +737,11 @@ pub struct McpOauthPrepareLoginRequest {
     pub callback_success_message: Option<String>,
 }
 record!(received McpOauthPrepareLoginRequest {
-    Field server_name "serverName",
-    Field expected_installation_id "expectedInstallationId",
-    Field force_reauth "forceReauth",
-    Field client_name "clientName",
-    Field callback_success_message "callbackSuccessMessage",
+    Required server_name "serverName",
+    Required expected_installation_id "expectedInstallationId",
+    Optional force_reauth "forceReauth",
+    Optional client_name "clientName",
+    Optional callback_success_message "callbackSuccessMessage",
 });
 
 /// Side-effect-free preparation of one original bound remote MCP choice.
@@ -768,14 +768,14 @@ pub struct McpPrepareInstallRequest {
     pub secret_storage: McpInstallationSecretStorage,
 }
 record!(McpPrepareInstallRequest {
-    Field contract "contract",
-    Field plan_handle "planHandle",
-    Field choice_id "choiceId",
-    Field policy_session_id "policySessionId",
-    Field inputs "inputs",
-    Field secrets "secrets",
-    Field source "source",
-    Field secret_storage "secretStorage",
+    Required contract "contract",
+    Required plan_handle "planHandle",
+    Required choice_id "choiceId",
+    Required policy_session_id "policySessionId",
+    Required inputs "inputs",
+    Required secrets "secrets",
+    Required source "source",
+    Required secret_storage "secretStorage",
 });
 
 /// The required fields of [`McpPrepareInstallRequest`], for [`McpPrepareInstallRequest::new`].
@@ -819,8 +819,8 @@ pub struct McpPreparedInstall {
     pub expires_at_epoch_ms: i64,
 }
 record!(received McpPreparedInstall {
-    Field operation_id "operationId",
-    Field expires_at_epoch_ms "expiresAtEpochMs",
+    Required operation_id "operationId",
+    Required expires_at_epoch_ms "expiresAtEpochMs",
 });
 
 /// Registration parameters for an external MCP client. *Internal.*
@@ -837,10 +837,10 @@ pub struct McpRegisterExternalClientRequest {
     pub config: serde_json::Value,
 }
 record!(McpRegisterExternalClientRequest {
-    Field server_name "serverName",
-    Field client "client",
-    Field transport "transport",
-    Field config "config",
+    Required server_name "serverName",
+    Required client "client",
+    Required transport "transport",
+    Required config "config",
 });
 
 /// The required fields of [`McpRegisterExternalClientRequest`], for [`McpRegisterExternalClientRequest::new`].
@@ -874,7 +874,7 @@ pub struct McpRegistryCancelRequest {
     pub request_id: i64,
 }
 record!(McpRegistryCancelRequest {
-    Field request_id "requestId",
+    Required request_id "requestId",
 });
 builder!(McpRegistryCancelRequest new(request_id: i64) {});
 
@@ -886,7 +886,7 @@ pub struct McpRegistryCancelResult {
     pub canceled: bool,
 }
 record!(received McpRegistryCancelResult {
-    Field canceled "canceled",
+    Required canceled "canceled",
 });
 
 /// Request id naming a cancellable registry search. *Internal.*
@@ -897,7 +897,7 @@ pub struct McpRegistryRequestIdResult {
     pub request_id: i64,
 }
 record!(received McpRegistryRequestIdResult {
-    Field request_id "requestId",
+    Required request_id "requestId",
 });
 
 /// Registry search terms, the credential to search under, and the request id that makes the search cancellable. *Internal.*
@@ -916,11 +916,11 @@ pub struct McpRegistrySearchRequest {
     pub limit: i64,
 }
 record!(McpRegistrySearchRequest {
-    Field request_id "requestId",
-    Field auth_info "authInfo",
-    Field query "query",
-    Field repository "repository",
-    Field limit "limit",
+    Required request_id "requestId",
+    Required auth_info "authInfo",
+    Optional query "query",
+    Optional repository "repository",
+    Required limit "limit",
 });
 builder!(McpRegistrySearchRequest new(request_id: i64, auth_info: serde_json::Value, limit: i64) {
     query: impl Into<String>,
@@ -935,7 +935,7 @@ pub struct McpRegistrySearchResult {
     pub servers: serde_json::Value,
 }
 record!(received McpRegistrySearchResult {
-    Field servers "servers",
+    Required servers "servers",
 });
 
 /// In-process MCP reload configuration. *Internal.*
@@ -972,20 +972,20 @@ pub struct McpReloadConfig {
     pub force_restart: Option<bool>,
 }
 record!(received McpReloadConfig {
-    Field mcp_servers "mcpServers",
-    Field disabled_servers "disabledServers",
-    Field enabled_servers "enabledServers",
-    Field cli_enabled_servers "cliEnabledServers",
-    Field configured_disabled_servers "configuredDisabledServers",
-    Field mcp3p_enabled "mcp3pEnabled",
-    Field include_workspace_sources "includeWorkspaceSources",
-    Field config_filter "configFilter",
-    Field github_mcp_tool_options "githubMcpToolOptions",
-    Field github_mcp_user_override "githubMcpUserOverride",
-    Field secret_store "secretStore",
-    Field active_github_token "activeGitHubToken",
-    Field use_cached_tool_snapshots "useCachedToolSnapshots",
-    Field force_restart "forceRestart",
+    Required mcp_servers "mcpServers",
+    Optional disabled_servers "disabledServers",
+    Optional enabled_servers "enabledServers",
+    Optional cli_enabled_servers "cliEnabledServers",
+    Optional configured_disabled_servers "configuredDisabledServers",
+    Optional mcp3p_enabled "mcp3pEnabled",
+    Optional include_workspace_sources "includeWorkspaceSources",
+    Optional config_filter "configFilter",
+    Optional github_mcp_tool_options "githubMcpToolOptions",
+    Optional github_mcp_user_override "githubMcpUserOverride",
+    Optional secret_store "secretStore",
+    Optional active_github_token "activeGitHubToken",
+    Optional use_cached_tool_snapshots "useCachedToolSnapshots",
+    Optional force_restart "forceRestart",
 });
 
 /// Opaque MCP reload configuration. *Internal.*
@@ -996,7 +996,7 @@ pub struct McpReloadWithConfigRequest {
     pub config: serde_json::Value,
 }
 record!(McpReloadWithConfigRequest {
-    Field config "config",
+    Required config "config",
 });
 builder!(McpReloadWithConfigRequest new(config: serde_json::Value) {});
 
@@ -1008,7 +1008,7 @@ pub struct McpRemoveGitHubResult {
     pub removed: bool,
 }
 record!(received McpRemoveGitHubResult {
-    Field removed "removed",
+    Required removed "removed",
 });
 
 /// Server name and optional replacement configuration for an individual MCP server restart. Omit `config` for a config-free restart-by-name of an already-configured server. *Experimental.*
@@ -1023,9 +1023,9 @@ pub struct McpRestartServerRequest {
     pub expected_installation_id: Option<String>,
 }
 record!(McpRestartServerRequest {
-    Field server_name "serverName",
-    Field config "config",
-    Field expected_installation_id "expectedInstallationId",
+    Required server_name "serverName",
+    Optional config "config",
+    Optional expected_installation_id "expectedInstallationId",
 });
 builder!(McpRestartServerRequest new(server_name: impl Into<String>) {
     config: McpSerializableServerConfig,
@@ -1063,9 +1063,9 @@ pub struct McpSamplingExecutionResult {
     pub error: Option<String>,
 }
 record!(received McpSamplingExecutionResult {
-    Field action "action",
-    Field result "result",
-    Field error "error",
+    Required action "action",
+    Optional result "result",
+    Optional error "error",
 });
 
 /// How environment-variable values supplied to MCP servers are resolved. "direct" passes literal string values; "indirect" treats values as references (e.g. names of environment variables on the host) that the runtime resolves before launch. Defaults to the runtime's startup mode; clients that intentionally launch MCP servers with literal values (e.g. CLI prompt mode and ACP) set this to "direct".
@@ -1092,7 +1092,7 @@ pub struct McpSetEnvValueModeParams {
     pub mode: McpSetEnvValueModeDetails,
 }
 record!(McpSetEnvValueModeParams {
-    Field mode "mode",
+    Required mode "mode",
 });
 builder!(McpSetEnvValueModeParams new(mode: McpSetEnvValueModeDetails) {});
 
@@ -1104,7 +1104,7 @@ pub struct McpSetEnvValueModeResult {
     pub mode: McpSetEnvValueModeDetails,
 }
 record!(received McpSetEnvValueModeResult {
-    Field mode "mode",
+    Required mode "mode",
 });
 
 /// The session tool filters that decide whether the session still has a shell to run `gh` with. *Internal.*
@@ -1119,9 +1119,9 @@ pub struct McpShouldExcludeGitHubToolsRequest {
     pub tool_filter_precedence: Option<Option<OptionsUpdateToolFilterPrecedence>>,
 }
 record!(McpShouldExcludeGitHubToolsRequest {
-    Field available_tools "availableTools",
-    Field excluded_tools "excludedTools",
-    Field tool_filter_precedence "toolFilterPrecedence",
+    Optional available_tools "availableTools",
+    Optional excluded_tools "excludedTools",
+    Optional tool_filter_precedence "toolFilterPrecedence",
 });
 builder!(McpShouldExcludeGitHubToolsRequest {
     available_tools: Vec<String>,
@@ -1137,7 +1137,7 @@ pub struct McpShouldExcludeGitHubToolsResult {
     pub exclude_gh_replaceable_tools: bool,
 }
 record!(received McpShouldExcludeGitHubToolsResult {
-    Field exclude_gh_replaceable_tools "excludeGhReplaceableTools",
+    Required exclude_gh_replaceable_tools "excludeGhReplaceableTools",
 });
 
 /// Concrete configuration file containing an MCP server declaration.
@@ -1150,8 +1150,8 @@ pub struct McpSourceFile {
     pub json_pointer: Option<String>,
 }
 record!(received McpSourceFile {
-    Field uri "uri",
-    Field json_pointer "jsonPointer",
+    Required uri "uri",
+    Optional json_pointer "jsonPointer",
 });
 
 /// Plugin identity associated with an MCP server declaration.
@@ -1166,9 +1166,9 @@ pub struct McpSourcePlugin {
     pub version: Option<String>,
 }
 record!(received McpSourcePlugin {
-    Field id "id",
-    Field name "name",
-    Field version "version",
+    Required id "id",
+    Optional name "name",
+    Optional version "version",
 });
 
 /// Canonical identity and location of the effective MCP server declaration. The declaration is uniquely addressed by this source id together with the discovered server name.
@@ -1187,11 +1187,11 @@ pub struct McpSourceRef {
     pub plugin: Option<McpSourcePlugin>,
 }
 record!(received McpSourceRef {
-    Field kind "kind",
-    Field id "id",
-    Field editability "editability",
-    Field file "file",
-    Field plugin "plugin",
+    Required kind "kind",
+    Required id "id",
+    Required editability "editability",
+    Optional file "file",
+    Optional plugin "plugin",
 });
 
 /// Server name and optional configuration for an individual MCP server start. Omit `config` for a config-free start-by-name of an already-configured server. *Experimental.*
@@ -1206,9 +1206,9 @@ pub struct McpStartServerRequest {
     pub expected_installation_id: Option<String>,
 }
 record!(McpStartServerRequest {
-    Field server_name "serverName",
-    Field config "config",
-    Field expected_installation_id "expectedInstallationId",
+    Required server_name "serverName",
+    Optional config "config",
+    Optional expected_installation_id "expectedInstallationId",
 });
 builder!(McpStartServerRequest new(server_name: impl Into<String>) {
     config: McpSerializableServerConfig,
@@ -1227,9 +1227,9 @@ pub struct McpStartServersResult {
     pub failed_servers: Option<Vec<McpFailedServer>>,
 }
 record!(received McpStartServersResult {
-    Field filtered_servers "filteredServers",
-    Field allowed_servers "allowedServers",
-    Field failed_servers "failedServers",
+    Required filtered_servers "filteredServers",
+    Optional allowed_servers "allowedServers",
+    Optional failed_servers "failedServers",
 });
 
 /// Server name for an individual MCP server stop. *Experimental.*
@@ -1242,8 +1242,8 @@ pub struct McpStopServerRequest {
     pub server_name: String,
 }
 record!(McpStopServerRequest {
-    Field expected_installation_id "expectedInstallationId",
-    Field server_name "serverName",
+    Optional expected_installation_id "expectedInstallationId",
+    Required server_name "serverName",
 });
 builder!(McpStopServerRequest new(server_name: impl Into<String>) {
     expected_installation_id: impl Into<String>,
@@ -1259,8 +1259,8 @@ pub struct McpToolUi {
     pub visibility: Option<Vec<McpToolUiVisibility>>,
 }
 record!(received McpToolUi {
-    Field resource_uri "resourceUri",
-    Field visibility "visibility",
+    Optional resource_uri "resourceUri",
+    Optional visibility "visibility",
 });
 
 /// Consumer allowed to call an MCP tool.
@@ -1291,9 +1291,9 @@ pub struct McpTools {
     pub ui: Option<McpToolUi>,
 }
 record!(received McpTools {
-    Field name "name",
-    Field description "description",
-    Field ui "ui",
+    Required name "name",
+    Optional description "description",
+    Optional ui "ui",
 });
 
 /// Exact inert removal plan. No configuration or credentials have changed.
@@ -1316,13 +1316,13 @@ pub struct McpUninstallPlan {
     pub preserves_shared_authentication: bool,
 }
 record!(received McpUninstallPlan {
-    Field plan_handle "planHandle",
-    Field operation_id "operationId",
-    Field expires_at_epoch_ms "expiresAtEpochMs",
-    Field installation "installation",
-    Field restores_previous_configuration "restoresPreviousConfiguration",
-    Field owned_secret_count "ownedSecretCount",
-    Field preserves_shared_authentication "preservesSharedAuthentication",
+    Required plan_handle "planHandle",
+    Required operation_id "operationId",
+    Required expires_at_epoch_ms "expiresAtEpochMs",
+    Required installation "installation",
+    Required restores_previous_configuration "restoresPreviousConfiguration",
+    Required owned_secret_count "ownedSecretCount",
+    Required preserves_shared_authentication "preservesSharedAuthentication",
 });
 
 /// Server name identifying the external client to remove. *Internal.*
@@ -1333,7 +1333,7 @@ pub struct McpUnregisterExternalClientRequest {
     pub server_name: String,
 }
 record!(McpUnregisterExternalClientRequest {
-    Field server_name "serverName",
+    Required server_name "serverName",
 });
 builder!(McpUnregisterExternalClientRequest new(server_name: impl Into<String>) {});
 
@@ -1345,7 +1345,7 @@ pub struct MoveMcpLoadingToBackgroundResult {
     pub moved_to_background: bool,
 }
 record!(received MoveMcpLoadingToBackgroundResult {
-    Field moved_to_background "movedToBackground",
+    Required moved_to_background "movedToBackground",
 });
 
 /// The IDE a host is connected to, as reported to the session. *Experimental.*
@@ -1358,8 +1358,8 @@ pub struct SessionConnectedIdeInfo {
     pub workspace_folder: String,
 }
 record!(SessionConnectedIdeInfo {
-    Field ide_name "ideName",
-    Field workspace_folder "workspaceFolder",
+    Required ide_name "ideName",
+    Required workspace_folder "workspaceFolder",
 });
 builder!(SessionConnectedIdeInfo new(ide_name: impl Into<String>, workspace_folder: impl Into<String>) {});
 
@@ -1371,7 +1371,7 @@ pub struct SessionMcpSetConnectedIdeInfoParams {
     pub ide: Option<Option<SessionConnectedIdeInfo>>,
 }
 record!(SessionMcpSetConnectedIdeInfoParams {
-    Field ide "ide",
+    Optional ide "ide",
 });
 builder!(SessionMcpSetConnectedIdeInfoParams {
     ide: Option<SessionConnectedIdeInfo>,

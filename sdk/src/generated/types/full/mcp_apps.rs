@@ -14,10 +14,10 @@ pub struct McpAppsCallToolRequest {
     pub origin_server_name: String,
 }
 record!(McpAppsCallToolRequest {
-    Field server_name "serverName",
-    Field tool_name "toolName",
-    Field arguments "arguments",
-    Field origin_server_name "originServerName",
+    Required server_name "serverName",
+    Required tool_name "toolName",
+    Optional arguments "arguments",
+    Required origin_server_name "originServerName",
 });
 builder!(McpAppsCallToolRequest {
     arguments: std::collections::BTreeMap<String, serde_json::Value>,
@@ -57,9 +57,9 @@ pub struct McpAppsDiagnoseCapability {
     pub advertised: bool,
 }
 record!(received McpAppsDiagnoseCapability {
-    Field session_has_mcp_apps "sessionHasMcpApps",
-    Field feature_flag_enabled "featureFlagEnabled",
-    Field advertised "advertised",
+    Required session_has_mcp_apps "sessionHasMcpApps",
+    Required feature_flag_enabled "featureFlagEnabled",
+    Required advertised "advertised",
 });
 
 /// MCP server to diagnose MCP Apps wiring for. *Experimental.*
@@ -70,7 +70,7 @@ pub struct McpAppsDiagnoseRequest {
     pub server_name: String,
 }
 record!(McpAppsDiagnoseRequest {
-    Field server_name "serverName",
+    Required server_name "serverName",
 });
 builder!(McpAppsDiagnoseRequest new(server_name: impl Into<String>) {});
 
@@ -84,8 +84,8 @@ pub struct McpAppsDiagnoseResult {
     pub server: McpAppsDiagnoseServer,
 }
 record!(received McpAppsDiagnoseResult {
-    Field capability "capability",
-    Field server "server",
+    Required capability "capability",
+    Required server "server",
 });
 
 /// What the server returned for this session
@@ -102,10 +102,10 @@ pub struct McpAppsDiagnoseServer {
     pub sample_tool_names: Vec<String>,
 }
 record!(received McpAppsDiagnoseServer {
-    Field connected "connected",
-    Field tool_count "toolCount",
-    Field tools_with_ui_meta "toolsWithUiMeta",
-    Field sample_tool_names "sampleToolNames",
+    Required connected "connected",
+    Required tool_count "toolCount",
+    Required tools_with_ui_meta "toolsWithUiMeta",
+    Required sample_tool_names "sampleToolNames",
 });
 
 /// Current host context advertised to MCP App guests.
@@ -116,7 +116,7 @@ pub struct McpAppsHostContext {
     pub context: McpAppsHostContextDetails,
 }
 record!(received McpAppsHostContext {
-    Field context "context",
+    Required context "context",
 });
 
 /// Current host context
@@ -143,13 +143,13 @@ pub struct McpAppsHostContextDetails {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received McpAppsHostContextDetails {
-    Field theme "theme",
-    Field locale "locale",
-    Field time_zone "timeZone",
-    Field display_mode "displayMode",
-    Field available_display_modes "availableDisplayModes",
-    Field platform "platform",
-    Field user_agent "userAgent",
+    Optional theme "theme",
+    Optional locale "locale",
+    Optional time_zone "timeZone",
+    Optional display_mode "displayMode",
+    Optional available_display_modes "availableDisplayModes",
+    Optional platform "platform",
+    Optional user_agent "userAgent",
 } rest);
 
 /// Allowed values for the `McpAppsHostContextDetailsAvailableDisplayMode` enumeration.
@@ -235,8 +235,8 @@ pub struct McpAppsListToolsRequest {
     pub origin_server_name: String,
 }
 record!(McpAppsListToolsRequest {
-    Field server_name "serverName",
-    Field origin_server_name "originServerName",
+    Required server_name "serverName",
+    Required origin_server_name "originServerName",
 });
 builder!(McpAppsListToolsRequest new(server_name: impl Into<String>, origin_server_name: impl Into<String>) {});
 
@@ -248,7 +248,7 @@ pub struct McpAppsListToolsResult {
     pub tools: Vec<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(received McpAppsListToolsResult {
-    Field tools "tools",
+    Required tools "tools",
 });
 
 /// MCP server and resource URI to fetch. *Experimental.*
@@ -261,8 +261,8 @@ pub struct McpAppsReadResourceRequest {
     pub uri: String,
 }
 record!(McpAppsReadResourceRequest {
-    Field server_name "serverName",
-    Field uri "uri",
+    Required server_name "serverName",
+    Required uri "uri",
 });
 builder!(McpAppsReadResourceRequest new(server_name: impl Into<String>, uri: impl Into<String>) {});
 
@@ -274,7 +274,7 @@ pub struct McpAppsReadResourceResult {
     pub contents: Vec<McpAppsResourceContent>,
 }
 record!(received McpAppsReadResourceResult {
-    Field contents "contents",
+    Required contents "contents",
 });
 
 /// MCP Apps resource content with URI, optional MIME type, text or base64 blob, and resource metadata.
@@ -293,11 +293,11 @@ pub struct McpAppsResourceContent {
     pub meta: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(received McpAppsResourceContent {
-    Field uri "uri",
-    Field mime_type "mimeType",
-    Field text "text",
-    Field blob "blob",
-    Field meta "_meta",
+    Required uri "uri",
+    Optional mime_type "mimeType",
+    Optional text "text",
+    Optional blob "blob",
+    Optional meta "_meta",
 });
 
 /// Host context advertised to MCP App guests
@@ -324,13 +324,13 @@ pub struct McpAppsSetHostContextDetails {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(McpAppsSetHostContextDetails {
-    Field theme "theme",
-    Field locale "locale",
-    Field time_zone "timeZone",
-    Field display_mode "displayMode",
-    Field available_display_modes "availableDisplayModes",
-    Field platform "platform",
-    Field user_agent "userAgent",
+    Optional theme "theme",
+    Optional locale "locale",
+    Optional time_zone "timeZone",
+    Optional display_mode "displayMode",
+    Optional available_display_modes "availableDisplayModes",
+    Optional platform "platform",
+    Optional user_agent "userAgent",
 } rest);
 builder!(McpAppsSetHostContextDetails {
     theme: McpAppsSetHostContextDetailsTheme,
@@ -423,6 +423,6 @@ pub struct McpAppsSetHostContextRequest {
     pub context: McpAppsSetHostContextDetails,
 }
 record!(McpAppsSetHostContextRequest {
-    Field context "context",
+    Required context "context",
 });
 builder!(McpAppsSetHostContextRequest new(context: McpAppsSetHostContextDetails) {});

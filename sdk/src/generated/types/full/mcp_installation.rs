@@ -124,7 +124,7 @@ pub struct McpInstallationManagementOutcomeInstallPrepared {
     pub operation: McpPreparedInstall,
 }
 record!(received McpInstallationManagementOutcomeInstallPrepared ["kind" "install-prepared"] {
-    Field operation "operation",
+    Required operation "operation",
 });
 
 /// `McpInstallationManagementOutcome: Listed` of the protocol.
@@ -135,7 +135,7 @@ pub struct McpInstallationManagementOutcomeListed {
     pub installations: Vec<McpInstallationSummary>,
 }
 record!(received McpInstallationManagementOutcomeListed ["kind" "listed"] {
-    Field installations "installations",
+    Required installations "installations",
 });
 
 /// `McpInstallationManagementOutcome: Operation` of the protocol.
@@ -146,7 +146,7 @@ pub struct McpInstallationManagementOutcomeOperation {
     pub operation: McpInstallationOperationStatus,
 }
 record!(received McpInstallationManagementOutcomeOperation ["kind" "operation"] {
-    Field operation "operation",
+    Required operation "operation",
 });
 
 /// `McpInstallationManagementOutcome: Recovered` of the protocol.
@@ -157,7 +157,7 @@ pub struct McpInstallationManagementOutcomeRecovered {
     pub installations: Vec<McpInstallationSummary>,
 }
 record!(received McpInstallationManagementOutcomeRecovered ["kind" "recovered"] {
-    Field installations "installations",
+    Required installations "installations",
 });
 
 /// Already-confirmed durable work must be reconciled before new mutations or inventory.
@@ -174,7 +174,7 @@ pub struct McpInstallationManagementOutcomeRefused {
     pub reason: McpInstallationFailureReason,
 }
 record!(received McpInstallationManagementOutcomeRefused ["kind" "refused"] {
-    Field reason "reason",
+    Required reason "reason",
 });
 
 /// `McpInstallationManagementOutcome: UninstallPlanned` of the protocol.
@@ -185,7 +185,7 @@ pub struct McpInstallationManagementOutcomeUninstallPlanned {
     pub plan: McpUninstallPlan,
 }
 record!(received McpInstallationManagementOutcomeUninstallPlanned ["kind" "uninstall-planned"] {
-    Field plan "plan",
+    Required plan "plan",
 });
 
 /// Management result with contract receipt, or a typed request/negotiation refusal.
@@ -219,8 +219,8 @@ pub struct McpInstallationManagementResultOutcome {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received McpInstallationManagementResultOutcome ["kind" "outcome"] {
-    Field outcome "outcome",
-    Field negotiated "negotiated",
+    Required outcome "outcome",
+    Required negotiated "negotiated",
 } rest);
 
 /// Existing-operation control. A new session selector is deliberately not accepted.
@@ -233,8 +233,8 @@ pub struct McpInstallationOperationRequest {
     pub operation_id: String,
 }
 record!(McpInstallationOperationRequest {
-    Field contract "contract",
-    Field operation_id "operationId",
+    Required contract "contract",
+    Required operation_id "operationId",
 });
 builder!(McpInstallationOperationRequest new(contract: CatalogClientContract, operation_id: impl Into<String>) {});
 
@@ -276,8 +276,8 @@ pub struct McpInstallationOperationStatusApplying {
     pub cancellation_requested: bool,
 }
 record!(received McpInstallationOperationStatusApplying ["phase" "applying"] {
-    Field operation_id "operationId",
-    Field cancellation_requested "cancellationRequested",
+    Required operation_id "operationId",
+    Required cancellation_requested "cancellationRequested",
 });
 
 /// `McpInstallationOperationStatus: AwaitingConfirmation` of the protocol.
@@ -290,8 +290,8 @@ pub struct McpInstallationOperationStatusAwaitingConfirmation {
     pub cancellation_requested: bool,
 }
 record!(received McpInstallationOperationStatusAwaitingConfirmation ["phase" "awaiting-confirmation"] {
-    Field operation_id "operationId",
-    Field cancellation_requested "cancellationRequested",
+    Required operation_id "operationId",
+    Required cancellation_requested "cancellationRequested",
 });
 
 /// `McpInstallationOperationStatus: Completed` of the protocol.
@@ -306,9 +306,9 @@ pub struct McpInstallationOperationStatusCompleted {
     pub outcome: McpInstallationOutcome,
 }
 record!(received McpInstallationOperationStatusCompleted ["phase" "completed"] {
-    Field operation_id "operationId",
-    Field cancellation_requested "cancellationRequested",
-    Field outcome "outcome",
+    Required operation_id "operationId",
+    Required cancellation_requested "cancellationRequested",
+    Required outcome "outcome",
 });
 
 /// `McpInstallationOperationStatus: Prepared` of the protocol.
@@ -321,8 +321,8 @@ pub struct McpInstallationOperationStatusPrepared {
     pub cancellation_requested: bool,
 }
 record!(received McpInstallationOperationStatusPrepared ["phase" "prepared"] {
-    Field operation_id "operationId",
-    Field cancellation_requested "cancellationRequested",
+    Required operation_id "operationId",
+    Required cancellation_requested "cancellationRequested",
 });
 
 /// `McpInstallationOperationStatus: Preparing` of the protocol.
@@ -335,8 +335,8 @@ pub struct McpInstallationOperationStatusPreparing {
     pub cancellation_requested: bool,
 }
 record!(received McpInstallationOperationStatusPreparing ["phase" "preparing"] {
-    Field operation_id "operationId",
-    Field cancellation_requested "cancellationRequested",
+    Required operation_id "operationId",
+    Required cancellation_requested "cancellationRequested",
 });
 
 /// `McpInstallationOperationStatus: Revalidating` of the protocol.
@@ -349,8 +349,8 @@ pub struct McpInstallationOperationStatusRevalidating {
     pub cancellation_requested: bool,
 }
 record!(received McpInstallationOperationStatusRevalidating ["phase" "revalidating"] {
-    Field operation_id "operationId",
-    Field cancellation_requested "cancellationRequested",
+    Required operation_id "operationId",
+    Required cancellation_requested "cancellationRequested",
 });
 
 /// Terminal mutation result. Uncertainty is not approval, rollback or permission to replay.
@@ -392,7 +392,7 @@ pub struct McpInstallationOutcomeCancelled {
     pub operation_id: String,
 }
 record!(received McpInstallationOutcomeCancelled ["kind" "cancelled"] {
-    Field operation_id "operationId",
+    Required operation_id "operationId",
 });
 
 /// `McpInstallationOutcome: Declined` of the protocol.
@@ -403,7 +403,7 @@ pub struct McpInstallationOutcomeDeclined {
     pub operation_id: String,
 }
 record!(received McpInstallationOutcomeDeclined ["kind" "declined"] {
-    Field operation_id "operationId",
+    Required operation_id "operationId",
 });
 
 /// `McpInstallationOutcome: Installed` of the protocol.
@@ -416,8 +416,8 @@ pub struct McpInstallationOutcomeInstalled {
     pub cleanup_pending: bool,
 }
 record!(received McpInstallationOutcomeInstalled ["kind" "installed"] {
-    Field installation "installation",
-    Field cleanup_pending "cleanupPending",
+    Required installation "installation",
+    Required cleanup_pending "cleanupPending",
 });
 
 /// A write may have completed. Recover and inspect durable state before retrying.
@@ -428,7 +428,7 @@ pub struct McpInstallationOutcomeRecoveryRequired {
     pub operation_id: String,
 }
 record!(received McpInstallationOutcomeRecoveryRequired ["kind" "recovery-required"] {
-    Field operation_id "operationId",
+    Required operation_id "operationId",
 });
 
 /// `McpInstallationOutcome: Refused` of the protocol.
@@ -441,8 +441,8 @@ pub struct McpInstallationOutcomeRefused {
     pub operation_id: Option<String>,
 }
 record!(received McpInstallationOutcomeRefused ["kind" "refused"] {
-    Field reason "reason",
-    Field operation_id "operationId",
+    Required reason "reason",
+    Optional operation_id "operationId",
 });
 
 /// The durable transaction was aborted or fully compensated.
@@ -455,8 +455,8 @@ pub struct McpInstallationOutcomeRolledBack {
     pub operation_id: String,
 }
 record!(received McpInstallationOutcomeRolledBack ["kind" "rolled-back"] {
-    Field reason "reason",
-    Field operation_id "operationId",
+    Required reason "reason",
+    Required operation_id "operationId",
 });
 
 /// `McpInstallationOutcome: Uninstalled` of the protocol.
@@ -477,12 +477,12 @@ pub struct McpInstallationOutcomeUninstalled {
     pub preserved_shared_authentication: bool,
 }
 record!(received McpInstallationOutcomeUninstalled ["kind" "uninstalled"] {
-    Field installation_id "installationId",
-    Field operation_id "operationId",
-    Field cleanup_pending "cleanupPending",
-    Field restored_previous_configuration "restoredPreviousConfiguration",
-    Field removed_owned_secrets "removedOwnedSecrets",
-    Field preserved_shared_authentication "preservedSharedAuthentication",
+    Required installation_id "installationId",
+    Required operation_id "operationId",
+    Required cleanup_pending "cleanupPending",
+    Required restored_previous_configuration "restoredPreviousConfiguration",
+    Required removed_owned_secrets "removedOwnedSecrets",
+    Required preserved_shared_authentication "preservedSharedAuthentication",
 });
 
 /// An installation result together with the exact honoured contract, or a negotiation refusal.
@@ -516,8 +516,8 @@ pub struct McpInstallationResultOutcome {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received McpInstallationResultOutcome ["kind" "outcome"] {
-    Field outcome "outcome",
-    Field negotiated "negotiated",
+    Required outcome "outcome",
+    Required negotiated "negotiated",
 } rest);
 
 /// A request-local value for one exact reviewed placeholder. Never logged or persisted in a plan.
@@ -530,7 +530,7 @@ pub struct McpInstallationSecret {
     pub value: String,
 }
 record!(McpInstallationSecret {
-    Field placeholder "placeholder",
+    Required placeholder "placeholder",
     Secret value "value",
 });
 builder!(McpInstallationSecret new(placeholder: McpPlanSecretReference, value: impl Into<String>) {});
@@ -583,11 +583,11 @@ pub struct McpInstallationSummary {
     pub installed_at: Option<String>,
 }
 record!(received McpInstallationSummary {
-    Field installation_id "installationId",
-    Field operation_id "operationId",
-    Field identity "identity",
-    Field choice_id "choiceId",
-    Field state "state",
-    Field catalogue "catalogue",
-    Field installed_at "installedAt",
+    Required installation_id "installationId",
+    Required operation_id "operationId",
+    Required identity "identity",
+    Required choice_id "choiceId",
+    Required state "state",
+    Optional catalogue "catalogue",
+    Optional installed_at "installedAt",
 });

@@ -17,8 +17,8 @@ pub struct McpOauthAuthenticationStateChangedRequest {
     pub refresh_session_token: Option<bool>,
 }
 record!(McpOauthAuthenticationStateChangedRequest {
-    Field server_name "serverName",
-    Field refresh_session_token "refreshSessionToken",
+    Optional server_name "serverName",
+    Optional refresh_session_token "refreshSessionToken",
 });
 builder!(McpOauthAuthenticationStateChangedRequest {
     server_name: impl Into<String>,
@@ -33,7 +33,7 @@ pub struct McpOauthCancelLoginResult {
     pub cancelled: bool,
 }
 record!(received McpOauthCancelLoginResult {
-    Field cancelled "cancelled",
+    Required cancelled "cancelled",
 });
 
 /// A remote MCP server whose authorization server should be asked about Dynamic Client Registration. *Internal.*
@@ -50,10 +50,10 @@ pub struct McpOauthCheckDcrSupportRequest {
     pub session_id: Option<String>,
 }
 record!(McpOauthCheckDcrSupportRequest {
-    Field server_url "serverUrl",
-    Field resource_metadata_text "resourceMetadataText",
-    Field sandbox_proxy "sandboxProxy",
-    Field session_id "sessionId",
+    Required server_url "serverUrl",
+    Optional resource_metadata_text "resourceMetadataText",
+    Optional sandbox_proxy "sandboxProxy",
+    Optional session_id "sessionId",
 });
 builder!(McpOauthCheckDcrSupportRequest new(server_url: impl Into<String>) {
     resource_metadata_text: impl Into<String>,
@@ -71,8 +71,8 @@ pub struct McpOauthCheckDcrSupportResult {
     pub authorization_server_url: Option<String>,
 }
 record!(received McpOauthCheckDcrSupportResult {
-    Field supports_dcr "supportsDcr",
-    Field authorization_server_url "authorizationServerUrl",
+    Required supports_dcr "supportsDcr",
+    Optional authorization_server_url "authorizationServerUrl",
 });
 
 /// Host-delivered callback for a runtime-managed MCP OAuth login. *Experimental.*
@@ -85,8 +85,8 @@ pub struct McpOauthCompleteRequest {
     pub callback_url: String,
 }
 record!(McpOauthCompleteRequest {
-    Field authorization_id "authorizationId",
-    Field callback_url "callbackUrl",
+    Required authorization_id "authorizationId",
+    Required callback_url "callbackUrl",
 });
 builder!(McpOauthCompleteRequest new(authorization_id: impl Into<String>, callback_url: impl Into<String>) {});
 
@@ -108,12 +108,12 @@ pub struct McpOauthFetchProtectedResourceMetadataRequest {
     pub session_id: Option<String>,
 }
 record!(McpOauthFetchProtectedResourceMetadataRequest {
-    Field request_url "requestUrl",
-    Field headers_json "headersJson",
-    Field resource_metadata_url "resourceMetadataUrl",
-    Field user_agent "userAgent",
-    Field sandbox_proxy "sandboxProxy",
-    Field session_id "sessionId",
+    Required request_url "requestUrl",
+    Optional headers_json "headersJson",
+    Optional resource_metadata_url "resourceMetadataUrl",
+    Optional user_agent "userAgent",
+    Optional sandbox_proxy "sandboxProxy",
+    Optional session_id "sessionId",
 });
 builder!(McpOauthFetchProtectedResourceMetadataRequest new(request_url: impl Into<String>) {
     headers_json: impl Into<String>,
@@ -131,7 +131,7 @@ pub struct McpOauthFetchProtectedResourceMetadataResult {
     pub metadata_text: Option<String>,
 }
 record!(received McpOauthFetchProtectedResourceMetadataResult {
-    Field metadata_text "metadataText",
+    Optional metadata_text "metadataText",
 });
 
 /// An authorization server URL to classify. *Internal.*
@@ -142,7 +142,7 @@ pub struct McpOauthIsMicrosoftAuthorizationServerRequest {
     pub authorization_server_url: String,
 }
 record!(McpOauthIsMicrosoftAuthorizationServerRequest {
-    Field authorization_server_url "authorizationServerUrl",
+    Required authorization_server_url "authorizationServerUrl",
 });
 builder!(McpOauthIsMicrosoftAuthorizationServerRequest new(authorization_server_url: impl Into<String>) {});
 
@@ -154,7 +154,7 @@ pub struct McpOauthIsMicrosoftAuthorizationServerResult {
     pub is_microsoft_authorization_server: bool,
 }
 record!(received McpOauthIsMicrosoftAuthorizationServerResult {
-    Field is_microsoft_authorization_server "isMicrosoftAuthorizationServer",
+    Required is_microsoft_authorization_server "isMicrosoftAuthorizationServer",
 });
 
 /// OAuth grant type override for this login.
@@ -202,17 +202,17 @@ pub struct McpOauthLoginRequest {
     pub expected_installation_id: Option<String>,
 }
 record!(McpOauthLoginRequest {
-    Field server_name "serverName",
-    Field force_reauth "forceReauth",
-    Field client_name "clientName",
-    Field callback_success_message "callbackSuccessMessage",
-    Field client_id "clientId",
-    Field client_secret "clientSecret",
-    Field public_client "publicClient",
-    Field grant_type "grantType",
-    Field redirect_uri "redirectUri",
-    Field login_id "loginId",
-    Field expected_installation_id "expectedInstallationId",
+    Required server_name "serverName",
+    Optional force_reauth "forceReauth",
+    Optional client_name "clientName",
+    Optional callback_success_message "callbackSuccessMessage",
+    Optional client_id "clientId",
+    Optional client_secret "clientSecret",
+    Optional public_client "publicClient",
+    Optional grant_type "grantType",
+    Optional redirect_uri "redirectUri",
+    Optional login_id "loginId",
+    Optional expected_installation_id "expectedInstallationId",
 });
 builder!(McpOauthLoginRequest new(server_name: impl Into<String>) {
     force_reauth: bool,
@@ -241,10 +241,10 @@ pub struct McpOauthLoginResult {
     pub authorization_id: Option<String>,
 }
 record!(received McpOauthLoginResult {
-    Field login_id "loginId",
-    Field status "status",
-    Field authorization_url "authorizationUrl",
-    Field authorization_id "authorizationId",
+    Optional login_id "loginId",
+    Optional status "status",
+    Optional authorization_url "authorizationUrl",
+    Optional authorization_id "authorizationId",
 });
 
 /// An inert runtime-issued login handle. Preparation alone performs no activation or OAuth work.
@@ -257,8 +257,8 @@ pub struct McpOauthPrepareLoginResult {
     pub expires_at: String,
 }
 record!(received McpOauthPrepareLoginResult {
-    Field login_id "loginId",
-    Field expires_at "expiresAt",
+    Required login_id "loginId",
+    Required expires_at "expiresAt",
 });
 
 /// Why a passive MCP OAuth probe determined authentication is needed.
@@ -290,8 +290,8 @@ pub struct McpOauthProbeRequest {
     pub server_name: String,
 }
 record!(McpOauthProbeRequest {
-    Field expected_installation_id "expectedInstallationId",
-    Field server_name "serverName",
+    Optional expected_installation_id "expectedInstallationId",
+    Required server_name "serverName",
 });
 builder!(McpOauthProbeRequest new(server_name: impl Into<String>) {
     expected_installation_id: impl Into<String>,
@@ -329,7 +329,7 @@ pub struct McpOauthProbeResultAuthenticated {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received McpOauthProbeResultAuthenticated ["status" "authenticated"] {
-    Field http_response "httpResponse",
+    Required http_response "httpResponse",
 } rest);
 
 /// `McpOauthProbeResult: Failed` of the protocol.
@@ -344,8 +344,8 @@ pub struct McpOauthProbeResultFailed {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received McpOauthProbeResultFailed ["status" "failed"] {
-    Field error "error",
-    Field http_response "httpResponse",
+    Required error "error",
+    Optional http_response "httpResponse",
 } rest);
 
 /// `McpOauthProbeResult: NeedsAuth` of the protocol.
@@ -362,9 +362,9 @@ pub struct McpOauthProbeResultNeedsAuth {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received McpOauthProbeResultNeedsAuth ["status" "needs-auth"] {
-    Field http_response "httpResponse",
-    Field reason "reason",
-    Field www_authenticate_params "wwwAuthenticateParams",
+    Required http_response "httpResponse",
+    Required reason "reason",
+    Optional www_authenticate_params "wwwAuthenticateParams",
 } rest);
 
 /// `McpOauthProbeResult: NoAuthRequired` of the protocol.
@@ -377,7 +377,7 @@ pub struct McpOauthProbeResultNoAuthRequired {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received McpOauthProbeResultNoAuthRequired ["status" "no-auth-required"] {
-    Field http_response "httpResponse",
+    Required http_response "httpResponse",
 } rest);
 
 /// Pending MCP OAuth request id to respond to. *Experimental.*
@@ -388,7 +388,7 @@ pub struct McpOauthRespondRequest {
     pub request_id: String,
 }
 record!(McpOauthRespondRequest {
-    Field request_id "requestId",
+    Required request_id "requestId",
 });
 builder!(McpOauthRespondRequest new(request_id: impl Into<String>) {});
 
@@ -402,7 +402,7 @@ pub struct McpOauthRespondResult {
     pub success: Option<bool>,
 }
 record!(received McpOauthRespondResult {
-    Field success "success",
+    Optional success "success",
 });
 
 /// An OAuth client a server configuration pins, without its secret. *Internal.*
@@ -419,10 +419,10 @@ pub struct McpOauthStaticClientConfig {
     pub scope: Option<String>,
 }
 record!(received McpOauthStaticClientConfig {
-    Field client_id "clientId",
-    Field public_client "publicClient",
-    Field grant_type "grantType",
-    Field scope "scope",
+    Required client_id "clientId",
+    Optional public_client "publicClient",
+    Optional grant_type "grantType",
+    Optional scope "scope",
 });
 
 /// A remote MCP server configuration whose pinned OAuth client should be read. *Internal.*
@@ -433,7 +433,7 @@ pub struct McpOauthStaticClientConfigRequest {
     pub config: McpServerConfig,
 }
 record!(McpOauthStaticClientConfigRequest {
-    Field config "config",
+    Required config "config",
 });
 builder!(McpOauthStaticClientConfigRequest new(config: McpServerConfig) {});
 
@@ -445,7 +445,7 @@ pub struct McpOauthStaticClientConfigResult {
     pub client_config: Option<McpOauthStaticClientConfig>,
 }
 record!(received McpOauthStaticClientConfigResult {
-    Field client_config "clientConfig",
+    Optional client_config "clientConfig",
 });
 
 /// Outcome of starting the original prepared owned login.
@@ -531,27 +531,27 @@ pub struct McpServerConfigMemory {
     pub config_warnings: Option<Vec<String>>,
 }
 record!(McpServerConfigMemory ["type" "memory"] {
-    Field server_instance "serverInstance",
-    Field tools "tools",
-    Field display_name "displayName",
-    Field is_default_server "isDefaultServer",
-    Field filter_mapping "filterMapping",
-    Field safe_for_telemetry "safeForTelemetry",
-    Field timeout "timeout",
-    Field slow_connection_threshold_ms "slowConnectionThresholdMs",
-    Field oidc "oidc",
-    Field defer_tools "deferTools",
-    Field disable_tool_cache "disableToolCache",
-    Field disable_secret_masking "disableSecretMasking",
-    Field exclude_tools "excludeTools",
-    Field events "events",
-    Field notifications "notifications",
-    Field source "source",
-    Field source_plugin "sourcePlugin",
-    Field source_plugin_version "sourcePluginVersion",
-    Field source_plugin_spec "sourcePluginSpec",
-    Field source_path "sourcePath",
-    Field config_warnings "configWarnings",
+    Required server_instance "serverInstance",
+    Optional tools "tools",
+    Optional display_name "displayName",
+    Optional is_default_server "isDefaultServer",
+    Optional filter_mapping "filterMapping",
+    Optional safe_for_telemetry "safeForTelemetry",
+    Optional timeout "timeout",
+    Optional slow_connection_threshold_ms "slowConnectionThresholdMs",
+    Optional oidc "oidc",
+    Optional defer_tools "deferTools",
+    Optional disable_tool_cache "disableToolCache",
+    Optional disable_secret_masking "disableSecretMasking",
+    Optional exclude_tools "excludeTools",
+    Optional events "events",
+    Optional notifications "notifications",
+    Optional source "source",
+    Optional source_plugin "sourcePlugin",
+    Optional source_plugin_version "sourcePluginVersion",
+    Optional source_plugin_spec "sourcePluginSpec",
+    Optional source_path "sourcePath",
+    Optional config_warnings "configWarnings",
 });
 builder!(McpServerConfigMemory new(server_instance: serde_json::Value) {
     tools: Vec<String>,
@@ -586,8 +586,8 @@ pub struct SessionMcpOauthCancelLoginParams {
     pub login_id: String,
 }
 record!(SessionMcpOauthCancelLoginParams {
-    Field expected_installation_id "expectedInstallationId",
-    Field login_id "loginId",
+    Required expected_installation_id "expectedInstallationId",
+    Required login_id "loginId",
 });
 builder!(SessionMcpOauthCancelLoginParams new(expected_installation_id: impl Into<String>, login_id: impl Into<String>) {});
 
@@ -607,11 +607,11 @@ pub struct SessionMcpOauthPrepareLoginParams {
     pub callback_success_message: Option<String>,
 }
 record!(SessionMcpOauthPrepareLoginParams {
-    Field server_name "serverName",
-    Field expected_installation_id "expectedInstallationId",
-    Field force_reauth "forceReauth",
-    Field client_name "clientName",
-    Field callback_success_message "callbackSuccessMessage",
+    Required server_name "serverName",
+    Required expected_installation_id "expectedInstallationId",
+    Optional force_reauth "forceReauth",
+    Optional client_name "clientName",
+    Optional callback_success_message "callbackSuccessMessage",
 });
 builder!(SessionMcpOauthPrepareLoginParams new(server_name: impl Into<String>, expected_installation_id: impl Into<String>) {
     force_reauth: bool,

@@ -33,8 +33,8 @@ pub struct McpPlanInstallPlanned {
     pub negotiated: CatalogNegotiatedContract,
 }
 record!(received McpPlanInstallPlanned ["kind" "planned"] {
-    Field plan "plan",
-    Field negotiated "negotiated",
+    Required plan "plan",
+    Required negotiated "negotiated",
 });
 
 /// A side-effect-free request for an MCP install plan. Computing a plan never writes configuration, stores a secret, or reloads MCP servers.
@@ -51,10 +51,10 @@ pub struct McpPlanInstallRequest {
     pub policy_session_id: Option<String>,
 }
 record!(McpPlanInstallRequest {
-    Field contract "contract",
-    Field source "source",
-    Field scope "scope",
-    Field policy_session_id "policySessionId",
+    Required contract "contract",
+    Required source "source",
+    Optional scope "scope",
+    Optional policy_session_id "policySessionId",
 });
 builder!(McpPlanInstallRequest new(contract: CatalogClientContract, source: McpPlanInstallSource) {
     scope: McpPlanScope,
@@ -136,8 +136,8 @@ pub struct McpPlanInstallSourceCandidate {
     pub search_id: String,
 }
 record!(McpPlanInstallSourceCandidate ["kind" "candidate"] {
-    Field candidate_handle "candidateHandle",
-    Field search_id "searchId",
+    Required candidate_handle "candidateHandle",
+    Required search_id "searchId",
 });
 builder!(McpPlanInstallSourceCandidate new(candidate_handle: impl Into<String>, search_id: impl Into<String>) {});
 
@@ -162,7 +162,7 @@ pub struct McpPlanInstallSourceCard {
     pub card: McpServerCardReference,
 }
 record!(McpPlanInstallSourceCard ["kind" "card"] {
-    Field card "card",
+    Required card "card",
 });
 builder!(McpPlanInstallSourceCard new(card: McpServerCardReference) {});
 
@@ -256,8 +256,8 @@ pub struct McpPlanUninstallRequest {
     pub policy_session_id: String,
 }
 record!(McpPlanUninstallRequest {
-    Field contract "contract",
-    Field installation_id "installationId",
-    Field policy_session_id "policySessionId",
+    Required contract "contract",
+    Required installation_id "installationId",
+    Required policy_session_id "policySessionId",
 });
 builder!(McpPlanUninstallRequest new(contract: CatalogClientContract, installation_id: impl Into<String>, policy_session_id: impl Into<String>) {});

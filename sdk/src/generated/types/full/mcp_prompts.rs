@@ -22,13 +22,13 @@ pub struct McpPrompt {
     >,
 }
 record!(received McpPrompt {
-    Field name "name",
-    Field title "title",
-    Field description "description",
-    Field arguments "arguments",
-    Field icons "icons",
-    Field meta "_meta",
-    Field additional_properties "additionalProperties",
+    Required name "name",
+    Optional title "title",
+    Optional description "description",
+    Optional arguments "arguments",
+    Optional icons "icons",
+    Optional meta "_meta",
+    Optional additional_properties "additionalProperties",
 });
 
 /// An argument accepted by an MCP prompt.
@@ -49,11 +49,11 @@ pub struct McpPromptArgument {
     >,
 }
 record!(received McpPromptArgument {
-    Field name "name",
-    Field description "description",
-    Field required "required",
-    Field meta "_meta",
-    Field additional_properties "additionalProperties",
+    Required name "name",
+    Optional description "description",
+    Optional required "required",
+    Optional meta "_meta",
+    Optional additional_properties "additionalProperties",
 });
 
 /// An MCP prompt icon with standard size hints and preserved non-standard fields.
@@ -74,11 +74,11 @@ pub struct McpPromptIcon {
     >,
 }
 record!(received McpPromptIcon {
-    Field src "src",
-    Field mime_type "mimeType",
-    Field sizes "sizes",
-    Field theme "theme",
-    Field additional_properties "additionalProperties",
+    Required src "src",
+    Optional mime_type "mimeType",
+    Optional sizes "sizes",
+    Optional theme "theme",
+    Optional additional_properties "additionalProperties",
 });
 
 /// An MCP prompt message with opaque JSON content preserved without flattening or content-type filtering.
@@ -97,10 +97,10 @@ pub struct McpPromptMessage {
     >,
 }
 record!(received McpPromptMessage {
-    Field role "role",
-    Field content "content",
-    Field meta "_meta",
-    Field additional_properties "additionalProperties",
+    Required role "role",
+    Required content "content",
+    Optional meta "_meta",
+    Optional additional_properties "additionalProperties",
 });
 
 /// The sender role of an MCP prompt message.
@@ -131,9 +131,9 @@ pub struct McpPromptsGetRequest {
     pub arguments: Option<std::collections::BTreeMap<String, String>>,
 }
 record!(McpPromptsGetRequest {
-    Field server_name "serverName",
-    Field prompt_name "promptName",
-    Field arguments "arguments",
+    Required server_name "serverName",
+    Required prompt_name "promptName",
+    Optional arguments "arguments",
 });
 builder!(McpPromptsGetRequest new(server_name: impl Into<String>, prompt_name: impl Into<String>) {
     arguments: std::collections::BTreeMap<String, String>,
@@ -155,10 +155,10 @@ pub struct McpPromptsGetResult {
     >,
 }
 record!(received McpPromptsGetResult {
-    Field description "description",
-    Field messages "messages",
-    Field meta "_meta",
-    Field additional_properties "additionalProperties",
+    Optional description "description",
+    Required messages "messages",
+    Optional meta "_meta",
+    Optional additional_properties "additionalProperties",
 });
 
 /// MCP server whose prompts to enumerate. *Experimental.*
@@ -171,8 +171,8 @@ pub struct McpPromptsListRequest {
     pub cursor: Option<String>,
 }
 record!(McpPromptsListRequest {
-    Field server_name "serverName",
-    Field cursor "cursor",
+    Required server_name "serverName",
+    Optional cursor "cursor",
 });
 builder!(McpPromptsListRequest new(server_name: impl Into<String>) {
     cursor: impl Into<String>,
@@ -194,8 +194,8 @@ pub struct McpPromptsListResult {
     >,
 }
 record!(received McpPromptsListResult {
-    Field prompts "prompts",
-    Field next_cursor "nextCursor",
-    Field meta "_meta",
-    Field additional_properties "additionalProperties",
+    Required prompts "prompts",
+    Optional next_cursor "nextCursor",
+    Optional meta "_meta",
+    Optional additional_properties "additionalProperties",
 });

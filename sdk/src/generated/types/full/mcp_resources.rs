@@ -28,16 +28,16 @@ pub struct McpResource {
     >,
 }
 record!(received McpResource {
-    Field uri "uri",
-    Field name "name",
-    Field title "title",
-    Field description "description",
-    Field mime_type "mimeType",
-    Field size "size",
-    Field icons "icons",
-    Field annotations "annotations",
-    Field meta "_meta",
-    Field additional_properties "additionalProperties",
+    Required uri "uri",
+    Required name "name",
+    Optional title "title",
+    Optional description "description",
+    Optional mime_type "mimeType",
+    Optional size "size",
+    Optional icons "icons",
+    Optional annotations "annotations",
+    Optional meta "_meta",
+    Optional additional_properties "additionalProperties",
 });
 
 /// Standard MCP resource annotations plus preserved non-standard annotation fields.
@@ -56,10 +56,10 @@ pub struct McpResourceAnnotations {
     >,
 }
 record!(received McpResourceAnnotations {
-    Field audience "audience",
-    Field priority "priority",
-    Field last_modified "lastModified",
-    Field additional_properties "additionalProperties",
+    Optional audience "audience",
+    Optional priority "priority",
+    Optional last_modified "lastModified",
+    Optional additional_properties "additionalProperties",
 });
 
 /// MCP resource content with URI, optional MIME type, text or base64 blob, and resource metadata.
@@ -78,11 +78,11 @@ pub struct McpResourceContent {
     pub meta: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(received McpResourceContent {
-    Field uri "uri",
-    Field mime_type "mimeType",
-    Field text "text",
-    Field blob "blob",
-    Field meta "_meta",
+    Required uri "uri",
+    Optional mime_type "mimeType",
+    Optional text "text",
+    Optional blob "blob",
+    Optional meta "_meta",
 });
 
 /// A resource icon descriptor plus preserved non-standard icon fields.
@@ -103,11 +103,11 @@ pub struct McpResourceIcon {
     >,
 }
 record!(received McpResourceIcon {
-    Field src "src",
-    Field mime_type "mimeType",
-    Field sizes "sizes",
-    Field theme "theme",
-    Field additional_properties "additionalProperties",
+    Required src "src",
+    Optional mime_type "mimeType",
+    Optional sizes "sizes",
+    Optional theme "theme",
+    Optional additional_properties "additionalProperties",
 });
 
 /// An MCP resource template descriptor (spec `ResourceTemplate`): an RFC 6570 URI template, name, and optional title, description, MIME type, icons, annotations, and metadata. Server-provided fields outside the standard descriptor shape are exposed under `additionalProperties`.
@@ -136,15 +136,15 @@ pub struct McpResourceTemplate {
     >,
 }
 record!(received McpResourceTemplate {
-    Field uri_template "uriTemplate",
-    Field name "name",
-    Field title "title",
-    Field description "description",
-    Field mime_type "mimeType",
-    Field icons "icons",
-    Field annotations "annotations",
-    Field meta "_meta",
-    Field additional_properties "additionalProperties",
+    Required uri_template "uriTemplate",
+    Required name "name",
+    Optional title "title",
+    Optional description "description",
+    Optional mime_type "mimeType",
+    Optional icons "icons",
+    Optional annotations "annotations",
+    Optional meta "_meta",
+    Optional additional_properties "additionalProperties",
 });
 
 /// MCP server whose resources to enumerate. *Experimental.*
@@ -157,8 +157,8 @@ pub struct McpResourcesListRequest {
     pub cursor: Option<String>,
 }
 record!(McpResourcesListRequest {
-    Field server_name "serverName",
-    Field cursor "cursor",
+    Required server_name "serverName",
+    Optional cursor "cursor",
 });
 builder!(McpResourcesListRequest new(server_name: impl Into<String>) {
     cursor: impl Into<String>,
@@ -174,8 +174,8 @@ pub struct McpResourcesListResult {
     pub next_cursor: Option<String>,
 }
 record!(received McpResourcesListResult {
-    Field resources "resources",
-    Field next_cursor "nextCursor",
+    Required resources "resources",
+    Optional next_cursor "nextCursor",
 });
 
 /// MCP server whose resource templates to enumerate. *Experimental.*
@@ -188,8 +188,8 @@ pub struct McpResourcesListTemplatesRequest {
     pub cursor: Option<String>,
 }
 record!(McpResourcesListTemplatesRequest {
-    Field server_name "serverName",
-    Field cursor "cursor",
+    Required server_name "serverName",
+    Optional cursor "cursor",
 });
 builder!(McpResourcesListTemplatesRequest new(server_name: impl Into<String>) {
     cursor: impl Into<String>,
@@ -205,8 +205,8 @@ pub struct McpResourcesListTemplatesResult {
     pub next_cursor: Option<String>,
 }
 record!(received McpResourcesListTemplatesResult {
-    Field resource_templates "resourceTemplates",
-    Field next_cursor "nextCursor",
+    Required resource_templates "resourceTemplates",
+    Optional next_cursor "nextCursor",
 });
 
 /// MCP server and resource URI to fetch. *Experimental.*
@@ -219,8 +219,8 @@ pub struct McpResourcesReadRequest {
     pub uri: String,
 }
 record!(McpResourcesReadRequest {
-    Field server_name "serverName",
-    Field uri "uri",
+    Required server_name "serverName",
+    Required uri "uri",
 });
 builder!(McpResourcesReadRequest new(server_name: impl Into<String>, uri: impl Into<String>) {});
 
@@ -232,5 +232,5 @@ pub struct McpResourcesReadResult {
     pub contents: Vec<McpResourceContent>,
 }
 record!(received McpResourcesReadResult {
-    Field contents "contents",
+    Required contents "contents",
 });

@@ -31,16 +31,16 @@ pub struct McpServer {
     pub owned: Option<McpServerOwnership>,
 }
 record!(received McpServer {
-    Field name "name",
-    Field status "status",
-    Field source "source",
-    Field url "url",
-    Field source_plugin "sourcePlugin",
-    Field source_plugin_version "sourcePluginVersion",
-    Field display_name "displayName",
-    Field error "error",
-    Field server_metadata "serverMetadata",
-    Field owned "owned",
+    Required name "name",
+    Required status "status",
+    Optional source "source",
+    Optional url "url",
+    Optional source_plugin "sourcePlugin",
+    Optional source_plugin_version "sourcePluginVersion",
+    Optional display_name "displayName",
+    Optional error "error",
+    Optional server_metadata "serverMetadata",
+    Optional owned "owned",
 });
 
 /// An MCP server card supplied inline as an inert document.
@@ -53,7 +53,7 @@ pub struct McpServerCardEmbedded {
     pub data: String,
 }
 record!(McpServerCardEmbedded ["kind" "embedded"] {
-    Field media_type "mediaType",
+    Required media_type "mediaType",
     Secret data "data",
 });
 builder!(McpServerCardEmbedded new(media_type: McpServerCardMediaType, data: impl Into<String>) {});
@@ -97,7 +97,7 @@ pub struct McpServerCardUrl {
     pub url: String,
 }
 record!(McpServerCardUrl ["kind" "url"] {
-    Field media_type "mediaType",
+    Required media_type "mediaType",
     Secret url "url",
 });
 builder!(McpServerCardUrl new(media_type: McpServerCardMediaType, url: impl Into<String>) {});
@@ -138,8 +138,8 @@ pub struct McpServerFailureInfo {
     pub timestamp: i64,
 }
 record!(received McpServerFailureInfo {
-    Field message "message",
-    Field timestamp "timestamp",
+    Required message "message",
+    Required timestamp "timestamp",
 });
 
 /// MCP servers configured for the session, with their connection status and host-level state.
@@ -152,8 +152,8 @@ pub struct McpServerList {
     pub host: Option<McpHostState>,
 }
 record!(received McpServerList {
-    Field servers "servers",
-    Field host "host",
+    Required servers "servers",
+    Optional host "host",
 });
 
 /// Recorded MCP server pending-auth state.
@@ -164,7 +164,7 @@ pub struct McpServerNeedsAuthInfo {
     pub timestamp: i64,
 }
 record!(received McpServerNeedsAuthInfo {
-    Field timestamp "timestamp",
+    Required timestamp "timestamp",
 });
 
 /// Owned installation that a listed MCP server's live configuration came from.
@@ -175,5 +175,5 @@ pub struct McpServerOwnership {
     pub installation_id: String,
 }
 record!(received McpServerOwnership {
-    Field installation_id "installationId",
+    Required installation_id "installationId",
 });

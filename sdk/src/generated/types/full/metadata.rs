@@ -19,10 +19,10 @@ pub struct ContextHeaviestMessage {
     pub tokens: i64,
 }
 record!(received ContextHeaviestMessage {
-    Field id "id",
-    Field label "label",
-    Field role "role",
-    Field tokens "tokens",
+    Required id "id",
+    Required label "label",
+    Required role "role",
+    Required tokens "tokens",
 });
 
 /// Per-source attribution breakdown for the session's current context window, or null if uninitialized.
@@ -44,7 +44,7 @@ pub struct MetadataContextHeaviestMessagesRequest {
     pub limit: Option<i64>,
 }
 record!(MetadataContextHeaviestMessagesRequest {
-    Field limit "limit",
+    Optional limit "limit",
 });
 builder!(MetadataContextHeaviestMessagesRequest {
     limit: i64,
@@ -60,8 +60,8 @@ pub struct MetadataContextHeaviestMessagesResult {
     pub messages: Vec<ContextHeaviestMessage>,
 }
 record!(received MetadataContextHeaviestMessagesResult {
-    Field total_tokens "totalTokens",
-    Field messages "messages",
+    Required total_tokens "totalTokens",
+    Required messages "messages",
 });
 
 /// Model identifier and token limits used to compute the context-info breakdown. *Experimental.*
@@ -78,10 +78,10 @@ pub struct MetadataContextInfoRequest {
     pub provider_id: Option<String>,
 }
 record!(MetadataContextInfoRequest {
-    Field prompt_token_limit "promptTokenLimit",
-    Field output_token_limit "outputTokenLimit",
-    Field selected_model "selectedModel",
-    Field provider_id "providerId",
+    Required prompt_token_limit "promptTokenLimit",
+    Required output_token_limit "outputTokenLimit",
+    Optional selected_model "selectedModel",
+    Optional provider_id "providerId",
 });
 builder!(MetadataContextInfoRequest new(prompt_token_limit: i64, output_token_limit: i64) {
     selected_model: impl Into<String>,
@@ -107,7 +107,7 @@ pub struct MetadataIsProcessingResult {
     pub processing: bool,
 }
 record!(received MetadataIsProcessingResult {
-    Field processing "processing",
+    Required processing "processing",
 });
 
 /// Model identifier to use when re-tokenizing the session's existing messages. *Experimental.*
@@ -118,7 +118,7 @@ pub struct MetadataRecomputeContextTokensRequest {
     pub model_id: String,
 }
 record!(MetadataRecomputeContextTokensRequest {
-    Field model_id "modelId",
+    Required model_id "modelId",
 });
 builder!(MetadataRecomputeContextTokensRequest new(model_id: impl Into<String>) {});
 
@@ -134,9 +134,9 @@ pub struct MetadataRecomputeContextTokensResult {
     pub system_token_count: i64,
 }
 record!(received MetadataRecomputeContextTokensResult {
-    Field total_tokens "totalTokens",
-    Field messages_token_count "messagesTokenCount",
-    Field system_token_count "systemTokenCount",
+    Required total_tokens "totalTokens",
+    Required messages_token_count "messagesTokenCount",
+    Required system_token_count "systemTokenCount",
 });
 
 /// Updated working-directory/git context to record on the session. *Experimental.*
@@ -147,7 +147,7 @@ pub struct MetadataRecordContextChangeRequest {
     pub context: SessionWorkingDirectoryContext,
 }
 record!(MetadataRecordContextChangeRequest {
-    Field context "context",
+    Required context "context",
 });
 builder!(MetadataRecordContextChangeRequest new(context: SessionWorkingDirectoryContext) {});
 
@@ -165,7 +165,7 @@ pub struct MetadataSetWorkingDirectoryRequest {
     pub working_directory: String,
 }
 record!(MetadataSetWorkingDirectoryRequest {
-    Field working_directory "workingDirectory",
+    Required working_directory "workingDirectory",
 });
 builder!(MetadataSetWorkingDirectoryRequest new(working_directory: impl Into<String>) {});
 
@@ -177,7 +177,7 @@ pub struct MetadataSetWorkingDirectoryResult {
     pub working_directory: String,
 }
 record!(received MetadataSetWorkingDirectoryResult {
-    Field working_directory "workingDirectory",
+    Required working_directory "workingDirectory",
 });
 
 /// The current agent mode for this session (e.g., 'interactive', 'plan', 'autopilot')
@@ -213,10 +213,10 @@ pub struct MetadataSnapshotRemoteMetadata {
     pub task_type: Option<MetadataSnapshotRemoteMetadataTaskType>,
 }
 record!(received MetadataSnapshotRemoteMetadata {
-    Field resource_id "resourceId",
-    Field repository "repository",
-    Field pull_request_number "pullRequestNumber",
-    Field task_type "taskType",
+    Optional resource_id "resourceId",
+    Required repository "repository",
+    Optional pull_request_number "pullRequestNumber",
+    Optional task_type "taskType",
 });
 
 /// The repository the remote session targets.
@@ -231,9 +231,9 @@ pub struct MetadataSnapshotRemoteMetadataRepository {
     pub branch: String,
 }
 record!(received MetadataSnapshotRemoteMetadataRepository {
-    Field owner "owner",
-    Field name "name",
-    Field branch "branch",
+    Required owner "owner",
+    Required name "name",
+    Required branch "branch",
 });
 
 /// Whether the remote task originated from Copilot Coding Agent (cca) or a CLI `--remote` invocation.
@@ -264,9 +264,9 @@ pub struct MetadataUpdateClientMetadataRequest {
     pub set: Option<std::collections::BTreeMap<String, String>>,
 }
 record!(MetadataUpdateClientMetadataRequest {
-    Field clear "clear",
-    Field remove "remove",
-    Field set "set",
+    Optional clear "clear",
+    Optional remove "remove",
+    Optional set "set",
 });
 builder!(MetadataUpdateClientMetadataRequest {
     clear: bool,
@@ -284,8 +284,8 @@ pub struct SessionActivity {
     pub has_active_work: bool,
 }
 record!(received SessionActivity {
-    Field abortable "abortable",
-    Field has_active_work "hasActiveWork",
+    Required abortable "abortable",
+    Required has_active_work "hasActiveWork",
 });
 
 /// Per-source context-window attribution, or null if the session has not yet been initialized (no system prompt or tool metadata cached).
@@ -331,16 +331,16 @@ pub struct SessionContextAttributionValue {
     pub compactions: SessionContextAttributionValueCompactions,
 }
 record!(received SessionContextAttributionValue {
-    Field total_tokens "totalTokens",
-    Field model_id "modelId",
-    Field model_source "modelSource",
-    Field prompt_token_limit "promptTokenLimit",
-    Field limit "limit",
-    Field buffer_tokens "bufferTokens",
-    Field compaction_threshold "compactionThreshold",
-    Field categories "categories",
-    Field entries "entries",
-    Field compactions "compactions",
+    Required total_tokens "totalTokens",
+    Optional model_id "modelId",
+    Optional model_source "modelSource",
+    Optional prompt_token_limit "promptTokenLimit",
+    Optional limit "limit",
+    Optional buffer_tokens "bufferTokens",
+    Optional compaction_threshold "compactionThreshold",
+    Optional categories "categories",
+    Required entries "entries",
+    Required compactions "compactions",
 });
 
 /// The six normalized `/context` header buckets, computed from the same tokenization as `entries` so the two never disagree. Convenience rollups: `freeSpace` and `buffer` describe window capacity rather than occupied context, so the values do not sum to `totalTokens`.
@@ -363,13 +363,13 @@ pub struct SessionContextAttributionValueCategories {
     pub buffer: i64,
 }
 record!(received SessionContextAttributionValueCategories {
-    Field system_prompt "systemPrompt",
-    Field custom_instructions "customInstructions",
-    Field system_tools "systemTools",
-    Field mcp_tools "mcpTools",
-    Field messages "messages",
-    Field free_space "freeSpace",
-    Field buffer "buffer",
+    Required system_prompt "systemPrompt",
+    Required custom_instructions "customInstructions",
+    Required system_tools "systemTools",
+    Required mcp_tools "mcpTools",
+    Required messages "messages",
+    Required free_space "freeSpace",
+    Required buffer "buffer",
 });
 
 /// Successful compaction history for the session.
@@ -380,7 +380,7 @@ pub struct SessionContextAttributionValueCompactions {
     pub count: i64,
 }
 record!(received SessionContextAttributionValueCompactions {
-    Field count "count",
+    Required count "count",
 });
 
 /// `SessionContextAttribution.entries` of the protocol.
@@ -401,12 +401,12 @@ pub struct SessionContextAttributionValueEntriesItem {
     pub attributes: Option<std::collections::BTreeMap<String, String>>,
 }
 record!(received SessionContextAttributionValueEntriesItem {
-    Field kind "kind",
-    Field id "id",
-    Field label "label",
-    Field tokens "tokens",
-    Field parent_id "parentId",
-    Field attributes "attributes",
+    Required kind "kind",
+    Required id "id",
+    Required label "label",
+    Required tokens "tokens",
+    Optional parent_id "parentId",
+    Optional attributes "attributes",
 });
 
 /// Token breakdown for the current context window, or null if the session has not yet been initialized (no system prompt or tool metadata cached).
@@ -442,18 +442,18 @@ pub struct SessionContextInfoValue {
     pub buffer_tokens: i64,
 }
 record!(received SessionContextInfoValue {
-    Field model_name "modelName",
-    Field provider "provider",
-    Field display_model_name "displayModelName",
-    Field system_tokens "systemTokens",
-    Field conversation_tokens "conversationTokens",
-    Field tool_definitions_tokens "toolDefinitionsTokens",
-    Field mcp_tools_tokens "mcpToolsTokens",
-    Field total_tokens "totalTokens",
-    Field prompt_token_limit "promptTokenLimit",
-    Field compaction_threshold "compactionThreshold",
-    Field limit "limit",
-    Field buffer_tokens "bufferTokens",
+    Required model_name "modelName",
+    Optional provider "provider",
+    Optional display_model_name "displayModelName",
+    Required system_tokens "systemTokens",
+    Required conversation_tokens "conversationTokens",
+    Required tool_definitions_tokens "toolDefinitionsTokens",
+    Required mcp_tools_tokens "mcpToolsTokens",
+    Required total_tokens "totalTokens",
+    Required prompt_token_limit "promptTokenLimit",
+    Required compaction_threshold "compactionThreshold",
+    Required limit "limit",
+    Required buffer_tokens "bufferTokens",
 });
 
 /// Point-in-time snapshot of slow-changing session identifier and state fields
@@ -494,21 +494,21 @@ pub struct SessionMetadataSnapshot {
     pub workspace: WorkspaceSummary,
 }
 record!(received SessionMetadataSnapshot {
-    Field session_id "sessionId",
-    Field start_time "startTime",
-    Field modified_time "modifiedTime",
-    Field is_remote "isRemote",
-    Field already_in_use "alreadyInUse",
+    Required session_id "sessionId",
+    Required start_time "startTime",
+    Required modified_time "modifiedTime",
+    Required is_remote "isRemote",
+    Required already_in_use "alreadyInUse",
     Nullable workspace_path "workspacePath",
-    Field initial_name "initialName",
-    Field client_name "clientName",
-    Field remote_metadata "remoteMetadata",
-    Field summary "summary",
-    Field working_directory "workingDirectory",
-    Field current_mode "currentMode",
-    Field selected_model "selectedModel",
+    Optional initial_name "initialName",
+    Optional client_name "clientName",
+    Optional remote_metadata "remoteMetadata",
+    Optional summary "summary",
+    Required working_directory "workingDirectory",
+    Required current_mode "currentMode",
+    Optional selected_model "selectedModel",
     Nullable session_limits "sessionLimits",
-    Field indexed_search "indexedSearch",
+    Optional indexed_search "indexedSearch",
     Nullable workspace "workspace",
 });
 
@@ -557,14 +557,14 @@ pub struct WorkspaceSummaryValue {
     pub updated_at: Option<String>,
 }
 record!(received WorkspaceSummaryValue {
-    Field id "id",
-    Field cwd "cwd",
-    Field git_root "git_root",
-    Field repository "repository",
-    Field host_type "host_type",
-    Field branch "branch",
-    Field name "name",
-    Field user_named "user_named",
-    Field created_at "created_at",
-    Field updated_at "updated_at",
+    Required id "id",
+    Optional cwd "cwd",
+    Optional git_root "git_root",
+    Optional repository "repository",
+    Optional host_type "host_type",
+    Optional branch "branch",
+    Optional name "name",
+    Optional user_named "user_named",
+    Optional created_at "created_at",
+    Optional updated_at "updated_at",
 });

@@ -14,9 +14,9 @@ pub struct AutopilotObjectiveCreditLimit {
     pub credits_used_nano_aiu: String,
 }
 record!(received AutopilotObjectiveCreditLimit {
-    Field credits "credits",
-    Field credits_used "creditsUsed",
-    Field credits_used_nano_aiu "creditsUsedNanoAiu",
+    Optional credits "credits",
+    Required credits_used "creditsUsed",
+    Required credits_used_nano_aiu "creditsUsedNanoAiu",
 });
 
 /// Canonical runtime state for the session's current autopilot objective. *Experimental.*
@@ -52,14 +52,14 @@ pub struct AutopilotObjectiveState {
     pub credit_limit: Option<AutopilotObjectiveCreditLimit>,
 }
 record!(received AutopilotObjectiveState {
-    Field id "id",
-    Field objective "objective",
-    Field status "status",
-    Field turn_count "turnCount",
-    Field pause_reason "pauseReason",
-    Field completion_summary "completionSummary",
-    Field credit_count_nano_aiu "creditCountNanoAiu",
-    Field credit_limit "creditLimit",
+    Required id "id",
+    Required objective "objective",
+    Required status "status",
+    Required turn_count "turnCount",
+    Optional pause_reason "pauseReason",
+    Optional completion_summary "completionSummary",
+    Required credit_count_nano_aiu "creditCountNanoAiu",
+    Optional credit_limit "creditLimit",
 });
 
 /// Current normalized autopilot objective lifecycle status. *Experimental.*
@@ -102,7 +102,7 @@ pub struct CompletionsGetTriggerCharactersResult {
     pub trigger_characters: Vec<String>,
 }
 record!(received CompletionsGetTriggerCharactersResult {
-    Field trigger_characters "triggerCharacters",
+    Required trigger_characters "triggerCharacters",
 });
 
 /// Request host-driven completions for the current composer input. *Experimental.*
@@ -115,8 +115,8 @@ pub struct CompletionsRequestRequest {
     pub offset: i64,
 }
 record!(CompletionsRequestRequest {
-    Field text "text",
-    Field offset "offset",
+    Required text "text",
+    Required offset "offset",
 });
 builder!(CompletionsRequestRequest new(text: impl Into<String>, offset: i64) {});
 
@@ -128,7 +128,7 @@ pub struct CompletionsRequestResult {
     pub items: Vec<SessionCompletionItem>,
 }
 record!(received CompletionsRequestResult {
-    Field items "items",
+    Required items "items",
 });
 
 /// Local file system absolute paths within the session working directory to check against its content-exclusion policy. *Experimental.*
@@ -139,7 +139,7 @@ pub struct ContentExclusionCheckPathsRequest {
     pub paths: Vec<String>,
 }
 record!(ContentExclusionCheckPathsRequest {
-    Field paths "paths",
+    Required paths "paths",
 });
 builder!(ContentExclusionCheckPathsRequest new(paths: Vec<String>) {});
 
@@ -153,8 +153,8 @@ pub struct ContentExclusionCheckPathsResult {
     pub checks: Vec<ContentExclusionPathCheck>,
 }
 record!(received ContentExclusionCheckPathsResult {
-    Field available "available",
-    Field checks "checks",
+    Required available "available",
+    Required checks "checks",
 });
 
 /// Content-exclusion decision for one requested path. *Experimental.*
@@ -167,8 +167,8 @@ pub struct ContentExclusionPathCheck {
     pub excluded: bool,
 }
 record!(received ContentExclusionPathCheck {
-    Field path "path",
-    Field excluded "excluded",
+    Required path "path",
+    Required excluded "excluded",
 });
 
 /// Candidate content-exclusion policies to validate, as the raw JSON text a host received. The text is supplied unparsed so that a syntax error and a schema violation are both reported by the runtime's own validator rather than by the caller's JSON parser. *Experimental.*
@@ -179,7 +179,7 @@ pub struct ContentExclusionValidatePoliciesRequest {
     pub policies_json: String,
 }
 record!(ContentExclusionValidatePoliciesRequest {
-    Field policies_json "policiesJson",
+    Required policies_json "policiesJson",
 });
 builder!(ContentExclusionValidatePoliciesRequest new(policies_json: impl Into<String>) {});
 
@@ -191,7 +191,7 @@ pub struct ContentExclusionValidatePoliciesResult {
     pub policies: Vec<serde_json::Value>,
 }
 record!(received ContentExclusionValidatePoliciesResult {
-    Field policies "policies",
+    Required policies "policies",
 });
 
 /// Result of one customization reload component.
@@ -206,9 +206,9 @@ pub struct CustomizationReloadOutcome {
     pub detail: Option<String>,
 }
 record!(received CustomizationReloadOutcome {
-    Field subsystem "subsystem",
-    Field status "status",
-    Field detail "detail",
+    Required subsystem "subsystem",
+    Required status "status",
+    Optional detail "detail",
 });
 
 /// Result of reloading a customization component.
@@ -278,9 +278,9 @@ pub struct CustomizationsReloadResult {
     pub outcomes: Option<Vec<CustomizationReloadOutcome>>,
 }
 record!(received CustomizationsReloadResult {
-    Field warnings "warnings",
-    Field errors "errors",
-    Field outcomes "outcomes",
+    Required warnings "warnings",
+    Required errors "errors",
+    Optional outcomes "outcomes",
 });
 
 /// One server-discovered hook action from user, repository, plugin, or managed-policy configuration.
@@ -303,13 +303,13 @@ pub struct DiscoveredHook {
     pub disable_key: Option<String>,
 }
 record!(received DiscoveredHook {
-    Field id "id",
-    Field hook_type "hookType",
-    Field origin "origin",
-    Field source "source",
-    Field project_path "projectPath",
-    Field enabled "enabled",
-    Field disable_key "disableKey",
+    Required id "id",
+    Required hook_type "hookType",
+    Required origin "origin",
+    Optional source "source",
+    Optional project_path "projectPath",
+    Required enabled "enabled",
+    Optional disable_key "disableKey",
 });
 
 /// The remote the checked-out branch tracks. *Internal.*
@@ -320,7 +320,7 @@ pub struct GitCurrentBranchRemoteResult {
     pub remote: String,
 }
 record!(received GitCurrentBranchRemoteResult {
-    Field remote "remote",
+    Required remote "remote",
 });
 
 /// Working-tree path a git query applies to. *Internal.*
@@ -331,7 +331,7 @@ pub struct GitCwdRequest {
     pub cwd: String,
 }
 record!(GitCwdRequest {
-    Field cwd "cwd",
+    Required cwd "cwd",
 });
 builder!(GitCwdRequest new(cwd: impl Into<String>) {});
 
@@ -346,8 +346,8 @@ pub struct GitHubOwnerOption {
     pub kind: String,
 }
 record!(received GitHubOwnerOption {
-    Field login "login",
-    Field kind "type",
+    Required login "login",
+    Required kind "type",
 });
 
 /// The owner listing to abandon. *Internal.*
@@ -358,7 +358,7 @@ pub struct GitHubOwnersCancelRequest {
     pub request_id: i64,
 }
 record!(GitHubOwnersCancelRequest {
-    Field request_id "requestId",
+    Required request_id "requestId",
 });
 builder!(GitHubOwnersCancelRequest new(request_id: i64) {});
 
@@ -370,7 +370,7 @@ pub struct GitHubOwnersCancelResult {
     pub canceled: bool,
 }
 record!(received GitHubOwnersCancelResult {
-    Field canceled "canceled",
+    Required canceled "canceled",
 });
 
 /// Credential to list owners under, and the request id that makes the listing cancellable. *Internal.*
@@ -383,8 +383,8 @@ pub struct GitHubOwnersListRequest {
     pub auth_info: serde_json::Value,
 }
 record!(GitHubOwnersListRequest {
-    Field request_id "requestId",
-    Field auth_info "authInfo",
+    Required request_id "requestId",
+    Required auth_info "authInfo",
 });
 builder!(GitHubOwnersListRequest new(request_id: i64, auth_info: serde_json::Value) {});
 
@@ -402,10 +402,10 @@ pub struct GitHubOwnersListResult {
     pub throw_error: Option<String>,
 }
 record!(received GitHubOwnersListResult {
-    Field owners "owners",
-    Field message "message",
-    Field warning "warning",
-    Field throw_error "throwError",
+    Optional owners "owners",
+    Optional message "message",
+    Optional warning "warning",
+    Optional throw_error "throwError",
 });
 
 /// A freshly registered request id. Registering it before the listing starts is what lets a cancel that races the request still find the owner listing slot. The id serves one listing only. Long-abandoned unused ids can be released by later allocations. *Internal.*
@@ -416,7 +416,7 @@ pub struct GitHubOwnersRequestIdResult {
     pub request_id: i64,
 }
 record!(received GitHubOwnersRequestIdResult {
-    Field request_id "requestId",
+    Required request_id "requestId",
 });
 
 /// Working-tree path whose owning GitHub repository should be resolved. *Internal.*
@@ -427,7 +427,7 @@ pub struct GitHubRepositoryAtPathRequest {
     pub path: String,
 }
 record!(GitHubRepositoryAtPathRequest {
-    Field path "path",
+    Required path "path",
 });
 builder!(GitHubRepositoryAtPathRequest new(path: impl Into<String>) {});
 
@@ -439,7 +439,7 @@ pub struct GitHubRepositoryAtPathResult {
     pub repository: Option<GitHubRepositoryIdentity>,
 }
 record!(received GitHubRepositoryAtPathResult {
-    Field repository "repository",
+    Optional repository "repository",
 });
 
 /// Owner, name, and host of a GitHub repository, as resolved from a git remote URL.
@@ -454,9 +454,9 @@ pub struct GitHubRepositoryIdentity {
     pub host: String,
 }
 record!(received GitHubRepositoryIdentity {
-    Field owner "owner",
-    Field name "name",
-    Field host "host",
+    Required owner "owner",
+    Required name "name",
+    Required host "host",
 });
 
 /// A GitHub repository one of a working tree's remotes points at. *Internal.*
@@ -473,10 +473,10 @@ pub struct GitRemoteRepository {
     pub remote_name: String,
 }
 record!(received GitRemoteRepository {
-    Field owner "owner",
-    Field name "name",
-    Field host "host",
-    Field remote_name "remoteName",
+    Required owner "owner",
+    Required name "name",
+    Required host "host",
+    Required remote_name "remoteName",
 });
 
 /// Git working tree whose GitHub remotes should be listed. *Internal.*
@@ -487,7 +487,7 @@ pub struct GitReposFromRemotesRequest {
     pub git_root: String,
 }
 record!(GitReposFromRemotesRequest {
-    Field git_root "gitRoot",
+    Required git_root "gitRoot",
 });
 builder!(GitReposFromRemotesRequest new(git_root: impl Into<String>) {});
 
@@ -499,7 +499,7 @@ pub struct GitReposFromRemotesResult {
     pub repositories: Vec<GitRemoteRepository>,
 }
 record!(received GitReposFromRemotesResult {
-    Field repositories "repositories",
+    Required repositories "repositories",
 });
 
 /// Configuration tier that contributed a discovered hook action.
@@ -536,9 +536,9 @@ pub struct HooksDiscoverRequest {
     pub exclude_host_hooks: Option<bool>,
 }
 record!(HooksDiscoverRequest {
-    Field hook_directories "hookDirectories",
-    Field project_paths "projectPaths",
-    Field exclude_host_hooks "excludeHostHooks",
+    Optional hook_directories "hookDirectories",
+    Optional project_paths "projectPaths",
+    Optional exclude_host_hooks "excludeHostHooks",
 });
 builder!(HooksDiscoverRequest {
     hook_directories: Vec<String>,
@@ -558,9 +558,9 @@ pub struct HooksDiscoverResult {
     pub errors: Vec<String>,
 }
 record!(received HooksDiscoverResult {
-    Field hooks "hooks",
-    Field warnings "warnings",
-    Field errors "errors",
+    Required hooks "hooks",
+    Required warnings "warnings",
+    Required errors "errors",
 });
 
 /// `ModelClearStartupSeedRequest` of the protocol. *Internal.*
@@ -573,8 +573,8 @@ pub struct ModelClearStartupSeedRequest {
     pub expected_provider_id: Option<String>,
 }
 record!(received ModelClearStartupSeedRequest {
-    Field expected_model "expectedModel",
-    Field expected_provider_id "expectedProviderId",
+    Required expected_model "expectedModel",
+    Optional expected_provider_id "expectedProviderId",
 });
 
 /// No parameters. *Experimental.*
@@ -607,9 +607,9 @@ pub struct PersistenceWriteRawJsonLockedRequest {
     pub file_header: Option<Option<String>>,
 }
 record!(PersistenceWriteRawJsonLockedRequest {
-    Field path "path",
-    Field data_json "dataJson",
-    Field file_header "fileHeader",
+    Required path "path",
+    Required data_json "dataJson",
+    Optional file_header "fileHeader",
 });
 builder!(PersistenceWriteRawJsonLockedRequest new(path: impl Into<String>, data_json: impl Into<String>) {
     file_header: Option<String>,
@@ -625,8 +625,8 @@ pub struct PersistenceWriteRawJsonLockedResult {
     pub error: Option<String>,
 }
 record!(received PersistenceWriteRawJsonLockedResult {
-    Field success "success",
-    Field error "error",
+    Required success "success",
+    Optional error "error",
 });
 
 /// `ProtocolCustomizeMode` of the protocol.
@@ -663,7 +663,7 @@ pub struct RemoteEnableRequest {
     pub mode: Option<RemoteSessionMode>,
 }
 record!(RemoteEnableRequest {
-    Field mode "mode",
+    Optional mode "mode",
 });
 builder!(RemoteEnableRequest {
     mode: RemoteSessionMode,
@@ -679,8 +679,8 @@ pub struct RemoteEnableResult {
     pub remote_steerable: bool,
 }
 record!(received RemoteEnableResult {
-    Field url "url",
-    Field remote_steerable "remoteSteerable",
+    Optional url "url",
+    Required remote_steerable "remoteSteerable",
 });
 
 /// New remote-steerability state to persist as a `session.remote_steerable_changed` event. *Experimental.*
@@ -691,7 +691,7 @@ pub struct RemoteNotifySteerableChangedRequest {
     pub remote_steerable: bool,
 }
 record!(RemoteNotifySteerableChangedRequest {
-    Field remote_steerable "remoteSteerable",
+    Required remote_steerable "remoteSteerable",
 });
 builder!(RemoteNotifySteerableChangedRequest new(remote_steerable: bool) {});
 
@@ -735,11 +735,11 @@ pub struct SessionCompletionItem {
     pub kind: Option<String>,
 }
 record!(received SessionCompletionItem {
-    Field insert_text "insertText",
-    Field range_start "rangeStart",
-    Field range_end "rangeEnd",
-    Field label "label",
-    Field kind "kind",
+    Required insert_text "insertText",
+    Optional range_start "rangeStart",
+    Optional range_end "rangeEnd",
+    Optional label "label",
+    Optional kind "kind",
 });
 
 /// Telemetry engagement ID for the session, when available.
@@ -750,7 +750,7 @@ pub struct SessionTelemetryEngagement {
     pub engagement_id: Option<String>,
 }
 record!(received SessionTelemetryEngagement {
-    Field engagement_id "engagementId",
+    Optional engagement_id "engagementId",
 });
 
 /// Sharing status for a synced session. "repo" makes the session visible to anyone with read access to the repository; "unshared" restricts it to the creator and collaborators.
@@ -777,7 +777,7 @@ pub struct TelemetrySetFeatureOverridesRequest {
     pub features: std::collections::BTreeMap<String, String>,
 }
 record!(TelemetrySetFeatureOverridesRequest {
-    Field features "features",
+    Required features "features",
 });
 builder!(TelemetrySetFeatureOverridesRequest new(features: std::collections::BTreeMap<String, String>) {});
 
@@ -799,9 +799,9 @@ pub struct UsageSetCodeChangesRequest {
     pub files_count: Option<f64>,
 }
 record!(received UsageSetCodeChangesRequest {
-    Field lines_added "linesAdded",
-    Field lines_removed "linesRemoved",
-    Field files_count "filesCount",
+    Required lines_added "linesAdded",
+    Required lines_removed "linesRemoved",
+    Optional files_count "filesCount",
 });
 
 /// Current sharing status and shareable GitHub URL for a session.
@@ -816,9 +816,9 @@ pub struct VisibilityGetResult {
     pub share_url: Option<String>,
 }
 record!(received VisibilityGetResult {
-    Field synced "synced",
-    Field status "status",
-    Field share_url "shareUrl",
+    Required synced "synced",
+    Optional status "status",
+    Optional share_url "shareUrl",
 });
 
 /// Desired sharing status for the session. *Experimental.*
@@ -829,7 +829,7 @@ pub struct VisibilitySetRequest {
     pub status: SessionVisibilityStatus,
 }
 record!(VisibilitySetRequest {
-    Field status "status",
+    Required status "status",
 });
 builder!(VisibilitySetRequest new(status: SessionVisibilityStatus) {});
 
@@ -845,7 +845,7 @@ pub struct VisibilitySetResult {
     pub share_url: Option<String>,
 }
 record!(received VisibilitySetResult {
-    Field synced "synced",
-    Field status "status",
-    Field share_url "shareUrl",
+    Required synced "synced",
+    Optional status "status",
+    Optional share_url "shareUrl",
 });

@@ -10,7 +10,7 @@ pub struct FolderTrustAddParams {
     pub path: String,
 }
 record!(FolderTrustAddParams {
-    Field path "path",
+    Required path "path",
 });
 builder!(FolderTrustAddParams new(path: impl Into<String>) {});
 
@@ -22,7 +22,7 @@ pub struct FolderTrustCheckParams {
     pub path: String,
 }
 record!(FolderTrustCheckParams {
-    Field path "path",
+    Required path "path",
 });
 builder!(FolderTrustCheckParams new(path: impl Into<String>) {});
 
@@ -34,7 +34,7 @@ pub struct FolderTrustCheckResult {
     pub trusted: bool,
 }
 record!(received FolderTrustCheckResult {
-    Field trusted "trusted",
+    Required trusted "trusted",
 });
 
 /// A folder to check against a persisted trusted-folders list, and the configuration directory holding that list. *Internal.*
@@ -47,8 +47,8 @@ pub struct FolderTrustIsTrustedParams {
     pub config_dir: Option<String>,
 }
 record!(FolderTrustIsTrustedParams {
-    Field path "path",
-    Field config_dir "configDir",
+    Required path "path",
+    Optional config_dir "configDir",
 });
 builder!(FolderTrustIsTrustedParams new(path: impl Into<String>) {
     config_dir: impl Into<String>,
@@ -62,7 +62,7 @@ pub struct LocationPermissionsCleanupResult {
     pub removed_location_keys: Vec<String>,
 }
 record!(received LocationPermissionsCleanupResult {
-    Field removed_location_keys "removedLocationKeys",
+    Required removed_location_keys "removedLocationKeys",
 });
 
 /// Location-scoped tool approval to persist. *Experimental.*
@@ -75,8 +75,8 @@ pub struct PermissionLocationAddToolApprovalParams {
     pub approval: PermissionsLocationsAddToolApprovalDetails,
 }
 record!(PermissionLocationAddToolApprovalParams {
-    Field location_key "locationKey",
-    Field approval "approval",
+    Required location_key "locationKey",
+    Required approval "approval",
 });
 builder!(PermissionLocationAddToolApprovalParams new(location_key: impl Into<String>, approval: PermissionsLocationsAddToolApprovalDetails) {});
 
@@ -88,7 +88,7 @@ pub struct PermissionLocationApplyParams {
     pub working_directory: String,
 }
 record!(PermissionLocationApplyParams {
-    Field working_directory "workingDirectory",
+    Required working_directory "workingDirectory",
 });
 builder!(PermissionLocationApplyParams new(working_directory: impl Into<String>) {});
 
@@ -110,12 +110,12 @@ pub struct PermissionLocationApplyResult {
     pub applied_rules: Vec<PermissionRule>,
 }
 record!(received PermissionLocationApplyResult {
-    Field location_key "locationKey",
-    Field location_type "locationType",
-    Field changed "changed",
-    Field applied_rule_count "appliedRuleCount",
-    Field applied_directory_count "appliedDirectoryCount",
-    Field applied_rules "appliedRules",
+    Required location_key "locationKey",
+    Required location_type "locationType",
+    Required changed "changed",
+    Required applied_rule_count "appliedRuleCount",
+    Required applied_directory_count "appliedDirectoryCount",
+    Required applied_rules "appliedRules",
 });
 
 /// Working directory to resolve into a location-permissions key. *Experimental.*
@@ -126,7 +126,7 @@ pub struct PermissionLocationResolveParams {
     pub working_directory: String,
 }
 record!(PermissionLocationResolveParams {
-    Field working_directory "workingDirectory",
+    Required working_directory "workingDirectory",
 });
 builder!(PermissionLocationResolveParams new(working_directory: impl Into<String>) {});
 
@@ -140,8 +140,8 @@ pub struct PermissionLocationResolveResult {
     pub location_type: PermissionLocationType,
 }
 record!(received PermissionLocationResolveResult {
-    Field location_key "locationKey",
-    Field location_type "locationType",
+    Required location_key "locationKey",
+    Required location_type "locationType",
 });
 
 /// Whether the location is a git repo or directory
@@ -196,7 +196,7 @@ pub struct PermissionPathsAddParams {
     pub path: String,
 }
 record!(PermissionPathsAddParams {
-    Field path "path",
+    Required path "path",
 });
 builder!(PermissionPathsAddParams new(path: impl Into<String>) {});
 
@@ -208,7 +208,7 @@ pub struct PermissionPathsAllowedCheckParams {
     pub path: String,
 }
 record!(PermissionPathsAllowedCheckParams {
-    Field path "path",
+    Required path "path",
 });
 builder!(PermissionPathsAllowedCheckParams new(path: impl Into<String>) {});
 
@@ -220,7 +220,7 @@ pub struct PermissionPathsAllowedCheckResult {
     pub allowed: bool,
 }
 record!(received PermissionPathsAllowedCheckResult {
-    Field allowed "allowed",
+    Required allowed "allowed",
 });
 
 /// If specified, replaces the session's path-permission policy. The runtime constructs the appropriate PathManager based on these inputs (rooted at the session's working directory). Omit to leave the current path policy unchanged.
@@ -237,10 +237,10 @@ pub struct PermissionPathsConfig {
     pub workspace_path: Option<String>,
 }
 record!(PermissionPathsConfig {
-    Field unrestricted "unrestricted",
-    Field additional_directories "additionalDirectories",
-    Field include_temp_directory "includeTempDirectory",
-    Field workspace_path "workspacePath",
+    Optional unrestricted "unrestricted",
+    Optional additional_directories "additionalDirectories",
+    Optional include_temp_directory "includeTempDirectory",
+    Optional workspace_path "workspacePath",
 });
 builder!(PermissionPathsConfig {
     unrestricted: bool,
@@ -261,9 +261,9 @@ pub struct PermissionPathsList {
     pub primary: String,
 }
 record!(received PermissionPathsList {
-    Field directories "directories",
-    Field session_approved_paths "sessionApprovedPaths",
-    Field primary "primary",
+    Required directories "directories",
+    Optional session_approved_paths "sessionApprovedPaths",
+    Required primary "primary",
 });
 
 /// Directory path to set as the session's new primary working directory. *Experimental.*
@@ -274,7 +274,7 @@ pub struct PermissionPathsUpdatePrimaryParams {
     pub path: String,
 }
 record!(PermissionPathsUpdatePrimaryParams {
-    Field path "path",
+    Required path "path",
 });
 builder!(PermissionPathsUpdatePrimaryParams new(path: impl Into<String>) {});
 
@@ -286,7 +286,7 @@ pub struct PermissionPathsWorkspaceCheckParams {
     pub path: String,
 }
 record!(PermissionPathsWorkspaceCheckParams {
-    Field path "path",
+    Required path "path",
 });
 builder!(PermissionPathsWorkspaceCheckParams new(path: impl Into<String>) {});
 
@@ -298,7 +298,7 @@ pub struct PermissionPathsWorkspaceCheckResult {
     pub allowed: bool,
 }
 record!(received PermissionPathsWorkspaceCheckResult {
-    Field allowed "allowed",
+    Required allowed "allowed",
 });
 
 /// Notification payload describing the permission prompt that the client just rendered. *Experimental.*
@@ -309,7 +309,7 @@ pub struct PermissionPromptShownNotification {
     pub message: String,
 }
 record!(PermissionPromptShownNotification {
-    Field message "message",
+    Required message "message",
 });
 builder!(PermissionPromptShownNotification new(message: impl Into<String>) {});
 
@@ -323,8 +323,8 @@ pub struct PermissionRulesSet {
     pub denied: Vec<PermissionRule>,
 }
 record!(PermissionRulesSet {
-    Field approved "approved",
-    Field denied "denied",
+    Required approved "approved",
+    Required denied "denied",
 });
 builder!(PermissionRulesSet new(approved: Vec<PermissionRule>, denied: Vec<PermissionRule>) {});
 
@@ -338,8 +338,8 @@ pub struct PermissionUrlsConfig {
     pub initial_allowed: Option<Vec<String>>,
 }
 record!(PermissionUrlsConfig {
-    Field unrestricted "unrestricted",
-    Field initial_allowed "initialAllowed",
+    Optional unrestricted "unrestricted",
+    Optional initial_allowed "initialAllowed",
 });
 builder!(PermissionUrlsConfig {
     unrestricted: bool,
@@ -354,7 +354,7 @@ pub struct PermissionUrlsSetUnrestrictedModeParams {
     pub enabled: bool,
 }
 record!(PermissionUrlsSetUnrestrictedModeParams {
-    Field enabled "enabled",
+    Required enabled "enabled",
 });
 builder!(PermissionUrlsSetUnrestrictedModeParams new(enabled: bool) {});
 
@@ -372,9 +372,9 @@ pub struct PermissionsConfigureAdditionalContentExclusionPolicy {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(PermissionsConfigureAdditionalContentExclusionPolicy {
-    Field rules "rules",
-    Field last_updated_at "last_updated_at",
-    Field scope "scope",
+    Required rules "rules",
+    Required last_updated_at "last_updated_at",
+    Required scope "scope",
 } rest);
 builder!(PermissionsConfigureAdditionalContentExclusionPolicy new(rules: Vec<PermissionsConfigureAdditionalContentExclusionPolicyRule>, last_updated_at: serde_json::Value, scope: PermissionsConfigureAdditionalContentExclusionPolicyScope) {} rest);
 
@@ -394,10 +394,10 @@ pub struct PermissionsConfigureAdditionalContentExclusionPolicyRule {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(PermissionsConfigureAdditionalContentExclusionPolicyRule {
-    Field paths "paths",
-    Field if_any_match "ifAnyMatch",
-    Field if_none_match "ifNoneMatch",
-    Field source "source",
+    Required paths "paths",
+    Optional if_any_match "ifAnyMatch",
+    Optional if_none_match "ifNoneMatch",
+    Required source "source",
 } rest);
 builder!(PermissionsConfigureAdditionalContentExclusionPolicyRule new(paths: Vec<String>, source: PermissionsConfigureAdditionalContentExclusionPolicyRuleSource) {
     if_any_match: Vec<String>,
@@ -415,8 +415,8 @@ pub struct PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
     pub kind: String,
 }
 record!(PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
-    Field name "name",
-    Field kind "type",
+    Required name "name",
+    Required kind "type",
 });
 builder!(PermissionsConfigureAdditionalContentExclusionPolicyRuleSource new(name: impl Into<String>, kind: impl Into<String>) {});
 
@@ -458,13 +458,13 @@ pub struct PermissionsConfigureParams {
     pub assisted_approval_instructions: Option<String>,
 }
 record!(PermissionsConfigureParams {
-    Field approve_all_tool_permission_requests "approveAllToolPermissionRequests",
-    Field approve_all_read_permission_requests "approveAllReadPermissionRequests",
-    Field rules "rules",
-    Field paths "paths",
-    Field urls "urls",
-    Field additional_content_exclusion_policies "additionalContentExclusionPolicies",
-    Field assisted_approval_instructions "assistedApprovalInstructions",
+    Optional approve_all_tool_permission_requests "approveAllToolPermissionRequests",
+    Optional approve_all_read_permission_requests "approveAllReadPermissionRequests",
+    Optional rules "rules",
+    Optional paths "paths",
+    Optional urls "urls",
+    Optional additional_content_exclusion_policies "additionalContentExclusionPolicies",
+    Optional assisted_approval_instructions "assistedApprovalInstructions",
 });
 builder!(PermissionsConfigureParams {
     approve_all_tool_permission_requests: bool,
@@ -484,7 +484,7 @@ pub struct PermissionsConfigureResult {
     pub success: bool,
 }
 record!(received PermissionsConfigureResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// The verbatim managed `permissions` slice to interpret. *Internal.*
@@ -495,7 +495,7 @@ pub struct PermissionsEvaluateManagedPolicyParams {
     pub permissions: Option<serde_json::Value>,
 }
 record!(PermissionsEvaluateManagedPolicyParams {
-    Field permissions "permissions",
+    Optional permissions "permissions",
 });
 builder!(PermissionsEvaluateManagedPolicyParams {
     permissions: serde_json::Value,
@@ -513,9 +513,9 @@ pub struct PermissionsEvaluateManagedPolicyResult {
     pub permission_rules_active: bool,
 }
 record!(received PermissionsEvaluateManagedPolicyResult {
-    Field bypass_permissions_disabled "bypassPermissionsDisabled",
-    Field policy_undetermined "policyUndetermined",
-    Field permission_rules_active "permissionRulesActive",
+    Required bypass_permissions_disabled "bypassPermissionsDisabled",
+    Required policy_undetermined "policyUndetermined",
+    Required permission_rules_active "permissionRulesActive",
 });
 
 /// Indicates whether the operation succeeded.
@@ -526,7 +526,7 @@ pub struct PermissionsFolderTrustAddTrustedResult {
     pub success: bool,
 }
 record!(received PermissionsFolderTrustAddTrustedResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Current permission mode. *Experimental.*
@@ -537,7 +537,7 @@ pub struct PermissionsGetModeResult {
     pub mode: PermissionMode,
 }
 record!(received PermissionsGetModeResult {
-    Field mode "mode",
+    Required mode "mode",
 });
 
 /// Tool approval to persist and apply
@@ -593,7 +593,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsCommands {
     pub command_identifiers: Vec<String>,
 }
 record!(PermissionsLocationsAddToolApprovalDetailsCommands ["kind" "commands"] {
-    Field command_identifiers "commandIdentifiers",
+    Required command_identifiers "commandIdentifiers",
 });
 builder!(PermissionsLocationsAddToolApprovalDetailsCommands new(command_identifiers: Vec<String>) {});
 
@@ -605,7 +605,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsCustomTool {
     pub tool_name: String,
 }
 record!(PermissionsLocationsAddToolApprovalDetailsCustomTool ["kind" "custom-tool"] {
-    Field tool_name "toolName",
+    Required tool_name "toolName",
 });
 builder!(PermissionsLocationsAddToolApprovalDetailsCustomTool new(tool_name: impl Into<String>) {});
 
@@ -619,8 +619,8 @@ pub struct PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess {
     pub environment_variables: Vec<String>,
 }
 record!(PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess ["kind" "extension-env-access"] {
-    Field extension_name "extensionName",
-    Field environment_variables "environmentVariables",
+    Required extension_name "extensionName",
+    Required environment_variables "environmentVariables",
 });
 builder!(PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess new(extension_name: impl Into<String>, environment_variables: Vec<String>) {});
 
@@ -632,7 +632,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsExtensionManagement {
     pub operation: Option<String>,
 }
 record!(PermissionsLocationsAddToolApprovalDetailsExtensionManagement ["kind" "extension-management"] {
-    Field operation "operation",
+    Optional operation "operation",
 });
 builder!(PermissionsLocationsAddToolApprovalDetailsExtensionManagement {
     operation: impl Into<String>,
@@ -646,7 +646,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess {
     pub extension_name: String,
 }
 record!(PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess ["kind" "extension-permission-access"] {
-    Field extension_name "extensionName",
+    Required extension_name "extensionName",
 });
 builder!(PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess new(extension_name: impl Into<String>) {});
 
@@ -660,7 +660,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsMcp {
     pub tool_name: Option<String>,
 }
 record!(PermissionsLocationsAddToolApprovalDetailsMcp ["kind" "mcp"] {
-    Field server_name "serverName",
+    Required server_name "serverName",
     Nullable tool_name "toolName",
 });
 builder!(PermissionsLocationsAddToolApprovalDetailsMcp new(server_name: impl Into<String>, tool_name: Option<String>) {});
@@ -673,7 +673,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsMcpSampling {
     pub server_name: String,
 }
 record!(PermissionsLocationsAddToolApprovalDetailsMcpSampling ["kind" "mcp-sampling"] {
-    Field server_name "serverName",
+    Required server_name "serverName",
 });
 builder!(PermissionsLocationsAddToolApprovalDetailsMcpSampling new(server_name: impl Into<String>) {});
 
@@ -697,7 +697,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsWorkflow {
     pub approval_key: Option<String>,
 }
 record!(PermissionsLocationsAddToolApprovalDetailsWorkflow ["kind" "workflow"] {
-    Field approval_key "approvalKey",
+    Optional approval_key "approvalKey",
 });
 builder!(PermissionsLocationsAddToolApprovalDetailsWorkflow {
     approval_key: impl Into<String>,
@@ -717,7 +717,7 @@ pub struct PermissionsLocationsAddToolApprovalResult {
     pub success: bool,
 }
 record!(received PermissionsLocationsAddToolApprovalResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Scope and add/remove instructions for modifying session- or location-scoped permission rules. *Experimental.*
@@ -734,10 +734,10 @@ pub struct PermissionsModifyRulesParams {
     pub remove_all: Option<bool>,
 }
 record!(PermissionsModifyRulesParams {
-    Field scope "scope",
-    Field add "add",
-    Field remove "remove",
-    Field remove_all "removeAll",
+    Required scope "scope",
+    Optional add "add",
+    Optional remove "remove",
+    Optional remove_all "removeAll",
 });
 builder!(PermissionsModifyRulesParams new(scope: PermissionsModifyRulesScope) {
     add: Vec<PermissionRule>,
@@ -753,7 +753,7 @@ pub struct PermissionsModifyRulesResult {
     pub success: bool,
 }
 record!(received PermissionsModifyRulesResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Whether the change applies to ephemeral session-scoped rules (cleared at session end) or to location-scoped rules persisted via the location-permissions config file.
@@ -780,7 +780,7 @@ pub struct PermissionsNotifyPromptShownResult {
     pub success: bool,
 }
 record!(received PermissionsNotifyPromptShownResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Indicates whether the operation succeeded.
@@ -791,7 +791,7 @@ pub struct PermissionsPathsAddResult {
     pub success: bool,
 }
 record!(received PermissionsPathsAddResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Indicates whether the operation succeeded.
@@ -802,7 +802,7 @@ pub struct PermissionsPathsUpdatePrimaryResult {
     pub success: bool,
 }
 record!(received PermissionsPathsUpdatePrimaryResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Clears session-scoped tool approvals and optionally clears location-scoped approvals and exact session-approved paths. *Experimental.*
@@ -813,7 +813,7 @@ pub struct PermissionsResetSessionApprovalsRequest {
     pub include_location: Option<bool>,
 }
 record!(PermissionsResetSessionApprovalsRequest {
-    Field include_location "includeLocation",
+    Optional include_location "includeLocation",
 });
 builder!(PermissionsResetSessionApprovalsRequest {
     include_location: bool,
@@ -827,7 +827,7 @@ pub struct PermissionsResetSessionApprovalsResult {
     pub success: bool,
 }
 record!(received PermissionsResetSessionApprovalsResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Allow-all toggle for tool permission requests, with an optional telemetry source. *Experimental.*
@@ -840,8 +840,8 @@ pub struct PermissionsSetApproveAllRequest {
     pub source: Option<PermissionsSetApproveAllSource>,
 }
 record!(PermissionsSetApproveAllRequest {
-    Field enabled "enabled",
-    Field source "source",
+    Required enabled "enabled",
+    Optional source "source",
 });
 builder!(PermissionsSetApproveAllRequest new(enabled: bool) {
     source: PermissionsSetApproveAllSource,
@@ -855,7 +855,7 @@ pub struct PermissionsSetApproveAllResult {
     pub success: bool,
 }
 record!(received PermissionsSetApproveAllResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Optional source for allow-all telemetry. Defaults to `rpc` when omitted for SDK callers.
@@ -895,9 +895,9 @@ pub struct PermissionsSetModeRequest {
     pub source: Option<PermissionModeSource>,
 }
 record!(PermissionsSetModeRequest {
-    Field mode "mode",
-    Field assisted_approval_model "assistedApprovalModel",
-    Field source "source",
+    Required mode "mode",
+    Optional assisted_approval_model "assistedApprovalModel",
+    Optional source "source",
 });
 builder!(PermissionsSetModeRequest new(mode: PermissionMode) {
     assisted_approval_model: impl Into<String>,
@@ -914,8 +914,8 @@ pub struct PermissionsSetModeResult {
     pub mode: PermissionMode,
 }
 record!(received PermissionsSetModeResult {
-    Field success "success",
-    Field mode "mode",
+    Required success "success",
+    Required mode "mode",
 });
 
 /// Toggles whether permission prompts should be bridged into session events for this client. *Experimental.*
@@ -926,7 +926,7 @@ pub struct PermissionsSetRequiredRequest {
     pub required: bool,
 }
 record!(PermissionsSetRequiredRequest {
-    Field required "required",
+    Required required "required",
 });
 builder!(PermissionsSetRequiredRequest new(required: bool) {});
 
@@ -938,7 +938,7 @@ pub struct PermissionsSetRequiredResult {
     pub success: bool,
 }
 record!(received PermissionsSetRequiredResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Indicates whether the operation succeeded.
@@ -949,5 +949,5 @@ pub struct PermissionsUrlsSetUnrestrictedModeResult {
     pub success: bool,
 }
 record!(received PermissionsUrlsSetUnrestrictedModeResult {
-    Field success "success",
+    Required success "success",
 });

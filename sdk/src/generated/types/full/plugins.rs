@@ -39,19 +39,19 @@ pub struct InstalledPluginInfo {
     pub icon_url: Option<String>,
 }
 record!(received InstalledPluginInfo {
-    Field name "name",
-    Field marketplace "marketplace",
-    Field direct_source_id "directSourceId",
-    Field version "version",
-    Field enabled "enabled",
-    Field installed_from "installedFrom",
-    Field source "source",
-    Field managed "managed",
-    Field managed_desired_enabled "managedDesiredEnabled",
-    Field installed "installed",
-    Field description "description",
-    Field verified_source "verifiedSource",
-    Field icon_url "iconUrl",
+    Required name "name",
+    Required marketplace "marketplace",
+    Optional direct_source_id "directSourceId",
+    Optional version "version",
+    Required enabled "enabled",
+    Optional installed_from "installedFrom",
+    Optional source "source",
+    Optional managed "managed",
+    Optional managed_desired_enabled "managedDesiredEnabled",
+    Optional installed "installed",
+    Optional description "description",
+    Optional verified_source "verifiedSource",
+    Optional icon_url "iconUrl",
 });
 
 /// The GitHub repository and commit an installed plugin is pinned to.
@@ -64,8 +64,8 @@ pub struct InstalledPluginVerifiedSource {
     pub revision: String,
 }
 record!(received InstalledPluginVerifiedSource {
-    Field repository "repository",
-    Field revision "revision",
+    Required repository "repository",
+    Required revision "revision",
 });
 
 /// Retry outcome for one plugin required by managed settings. *Experimental.*
@@ -80,9 +80,9 @@ pub struct ManagedPluginRetryEntry {
     pub error: Option<String>,
 }
 record!(received ManagedPluginRetryEntry {
-    Field spec "spec",
-    Field status "status",
-    Field error "error",
+    Required spec "spec",
+    Required status "status",
+    Optional error "error",
 });
 
 /// What retrying did for one plugin required by managed settings. *Experimental.*
@@ -121,7 +121,7 @@ pub struct MarketplaceAddResult {
     pub name: String,
 }
 record!(received MarketplaceAddResult {
-    Field name "name",
+    Required name "name",
 });
 
 /// Plugins advertised by the marketplace.
@@ -132,7 +132,7 @@ pub struct MarketplaceBrowseResult {
     pub plugins: Vec<MarketplacePluginInfo>,
 }
 record!(received MarketplaceBrowseResult {
-    Field plugins "plugins",
+    Required plugins "plugins",
 });
 
 /// Registered marketplace summary.
@@ -151,11 +151,11 @@ pub struct MarketplaceInfo {
     pub available: Option<bool>,
 }
 record!(received MarketplaceInfo {
-    Field name "name",
-    Field source "source",
-    Field is_default "isDefault",
-    Field managed "managed",
-    Field available "available",
+    Required name "name",
+    Required source "source",
+    Optional is_default "isDefault",
+    Optional managed "managed",
+    Optional available "available",
 });
 
 /// All registered marketplaces, including built-in defaults.
@@ -166,7 +166,7 @@ pub struct MarketplaceListResult {
     pub marketplaces: Vec<MarketplaceInfo>,
 }
 record!(received MarketplaceListResult {
-    Field marketplaces "marketplaces",
+    Required marketplaces "marketplaces",
 });
 
 /// Plugin entry advertised by a marketplace.
@@ -179,8 +179,8 @@ pub struct MarketplacePluginInfo {
     pub description: Option<String>,
 }
 record!(received MarketplacePluginInfo {
-    Field name "name",
-    Field description "description",
+    Required name "name",
+    Optional description "description",
 });
 
 /// Per-marketplace refresh result, including marketplace name, success flag, and optional failure error.
@@ -195,9 +195,9 @@ pub struct MarketplaceRefreshEntry {
     pub error: Option<String>,
 }
 record!(received MarketplaceRefreshEntry {
-    Field name "name",
-    Field success "success",
-    Field error "error",
+    Required name "name",
+    Required success "success",
+    Optional error "error",
 });
 
 /// Result of refreshing one or more marketplace catalogs.
@@ -208,7 +208,7 @@ pub struct MarketplaceRefreshResult {
     pub results: Vec<MarketplaceRefreshEntry>,
 }
 record!(received MarketplaceRefreshResult {
-    Field results "results",
+    Required results "results",
 });
 
 /// Outcome of the remove attempt, including dependent-plugin info when applicable.
@@ -221,8 +221,8 @@ pub struct MarketplaceRemoveResult {
     pub dependent_plugins: Option<Vec<String>>,
 }
 record!(received MarketplaceRemoveResult {
-    Field removed "removed",
-    Field dependent_plugins "dependentPlugins",
+    Required removed "removed",
+    Optional dependent_plugins "dependentPlugins",
 });
 
 /// Session plugin metadata, with name, marketplace, optional version, and enabled state.
@@ -251,16 +251,16 @@ pub struct Plugin {
     pub installed: Option<bool>,
 }
 record!(received Plugin {
-    Field name "name",
-    Field marketplace "marketplace",
-    Field version "version",
-    Field enabled "enabled",
-    Field direct_source_id "directSourceId",
-    Field installed_from "installedFrom",
-    Field source "source",
-    Field managed "managed",
-    Field managed_desired_enabled "managedDesiredEnabled",
-    Field installed "installed",
+    Required name "name",
+    Required marketplace "marketplace",
+    Optional version "version",
+    Required enabled "enabled",
+    Optional direct_source_id "directSourceId",
+    Optional installed_from "installedFrom",
+    Optional source "source",
+    Optional managed "managed",
+    Optional managed_desired_enabled "managedDesiredEnabled",
+    Optional installed "installed",
 });
 
 /// Applies exactly one retained verified Agent Plugin installation plan.
@@ -275,9 +275,9 @@ pub struct PluginApplyInstallRequest {
     pub policy_session_id: String,
 }
 record!(PluginApplyInstallRequest {
-    Field contract "contract",
-    Field plan_handle "planHandle",
-    Field policy_session_id "policySessionId",
+    Required contract "contract",
+    Required plan_handle "planHandle",
+    Required policy_session_id "policySessionId",
 });
 builder!(PluginApplyInstallRequest new(contract: CatalogClientContract, plan_handle: impl Into<String>, policy_session_id: impl Into<String>) {});
 
@@ -295,10 +295,10 @@ pub struct PluginInstallPlan {
     pub review: PluginInstallationReview,
 }
 record!(received PluginInstallPlan {
-    Field plan_handle "planHandle",
-    Field operation_id "operationId",
-    Field expires_at "expiresAt",
-    Field review "review",
+    Required plan_handle "planHandle",
+    Required operation_id "operationId",
+    Required expires_at "expiresAt",
+    Required review "review",
 });
 
 /// Result of installing a plugin.
@@ -317,11 +317,11 @@ pub struct PluginInstallResult {
     pub deprecation_warning: Option<String>,
 }
 record!(received PluginInstallResult {
-    Field plugin "plugin",
-    Field skills_installed "skillsInstalled",
-    Field staging_mode "stagingMode",
-    Field post_install_message "postInstallMessage",
-    Field deprecation_warning "deprecationWarning",
+    Required plugin "plugin",
+    Required skills_installed "skillsInstalled",
+    Optional staging_mode "stagingMode",
+    Optional post_install_message "postInstallMessage",
+    Optional deprecation_warning "deprecationWarning",
 });
 
 /// Where completed plugin content was staged before atomic promotion.
@@ -467,7 +467,7 @@ pub struct PluginInstallationManagementOutcomeInstallPlanned {
     pub plan: PluginInstallPlan,
 }
 record!(received PluginInstallationManagementOutcomeInstallPlanned ["kind" "install-planned"] {
-    Field plan "plan",
+    Required plan "plan",
 });
 
 /// The request was refused without preparing a plan.
@@ -480,8 +480,8 @@ pub struct PluginInstallationManagementOutcomeRefused {
     pub retry_after_seconds: Option<i64>,
 }
 record!(received PluginInstallationManagementOutcomeRefused ["kind" "refused"] {
-    Field reason "reason",
-    Field retry_after_seconds "retryAfterSeconds",
+    Required reason "reason",
+    Optional retry_after_seconds "retryAfterSeconds",
 });
 
 /// Agent Plugin installation planning result with the honoured contract, or a typed refusal.
@@ -518,8 +518,8 @@ pub struct PluginInstallationManagementResultOutcome {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received PluginInstallationManagementResultOutcome ["kind" "outcome"] {
-    Field outcome "outcome",
-    Field negotiated "negotiated",
+    Required outcome "outcome",
+    Required negotiated "negotiated",
 } rest);
 
 /// Terminal verified Agent Plugin installation result.
@@ -552,7 +552,7 @@ pub struct PluginInstallationOutcomeCancelled {
     pub operation_id: String,
 }
 record!(received PluginInstallationOutcomeCancelled ["kind" "cancelled"] {
-    Field operation_id "operationId",
+    Required operation_id "operationId",
 });
 
 /// The user declined the confirmation request.
@@ -563,7 +563,7 @@ pub struct PluginInstallationOutcomeDeclined {
     pub operation_id: String,
 }
 record!(received PluginInstallationOutcomeDeclined ["kind" "declined"] {
-    Field operation_id "operationId",
+    Required operation_id "operationId",
 });
 
 /// The verified plugin was registered disabled.
@@ -574,7 +574,7 @@ pub struct PluginInstallationOutcomeInstalled {
     pub installation: PluginInstallationSummary,
 }
 record!(received PluginInstallationOutcomeInstalled ["kind" "installed"] {
-    Field installation "installation",
+    Required installation "installation",
 });
 
 /// The operation was refused and nothing was installed.
@@ -589,9 +589,9 @@ pub struct PluginInstallationOutcomeRefused {
     pub retry_after_seconds: Option<i64>,
 }
 record!(received PluginInstallationOutcomeRefused ["kind" "refused"] {
-    Field reason "reason",
-    Field operation_id "operationId",
-    Field retry_after_seconds "retryAfterSeconds",
+    Required reason "reason",
+    Optional operation_id "operationId",
+    Optional retry_after_seconds "retryAfterSeconds",
 });
 
 /// Agent Plugin installation result with the honoured contract, or a typed request/negotiation refusal.
@@ -628,8 +628,8 @@ pub struct PluginInstallationResultOutcome {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received PluginInstallationResultOutcome ["kind" "outcome"] {
-    Field outcome "outcome",
-    Field negotiated "negotiated",
+    Required outcome "outcome",
+    Required negotiated "negotiated",
 } rest);
 
 /// A plugin registered from a verified materialisation.
@@ -652,13 +652,13 @@ pub struct PluginInstallationSummary {
     pub installed_at: String,
 }
 record!(received PluginInstallationSummary {
-    Field name "name",
-    Field operation_id "operationId",
-    Field target "target",
-    Field enabled "enabled",
-    Field source "source",
-    Field catalogue "catalogue",
-    Field installed_at "installedAt",
+    Required name "name",
+    Required operation_id "operationId",
+    Required target "target",
+    Required enabled "enabled",
+    Required source "source",
+    Required catalogue "catalogue",
+    Required installed_at "installedAt",
 });
 
 /// Plugins installed for the session, with their enabled state and version metadata.
@@ -669,7 +669,7 @@ pub struct PluginList {
     pub plugins: Vec<Plugin>,
 }
 record!(received PluginList {
-    Field plugins "plugins",
+    Required plugins "plugins",
 });
 
 /// Plugins installed in user/global state.
@@ -680,7 +680,7 @@ pub struct PluginListResult {
     pub plugins: Vec<InstalledPluginInfo>,
 }
 record!(received PluginListResult {
-    Field plugins "plugins",
+    Required plugins "plugins",
 });
 
 /// Side-effect-free planning of one Agent Plugin search candidate through its Agent Finder materialisation.
@@ -695,9 +695,9 @@ pub struct PluginPlanInstallRequest {
     pub policy_session_id: String,
 }
 record!(PluginPlanInstallRequest {
-    Field contract "contract",
-    Field candidate_handle "candidateHandle",
-    Field policy_session_id "policySessionId",
+    Required contract "contract",
+    Required candidate_handle "candidateHandle",
+    Required policy_session_id "policySessionId",
 });
 builder!(PluginPlanInstallRequest new(contract: CatalogClientContract, candidate_handle: impl Into<String>, policy_session_id: impl Into<String>) {});
 
@@ -721,13 +721,13 @@ pub struct PluginUpdateAllEntry {
     pub error: Option<String>,
 }
 record!(received PluginUpdateAllEntry {
-    Field name "name",
-    Field marketplace "marketplace",
-    Field success "success",
-    Field previous_version "previousVersion",
-    Field new_version "newVersion",
-    Field skills_installed "skillsInstalled",
-    Field error "error",
+    Required name "name",
+    Required marketplace "marketplace",
+    Required success "success",
+    Optional previous_version "previousVersion",
+    Optional new_version "newVersion",
+    Optional skills_installed "skillsInstalled",
+    Optional error "error",
 });
 
 /// Result of updating all installed plugins.
@@ -738,7 +738,7 @@ pub struct PluginUpdateAllResult {
     pub results: Vec<PluginUpdateAllEntry>,
 }
 record!(received PluginUpdateAllResult {
-    Field results "results",
+    Required results "results",
 });
 
 /// Result of updating a single plugin.
@@ -753,9 +753,9 @@ pub struct PluginUpdateResult {
     pub skills_installed: i64,
 }
 record!(received PluginUpdateResult {
-    Field previous_version "previousVersion",
-    Field new_version "newVersion",
-    Field skills_installed "skillsInstalled",
+    Optional previous_version "previousVersion",
+    Optional new_version "newVersion",
+    Required skills_installed "skillsInstalled",
 });
 
 /// Trusted built-in plugin directories to use for this runtime process.
@@ -766,7 +766,7 @@ pub struct PluginsBuiltinSetRequest {
     pub paths: Vec<String>,
 }
 record!(PluginsBuiltinSetRequest {
-    Field paths "paths",
+    Required paths "paths",
 });
 builder!(PluginsBuiltinSetRequest new(paths: Vec<String>) {});
 
@@ -780,8 +780,8 @@ pub struct PluginsDisableRequest {
     pub working_directory: Option<String>,
 }
 record!(PluginsDisableRequest {
-    Field names "names",
-    Field working_directory "workingDirectory",
+    Required names "names",
+    Optional working_directory "workingDirectory",
 });
 builder!(PluginsDisableRequest new(names: Vec<String>) {
     working_directory: impl Into<String>,
@@ -797,8 +797,8 @@ pub struct PluginsEnableRequest {
     pub working_directory: Option<String>,
 }
 record!(PluginsEnableRequest {
-    Field names "names",
-    Field working_directory "workingDirectory",
+    Required names "names",
+    Optional working_directory "workingDirectory",
 });
 builder!(PluginsEnableRequest new(names: Vec<String>) {
     working_directory: impl Into<String>,
@@ -814,8 +814,8 @@ pub struct PluginsInstallRequest {
     pub working_directory: Option<String>,
 }
 record!(PluginsInstallRequest {
-    Field source "source",
-    Field working_directory "workingDirectory",
+    Required source "source",
+    Optional working_directory "workingDirectory",
 });
 builder!(PluginsInstallRequest new(source: impl Into<String>) {
     working_directory: impl Into<String>,
@@ -831,8 +831,8 @@ pub struct PluginsMarketplacesAddRequest {
     pub working_directory: Option<String>,
 }
 record!(PluginsMarketplacesAddRequest {
-    Field source "source",
-    Field working_directory "workingDirectory",
+    Required source "source",
+    Optional working_directory "workingDirectory",
 });
 builder!(PluginsMarketplacesAddRequest new(source: impl Into<String>) {
     working_directory: impl Into<String>,
@@ -846,7 +846,7 @@ pub struct PluginsMarketplacesBrowseRequest {
     pub name: String,
 }
 record!(PluginsMarketplacesBrowseRequest {
-    Field name "name",
+    Required name "name",
 });
 builder!(PluginsMarketplacesBrowseRequest new(name: impl Into<String>) {});
 
@@ -858,7 +858,7 @@ pub struct PluginsMarketplacesRefreshRequest {
     pub name: Option<String>,
 }
 record!(PluginsMarketplacesRefreshRequest {
-    Field name "name",
+    Optional name "name",
 });
 builder!(PluginsMarketplacesRefreshRequest {
     name: impl Into<String>,
@@ -874,8 +874,8 @@ pub struct PluginsMarketplacesRemoveRequest {
     pub force: Option<bool>,
 }
 record!(PluginsMarketplacesRemoveRequest {
-    Field name "name",
-    Field force "force",
+    Required name "name",
+    Optional force "force",
 });
 builder!(PluginsMarketplacesRemoveRequest new(name: impl Into<String>) {
     force: bool,
@@ -897,11 +897,11 @@ pub struct PluginsReloadRequest {
     pub defer_repo_hooks: Option<bool>,
 }
 record!(PluginsReloadRequest {
-    Field reload_mcp "reloadMcp",
-    Field reload_custom_agents "reloadCustomAgents",
-    Field reload_hooks "reloadHooks",
-    Field reload_extensions "reloadExtensions",
-    Field defer_repo_hooks "deferRepoHooks",
+    Optional reload_mcp "reloadMcp",
+    Optional reload_custom_agents "reloadCustomAgents",
+    Optional reload_hooks "reloadHooks",
+    Optional reload_extensions "reloadExtensions",
+    Optional defer_repo_hooks "deferRepoHooks",
 });
 builder!(PluginsReloadRequest {
     reload_mcp: bool,
@@ -921,8 +921,8 @@ pub struct PluginsUninstallRequest {
     pub direct_source_id: Option<Option<String>>,
 }
 record!(PluginsUninstallRequest {
-    Field name "name",
-    Field direct_source_id "directSourceId",
+    Required name "name",
+    Optional direct_source_id "directSourceId",
 });
 builder!(PluginsUninstallRequest new(name: impl Into<String>) {
     direct_source_id: Option<String>,
@@ -936,7 +936,7 @@ pub struct PluginsUpdateRequest {
     pub name: String,
 }
 record!(PluginsUpdateRequest {
-    Field name "name",
+    Required name "name",
 });
 builder!(PluginsUpdateRequest new(name: impl Into<String>) {});
 
@@ -948,7 +948,7 @@ pub struct SessionPluginsDisableRequest {
     pub names: Vec<String>,
 }
 record!(SessionPluginsDisableRequest {
-    Field names "names",
+    Required names "names",
 });
 builder!(SessionPluginsDisableRequest new(names: Vec<String>) {});
 
@@ -960,7 +960,7 @@ pub struct SessionPluginsEnableRequest {
     pub names: Vec<String>,
 }
 record!(SessionPluginsEnableRequest {
-    Field names "names",
+    Required names "names",
 });
 builder!(SessionPluginsEnableRequest new(names: Vec<String>) {});
 
@@ -972,7 +972,7 @@ pub struct SessionPluginsInstallRequest {
     pub source: String,
 }
 record!(SessionPluginsInstallRequest {
-    Field source "source",
+    Required source "source",
 });
 builder!(SessionPluginsInstallRequest new(source: impl Into<String>) {});
 
@@ -984,7 +984,7 @@ pub struct SessionPluginsRetryManagedRequest {
     pub plugins: Option<Vec<String>>,
 }
 record!(SessionPluginsRetryManagedRequest {
-    Field plugins "plugins",
+    Optional plugins "plugins",
 });
 builder!(SessionPluginsRetryManagedRequest {
     plugins: Vec<String>,
@@ -998,5 +998,5 @@ pub struct SessionPluginsRetryManagedResult {
     pub plugins: Vec<ManagedPluginRetryEntry>,
 }
 record!(received SessionPluginsRetryManagedResult {
-    Field plugins "plugins",
+    Required plugins "plugins",
 });

@@ -26,15 +26,15 @@ pub struct DiscoveredModel {
     pub warnings: Vec<ModelProviderWarning>,
 }
 record!(DiscoveredModel {
-    Field id "id",
-    Field name "name",
-    Field provenance "provenance",
-    Field digest "digest",
-    Field modified_at "modifiedAt",
-    Field size_bytes "sizeBytes",
-    Field details "details",
-    Field capabilities "capabilities",
-    Field warnings "warnings",
+    Required id "id",
+    Optional name "name",
+    Required provenance "provenance",
+    Optional digest "digest",
+    Optional modified_at "modifiedAt",
+    Optional size_bytes "sizeBytes",
+    Required details "details",
+    Required capabilities "capabilities",
+    Required warnings "warnings",
 });
 builder!(DiscoveredModel new(id: impl Into<String>, provenance: ModelProviderProvenance, details: ModelArtifactDetails, capabilities: ModelCapabilities, warnings: Vec<ModelProviderWarning>) {
     name: impl Into<String>,
@@ -53,8 +53,8 @@ pub struct DiscoveredModelList {
     pub models: Vec<DiscoveredModel>,
 }
 record!(received DiscoveredModelList {
-    Field outcome "outcome",
-    Field models "models",
+    Required outcome "outcome",
+    Required models "models",
 });
 
 /// Provider-reported model artifact metadata. *Experimental.*
@@ -77,13 +77,13 @@ pub struct ModelArtifactDetails {
     pub tokenizer: Option<String>,
 }
 record!(ModelArtifactDetails {
-    Field format "format",
-    Field family "family",
-    Field families "families",
-    Field parameter_size "parameterSize",
-    Field quantization "quantization",
-    Field architecture "architecture",
-    Field tokenizer "tokenizer",
+    Optional format "format",
+    Optional family "family",
+    Optional families "families",
+    Optional parameter_size "parameterSize",
+    Optional quantization "quantization",
+    Optional architecture "architecture",
+    Optional tokenizer "tokenizer",
 });
 builder!(ModelArtifactDetails {
     format: impl Into<String>,
@@ -103,7 +103,7 @@ pub struct ModelProviderAdapterCatalog {
     pub providers: Vec<ModelProviderAdapterDescriptor>,
 }
 record!(received ModelProviderAdapterCatalog {
-    Field providers "providers",
+    Required providers "providers",
 });
 
 /// A normalized model-provider adapter in the session's effective catalog. *Experimental.*
@@ -124,12 +124,12 @@ pub struct ModelProviderAdapterDescriptor {
     pub operations: Vec<ModelProviderAdapterOperationDescriptor>,
 }
 record!(received ModelProviderAdapterDescriptor {
-    Field adapter_id "adapterId",
-    Field provider_kind "providerKind",
-    Field display_name "displayName",
-    Field provenance "provenance",
-    Field automatic_discovery "automaticDiscovery",
-    Field operations "operations",
+    Required adapter_id "adapterId",
+    Required provider_kind "providerKind",
+    Required display_name "displayName",
+    Required provenance "provenance",
+    Required automatic_discovery "automaticDiscovery",
+    Required operations "operations",
 });
 
 /// An operation supported by a model-provider adapter. *Experimental.*
@@ -142,8 +142,8 @@ pub struct ModelProviderAdapterOperationDescriptor {
     pub input_schema: Option<serde_json::Value>,
 }
 record!(received ModelProviderAdapterOperationDescriptor {
-    Field name "name",
-    Field input_schema "inputSchema",
+    Required name "name",
+    Optional input_schema "inputSchema",
 });
 
 /// Contributor attribution, independent of routing identity and authorization. *Experimental.*
@@ -158,9 +158,9 @@ pub struct ModelProviderAttribution {
     pub owner_display_name: Option<String>,
 }
 record!(received ModelProviderAttribution {
-    Field source "source",
-    Field owner_id "ownerId",
-    Field owner_display_name "ownerDisplayName",
+    Required source "source",
+    Optional owner_id "ownerId",
+    Optional owner_display_name "ownerDisplayName",
 });
 
 /// When the runtime may run an adapter without an explicit user action.
@@ -196,10 +196,10 @@ pub struct ModelProviderAutomaticDiscoveryPolicy {
     pub requires_trust: bool,
 }
 record!(received ModelProviderAutomaticDiscoveryPolicy {
-    Field mode "mode",
-    Field network_scope "networkScope",
-    Field requires_input "requiresInput",
-    Field requires_trust "requiresTrust",
+    Required mode "mode",
+    Required network_scope "networkScope",
+    Required requires_input "requiresInput",
+    Required requires_trust "requiresTrust",
 });
 
 /// Whether a planned configuration entry is new or already present in the session registry.
@@ -236,12 +236,12 @@ pub struct ModelProviderConfigurationPlan {
     pub warnings: Vec<ModelProviderWarning>,
 }
 record!(received ModelProviderConfigurationPlan {
-    Field provider "provider",
-    Field model "model",
-    Field selection_id "selectionId",
-    Field provider_disposition "providerDisposition",
-    Field model_disposition "modelDisposition",
-    Field warnings "warnings",
+    Required provider "provider",
+    Required model "model",
+    Required selection_id "selectionId",
+    Required provider_disposition "providerDisposition",
+    Required model_disposition "modelDisposition",
+    Required warnings "warnings",
 });
 
 /// Provider discovery parameters. *Experimental.*
@@ -254,8 +254,8 @@ pub struct ModelProviderDiscoverRequest {
     pub input: Option<serde_json::Value>,
 }
 record!(ModelProviderDiscoverRequest {
-    Field adapter_id "adapterId",
-    Field input "input",
+    Required adapter_id "adapterId",
+    Optional input "input",
 });
 builder!(ModelProviderDiscoverRequest new(adapter_id: impl Into<String>) {
     input: serde_json::Value,
@@ -271,8 +271,8 @@ pub struct ModelProviderDiscoverResult {
     pub instances: Vec<ModelProviderInstance>,
 }
 record!(received ModelProviderDiscoverResult {
-    Field outcome "outcome",
-    Field instances "instances",
+    Required outcome "outcome",
+    Required instances "instances",
 });
 
 /// Network reach an adapter may use during discovery.
@@ -308,7 +308,7 @@ pub struct ModelProviderGetStatusRequest {
     pub instance: ModelProviderInstanceReference,
 }
 record!(ModelProviderGetStatusRequest {
-    Field instance "instance",
+    Required instance "instance",
 });
 builder!(ModelProviderGetStatusRequest new(instance: ModelProviderInstanceReference) {});
 
@@ -332,13 +332,13 @@ pub struct ModelProviderInstance {
     pub inference_transport: Option<ProviderEndpointTransport>,
 }
 record!(ModelProviderInstance {
-    Field reference "reference",
-    Field display_name "displayName",
-    Field provenance "provenance",
-    Field inference_endpoint "inferenceEndpoint",
-    Field inference_type "inferenceType",
-    Field inference_wire_api "inferenceWireApi",
-    Field inference_transport "inferenceTransport",
+    Required reference "reference",
+    Required display_name "displayName",
+    Required provenance "provenance",
+    Optional inference_endpoint "inferenceEndpoint",
+    Optional inference_type "inferenceType",
+    Optional inference_wire_api "inferenceWireApi",
+    Optional inference_transport "inferenceTransport",
 });
 builder!(ModelProviderInstance new(reference: ModelProviderInstanceReference, display_name: impl Into<String>, provenance: ModelProviderProvenance) {
     inference_endpoint: impl Into<String>,
@@ -361,10 +361,10 @@ pub struct ModelProviderInstanceReference {
     pub management_endpoint: String,
 }
 record!(ModelProviderInstanceReference {
-    Field adapter_id "adapterId",
-    Field provider_kind "providerKind",
-    Field id "id",
-    Field management_endpoint "managementEndpoint",
+    Required adapter_id "adapterId",
+    Required provider_kind "providerKind",
+    Required id "id",
+    Required management_endpoint "managementEndpoint",
 });
 
 /// The required fields of [`ModelProviderInstanceReference`], for [`ModelProviderInstanceReference::new`].
@@ -398,7 +398,7 @@ pub struct ModelProviderModelsListRequest {
     pub instance: ModelProviderInstanceReference,
 }
 record!(ModelProviderModelsListRequest {
-    Field instance "instance",
+    Required instance "instance",
 });
 builder!(ModelProviderModelsListRequest new(instance: ModelProviderInstanceReference) {});
 
@@ -412,8 +412,8 @@ pub struct ModelProviderOperationOutcome {
     pub message: Option<String>,
 }
 record!(received ModelProviderOperationOutcome {
-    Field code "code",
-    Field message "message",
+    Required code "code",
+    Optional message "message",
 });
 
 /// Typed outcome for a provider operation.
@@ -448,8 +448,8 @@ pub struct ModelProviderPrepareConfigurationRequest {
     pub model: DiscoveredModel,
 }
 record!(ModelProviderPrepareConfigurationRequest {
-    Field instance "instance",
-    Field model "model",
+    Required instance "instance",
+    Required model "model",
 });
 builder!(ModelProviderPrepareConfigurationRequest new(instance: ModelProviderInstance, model: DiscoveredModel) {});
 
@@ -469,11 +469,11 @@ pub struct ModelProviderProvenance {
     pub owner_display_name: Option<String>,
 }
 record!(ModelProviderProvenance {
-    Field adapter_id "adapterId",
-    Field provider_kind "providerKind",
-    Field source "source",
-    Field owner_id "ownerId",
-    Field owner_display_name "ownerDisplayName",
+    Required adapter_id "adapterId",
+    Required provider_kind "providerKind",
+    Required source "source",
+    Optional owner_id "ownerId",
+    Optional owner_display_name "ownerDisplayName",
 });
 builder!(ModelProviderProvenance new(adapter_id: impl Into<String>, provider_kind: impl Into<String>, source: ModelProviderProvenanceSource) {
     owner_id: impl Into<String>,
@@ -516,10 +516,10 @@ pub struct ModelProviderStatus {
     pub version: Option<String>,
 }
 record!(received ModelProviderStatus {
-    Field outcome "outcome",
-    Field instance "instance",
-    Field status "status",
-    Field version "version",
+    Required outcome "outcome",
+    Required instance "instance",
+    Required status "status",
+    Optional version "version",
 });
 
 /// A non-fatal provider observation warning. *Experimental.*
@@ -532,8 +532,8 @@ pub struct ModelProviderWarning {
     pub message: String,
 }
 record!(ModelProviderWarning {
-    Field code "code",
-    Field message "message",
+    Required code "code",
+    Required message "message",
 });
 builder!(ModelProviderWarning new(code: impl Into<String>, message: impl Into<String>) {});
 
@@ -547,8 +547,8 @@ pub struct ProviderAddRequest {
     pub models: Option<Vec<ProviderModelConfig>>,
 }
 record!(ProviderAddRequest {
-    Field providers "providers",
-    Field models "models",
+    Optional providers "providers",
+    Optional models "models",
 });
 builder!(ProviderAddRequest {
     providers: Vec<NamedProviderConfig>,
@@ -563,7 +563,7 @@ pub struct ProviderAddResult {
     pub models: Vec<serde_json::Value>,
 }
 record!(received ProviderAddResult {
-    Field models "models",
+    Required models "models",
 });
 
 /// A snapshot of the provider endpoint the session is currently configured to talk to.
@@ -587,13 +587,13 @@ pub struct ProviderEndpoint {
     pub session_token: Option<ProviderSessionToken>,
 }
 record!(received ProviderEndpoint {
-    Field kind "type",
-    Field wire_api "wireApi",
-    Field transport "transport",
-    Field base_url "baseUrl",
-    Field api_key "apiKey",
-    Field headers "headers",
-    Field session_token "sessionToken",
+    Required kind "type",
+    Optional wire_api "wireApi",
+    Optional transport "transport",
+    Required base_url "baseUrl",
+    Optional api_key "apiKey",
+    Required headers "headers",
+    Optional session_token "sessionToken",
 });
 
 /// Transport to be used for provider requests.
@@ -655,7 +655,7 @@ pub struct ProviderGetEndpointRequest {
     pub model_id: Option<String>,
 }
 record!(ProviderGetEndpointRequest {
-    Field model_id "modelId",
+    Optional model_id "modelId",
 });
 builder!(ProviderGetEndpointRequest {
     model_id: impl Into<String>,
@@ -675,10 +675,10 @@ pub struct ProviderSessionToken {
     pub expires_at: Option<String>,
 }
 record!(received ProviderSessionToken {
-    Field token "token",
-    Field header "header",
-    Field model "model",
-    Field expires_at "expiresAt",
+    Required token "token",
+    Required header "header",
+    Optional model "model",
+    Optional expires_at "expiresAt",
 });
 
 /// Authoritative BYOK provider and model registry snapshot to apply atomically to the session. *Experimental.*
@@ -691,8 +691,8 @@ pub struct ProviderSyncRequest {
     pub models: Option<Vec<ProviderModelConfig>>,
 }
 record!(ProviderSyncRequest {
-    Field providers "providers",
-    Field models "models",
+    Optional providers "providers",
+    Optional models "models",
 });
 builder!(ProviderSyncRequest {
     providers: Vec<NamedProviderConfig>,
@@ -711,9 +711,9 @@ pub struct ProviderSyncResult {
     pub model_deselected: Option<bool>,
 }
 record!(received ProviderSyncResult {
-    Field models "models",
-    Field selection_ids "selectionIds",
-    Field model_deselected "modelDeselected",
+    Required models "models",
+    Required selection_ids "selectionIds",
+    Optional model_deselected "modelDeselected",
 });
 
 /// Host-managed model selection ids to withdraw from the session's BYOK registry. *Experimental.*
@@ -724,7 +724,7 @@ pub struct ProviderWithdrawRequest {
     pub models: Vec<String>,
 }
 record!(ProviderWithdrawRequest {
-    Field models "models",
+    Required models "models",
 });
 builder!(ProviderWithdrawRequest new(models: Vec<String>) {});
 
@@ -740,7 +740,7 @@ pub struct ProviderWithdrawResult {
     pub model_deselected: Option<bool>,
 }
 record!(received ProviderWithdrawResult {
-    Field withdrawn "withdrawn",
-    Field providers_removed "providersRemoved",
-    Field model_deselected "modelDeselected",
+    Required withdrawn "withdrawn",
+    Required providers_removed "providersRemoved",
+    Optional model_deselected "modelDeselected",
 });

@@ -20,12 +20,12 @@ pub struct QueueAppendSteeringRequest {
     pub attachments: Vec<Attachment>,
 }
 record!(QueueAppendSteeringRequest {
-    Field message_id "messageId",
-    Field expected_prompt "expectedPrompt",
-    Field agent_mode "agentMode",
-    Field prompt "prompt",
-    Field display_prompt "displayPrompt",
-    Field attachments "attachments",
+    Required message_id "messageId",
+    Required expected_prompt "expectedPrompt",
+    Required agent_mode "agentMode",
+    Required prompt "prompt",
+    Required display_prompt "displayPrompt",
+    Required attachments "attachments",
 });
 builder!(QueueAppendSteeringRequest new(message_id: impl Into<String>, expected_prompt: impl Into<String>, agent_mode: SendAgentMode, prompt: impl Into<String>, display_prompt: impl Into<String>, attachments: Vec<Attachment>) {});
 
@@ -37,7 +37,7 @@ pub struct QueueBeginDeferredIdleDrainRequest {
     pub active_background_work: bool,
 }
 record!(QueueBeginDeferredIdleDrainRequest {
-    Field active_background_work "activeBackgroundWork",
+    Required active_background_work "activeBackgroundWork",
 });
 builder!(QueueBeginDeferredIdleDrainRequest new(active_background_work: bool) {});
 
@@ -49,7 +49,7 @@ pub struct QueueBeginDeferredIdleDrainResult {
     pub should_drain: bool,
 }
 record!(received QueueBeginDeferredIdleDrainResult {
-    Field should_drain "shouldDrain",
+    Required should_drain "shouldDrain",
 });
 
 /// Internal filter for consuming queued system notifications. *Experimental.*
@@ -60,7 +60,7 @@ pub struct QueueConsumeSystemNotificationsRequest {
     pub filter: serde_json::Value,
 }
 record!(QueueConsumeSystemNotificationsRequest {
-    Field filter "filter",
+    Required filter "filter",
 });
 builder!(QueueConsumeSystemNotificationsRequest new(filter: serde_json::Value) {});
 
@@ -72,7 +72,7 @@ pub struct QueueDeferSessionIdleRequest {
     pub aborted: bool,
 }
 record!(QueueDeferSessionIdleRequest {
-    Field aborted "aborted",
+    Required aborted "aborted",
 });
 builder!(QueueDeferSessionIdleRequest new(aborted: bool) {});
 
@@ -84,7 +84,7 @@ pub struct QueueDuplicateAtRequest {
     pub id: String,
 }
 record!(QueueDuplicateAtRequest {
-    Field id "id",
+    Required id "id",
 });
 builder!(QueueDuplicateAtRequest new(id: impl Into<String>) {});
 
@@ -96,7 +96,7 @@ pub struct QueueDuplicateAtResult {
     pub id: String,
 }
 record!(received QueueDuplicateAtResult {
-    Field id "id",
+    Required id "id",
 });
 
 /// Result of enqueueing the resume-pending wake item.
@@ -107,7 +107,7 @@ pub struct QueueEnqueueResumePendingResult {
     pub queued: bool,
 }
 record!(received QueueEnqueueResumePendingResult {
-    Field queued "queued",
+    Required queued "queued",
 });
 
 /// Inputs for completing a deferred-idle drain. *Experimental.*
@@ -120,8 +120,8 @@ pub struct QueueFinishDeferredIdleDrainRequest {
     pub has_pending: bool,
 }
 record!(QueueFinishDeferredIdleDrainRequest {
-    Field active_background_work "activeBackgroundWork",
-    Field has_pending "hasPending",
+    Required active_background_work "activeBackgroundWork",
+    Required has_pending "hasPending",
 });
 builder!(QueueFinishDeferredIdleDrainRequest new(active_background_work: bool, has_pending: bool) {});
 
@@ -135,8 +135,8 @@ pub struct QueueFinishDeferredIdleDrainResult {
     pub aborted: bool,
 }
 record!(received QueueFinishDeferredIdleDrainResult {
-    Field action "action",
-    Field aborted "aborted",
+    Required action "action",
+    Required aborted "aborted",
 });
 
 /// Whether the native queue has pending work.
@@ -147,7 +147,7 @@ pub struct QueueHasPendingResult {
     pub has_pending: bool,
 }
 record!(received QueueHasPendingResult {
-    Field has_pending "hasPending",
+    Required has_pending "hasPending",
 });
 
 /// Parameters for inserting a queued message at a public visible position. *Experimental.*
@@ -160,8 +160,8 @@ pub struct QueueInsertAtRequest {
     pub message: QueueInsertMessage,
 }
 record!(QueueInsertAtRequest {
-    Field position "position",
-    Field message "message",
+    Required position "position",
+    Required message "message",
 });
 builder!(QueueInsertAtRequest new(position: i64, message: QueueInsertMessage) {});
 
@@ -173,7 +173,7 @@ pub struct QueueInsertAtResult {
     pub id: String,
 }
 record!(received QueueInsertAtResult {
-    Field id "id",
+    Required id "id",
 });
 
 /// Serializable message fields accepted by queue.insertAt.
@@ -206,18 +206,18 @@ pub struct QueueInsertMessage {
     pub delivery: Option<String>,
 }
 record!(QueueInsertMessage {
-    Field prompt "prompt",
-    Field display_prompt "displayPrompt",
-    Field attachments "attachments",
-    Field agent_mode "agentMode",
-    Field source "source",
-    Field billable "billable",
-    Field required_tool "requiredTool",
-    Field request_headers "requestHeaders",
-    Field mode "mode",
-    Field prepend "prepend",
-    Field wait "wait",
-    Field delivery "delivery",
+    Required prompt "prompt",
+    Optional display_prompt "displayPrompt",
+    Optional attachments "attachments",
+    Optional agent_mode "agentMode",
+    Optional source "source",
+    Optional billable "billable",
+    Optional required_tool "requiredTool",
+    Optional request_headers "requestHeaders",
+    Optional mode "mode",
+    Optional prepend "prepend",
+    Optional wait "wait",
+    Optional delivery "delivery",
 });
 builder!(QueueInsertMessage new(prompt: impl Into<String>) {
     display_prompt: impl Into<String>,
@@ -243,8 +243,8 @@ pub struct QueueMoveItemRequest {
     pub to_position: i64,
 }
 record!(QueueMoveItemRequest {
-    Field id "id",
-    Field to_position "toPosition",
+    Required id "id",
+    Required to_position "toPosition",
 });
 builder!(QueueMoveItemRequest new(id: impl Into<String>, to_position: i64) {});
 
@@ -256,7 +256,7 @@ pub struct QueueMoveItemResult {
     pub changed: bool,
 }
 record!(received QueueMoveItemResult {
-    Field changed "changed",
+    Required changed "changed",
 });
 
 /// User-facing pending queue entry, with kind and display text for a queued message, slash command, or model change.
@@ -281,12 +281,12 @@ pub struct QueuePendingItems {
     pub source: Option<String>,
 }
 record!(received QueuePendingItems {
-    Field id "id",
-    Field message_id "messageId",
-    Field kind "kind",
-    Field display_text "displayText",
-    Field agent_mode "agentMode",
-    Field source "source",
+    Optional id "id",
+    Optional message_id "messageId",
+    Required kind "kind",
+    Required display_text "displayText",
+    Optional agent_mode "agentMode",
+    Optional source "source",
 });
 
 /// Whether this item is a queued user message or a queued slash command / model change
@@ -319,10 +319,10 @@ pub struct QueuePendingItemsResult {
     pub withdrawable_turn_message_id: Option<String>,
 }
 record!(received QueuePendingItemsResult {
-    Field items "items",
-    Field steering_messages "steeringMessages",
-    Field in_flight_steering_count "inFlightSteeringCount",
-    Field withdrawable_turn_message_id "withdrawableTurnMessageId",
+    Required items "items",
+    Required steering_messages "steeringMessages",
+    Optional in_flight_steering_count "inFlightSteeringCount",
+    Optional withdrawable_turn_message_id "withdrawableTurnMessageId",
 });
 
 /// Parameters for removing a queued item by stable id. *Experimental.*
@@ -333,7 +333,7 @@ pub struct QueueRemoveAtRequest {
     pub id: String,
 }
 record!(QueueRemoveAtRequest {
-    Field id "id",
+    Required id "id",
 });
 builder!(QueueRemoveAtRequest new(id: impl Into<String>) {});
 
@@ -345,7 +345,7 @@ pub struct QueueRemoveAtResult {
     pub removed: bool,
 }
 record!(received QueueRemoveAtResult {
-    Field removed "removed",
+    Required removed "removed",
 });
 
 /// Indicates whether a user-facing pending item was removed.
@@ -356,7 +356,7 @@ pub struct QueueRemoveMostRecentResult {
     pub removed: bool,
 }
 record!(received QueueRemoveMostRecentResult {
-    Field removed "removed",
+    Required removed "removed",
 });
 
 /// Parameters for steering a queued message into a live turn. *Experimental.*
@@ -367,7 +367,7 @@ pub struct QueueSendNowRequest {
     pub id: String,
 }
 record!(QueueSendNowRequest {
-    Field id "id",
+    Required id "id",
 });
 builder!(QueueSendNowRequest new(id: impl Into<String>) {});
 
@@ -379,7 +379,7 @@ pub struct QueueSendNowResult {
     pub steered: bool,
 }
 record!(received QueueSendNowResult {
-    Field steered "steered",
+    Required steered "steered",
 });
 
 /// Parameters for acquiring or releasing the queued-lane drain pause. Acquisition is exclusive and non-idempotent: `paused: true` against an already-paused session fails with `queue_already_paused`. The pause is never released automatically — it is not tied to the caller's lifetime, so a client that exits without sending `paused: false` leaves the lane frozen. Release is unowned: `paused: false` clears the pause for any caller, including one that never acquired it. *Experimental.*
@@ -390,7 +390,7 @@ pub struct QueueSetDrainPausedRequest {
     pub paused: bool,
 }
 record!(QueueSetDrainPausedRequest {
-    Field paused "paused",
+    Required paused "paused",
 });
 builder!(QueueSetDrainPausedRequest new(paused: bool) {});
 
@@ -410,11 +410,11 @@ pub struct QueueSnapshotResult {
     pub steering_message_orders: Option<Vec<i64>>,
 }
 record!(received QueueSnapshotResult {
-    Field in_flight_model_change_id "inFlightModelChangeId",
-    Field items "items",
-    Field steering_messages "steeringMessages",
-    Field item_orders "itemOrders",
-    Field steering_message_orders "steeringMessageOrders",
+    Optional in_flight_model_change_id "inFlightModelChangeId",
+    Required items "items",
+    Required steering_messages "steeringMessages",
+    Optional item_orders "itemOrders",
+    Optional steering_message_orders "steeringMessageOrders",
 });
 
 /// Parameters for editing a single queued message. *Experimental.*
@@ -429,9 +429,9 @@ pub struct QueueUpdateTextRequest {
     pub display_prompt: Option<String>,
 }
 record!(QueueUpdateTextRequest {
-    Field id "id",
-    Field prompt "prompt",
-    Field display_prompt "displayPrompt",
+    Required id "id",
+    Required prompt "prompt",
+    Optional display_prompt "displayPrompt",
 });
 builder!(QueueUpdateTextRequest new(id: impl Into<String>, prompt: impl Into<String>) {
     display_prompt: impl Into<String>,
@@ -445,7 +445,7 @@ pub struct QueueUpdateTextResult {
     pub updated: bool,
 }
 record!(received QueueUpdateTextResult {
-    Field updated "updated",
+    Required updated "updated",
 });
 
 /// Conditional withdrawal of a single user message, from its queue or from the running turn it started. *Experimental.*
@@ -458,8 +458,8 @@ pub struct QueueWithdrawMessageRequest {
     pub expected_prompt: String,
 }
 record!(QueueWithdrawMessageRequest {
-    Field message_id "messageId",
-    Field expected_prompt "expectedPrompt",
+    Required message_id "messageId",
+    Required expected_prompt "expectedPrompt",
 });
 builder!(QueueWithdrawMessageRequest new(message_id: impl Into<String>, expected_prompt: impl Into<String>) {});
 
@@ -475,6 +475,6 @@ pub struct QueueWithdrawMessageResult {
     pub interrupted: Option<bool>,
 }
 record!(received QueueWithdrawMessageResult {
-    Field removed "removed",
-    Field interrupted "interrupted",
+    Required removed "removed",
+    Optional interrupted "interrupted",
 });

@@ -17,9 +17,9 @@ pub struct QuotaWarningProjection {
     pub url: Option<String>,
 }
 record!(received QuotaWarningProjection {
-    Field warning_type "warningType",
-    Field message "message",
-    Field url "url",
+    Required warning_type "warningType",
+    Required message "message",
+    Optional url "url",
 });
 
 /// Existing delegation guidance for an account without delegation access.
@@ -32,8 +32,8 @@ pub struct SessionQuotaDelegateWarning {
     pub url: String,
 }
 record!(received SessionQuotaDelegateWarning {
-    Field text "text",
-    Field url "url",
+    Required text "text",
+    Required url "url",
 });
 
 /// Copilot plan tier used by the session quota projection.
@@ -102,19 +102,19 @@ pub struct SessionQuotaProjection {
     pub delegate_warning: Option<SessionQuotaDelegateWarning>,
 }
 record!(received SessionQuotaProjection {
-    Field snapshots "snapshots",
-    Field provider_quotas "providerQuotas",
-    Field is_free_user "isFreeUser",
-    Field is_tbb_user "isTbbUser",
-    Field plan_tier "planTier",
-    Field premium_requests_billable "premiumRequestsBillable",
-    Field model_cost_column_visible "modelCostColumnVisible",
-    Field delegate_available "delegateAvailable",
-    Field can_signup_for_copilot_free "canSignupForCopilotFree",
-    Field dynamic_workflows_enabled "dynamicWorkflowsEnabled",
-    Field dynamic_workflows_ui_visible "dynamicWorkflowsUiVisible",
-    Field upgrade_url "upgradeUrl",
-    Field delegate_warning "delegateWarning",
+    Required snapshots "snapshots",
+    Optional provider_quotas "providerQuotas",
+    Required is_free_user "isFreeUser",
+    Required is_tbb_user "isTbbUser",
+    Required plan_tier "planTier",
+    Required premium_requests_billable "premiumRequestsBillable",
+    Required model_cost_column_visible "modelCostColumnVisible",
+    Required delegate_available "delegateAvailable",
+    Required can_signup_for_copilot_free "canSignupForCopilotFree",
+    Required dynamic_workflows_enabled "dynamicWorkflowsEnabled",
+    Required dynamic_workflows_ui_visible "dynamicWorkflowsUiVisible",
+    Optional upgrade_url "upgradeUrl",
+    Optional delegate_warning "delegateWarning",
 });
 
 /// Session quota snapshot, preserving the incumbent numeric units and reset metadata.
@@ -147,16 +147,16 @@ pub struct SessionQuotaSnapshot {
     pub overage_entitlement: Option<f64>,
 }
 record!(received SessionQuotaSnapshot {
-    Field is_unlimited_entitlement "isUnlimitedEntitlement",
-    Field entitlement_requests "entitlementRequests",
-    Field used_requests "usedRequests",
-    Field usage_allowed_with_exhausted_quota "usageAllowedWithExhaustedQuota",
-    Field overage "overage",
-    Field overage_allowed_with_exhausted_quota "overageAllowedWithExhaustedQuota",
-    Field remaining_percentage "remainingPercentage",
-    Field reset_date_epoch_ms "resetDateEpochMs",
-    Field reset_date_estimated "resetDateEstimated",
-    Field has_quota "hasQuota",
-    Field token_based_billing "tokenBasedBilling",
-    Field overage_entitlement "overageEntitlement",
+    Required is_unlimited_entitlement "isUnlimitedEntitlement",
+    Required entitlement_requests "entitlementRequests",
+    Required used_requests "usedRequests",
+    Required usage_allowed_with_exhausted_quota "usageAllowedWithExhaustedQuota",
+    Required overage "overage",
+    Required overage_allowed_with_exhausted_quota "overageAllowedWithExhaustedQuota",
+    Required remaining_percentage "remainingPercentage",
+    Optional reset_date_epoch_ms "resetDateEpochMs",
+    Optional reset_date_estimated "resetDateEstimated",
+    Optional has_quota "hasQuota",
+    Optional token_based_billing "tokenBasedBilling",
+    Optional overage_entitlement "overageEntitlement",
 });

@@ -18,11 +18,11 @@ pub struct RepoSettingsEditRequest {
     pub value: Option<serde_json::Value>,
 }
 record!(RepoSettingsEditRequest {
-    Field repo_root "repoRoot",
-    Field scope "scope",
-    Field key "key",
-    Field operation "operation",
-    Field value "value",
+    Required repo_root "repoRoot",
+    Required scope "scope",
+    Required key "key",
+    Required operation "operation",
+    Optional value "value",
 });
 builder!(RepoSettingsEditRequest new(repo_root: impl Into<String>, scope: RepoSettingsEditScope, key: impl Into<String>, operation: SettingsEditOperation) {
     value: serde_json::Value,
@@ -54,8 +54,8 @@ pub struct RepoSettingsReadRawRequest {
     pub scope: String,
 }
 record!(RepoSettingsReadRawRequest {
-    Field repo_root "repoRoot",
-    Field scope "scope",
+    Required repo_root "repoRoot",
+    Required scope "scope",
 });
 builder!(RepoSettingsReadRawRequest new(repo_root: impl Into<String>, scope: impl Into<String>) {});
 
@@ -69,8 +69,8 @@ pub struct RepoSettingsReadRawResult {
     pub invalid: bool,
 }
 record!(received RepoSettingsReadRawResult {
-    Field config "config",
-    Field invalid "invalid",
+    Required config "config",
+    Required invalid "invalid",
 });
 
 /// The complete set of repository-overridable settings to store. *Internal.*
@@ -85,9 +85,9 @@ pub struct RepoSettingsWriteAllRequest {
     pub settings: serde_json::Value,
 }
 record!(RepoSettingsWriteAllRequest {
-    Field repo_root "repoRoot",
-    Field scope "scope",
-    Field settings "settings",
+    Required repo_root "repoRoot",
+    Required scope "scope",
+    Required settings "settings",
 });
 builder!(RepoSettingsWriteAllRequest new(repo_root: impl Into<String>, scope: impl Into<String>, settings: serde_json::Value) {});
 
@@ -107,11 +107,11 @@ pub struct RepoSettingsWriteKeyRequest {
     pub delete: Option<bool>,
 }
 record!(RepoSettingsWriteKeyRequest {
-    Field repo_root "repoRoot",
-    Field scope "scope",
-    Field key "key",
-    Field value "value",
-    Field delete "delete",
+    Required repo_root "repoRoot",
+    Required scope "scope",
+    Required key "key",
+    Optional value "value",
+    Optional delete "delete",
 });
 builder!(RepoSettingsWriteKeyRequest {
     value: serde_json::Value,

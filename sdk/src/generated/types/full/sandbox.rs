@@ -10,7 +10,7 @@ pub struct SandboxApplyDefaultsRequest {
     pub stored: serde_json::Value,
 }
 record!(SandboxApplyDefaultsRequest {
-    Field stored "stored",
+    Required stored "stored",
 });
 builder!(SandboxApplyDefaultsRequest new(stored: serde_json::Value) {});
 
@@ -24,8 +24,8 @@ pub struct SandboxCredentialSuggestion {
     pub suggested_inject_hosts: Vec<String>,
 }
 record!(received SandboxCredentialSuggestion {
-    Field name "name",
-    Field suggested_inject_hosts "suggestedInjectHosts",
+    Required name "name",
+    Required suggested_inject_hosts "suggestedInjectHosts",
 });
 
 /// Possible unconfigured secrets in the sandbox shell environment, sorted by variable name, with no secret values. *Experimental.*
@@ -36,7 +36,7 @@ pub struct SandboxCredentialSuggestionsResult {
     pub suggestions: Vec<SandboxCredentialSuggestion>,
 }
 record!(received SandboxCredentialSuggestionsResult {
-    Field suggestions "suggestions",
+    Required suggestions "suggestions",
 });
 
 /// Request to disable sandboxing for the current session while resolving an active sandbox-bypass permission prompt. *Experimental.*
@@ -49,8 +49,8 @@ pub struct SandboxDisableForSessionRequest {
     pub decision_context: Option<PermissionDecisionContext>,
 }
 record!(SandboxDisableForSessionRequest {
-    Field request_id "requestId",
-    Field decision_context "decisionContext",
+    Required request_id "requestId",
+    Optional decision_context "decisionContext",
 });
 builder!(SandboxDisableForSessionRequest new(request_id: impl Into<String>) {
     decision_context: PermissionDecisionContext,
@@ -66,8 +66,8 @@ pub struct SandboxDisableForSessionResult {
     pub enabled: bool,
 }
 record!(received SandboxDisableForSessionResult {
-    Field success "success",
-    Field enabled "enabled",
+    Required success "success",
+    Required enabled "enabled",
 });
 
 /// The documentation URL a host cites when it declines or downgrades a sandbox setting.
@@ -78,7 +78,7 @@ pub struct SandboxDocsUrlResult {
     pub url: String,
 }
 record!(received SandboxDocsUrlResult {
-    Field url "url",
+    Required url "url",
 });
 
 /// A sandbox config and the per-feature routing flag to resolve it for. *Internal.*
@@ -91,8 +91,8 @@ pub struct SandboxEffectiveForOptionalParams {
     pub routing_flag: String,
 }
 record!(SandboxEffectiveForOptionalParams {
-    Field sandbox "sandbox",
-    Field routing_flag "routingFlag",
+    Optional sandbox "sandbox",
+    Required routing_flag "routingFlag",
 });
 builder!(SandboxEffectiveForOptionalParams new(routing_flag: impl Into<String>) {
     sandbox: serde_json::Value,
@@ -106,7 +106,7 @@ pub struct SandboxEffectiveForOptionalResult {
     pub sandbox_json: serde_json::Value,
 }
 record!(received SandboxEffectiveForOptionalResult {
-    Field sandbox_json "sandboxJson",
+    Required sandbox_json "sandboxJson",
 });
 
 /// One slash command, as typed, to test against the enforcement-block allowlist. *Internal.*
@@ -119,8 +119,8 @@ pub struct SandboxEnforcementCommandAllowedParams {
     pub args: Vec<String>,
 }
 record!(SandboxEnforcementCommandAllowedParams {
-    Field command_name "commandName",
-    Field args "args",
+    Required command_name "commandName",
+    Required args "args",
 });
 builder!(SandboxEnforcementCommandAllowedParams new(command_name: impl Into<String>, args: Vec<String>) {});
 
@@ -136,9 +136,9 @@ pub struct SandboxEnforcementStatus {
     pub reason: Option<String>,
 }
 record!(received SandboxEnforcementStatus {
-    Field required "required",
-    Field blocked "blocked",
-    Field reason "reason",
+    Required required "required",
+    Required blocked "blocked",
+    Optional reason "reason",
 });
 
 /// A batch of file-picker candidates to check against a prepared policy. *Internal.*
@@ -153,9 +153,9 @@ pub struct SandboxFilterPickerCandidatesParams {
     pub sandbox: Option<serde_json::Value>,
 }
 record!(SandboxFilterPickerCandidatesParams {
-    Field candidates "candidates",
-    Field cwd "cwd",
-    Field sandbox "sandbox",
+    Required candidates "candidates",
+    Required cwd "cwd",
+    Optional sandbox "sandbox",
 });
 builder!(SandboxFilterPickerCandidatesParams new(candidates: Vec<SandboxPickerCandidate>, cwd: impl Into<String>) {
     sandbox: serde_json::Value,
@@ -169,7 +169,7 @@ pub struct SandboxFilterPickerCandidatesResult {
     pub allowed: Vec<bool>,
 }
 record!(received SandboxFilterPickerCandidatesResult {
-    Field allowed "allowed",
+    Required allowed "allowed",
 });
 
 /// Request to accept the sandbox path grant offered on an active sandbox escalation permission prompt. *Experimental.*
@@ -182,8 +182,8 @@ pub struct SandboxGrantPathForRequestRequest {
     pub decision_context: Option<PermissionDecisionContext>,
 }
 record!(SandboxGrantPathForRequestRequest {
-    Field request_id "requestId",
-    Field decision_context "decisionContext",
+    Required request_id "requestId",
+    Optional decision_context "decisionContext",
 });
 builder!(SandboxGrantPathForRequestRequest new(request_id: impl Into<String>) {
     decision_context: PermissionDecisionContext,
@@ -197,7 +197,7 @@ pub struct SandboxGrantPathForRequestResult {
     pub success: bool,
 }
 record!(received SandboxGrantPathForRequestResult {
-    Field success "success",
+    Required success "success",
 });
 
 /// Whether this host can run one sandbox policy feature. A session whose effective policy uses an unsupported feature fails each sandboxed command with `reason`, except `filesystem_enumeration`, whose absence degrades sandboxed PowerShell instead of failing it.
@@ -212,9 +212,9 @@ pub struct SandboxHostCapability {
     pub reason: Option<String>,
 }
 record!(received SandboxHostCapability {
-    Field name "name",
-    Field supported "supported",
-    Field reason "reason",
+    Required name "name",
+    Required supported "supported",
+    Optional reason "reason",
 });
 
 /// Extensible identifier of a sandbox policy feature whose availability varies between hosts. A plain string, so an older client decodes a name added by a newer runtime; ignore names you do not recognize. Known values: `network` — sandboxed commands can reach the network (`network.allowOutbound`, on by default); on Linux this needs the tooling for Bubblewrap's private network namespace, such as slirp4netns. `network_filtering` — host rules and the sandbox proxy (`network.allowedHosts`, `network.blockedHosts`, `network.proxy`); on Linux this needs the same tooling as `network`; on Windows it needs Process Security Environment 1.1 host-loopback support or MXC's PSEC 1.0-only proxy-loopback compatibility capability, and a policy that uses it must also set `network.allowLocalNetwork`, because Windows reaches the local proxy only together with private-network access. Compatibility applies only to an explicit identity-less runtime proxy, not general host-loopback access, and other policy restrictions still apply. `denied_paths` — native enforcement of `filesystem.deniedPaths`; on Windows this needs a version whose sandbox contract reports denied-path support. `shell` — shell commands inside the sandbox: bash on macOS and Linux, PowerShell on Windows. `filesystem_enumeration` — enumerate-only filesystem grants, which PowerShell's drive roots use on Windows; this needs a version with Process Security Environment 1.1 filesystem enumeration support. Without it, sandboxed PowerShell still runs, but `Get-Location` may report the drive root, `Set-Location` may fail, and relative paths may resolve against the drive root; the session also receives a `session.warning` with `warningType` `sandbox`. Other platforms always report it. From 1 to 64 characters, pattern `^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$`.
@@ -232,9 +232,9 @@ pub struct SandboxHostSupport {
     pub capabilities: Vec<SandboxHostCapability>,
 }
 record!(received SandboxHostSupport {
-    Field supported "supported",
-    Field reason "reason",
-    Field capabilities "capabilities",
+    Required supported "supported",
+    Optional reason "reason",
+    Required capabilities "capabilities",
 });
 
 /// One file-picker suggestion offered up for the sandbox filesystem check. *Internal.*
@@ -247,8 +247,8 @@ pub struct SandboxPickerCandidate {
     pub is_directory: bool,
 }
 record!(SandboxPickerCandidate {
-    Field path "path",
-    Field is_directory "isDirectory",
+    Required path "path",
+    Required is_directory "isDirectory",
 });
 builder!(SandboxPickerCandidate new(path: impl Into<String>, is_directory: bool) {});
 
@@ -262,8 +262,8 @@ pub struct SandboxPreparePickerPolicyParams {
     pub sandbox: Option<serde_json::Value>,
 }
 record!(SandboxPreparePickerPolicyParams {
-    Field cwd "cwd",
-    Field sandbox "sandbox",
+    Required cwd "cwd",
+    Optional sandbox "sandbox",
 });
 builder!(SandboxPreparePickerPolicyParams new(cwd: impl Into<String>) {
     sandbox: serde_json::Value,
@@ -277,7 +277,7 @@ pub struct SandboxPreparePickerPolicyResult {
     pub sandbox_json: Option<serde_json::Value>,
 }
 record!(received SandboxPreparePickerPolicyResult {
-    Field sandbox_json "sandboxJson",
+    Optional sandbox_json "sandboxJson",
 });
 
 /// Result of creating the persistent certificate authority of the sandbox credential proxy. *Experimental.*
@@ -288,7 +288,7 @@ pub struct SandboxProxyCaCreateResult {
     pub certificate_path: String,
 }
 record!(received SandboxProxyCaCreateResult {
-    Field certificate_path "certificatePath",
+    Required certificate_path "certificatePath",
 });
 
 /// Identifies the credential hosts that the persistent certificate authority of the sandbox credential proxy must cover. The runtime always adds the hosts from the saved user settings. *Experimental.*
@@ -299,7 +299,7 @@ pub struct SandboxProxyCaRequest {
     pub sandbox_config: Option<SandboxConfig>,
 }
 record!(SandboxProxyCaRequest {
-    Field sandbox_config "sandboxConfig",
+    Optional sandbox_config "sandboxConfig",
 });
 builder!(SandboxProxyCaRequest {
     sandbox_config: SandboxConfig,
@@ -339,9 +339,9 @@ pub struct SandboxProxyCaStatus {
     pub can_install: bool,
 }
 record!(received SandboxProxyCaStatus {
-    Field state "state",
-    Field detail "detail",
-    Field can_install "canInstall",
+    Required state "state",
+    Optional detail "detail",
+    Required can_install "canInstall",
 });
 
 /// The stored sandbox proxy password, if one is present.
@@ -365,8 +365,8 @@ pub struct SandboxProxySecretLocation {
     pub secret_id: String,
 }
 record!(received SandboxProxySecretLocation {
-    Field config_dir "configDir",
-    Field secret_id "secretId",
+    Required config_dir "configDir",
+    Required secret_id "secretId",
 });
 
 /// The sandbox proxy password to store. *Experimental.*
@@ -389,7 +389,7 @@ pub struct SandboxProxySecretSaveResult {
     pub stored_in_keychain: bool,
 }
 record!(received SandboxProxySecretSaveResult {
-    Field stored_in_keychain "storedInKeychain",
+    Required stored_in_keychain "storedInKeychain",
 });
 
 /// The user's sandbox settings and the managed sandbox floor to raise them to. *Internal.*
@@ -402,8 +402,8 @@ pub struct SandboxResolveFlooredConfigParams {
     pub managed_sandbox: Option<serde_json::Value>,
 }
 record!(SandboxResolveFlooredConfigParams {
-    Field user_sandbox "userSandbox",
-    Field managed_sandbox "managedSandbox",
+    Optional user_sandbox "userSandbox",
+    Optional managed_sandbox "managedSandbox",
 });
 builder!(SandboxResolveFlooredConfigParams {
     user_sandbox: serde_json::Value,
@@ -418,7 +418,7 @@ pub struct SandboxResolveFlooredConfigResult {
     pub sandbox_json: serde_json::Value,
 }
 record!(received SandboxResolveFlooredConfigResult {
-    Field sandbox_json "sandboxJson",
+    Required sandbox_json "sandboxJson",
 });
 
 /// The managed sandbox policy in force, which selects which remedy the notice offers. *Internal.*
@@ -431,8 +431,8 @@ pub struct SandboxUnsupportedStartupNoticeParams {
     pub enabled_by_undetermined_policy: Option<bool>,
 }
 record!(SandboxUnsupportedStartupNoticeParams {
-    Field managed_sandbox "managedSandbox",
-    Field enabled_by_undetermined_policy "enabledByUndeterminedPolicy",
+    Optional managed_sandbox "managedSandbox",
+    Optional enabled_by_undetermined_policy "enabledByUndeterminedPolicy",
 });
 builder!(SandboxUnsupportedStartupNoticeParams {
     managed_sandbox: serde_json::Value,
@@ -447,5 +447,5 @@ pub struct SandboxUnsupportedStartupNoticeResult {
     pub notice: Option<String>,
 }
 record!(received SandboxUnsupportedStartupNoticeResult {
-    Field notice "notice",
+    Optional notice "notice",
 });

@@ -14,10 +14,10 @@ pub struct ScheduleAddAtRequest {
     pub display_prompt: Option<String>,
 }
 record!(ScheduleAddAtRequest {
-    Field at "at",
-    Field prompt "prompt",
-    Field recurring "recurring",
-    Field display_prompt "displayPrompt",
+    Required at "at",
+    Required prompt "prompt",
+    Optional recurring "recurring",
+    Optional display_prompt "displayPrompt",
 });
 builder!(ScheduleAddAtRequest new(at: i64, prompt: impl Into<String>) {
     recurring: bool,
@@ -40,11 +40,11 @@ pub struct ScheduleAddCronRequest {
     pub tz: Option<String>,
 }
 record!(ScheduleAddCronRequest {
-    Field cron "cron",
-    Field prompt "prompt",
-    Field recurring "recurring",
-    Field display_prompt "displayPrompt",
-    Field tz "tz",
+    Required cron "cron",
+    Required prompt "prompt",
+    Optional recurring "recurring",
+    Optional display_prompt "displayPrompt",
+    Optional tz "tz",
 });
 builder!(ScheduleAddCronRequest new(cron: impl Into<String>, prompt: impl Into<String>) {
     recurring: bool,
@@ -66,10 +66,10 @@ pub struct ScheduleAddRequest {
     pub display_prompt: Option<String>,
 }
 record!(ScheduleAddRequest {
-    Field interval "interval",
-    Field prompt "prompt",
-    Field recurring "recurring",
-    Field display_prompt "displayPrompt",
+    Required interval "interval",
+    Required prompt "prompt",
+    Optional recurring "recurring",
+    Optional display_prompt "displayPrompt",
 });
 builder!(ScheduleAddRequest new(interval: impl Into<String>, prompt: impl Into<String>) {
     recurring: bool,
@@ -86,8 +86,8 @@ pub struct ScheduleAddResult {
     pub error: Option<String>,
 }
 record!(received ScheduleAddResult {
-    Field entry "entry",
-    Field error "error",
+    Optional entry "entry",
+    Optional error "error",
 });
 
 /// Register a self-paced scheduled prompt. *Experimental.*
@@ -100,8 +100,8 @@ pub struct ScheduleAddSelfPacedRequest {
     pub display_prompt: Option<String>,
 }
 record!(ScheduleAddSelfPacedRequest {
-    Field prompt "prompt",
-    Field display_prompt "displayPrompt",
+    Required prompt "prompt",
+    Optional display_prompt "displayPrompt",
 });
 builder!(ScheduleAddSelfPacedRequest new(prompt: impl Into<String>) {
     display_prompt: impl Into<String>,
@@ -133,16 +133,16 @@ pub struct ScheduleEntry {
     pub next_run_at: String,
 }
 record!(received ScheduleEntry {
-    Field id "id",
-    Field interval_ms "intervalMs",
-    Field cron "cron",
-    Field tz "tz",
-    Field at "at",
-    Field prompt "prompt",
-    Field recurring "recurring",
-    Field self_paced "selfPaced",
-    Field display_prompt "displayPrompt",
-    Field next_run_at "nextRunAt",
+    Required id "id",
+    Optional interval_ms "intervalMs",
+    Optional cron "cron",
+    Optional tz "tz",
+    Optional at "at",
+    Required prompt "prompt",
+    Required recurring "recurring",
+    Optional self_paced "selfPaced",
+    Optional display_prompt "displayPrompt",
+    Required next_run_at "nextRunAt",
 });
 
 /// Whether the session currently has an active self-paced schedule.
@@ -153,7 +153,7 @@ pub struct ScheduleHasSelfPacedResult {
     pub has_self_paced: bool,
 }
 record!(received ScheduleHasSelfPacedResult {
-    Field has_self_paced "hasSelfPaced",
+    Required has_self_paced "hasSelfPaced",
 });
 
 /// Snapshot of the currently active recurring prompts for this session.
@@ -164,7 +164,7 @@ pub struct ScheduleList {
     pub entries: Vec<ScheduleEntry>,
 }
 record!(received ScheduleList {
-    Field entries "entries",
+    Required entries "entries",
 });
 
 /// Re-arm a self-paced scheduled prompt. *Experimental.*
@@ -177,8 +177,8 @@ pub struct ScheduleRearmSelfPacedRequest {
     pub at: i64,
 }
 record!(ScheduleRearmSelfPacedRequest {
-    Field id "id",
-    Field at "at",
+    Required id "id",
+    Required at "at",
 });
 builder!(ScheduleRearmSelfPacedRequest new(id: i64, at: i64) {});
 
@@ -190,7 +190,7 @@ pub struct ScheduleStopRequest {
     pub id: i64,
 }
 record!(ScheduleStopRequest {
-    Field id "id",
+    Required id "id",
 });
 builder!(ScheduleStopRequest new(id: i64) {});
 
@@ -202,5 +202,5 @@ pub struct ScheduleStopResult {
     pub entry: Option<ScheduleEntry>,
 }
 record!(received ScheduleStopResult {
-    Field entry "entry",
+    Optional entry "entry",
 });

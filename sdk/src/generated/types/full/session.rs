@@ -15,8 +15,8 @@ pub struct ConfigureSessionExtensionsParams {
     pub controller: Option<serde_json::Value>,
 }
 record!(ConfigureSessionExtensionsParams {
-    Field session_id "sessionId",
-    Field controller "controller",
+    Required session_id "sessionId",
+    Optional controller "controller",
 });
 builder!(ConfigureSessionExtensionsParams new(session_id: impl Into<String>) {
     controller: serde_json::Value,
@@ -30,7 +30,7 @@ pub struct ConnectRemoteSessionParams {
     pub session_id: String,
 }
 record!(ConnectRemoteSessionParams {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 builder!(ConnectRemoteSessionParams new(session_id: impl Into<String>) {});
 
@@ -62,17 +62,17 @@ pub struct ConnectedRemoteSessionMetadata {
     pub state: Option<String>,
 }
 record!(received ConnectedRemoteSessionMetadata {
-    Field session_id "sessionId",
-    Field name "name",
-    Field summary "summary",
-    Field start_time "startTime",
-    Field modified_time "modifiedTime",
-    Field repository "repository",
-    Field pull_request_number "pullRequestNumber",
-    Field resource_id "resourceId",
-    Field kind "kind",
-    Field stale_at "staleAt",
-    Field state "state",
+    Required session_id "sessionId",
+    Optional name "name",
+    Optional summary "summary",
+    Required start_time "startTime",
+    Required modified_time "modifiedTime",
+    Required repository "repository",
+    Optional pull_request_number "pullRequestNumber",
+    Optional resource_id "resourceId",
+    Required kind "kind",
+    Optional stale_at "staleAt",
+    Optional state "state",
 });
 
 /// Neutral SDK discriminator for the connected remote session kind.
@@ -103,9 +103,9 @@ pub struct ConnectedRemoteSessionMetadataRepository {
     pub branch: String,
 }
 record!(received ConnectedRemoteSessionMetadataRepository {
-    Field owner "owner",
-    Field name "name",
-    Field branch "branch",
+    Required owner "owner",
+    Required name "name",
+    Required branch "branch",
 });
 
 /// Persisted local session metadata, including identifiers, timestamps, summary/name, client, context, detached state, and task ID.
@@ -132,15 +132,15 @@ pub struct LocalSessionMetadataValue {
     pub mc_task_id: Option<String>,
 }
 record!(LocalSessionMetadataValue ["isRemote" false] {
-    Field session_id "sessionId",
-    Field start_time "startTime",
-    Field modified_time "modifiedTime",
-    Field summary "summary",
-    Field name "name",
-    Field client_name "clientName",
-    Field is_detached "isDetached",
-    Field context "context",
-    Field mc_task_id "mcTaskId",
+    Required session_id "sessionId",
+    Required start_time "startTime",
+    Required modified_time "modifiedTime",
+    Optional summary "summary",
+    Optional name "name",
+    Optional client_name "clientName",
+    Optional is_detached "isDetached",
+    Optional context "context",
+    Optional mc_task_id "mcTaskId",
 });
 builder!(LocalSessionMetadataValue {
     summary: impl Into<String>,
@@ -194,11 +194,11 @@ pub struct ManagedMcpServerConfig {
     pub headers_refresh_ttl_ms: Option<i64>,
 }
 record!(ManagedMcpServerConfig {
-    Field display_name "displayName",
-    Field url "url",
-    Field tools "tools",
-    Field timeout "timeout",
-    Field headers_refresh_ttl_ms "headersRefreshTtlMs",
+    Required display_name "displayName",
+    Required url "url",
+    Optional tools "tools",
+    Optional timeout "timeout",
+    Optional headers_refresh_ttl_ms "headersRefreshTtlMs",
 });
 builder!(ManagedMcpServerConfig new(display_name: impl Into<String>, url: impl Into<String>) {
     tools: Vec<String>,
@@ -214,7 +214,7 @@ pub struct SessionBulkDeleteResult {
     pub freed_bytes: std::collections::BTreeMap<String, i64>,
 }
 record!(received SessionBulkDeleteResult {
-    Field freed_bytes "freedBytes",
+    Required freed_bytes "freedBytes",
 });
 
 /// Session capability enabled for this session
@@ -268,7 +268,7 @@ pub struct SessionEnrichMetadataResult {
     pub sessions: Vec<LocalSessionMetadataValue>,
 }
 record!(received SessionEnrichMetadataResult {
-    Field sessions "sessions",
+    Required sessions "sessions",
 });
 
 /// Sessions matching the filter, ordered most-recently-modified first.
@@ -279,7 +279,7 @@ pub struct SessionList {
     pub sessions: Vec<SessionListEntry>,
 }
 record!(received SessionList {
-    Field sessions "sessions",
+    Required sessions "sessions",
 });
 
 /// Local or remote session metadata entry. Narrow on `isRemote` to access source-specific fields.
@@ -308,8 +308,8 @@ pub struct SessionLoadDeferredRepoHooksResult {
     pub hook_count: i64,
 }
 record!(received SessionLoadDeferredRepoHooksResult {
-    Field startup_prompts "startupPrompts",
-    Field hook_count "hookCount",
+    Required startup_prompts "startupPrompts",
+    Required hook_count "hookCount",
 });
 
 /// Outcome of the prune operation: deleted IDs, dry-run candidates, skipped IDs, total bytes freed, and the dry-run flag.
@@ -328,11 +328,11 @@ pub struct SessionPruneResult {
     pub dry_run: bool,
 }
 record!(received SessionPruneResult {
-    Field deleted "deleted",
-    Field candidates "candidates",
-    Field skipped "skipped",
-    Field freed_bytes "freedBytes",
-    Field dry_run "dryRun",
+    Required deleted "deleted",
+    Required candidates "candidates",
+    Required skipped "skipped",
+    Required freed_bytes "freedBytes",
+    Required dry_run "dryRun",
 });
 
 /// Map of sessionId -> on-disk size in bytes for each session's workspace directory.
@@ -343,7 +343,7 @@ pub struct SessionSizes {
     pub sizes: std::collections::BTreeMap<String, i64>,
 }
 record!(received SessionSizes {
-    Field sizes "sizes",
+    Required sizes "sizes",
 });
 
 /// Which session sources to include. Defaults to `local` for backward compatibility.
@@ -389,15 +389,15 @@ pub struct SessionWorkingDirectoryContextWithClient {
     pub client_name: Option<String>,
 }
 record!(SessionWorkingDirectoryContextWithClient {
-    Field cwd "cwd",
-    Field git_root "gitRoot",
-    Field repository "repository",
-    Field host_type "hostType",
-    Field branch "branch",
-    Field repository_host "repositoryHost",
-    Field head_commit "headCommit",
-    Field base_commit "baseCommit",
-    Field client_name "clientName",
+    Required cwd "cwd",
+    Optional git_root "gitRoot",
+    Optional repository "repository",
+    Optional host_type "hostType",
+    Optional branch "branch",
+    Optional repository_host "repositoryHost",
+    Optional head_commit "headCommit",
+    Optional base_commit "baseCommit",
+    Optional client_name "clientName",
 });
 builder!(SessionWorkingDirectoryContextWithClient new(cwd: impl Into<String>) {
     git_root: impl Into<String>,
@@ -418,7 +418,7 @@ pub struct SessionsBulkDeleteRequest {
     pub session_ids: Vec<String>,
 }
 record!(SessionsBulkDeleteRequest {
-    Field session_ids "sessionIds",
+    Required session_ids "sessionIds",
 });
 builder!(SessionsBulkDeleteRequest new(session_ids: Vec<String>) {});
 
@@ -430,7 +430,7 @@ pub struct SessionsCheckInUseRequest {
     pub session_ids: Vec<String>,
 }
 record!(SessionsCheckInUseRequest {
-    Field session_ids "sessionIds",
+    Required session_ids "sessionIds",
 });
 builder!(SessionsCheckInUseRequest new(session_ids: Vec<String>) {});
 
@@ -442,7 +442,7 @@ pub struct SessionsCheckInUseResult {
     pub in_use: Vec<String>,
 }
 record!(received SessionsCheckInUseResult {
-    Field in_use "inUse",
+    Required in_use "inUse",
 });
 
 /// Client metadata outcome for one requested local session.
@@ -478,7 +478,7 @@ pub struct SessionsClientMetadataEntryCorrupt {
     pub session_id: String,
 }
 record!(received SessionsClientMetadataEntryCorrupt ["status" "corrupt"] {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 
 /// `SessionsClientMetadataEntry: NotFound` of the protocol.
@@ -489,7 +489,7 @@ pub struct SessionsClientMetadataEntryNotFound {
     pub session_id: String,
 }
 record!(received SessionsClientMetadataEntryNotFound ["status" "notFound"] {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 
 /// `SessionsClientMetadataEntry: Ok` of the protocol.
@@ -502,8 +502,8 @@ pub struct SessionsClientMetadataEntryOk {
     pub metadata: ClientMetadata,
 }
 record!(received SessionsClientMetadataEntryOk ["status" "ok"] {
-    Field session_id "sessionId",
-    Field metadata "metadata",
+    Required session_id "sessionId",
+    Required metadata "metadata",
 });
 
 /// `SessionsClientMetadataEntry: Unavailable` of the protocol.
@@ -518,9 +518,9 @@ pub struct SessionsClientMetadataEntryUnavailable {
     pub message: String,
 }
 record!(received SessionsClientMetadataEntryUnavailable ["status" "unavailable"] {
-    Field session_id "sessionId",
-    Field code "code",
-    Field message "message",
+    Required session_id "sessionId",
+    Required code "code",
+    Required message "message",
 });
 
 /// `SessionsClientMetadataEntry: UnsupportedVersion` of the protocol.
@@ -531,7 +531,7 @@ pub struct SessionsClientMetadataEntryUnsupportedVersion {
     pub session_id: String,
 }
 record!(received SessionsClientMetadataEntryUnsupportedVersion ["status" "unsupportedVersion"] {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 
 /// Session ID to close.
@@ -542,7 +542,7 @@ pub struct SessionsCloseRequest {
     pub session_id: String,
 }
 record!(SessionsCloseRequest {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 builder!(SessionsCloseRequest new(session_id: impl Into<String>) {});
 
@@ -568,11 +568,11 @@ pub struct SessionsCreateWorkspaceRequest {
     pub name: Option<String>,
 }
 record!(SessionsCreateWorkspaceRequest {
-    Field session_id "sessionId",
-    Field session_state_path "sessionStatePath",
-    Field convention "convention",
-    Field context "context",
-    Field name "name",
+    Required session_id "sessionId",
+    Required session_state_path "sessionStatePath",
+    Required convention "convention",
+    Optional context "context",
+    Optional name "name",
 });
 builder!(SessionsCreateWorkspaceRequest {
     context: SessionWorkingDirectoryContextWithClient,
@@ -610,7 +610,7 @@ pub struct SessionsCreateWorkspaceResult {
     pub workspace_json: String,
 }
 record!(received SessionsCreateWorkspaceResult {
-    Field workspace_json "workspaceJson",
+    Required workspace_json "workspaceJson",
 });
 
 /// Session ID to delete from disk.
@@ -623,8 +623,8 @@ pub struct SessionsDeleteRequest {
     pub session_path: Option<Option<String>>,
 }
 record!(SessionsDeleteRequest {
-    Field session_id "sessionId",
-    Field session_path "sessionPath",
+    Required session_id "sessionId",
+    Optional session_path "sessionPath",
 });
 builder!(SessionsDeleteRequest new(session_id: impl Into<String>) {
     session_path: Option<String>,
@@ -638,7 +638,7 @@ pub struct SessionsEnrichMetadataRequest {
     pub sessions: Vec<LocalSessionMetadataValue>,
 }
 record!(SessionsEnrichMetadataRequest {
-    Field sessions "sessions",
+    Required sessions "sessions",
 });
 builder!(SessionsEnrichMetadataRequest new(sessions: Vec<LocalSessionMetadataValue>) {});
 
@@ -650,7 +650,7 @@ pub struct SessionsFindByPrefixRequest {
     pub prefix: String,
 }
 record!(SessionsFindByPrefixRequest {
-    Field prefix "prefix",
+    Required prefix "prefix",
 });
 builder!(SessionsFindByPrefixRequest new(prefix: impl Into<String>) {});
 
@@ -662,7 +662,7 @@ pub struct SessionsFindByPrefixResult {
     pub session_id: Option<String>,
 }
 record!(received SessionsFindByPrefixResult {
-    Field session_id "sessionId",
+    Optional session_id "sessionId",
 });
 
 /// GitHub task ID to look up.
@@ -673,7 +673,7 @@ pub struct SessionsFindByTaskIdRequest {
     pub task_id: String,
 }
 record!(SessionsFindByTaskIdRequest {
-    Field task_id "taskId",
+    Required task_id "taskId",
 });
 builder!(SessionsFindByTaskIdRequest new(task_id: impl Into<String>) {});
 
@@ -685,7 +685,7 @@ pub struct SessionsFindByTaskIdResult {
     pub session_id: Option<String>,
 }
 record!(received SessionsFindByTaskIdResult {
-    Field session_id "sessionId",
+    Optional session_id "sessionId",
 });
 
 /// Source session identifier to fork from, optional event-ID boundary, and optional friendly name for the new session.
@@ -700,9 +700,9 @@ pub struct SessionsForkRequest {
     pub name: Option<String>,
 }
 record!(SessionsForkRequest {
-    Field session_id "sessionId",
-    Field to_event_id "toEventId",
-    Field name "name",
+    Required session_id "sessionId",
+    Optional to_event_id "toEventId",
+    Optional name "name",
 });
 builder!(SessionsForkRequest new(session_id: impl Into<String>) {
     to_event_id: impl Into<String>,
@@ -719,8 +719,8 @@ pub struct SessionsForkResult {
     pub name: Option<String>,
 }
 record!(received SessionsForkResult {
-    Field session_id "sessionId",
-    Field name "name",
+    Required session_id "sessionId",
+    Optional name "name",
 });
 
 /// Session ID whose board entry count should be returned.
@@ -731,7 +731,7 @@ pub struct SessionsGetBoardEntryCountRequest {
     pub session_id: String,
 }
 record!(SessionsGetBoardEntryCountRequest {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 builder!(SessionsGetBoardEntryCountRequest new(session_id: impl Into<String>) {});
 
@@ -743,7 +743,7 @@ pub struct SessionsGetBoardEntryCountResult {
     pub count: Option<i64>,
 }
 record!(received SessionsGetBoardEntryCountResult {
-    Field count "count",
+    Optional count "count",
 });
 
 /// Bounded batch request for client-owned metadata from persisted local sessions.
@@ -756,8 +756,8 @@ pub struct SessionsGetClientMetadataRequest {
     pub keys: Option<Vec<String>>,
 }
 record!(SessionsGetClientMetadataRequest {
-    Field session_ids "sessionIds",
-    Field keys "keys",
+    Required session_ids "sessionIds",
+    Optional keys "keys",
 });
 builder!(SessionsGetClientMetadataRequest new(session_ids: Vec<String>) {
     keys: Vec<String>,
@@ -774,7 +774,7 @@ pub struct SessionsGetEventFilePathRequest {
     pub session_id: String,
 }
 record!(SessionsGetEventFilePathRequest {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 builder!(SessionsGetEventFilePathRequest new(session_id: impl Into<String>) {});
 
@@ -786,7 +786,7 @@ pub struct SessionsGetEventFilePathResult {
     pub file_path: String,
 }
 record!(received SessionsGetEventFilePathResult {
-    Field file_path "filePath",
+    Required file_path "filePath",
 });
 
 /// Optional working-directory context used to score session relevance.
@@ -797,7 +797,7 @@ pub struct SessionsGetLastForContextRequest {
     pub context: Option<SessionContext>,
 }
 record!(SessionsGetLastForContextRequest {
-    Field context "context",
+    Optional context "context",
 });
 builder!(SessionsGetLastForContextRequest {
     context: SessionContext,
@@ -811,7 +811,7 @@ pub struct SessionsGetLastForContextResult {
     pub session_id: Option<String>,
 }
 record!(received SessionsGetLastForContextResult {
-    Field session_id "sessionId",
+    Optional session_id "sessionId",
 });
 
 /// Session ID whose persisted metadata should be read.
@@ -822,7 +822,7 @@ pub struct SessionsGetMetadataRequest {
     pub session_id: String,
 }
 record!(SessionsGetMetadataRequest {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 builder!(SessionsGetMetadataRequest new(session_id: impl Into<String>) {});
 
@@ -834,7 +834,7 @@ pub struct SessionsGetMetadataResult {
     pub session: Option<LocalSessionMetadataValue>,
 }
 record!(received SessionsGetMetadataResult {
-    Field session "session",
+    Optional session "session",
 });
 
 /// Session ID to look up the persisted remote-steerable flag for.
@@ -845,7 +845,7 @@ pub struct SessionsGetPersistedRemoteSteerableRequest {
     pub session_id: String,
 }
 record!(SessionsGetPersistedRemoteSteerableRequest {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 builder!(SessionsGetPersistedRemoteSteerableRequest new(session_id: impl Into<String>) {});
 
@@ -857,7 +857,7 @@ pub struct SessionsGetPersistedRemoteSteerableResult {
     pub remote_steerable: Option<bool>,
 }
 record!(received SessionsGetPersistedRemoteSteerableResult {
-    Field remote_steerable "remoteSteerable",
+    Optional remote_steerable "remoteSteerable",
 });
 
 /// Limit for non-empty local session IDs.
@@ -868,7 +868,7 @@ pub struct SessionsListNonEmptySessionIdsRequest {
     pub limit: Option<i64>,
 }
 record!(SessionsListNonEmptySessionIdsRequest {
-    Field limit "limit",
+    Optional limit "limit",
 });
 builder!(SessionsListNonEmptySessionIdsRequest {
     limit: i64,
@@ -882,7 +882,7 @@ pub struct SessionsListNonEmptySessionIdsResult {
     pub session_ids: Vec<String>,
 }
 record!(received SessionsListNonEmptySessionIdsResult {
-    Field session_ids "sessionIds",
+    Required session_ids "sessionIds",
 });
 
 /// Optional source filter, metadata-load limit, and context filter applied to the returned sessions.
@@ -901,11 +901,11 @@ pub struct SessionsListRequest {
     pub throw_on_error: Option<bool>,
 }
 record!(SessionsListRequest {
-    Field source "source",
-    Field metadata_limit "metadataLimit",
-    Field filter "filter",
-    Field include_detached "includeDetached",
-    Field throw_on_error "throwOnError",
+    Optional source "source",
+    Optional metadata_limit "metadataLimit",
+    Optional filter "filter",
+    Optional include_detached "includeDetached",
+    Optional throw_on_error "throwOnError",
 });
 builder!(SessionsListRequest {
     source: SessionSource,
@@ -923,7 +923,7 @@ pub struct SessionsLoadDeferredRepoHooksRequest {
     pub session_id: String,
 }
 record!(SessionsLoadDeferredRepoHooksRequest {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 builder!(SessionsLoadDeferredRepoHooksRequest new(session_id: impl Into<String>) {});
 
@@ -937,8 +937,8 @@ pub struct SessionsLoadWorkspaceRequest {
     pub session_id: String,
 }
 record!(SessionsLoadWorkspaceRequest {
-    Field sessions_home "sessionsHome",
-    Field session_id "sessionId",
+    Required sessions_home "sessionsHome",
+    Required session_id "sessionId",
 });
 builder!(SessionsLoadWorkspaceRequest new(sessions_home: impl Into<String>, session_id: impl Into<String>) {});
 
@@ -950,7 +950,7 @@ pub struct SessionsLoadWorkspaceResult {
     pub workspace_json: Option<String>,
 }
 record!(received SessionsLoadWorkspaceResult {
-    Field workspace_json "workspaceJson",
+    Optional workspace_json "workspaceJson",
 });
 
 /// Age threshold and optional flags controlling which old sessions are pruned (or simulated when dryRun is true).
@@ -967,10 +967,10 @@ pub struct SessionsPruneOldRequest {
     pub exclude_session_ids: Option<Vec<String>>,
 }
 record!(SessionsPruneOldRequest {
-    Field older_than_days "olderThanDays",
-    Field dry_run "dryRun",
-    Field include_named "includeNamed",
-    Field exclude_session_ids "excludeSessionIds",
+    Required older_than_days "olderThanDays",
+    Optional dry_run "dryRun",
+    Optional include_named "includeNamed",
+    Optional exclude_session_ids "excludeSessionIds",
 });
 builder!(SessionsPruneOldRequest new(older_than_days: i64) {
     dry_run: bool,
@@ -992,10 +992,10 @@ pub struct SessionsReadPersistedEventsRequest {
     pub direction: Option<EventsReadDirection>,
 }
 record!(SessionsReadPersistedEventsRequest {
-    Field session_id "sessionId",
-    Field cursor "cursor",
-    Field max "max",
-    Field direction "direction",
+    Required session_id "sessionId",
+    Optional cursor "cursor",
+    Optional max "max",
+    Optional direction "direction",
 });
 builder!(SessionsReadPersistedEventsRequest new(session_id: impl Into<String>) {
     cursor: impl Into<String>,
@@ -1011,7 +1011,7 @@ pub struct SessionsReleaseLockRequest {
     pub session_id: String,
 }
 record!(SessionsReleaseLockRequest {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 builder!(SessionsReleaseLockRequest new(session_id: impl Into<String>) {});
 
@@ -1031,8 +1031,8 @@ pub struct SessionsReloadPluginHooksRequest {
     pub defer_repo_hooks: Option<bool>,
 }
 record!(SessionsReloadPluginHooksRequest {
-    Field session_id "sessionId",
-    Field defer_repo_hooks "deferRepoHooks",
+    Required session_id "sessionId",
+    Optional defer_repo_hooks "deferRepoHooks",
 });
 builder!(SessionsReloadPluginHooksRequest new(session_id: impl Into<String>) {
     defer_repo_hooks: bool,
@@ -1052,7 +1052,7 @@ pub struct SessionsSaveRequest {
     pub session_id: String,
 }
 record!(SessionsSaveRequest {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 builder!(SessionsSaveRequest new(session_id: impl Into<String>) {});
 
@@ -1070,7 +1070,7 @@ pub struct SessionsSetAdditionalPluginsRequest {
     pub plugins: Vec<InstalledPlugin>,
 }
 record!(SessionsSetAdditionalPluginsRequest {
-    Field plugins "plugins",
+    Required plugins "plugins",
 });
 builder!(SessionsSetAdditionalPluginsRequest new(plugins: Vec<InstalledPlugin>) {});
 
@@ -1088,7 +1088,7 @@ pub struct SessionsSetRemoteControlSteeringRequest {
     pub enabled: bool,
 }
 record!(SessionsSetRemoteControlSteeringRequest {
-    Field enabled "enabled",
+    Required enabled "enabled",
 });
 builder!(SessionsSetRemoteControlSteeringRequest new(enabled: bool) {});
 
@@ -1102,8 +1102,8 @@ pub struct SessionsStartRemoteControlRequest {
     pub config: RemoteControlConfig,
 }
 record!(SessionsStartRemoteControlRequest {
-    Field session_id "sessionId",
-    Field config "config",
+    Required session_id "sessionId",
+    Required config "config",
 });
 builder!(SessionsStartRemoteControlRequest new(session_id: impl Into<String>, config: RemoteControlConfig) {});
 
@@ -1117,8 +1117,8 @@ pub struct SessionsStopRemoteControlRequest {
     pub force: Option<bool>,
 }
 record!(SessionsStopRemoteControlRequest {
-    Field expected_session_id "expectedSessionId",
-    Field force "force",
+    Optional expected_session_id "expectedSessionId",
+    Optional force "force",
 });
 builder!(SessionsStopRemoteControlRequest {
     expected_session_id: impl Into<String>,
@@ -1135,8 +1135,8 @@ pub struct SessionsTransferRemoteControlRequest {
     pub expected_from_session_id: Option<String>,
 }
 record!(SessionsTransferRemoteControlRequest {
-    Field to_session_id "toSessionId",
-    Field expected_from_session_id "expectedFromSessionId",
+    Required to_session_id "toSessionId",
+    Optional expected_from_session_id "expectedFromSessionId",
 });
 builder!(SessionsTransferRemoteControlRequest new(to_session_id: impl Into<String>) {
     expected_from_session_id: impl Into<String>,
@@ -1154,9 +1154,9 @@ pub struct SessionsUpdateWorkspaceFieldsRequest {
     pub fields_json: String,
 }
 record!(SessionsUpdateWorkspaceFieldsRequest {
-    Field sessions_home "sessionsHome",
-    Field session_id "sessionId",
-    Field fields_json "fieldsJson",
+    Required sessions_home "sessionsHome",
+    Required session_id "sessionId",
+    Required fields_json "fieldsJson",
 });
 
 /// The required fields of [`SessionsUpdateWorkspaceFieldsRequest`], for [`SessionsUpdateWorkspaceFieldsRequest::new`].

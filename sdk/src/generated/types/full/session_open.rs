@@ -186,89 +186,89 @@ pub struct SessionOpenOptions {
     pub session_capabilities: Option<Vec<SessionCapability>>,
 }
 record!(SessionOpenOptions {
-    Field session_id "sessionId",
-    Field name "name",
-    Field model "model",
-    Field reasoning_effort "reasoningEffort",
-    Field reasoning_summary "reasoningSummary",
-    Field verbosity "verbosity",
-    Field client_name "clientName",
-    Field auth_client_id_metadata_url "authClientIdMetadataUrl",
-    Field client_kind "clientKind",
-    Field lsp_client_name "lspClientName",
-    Field integration_id "integrationId",
-    Field exp_assignments "expAssignments",
-    Field enable_managed_settings "enableManagedSettings",
-    Field enforce_managed_model_defaults "enforceManagedModelDefaults",
-    Field managed_settings "managedSettings",
-    Field interactive_user "interactiveUser",
-    Field enable_file_change_tracking "enableFileChangeTracking",
-    Field feature_flags "featureFlags",
-    Field is_experimental_mode "isExperimentalMode",
-    Field auth_info "authInfo",
-    Field provider "provider",
-    Field capi "capi",
-    Field auto_tier_is_explicit "autoTierIsExplicit",
-    Field providers "providers",
-    Field models "models",
-    Field working_directory "workingDirectory",
-    Field additional_directories "additionalDirectories",
-    Field working_directory_context "workingDirectoryContext",
-    Field remote_steerable "remoteSteerable",
-    Field remote_exporting "remoteExporting",
-    Field remote_defaulted_on "remoteDefaultedOn",
-    Field detached_from_spawning_parent_session_id "detachedFromSpawningParentSessionId",
-    Field detached_from_spawning_parent_engagement_id "detachedFromSpawningParentEngagementId",
-    Field available_tools "availableTools",
-    Field excluded_tools "excludedTools",
-    Field included_builtin_agents "includedBuiltinAgents",
-    Field excluded_builtin_agents "excludedBuiltinAgents",
-    Field enable_script_safety "enableScriptSafety",
-    Field shell "shell",
-    Field shell_init_profile "shellInitProfile",
-    Field shell_process_flags "shellProcessFlags",
-    Field sandbox_config "sandboxConfig",
-    Field sandbox_config_source "sandboxConfigSource",
-    Field log_interactive_shells "logInteractiveShells",
-    Field env_value_mode "envValueMode",
-    Field disabled_mcp_servers "disabledMcpServers",
-    Field managed_mcp_servers "managedMcpServers",
-    Field allow_all_mcp_server_instructions "allowAllMcpServerInstructions",
-    Field skill_directories "skillDirectories",
-    Field agent_directories "agentDirectories",
-    Field instruction_directories "instructionDirectories",
-    Field hook_directories "hookDirectories",
-    Field ignored_skills_locations "ignoredSkillsLocations",
-    Field enable_skills "enableSkills",
-    Field has_skill_provider "hasSkillProvider",
-    Field included_builtin_skills "includedBuiltinSkills",
-    Field disabled_skills "disabledSkills",
-    Field installed_plugins "installedPlugins",
-    Field custom_agents_local_only "customAgentsLocalOnly",
-    Field skip_custom_instructions "skipCustomInstructions",
-    Field refresh_custom_instructions "refreshCustomInstructions",
-    Field disabled_instruction_sources "disabledInstructionSources",
-    Field coauthor_enabled "coauthorEnabled",
-    Field trajectory_file "trajectoryFile",
-    Field enable_streaming "enableStreaming",
-    Field enable_citations "enableCitations",
-    Field copilot_url "copilotUrl",
-    Field ask_user_disabled "askUserDisabled",
-    Field continue_on_auto_mode "continueOnAutoMode",
-    Field running_in_interactive_mode "runningInInteractiveMode",
-    Field enable_on_demand_instruction_discovery "enableOnDemandInstructionDiscovery",
-    Field max_inline_binary_bytes "maxInlineBinaryBytes",
-    Field model_capabilities_overrides "modelCapabilitiesOverrides",
-    Field session_limits "sessionLimits",
-    Field autopilot "autopilot",
-    Field agent_context "agentContext",
-    Field events_log_directory "eventsLogDirectory",
-    Field events_log_includes_subagents "eventsLogIncludesSubagents",
-    Field config_dir "configDir",
-    Field additional_content_exclusion_policies "additionalContentExclusionPolicies",
-    Field enable_file_hooks "enableFileHooks",
-    Field memory "memory",
-    Field session_capabilities "sessionCapabilities",
+    Optional session_id "sessionId",
+    Optional name "name",
+    Optional model "model",
+    Optional reasoning_effort "reasoningEffort",
+    Optional reasoning_summary "reasoningSummary",
+    Optional verbosity "verbosity",
+    Optional client_name "clientName",
+    Optional auth_client_id_metadata_url "authClientIdMetadataUrl",
+    Optional client_kind "clientKind",
+    Optional lsp_client_name "lspClientName",
+    Optional integration_id "integrationId",
+    Optional exp_assignments "expAssignments",
+    Optional enable_managed_settings "enableManagedSettings",
+    Optional enforce_managed_model_defaults "enforceManagedModelDefaults",
+    Optional managed_settings "managedSettings",
+    Optional interactive_user "interactiveUser",
+    Optional enable_file_change_tracking "enableFileChangeTracking",
+    Optional feature_flags "featureFlags",
+    Optional is_experimental_mode "isExperimentalMode",
+    Optional auth_info "authInfo",
+    Optional provider "provider",
+    Optional capi "capi",
+    Optional auto_tier_is_explicit "autoTierIsExplicit",
+    Optional providers "providers",
+    Optional models "models",
+    Optional working_directory "workingDirectory",
+    Optional additional_directories "additionalDirectories",
+    Optional working_directory_context "workingDirectoryContext",
+    Optional remote_steerable "remoteSteerable",
+    Optional remote_exporting "remoteExporting",
+    Optional remote_defaulted_on "remoteDefaultedOn",
+    Optional detached_from_spawning_parent_session_id "detachedFromSpawningParentSessionId",
+    Optional detached_from_spawning_parent_engagement_id "detachedFromSpawningParentEngagementId",
+    Optional available_tools "availableTools",
+    Optional excluded_tools "excludedTools",
+    Optional included_builtin_agents "includedBuiltinAgents",
+    Optional excluded_builtin_agents "excludedBuiltinAgents",
+    Optional enable_script_safety "enableScriptSafety",
+    Optional shell "shell",
+    Optional shell_init_profile "shellInitProfile",
+    Optional shell_process_flags "shellProcessFlags",
+    Optional sandbox_config "sandboxConfig",
+    Optional sandbox_config_source "sandboxConfigSource",
+    Optional log_interactive_shells "logInteractiveShells",
+    Optional env_value_mode "envValueMode",
+    Optional disabled_mcp_servers "disabledMcpServers",
+    Optional managed_mcp_servers "managedMcpServers",
+    Optional allow_all_mcp_server_instructions "allowAllMcpServerInstructions",
+    Optional skill_directories "skillDirectories",
+    Optional agent_directories "agentDirectories",
+    Optional instruction_directories "instructionDirectories",
+    Optional hook_directories "hookDirectories",
+    Optional ignored_skills_locations "ignoredSkillsLocations",
+    Optional enable_skills "enableSkills",
+    Optional has_skill_provider "hasSkillProvider",
+    Optional included_builtin_skills "includedBuiltinSkills",
+    Optional disabled_skills "disabledSkills",
+    Optional installed_plugins "installedPlugins",
+    Optional custom_agents_local_only "customAgentsLocalOnly",
+    Optional skip_custom_instructions "skipCustomInstructions",
+    Optional refresh_custom_instructions "refreshCustomInstructions",
+    Optional disabled_instruction_sources "disabledInstructionSources",
+    Optional coauthor_enabled "coauthorEnabled",
+    Optional trajectory_file "trajectoryFile",
+    Optional enable_streaming "enableStreaming",
+    Optional enable_citations "enableCitations",
+    Optional copilot_url "copilotUrl",
+    Optional ask_user_disabled "askUserDisabled",
+    Optional continue_on_auto_mode "continueOnAutoMode",
+    Optional running_in_interactive_mode "runningInInteractiveMode",
+    Optional enable_on_demand_instruction_discovery "enableOnDemandInstructionDiscovery",
+    Optional max_inline_binary_bytes "maxInlineBinaryBytes",
+    Optional model_capabilities_overrides "modelCapabilitiesOverrides",
+    Optional session_limits "sessionLimits",
+    Optional autopilot "autopilot",
+    Optional agent_context "agentContext",
+    Optional events_log_directory "eventsLogDirectory",
+    Optional events_log_includes_subagents "eventsLogIncludesSubagents",
+    Optional config_dir "configDir",
+    Optional additional_content_exclusion_policies "additionalContentExclusionPolicies",
+    Optional enable_file_hooks "enableFileHooks",
+    Optional memory "memory",
+    Optional session_capabilities "sessionCapabilities",
 });
 builder!(SessionOpenOptions {
     session_id: impl Into<String>,
@@ -370,9 +370,9 @@ pub struct SessionOpenOptionsAdditionalContentExclusionPolicy {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(SessionOpenOptionsAdditionalContentExclusionPolicy {
-    Field rules "rules",
-    Field last_updated_at "last_updated_at",
-    Field scope "scope",
+    Required rules "rules",
+    Required last_updated_at "last_updated_at",
+    Required scope "scope",
 } rest);
 builder!(SessionOpenOptionsAdditionalContentExclusionPolicy new(rules: Vec<SessionOpenOptionsAdditionalContentExclusionPolicyRule>, last_updated_at: serde_json::Value, scope: SessionOpenOptionsAdditionalContentExclusionPolicyScope) {} rest);
 
@@ -392,10 +392,10 @@ pub struct SessionOpenOptionsAdditionalContentExclusionPolicyRule {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(SessionOpenOptionsAdditionalContentExclusionPolicyRule {
-    Field paths "paths",
-    Field if_any_match "ifAnyMatch",
-    Field if_none_match "ifNoneMatch",
-    Field source "source",
+    Required paths "paths",
+    Optional if_any_match "ifAnyMatch",
+    Optional if_none_match "ifNoneMatch",
+    Required source "source",
 } rest);
 builder!(SessionOpenOptionsAdditionalContentExclusionPolicyRule new(paths: Vec<String>, source: SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource) {
     if_any_match: Vec<String>,
@@ -413,8 +413,8 @@ pub struct SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
     pub kind: String,
 }
 record!(SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
-    Field name "name",
-    Field kind "type",
+    Required name "name",
+    Required kind "type",
 });
 builder!(SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource new(name: impl Into<String>, kind: impl Into<String>) {});
 
@@ -504,13 +504,13 @@ pub struct SessionOpenResult {
     pub progress: Option<Vec<SessionsOpenProgress>>,
 }
 record!(received SessionOpenResult {
-    Field status "status",
-    Field session_id "sessionId",
-    Field session_api "sessionApi",
-    Field startup_prompts "startupPrompts",
-    Field remote_session_id "remoteSessionId",
-    Field metadata "metadata",
-    Field progress "progress",
+    Required status "status",
+    Optional session_id "sessionId",
+    Optional session_api "sessionApi",
+    Optional startup_prompts "startupPrompts",
+    Optional remote_session_id "remoteSessionId",
+    Optional metadata "metadata",
+    Optional progress "progress",
 });
 
 /// Parameters for attaching to an already-active session by ID.
@@ -521,7 +521,7 @@ pub struct SessionsOpenAttach {
     pub session_id: String,
 }
 record!(SessionsOpenAttach ["kind" "attach"] {
-    Field session_id "sessionId",
+    Required session_id "sessionId",
 });
 builder!(SessionsOpenAttach new(session_id: impl Into<String>) {});
 
@@ -539,10 +539,10 @@ pub struct SessionsOpenCloud {
     pub on_task_created: Option<serde_json::Value>,
 }
 record!(SessionsOpenCloud ["kind" "cloud"] {
-    Field repository "repository",
-    Field owner "owner",
-    Field options "options",
-    Field on_task_created "onTaskCreated",
+    Optional repository "repository",
+    Optional owner "owner",
+    Optional options "options",
+    Optional on_task_created "onTaskCreated",
 });
 builder!(SessionsOpenCloud {
     repository: RemoteSessionRepository,
@@ -561,8 +561,8 @@ pub struct SessionsOpenCreate {
     pub emit_start: Option<bool>,
 }
 record!(SessionsOpenCreate ["kind" "create"] {
-    Field options "options",
-    Field emit_start "emitStart",
+    Optional options "options",
+    Optional emit_start "emitStart",
 });
 builder!(SessionsOpenCreate {
     options: SessionOpenOptions,
@@ -585,11 +585,11 @@ pub struct SessionsOpenHandoff {
     pub on_confirm: Option<serde_json::Value>,
 }
 record!(SessionsOpenHandoff ["kind" "handoff"] {
-    Field metadata "metadata",
-    Field options "options",
-    Field task_type "taskType",
-    Field on_progress "onProgress",
-    Field on_confirm "onConfirm",
+    Required metadata "metadata",
+    Optional options "options",
+    Optional task_type "taskType",
+    Optional on_progress "onProgress",
+    Optional on_confirm "onConfirm",
 });
 builder!(SessionsOpenHandoff new(metadata: RemoteSessionMetadataValue) {
     options: SessionOpenOptions,
@@ -626,9 +626,9 @@ pub struct SessionsOpenProgress {
     pub message: Option<String>,
 }
 record!(received SessionsOpenProgress {
-    Field step "step",
-    Field status "status",
-    Field message "message",
+    Required step "step",
+    Required status "status",
+    Optional message "message",
 });
 
 /// Step status.
@@ -687,9 +687,9 @@ pub struct SessionsOpenRemote {
     pub options: Option<SessionOpenOptions>,
 }
 record!(SessionsOpenRemote ["kind" "remote"] {
-    Field remote_session_id "remoteSessionId",
-    Field repository "repository",
-    Field options "options",
+    Required remote_session_id "remoteSessionId",
+    Optional repository "repository",
+    Optional options "options",
 });
 builder!(SessionsOpenRemote new(remote_session_id: impl Into<String>) {
     repository: RemoteSessionRepository,
@@ -710,10 +710,10 @@ pub struct SessionsOpenResume {
     pub suppress_resume_workspace_metadata_writeback: Option<bool>,
 }
 record!(SessionsOpenResume ["kind" "resume"] {
-    Field session_id "sessionId",
-    Field options "options",
-    Field resume "resume",
-    Field suppress_resume_workspace_metadata_writeback "suppressResumeWorkspaceMetadataWriteback",
+    Required session_id "sessionId",
+    Optional options "options",
+    Optional resume "resume",
+    Optional suppress_resume_workspace_metadata_writeback "suppressResumeWorkspaceMetadataWriteback",
 });
 builder!(SessionsOpenResume new(session_id: impl Into<String>) {
     options: SessionOpenOptions,
@@ -733,9 +733,9 @@ pub struct SessionsOpenResumeLast {
     pub suppress_resume_workspace_metadata_writeback: Option<bool>,
 }
 record!(SessionsOpenResumeLast ["kind" "resumeLast"] {
-    Field context "context",
-    Field options "options",
-    Field suppress_resume_workspace_metadata_writeback "suppressResumeWorkspaceMetadataWriteback",
+    Optional context "context",
+    Optional options "options",
+    Optional suppress_resume_workspace_metadata_writeback "suppressResumeWorkspaceMetadataWriteback",
 });
 builder!(SessionsOpenResumeLast {
     context: SessionContext,

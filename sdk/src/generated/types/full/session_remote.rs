@@ -20,12 +20,12 @@ pub struct RemoteControlConfig {
     pub existing_mc_session: Option<RemoteControlConfigExistingMcSession>,
 }
 record!(RemoteControlConfig {
-    Field remote "remote",
-    Field steerable "steerable",
-    Field explicit "explicit",
-    Field silent "silent",
-    Field task_id "taskId",
-    Field existing_mc_session "existingMcSession",
+    Required remote "remote",
+    Required steerable "steerable",
+    Required explicit "explicit",
+    Required silent "silent",
+    Optional task_id "taskId",
+    Optional existing_mc_session "existingMcSession",
 });
 builder!(RemoteControlConfig {
     task_id: impl Into<String>,
@@ -67,8 +67,8 @@ pub struct RemoteControlConfigExistingMcSession {
     pub mc_task_id: String,
 }
 record!(RemoteControlConfigExistingMcSession {
-    Field mc_session_id "mcSessionId",
-    Field mc_task_id "mcTaskId",
+    Required mc_session_id "mcSessionId",
+    Required mc_task_id "mcTaskId",
 });
 builder!(RemoteControlConfigExistingMcSession new(mc_session_id: impl Into<String>, mc_task_id: impl Into<String>) {});
 
@@ -110,11 +110,11 @@ pub struct RemoteControlStatusActive {
     pub awaiting_first_message: Option<bool>,
 }
 record!(received RemoteControlStatusActive ["state" "active"] {
-    Field attached_session_id "attachedSessionId",
-    Field frontend_url "frontendUrl",
-    Field is_steerable "isSteerable",
-    Field prompt_manager "promptManager",
-    Field awaiting_first_message "awaitingFirstMessage",
+    Required attached_session_id "attachedSessionId",
+    Optional frontend_url "frontendUrl",
+    Required is_steerable "isSteerable",
+    Optional prompt_manager "promptManager",
+    Optional awaiting_first_message "awaitingFirstMessage",
 });
 
 /// Remote control is in the middle of initial setup.
@@ -125,7 +125,7 @@ pub struct RemoteControlStatusConnecting {
     pub attached_session_id: String,
 }
 record!(received RemoteControlStatusConnecting ["state" "connecting"] {
-    Field attached_session_id "attachedSessionId",
+    Required attached_session_id "attachedSessionId",
 });
 
 /// The last setup attempt failed. The singleton is otherwise off.
@@ -138,8 +138,8 @@ pub struct RemoteControlStatusError {
     pub attached_session_id: Option<String>,
 }
 record!(received RemoteControlStatusError ["state" "error"] {
-    Field error "error",
-    Field attached_session_id "attachedSessionId",
+    Required error "error",
+    Optional attached_session_id "attachedSessionId",
 });
 
 /// Remote control is not connected.
@@ -156,7 +156,7 @@ pub struct RemoteControlStatusResult {
     pub status: RemoteControlStatus,
 }
 record!(received RemoteControlStatusResult {
-    Field status "status",
+    Required status "status",
 });
 
 /// Outcome of a stopRemoteControl call.
@@ -169,8 +169,8 @@ pub struct RemoteControlStopResult {
     pub stopped: bool,
 }
 record!(received RemoteControlStopResult {
-    Field status "status",
-    Field stopped "stopped",
+    Required status "status",
+    Required stopped "stopped",
 });
 
 /// Outcome of a transferRemoteControl call.
@@ -183,8 +183,8 @@ pub struct RemoteControlTransferResult {
     pub transferred: bool,
 }
 record!(received RemoteControlTransferResult {
-    Field status "status",
-    Field transferred "transferred",
+    Required status "status",
+    Required transferred "transferred",
 });
 
 /// Remote session connection result.
@@ -197,8 +197,8 @@ pub struct RemoteSessionConnectionResult {
     pub metadata: ConnectedRemoteSessionMetadata,
 }
 record!(received RemoteSessionConnectionResult {
-    Field session_id "sessionId",
-    Field metadata "metadata",
+    Required session_id "sessionId",
+    Required metadata "metadata",
 });
 
 /// What a remote host says one of its sessions is doing right now. Deliberately coarse: this is what a host can report for EVERY session in a catalogue listing, without a client subscribing to each one. AHP's `SessionSummary.status` is the source today; `input-needed` covers both a permission prompt and an `ask_user` question, since the summary does not say which.
@@ -235,9 +235,9 @@ pub struct RemoteSessionMetadataRepository {
     pub branch: String,
 }
 record!(RemoteSessionMetadataRepository {
-    Field owner "owner",
-    Field name "name",
-    Field branch "branch",
+    Required owner "owner",
+    Required name "name",
+    Required branch "branch",
 });
 
 /// The required fields of [`RemoteSessionMetadataRepository`], for [`RemoteSessionMetadataRepository::new`].
@@ -313,21 +313,21 @@ pub struct RemoteSessionMetadataValue {
     pub host_activity: Option<String>,
 }
 record!(RemoteSessionMetadataValue ["isRemote" true] {
-    Field session_id "sessionId",
-    Field start_time "startTime",
-    Field modified_time "modifiedTime",
-    Field summary "summary",
-    Field name "name",
-    Field context "context",
-    Field repository "repository",
-    Field remote_session_ids "remoteSessionIds",
-    Field pull_request_number "pullRequestNumber",
-    Field resource_id "resourceId",
-    Field task_type "taskType",
-    Field stale_at "staleAt",
-    Field state "state",
-    Field host_status "hostStatus",
-    Field host_activity "hostActivity",
+    Required session_id "sessionId",
+    Required start_time "startTime",
+    Required modified_time "modifiedTime",
+    Optional summary "summary",
+    Optional name "name",
+    Optional context "context",
+    Required repository "repository",
+    Required remote_session_ids "remoteSessionIds",
+    Optional pull_request_number "pullRequestNumber",
+    Optional resource_id "resourceId",
+    Optional task_type "taskType",
+    Optional stale_at "staleAt",
+    Optional state "state",
+    Optional host_status "hostStatus",
+    Optional host_activity "hostActivity",
 });
 builder!(RemoteSessionMetadataValue {
     summary: impl Into<String>,

@@ -10,8 +10,8 @@ pub struct SessionSettingsBuiltInToolAvailabilitySnapshot {
     pub create_pull_request: Option<bool>,
 }
 record!(received SessionSettingsBuiltInToolAvailabilitySnapshot {
-    Field report_progress "reportProgress",
-    Field create_pull_request "createPullRequest",
+    Optional report_progress "reportProgress",
+    Optional create_pull_request "createPullRequest",
 });
 
 /// Named Rust-owned settings predicate to evaluate for this session. *Experimental.*
@@ -24,8 +24,8 @@ pub struct SessionSettingsEvaluatePredicateRequest {
     pub tool_name: Option<String>,
 }
 record!(SessionSettingsEvaluatePredicateRequest {
-    Field name "name",
-    Field tool_name "toolName",
+    Required name "name",
+    Optional tool_name "toolName",
 });
 builder!(SessionSettingsEvaluatePredicateRequest new(name: SessionSettingsPredicateName) {
     tool_name: impl Into<String>,
@@ -39,7 +39,7 @@ pub struct SessionSettingsEvaluatePredicateResult {
     pub enabled: bool,
 }
 record!(received SessionSettingsEvaluatePredicateResult {
-    Field enabled "enabled",
+    Required enabled "enabled",
 });
 
 /// Redacted job settings for a session. The job nonce is excluded.
@@ -56,9 +56,9 @@ pub struct SessionSettingsJobSnapshot {
     >,
 }
 record!(received SessionSettingsJobSnapshot {
-    Field event_type "eventType",
-    Field is_trigger_job "isTriggerJob",
-    Field built_in_tool_availability "builtInToolAvailability",
+    Optional event_type "eventType",
+    Optional is_trigger_job "isTriggerJob",
+    Optional built_in_tool_availability "builtInToolAvailability",
 });
 
 /// Redacted model routing settings for a session.
@@ -75,10 +75,10 @@ pub struct SessionSettingsModelSnapshot {
     pub callback_url: Option<String>,
 }
 record!(received SessionSettingsModelSnapshot {
-    Field model "model",
-    Field default_reasoning_effort "defaultReasoningEffort",
-    Field instance_id "instanceId",
-    Field callback_url "callbackUrl",
+    Optional model "model",
+    Optional default_reasoning_effort "defaultReasoningEffort",
+    Optional instance_id "instanceId",
+    Optional callback_url "callbackUrl",
 });
 
 /// Online-evaluation settings safe to expose across the SDK boundary.
@@ -91,8 +91,8 @@ pub struct SessionSettingsOnlineEvaluationSnapshot {
     pub enable_online_evaluation_output_file: Option<bool>,
 }
 record!(received SessionSettingsOnlineEvaluationSnapshot {
-    Field disable_online_evaluation "disableOnlineEvaluation",
-    Field enable_online_evaluation_output_file "enableOnlineEvaluationOutputFile",
+    Optional disable_online_evaluation "disableOnlineEvaluation",
+    Optional enable_online_evaluation_output_file "enableOnlineEvaluationOutputFile",
 });
 
 /// Rust-owned settings predicates exposed across the SDK boundary. Raw feature-flag names are intentionally not part of the contract.
@@ -192,18 +192,18 @@ pub struct SessionSettingsRepoSnapshot {
     pub pr_commit_count: Option<f64>,
 }
 record!(received SessionSettingsRepoSnapshot {
-    Field name "name",
-    Field id "id",
-    Field branch "branch",
-    Field commit "commit",
-    Field read_write "readWrite",
-    Field owner_name "ownerName",
-    Field owner_id "ownerId",
-    Field server_url "serverUrl",
-    Field host "host",
-    Field host_protocol "hostProtocol",
-    Field secret_scanning_url "secretScanningUrl",
-    Field pr_commit_count "prCommitCount",
+    Optional name "name",
+    Optional id "id",
+    Optional branch "branch",
+    Optional commit "commit",
+    Optional read_write "readWrite",
+    Optional owner_name "ownerName",
+    Optional owner_id "ownerId",
+    Optional server_url "serverUrl",
+    Optional host "host",
+    Optional host_protocol "hostProtocol",
+    Optional secret_scanning_url "secretScanningUrl",
+    Optional pr_commit_count "prCommitCount",
 });
 
 /// Redacted, serializable view of session runtime settings for SDK boundary consumers. Secrets and raw feature flags are intentionally excluded.
@@ -230,15 +230,15 @@ pub struct SessionSettingsSnapshot {
     pub online_evaluation: SessionSettingsOnlineEvaluationSnapshot,
 }
 record!(received SessionSettingsSnapshot {
-    Field version "version",
-    Field client_name "clientName",
-    Field timeout_ms "timeoutMs",
-    Field start_time_ms "startTimeMs",
-    Field repo "repo",
-    Field model "model",
-    Field validation "validation",
-    Field job "job",
-    Field online_evaluation "onlineEvaluation",
+    Optional version "version",
+    Optional client_name "clientName",
+    Optional timeout_ms "timeoutMs",
+    Optional start_time_ms "startTimeMs",
+    Required repo "repo",
+    Required model "model",
+    Required validation "validation",
+    Required job "job",
+    Required online_evaluation "onlineEvaluation",
 });
 
 /// Redacted validation and memory-tool settings for a session.
@@ -265,13 +265,13 @@ pub struct SessionSettingsValidationSnapshot {
     pub memory_vote_enabled: Option<bool>,
 }
 record!(received SessionSettingsValidationSnapshot {
-    Field timeout "timeout",
-    Field dependabot_timeout "dependabotTimeout",
-    Field codeql_enabled "codeqlEnabled",
-    Field code_review_enabled "codeReviewEnabled",
-    Field code_review_model "codeReviewModel",
-    Field advisory_enabled "advisoryEnabled",
-    Field secret_scanning_enabled "secretScanningEnabled",
-    Field memory_store_enabled "memoryStoreEnabled",
-    Field memory_vote_enabled "memoryVoteEnabled",
+    Optional timeout "timeout",
+    Optional dependabot_timeout "dependabotTimeout",
+    Optional codeql_enabled "codeqlEnabled",
+    Optional code_review_enabled "codeReviewEnabled",
+    Optional code_review_model "codeReviewModel",
+    Optional advisory_enabled "advisoryEnabled",
+    Optional secret_scanning_enabled "secretScanningEnabled",
+    Optional memory_store_enabled "memoryStoreEnabled",
+    Optional memory_vote_enabled "memoryVoteEnabled",
 });

@@ -30,15 +30,15 @@ pub struct ServerSkill {
     pub argument_hint: Option<String>,
 }
 record!(received ServerSkill {
-    Field name "name",
-    Field command_name "commandName",
-    Field description "description",
-    Field source "source",
-    Field user_invocable "userInvocable",
-    Field enabled "enabled",
-    Field path "path",
-    Field project_path "projectPath",
-    Field argument_hint "argumentHint",
+    Required name "name",
+    Optional command_name "commandName",
+    Required description "description",
+    Required source "source",
+    Required user_invocable "userInvocable",
+    Required enabled "enabled",
+    Optional path "path",
+    Optional project_path "projectPath",
+    Optional argument_hint "argumentHint",
 });
 
 /// Skills discovered across global and project sources.
@@ -51,8 +51,8 @@ pub struct ServerSkillList {
     pub errors: Option<Vec<String>>,
 }
 record!(received ServerSkillList {
-    Field skills "skills",
-    Field errors "errors",
+    Required skills "skills",
+    Optional errors "errors",
 });
 
 /// Applies exactly one retained verified Skill installation plan.
@@ -67,9 +67,9 @@ pub struct SkillApplyInstallRequest {
     pub policy_session_id: String,
 }
 record!(SkillApplyInstallRequest {
-    Field contract "contract",
-    Field plan_handle "planHandle",
-    Field policy_session_id "policySessionId",
+    Required contract "contract",
+    Required plan_handle "planHandle",
+    Required policy_session_id "policySessionId",
 });
 builder!(SkillApplyInstallRequest new(contract: CatalogClientContract, plan_handle: impl Into<String>, policy_session_id: impl Into<String>) {});
 
@@ -85,9 +85,9 @@ pub struct SkillApplyUninstallRequest {
     pub policy_session_id: String,
 }
 record!(SkillApplyUninstallRequest {
-    Field contract "contract",
-    Field plan_handle "planHandle",
-    Field policy_session_id "policySessionId",
+    Required contract "contract",
+    Required plan_handle "planHandle",
+    Required policy_session_id "policySessionId",
 });
 builder!(SkillApplyUninstallRequest new(contract: CatalogClientContract, plan_handle: impl Into<String>, policy_session_id: impl Into<String>) {});
 
@@ -105,10 +105,10 @@ pub struct SkillDiscoveryPath {
     pub project_path: Option<String>,
 }
 record!(received SkillDiscoveryPath {
-    Field path "path",
-    Field scope "scope",
-    Field preferred_for_creation "preferredForCreation",
-    Field project_path "projectPath",
+    Required path "path",
+    Required scope "scope",
+    Required preferred_for_creation "preferredForCreation",
+    Optional project_path "projectPath",
 });
 
 /// Canonical locations where skills can be created so the runtime will recognize them.
@@ -119,7 +119,7 @@ pub struct SkillDiscoveryPathList {
     pub paths: Vec<SkillDiscoveryPath>,
 }
 record!(received SkillDiscoveryPathList {
-    Field paths "paths",
+    Required paths "paths",
 });
 
 /// Which tier this directory belongs to
@@ -158,10 +158,10 @@ pub struct SkillInstallPlan {
     pub review: SkillInstallationReview,
 }
 record!(received SkillInstallPlan {
-    Field plan_handle "planHandle",
-    Field operation_id "operationId",
-    Field expires_at "expiresAt",
-    Field review "review",
+    Required plan_handle "planHandle",
+    Required operation_id "operationId",
+    Required expires_at "expiresAt",
+    Required review "review",
 });
 
 /// Bounded refusal categories for verified Skill installation management.
@@ -320,8 +320,8 @@ pub struct SkillInstallationManagementOutcomeEnabledChanged {
     pub diagnostics: Vec<String>,
 }
 record!(received SkillInstallationManagementOutcomeEnabledChanged ["kind" "enabled-changed"] {
-    Field installation "installation",
-    Field diagnostics "diagnostics",
+    Required installation "installation",
+    Required diagnostics "diagnostics",
 });
 
 /// A verified Skill installation plan was prepared.
@@ -332,7 +332,7 @@ pub struct SkillInstallationManagementOutcomeInstallPlanned {
     pub plan: SkillInstallPlan,
 }
 record!(received SkillInstallationManagementOutcomeInstallPlanned ["kind" "install-planned"] {
-    Field plan "plan",
+    Required plan "plan",
 });
 
 /// Owned Skill installations were listed.
@@ -343,7 +343,7 @@ pub struct SkillInstallationManagementOutcomeListed {
     pub installations: Vec<SkillInstallationSummary>,
 }
 record!(received SkillInstallationManagementOutcomeListed ["kind" "listed"] {
-    Field installations "installations",
+    Required installations "installations",
 });
 
 /// Original-connection operation snapshot.
@@ -354,7 +354,7 @@ pub struct SkillInstallationManagementOutcomeOperation {
     pub operation: SkillInstallationOperationStatus,
 }
 record!(received SkillInstallationManagementOutcomeOperation ["kind" "operation"] {
-    Field operation "operation",
+    Required operation "operation",
 });
 
 /// Recovery completed and inventory was inspected.
@@ -365,7 +365,7 @@ pub struct SkillInstallationManagementOutcomeRecovered {
     pub installations: Vec<SkillInstallationSummary>,
 }
 record!(received SkillInstallationManagementOutcomeRecovered ["kind" "recovered"] {
-    Field installations "installations",
+    Required installations "installations",
 });
 
 /// Already-confirmed durable work must be reconciled before new mutations or inventory.
@@ -384,8 +384,8 @@ pub struct SkillInstallationManagementOutcomeRefused {
     pub retry_after_seconds: Option<i64>,
 }
 record!(received SkillInstallationManagementOutcomeRefused ["kind" "refused"] {
-    Field reason "reason",
-    Field retry_after_seconds "retryAfterSeconds",
+    Required reason "reason",
+    Optional retry_after_seconds "retryAfterSeconds",
 });
 
 /// Interrupted work was safely compensated and the pending marker was cleared.
@@ -398,8 +398,8 @@ pub struct SkillInstallationManagementOutcomeRolledBack {
     pub operation_id: String,
 }
 record!(received SkillInstallationManagementOutcomeRolledBack ["kind" "rolled-back"] {
-    Field reason "reason",
-    Field operation_id "operation_id",
+    Required reason "reason",
+    Required operation_id "operation_id",
 });
 
 /// An owned Skill uninstall plan was prepared.
@@ -410,7 +410,7 @@ pub struct SkillInstallationManagementOutcomeUninstallPlanned {
     pub plan: SkillUninstallPlan,
 }
 record!(received SkillInstallationManagementOutcomeUninstallPlanned ["kind" "uninstall-planned"] {
-    Field plan "plan",
+    Required plan "plan",
 });
 
 /// Skill installation management result with the honoured contract, or a typed refusal.
@@ -447,8 +447,8 @@ pub struct SkillInstallationManagementResultOutcome {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received SkillInstallationManagementResultOutcome ["kind" "outcome"] {
-    Field outcome "outcome",
-    Field negotiated "negotiated",
+    Required outcome "outcome",
+    Required negotiated "negotiated",
 } rest);
 
 /// Existing-operation control. A new session selector is deliberately not accepted.
@@ -461,8 +461,8 @@ pub struct SkillInstallationOperationRequest {
     pub operation_id: String,
 }
 record!(SkillInstallationOperationRequest {
-    Field contract "contract",
-    Field operation_id "operationId",
+    Required contract "contract",
+    Required operation_id "operationId",
 });
 builder!(SkillInstallationOperationRequest new(contract: CatalogClientContract, operation_id: impl Into<String>) {});
 
@@ -504,8 +504,8 @@ pub struct SkillInstallationOperationStatusApplying {
     pub cancellation_requested: bool,
 }
 record!(received SkillInstallationOperationStatusApplying ["phase" "applying"] {
-    Field operation_id "operationId",
-    Field cancellation_requested "cancellationRequested",
+    Required operation_id "operationId",
+    Required cancellation_requested "cancellationRequested",
 });
 
 /// Original operation progress discriminator.
@@ -518,8 +518,8 @@ pub struct SkillInstallationOperationStatusAwaitingConfirmation {
     pub cancellation_requested: bool,
 }
 record!(received SkillInstallationOperationStatusAwaitingConfirmation ["phase" "awaiting-confirmation"] {
-    Field operation_id "operationId",
-    Field cancellation_requested "cancellationRequested",
+    Required operation_id "operationId",
+    Required cancellation_requested "cancellationRequested",
 });
 
 /// Original operation progress discriminator.
@@ -534,9 +534,9 @@ pub struct SkillInstallationOperationStatusCompleted {
     pub outcome: SkillInstallationOutcome,
 }
 record!(received SkillInstallationOperationStatusCompleted ["phase" "completed"] {
-    Field operation_id "operationId",
-    Field cancellation_requested "cancellationRequested",
-    Field outcome "outcome",
+    Required operation_id "operationId",
+    Required cancellation_requested "cancellationRequested",
+    Required outcome "outcome",
 });
 
 /// Original operation progress discriminator.
@@ -549,8 +549,8 @@ pub struct SkillInstallationOperationStatusPrepared {
     pub cancellation_requested: bool,
 }
 record!(received SkillInstallationOperationStatusPrepared ["phase" "prepared"] {
-    Field operation_id "operationId",
-    Field cancellation_requested "cancellationRequested",
+    Required operation_id "operationId",
+    Required cancellation_requested "cancellationRequested",
 });
 
 /// Original operation progress discriminator.
@@ -563,8 +563,8 @@ pub struct SkillInstallationOperationStatusPreparing {
     pub cancellation_requested: bool,
 }
 record!(received SkillInstallationOperationStatusPreparing ["phase" "preparing"] {
-    Field operation_id "operationId",
-    Field cancellation_requested "cancellationRequested",
+    Required operation_id "operationId",
+    Required cancellation_requested "cancellationRequested",
 });
 
 /// Original operation progress discriminator.
@@ -577,8 +577,8 @@ pub struct SkillInstallationOperationStatusRevalidating {
     pub cancellation_requested: bool,
 }
 record!(received SkillInstallationOperationStatusRevalidating ["phase" "revalidating"] {
-    Field operation_id "operationId",
-    Field cancellation_requested "cancellationRequested",
+    Required operation_id "operationId",
+    Required cancellation_requested "cancellationRequested",
 });
 
 /// Terminal verified Skill mutation result.
@@ -620,7 +620,7 @@ pub struct SkillInstallationOutcomeCancelled {
     pub operation_id: String,
 }
 record!(received SkillInstallationOutcomeCancelled ["kind" "cancelled"] {
-    Field operation_id "operationId",
+    Required operation_id "operationId",
 });
 
 /// The user declined the confirmation request.
@@ -631,7 +631,7 @@ pub struct SkillInstallationOutcomeDeclined {
     pub operation_id: String,
 }
 record!(received SkillInstallationOutcomeDeclined ["kind" "declined"] {
-    Field operation_id "operationId",
+    Required operation_id "operationId",
 });
 
 /// The verified Skill was installed disabled.
@@ -642,7 +642,7 @@ pub struct SkillInstallationOutcomeInstalled {
     pub installation: SkillInstallationSummary,
 }
 record!(received SkillInstallationOutcomeInstalled ["kind" "installed"] {
-    Field installation "installation",
+    Required installation "installation",
 });
 
 /// A write may have completed. Recover and inspect durable state before retrying.
@@ -653,7 +653,7 @@ pub struct SkillInstallationOutcomeRecoveryRequired {
     pub operation_id: String,
 }
 record!(received SkillInstallationOutcomeRecoveryRequired ["kind" "recovery-required"] {
-    Field operation_id "operationId",
+    Required operation_id "operationId",
 });
 
 /// The operation was refused without applying changes.
@@ -668,9 +668,9 @@ pub struct SkillInstallationOutcomeRefused {
     pub retry_after_seconds: Option<i64>,
 }
 record!(received SkillInstallationOutcomeRefused ["kind" "refused"] {
-    Field reason "reason",
-    Field operation_id "operationId",
-    Field retry_after_seconds "retryAfterSeconds",
+    Required reason "reason",
+    Optional operation_id "operationId",
+    Optional retry_after_seconds "retryAfterSeconds",
 });
 
 /// The durable transaction was aborted or fully compensated.
@@ -683,8 +683,8 @@ pub struct SkillInstallationOutcomeRolledBack {
     pub operation_id: String,
 }
 record!(received SkillInstallationOutcomeRolledBack ["kind" "rolled-back"] {
-    Field reason "reason",
-    Field operation_id "operationId",
+    Required reason "reason",
+    Required operation_id "operationId",
 });
 
 /// The owned Skill was removed.
@@ -697,8 +697,8 @@ pub struct SkillInstallationOutcomeUninstalled {
     pub operation_id: String,
 }
 record!(received SkillInstallationOutcomeUninstalled ["kind" "uninstalled"] {
-    Field installation_id "installationId",
-    Field operation_id "operationId",
+    Required installation_id "installationId",
+    Required operation_id "operationId",
 });
 
 /// Skill installation result with the honoured contract, or a typed request/negotiation refusal.
@@ -735,8 +735,8 @@ pub struct SkillInstallationResultOutcome {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received SkillInstallationResultOutcome ["kind" "outcome"] {
-    Field outcome "outcome",
-    Field negotiated "negotiated",
+    Required outcome "outcome",
+    Required negotiated "negotiated",
 } rest);
 
 /// Inventory request under an explicitly selected existing session.
@@ -749,8 +749,8 @@ pub struct SkillInstallationsRequest {
     pub policy_session_id: String,
 }
 record!(SkillInstallationsRequest {
-    Field contract "contract",
-    Field policy_session_id "policySessionId",
+    Required contract "contract",
+    Required policy_session_id "policySessionId",
 });
 builder!(SkillInstallationsRequest new(contract: CatalogClientContract, policy_session_id: impl Into<String>) {});
 
@@ -766,9 +766,9 @@ pub struct SkillPlanInstallRequest {
     pub policy_session_id: String,
 }
 record!(SkillPlanInstallRequest {
-    Field contract "contract",
-    Field candidate_handle "candidateHandle",
-    Field policy_session_id "policySessionId",
+    Required contract "contract",
+    Required candidate_handle "candidateHandle",
+    Required policy_session_id "policySessionId",
 });
 builder!(SkillPlanInstallRequest new(contract: CatalogClientContract, candidate_handle: impl Into<String>, policy_session_id: impl Into<String>) {});
 
@@ -784,9 +784,9 @@ pub struct SkillPlanUninstallRequest {
     pub policy_session_id: String,
 }
 record!(SkillPlanUninstallRequest {
-    Field contract "contract",
-    Field installation_id "installationId",
-    Field policy_session_id "policySessionId",
+    Required contract "contract",
+    Required installation_id "installationId",
+    Required policy_session_id "policySessionId",
 });
 builder!(SkillPlanUninstallRequest new(contract: CatalogClientContract, installation_id: impl Into<String>, policy_session_id: impl Into<String>) {});
 
@@ -804,10 +804,10 @@ pub struct SkillSetEnabledRequest {
     pub policy_session_id: String,
 }
 record!(SkillSetEnabledRequest {
-    Field contract "contract",
-    Field installation_id "installationId",
-    Field enabled "enabled",
-    Field policy_session_id "policySessionId",
+    Required contract "contract",
+    Required installation_id "installationId",
+    Required enabled "enabled",
+    Required policy_session_id "policySessionId",
 });
 builder!(SkillSetEnabledRequest new(contract: CatalogClientContract, installation_id: impl Into<String>, enabled: bool, policy_session_id: impl Into<String>) {});
 
@@ -827,11 +827,11 @@ pub struct SkillUninstallPlan {
     pub review: SkillInstallationReview,
 }
 record!(received SkillUninstallPlan {
-    Field plan_handle "planHandle",
-    Field operation_id "operationId",
-    Field expires_at "expiresAt",
-    Field installation "installation",
-    Field review "review",
+    Required plan_handle "planHandle",
+    Required operation_id "operationId",
+    Required expires_at "expiresAt",
+    Required installation "installation",
+    Required review "review",
 });
 
 /// Skill names to mark as disabled in global configuration, replacing any previous list.
@@ -842,7 +842,7 @@ pub struct SkillsConfigSetDisabledSkillsRequest {
     pub disabled_skills: Vec<String>,
 }
 record!(SkillsConfigSetDisabledSkillsRequest {
-    Field disabled_skills "disabledSkills",
+    Required disabled_skills "disabledSkills",
 });
 builder!(SkillsConfigSetDisabledSkillsRequest new(disabled_skills: Vec<String>) {});
 
@@ -856,8 +856,8 @@ pub struct SkillsConfigSetSkillDisabledRequest {
     pub disabled: bool,
 }
 record!(SkillsConfigSetSkillDisabledRequest {
-    Field name "name",
-    Field disabled "disabled",
+    Required name "name",
+    Required disabled "disabled",
 });
 builder!(SkillsConfigSetSkillDisabledRequest new(name: impl Into<String>, disabled: bool) {});
 
@@ -875,10 +875,10 @@ pub struct SkillsDiscoverRequest {
     pub exclude_host_skills: Option<bool>,
 }
 record!(SkillsDiscoverRequest {
-    Field project_paths "projectPaths",
-    Field skill_directories "skillDirectories",
-    Field ignored_skills_locations "ignoredSkillsLocations",
-    Field exclude_host_skills "excludeHostSkills",
+    Optional project_paths "projectPaths",
+    Optional skill_directories "skillDirectories",
+    Optional ignored_skills_locations "ignoredSkillsLocations",
+    Optional exclude_host_skills "excludeHostSkills",
 });
 builder!(SkillsDiscoverRequest {
     project_paths: Vec<String>,
@@ -901,10 +901,10 @@ pub struct SkillsGetDiscoveryPathsRequest {
     pub exclude_host_skills: Option<bool>,
 }
 record!(SkillsGetDiscoveryPathsRequest {
-    Field skill_directories "skillDirectories",
-    Field project_paths "projectPaths",
-    Field ignored_skills_locations "ignoredSkillsLocations",
-    Field exclude_host_skills "excludeHostSkills",
+    Optional skill_directories "skillDirectories",
+    Optional project_paths "projectPaths",
+    Optional ignored_skills_locations "ignoredSkillsLocations",
+    Optional exclude_host_skills "excludeHostSkills",
 });
 builder!(SkillsGetDiscoveryPathsRequest {
     skill_directories: Vec<String>,

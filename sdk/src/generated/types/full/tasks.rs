@@ -44,25 +44,25 @@ pub struct TaskAgentInfo {
     pub idle_since: Option<String>,
 }
 record!(received TaskAgentInfo ["type" "agent"] {
-    Field id "id",
-    Field tool_call_id "toolCallId",
-    Field display_name "displayName",
-    Field description "description",
-    Field status "status",
-    Field started_at "startedAt",
-    Field completed_at "completedAt",
-    Field active_time_ms "activeTimeMs",
-    Field active_started_at "activeStartedAt",
-    Field error "error",
-    Field agent_type "agentType",
-    Field prompt "prompt",
-    Field result "result",
-    Field model "model",
-    Field resolved_model "resolvedModel",
-    Field execution_mode "executionMode",
-    Field can_promote_to_background "canPromoteToBackground",
-    Field latest_response "latestResponse",
-    Field idle_since "idleSince",
+    Required id "id",
+    Required tool_call_id "toolCallId",
+    Optional display_name "displayName",
+    Required description "description",
+    Required status "status",
+    Required started_at "startedAt",
+    Optional completed_at "completedAt",
+    Optional active_time_ms "activeTimeMs",
+    Optional active_started_at "activeStartedAt",
+    Optional error "error",
+    Required agent_type "agentType",
+    Required prompt "prompt",
+    Optional result "result",
+    Optional model "model",
+    Optional resolved_model "resolvedModel",
+    Optional execution_mode "executionMode",
+    Optional can_promote_to_background "canPromoteToBackground",
+    Optional latest_response "latestResponse",
+    Optional idle_since "idleSince",
 });
 
 /// Progress snapshot for an agent task, with recent activity lines and optional latest intent.
@@ -75,8 +75,8 @@ pub struct TaskAgentProgress {
     pub latest_intent: Option<String>,
 }
 record!(received TaskAgentProgress ["type" "agent"] {
-    Field recent_activity "recentActivity",
-    Field latest_intent "latestIntent",
+    Required recent_activity "recentActivity",
+    Optional latest_intent "latestIntent",
 });
 
 /// Active status a client owner may publish with a progress update.
@@ -156,27 +156,27 @@ pub struct TaskClientInfo {
     pub cancellation_reason: Option<String>,
 }
 record!(received TaskClientInfo ["type" "client"] {
-    Field id "id",
-    Field client_task_id "clientTaskId",
-    Field display_name "displayName",
-    Field description "description",
-    Field status "status",
-    Field owner "owner",
-    Field started_at "startedAt",
-    Field updated_at "updatedAt",
-    Field completed_at "completedAt",
-    Field active_time_ms "activeTimeMs",
-    Field active_started_at "activeStartedAt",
-    Field idle_since "idleSince",
-    Field orphaned_at "orphanedAt",
-    Field reclaimed_at "reclaimedAt",
-    Field execution_mode "executionMode",
-    Field can_cancel "canCancel",
-    Field sequence "sequence",
-    Field result "result",
-    Field error "error",
-    Field error_code "errorCode",
-    Field cancellation_reason "cancellationReason",
+    Required id "id",
+    Required client_task_id "clientTaskId",
+    Optional display_name "displayName",
+    Required description "description",
+    Required status "status",
+    Required owner "owner",
+    Required started_at "startedAt",
+    Required updated_at "updatedAt",
+    Optional completed_at "completedAt",
+    Required active_time_ms "activeTimeMs",
+    Optional active_started_at "activeStartedAt",
+    Optional idle_since "idleSince",
+    Optional orphaned_at "orphanedAt",
+    Optional reclaimed_at "reclaimedAt",
+    Required execution_mode "executionMode",
+    Required can_cancel "canCancel",
+    Required sequence "sequence",
+    Optional result "result",
+    Optional error "error",
+    Optional error_code "errorCode",
+    Optional cancellation_reason "cancellationReason",
 });
 
 /// Public owner attribution for a client-owned task. Identifiers are opaque and never authorize requests.
@@ -199,13 +199,13 @@ pub struct TaskClientOwner {
     pub disconnected_at: Option<String>,
 }
 record!(received TaskClientOwner {
-    Field participant_id "participantId",
-    Field join_id "joinId",
-    Field kind "kind",
-    Field display_name "displayName",
-    Field source "source",
-    Field presence "presence",
-    Field disconnected_at "disconnectedAt",
+    Required participant_id "participantId",
+    Required join_id "joinId",
+    Required kind "kind",
+    Optional display_name "displayName",
+    Optional source "source",
+    Required presence "presence",
+    Optional disconnected_at "disconnectedAt",
 });
 
 /// Connection class owning a client task.
@@ -260,13 +260,13 @@ pub struct TaskClientProgress {
     pub recent_activity: Vec<TaskProgressLine>,
 }
 record!(received TaskClientProgress ["type" "client"] {
-    Field status "status",
-    Field sequence "sequence",
-    Field updated_at "updatedAt",
-    Field phase "phase",
-    Field percentage "percentage",
-    Field last_message "lastMessage",
-    Field recent_activity "recentActivity",
+    Required status "status",
+    Required sequence "sequence",
+    Required updated_at "updatedAt",
+    Optional phase "phase",
+    Optional percentage "percentage",
+    Optional last_message "lastMessage",
+    Required recent_activity "recentActivity",
 });
 
 /// Lifecycle status of a client-owned task.
@@ -342,8 +342,8 @@ pub struct TaskClientUpdateCancelled {
     pub reason: Option<String>,
 }
 record!(TaskClientUpdateCancelled ["kind" "cancelled"] {
-    Field message "message",
-    Field reason "reason",
+    Optional message "message",
+    Optional reason "reason",
 });
 builder!(TaskClientUpdateCancelled {
     message: impl Into<String>,
@@ -360,8 +360,8 @@ pub struct TaskClientUpdateCompleted {
     pub result: Option<serde_json::Value>,
 }
 record!(TaskClientUpdateCompleted ["kind" "completed"] {
-    Field message "message",
-    Field result "result",
+    Optional message "message",
+    Optional result "result",
 });
 builder!(TaskClientUpdateCompleted {
     message: impl Into<String>,
@@ -380,9 +380,9 @@ pub struct TaskClientUpdateFailed {
     pub code: Option<String>,
 }
 record!(TaskClientUpdateFailed ["kind" "failed"] {
-    Field message "message",
-    Field error "error",
-    Field code "code",
+    Optional message "message",
+    Required error "error",
+    Optional code "code",
 });
 builder!(TaskClientUpdateFailed new(error: impl Into<String>) {
     message: impl Into<String>,
@@ -403,10 +403,10 @@ pub struct TaskClientUpdateProgress {
     pub percentage: Option<Option<f64>>,
 }
 record!(TaskClientUpdateProgress ["kind" "progress"] {
-    Field status "status",
-    Field message "message",
-    Field phase "phase",
-    Field percentage "percentage",
+    Optional status "status",
+    Optional message "message",
+    Optional phase "phase",
+    Optional percentage "percentage",
 });
 builder!(TaskClientUpdateProgress {
     status: TaskClientActiveStatus,
@@ -458,7 +458,7 @@ pub struct TaskList {
     pub tasks: Vec<TaskInfo>,
 }
 record!(received TaskList {
-    Field tasks "tasks",
+    Required tasks "tasks",
 });
 
 /// Progress information for the task, discriminated by type. Returns null when no task with this ID is currently tracked.
@@ -474,8 +474,8 @@ pub struct TaskProgressLine {
     pub timestamp: String,
 }
 record!(received TaskProgressLine {
-    Field message "message",
-    Field timestamp "timestamp",
+    Required message "message",
+    Required timestamp "timestamp",
 });
 
 /// Progress information for the task, discriminated by type. Returns null when no task with this ID is currently tracked.
@@ -525,17 +525,17 @@ pub struct TaskShellInfo {
     pub pid: Option<i64>,
 }
 record!(received TaskShellInfo ["type" "shell"] {
-    Field id "id",
-    Field description "description",
-    Field status "status",
-    Field started_at "startedAt",
-    Field completed_at "completedAt",
-    Field command "command",
-    Field attachment_mode "attachmentMode",
-    Field execution_mode "executionMode",
-    Field can_promote_to_background "canPromoteToBackground",
-    Field log_path "logPath",
-    Field pid "pid",
+    Required id "id",
+    Required description "description",
+    Required status "status",
+    Required started_at "startedAt",
+    Optional completed_at "completedAt",
+    Required command "command",
+    Required attachment_mode "attachmentMode",
+    Optional execution_mode "executionMode",
+    Optional can_promote_to_background "canPromoteToBackground",
+    Optional log_path "logPath",
+    Optional pid "pid",
 });
 
 /// Whether the shell runs inside a managed PTY session or as an independent background process
@@ -564,8 +564,8 @@ pub struct TaskShellOutputExit {
     pub exit_code: Option<i64>,
 }
 record!(received TaskShellOutputExit {
-    Field status "status",
-    Field exit_code "exitCode",
+    Required status "status",
+    Optional exit_code "exitCode",
 });
 
 /// Progress snapshot for a shell task, with recent stdout/stderr output and optional process ID.
@@ -578,8 +578,8 @@ pub struct TaskShellProgress {
     pub pid: Option<i64>,
 }
 record!(received TaskShellProgress ["type" "shell"] {
-    Field recent_output "recentOutput",
-    Field pid "pid",
+    Required recent_output "recentOutput",
+    Optional pid "pid",
 });
 
 /// Current lifecycle status of the task
@@ -615,7 +615,7 @@ pub struct TasksCancelRequest {
     pub id: String,
 }
 record!(TasksCancelRequest {
-    Field id "id",
+    Required id "id",
 });
 builder!(TasksCancelRequest new(id: impl Into<String>) {});
 
@@ -627,7 +627,7 @@ pub struct TasksCancelResult {
     pub cancelled: bool,
 }
 record!(received TasksCancelResult {
-    Field cancelled "cancelled",
+    Required cancelled "cancelled",
 });
 
 /// The first sync-waiting task that can currently be promoted to background mode.
@@ -638,7 +638,7 @@ pub struct TasksGetCurrentPromotableResult {
     pub task: Option<TaskInfo>,
 }
 record!(received TasksGetCurrentPromotableResult {
-    Field task "task",
+    Optional task "task",
 });
 
 /// Identifier of the background task to fetch progress for. *Experimental.*
@@ -649,7 +649,7 @@ pub struct TasksGetProgressRequest {
     pub id: String,
 }
 record!(TasksGetProgressRequest {
-    Field id "id",
+    Required id "id",
 });
 builder!(TasksGetProgressRequest new(id: impl Into<String>) {});
 
@@ -672,7 +672,7 @@ pub struct TasksPromoteCurrentToBackgroundResult {
     pub task: Option<TaskInfo>,
 }
 record!(received TasksPromoteCurrentToBackgroundResult {
-    Field task "task",
+    Optional task "task",
 });
 
 /// Identifier of the task to promote to background mode. *Experimental.*
@@ -683,7 +683,7 @@ pub struct TasksPromoteToBackgroundRequest {
     pub id: String,
 }
 record!(TasksPromoteToBackgroundRequest {
-    Field id "id",
+    Required id "id",
 });
 builder!(TasksPromoteToBackgroundRequest new(id: impl Into<String>) {});
 
@@ -695,7 +695,7 @@ pub struct TasksPromoteToBackgroundResult {
     pub promoted: bool,
 }
 record!(received TasksPromoteToBackgroundResult {
-    Field promoted "promoted",
+    Required promoted "promoted",
 });
 
 /// Detached shell task to read output from, with an optional cursor and long-poll wait. waitMs defaults to zero (maximum 30000). *Experimental.*
@@ -710,9 +710,9 @@ pub struct TasksReadOutputRequest {
     pub wait_ms: Option<i64>,
 }
 record!(TasksReadOutputRequest {
-    Field id "id",
-    Field cursor "cursor",
-    Field wait_ms "waitMs",
+    Required id "id",
+    Optional cursor "cursor",
+    Optional wait_ms "waitMs",
 });
 builder!(TasksReadOutputRequest new(id: impl Into<String>) {
     cursor: impl Into<String>,
@@ -731,9 +731,9 @@ pub struct TasksReadOutputResult {
     pub exit: Option<TaskShellOutputExit>,
 }
 record!(received TasksReadOutputResult {
-    Field text "text",
-    Field cursor "cursor",
-    Field exit "exit",
+    Required text "text",
+    Required cursor "cursor",
+    Optional exit "exit",
 });
 
 /// Refresh metadata for any detached background shells the runtime knows about. Use after a long pause to pick up exit/output state for shells running outside the agent loop.
@@ -758,11 +758,11 @@ pub struct TasksRegisterRequest {
     pub expected_sequence: Option<i64>,
 }
 record!(TasksRegisterRequest ["type" "client"] {
-    Field client_task_id "clientTaskId",
-    Field description "description",
-    Field display_name "displayName",
-    Field cancellable "cancellable",
-    Field expected_sequence "expectedSequence",
+    Required client_task_id "clientTaskId",
+    Required description "description",
+    Optional display_name "displayName",
+    Required cancellable "cancellable",
+    Optional expected_sequence "expectedSequence",
 });
 builder!(TasksRegisterRequest new(client_task_id: impl Into<String>, description: impl Into<String>, cancellable: bool) {
     display_name: impl Into<String>,
@@ -781,9 +781,9 @@ pub struct TasksRegisterResult {
     pub reclaimed: bool,
 }
 record!(received TasksRegisterResult {
-    Field task "task",
-    Field created "created",
-    Field reclaimed "reclaimed",
+    Required task "task",
+    Required created "created",
+    Required reclaimed "reclaimed",
 });
 
 /// Identifier of the completed or cancelled task to remove from tracking. *Experimental.*
@@ -794,7 +794,7 @@ pub struct TasksRemoveRequest {
     pub id: String,
 }
 record!(TasksRemoveRequest {
-    Field id "id",
+    Required id "id",
 });
 builder!(TasksRemoveRequest new(id: impl Into<String>) {});
 
@@ -806,7 +806,7 @@ pub struct TasksRemoveResult {
     pub removed: bool,
 }
 record!(received TasksRemoveResult {
-    Field removed "removed",
+    Required removed "removed",
 });
 
 /// Identifier of the target agent task, message content, and optional sender agent ID. *Experimental.*
@@ -821,9 +821,9 @@ pub struct TasksSendMessageRequest {
     pub from_agent_id: Option<String>,
 }
 record!(TasksSendMessageRequest {
-    Field id "id",
-    Field message "message",
-    Field from_agent_id "fromAgentId",
+    Required id "id",
+    Required message "message",
+    Optional from_agent_id "fromAgentId",
 });
 builder!(TasksSendMessageRequest new(id: impl Into<String>, message: impl Into<String>) {
     from_agent_id: impl Into<String>,
@@ -839,8 +839,8 @@ pub struct TasksSendMessageResult {
     pub error: Option<String>,
 }
 record!(received TasksSendMessageResult {
-    Field sent "sent",
-    Field error "error",
+    Required sent "sent",
+    Optional error "error",
 });
 
 /// Agent type, prompt, name, and optional description and model override for the new task. *Experimental.*
@@ -859,11 +859,11 @@ pub struct TasksStartAgentRequest {
     pub model: Option<String>,
 }
 record!(TasksStartAgentRequest {
-    Field agent_type "agentType",
-    Field prompt "prompt",
-    Field name "name",
-    Field description "description",
-    Field model "model",
+    Required agent_type "agentType",
+    Required prompt "prompt",
+    Required name "name",
+    Optional description "description",
+    Optional model "model",
 });
 builder!(TasksStartAgentRequest {
     description: impl Into<String>,
@@ -901,7 +901,7 @@ pub struct TasksStartAgentResult {
     pub agent_id: String,
 }
 record!(received TasksStartAgentResult {
-    Field agent_id "agentId",
+    Required agent_id "agentId",
 });
 
 /// Updates a client-owned task. *Experimental.*
@@ -916,9 +916,9 @@ pub struct TasksUpdateRequest {
     pub update: TaskClientUpdate,
 }
 record!(TasksUpdateRequest {
-    Field id "id",
-    Field sequence "sequence",
-    Field update "update",
+    Required id "id",
+    Required sequence "sequence",
+    Required update "update",
 });
 builder!(TasksUpdateRequest new(id: impl Into<String>, sequence: i64, update: TaskClientUpdate) {});
 
@@ -934,9 +934,9 @@ pub struct TasksUpdateResult {
     pub duplicate: bool,
 }
 record!(received TasksUpdateResult {
-    Field task "task",
-    Field applied "applied",
-    Field duplicate "duplicate",
+    Required task "task",
+    Required applied "applied",
+    Required duplicate "duplicate",
 });
 
 /// Wait until all in-flight background tasks (agents + shells) and any follow-up turns scheduled by their completions have settled. Returns when the runtime is fully drained or after an internal timeout (default 10 minutes; configurable via COPILOT_TASK_WAIT_TIMEOUT_SECONDS).

@@ -29,15 +29,15 @@ pub struct BuiltinToolDescriptor {
     pub has_summarise_intention: Option<bool>,
 }
 record!(received BuiltinToolDescriptor {
-    Field name "name",
+    Required name "name",
     Nullable title "title",
-    Field description "description",
+    Required description "description",
     Nullable input_schema "inputSchema",
     Nullable instructions "instructions",
     Nullable kind "type",
     Nullable format "format",
-    Field safe_for_telemetry "safeForTelemetry",
-    Field is_terminal "isTerminal",
+    Required safe_for_telemetry "safeForTelemetry",
+    Required is_terminal "isTerminal",
     Nullable has_summarise_intention "hasSummariseIntention",
 });
 
@@ -54,9 +54,9 @@ pub struct BuiltinToolFormat {
     pub definition: String,
 }
 record!(received BuiltinToolFormat {
-    Field kind "type",
-    Field syntax "syntax",
-    Field definition "definition",
+    Required kind "type",
+    Required syntax "syntax",
+    Required definition "definition",
 });
 
 /// Custom input-format kind. *Experimental.*
@@ -83,7 +83,7 @@ pub struct BuiltinToolInputSchema {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received BuiltinToolInputSchema {
-    Field kind "type",
+    Optional kind "type",
 } rest);
 
 /// Root JSON Schema type for a built-in tool input. *Experimental.*
@@ -119,13 +119,13 @@ pub struct CurrentToolMetadata {
     pub defer_loading: Option<bool>,
 }
 record!(received CurrentToolMetadata {
-    Field name "name",
-    Field namespaced_name "namespacedName",
-    Field mcp_server_name "mcpServerName",
-    Field mcp_tool_name "mcpToolName",
-    Field description "description",
-    Field input_schema "input_schema",
-    Field defer_loading "deferLoading",
+    Required name "name",
+    Optional namespaced_name "namespacedName",
+    Optional mcp_server_name "mcpServerName",
+    Optional mcp_tool_name "mcpToolName",
+    Required description "description",
+    Optional input_schema "input_schema",
+    Optional defer_loading "deferLoading",
 });
 
 /// Subagent settings to apply, or null to clear the live session override
@@ -147,11 +147,11 @@ pub struct SubagentSettingsEntry {
     pub auto_invoke: Option<bool>,
 }
 record!(SubagentSettingsEntry {
-    Field model "model",
-    Field model_policy "modelPolicy",
-    Field effort_level "effortLevel",
-    Field context_tier "contextTier",
-    Field auto_invoke "autoInvoke",
+    Optional model "model",
+    Optional model_policy "modelPolicy",
+    Optional effort_level "effortLevel",
+    Optional context_tier "contextTier",
+    Optional auto_invoke "autoInvoke",
 });
 builder!(SubagentSettingsEntry {
     model: impl Into<String>,
@@ -194,10 +194,10 @@ pub struct SubagentSettingsValue {
     pub max_depth: Option<i64>,
 }
 record!(SubagentSettingsValue {
-    Field agents "agents",
-    Field disabled_subagents "disabledSubagents",
-    Field max_concurrency "maxConcurrency",
-    Field max_depth "maxDepth",
+    Optional agents "agents",
+    Optional disabled_subagents "disabledSubagents",
+    Optional max_concurrency "maxConcurrency",
+    Optional max_depth "maxDepth",
 });
 builder!(SubagentSettingsValue {
     agents: std::collections::BTreeMap<String, SubagentSettingsEntry>,
@@ -235,9 +235,9 @@ pub struct ToolsExecuteRequest {
     pub tool_call_id: Option<String>,
 }
 record!(ToolsExecuteRequest {
-    Field name "name",
-    Field arguments "arguments",
-    Field tool_call_id "toolCallId",
+    Required name "name",
+    Required arguments "arguments",
+    Optional tool_call_id "toolCallId",
 });
 builder!(ToolsExecuteRequest new(name: impl Into<String>, arguments: serde_json::Value) {
     tool_call_id: impl Into<String>,
@@ -263,13 +263,13 @@ pub struct ToolsGetBuiltinDescriptorsRequest {
     pub background_task_notifications_enabled: Option<bool>,
 }
 record!(ToolsGetBuiltinDescriptorsRequest {
-    Field reduce_user_intervention "reduceUserIntervention",
-    Field include_author "includeAuthor",
-    Field skill_embedding_enabled "skillEmbeddingEnabled",
-    Field shell_config "shellConfig",
-    Field shell_supports_power_shell7_syntax "shellSupportsPowerShell7Syntax",
-    Field shell_timeout_ms "shellTimeoutMs",
-    Field background_task_notifications_enabled "backgroundTaskNotificationsEnabled",
+    Optional reduce_user_intervention "reduceUserIntervention",
+    Optional include_author "includeAuthor",
+    Optional skill_embedding_enabled "skillEmbeddingEnabled",
+    Optional shell_config "shellConfig",
+    Optional shell_supports_power_shell7_syntax "shellSupportsPowerShell7Syntax",
+    Optional shell_timeout_ms "shellTimeoutMs",
+    Optional background_task_notifications_enabled "backgroundTaskNotificationsEnabled",
 });
 builder!(ToolsGetBuiltinDescriptorsRequest {
     reduce_user_intervention: bool,
@@ -289,7 +289,7 @@ pub struct ToolsGetBuiltinDescriptorsResult {
     pub tools: Vec<BuiltinToolDescriptor>,
 }
 record!(received ToolsGetBuiltinDescriptorsResult {
-    Field tools "tools",
+    Required tools "tools",
 });
 
 /// Current lightweight tool metadata snapshot for the session.
@@ -329,13 +329,13 @@ pub struct ToolsShellDescriptorConfig {
     pub description_lines: Vec<String>,
 }
 record!(ToolsShellDescriptorConfig {
-    Field shell_type "shellType",
-    Field display_name "displayName",
-    Field shell_tool_name "shellToolName",
-    Field read_shell_tool_name "readShellToolName",
-    Field stop_shell_tool_name "stopShellToolName",
-    Field list_shells_tool_name "listShellsToolName",
-    Field description_lines "descriptionLines",
+    Required shell_type "shellType",
+    Required display_name "displayName",
+    Required shell_tool_name "shellToolName",
+    Required read_shell_tool_name "readShellToolName",
+    Required stop_shell_tool_name "stopShellToolName",
+    Required list_shells_tool_name "listShellsToolName",
+    Required description_lines "descriptionLines",
 });
 
 /// The required fields of [`ToolsShellDescriptorConfig`], for [`ToolsShellDescriptorConfig::new`].
@@ -377,8 +377,8 @@ pub struct ToolsTaskCompleteEventDataRequest {
     pub final_result: ToolResultExpanded,
 }
 record!(ToolsTaskCompleteEventDataRequest {
-    Field tool_args "toolArgs",
-    Field final_result "finalResult",
+    Required tool_args "toolArgs",
+    Required final_result "finalResult",
 });
 builder!(ToolsTaskCompleteEventDataRequest new(tool_args: serde_json::Value, final_result: ToolResultExpanded) {});
 

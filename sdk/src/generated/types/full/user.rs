@@ -59,9 +59,9 @@ pub struct UserSettingMetadata {
     pub is_default: bool,
 }
 record!(received UserSettingMetadata {
-    Field value "value",
-    Field default_value "default",
-    Field is_default "isDefault",
+    Required value "value",
+    Required default_value "default",
+    Required is_default "isDefault",
 });
 
 /// A single top-level setting subtree to validate and write.
@@ -80,11 +80,11 @@ pub struct UserSettingsApplyTopKeyRequest {
     pub complete_staff_update_channel_migration: Option<bool>,
 }
 record!(UserSettingsApplyTopKeyRequest {
-    Field canonical_path "canonicalPath",
-    Field top_key "topKey",
-    Field value "value",
-    Field delete "delete",
-    Field complete_staff_update_channel_migration "completeStaffUpdateChannelMigration",
+    Required canonical_path "canonicalPath",
+    Required top_key "topKey",
+    Optional value "value",
+    Optional delete "delete",
+    Optional complete_staff_update_channel_migration "completeStaffUpdateChannelMigration",
 });
 builder!(UserSettingsApplyTopKeyRequest new(canonical_path: Vec<String>, top_key: impl Into<String>) {
     value: Option<serde_json::Value>,
@@ -104,9 +104,9 @@ pub struct UserSettingsApplyTopKeyResult {
     pub error: Option<String>,
 }
 record!(received UserSettingsApplyTopKeyResult {
-    Field status "status",
-    Field issues "issues",
-    Field error "error",
+    Required status "status",
+    Optional issues "issues",
+    Optional error "error",
 });
 
 /// The overrides and host context to resolve effective runtime settings from. *Internal.*
@@ -123,10 +123,10 @@ pub struct UserSettingsBuildRuntimeRequest {
     pub platform: String,
 }
 record!(UserSettingsBuildRuntimeRequest {
-    Field overrides "overrides",
-    Field working_directory "workingDirectory",
-    Field environment "environment",
-    Field platform "platform",
+    Optional overrides "overrides",
+    Required working_directory "workingDirectory",
+    Required environment "environment",
+    Required platform "platform",
 });
 builder!(UserSettingsBuildRuntimeRequest new(working_directory: impl Into<String>, environment: std::collections::BTreeMap<String, String>, platform: impl Into<String>) {
     overrides: std::collections::BTreeMap<String, serde_json::Value>,
@@ -146,10 +146,10 @@ pub struct UserSettingsEditRequest {
     pub value: Option<serde_json::Value>,
 }
 record!(UserSettingsEditRequest {
-    Field config_dir "configDir",
-    Field canonical_path "canonicalPath",
-    Field operation "operation",
-    Field value "value",
+    Optional config_dir "configDir",
+    Required canonical_path "canonicalPath",
+    Required operation "operation",
+    Optional value "value",
 });
 builder!(UserSettingsEditRequest new(canonical_path: Vec<String>, operation: SettingsEditOperation) {
     config_dir: impl Into<String>,
@@ -164,7 +164,7 @@ pub struct UserSettingsGetPathsRequest {
     pub repo_root: Option<String>,
 }
 record!(UserSettingsGetPathsRequest {
-    Field repo_root "repoRoot",
+    Optional repo_root "repoRoot",
 });
 builder!(UserSettingsGetPathsRequest {
     repo_root: impl Into<String>,
@@ -182,9 +182,9 @@ pub struct UserSettingsGetPathsResult {
     pub repo_local_settings: Option<String>,
 }
 record!(received UserSettingsGetPathsResult {
-    Field user_settings "userSettings",
-    Field repo_settings "repoSettings",
-    Field repo_local_settings "repoLocalSettings",
+    Required user_settings "userSettings",
+    Optional repo_settings "repoSettings",
+    Optional repo_local_settings "repoLocalSettings",
 });
 
 /// Per-key metadata for every known user setting in settings.json, including settings left at their default. Excludes repository- and enterprise-managed overrides.
@@ -195,7 +195,7 @@ pub struct UserSettingsGetResult {
     pub settings: std::collections::BTreeMap<String, UserSettingMetadata>,
 }
 record!(received UserSettingsGetResult {
-    Field settings "settings",
+    Required settings "settings",
 });
 
 /// Top-level user-setting keys grouped by who may govern them.
@@ -210,9 +210,9 @@ pub struct UserSettingsGovernanceKeysResult {
     pub managed: Vec<String>,
 }
 record!(received UserSettingsGovernanceKeysResult {
-    Field repo "repo",
-    Field claude_repo "claudeRepo",
-    Field managed "managed",
+    Required repo "repo",
+    Required claude_repo "claudeRepo",
+    Required managed "managed",
 });
 
 /// The filesystem and environment facts a user-settings file is resolved from. Passed explicitly rather than read from the runtime's own process, so a host whose configuration directory differs from its process environment resolves the file it means.
@@ -227,9 +227,9 @@ pub struct UserSettingsHostContext {
     pub environment: UserSettingsHostContextEnvironment,
 }
 record!(UserSettingsHostContext {
-    Field config_dir "configDir",
-    Field home_directory "homeDirectory",
-    Field environment "environment",
+    Optional config_dir "configDir",
+    Required home_directory "homeDirectory",
+    Required environment "environment",
 });
 builder!(UserSettingsHostContext new(home_directory: impl Into<String>, environment: UserSettingsHostContextEnvironment) {
     config_dir: impl Into<String>,
@@ -254,8 +254,8 @@ pub struct UserSettingsLoadAndMergeRepoRequest {
     pub user_settings: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(UserSettingsLoadAndMergeRepoRequest {
-    Field repo_root "repoRoot",
-    Field user_settings "userSettings",
+    Required repo_root "repoRoot",
+    Required user_settings "userSettings",
 });
 builder!(UserSettingsLoadAndMergeRepoRequest new(repo_root: impl Into<String>, user_settings: std::collections::BTreeMap<String, serde_json::Value>) {});
 
@@ -269,8 +269,8 @@ pub struct UserSettingsLoadAndMergeRepoResult {
     pub warning: Option<String>,
 }
 record!(received UserSettingsLoadAndMergeRepoResult {
-    Field settings "settings",
-    Field warning "warning",
+    Required settings "settings",
+    Optional warning "warning",
 });
 
 /// Selects the configuration directory whose user settings to read. *Internal.*
@@ -281,7 +281,7 @@ pub struct UserSettingsLoadForConfigDirRequest {
     pub config_dir: Option<String>,
 }
 record!(UserSettingsLoadForConfigDirRequest {
-    Field config_dir "configDir",
+    Optional config_dir "configDir",
 });
 builder!(UserSettingsLoadForConfigDirRequest {
     config_dir: impl Into<String>,
@@ -297,8 +297,8 @@ pub struct UserSettingsLoadForEditResult {
     pub settings: Option<serde_json::Value>,
 }
 record!(received UserSettingsLoadForEditResult {
-    Field status "status",
-    Field settings "settings",
+    Required status "status",
+    Optional settings "settings",
 });
 
 /// Selects the repository whose checked-in settings to read.
@@ -309,7 +309,7 @@ pub struct UserSettingsLoadRepoRequest {
     pub repo_root: String,
 }
 record!(UserSettingsLoadRepoRequest {
-    Field repo_root "repoRoot",
+    Required repo_root "repoRoot",
 });
 builder!(UserSettingsLoadRepoRequest new(repo_root: impl Into<String>) {});
 
@@ -323,8 +323,8 @@ pub struct UserSettingsLoadRepoResult {
     pub warning: Option<String>,
 }
 record!(received UserSettingsLoadRepoResult {
-    Field settings "settings",
-    Field warning "warning",
+    Optional settings "settings",
+    Optional warning "warning",
 });
 
 /// The user's stored settings, together with any diagnostic raised while reading them.
@@ -337,8 +337,8 @@ pub struct UserSettingsLoadWithWarningResult {
     pub warning: Option<String>,
 }
 record!(received UserSettingsLoadWithWarningResult {
-    Field settings "settings",
-    Field warning "warning",
+    Required settings "settings",
+    Optional warning "warning",
 });
 
 /// The managed (enterprise policy) layer and the user layer to fold together. The field names carry the layer identity: nothing about a settings object identifies which layer produced it, so a generic base/override pair would let a caller transpose them and silently resolve the governance keys in the user's favour. *Internal.*
@@ -351,8 +351,8 @@ pub struct UserSettingsMergeManagedAndUserParams {
     pub user: Option<serde_json::Value>,
 }
 record!(UserSettingsMergeManagedAndUserParams {
-    Field managed "managed",
-    Field user "user",
+    Optional managed "managed",
+    Optional user "user",
 });
 builder!(UserSettingsMergeManagedAndUserParams {
     managed: serde_json::Value,
@@ -367,7 +367,7 @@ pub struct UserSettingsMergeManagedAndUserResult {
     pub settings_json: serde_json::Value,
 }
 record!(received UserSettingsMergeManagedAndUserResult {
-    Field settings_json "settingsJson",
+    Required settings_json "settingsJson",
 });
 
 /// The user layer and the repository layer to fold together. *Internal.*
@@ -380,8 +380,8 @@ pub struct UserSettingsMergeRepoValueParams {
     pub repo_settings: serde_json::Value,
 }
 record!(UserSettingsMergeRepoValueParams {
-    Field user_settings "userSettings",
-    Field repo_settings "repoSettings",
+    Required user_settings "userSettings",
+    Required repo_settings "repoSettings",
 });
 builder!(UserSettingsMergeRepoValueParams new(user_settings: serde_json::Value, repo_settings: serde_json::Value) {});
 
@@ -393,7 +393,7 @@ pub struct UserSettingsMergeRepoValueResult {
     pub settings_json: serde_json::Value,
 }
 record!(received UserSettingsMergeRepoValueResult {
-    Field settings_json "settingsJson",
+    Required settings_json "settingsJson",
 });
 
 /// Selects the configuration directory whose settings document to clean. *Internal.*
@@ -404,7 +404,7 @@ pub struct UserSettingsMigrateObsoleteOnDiskRequest {
     pub config_dir: Option<String>,
 }
 record!(UserSettingsMigrateObsoleteOnDiskRequest {
-    Field config_dir "configDir",
+    Optional config_dir "configDir",
 });
 builder!(UserSettingsMigrateObsoleteOnDiskRequest {
     config_dir: impl Into<String>,
@@ -418,7 +418,7 @@ pub struct UserSettingsMigrateObsoleteOnDiskResult {
     pub status: UserSettingsMigrateObsoleteOnDiskStatus,
 }
 record!(received UserSettingsMigrateObsoleteOnDiskResult {
-    Field status "status",
+    Required status "status",
 });
 
 /// What the one-time obsolete-settings cleanup did to the document. *Internal.*
@@ -453,8 +453,8 @@ pub struct UserSettingsMigrateStaffLogLevelOnceRequest {
     pub cached_completed_at: Option<String>,
 }
 record!(UserSettingsMigrateStaffLogLevelOnceRequest {
-    Field context "context",
-    Field cached_completed_at "cachedCompletedAt",
+    Required context "context",
+    Optional cached_completed_at "cachedCompletedAt",
 });
 builder!(UserSettingsMigrateStaffLogLevelOnceRequest new(context: UserSettingsHostContext) {
     cached_completed_at: impl Into<String>,
@@ -472,9 +472,9 @@ pub struct UserSettingsMigrateStaffLogLevelOnceResult {
     pub settings: Option<UserSettingsMigrateStaffLogLevelOnceResultSettings>,
 }
 record!(received UserSettingsMigrateStaffLogLevelOnceResult {
-    Field status "status",
-    Field completed_at "completedAt",
-    Field settings "settings",
+    Required status "status",
+    Optional completed_at "completedAt",
+    Optional settings "settings",
 });
 
 /// The settings document as it stands after the migration, keyed by setting name. Present only for `refreshed`, and only when the document could be re-read cleanly.
@@ -496,8 +496,8 @@ pub struct UserSettingsMigrateStaffUpdateChannelOnceResult {
     pub completed_at: Option<String>,
 }
 record!(received UserSettingsMigrateStaffUpdateChannelOnceResult {
-    Field status "status",
-    Field completed_at "completedAt",
+    Required status "status",
+    Optional completed_at "completedAt",
 });
 
 /// Settings object whose key names should be canonicalized.
@@ -508,7 +508,7 @@ pub struct UserSettingsNormalizeRequest {
     pub settings: serde_json::Value,
 }
 record!(UserSettingsNormalizeRequest {
-    Field settings "settings",
+    Required settings "settings",
 });
 builder!(UserSettingsNormalizeRequest new(settings: serde_json::Value) {});
 
@@ -520,7 +520,7 @@ pub struct UserSettingsNormalizeResult {
     pub settings: serde_json::Value,
 }
 record!(received UserSettingsNormalizeResult {
-    Field settings "settings",
+    Required settings "settings",
 });
 
 /// The on-disk location of the user's settings document.
@@ -531,7 +531,7 @@ pub struct UserSettingsPathResult {
     pub path: String,
 }
 record!(received UserSettingsPathResult {
-    Field path "path",
+    Required path "path",
 });
 
 /// One setting that will not take effect, and why.
@@ -552,12 +552,12 @@ pub struct UserSettingsProblem {
     pub explanation: String,
 }
 record!(received UserSettingsProblem {
-    Field id "id",
-    Field kind "kind",
-    Field category "category",
-    Field source "source",
-    Field raw_key "rawKey",
-    Field explanation "explanation",
+    Required id "id",
+    Required kind "kind",
+    Required category "category",
+    Required source "source",
+    Optional raw_key "rawKey",
+    Required explanation "explanation",
 });
 
 /// The settings layer a problem was found in.
@@ -572,9 +572,9 @@ pub struct UserSettingsProblemLocation {
     pub file_path: String,
 }
 record!(received UserSettingsProblemLocation {
-    Field kind "kind",
-    Field label "label",
-    Field file_path "filePath",
+    Required kind "kind",
+    Required label "label",
+    Required file_path "filePath",
 });
 
 /// One already-loaded settings layer to diagnose.
@@ -593,11 +593,11 @@ pub struct UserSettingsProblemSource {
     pub invalid: Option<bool>,
 }
 record!(UserSettingsProblemSource {
-    Field kind "kind",
-    Field label "label",
-    Field file_path "filePath",
-    Field config "config",
-    Field invalid "invalid",
+    Required kind "kind",
+    Required label "label",
+    Required file_path "filePath",
+    Optional config "config",
+    Optional invalid "invalid",
 });
 builder!(UserSettingsProblemSource {
     config: UserSettingsProblemSourceConfig,
@@ -644,7 +644,7 @@ pub struct UserSettingsProblemsRequest {
     pub sources: Option<Vec<UserSettingsProblemSource>>,
 }
 record!(UserSettingsProblemsRequest {
-    Field sources "sources",
+    Optional sources "sources",
 });
 builder!(UserSettingsProblemsRequest {
     sources: Vec<UserSettingsProblemSource>,
@@ -658,7 +658,7 @@ pub struct UserSettingsProblemsResult {
     pub problems: Option<Vec<UserSettingsProblem>>,
 }
 record!(received UserSettingsProblemsResult {
-    Field problems "problems",
+    Optional problems "problems",
 });
 
 /// Selects the configuration directory to run the one-time staff model-selection reset against, and supplies the caller's record of whether it has already run. *Internal.*
@@ -673,9 +673,9 @@ pub struct UserSettingsResetStaffModelSelectionOnceRequest {
     pub staff_model_reset_at: Option<String>,
 }
 record!(UserSettingsResetStaffModelSelectionOnceRequest {
-    Field context "context",
-    Field staff "staff",
-    Field staff_model_reset_at "staffModelResetAt",
+    Required context "context",
+    Optional staff "staff",
+    Optional staff_model_reset_at "staffModelResetAt",
 });
 builder!(UserSettingsResetStaffModelSelectionOnceRequest new(context: UserSettingsHostContext) {
     staff: bool,
@@ -696,10 +696,10 @@ pub struct UserSettingsResetStaffModelSelectionOnceResult {
     pub settings: Option<UserSettingsResetStaffModelSelectionOnceResultSettings>,
 }
 record!(received UserSettingsResetStaffModelSelectionOnceResult {
-    Field did_reset "didReset",
-    Field reset_at "resetAt",
-    Field cutoff "cutoff",
-    Field settings "settings",
+    Required did_reset "didReset",
+    Optional reset_at "resetAt",
+    Required cutoff "cutoff",
+    Optional settings "settings",
 });
 
 /// The settings document as it stands after the reset, keyed by setting name. Present only when `didReset` is true.
@@ -723,9 +723,9 @@ pub struct UserSettingsSetHookDisabledRequest {
     pub disabled: bool,
 }
 record!(UserSettingsSetHookDisabledRequest {
-    Field settings_path "settingsPath",
-    Field disable_key "disableKey",
-    Field disabled "disabled",
+    Required settings_path "settingsPath",
+    Required disable_key "disableKey",
+    Required disabled "disabled",
 });
 builder!(UserSettingsSetHookDisabledRequest new(settings_path: impl Into<String>, disable_key: impl Into<String>, disabled: bool) {});
 
@@ -739,8 +739,8 @@ pub struct UserSettingsSetHookDisabledResult {
     pub error_message: Option<String>,
 }
 record!(received UserSettingsSetHookDisabledResult {
-    Field status "status",
-    Field error_message "errorMessage",
+    Required status "status",
+    Optional error_message "errorMessage",
 });
 
 /// Partial user settings to write to settings.json. Each top-level key is written individually, replacing the existing value; a key whose value is null is removed.
@@ -751,7 +751,7 @@ pub struct UserSettingsSetRequest {
     pub settings: serde_json::Value,
 }
 record!(UserSettingsSetRequest {
-    Field settings "settings",
+    Required settings "settings",
 });
 builder!(UserSettingsSetRequest new(settings: serde_json::Value) {});
 
@@ -763,7 +763,7 @@ pub struct UserSettingsUnknownKeysWarningRequest {
     pub context: UserSettingsHostContext,
 }
 record!(UserSettingsUnknownKeysWarningRequest {
-    Field context "context",
+    Required context "context",
 });
 builder!(UserSettingsUnknownKeysWarningRequest new(context: UserSettingsHostContext) {});
 
@@ -775,7 +775,7 @@ pub struct UserSettingsUnknownKeysWarningResult {
     pub warning: Option<String>,
 }
 record!(received UserSettingsUnknownKeysWarningResult {
-    Field warning "warning",
+    Optional warning "warning",
 });
 
 /// Names the user setting to merge into, and the partial object to merge. *Internal.*
@@ -792,10 +792,10 @@ pub struct UserSettingsUpdateRequest {
     pub sub_dir: Option<String>,
 }
 record!(UserSettingsUpdateRequest {
-    Field key "key",
-    Field value "value",
-    Field config_dir "configDir",
-    Field sub_dir "subDir",
+    Required key "key",
+    Required value "value",
+    Optional config_dir "configDir",
+    Optional sub_dir "subDir",
 });
 builder!(UserSettingsUpdateRequest new(key: impl Into<String>, value: serde_json::Value) {
     config_dir: impl Into<String>,
@@ -810,7 +810,7 @@ pub struct UserSettingsUpdateResult {
     pub value: serde_json::Value,
 }
 record!(received UserSettingsUpdateResult {
-    Field value "value",
+    Required value "value",
 });
 
 /// A single top-level setting subtree to validate.
@@ -825,9 +825,9 @@ pub struct UserSettingsValidateRequest {
     pub delete: Option<bool>,
 }
 record!(UserSettingsValidateRequest {
-    Field top_key "topKey",
-    Field value "value",
-    Field delete "delete",
+    Required top_key "topKey",
+    Optional value "value",
+    Optional delete "delete",
 });
 builder!(UserSettingsValidateRequest new(top_key: impl Into<String>) {
     value: serde_json::Value,
@@ -844,8 +844,8 @@ pub struct UserSettingsValidateResult {
     pub issues: Option<Vec<UserSettingsValidationIssue>>,
 }
 record!(received UserSettingsValidateResult {
-    Field ok "ok",
-    Field issues "issues",
+    Required ok "ok",
+    Optional issues "issues",
 });
 
 /// One problem found while validating a setting value.
@@ -858,8 +858,8 @@ pub struct UserSettingsValidationIssue {
     pub message: String,
 }
 record!(received UserSettingsValidationIssue {
-    Field path "path",
-    Field message "message",
+    Required path "path",
+    Required message "message",
 });
 
 /// The whole content to store in the user settings file.
@@ -870,6 +870,6 @@ pub struct UserSettingsWriteAllRequest {
     pub settings: serde_json::Value,
 }
 record!(UserSettingsWriteAllRequest {
-    Field settings "settings",
+    Required settings "settings",
 });
 builder!(UserSettingsWriteAllRequest new(settings: serde_json::Value) {});

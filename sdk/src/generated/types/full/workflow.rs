@@ -20,12 +20,12 @@ pub struct WorkflowAgentOptions {
     pub agent: Option<String>,
 }
 record!(WorkflowAgentOptions {
-    Field label "label",
-    Field schema "schema",
-    Field model "model",
-    Field reasoning_effort "reasoningEffort",
-    Field context_tier "contextTier",
-    Field agent "agent",
+    Optional label "label",
+    Optional schema "schema",
+    Optional model "model",
+    Optional reasoning_effort "reasoningEffort",
+    Optional context_tier "contextTier",
+    Optional agent "agent",
 });
 builder!(WorkflowAgentOptions {
     label: impl Into<String>,
@@ -50,10 +50,10 @@ pub struct WorkflowAgentRequest {
     pub opts: WorkflowAgentOptions,
 }
 record!(WorkflowAgentRequest {
-    Field workflow_run_id "workflowRunId",
-    Field execution_token "executionToken",
-    Field prompt "prompt",
-    Field opts "opts",
+    Required workflow_run_id "workflowRunId",
+    Required execution_token "executionToken",
+    Required prompt "prompt",
+    Required opts "opts",
 });
 
 /// The required fields of [`WorkflowAgentRequest`], for [`WorkflowAgentRequest::new`].
@@ -87,7 +87,7 @@ pub struct WorkflowAgentResult {
     pub result: Option<serde_json::Value>,
 }
 record!(received WorkflowAgentResult {
-    Field result "result",
+    Optional result "result",
 });
 
 /// Prompt-safe durable identity and live status for a direct workflow agent. *Experimental.*
@@ -124,20 +124,20 @@ pub struct WorkflowAgentSummary {
     pub activity: Option<String>,
 }
 record!(received WorkflowAgentSummary {
-    Field agent_id "agentId",
-    Field tool_call_id "toolCallId",
-    Field run_id "runId",
+    Required agent_id "agentId",
+    Required tool_call_id "toolCallId",
+    Required run_id "runId",
     Nullable phase_id "phaseId",
-    Field label "label",
-    Field display_name "displayName",
-    Field agent_type "agentType",
-    Field status "status",
-    Field requested_model "requestedModel",
-    Field resolved_model "resolvedModel",
-    Field started_at "startedAt",
-    Field completed_at "completedAt",
-    Field active_ms "activeMs",
-    Field activity "activity",
+    Required label "label",
+    Optional display_name "displayName",
+    Required agent_type "agentType",
+    Required status "status",
+    Optional requested_model "requestedModel",
+    Optional resolved_model "resolvedModel",
+    Optional started_at "startedAt",
+    Optional completed_at "completedAt",
+    Required active_ms "activeMs",
+    Optional activity "activity",
 });
 
 /// Parameters for cancelling a workflow run. *Experimental.*
@@ -148,7 +148,7 @@ pub struct WorkflowCancelRequest {
     pub run_id: String,
 }
 record!(WorkflowCancelRequest {
-    Field run_id "runId",
+    Required run_id "runId",
 });
 builder!(WorkflowCancelRequest new(run_id: impl Into<String>) {});
 
@@ -162,7 +162,7 @@ pub struct WorkflowCurrentPhase {
     pub ordinal: Option<i64>,
 }
 record!(received WorkflowCurrentPhase {
-    Field id "id",
+    Required id "id",
     Nullable ordinal "ordinal",
 });
 
@@ -180,10 +180,10 @@ pub struct WorkflowDeclaredLimits {
     pub max_ai_credits: Option<f64>,
 }
 record!(received WorkflowDeclaredLimits {
-    Field max_concurrent_subagents "maxConcurrentSubagents",
-    Field max_total_subagents "maxTotalSubagents",
-    Field timeout_seconds "timeoutSeconds",
-    Field max_ai_credits "maxAiCredits",
+    Optional max_concurrent_subagents "maxConcurrentSubagents",
+    Optional max_total_subagents "maxTotalSubagents",
+    Optional timeout_seconds "timeoutSeconds",
+    Optional max_ai_credits "maxAiCredits",
 });
 
 /// Execution-critical workflow storage operation.
@@ -245,11 +245,11 @@ pub struct WorkflowGetRunProgressRequest {
     pub limit: Option<i64>,
 }
 record!(WorkflowGetRunProgressRequest {
-    Field run_id "runId",
-    Field phase_id "phaseId",
-    Field after_seq "afterSeq",
-    Field before_seq "beforeSeq",
-    Field limit "limit",
+    Required run_id "runId",
+    Optional phase_id "phaseId",
+    Optional after_seq "afterSeq",
+    Optional before_seq "beforeSeq",
+    Optional limit "limit",
 });
 builder!(WorkflowGetRunProgressRequest new(run_id: impl Into<String>) {
     phase_id: impl Into<String>,
@@ -266,7 +266,7 @@ pub struct WorkflowGetRunRequest {
     pub run_id: String,
 }
 record!(WorkflowGetRunRequest {
-    Field run_id "runId",
+    Required run_id "runId",
 });
 builder!(WorkflowGetRunRequest new(run_id: impl Into<String>) {});
 
@@ -282,9 +282,9 @@ pub struct WorkflowJournalGetRequest {
     pub key: String,
 }
 record!(WorkflowJournalGetRequest {
-    Field run_id "runId",
-    Field execution_token "executionToken",
-    Field key "key",
+    Required run_id "runId",
+    Required execution_token "executionToken",
+    Required key "key",
 });
 
 /// The required fields of [`WorkflowJournalGetRequest`], for [`WorkflowJournalGetRequest::new`].
@@ -318,8 +318,8 @@ pub struct WorkflowJournalGetResult {
     pub result_json: Option<serde_json::Value>,
 }
 record!(received WorkflowJournalGetResult {
-    Field hit "hit",
-    Field result_json "resultJson",
+    Required hit "hit",
+    Optional result_json "resultJson",
 });
 
 /// Parameters for storing a workflow journal entry. *Experimental.*
@@ -336,10 +336,10 @@ pub struct WorkflowJournalPutRequest {
     pub result_json: serde_json::Value,
 }
 record!(WorkflowJournalPutRequest {
-    Field run_id "runId",
-    Field execution_token "executionToken",
-    Field key "key",
-    Field result_json "resultJson",
+    Required run_id "runId",
+    Required execution_token "executionToken",
+    Required key "key",
+    Required result_json "resultJson",
 });
 
 /// The required fields of [`WorkflowJournalPutRequest`], for [`WorkflowJournalPutRequest::new`].
@@ -377,9 +377,9 @@ pub struct WorkflowListRunsRequest {
     pub limit: Option<i64>,
 }
 record!(WorkflowListRunsRequest {
-    Field after_seq "afterSeq",
-    Field before_seq "beforeSeq",
-    Field limit "limit",
+    Optional after_seq "afterSeq",
+    Optional before_seq "beforeSeq",
+    Optional limit "limit",
 });
 builder!(WorkflowListRunsRequest {
     after_seq: i64,
@@ -403,11 +403,11 @@ pub struct WorkflowListRunsResult {
     pub omitted_older: Option<i64>,
 }
 record!(received WorkflowListRunsResult {
-    Field runs "runs",
-    Field oldest_seq "oldestSeq",
-    Field newest_seq "newestSeq",
-    Field has_more_newer "hasMoreNewer",
-    Field omitted_older "omittedOlder",
+    Required runs "runs",
+    Optional oldest_seq "oldestSeq",
+    Optional newest_seq "newestSeq",
+    Optional has_more_newer "hasMoreNewer",
+    Optional omitted_older "omittedOlder",
 });
 
 /// One ordered workflow progress line. *Experimental.*
@@ -422,9 +422,9 @@ pub struct WorkflowLogLine {
     pub text: String,
 }
 record!(WorkflowLogLine {
-    Field seq "seq",
-    Field kind "kind",
-    Field text "text",
+    Required seq "seq",
+    Required kind "kind",
+    Required text "text",
 });
 builder!(WorkflowLogLine new(seq: i64, kind: WorkflowLogLineKind, text: impl Into<String>) {});
 
@@ -456,9 +456,9 @@ pub struct WorkflowLogRequest {
     pub lines: Vec<WorkflowLogLine>,
 }
 record!(WorkflowLogRequest {
-    Field run_id "runId",
-    Field execution_token "executionToken",
-    Field lines "lines",
+    Required run_id "runId",
+    Required execution_token "executionToken",
+    Required lines "lines",
 });
 builder!(WorkflowLogRequest new(run_id: impl Into<String>, execution_token: impl Into<String>, lines: Vec<WorkflowLogLine>) {});
 
@@ -490,9 +490,9 @@ pub struct WorkflowPauseCheckpointRequest {
     pub key: String,
 }
 record!(WorkflowPauseCheckpointRequest {
-    Field run_id "runId",
-    Field execution_token "executionToken",
-    Field key "key",
+    Required run_id "runId",
+    Required execution_token "executionToken",
+    Required key "key",
 });
 
 /// The required fields of [`WorkflowPauseCheckpointRequest`], for [`WorkflowPauseCheckpointRequest::new`].
@@ -524,7 +524,7 @@ pub struct WorkflowPauseCheckpointResult {
     pub action: WorkflowPauseCheckpointAction,
 }
 record!(received WorkflowPauseCheckpointResult {
-    Field action "action",
+    Required action "action",
 });
 
 /// Durable metadata describing who initiated a workflow pause.
@@ -553,7 +553,7 @@ pub struct WorkflowPauseInfoCheckpoint {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received WorkflowPauseInfoCheckpoint ["type" "checkpoint"] {
-    Field key "key",
+    Required key "key",
 } rest);
 
 /// `WorkflowPauseInfo: User` of the protocol.
@@ -573,7 +573,7 @@ pub struct WorkflowPauseRequest {
     pub run_id: String,
 }
 record!(WorkflowPauseRequest {
-    Field run_id "runId",
+    Required run_id "runId",
 });
 builder!(WorkflowPauseRequest new(run_id: impl Into<String>) {});
 
@@ -609,19 +609,19 @@ pub struct WorkflowPhaseObservation {
     pub live_agent_count: i64,
 }
 record!(received WorkflowPhaseObservation {
-    Field id "id",
+    Required id "id",
     Nullable ordinal "ordinal",
-    Field title "title",
-    Field detail "detail",
-    Field status "status",
-    Field last_entered_run_attempt "lastEnteredRunAttempt",
-    Field entry_count "entryCount",
-    Field started_at "startedAt",
-    Field completed_at "completedAt",
-    Field accumulated_active_ms "accumulatedActiveMs",
-    Field current_active_ms "currentActiveMs",
-    Field total_agent_count "totalAgentCount",
-    Field live_agent_count "liveAgentCount",
+    Required title "title",
+    Optional detail "detail",
+    Required status "status",
+    Required last_entered_run_attempt "lastEnteredRunAttempt",
+    Required entry_count "entryCount",
+    Optional started_at "startedAt",
+    Optional completed_at "completedAt",
+    Required accumulated_active_ms "accumulatedActiveMs",
+    Required current_active_ms "currentActiveMs",
+    Required total_agent_count "totalAgentCount",
+    Required live_agent_count "liveAgentCount",
 });
 
 /// Derived lifecycle state of a workflow phase. *Experimental.*
@@ -664,12 +664,12 @@ pub struct WorkflowProgressLine {
     pub text: String,
 }
 record!(received WorkflowProgressLine {
-    Field seq "seq",
-    Field attempt "attempt",
+    Required seq "seq",
+    Required attempt "attempt",
     Nullable phase_id "phaseId",
-    Field recorded_at "recordedAt",
-    Field kind "kind",
-    Field text "text",
+    Required recorded_at "recordedAt",
+    Required kind "kind",
+    Required text "text",
 });
 
 /// A bidirectional page of workflow progress. *Experimental.*
@@ -690,12 +690,12 @@ pub struct WorkflowProgressPage {
     pub revision: i64,
 }
 record!(received WorkflowProgressPage {
-    Field records "records",
+    Required records "records",
     Nullable oldest_seq "oldestSeq",
     Nullable newest_seq "newestSeq",
-    Field has_more_older "hasMoreOlder",
-    Field has_more_newer "hasMoreNewer",
-    Field revision "revision",
+    Required has_more_older "hasMoreOlder",
+    Required has_more_newer "hasMoreNewer",
+    Required revision "revision",
 });
 
 /// Parameters for resuming a workflow run from its persisted identity. *Experimental.*
@@ -712,10 +712,10 @@ pub struct WorkflowResumeRequest {
     pub log_phase_names: Option<bool>,
 }
 record!(WorkflowResumeRequest {
-    Field run_id "runId",
-    Field limits "limits",
-    Field notify_on_complete "notifyOnComplete",
-    Field log_phase_names "logPhaseNames",
+    Required run_id "runId",
+    Optional limits "limits",
+    Optional notify_on_complete "notifyOnComplete",
+    Optional log_phase_names "logPhaseNames",
 });
 builder!(WorkflowResumeRequest new(run_id: impl Into<String>) {
     limits: WorkflowRunLimits,
@@ -733,8 +733,8 @@ pub struct WorkflowResumeResult {
     pub run: WorkflowRunResult,
 }
 record!(received WorkflowResumeResult {
-    Field workflow_name "workflowName",
-    Field run "run",
+    Required workflow_name "workflowName",
+    Required run "run",
 });
 
 /// Durable workflow resource consumption. *Experimental.*
@@ -749,9 +749,9 @@ pub struct WorkflowRunConsumed {
     pub nano_aiu: i64,
 }
 record!(received WorkflowRunConsumed {
-    Field active_ms "activeMs",
-    Field subagents "subagents",
-    Field nano_aiu "nanoAiu",
+    Required active_ms "activeMs",
+    Required subagents "subagents",
+    Required nano_aiu "nanoAiu",
 });
 
 /// Full workflow run observability detail. *Experimental.*
@@ -806,29 +806,29 @@ pub struct WorkflowRunDetail {
     pub progress: WorkflowProgressPage,
 }
 record!(received WorkflowRunDetail {
-    Field run_id "runId",
-    Field workflow_name "workflowName",
-    Field description "description",
-    Field status "status",
-    Field revision "revision",
-    Field created_at "createdAt",
+    Required run_id "runId",
+    Required workflow_name "workflowName",
+    Required description "description",
+    Required status "status",
+    Required revision "revision",
+    Required created_at "createdAt",
     Nullable started_at "startedAt",
-    Field updated_at "updatedAt",
+    Required updated_at "updatedAt",
     Nullable completed_at "completedAt",
     Nullable current_phase "currentPhase",
-    Field declared_phase_count "declaredPhaseCount",
-    Field live_agent_count "liveAgentCount",
-    Field total_spawned_agent_count "totalSpawnedAgentCount",
-    Field consumed "consumed",
-    Field declared_limits "declaredLimits",
+    Required declared_phase_count "declaredPhaseCount",
+    Required live_agent_count "liveAgentCount",
+    Required total_spawned_agent_count "totalSpawnedAgentCount",
+    Required consumed "consumed",
+    Required declared_limits "declaredLimits",
     Nullable approved "approved",
-    Field observed_at "observedAt",
+    Required observed_at "observedAt",
     Nullable active_segment_started_at "activeSegmentStartedAt",
     Nullable terminal "terminal",
-    Field can_resume "canResume",
-    Field phases "phases",
-    Field agents "agents",
-    Field progress "progress",
+    Required can_resume "canResume",
+    Required phases "phases",
+    Required agents "agents",
+    Required progress "progress",
 });
 
 /// Machine-readable workflow run failure.
@@ -885,8 +885,8 @@ pub struct WorkflowRunFailureWorkflowAccountingIncomplete {
     pub drained_nano_aiu: i64,
 }
 record!(received WorkflowRunFailureWorkflowAccountingIncomplete ["type" "workflow_accounting_incomplete"] {
-    Field run_id "runId",
-    Field drained_nano_aiu "drainedNanoAiu",
+    Required run_id "runId",
+    Required drained_nano_aiu "drainedNanoAiu",
 });
 
 /// `WorkflowRunFailure: WorkflowDurableFailure` of the protocol.
@@ -901,9 +901,9 @@ pub struct WorkflowRunFailureWorkflowDurableFailure {
     pub run_id: String,
 }
 record!(received WorkflowRunFailureWorkflowDurableFailure ["type" "workflow_durable_failure"] {
-    Field code "code",
-    Field operation "operation",
-    Field run_id "runId",
+    Required code "code",
+    Required operation "operation",
+    Required run_id "runId",
 });
 
 /// `WorkflowRunFailure: WorkflowLimitReached` of the protocol.
@@ -920,10 +920,10 @@ pub struct WorkflowRunFailureWorkflowLimitReached {
     pub run_id: String,
 }
 record!(received WorkflowRunFailureWorkflowLimitReached ["type" "workflow_limit_reached"] {
-    Field kind "kind",
-    Field value "value",
-    Field suggested_value "suggestedValue",
-    Field run_id "runId",
+    Required kind "kind",
+    Required value "value",
+    Optional suggested_value "suggestedValue",
+    Required run_id "runId",
 });
 
 /// The extension that owns the workflow disconnected while the run was executing, so the host halted it. The run's journaled subagent results are preserved so a resume can reuse them.
@@ -934,7 +934,7 @@ pub struct WorkflowRunFailureWorkflowProviderDisconnected {
     pub run_id: String,
 }
 record!(received WorkflowRunFailureWorkflowProviderDisconnected ["type" "workflow_provider_disconnected"] {
-    Field run_id "runId",
+    Required run_id "runId",
 });
 
 /// `WorkflowRunFailure: WorkflowResumeDeclined` of the protocol.
@@ -947,8 +947,8 @@ pub struct WorkflowRunFailureWorkflowResumeDeclined {
     pub reason: String,
 }
 record!(received WorkflowRunFailureWorkflowResumeDeclined ["type" "workflow_resume_declined"] {
-    Field run_id "runId",
-    Field reason "reason",
+    Required run_id "runId",
+    Required reason "reason",
 });
 
 /// Wire-only per-invocation workflow resource ceiling overrides. *Experimental.*
@@ -965,10 +965,10 @@ pub struct WorkflowRunLimits {
     pub max_ai_credits: Option<Option<f64>>,
 }
 record!(WorkflowRunLimits {
-    Field max_concurrent_subagents "maxConcurrentSubagents",
-    Field max_total_subagents "maxTotalSubagents",
-    Field timeout_seconds "timeoutSeconds",
-    Field max_ai_credits "maxAiCredits",
+    Optional max_concurrent_subagents "maxConcurrentSubagents",
+    Optional max_total_subagents "maxTotalSubagents",
+    Optional timeout_seconds "timeoutSeconds",
+    Optional max_ai_credits "maxAiCredits",
 });
 builder!(WorkflowRunLimits {
     max_concurrent_subagents: Option<i64>,
@@ -991,10 +991,10 @@ pub struct WorkflowRunOptions {
     pub resume_from_run_id: Option<String>,
 }
 record!(WorkflowRunOptions {
-    Field limits "limits",
-    Field notify_on_complete "notifyOnComplete",
-    Field log_phase_names "logPhaseNames",
-    Field resume_from_run_id "resumeFromRunId",
+    Optional limits "limits",
+    Optional notify_on_complete "notifyOnComplete",
+    Optional log_phase_names "logPhaseNames",
+    Optional resume_from_run_id "resumeFromRunId",
 });
 builder!(WorkflowRunOptions {
     limits: WorkflowRunLimits,
@@ -1015,9 +1015,9 @@ pub struct WorkflowRunRequest {
     pub options: Option<WorkflowRunOptions>,
 }
 record!(WorkflowRunRequest {
-    Field name "name",
-    Field args "args",
-    Field options "options",
+    Required name "name",
+    Required args "args",
+    Optional options "options",
 });
 builder!(WorkflowRunRequest new(name: impl Into<String>, args: serde_json::Value) {
     options: WorkflowRunOptions,
@@ -1047,15 +1047,15 @@ pub struct WorkflowRunResult {
     pub pause_info: Option<WorkflowPauseInfo>,
 }
 record!(received WorkflowRunResult {
-    Field run_id "runId",
-    Field attempt "attempt",
-    Field status "status",
-    Field result "result",
-    Field error "error",
-    Field failure "failure",
-    Field reason "reason",
-    Field snapshot "snapshot",
-    Field pause_info "pauseInfo",
+    Required run_id "runId",
+    Optional attempt "attempt",
+    Required status "status",
+    Optional result "result",
+    Optional error "error",
+    Optional failure "failure",
+    Optional reason "reason",
+    Optional snapshot "snapshot",
+    Optional pause_info "pauseInfo",
 });
 
 /// Current or terminal state of a workflow run.
@@ -1135,26 +1135,26 @@ pub struct WorkflowRunSummary {
     pub can_resume: bool,
 }
 record!(received WorkflowRunSummary {
-    Field run_id "runId",
-    Field workflow_name "workflowName",
-    Field description "description",
-    Field status "status",
-    Field revision "revision",
-    Field created_at "createdAt",
+    Required run_id "runId",
+    Required workflow_name "workflowName",
+    Required description "description",
+    Required status "status",
+    Required revision "revision",
+    Required created_at "createdAt",
     Nullable started_at "startedAt",
-    Field updated_at "updatedAt",
+    Required updated_at "updatedAt",
     Nullable completed_at "completedAt",
     Nullable current_phase "currentPhase",
-    Field declared_phase_count "declaredPhaseCount",
-    Field live_agent_count "liveAgentCount",
-    Field total_spawned_agent_count "totalSpawnedAgentCount",
-    Field consumed "consumed",
-    Field declared_limits "declaredLimits",
+    Required declared_phase_count "declaredPhaseCount",
+    Required live_agent_count "liveAgentCount",
+    Required total_spawned_agent_count "totalSpawnedAgentCount",
+    Required consumed "consumed",
+    Required declared_limits "declaredLimits",
     Nullable approved "approved",
-    Field observed_at "observedAt",
+    Required observed_at "observedAt",
     Nullable active_segment_started_at "activeSegmentStartedAt",
     Nullable terminal "terminal",
-    Field can_resume "canResume",
+    Required can_resume "canResume",
 });
 
 /// Prompt-safe terminal workflow outcome. *Experimental.*
@@ -1173,10 +1173,10 @@ pub struct WorkflowRunTerminal {
     pub pause_info: Option<WorkflowPauseInfo>,
 }
 record!(received WorkflowRunTerminal {
-    Field reason "reason",
-    Field failure "failure",
-    Field error "error",
-    Field result_preview "resultPreview",
+    Optional reason "reason",
+    Optional failure "failure",
+    Optional error "error",
+    Optional result_preview "resultPreview",
     Nullable pause_info "pauseInfo",
 });
 
@@ -1192,9 +1192,9 @@ pub struct WorkflowToolResumeRequest {
     pub tool_call_id: Option<String>,
 }
 record!(WorkflowToolResumeRequest {
-    Field run_id "runId",
-    Field limits "limits",
-    Field tool_call_id "toolCallId",
+    Required run_id "runId",
+    Optional limits "limits",
+    Optional tool_call_id "toolCallId",
 });
 builder!(WorkflowToolResumeRequest new(run_id: impl Into<String>) {
     limits: WorkflowRunLimits,
@@ -1211,8 +1211,8 @@ pub struct WorkflowToolRunOptions {
     pub resume_from_run_id: Option<String>,
 }
 record!(WorkflowToolRunOptions {
-    Field limits "limits",
-    Field resume_from_run_id "resumeFromRunId",
+    Optional limits "limits",
+    Optional resume_from_run_id "resumeFromRunId",
 });
 builder!(WorkflowToolRunOptions {
     limits: WorkflowRunLimits,
@@ -1233,10 +1233,10 @@ pub struct WorkflowToolRunRequest {
     pub tool_call_id: Option<String>,
 }
 record!(WorkflowToolRunRequest {
-    Field name "name",
-    Field args "args",
-    Field options "options",
-    Field tool_call_id "toolCallId",
+    Required name "name",
+    Required args "args",
+    Optional options "options",
+    Optional tool_call_id "toolCallId",
 });
 builder!(WorkflowToolRunRequest new(name: impl Into<String>, args: serde_json::Value) {
     options: WorkflowToolRunOptions,

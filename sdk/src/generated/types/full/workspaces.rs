@@ -12,8 +12,8 @@ pub struct WorkspaceDiffContents {
     pub after: Option<String>,
 }
 record!(received WorkspaceDiffContents {
-    Field before "before",
-    Field after "after",
+    Optional before "before",
+    Optional after "after",
 });
 
 /// A single changed file and its unified diff.
@@ -34,12 +34,12 @@ pub struct WorkspaceDiffFileChange {
     pub contents: Option<WorkspaceDiffContents>,
 }
 record!(received WorkspaceDiffFileChange {
-    Field path "path",
-    Field diff "diff",
-    Field change_type "changeType",
-    Field old_path "oldPath",
-    Field is_truncated "isTruncated",
-    Field contents "contents",
+    Required path "path",
+    Required diff "diff",
+    Required change_type "changeType",
+    Optional old_path "oldPath",
+    Optional is_truncated "isTruncated",
+    Optional contents "contents",
 });
 
 /// Type of change represented by this file diff.
@@ -101,12 +101,12 @@ pub struct WorkspaceDiffResult {
     pub unavailable_reason: Option<HistoryRewindUnavailableReason>,
 }
 record!(received WorkspaceDiffResult {
-    Field requested_mode "requestedMode",
-    Field mode "mode",
-    Field changes "changes",
-    Field base_branch "baseBranch",
-    Field is_fallback "isFallback",
-    Field unavailable_reason "unavailableReason",
+    Required requested_mode "requestedMode",
+    Required mode "mode",
+    Required changes "changes",
+    Optional base_branch "baseBranch",
+    Required is_fallback "isFallback",
+    Optional unavailable_reason "unavailableReason",
 });
 
 /// Compaction summary checkpoint to persist. *Experimental.*
@@ -119,8 +119,8 @@ pub struct WorkspacesAddSummaryRequest {
     pub content: String,
 }
 record!(WorkspacesAddSummaryRequest {
-    Field title "title",
-    Field content "content",
+    Required title "title",
+    Required content "content",
 });
 builder!(WorkspacesAddSummaryRequest new(title: impl Into<String>, content: impl Into<String>) {});
 
@@ -136,8 +136,8 @@ pub struct WorkspacesAddSummaryResult {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(received WorkspacesAddSummaryResult {
-    Field summary "summary",
-    Field workspace "workspace",
+    Optional summary "summary",
+    Optional workspace "workspace",
 } rest);
 
 /// Metadata for the persisted summary.
@@ -166,7 +166,7 @@ pub struct WorkspacesAutopilotObjectiveExistsResult {
     pub exists: bool,
 }
 record!(received WorkspacesAutopilotObjectiveExistsResult {
-    Field exists "exists",
+    Required exists "exists",
 });
 
 /// Workspace checkpoint metadata with assigned number, human-readable title, and checkpoint filename.
@@ -181,9 +181,9 @@ pub struct WorkspacesCheckpoints {
     pub filename: String,
 }
 record!(received WorkspacesCheckpoints {
-    Field number "number",
-    Field title "title",
-    Field filename "filename",
+    Required number "number",
+    Required title "title",
+    Required filename "filename",
 });
 
 /// Directory to create within the session workspace files directory. *Experimental.*
@@ -196,8 +196,8 @@ pub struct WorkspacesCreateDirectoryRequest {
     pub recursive: Option<bool>,
 }
 record!(WorkspacesCreateDirectoryRequest {
-    Field path "path",
-    Field recursive "recursive",
+    Required path "path",
+    Optional recursive "recursive",
 });
 builder!(WorkspacesCreateDirectoryRequest new(path: impl Into<String>) {
     recursive: bool,
@@ -213,8 +213,8 @@ pub struct WorkspacesCreateFileRequest {
     pub content: String,
 }
 record!(WorkspacesCreateFileRequest {
-    Field path "path",
-    Field content "content",
+    Required path "path",
+    Required content "content",
 });
 builder!(WorkspacesCreateFileRequest new(path: impl Into<String>, content: impl Into<String>) {});
 
@@ -226,7 +226,7 @@ pub struct WorkspacesDeleteAutopilotObjectiveResult {
     pub deleted: bool,
 }
 record!(received WorkspacesDeleteAutopilotObjectiveResult {
-    Field deleted "deleted",
+    Required deleted "deleted",
 });
 
 /// Parameters for computing a workspace diff. *Experimental.*
@@ -241,9 +241,9 @@ pub struct WorkspacesDiffRequest {
     pub include_contents: Option<bool>,
 }
 record!(WorkspacesDiffRequest {
-    Field mode "mode",
-    Field ignore_whitespace "ignoreWhitespace",
-    Field include_contents "includeContents",
+    Required mode "mode",
+    Optional ignore_whitespace "ignoreWhitespace",
+    Optional include_contents "includeContents",
 });
 builder!(WorkspacesDiffRequest new(mode: WorkspaceDiffMode) {
     ignore_whitespace: bool,
@@ -258,7 +258,7 @@ pub struct WorkspacesEnsureRequest {
     pub context: Option<serde_json::Value>,
 }
 record!(WorkspacesEnsureRequest {
-    Field context "context",
+    Optional context "context",
 });
 builder!(WorkspacesEnsureRequest {
     context: serde_json::Value,
@@ -275,7 +275,7 @@ pub struct WorkspacesGetWorkspaceResult {
 }
 record!(received WorkspacesGetWorkspaceResult {
     Nullable workspace "workspace",
-    Field path "path",
+    Optional path "path",
 });
 
 /// `WorkspacesGetWorkspaceResult.workspace` of the protocol.
@@ -318,23 +318,23 @@ pub struct WorkspacesGetWorkspaceResultWorkspace {
     pub chronicle_sync_dismissed: Option<bool>,
 }
 record!(received WorkspacesGetWorkspaceResultWorkspace {
-    Field id "id",
-    Field cwd "cwd",
-    Field git_root "git_root",
-    Field repository "repository",
-    Field host_type "host_type",
-    Field branch "branch",
-    Field name "name",
-    Field client_name "client_name",
-    Field user_named "user_named",
-    Field summary_count "summary_count",
-    Field created_at "created_at",
-    Field updated_at "updated_at",
-    Field remote_steerable "remote_steerable",
-    Field mc_task_id "mc_task_id",
-    Field mc_session_id "mc_session_id",
-    Field mc_last_event_id "mc_last_event_id",
-    Field chronicle_sync_dismissed "chronicle_sync_dismissed",
+    Required id "id",
+    Optional cwd "cwd",
+    Optional git_root "git_root",
+    Optional repository "repository",
+    Optional host_type "host_type",
+    Optional branch "branch",
+    Optional name "name",
+    Optional client_name "client_name",
+    Optional user_named "user_named",
+    Optional summary_count "summary_count",
+    Optional created_at "created_at",
+    Optional updated_at "updated_at",
+    Optional remote_steerable "remote_steerable",
+    Optional mc_task_id "mc_task_id",
+    Optional mc_session_id "mc_session_id",
+    Optional mc_last_event_id "mc_last_event_id",
+    Optional chronicle_sync_dismissed "chronicle_sync_dismissed",
 });
 
 /// Workspace checkpoints in chronological order; empty when the workspace is not enabled.
@@ -345,7 +345,7 @@ pub struct WorkspacesListCheckpointsResult {
     pub checkpoints: Vec<WorkspacesCheckpoints>,
 }
 record!(received WorkspacesListCheckpointsResult {
-    Field checkpoints "checkpoints",
+    Required checkpoints "checkpoints",
 });
 
 /// Relative paths of files stored in the session workspace files directory.
@@ -356,7 +356,7 @@ pub struct WorkspacesListFilesResult {
     pub files: Vec<String>,
 }
 record!(received WorkspacesListFilesResult {
-    Field files "files",
+    Required files "files",
 });
 
 /// Autopilot objective file content, or null when missing. *Experimental.*
@@ -378,7 +378,7 @@ pub struct WorkspacesReadCheckpointRequest {
     pub number: i64,
 }
 record!(WorkspacesReadCheckpointRequest {
-    Field number "number",
+    Required number "number",
 });
 builder!(WorkspacesReadCheckpointRequest new(number: i64) {});
 
@@ -401,7 +401,7 @@ pub struct WorkspacesReadFileRequest {
     pub path: String,
 }
 record!(WorkspacesReadFileRequest {
-    Field path "path",
+    Required path "path",
 });
 builder!(WorkspacesReadFileRequest new(path: impl Into<String>) {});
 
@@ -413,7 +413,7 @@ pub struct WorkspacesReadFileResult {
     pub content: String,
 }
 record!(received WorkspacesReadFileResult {
-    Field content "content",
+    Required content "content",
 });
 
 /// File or directory to remove from the session workspace files directory. *Experimental.*
@@ -428,9 +428,9 @@ pub struct WorkspacesRemovePathRequest {
     pub force: Option<bool>,
 }
 record!(WorkspacesRemovePathRequest {
-    Field path "path",
-    Field recursive "recursive",
-    Field force "force",
+    Required path "path",
+    Optional recursive "recursive",
+    Optional force "force",
 });
 builder!(WorkspacesRemovePathRequest new(path: impl Into<String>) {
     recursive: bool,
@@ -447,8 +447,8 @@ pub struct WorkspacesRenamePathRequest {
     pub destination: String,
 }
 record!(WorkspacesRenamePathRequest {
-    Field source "source",
-    Field destination "destination",
+    Required source "source",
+    Required destination "destination",
 });
 builder!(WorkspacesRenamePathRequest new(source: impl Into<String>, destination: impl Into<String>) {});
 
@@ -460,7 +460,7 @@ pub struct WorkspacesSaveLargePasteRequest {
     pub content: String,
 }
 record!(WorkspacesSaveLargePasteRequest {
-    Field content "content",
+    Required content "content",
 });
 builder!(WorkspacesSaveLargePasteRequest new(content: impl Into<String>) {});
 
@@ -487,9 +487,9 @@ pub struct WorkspacesSaveLargePasteResultSaved {
     pub size_bytes: i64,
 }
 record!(received WorkspacesSaveLargePasteResultSaved {
-    Field file_path "filePath",
-    Field filename "filename",
-    Field size_bytes "sizeBytes",
+    Required file_path "filePath",
+    Required filename "filename",
+    Required size_bytes "sizeBytes",
 });
 
 /// Relative path of the workspace file or directory to inspect. *Experimental.*
@@ -500,7 +500,7 @@ pub struct WorkspacesStatFileRequest {
     pub path: String,
 }
 record!(WorkspacesStatFileRequest {
-    Field path "path",
+    Required path "path",
 });
 builder!(WorkspacesStatFileRequest new(path: impl Into<String>) {});
 
@@ -520,11 +520,11 @@ pub struct WorkspacesStatFileResult {
     pub birthtime_ms: f64,
 }
 record!(received WorkspacesStatFileResult {
-    Field is_file "isFile",
-    Field is_directory "isDirectory",
-    Field size "size",
-    Field mtime_ms "mtimeMs",
-    Field birthtime_ms "birthtimeMs",
+    Required is_file "isFile",
+    Required is_directory "isDirectory",
+    Required size "size",
+    Required mtime_ms "mtimeMs",
+    Required birthtime_ms "birthtimeMs",
 });
 
 /// Rollback point for local workspace summaries. *Experimental.*
@@ -535,7 +535,7 @@ pub struct WorkspacesTruncateSummariesRequest {
     pub keep_count: i64,
 }
 record!(WorkspacesTruncateSummariesRequest {
-    Field keep_count "keepCount",
+    Required keep_count "keepCount",
 });
 builder!(WorkspacesTruncateSummariesRequest new(keep_count: i64) {});
 
@@ -549,8 +549,8 @@ pub struct WorkspacesUpdateMetadataRequest {
     pub name: Option<String>,
 }
 record!(WorkspacesUpdateMetadataRequest {
-    Field context "context",
-    Field name "name",
+    Optional context "context",
+    Optional name "name",
 });
 builder!(WorkspacesUpdateMetadataRequest {
     context: serde_json::Value,
@@ -581,7 +581,7 @@ pub struct WorkspacesWriteAutopilotObjectiveRequest {
     pub content: String,
 }
 record!(WorkspacesWriteAutopilotObjectiveRequest {
-    Field content "content",
+    Required content "content",
 });
 builder!(WorkspacesWriteAutopilotObjectiveRequest new(content: impl Into<String>) {});
 
@@ -593,5 +593,5 @@ pub struct WorkspacesWriteAutopilotObjectiveResult {
     pub operation: String,
 }
 record!(received WorkspacesWriteAutopilotObjectiveResult {
-    Field operation "operation",
+    Required operation "operation",
 });
