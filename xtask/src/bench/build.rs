@@ -109,11 +109,13 @@ fn megabytes(bytes: u64) -> String {
 /// Writes a program to a new folder.
 pub fn project(program: &Program) -> Result<TempDir> {
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
-    // It is a workspace, since the temporary folder may lie inside of another one.
+    // It is a workspace, since the temporary folder may lie inside of another one. A crate in a folder is built as one of a
+    // registry, which is not compiled incrementally.
     let manifest = format!(
         "[package]\nname = \"probe\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-         [dependencies]\n{}\n[workspace]\n",
-        program.dependencies
+         [dependencies]\n{}\n[workspace]\n\n\
+         [profile.dev.package.{}]\nincremental = false\n",
+        program.dependencies, program.package
     );
     fs::write(folder.path().join("Cargo.toml"), manifest)?;
     fs::create_dir(folder.path().join("src"))?;
