@@ -1,7 +1,5 @@
 //! Events that no recording has: retries with text, rewinds, nested agents, malformed events.
 
-use std::time::Instant;
-
 use super::*;
 
 /// Events of these types and data, each with an id of its own.
@@ -207,11 +205,10 @@ fn sub_agents_are_found_when_their_places_change() {
     assert_eq!((steps.as_slice(), shown.turns()[0].entries().len()), (&[3, 1][..], 4), "{shown}");
 }
 
-/// The work for an event of a sub-agent does not grow with the turn.
+/// The work for an event of a sub-agent does not grow with the turn, in which minutes would be lost with this many.
 #[test]
 fn sub_agents_of_a_long_turn() {
     const MANY: usize = 30_000;
-    const ROUNDS: usize = 100;
     let of = |agent: Option<&str>, (kind, data): (&str, Value)| {
         event(&json!({"type": kind, "agentId": agent, "data": data}))
     };
@@ -220,25 +217,13 @@ fn sub_agents_of_a_long_turn() {
         shown.apply(&of(Some(agent), ("subagent.started", json!({"toolCallId": agent}))));
     }
     let info = ("session.info", json!({"message": "still there"}));
-    let of_agents = [of(Some("b"), info.clone()), of(Some("a"), delta("m", "."))];
-    // The shortest of many short rounds is one that nothing else on the machine has interrupted.
-    let shortest_round = |shown: &mut Transcript| {
-        let round = |_| {
-            let started = Instant::now();
-            of_agents.iter().cycle().take(20).for_each(|event| shown.apply(event));
-            started.elapsed()
-        };
-        (0..ROUNDS).map(round).min().expect("a round")
-    };
-    let before = shortest_round(&mut shown);
-    let own = of(None, info);
-    (0..MANY).for_each(|_| shown.apply(&own));
-    let after = shortest_round(&mut shown);
-    assert!(after < 20 * before, "{before:?} for the events in a short turn, {after:?} in a long one");
+    for event in [of(None, info.clone()), of(Some("b"), info), of(Some("a"), delta("m", "."))] {
+        (0..MANY).for_each(|_| shown.apply(&event));
+    }
     let entries = |agent: &&SubAgent| agent.entries().len();
     let agents = sub_agents(&shown.turns()[0]);
-    assert_eq!(agents.iter().map(entries).collect::<Vec<_>>(), [1, 20 * ROUNDS]);
-    assert_eq!(text_of(&agents[0].entries()[0]).map(str::len), Some(20 * ROUNDS));
+    assert_eq!(agents.iter().map(entries).collect::<Vec<_>>(), [1, MANY]);
+    assert_eq!(text_of(&agents[0].entries()[0]).map(str::len), Some(MANY));
 }
 
 /// An error belongs to the turn it names, and that of a refused prompt fails no turn before it.
