@@ -162,11 +162,12 @@ impl Flattener<'_> {
         if schema == &Value::Bool(true) {
             return Ok(Shape::Alias(Ty::Json));
         }
-        let body = optional_object(schema).filter(|_| !may_be_null(schema)).unwrap_or(schema);
-        for schema in [schema, body] {
+        let inner = optional_object(schema).filter(|_| !may_be_null(schema));
+        for schema in [Some(schema), inner].into_iter().flatten() {
             let known = keywords::check(object(schema, place)?, place);
             self.record_error(known, ());
         }
+        let body = inner.unwrap_or(schema);
         if let Some(values) = string_values(body) {
             let variant =
                 |(value, doc): (String, String)| StringVariant { name: variant_name(&value), value, doc };
@@ -251,10 +252,7 @@ impl Flattener<'_> {
 
     fn union(&mut self, name: &str, values: &[&Value], place: &str) -> Result<Shape, Error> {
         if let Some(index) = values.iter().position(|branch| union::may_be_null(self.source, branch)) {
-            return Err(Error::shape(
-                place,
-                format!("branch {index} of the union refers to what may be `null`"),
-            ));
+            return Err(Error::shape(place, format!("branch {index} of the union may be `null`")));
         }
         let (tag, branches) = match union::by_tag(self.source, values) {
             Some(ByTag { tag, values: tags }) => {

@@ -147,7 +147,9 @@ fn a_name_does_not_depend_on_its_neighbours() {
     let object = |keys: &[&str]| {
         let properties: serde_json::Map<String, Value> =
             keys.iter().map(|key| ((*key).to_owned(), json!({ "type": "string" }))).collect();
-        object(Value::Object(properties), keys)
+        let mut object = object(Value::Object(properties), keys);
+        object["additionalProperties"] = json!(false);
+        object
     };
     let (disk, net) = (object(&["id", "path"]), object(&["id", "url"]));
     let text = json!({ "type": "string" });

@@ -34,6 +34,8 @@ pub(crate) struct Request<'e> {
     pub details: Option<&'e str>,
     /// True for a permission request that a hook has decided.
     pub is_resolved: bool,
+    /// True if only the start of its data can be read, so that no handler gets it.
+    is_cut_off: bool,
 }
 
 const TOOL: [&str; 1] = keys!(ExternalToolRequestedData, ["toolName"]);
@@ -45,22 +47,30 @@ impl<'e> Request<'e> {
         {
             // Its handler needs all of the data, and the event keeps it.
             let [id, tool] = [&call.request_id, &call.tool_name].map(|text| Some(Cow::Borrowed(&**text)));
-            return Self { event, id, other_id: None, tool, details: None, is_resolved: false };
+            return Self {
+                event,
+                id,
+                other_id: None,
+                tool,
+                details: None,
+                is_resolved: false,
+                is_cut_off: false,
+            };
         }
         const PERMISSION: [&str; 2] = keys!(PermissionRequestedData, ["permissionRequest", "resolvedByHook"]);
         let keys = [event_requests::ID, TOOL[0], PERMISSION[0], PERMISSION[1]];
         let [written_id, tool, details, resolved] = event.pick(keys);
         let [id, tool] = [written_id, tool].map(|text| peek::string(text?));
         let other_id = written_id.filter(|_| id.is_none());
-        Self { event, id, other_id, tool, details, is_resolved: resolved == Some("true") }
+        Self { event, id, other_id, tool, details, is_resolved: resolved == Some("true"), is_cut_off: false }
     }
 
-    /// Returns the request that an event begins whose data can be read only at its start. No handler can decode
-    /// `event`, which has no data.
+    /// Returns the request of an event whose data can be read only at its start; `event` has none. One that a hook has
+    /// decided is not recognized, since that key stands at the end.
     pub fn read_start(event: &'e SessionEvent, data: &'e str) -> Self {
         let [id, tool] =
             peek::pick_start(data, [event_requests::ID, TOOL[0]]).map(|text| peek::string(text?));
-        Self { event, id, other_id: None, tool, details: None, is_resolved: false }
+        Self { event, id, other_id: None, tool, details: None, is_resolved: false, is_cut_off: true }
     }
 
     /// Its id; one that is no string as it is written.
@@ -137,6 +147,10 @@ fn answer_method(
     answering: BoxFuture<Result<Option<String>, String>>,
 ) {
     let Some(mut reply) = PendingReply::new(&context.scope, request, method, refusal) else { return };
+    if request.is_cut_off {
+        // Here and not on a task, since a session that takes the place of this one could not read the event.
+        return reply.send(Err("the request cannot be read as a whole".to_owned()));
+    }
     let (peer, number, limit) = (Arc::clone(context.scope.peer()), reply.number, context.timeout());
     let handling = async move {
         let answer = reply::caught(limit, answering).await;

@@ -25,8 +25,9 @@ const MAX_HEADER: usize = 16 << 10;
 /// Bytes kept of text that belongs to no message.
 pub(crate) const TEXT_KEPT: usize = 2 << 10;
 
-/// Bytes kept of the start of a message that is too large. They contain its id and method.
-const START_KEPT: u64 = 1 << 10;
+/// Bytes kept of the start of a message that is too large. They contain its id and method, and those of a request that
+/// comes as an event. The server of the model chooses some of these ids, so there is room for long ones.
+const START_KEPT: u64 = 8 << 10;
 
 /// Reads messages from a stream through its own buffer, so a read may be dropped and repeated.
 pub struct Frames<R> {

@@ -16,8 +16,8 @@ use crate::types::ModelList;
 /// A closure that returns the current trace context.
 pub(crate) type TraceProvider = Arc<dyn Fn() -> Option<TraceContext> + Send + Sync>;
 
-/// A client. Its clones and its sessions share it. Dropping the last reference ends the connection, and the CLI if
-/// this client started it.
+/// A client. Its clones and its sessions share it. Dropping the last reference ends the connection, with calls and turns
+/// that are still waiting, within [`END_TIMEOUT`], and the CLI if this client started it.
 pub(crate) struct Host {
     pub caller: Caller,
     pub router: Arc<Router>,

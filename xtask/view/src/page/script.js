@@ -203,7 +203,9 @@ function opened(text) {
 
 // Copies what is chosen of a message's JSON. By itself, a browser would add a line break between two elements.
 function copy(event) {
-  const range = getSelection().getRangeAt(0);
+  const selection = getSelection();
+  if (selection.isCollapsed) return; // nothing is chosen
+  const range = selection.getRangeAt(0);
   if (!event.currentTarget.contains(range.commonAncestorContainer)) return;
   const chosen = range.cloneContents();
   chosen.querySelector('button')?.remove();
