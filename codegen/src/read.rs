@@ -152,8 +152,8 @@ pub fn read(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
 /// The definitions through which another one may be named, so that to follow them exhausts neither stack nor time.
 const DEEPEST: usize = 8;
 
-/// Replaces by any JSON each definition that is only another name of itself, or a union of itself, and then each that is
-/// named through too many others. In this order, since a name of a circle has no end either, but nothing wrong with it.
+/// Replaces by any JSON each definition that is only another name of itself, or a union of itself, and then each that
+/// is named through too many others. Circles come first: a name of one is right once the circle is cut.
 fn cut_circles(source: &mut Source, problems: &mut Vec<Error>) {
     let circle = "a definition that is only another name of itself, or a union of itself";
     cut(source, circle, problems, |source, name| {

@@ -1,4 +1,4 @@
-//! Tries again after temporary failures. An error that stays is printed, and the exit code says if it may pass later:
+//! Tries again after temporary failures. The last error is printed, and the exit code says if a later run may succeed:
 //! `cargo run --example errors -- "What is a heron?"`
 //!
 //! `RUST_LOG=copilot_session=debug cargo run --example errors` also prints what the CLI logs.
@@ -11,7 +11,7 @@ use std::time::Duration;
 use copilot_session::{Answer, Error, Retry, Session, printable_lines};
 use tracing_subscriber::EnvFilter;
 
-/// Sends a prompt until there is an answer, or an error that stays. The pauses are logged.
+/// Sends a prompt, and sends it again after temporary failures. The pauses are logged.
 async fn ask(session: &Session, prompt: &str) -> Result<Answer, Error> {
     let attempt = async || {
         let answer = session.prompt(prompt).await?.timeout(Duration::from_secs(300)).await;

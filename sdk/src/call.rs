@@ -252,8 +252,8 @@ impl<R> Call<R> {
         Err(Error::Refused { method: self.request.method.to_owned(), reason })
     }
 
-    /// Waits for the result, which `read` reads from its JSON, whose parts may share it. It must not accept text behind one
-    /// value.
+    /// Waits for the result and reads it by `read`, from its JSON. Parts of the result may share that text. `read` must
+    /// not accept text behind one value.
     pub(crate) async fn read_by<T>(
         mut self,
         read: impl Fn(&Text) -> Result<T, DecodeError>,

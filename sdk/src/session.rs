@@ -221,8 +221,8 @@ impl Session {
 
     /// Returns the prompt of a request and the call that sends it.
     //
-    // A function of its own, so that the code that writes the request is compiled in this crate. That of a future is
-    // compiled again in each program.
+    // A function of its own, so that the code that writes the request is compiled in this crate. The code of a future
+    // is compiled again in each program.
     fn prepare(
         &self,
         mut request: SendRequest,

@@ -89,7 +89,7 @@ pub(crate) struct Constant<T>(pub T);
 /// Form of a field when it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Has a value.
+    /// Always written, since it has a value.
     Required,
     /// Omitted if absent.
     Optional,
@@ -211,7 +211,8 @@ macro_rules! debug_fields {
     };
 }
 
-/// The value of a field before it is read. That of an optional one is no call, since each costs the compiler time.
+/// The value of a field before it is read. For an optional field it is `None`, since a call for each would cost the
+/// compiler time.
 macro_rules! empty {
     (Optional) => {
         None

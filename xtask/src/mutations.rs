@@ -63,8 +63,8 @@ pub fn kind(kind: &str, data: &str) -> Result<String, DecodeError> {
 /// The least numbers of changed schemas, somewhat below those of now, so that the test cannot pass by trying little.
 const LEAST: [(&str, usize); 3] = [("refused", 1400), ("accepted", 2200), ("compiled", 2200)];
 
-/// One place in so many may have no instance that a validator takes: some odd schemas are no strict JSON Schema, and some
-/// have no value, such as `not: true` beside a type.
+/// At most one place in this many may have no valid instance: some odd schemas are no strict JSON Schema, and some have
+/// no value, such as `not: true` beside a type.
 const WITHOUT: usize = 20;
 
 #[test]

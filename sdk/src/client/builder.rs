@@ -307,9 +307,9 @@ impl ClientBuilder {
     }
 
     /// The maximum size of a message from the CLI, in bytes. Default: 256 MiB. A larger message is discarded: a
-    /// request is answered with an error or a refusal, the call of a response fails with [`Error::Decode`], and
-    /// subscribers receive a marker in place of an event ([`SessionEvent::missed`](crate::SessionEvent::missed)), which
-    /// is refused if it is a request, such as one for a permission.
+    /// request is answered with an error or a refusal, also one that comes as an event, such as one for a permission.
+    /// The call of a response fails with [`Error::Decode`], and subscribers receive a marker in place of an event
+    /// ([`SessionEvent::missed`](crate::SessionEvent::missed)).
     pub fn max_message_size(self, bytes: usize) -> Self {
         self.set(|builder| builder.setup.options.max_message_size = bytes)
     }

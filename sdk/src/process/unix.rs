@@ -57,7 +57,7 @@ pub(super) fn start(mut command: Command) -> io::Result<Started> {
             // The receiver may be gone.
             let _ = sender.send(reap(child, &id, watchdog.as_mut()));
         }
-        // Nobody needs to wait for the watchdog, which is killed with its group, to end.
+        // The watchdog was killed with its group. Only this thread waits for its end.
         drop(watchdog);
     })?;
 

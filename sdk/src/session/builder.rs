@@ -231,8 +231,8 @@ fn append(object: &mut String, members: &str) {
     object.extend([",", members]);
 }
 
-/// Sets the defaults of this crate that are not the CLI's. On a resume, one that says how a list of the configuration is
-/// read is set only if the list is, since another client of the session may have set both.
+/// Sets the defaults of this crate that are not the CLI's. Some say how a list of the configuration is read. A resume
+/// sets them only together with the list, since another client of the session may have set both.
 fn set_defaults(config: &mut SessionConfig, is_new: bool) {
     if is_new {
         config.streaming.get_or_insert(true);

@@ -9,8 +9,8 @@ use crate::events::SessionEvent;
 use crate::runtime::hash::QuickHash;
 use crate::wire::{self, Wire, peek::keys};
 
-/// The entries of one agent. In a turn of many thousands, a new id is known to be new, and a sub-agent is found, without
-/// a look at all of them.
+/// The entries of one agent. A new id is known to be new, and a sub-agent is found, without a look at all entries, of
+/// which a turn may have many thousands.
 #[derive(Clone, Default)]
 pub(super) struct Entries {
     pub list: Vec<Entry>,

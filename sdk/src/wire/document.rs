@@ -421,12 +421,12 @@ impl<'a> Node<'a> {
         Ok(())
     }
 
-    /// Reads the value of a key. It is no part of the functions for each type, which would repeat it.
+    /// Reads the value of a key. One function for all types, which would each repeat it.
     pub(crate) fn read_field(self, key: &str, place: &mut dyn Wire) -> Result<(), DecodeError> {
         place.read(self).map_err(|error| error.in_field(key))
     }
 
-    /// Reads an item of a list, likewise.
+    /// Reads an item of a list, also for all types.
     pub(crate) fn read_item(self, index: usize, place: &mut dyn Wire) -> Result<(), DecodeError> {
         place.read(self).map_err(|error| error.in_item(index))
     }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::ending::soon;
 
-/// A stream that its peer never ends. It can be told to take nothing more.
+/// A stream that its peer never ends. It takes nothing more once `is_full` is set.
 struct Endless {
     stream: Option<DuplexStream>,
     is_full: Arc<AtomicBool>,

@@ -35,7 +35,7 @@ let sessions = [];
 let head = null;
 let stream = null;
 
-// Sends a request with the token. What a browser says about a connection that fails would help nobody.
+// Sends a request with the token. The browser's own words for a failed connection would help nobody.
 async function request(path, options) {
   const headers = { authorization: `Bearer ${token}`, ...options.headers };
   try {

@@ -84,8 +84,8 @@ impl TelemetryConfig {
 impl ClientBuilder {
     /// Sends the CLI's traces and metrics to this destination: each turn, model call and tool call is a span. The spans
     /// of a prompt are children of the span that [`trace_context`](Self::trace_context) returns. A later call replaces
-    /// the whole destination, and the CLI inherits none, nor headers for one, from this program (`OTEL_EXPORTER_OTLP_…`);
-    /// what [`env`](Self::env) sets overrides it.
+    /// the whole destination. The CLI inherits no other destination, and no headers, from the environment of this
+    /// program (`OTEL_EXPORTER_OTLP_…`); what [`env`](Self::env) sets overrides it.
     ///
     /// It has no effect on a CLI that [`connect`](Self::connect) or [`connect_tcp`](Self::connect_tcp) joins.
     pub fn telemetry(self, config: TelemetryConfig) -> Self {

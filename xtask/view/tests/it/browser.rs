@@ -163,8 +163,8 @@ async fn a_long_message_is_shown_in_parts() {
     }
 }
 
-/// What a person copies of a message is its JSON, although the page has it in several elements, some of which it has not
-/// laid out yet.
+/// The JSON of a message is copied as it is, although the page has it in several elements, some of which are not laid out
+/// yet.
 #[tokio::test]
 async fn the_json_is_copied_as_it_is() {
     let line = notification(1, &json!(["one string ".repeat(2_000), (0..2_000).collect::<Vec<_>>()]));
