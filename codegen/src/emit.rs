@@ -60,8 +60,8 @@ fn source(version: &str, tokens: TokenStream) -> String {
     )
 }
 
-/// The module `full` of a file and its items, which only builds with that feature have. So the feature is named once for
-/// all that needs it.
+/// The module `full` of a file and its items, which only builds with that feature have. So the feature is named once
+/// for all that needs it.
 fn full_module() -> TokenStream {
     quote! {
         #[cfg(feature = #FULL)]

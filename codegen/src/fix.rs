@@ -108,7 +108,8 @@ fn descriptors_without_summary_intention(source: &mut Source) -> bool {
     make_nullable(source, "BuiltinToolDescriptor", "hasSummariseIntention")
 }
 
-/// `session.tools.getBuiltinDescriptors` has input schemas without the `type` that the schema requires: seen on 1.0.102.
+/// `session.tools.getBuiltinDescriptors` has input schemas without the `type` that the schema requires: seen on
+/// 1.0.102.
 fn input_schemas_without_type(source: &mut Source) -> bool {
     make_optional(source, "BuiltinToolInputSchema", "type")
 }

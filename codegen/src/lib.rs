@@ -3,9 +3,10 @@
 //! A pure library: it maps schema texts to file texts, and neither reads nor writes a file. The same input produces the
 //! same bytes. The stages, each a function of the result of the one before:
 //!
-//! read (parses definitions, methods and events) → fix (corrects oddities of the schemas) → flatten (makes the model: names
-//! inline types, finds the discriminators of unions, and asks typify for Rust types) → emit (writes files by namespace,
-//! and apart those that need the feature `full`). Comparison, names and the list of what older versions omit are functions of models.
+//! read (parses definitions, methods and events) → fix (corrects oddities of the schemas) → flatten (makes the model:
+//! names inline types, finds the discriminators of unions, and asks typify for Rust types) → emit (writes files by
+//! namespace, and apart those that need the feature `full`). Comparison, names and the list of what older versions omit
+//! are functions of models.
 
 mod compare;
 mod direction;

@@ -90,8 +90,8 @@ pub fn constant_name(wire: &str) -> String {
     joined(wire).to_shouty_snake_case()
 }
 
-/// The name of the field of a key, among the `others` of its record. Without one of the [`NATURAL`] words, it is typify's:
-/// a keyword gets an underscore.
+/// The name of the field of a key, among the `others` of its record. Without one of the [`NATURAL`] words, it is
+/// typify's: a keyword gets an underscore.
 pub fn field_name(key: &str, typify: String, others: &[&str]) -> String {
     let natural = NATURAL.iter().find(|(of, _)| *of == key).map(|(_, name)| *name);
     match natural.filter(|name| !others.iter().any(|other| words(other) == *name)) {

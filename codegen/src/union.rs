@@ -211,8 +211,8 @@ fn tests(
     ordered(source, branches, distinct, place)
 }
 
-/// Sorts equally strict tests so that no object passes the test of a branch before its own whose type cannot hold all of
-/// it.
+/// Sorts equally strict tests so that no object passes the test of a branch before its own whose type cannot hold all
+/// of it.
 fn ordered(
     source: &Source,
     branches: &[&Value],

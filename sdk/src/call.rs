@@ -57,8 +57,8 @@ impl Caller {
         }
     }
 
-    /// Returns an error if the params of a session's call name a session: its own id is added to them, and the CLI would
-    /// take the later one.
+    /// Returns an error if the params of a session's call name a session: its own id is added to them, and the CLI
+    /// would take the later one.
     fn check_params(&self, method: &str, params: &str) -> Result<(), Error> {
         // Params that this crate writes have no escapes in this key.
         let may_name = self.session.is_some() && params.contains(ID);

@@ -66,8 +66,8 @@
 //! | replay a real CLI | [`WireLog`](crate::WireLog), [`FakeCli::replay`] |
 //! | run as a program, for `COPILOT_CLI_PATH` | [`run`], as in `examples/fake_cli.rs` |
 //!
-//! A program that runs [`run`] must be an example of your package (`examples/fake_cli.rs`), since only examples and tests
-//! see the features of `[dev-dependencies]`. `cargo test` builds it, but `cargo test --test NAME` does not:
+//! A program that runs [`run`] must be an example of your package (`examples/fake_cli.rs`), since only examples and
+//! tests see the features of `[dev-dependencies]`. `cargo test` builds it, but `cargo test --test NAME` does not:
 //! `cargo build --examples` does. It is in the folder `examples` beside that of the tests:
 //!
 //! ```

@@ -39,8 +39,8 @@ const MAX_LEVELS: usize = 64;
 /// the memory.
 ///
 /// With the feature `serde` it can be stored and read again. A transcript that was read accepts further events, but
-/// knows neither the limit nor the ids of the events that it was made of, so it does not notice their repeats. One that is
-/// nested more than 127 levels deep cannot be stored.
+/// knows neither the limit nor the ids of the events that it was made of, so it does not notice their repeats. One that
+/// is nested more than 127 levels deep cannot be stored.
 ///
 /// ```no_run
 /// use copilot_session::Session;
@@ -93,8 +93,8 @@ impl Transcript {
         &self.turns
     }
 
-    /// The usage of the whole conversation, including sub-agents: the sum over its [`turns`](Self::turns), so without those
-    /// that were dropped. It adds up `assistant.usage`, which a history of CLI 1.0.40 or later does not contain.
+    /// The usage of the whole conversation, including sub-agents: the sum over its [`turns`](Self::turns), so without
+    /// those that were dropped. It adds up `assistant.usage`, which a history of CLI 1.0.40 or later does not contain.
     pub fn usage(&self) -> Usage {
         self.turns.iter().map(TranscriptTurn::usage).sum()
     }

@@ -92,9 +92,9 @@ pub enum Compatibility {
     Older,
     /// The CLI that this version of the crate is made for.
     Same,
-    /// A newer CLI, or one whose version is unknown. What it sends and the crate does not know is kept as JSON; the page
-    /// on [newer CLIs](crate::newer) shows how to use what it adds. A method or a key that it no longer has fails or does
-    /// nothing.
+    /// A newer CLI, or one whose version is unknown. What it sends and the crate does not know is kept as JSON; the
+    /// page on [newer CLIs](crate::newer) shows how to use what it adds. A method or a key that it no longer has fails
+    /// or does nothing.
     Newer,
 }
 

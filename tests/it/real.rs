@@ -1,7 +1,8 @@
 //! Tests on the real CLI, with a scripted model.
 //!
-//! A module without an attribute runs on every system. One for `unix` needs bash as the agent's shell, which is PowerShell
-//! on Windows, or sends signals; one for `linux` also reads `/proc`, or gives the agent commands that differ elsewhere.
+//! A module without an attribute runs on every system. One for `unix` needs bash as the agent's shell, which is
+//! PowerShell on Windows, or sends signals; one for `linux` also reads `/proc`, or gives the agent commands that differ
+//! elsewhere.
 
 mod dependant;
 mod dialogs;

@@ -181,8 +181,8 @@ async fn of_prompts_that_wait() {
     assert_eq!(tree.of("execute_tool"), "execute_tool third\nexecute_tool first\n");
 }
 
-/// The work for a prompt without a turn has no parent, although a turn waits. The idle of an abort before a turn does not
-/// end the turn's span.
+/// The work for a prompt without a turn has no parent, although a turn waits. The idle of an abort before a turn does
+/// not end the turn's span.
 #[tokio::test(start_paused = true)]
 async fn of_a_turn_behind_a_prompt() {
     let (tree, _guard) = collect();

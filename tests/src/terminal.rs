@@ -103,8 +103,8 @@ impl Terminal {
         (&*self.pty).write_all(text.as_bytes()).expect("the terminal");
     }
 
-    /// Presses a key of a dialog of the chat until the screen shows this text: again if it came too soon after the dialog
-    /// appeared, and went to the prompt.
+    /// Presses a key of a dialog of the chat until the screen shows this text: again if it came too soon after the
+    /// dialog appeared, and went to the prompt.
     pub fn press_until(&self, key: &str, text: &str) {
         let start = Instant::now();
         self.send(key);

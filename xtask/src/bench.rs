@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: measures the build of a program with the SDK, what it does in that program, both beside one with
-//! the official crate, and the decoding of events.
+//! `cargo xtask bench`: measures the build of a program with the SDK, what it does in that program, both beside one
+//! with the official crate, and the decoding of events.
 
 mod build;
 mod cost;

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use crate::model::{Doc, Ty};
 use crate::names::is_visible;
 
-/// Doc attributes, one per line of text, with the paragraphs of `more` after it. The first paragraph ends with a word on
-/// the stability, so that lists of items show it.
+/// Doc attributes, one per line of text, with the paragraphs of `more` after it. The first paragraph ends with a word
+/// on the stability, so that lists of items show it.
 pub fn doc(doc: &Doc, fallback: &str, more: &[String]) -> TokenStream {
     let text = if doc.text.trim().is_empty() { fallback } else { &doc.text };
     let mut lines = lines(text.trim());

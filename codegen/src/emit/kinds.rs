@@ -1,7 +1,7 @@
 //! Emits the event types as constants, so that code which names an event that is gone does not compile.
 //!
-//! They are texts: to search the number of each event costs more than all comparisons with constants, which the compiler
-//! makes by length and by words.
+//! They are texts: to search the number of each event costs more than all comparisons with constants, which the
+//! compiler makes by length and by words.
 
 use std::collections::BTreeMap;
 

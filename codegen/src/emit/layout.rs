@@ -1,7 +1,7 @@
 //! Assigns each type to a file.
 //!
-//! A type stands in the file of the namespace that uses it: of calls, of callbacks, or of events, whose namespace is the
-//! first word of their kind. What several namespaces use stands with the one that it is named after, or else in
+//! A type stands in the file of the namespace that uses it: of calls, of callbacks, or of events, whose namespace is
+//! the first word of their kind. What several namespaces use stands with the one that it is named after, or else in
 //! `common`. Namespaces with few types share the file `others`, and those with many have several files.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -77,9 +77,9 @@ impl<'a> Envelope<'a> {
         })
     }
 
-    /// Splits the params of an event in one of the forms that CLIs of known versions give most of them into the id of the
-    /// session and the event. The data is not looked at, however large it is: what stands between the members before and behind it
-    /// need not be one value.
+    /// Splits the params of an event in one of the forms that CLIs of known versions give most of them into the id of
+    /// the session and the event. The data is not looked at, however large it is: what stands between the members
+    /// before and behind it need not be one value.
     //
     // If the text is JSON, these members belong to the event: three brackets end the event, the params and the message,
     // and no string contains a quote without a backslash.

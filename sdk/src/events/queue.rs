@@ -17,8 +17,8 @@ pub enum Overflow {
     Unbounded,
     /// Above this number of waiting events, or 16 MiB of their JSON, merges those that only continue or replace an
     /// earlier one: pieces of one text are joined, and a count or a partial result is replaced by the next. Nothing is
-    /// lost. The queue then holds this many events, the texts of the messages, and all events that cannot be merged. The
-    /// default, with 4096.
+    /// lost. The queue then holds this many events, the texts of the messages, and all events that cannot be merged.
+    /// The default, with 4096.
     Merge(usize),
     /// Above this number of waiting events, drops the oldest [ephemeral](SessionEvent::is_ephemeral) ones.
     /// Events of the session's history, `session.idle`, and requests are kept.
@@ -97,8 +97,8 @@ impl Entry {
 /// The number of events for which there is room from the first on.
 const USUAL: usize = 16;
 
-/// The size in bytes of waiting events from which on they are merged, however few they are: a partial result repeats the
-/// one before it.
+/// The size in bytes of waiting events from which on they are merged, however few they are: a partial result repeats
+/// the one before it.
 const MAX_UNMERGED: usize = 16 << 20;
 
 /// The number of events searched for one that can be merged, since pieces of several texts may alternate.

@@ -56,8 +56,8 @@ impl Outcomes {
         self.outcomes.push(None);
     }
 
-    /// Records the end of a tool call whose start is recorded. `room` is the size in bytes that the JSON of an error may
-    /// have; of a larger one only the code is kept, unless that is long, too. Returns the size of what is kept.
+    /// Records the end of a tool call whose start is recorded. `room` is the size in bytes that the JSON of an error
+    /// may have; of a larger one only the code is kept, unless that is long, too. Returns the size of what is kept.
     pub fn complete(&mut self, event: &SessionEvent, room: usize) -> usize {
         let [id, success, error] =
             event.pick(keys!(ToolExecutionCompleteData, ["toolCallId", "success", "error"]));

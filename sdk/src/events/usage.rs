@@ -11,7 +11,8 @@ use crate::wire::peek::{self, keys};
 ///
 /// [`Answer::usage`](crate::Answer::usage) is that of a turn. Usages can be added, such as those of the turns of a
 /// session, and [`of`](Self::of) reads one from an event. `session.rpc().usage().get_metrics()` returns
-/// the sum that the CLI keeps for a session. The events are ephemeral, so the history of CLI 1.0.40 or later contains none.
+/// the sum that the CLI keeps for a session. The events are ephemeral, so the history of CLI 1.0.40 or later contains
+/// none.
 ///
 /// ```
 /// # use copilot_session::{Answer, Usage};

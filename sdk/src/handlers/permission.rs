@@ -32,8 +32,8 @@ pub struct PermissionRequest(Arc<Inner>);
 
 struct Inner {
     event: SessionEvent,
-    /// The JSON of the details; empty if there are none. A copy, since the event checks all of its text before it shows a
-    /// part of it.
+    /// The JSON of the details; empty if there are none. A copy, since the event checks all of its text before it shows
+    /// a part of it.
     json: Box<str>,
     details: Details,
     /// The session's working directory; none if it is not known.

@@ -50,8 +50,8 @@ impl IntoReply<String> for &str {
 }
 
 /// A closure that handles requests of the type `A`, and returns any [`IntoReply`] of the reply `R`. Each request calls
-/// a new clone of it, so that the future owns what the closure captured: a future that borrows it could not be required to
-/// be `Send`.
+/// a new clone of it, so that the future owns what the closure captured: a future that borrows it could not be required
+/// to be `Send`.
 pub(crate) trait Replies<A, R>:
     FnOnce(A, HandlerContext) -> <Self as Replies<A, R>>::Future + Clone + Send + Sync + 'static
 {

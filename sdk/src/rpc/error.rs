@@ -69,8 +69,8 @@ impl RpcError {
         Self { code, message: message.into(), data: None }
     }
 
-    /// The meaning of an error about the connection token, none for another. The CLI's own message is a bare identifier,
-    /// and other peers may use its codes for something else.
+    /// The meaning of an error about the connection token, none for another. The CLI's own message is a bare
+    /// identifier, and other peers may use its codes for something else.
     pub(crate) fn authentication(&self) -> Option<&'static str> {
         let meaning = match self.code {
             Self::AUTHENTICATION_REQUIRED => "the server requires a connection token",

@@ -8,8 +8,8 @@ use crate::wire::scan::{Discard, Scanner, first_string};
 use crate::wire::shared::Text;
 use crate::wire::{DecodeError, Unsendable, peek, quote, redact};
 
-/// The response to a call: the JSON of its result, or the reason why there is none. The result may be unchecked: if it is
-/// no JSON, [`unusual_result`] has the response.
+/// The response to a call: the JSON of its result, or the reason why there is none. The result may be unchecked: if it
+/// is no JSON, [`unusual_result`] has the response.
 pub(crate) type Response = Result<Text, NoResult>;
 
 #[derive(Debug)]
@@ -70,8 +70,8 @@ pub(crate) fn usual_response(text: &str) -> Option<(u64, &str)> {
     (Digits::of(number).text() == id).then_some((number, result))
 }
 
-/// Returns the response whose unchecked result is no JSON, because other keys follow it, or because nothing of it can be
-/// read.
+/// Returns the response whose unchecked result is no JSON, because other keys follow it, or because nothing of it can
+/// be read.
 pub(crate) fn unusual_result(result: &str) -> Response {
     let text = [r#"{"result":"#, result, "}"].concat();
     let [result, error] = peek::pick(&text, ["result", "error"]).map_err(NoResult::Unreadable)?;

@@ -14,9 +14,9 @@ const METHOD: &str = "session.ui.elicitation";
 const FIELD: &str = "answer";
 
 impl Session {
-    /// Asks the user a yes-or-no question (`session.ui.elicitation`). Returns true only for a yes, and false if the user
-    /// says no, declines to answer or closes the form. The question is shown as by [`elicit`](Self::elicit), without a
-    /// timeout.
+    /// Asks the user a yes-or-no question (`session.ui.elicitation`). Returns true only for a yes, and false if the
+    /// user says no, declines to answer or closes the form. The question is shown as by [`elicit`](Self::elicit),
+    /// without a timeout.
     ///
     /// # Errors
     /// [`Error::Decode`] if the form comes back with something else; otherwise as [`elicit`](Self::elicit).
@@ -52,9 +52,9 @@ impl Session {
         }
     }
 
-    /// Asks the user for a line of text (`session.ui.elicitation`), and returns it, which may be empty; none if the user
-    /// declines to answer or closes the form. The question is shown as by [`elicit`](Self::elicit), without a timeout.
-    /// Do not ask for a secret: the other clients of the session receive the text as well.
+    /// Asks the user for a line of text (`session.ui.elicitation`), and returns it, which may be empty; none if the
+    /// user declines to answer or closes the form. The question is shown as by [`elicit`](Self::elicit), without a
+    /// timeout. Do not ask for a secret: the other clients of the session receive the text as well.
     ///
     /// # Errors
     /// [`Error::Decode`] if the form comes back with something else; otherwise as [`elicit`](Self::elicit).

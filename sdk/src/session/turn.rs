@@ -35,9 +35,9 @@ const MAX_HELD: usize = 4096;
 /// the agent; [`Session::abort`](crate::Session::abort) does.
 ///
 /// A turn has no timeout unless [`timeout`](Self::timeout), [`timeout_at`](Self::timeout_at),
-/// [`idle_timeout`](Self::idle_timeout) or [`first_event_timeout`](Self::first_event_timeout) sets one. When one elapses,
-/// the turn ends here with [`Error::TurnTimeout`], and the agent continues. A timeout of more than 30 years counts as
-/// none.
+/// [`idle_timeout`](Self::idle_timeout) or [`first_event_timeout`](Self::first_event_timeout) sets one. When one
+/// elapses, the turn ends here with [`Error::TurnTimeout`], and the agent continues. A timeout of more than 30 years
+/// counts as none.
 #[must_use = "await the turn for its answer"]
 pub struct Turn {
     events: Events,
@@ -113,8 +113,8 @@ impl Turn {
         self.set(|watch| watch.total = Some(timeout))
     }
 
-    /// Sets the time at which the whole turn must be over. It is a [`timeout`](Self::timeout) until then, so the one that
-    /// is set last counts. A time before the prompt ends the turn at once.
+    /// Sets the time at which the whole turn must be over. It is a [`timeout`](Self::timeout) until then, so the one
+    /// that is set last counts. A time before the prompt ends the turn at once.
     pub fn timeout_at(self, deadline: impl Into<Instant>) -> Self {
         let limit = deadline.into().saturating_duration_since(self.started);
         self.timeout(limit)

@@ -30,8 +30,8 @@ impl FakeCli {
     /// Runs a script. Each line is one of
     ///
     /// * `{"answer": "Hello"}` for [`answer`](Self::answer), `{"turn": [{"type": …, "data": …}, …]}` for
-    ///   [`turn`](Self::turn), in the order of the prompts. `{"exit": 3}` in place of an event [dies](Self::die) at this
-    ///   point of the turn;
+    ///   [`turn`](Self::turn), in the order of the prompts. `{"exit": 3}` in place of an event [dies](Self::die) at
+    ///   this point of the turn;
     /// * `{"on": "session.model.getCurrent", "result": {…}}` for [`on`](Self::on), or with
     ///   `"error": {"code": -32000, "message": "…"}`, or with `"exit": 3` to [`die`](Self::die) at that call;
     /// * `{"hold": "session.send"}` for [`hold`](Self::hold).

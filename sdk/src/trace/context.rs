@@ -5,8 +5,8 @@ use std::collections::HashMap;
 /// A span in the form of W3C trace context: the `traceparent` and `tracestate` of `session.create`,
 /// `session.resume`, `session.send` and of tool calls.
 ///
-/// For OpenTelemetry it converts from and to a map of headers, which the propagator of every version writes and reads. The
-/// span of each prompt:
+/// For OpenTelemetry it converts from and to a map of headers, which the propagator of every version writes and reads.
+/// The span of each prompt:
 ///
 /// ```
 /// # use copilot_session::{Client, TraceContext};

@@ -7,8 +7,8 @@ use tracing::Span;
 
 use crate::runtime::lock;
 
-/// The span of a turn, which closes when the turn ends. Others refer to it by a [`WeakSpan`], and keep it open only while
-/// a handler runs in it. There is none if nobody records it.
+/// The span of a turn, which closes when the turn ends. Others refer to it by a [`WeakSpan`], and keep it open only
+/// while a handler runs in it. There is none if nobody records it.
 pub(crate) struct TurnSpan(Option<Arc<Span>>);
 
 /// A reference to the span of a turn, or to none.

@@ -5,11 +5,11 @@ use super::{Entry, SubAgent, ToolCall, Transcript, TranscriptTurn, TurnState};
 use crate::printable::printable_lines;
 
 impl Transcript {
-    /// Returns the conversation as a fragment of HTML without style and script: for each turn the heading "Turn" with its
-    /// number, and an `article` as by [`TranscriptTurn::to_html`].
+    /// Returns the conversation as a fragment of HTML without style and script: for each turn the heading "Turn" with
+    /// its number, and an `article` as by [`TranscriptTurn::to_html`].
     ///
-    /// Everything that the CLI, a model or a user wrote is text there, never markup, and characters that could disguise it
-    /// are escaped as by [`printable_lines`]. A page with it needs `<meta charset="utf-8">` and the style
+    /// Everything that the CLI, a model or a user wrote is text there, never markup, and characters that could disguise
+    /// it are escaped as by [`printable_lines`]. A page with it needs `<meta charset="utf-8">` and the style
     /// `pre { white-space: pre-wrap }`. The Markdown of the agent is not rendered.
     pub fn to_html(&self) -> String {
         let mut out = String::new();
@@ -28,8 +28,8 @@ impl Transcript {
 impl TranscriptTurn {
     /// Returns the turn as an `article` of HTML, whose headings are of the third level; see [`Transcript::to_html`].
     ///
-    /// Its parts have the classes `about`, `prompt`, `message`, `reasoning`, `tool`, `sub-agent`, `notice` and `failure`.
-    /// Reasoning and tool calls are `details`, to be opened.
+    /// Its parts have the classes `about`, `prompt`, `message`, `reasoning`, `tool`, `sub-agent`, `notice` and
+    /// `failure`. Reasoning and tool calls are `details`, to be opened.
     pub fn to_html(&self) -> String {
         let mut out = String::new();
         self.write_html(&mut out);

@@ -18,9 +18,9 @@ pub(super) struct Limit {
 
 impl Transcript {
     /// Limits the memory for the texts of the conversation, in bytes. When it is exceeded, the oldest turns are
-    /// dropped and counted; from a last turn that is larger alone, the oldest entries. The newest entry is kept, whatever
-    /// its size. It is measured each time that a quarter of the limit has come in, so the transcript may grow by about a
-    /// quarter more. The result of a call that was dropped while it ran is ignored. Default: no limit.
+    /// dropped and counted; from a last turn that is larger alone, the oldest entries. The newest entry is kept,
+    /// whatever its size. It is measured each time that a quarter of the limit has come in, so the transcript may grow
+    /// by about a quarter more. The result of a call that was dropped while it ran is ignored. Default: no limit.
     pub fn max_bytes(mut self, max: usize) -> Self {
         self.limit = Some(Limit { max, unmeasured: 0 });
         self

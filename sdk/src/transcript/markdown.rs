@@ -6,12 +6,12 @@ use crate::events::usage::Usage;
 use crate::printable::{printable, printable_lines};
 
 impl Transcript {
-    /// Returns the conversation as Markdown: a heading for each turn with its time, usage and cost, the text of the agent as a
-    /// quote, and prompts, tool calls and other text as blocks of code. The steps of a sub-agent are quoted.
+    /// Returns the conversation as Markdown: a heading for each turn with its time, usage and cost, the text of the
+    /// agent as a quote, and prompts, tool calls and other text as blocks of code. The steps of a sub-agent are quoted.
     ///
-    /// The agent's text is Markdown of its own, so a program that renders it decides on links, images and HTML there. The
-    /// end of its quote ends every block that it leaves open. No other text can become markup. Characters that could
-    /// disguise text are escaped as by [`printable_lines`].
+    /// The agent's text is Markdown of its own, so a program that renders it decides on links, images and HTML there.
+    /// The end of its quote ends every block that it leaves open. No other text can become markup. Characters that
+    /// could disguise text are escaped as by [`printable_lines`].
     pub fn to_markdown(&self) -> String {
         let mut out = String::new();
         if self.dropped_turns() > 0 {

@@ -44,8 +44,8 @@ const fn is_same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// Returns the raw values under `keys` of an object, in that order. Other keys are ignored, and the last of several equal
-/// keys counts, as in JavaScript.
+/// Returns the raw values under `keys` of an object, in that order. Other keys are ignored, and the last of several
+/// equal keys counts, as in JavaScript.
 pub(crate) fn pick<'a, const N: usize>(
     json: &'a str,
     keys: [&str; N],

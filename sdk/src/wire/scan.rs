@@ -28,8 +28,8 @@ pub(crate) trait Sink<'a> {
     fn number(&mut self, _: &'a str) {}
     /// A string without escapes.
     fn string(&mut self, _: &'a str) {}
-    /// A string that begins with `plain`, with its first escape at the index `at` of the text. Checks it and returns the
-    /// index of its last quote.
+    /// A string that begins with `plain`, with its first escape at the index `at` of the text. Checks it and returns
+    /// the index of its last quote.
     fn escaped(&mut self, _plain: &'a str, text: &'a str, at: usize) -> Result<usize, Invalid> {
         unescape(text.as_bytes(), at, &mut []).map(|(end, _)| end)
     }

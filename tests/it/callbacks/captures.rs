@@ -22,8 +22,8 @@ impl Log {
     }
 }
 
-/// Every kind of handler takes an `async move` closure that captures something, borrows it across an await, and uses the
-/// context.
+/// Every kind of handler takes an `async move` closure that captures something, borrows it across an await, and uses
+/// the context.
 fn handlers(new: SessionBuilder, log: &Log) -> SessionBuilder {
     let [permission, tool, hook, command, method, section] = std::array::from_fn(|_| log.clone());
     new.on_permission(async move |_, context| {

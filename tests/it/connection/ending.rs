@@ -224,8 +224,8 @@ async fn a_waker_drops_what_it_wakes() {
     }
 }
 
-/// A waker may use the client: no lock is held while a call is dropped before its response, or while a subscription that
-/// was dropped is removed.
+/// A waker may use the client: no lock is held while a call is dropped before its response, or while a subscription
+/// that was dropped is removed.
 #[tokio::test]
 async fn a_waker_uses_the_client() {
     struct Uses(Client);

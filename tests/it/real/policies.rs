@@ -257,8 +257,8 @@ async fn no_way_around() {
     }
 }
 
-/// The turn has the reason of each refusal, whatever the tool, with the code by which the docs recognize it. A call that
-/// fails in another way has another code.
+/// The turn has the reason of each refusal, whatever the tool, with the code by which the docs recognize it. A call
+/// that fails in another way has another code.
 #[tokio::test]
 async fn refusals_are_in_the_turn() {
     let rig = rig(|work| {

@@ -74,8 +74,8 @@ async fn a_session_outlives_a_dropped_client() {
     rig.finish().await;
 }
 
-/// The CLI ended during a call of the model, which is not repeated: the next prompt is the next call. It has deltas only
-/// if the resumed session was to stream.
+/// The CLI ended during a call of the model, which is not repeated: the next prompt is the next call. It has deltas
+/// only if the resumed session was to stream.
 #[tokio::test]
 async fn a_model_call_that_was_cut_off() {
     for streaming in [false, true] {

@@ -170,7 +170,8 @@ async fn the_envelope() {
     assert_eq!(event.raw_data(), "null");
 }
 
-/// Sends an event in the form that the CLI gives most of them; `data` is what stands between its first and last members.
+/// Sends an event in the form that the CLI gives most of them; `data` is what stands between its first and last
+/// members.
 async fn usual(rig: &Rig, events: &mut Events, number: u8, data: &str) -> SessionEvent {
     let (session, id) = (rig.session.id(), format!("482a8520-a920-4b1b-89d5-cc4d4c8df4{number:02}"));
     let event = format!(

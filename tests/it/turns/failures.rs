@@ -206,8 +206,8 @@ fn check_session_ended(outcome: Result<Answer, Error>) {
     assert_eq!((error.kind(), error.to_string()), (ErrorKind::SessionGone, turn.cause.to_string()));
 }
 
-/// The end of the connection ends the turn, after the events that came before it. A turn with a timeout keeps the text of
-/// the message that was not complete.
+/// The end of the connection ends the turn, after the events that came before it. A turn with a timeout keeps the text
+/// of the message that was not complete.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_connection_ends() {
     let rig = Rig::start().await;

@@ -37,8 +37,8 @@ pub const MODEL_NAME: &str = "scripted";
 /// Its drop ends it and closes its connections.
 ///
 /// # Panics
-/// Its drop panics if a request was unexpected (see [`take_unexpected`](Self::take_unexpected)), unless the thread panics
-/// already.
+/// Its drop panics if a request was unexpected (see [`take_unexpected`](Self::take_unexpected)), unless the thread
+/// panics already.
 pub struct ModelServer {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -113,8 +113,8 @@ impl ModelServer {
     }
 
     /// Takes the reasons why requests were unexpected so far: those for which the script has no reply, or panicked, and
-    /// those that are not of the protocol. Each got an HTTP error that is not to be retried. The drop does not panic for
-    /// reasons that were taken.
+    /// those that are not of the protocol. Each got an HTTP error that is not to be retried. The drop does not panic
+    /// for reasons that were taken.
     pub fn take_unexpected(&self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.shared.unexpected))
     }

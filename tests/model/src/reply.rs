@@ -71,14 +71,14 @@ impl Reply {
         Self::empty().then_reasoning(text)
     }
 
-    /// A call of a tool by its name. The arguments are usually an object. The CLI answers a call of a tool that it does not
-    /// have with an error, as a result that the model reads.
+    /// A call of a tool by its name. The arguments are usually an object. The CLI answers a call of a tool that it does
+    /// not have with an error, as a result that the model reads.
     pub fn tool_call(name: &str, arguments: Value) -> Self {
         Self::empty().then_tool_call(name, arguments)
     }
 
-    /// An HTTP error, with a body in OpenAI's format. The CLI tries again after most of them, with pauses that add up to
-    /// some 20 seconds; see [`Reply::not_retried`].
+    /// An HTTP error, with a body in OpenAI's format. The CLI tries again after most of them, with pauses that add up
+    /// to some 20 seconds; see [`Reply::not_retried`].
     ///
     /// # Panics
     /// The status is not between 100 and 999.

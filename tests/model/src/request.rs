@@ -5,8 +5,8 @@ use std::fmt;
 use hyper::HeaderMap;
 use serde_json::Value;
 
-/// One completion request: its JSON body and its HTTP headers. A request that lacks what a method returns has none of it:
-/// an empty text or list.
+/// One completion request: its JSON body and its HTTP headers. A request that lacks what a method returns has none of
+/// it: an empty text or list.
 #[derive(Clone)]
 pub struct ModelRequest {
     index: usize,
@@ -49,8 +49,8 @@ impl ModelRequest {
         self.body["messages"].as_array().map_or(&[], Vec::as_slice)
     }
 
-    /// The text of the last user message. The CLI adds the time and hints to what the user said, so search for a part of
-    /// it.
+    /// The text of the last user message. The CLI adds the time and hints to what the user said, so search for a part
+    /// of it.
     pub fn last_user_text(&self) -> Option<String> {
         self.with_role("user").last().map(text_of)
     }

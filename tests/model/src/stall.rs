@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Holds a reply at the position of [`Reply::stall`](super::Reply::stall) until the test releases it, the CLI hangs up, or
-/// the server is dropped. No clock is involved. All clones are the same stall.
+/// Holds a reply at the position of [`Reply::stall`](super::Reply::stall) until the test releases it, the CLI hangs up,
+/// or the server is dropped. No clock is involved. All clones are the same stall.
 #[derive(Clone, Debug, Default)]
 pub struct Stall(Arc<watch::Sender<Phase>>);
 
@@ -22,8 +22,8 @@ impl Stall {
         Self::default()
     }
 
-    /// Waits until a stream is held here, without a timeout. The pieces before have been sent, but the CLI may not have forwarded
-    /// them yet: wait for its events where that matters.
+    /// Waits until a stream is held here, without a timeout. The pieces before have been sent, but the CLI may not have
+    /// forwarded them yet: wait for its events where that matters.
     pub async fn reached(&self) {
         self.wait_for(|phase| phase.reached).await;
     }

@@ -18,8 +18,8 @@ pub struct Output {
     pub stderr: String,
 }
 
-/// Runs a program to the end of itself and of its output, which others that it started may hold open. Stops it when that
-/// takes longer than `timeout`.
+/// Runs a program to the end of itself and of its output, which others that it started may hold open. Stops it when
+/// that takes longer than `timeout`.
 pub fn run(command: &mut Command, timeout: Option<Duration>) -> io::Result<Output> {
     let started = Instant::now();
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;

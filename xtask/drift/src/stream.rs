@@ -6,8 +6,8 @@
 //! after them.
 //!
 //! A download that ends early cannot be compared with npm's checksum of the package. It is protected by HTTPS, and what
-//! is read must be the two schemas. This is enough for a comparison; for the files of the repository, `cargo xtask bump`
-//! and `schema` use the package that npm verified.
+//! is read must be the two schemas. This is enough for a comparison; for the files of the repository,
+//! `cargo xtask bump` and `schema` use the package that npm verified.
 
 use std::fmt;
 use std::io::{self, BufReader, Cursor, Read};

@@ -109,8 +109,8 @@ fn megabytes(bytes: u64) -> String {
 /// Writes a program to a new folder.
 pub fn project(program: &Program) -> Result<TempDir> {
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
-    // It is a workspace, since the temporary folder may lie inside of another one. A crate in a folder is built as one of a
-    // registry, which is not compiled incrementally.
+    // It is a workspace, since the temporary folder may lie inside of another one. A crate in a folder is built as one
+    // of a registry, which is not compiled incrementally.
     let manifest = format!(
         "[package]\nname = \"probe\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
          [dependencies]\n{}\n[workspace]\n\n\

@@ -93,7 +93,8 @@ impl<'a> Chart<'a> {
         (usage.calls > 0).then(|| format!("{} {calls}, {tokens}", usage.calls))
     }
 
-    /// The duration of a span, and what else is known about it. `open` stands for the duration of one that has not ended.
+    /// The duration of a span, and what else is known about it. `open` stands for the duration of one that has not
+    /// ended.
     pub fn in_words(&self, span: &Span, open: &str) -> String {
         let mut words = match span.end {
             Some(end) => readable((end - span.start) as f64),

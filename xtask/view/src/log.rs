@@ -32,7 +32,8 @@ pub struct Log {
     earlier: u64,
     /// The first request of each connection, by its id.
     first_requests: HashMap<String, String>,
-    /// The numbers of the lines with which a further client begins, if several have written to the log one after another.
+    /// The numbers of the lines with which a further client begins, if several have written to the log one after
+    /// another.
     pub(crate) clients: Vec<u64>,
     pub(crate) version: Option<String>,
     /// The turn that began last: the indices of its session and of itself.
@@ -216,8 +217,8 @@ impl Log {
         Entry { t_ms: line.t_ms, side: line.side, kind, brief, session, turn }
     }
 
-    /// Returns true if a request of the client is the first of a further one, which has appended to the log. Its ids begin
-    /// again, and a client uses none twice. If it has several connections, the others begin with it.
+    /// Returns true if a request of the client is the first of a further one, which has appended to the log. Its ids
+    /// begin again, and a client uses none twice. If it has several connections, the others begin with it.
     fn begins_client(&mut self, connection: &str, id: &str, number: u64, t_ms: u64) -> bool {
         let begins = self.first_requests.get(connection).map(|first| first == id);
         if begins == Some(true) {

@@ -17,10 +17,12 @@ const BLOCK_SIZE: usize = 512 << 10;
 
 /// Reads a log and writes the page of it. `title` is its heading, such as the name of the file.
 ///
-/// Messages are written while the log is read, so the memory is that of [`Log`] and of a list with a line for each message.
+/// Messages are written while the log is read, so the memory is that of [`Log`] and of a list with a line for each
+/// message.
 ///
 /// # Errors
-/// If the log cannot be read or is not a wire log, or the page cannot be written. What was written until then is no page.
+/// If the log cannot be read or is not a wire log, or the page cannot be written. What was written until then is no
+/// page.
 pub fn write_page(title: &str, log: impl BufRead, page: impl Write) -> Result<Log, Error> {
     let mut writer = Writer { page, block: String::new(), index: Index::default() };
     let mut read = Log::default();

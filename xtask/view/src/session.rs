@@ -382,8 +382,8 @@ impl Asked {
     }
 }
 
-/// The sub-agent that an event comes from: its id or, in old CLIs, the tool call that started it. Empty for the session's
-/// own agent.
+/// The sub-agent that an event comes from: its id or, in old CLIs, the tool call that started it. Empty for the
+/// session's own agent.
 fn agent_of(event: &SessionEvent) -> String {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]

@@ -15,8 +15,8 @@ use tokio::net::TcpStream;
 /// The kernel would otherwise wake the runtime whenever the CLI reads something from it, so once more for each message.
 ///
 /// It is a Unix socket, in the type of a TCP socket: only by that type does every supported version of the standard
-/// library write without SIGPIPE, which a CLI that has ended would cause, and which kills a program that has set it to its
-/// default. On macOS no version does, since it sets an option for sockets of its own only.
+/// library write without SIGPIPE, which a CLI that has ended would cause, and which kills a program that has set it to
+/// its default. On macOS no version does, since it sets an option for sockets of its own only.
 pub(crate) enum Input {
     Free(Socket),
     Full(TcpStream),

@@ -32,8 +32,8 @@ const KEY: &str = "PRIVATE KEY-----";
 /// The start of its last line.
 const KEY_END: &str = "-----END";
 
-/// Returns the text without private keys in PEM, and calls `each` for each; none if there are none. The start or the end
-/// of a key may be missing.
+/// Returns the text without private keys in PEM, and calls `each` for each; none if there are none. The start or the
+/// end of a key may be missing.
 pub(super) fn without_private_keys(text: &str, each: &mut dyn FnMut(&str)) -> Option<String> {
     let mut edit = Edit::new(text);
     let mut at = 0;

@@ -55,8 +55,8 @@ pub(crate) fn first_string<'a>(text: &'a str, key: &str) -> Option<(&'a str, &'a
     Some((string, rest.strip_prefix('"')?))
 }
 
-/// Returns the length of the object that a text starts with; none if there is none, or it does not end. Its brackets are
-/// counted, and nothing else in it is checked.
+/// Returns the length of the object that a text starts with; none if there is none, or it does not end. Its brackets
+/// are counted, and nothing else in it is checked.
 pub(crate) fn object_length(text: &str) -> Option<usize> {
     let bytes = text.strip_prefix('{')?.as_bytes();
     let (mut at, mut open) = (0, 1);
@@ -193,8 +193,8 @@ fn simple_escape(letter: u8) -> Option<u8> {
     })
 }
 
-/// Decodes the escape `\uXXXX` at the start, or two of them that stand for one character; returns the character and their
-/// length.
+/// Decodes the escape `\uXXXX` at the start, or two of them that stand for one character; returns the character and
+/// their length.
 #[inline(never)]
 fn utf16_character(bytes: &[u8]) -> Option<(char, usize)> {
     let first = utf16(bytes)?;

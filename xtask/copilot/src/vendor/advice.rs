@@ -62,7 +62,8 @@ fn table(source: &str) -> String {
     format!("{url:?}")
 }
 
-/// The path from a folder to another, both of them absolute. It is the absolute path if they have only the root in common.
+/// The path from a folder to another, both of them absolute. It is the absolute path if they have only the root in
+/// common.
 fn relative(from: &Path, to: &Path) -> PathBuf {
     let same = from.components().zip(to.components()).take_while(|(one, other)| one == other);
     let names = same.clone().filter(|(part, _)| matches!(part, Component::Normal(_))).count();

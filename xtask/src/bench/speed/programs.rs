@@ -1,4 +1,5 @@
-//! The programs that are measured: the same rows with this SDK and with the official one, and the CLI that they talk to.
+//! The programs that are measured: the same rows with this SDK and with the official one, and the CLI that they talk
+//! to.
 //!
 //! Each is a project of its own below the target folder, with its sources in `xtask/src/bench/programs/speed`, so that
 //! it is built as a user would build it.

@@ -1,4 +1,5 @@
-//! The conversation of a turn, in parts of a bounded size: the entries one after another, those of sub-agents further in.
+//! The conversation of a turn, in parts of a bounded size: the entries one after another, those of sub-agents further
+//! in.
 
 use copilot_session::printable_lines;
 use copilot_session::transcript::{Entry, SubAgent, Times, ToolCall, TurnState};

@@ -93,8 +93,8 @@ function plain(text) {
   return text.replace(DECEPTIVE, (letter) => letter.split('').map(unit).join(''));
 }
 
-// Puts each key and item on a line of its own, without a change of any value, and yields the pieces. The time for each is
-// proportional to its length, since the text may be of many megabytes.
+// Puts each key and item on a line of its own, without a change of any value, and yields the pieces. The time for each
+// is proportional to its length, since the text may be of many megabytes.
 function* indented(text) {
   let depth = 0;
   let last = '';

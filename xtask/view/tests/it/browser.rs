@@ -139,8 +139,8 @@ async fn long_messages_are_shown() {
 #[tokio::test]
 async fn a_long_message_is_shown_in_parts() {
     let many: Vec<_> = (0..200_000).map(|number| json!({"n": number})).collect();
-    // A part of 1 << 17 characters would end in the middle of the first crab. Crabs are few, since a browser that has no
-    // font for them looks for one at each.
+    // A part of 1 << 17 characters would end in the middle of the first crab. Crabs are few, since a browser that has
+    // no font for them looks for one at each.
     let text = format!("{}🦀{}", "a".repeat((1 << 17) - 2), "some words, é, \"\\\n".repeat(1 << 10));
     for params in [json!(text.repeat(64)), json!(many)] {
         let line = notification(1, &params);
@@ -163,8 +163,8 @@ async fn a_long_message_is_shown_in_parts() {
     }
 }
 
-/// The JSON of a message is copied as it is, although the page has it in several elements, some of which are not laid out
-/// yet.
+/// The JSON of a message is copied as it is, although the page has it in several elements, some of which are not laid
+/// out yet.
 #[tokio::test]
 async fn the_json_is_copied_as_it_is() {
     let line = notification(1, &json!(["one string ".repeat(2_000), (0..2_000).collect::<Vec<_>>()]));

@@ -1,7 +1,7 @@
 //! A CLI that answers at once, so that the time of a program with an SDK is the SDK's.
 //!
-//! It has one thread, and writes all that it has to say to what it has read with one call, so that a reader finds the same
-//! bytes in its reads each time, as far as the pipe or socket has room for them.
+//! It has one thread, and writes all that it has to say to what it has read with one call, so that a reader finds the
+//! same bytes in its reads each time, as far as the pipe or socket has room for them.
 //!
 //! The prompt says what a turn is, see [`turn::play`]. Everything else has one answer.
 
