@@ -52,7 +52,7 @@ impl Tool {
     /// [declared](Self::declare) with `overrides_built_in_tool(true)`.
     ///
     /// Each call of the tool calls a new clone of the closure, so an `async move` closure may capture what it needs.
-    /// What the calls share must be in an `Arc`: a counter that is captured by value starts anew in each call.
+    /// A value that the calls share must be in an `Arc`: a counter that is captured by value starts anew in each call.
     ///
     /// The arguments must be an object, so their type is a struct, a map, an enum whose variants are all objects, an
     /// `Option` of one of these, `()`, or any JSON (`serde_json::Value`). For a tool of another type, such as a
