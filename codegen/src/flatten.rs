@@ -1,4 +1,4 @@
-//! Stage three: names every inline object, enum and union, and finds the Rust type of every place.
+//! Stage three: names every definition and every inline object, enum and union, and finds the Rust type of every place.
 
 mod params;
 

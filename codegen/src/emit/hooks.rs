@@ -10,7 +10,6 @@ use crate::model::{Hook, Model, Ty};
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     let types = quote!(types::);
-    let wire = model.hooks.iter().map(|hook| &hook.name);
     let hooks = model.hooks.iter().map(|Hook { name, input, output }| {
         let (input, output) = (ty_from(input, &types), ty_from(output, &types));
         quote! {
@@ -34,8 +33,6 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
             use crate::handlers::hooks::{Hook, HookOutput};
             use crate::types;
 
-            #[doc = " The types of all hooks."]
-            pub const TYPES: &[&str] = &[#(#wire),*];
             #(#hooks)*
             #(impl HookOutput for #outputs {})*
         },

@@ -6,9 +6,6 @@
 use crate::handlers::hooks::{Hook, HookOutput};
 use crate::types;
 
-/// The types of all hooks.
-pub const TYPES: &[&str] = &["start", "prePRDescription", "end"];
-
 impl Hook for types::StartHookInput {
     const TYPE: &'static str = "start";
     type Output = types::StartHookOutput;

@@ -5,27 +5,6 @@
 use crate::handlers::hooks::{Hook, HookOutput};
 use crate::types;
 
-/// The types of all hooks.
-pub const TYPES: &[&str] = &[
-    "preToolUse",
-    "preMcpToolCall",
-    "postToolUse",
-    "postToolUseFailure",
-    "userPromptSubmitted",
-    "userPromptTransformed",
-    "sessionStart",
-    "sessionEnd",
-    "postResult",
-    "prePRDescription",
-    "errorOccurred",
-    "agentStop",
-    "subagentStart",
-    "subagentStop",
-    "preCompact",
-    "permissionRequest",
-    "notification",
-];
-
 impl Hook for types::PreToolUseHookInput {
     const TYPE: &'static str = "preToolUse";
     type Output = types::PreToolUseHookOutput;

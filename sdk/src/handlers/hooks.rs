@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::generated::hooks::TYPES;
 use crate::handlers::context::HandlerContext;
 use crate::handlers::handler::{self, Handler, Handling};
 use crate::handlers::reply::{IntoReply, Replies};
@@ -165,6 +164,24 @@ fn result(output: &str) -> String {
     format!(r#"{{"output":{output}}}"#)
 }
 
+/// The types that cannot refuse. One that a later CLI adds refuses until it stands here.
+const CANNOT_REFUSE: [&str; 14] = [
+    PreMcpToolCallHookInput::TYPE,
+    PostToolUseHookInput::TYPE,
+    PostToolUseFailureHookInput::TYPE,
+    UserPromptTransformedHookInput::TYPE,
+    SessionStartHookInput::TYPE,
+    SessionEndHookInput::TYPE,
+    PostResultHookInput::TYPE,
+    PrePrDescriptionHookInput::TYPE,
+    ErrorOccurredHookInput::TYPE,
+    AgentStopHookInput::TYPE,
+    SubagentStartHookInput::TYPE,
+    SubagentStopHookInput::TYPE,
+    PreCompactHookInput::TYPE,
+    NotificationHookInput::TYPE,
+];
+
 /// Returns the refusal to send if a hook with these params of `hooks.invoke` fails; none if its type cannot refuse.
 /// The CLI treats an error as no opinion, so the tool would run.
 pub(crate) fn on_failure(params: &str) -> Option<OnFailure> {
@@ -181,8 +198,8 @@ fn on_failure_of(kind: Option<&str>) -> Option<OnFailure> {
     match kind {
         Some(PermissionRequestHookInput::TYPE) => Some(permission_refused),
         Some(UserPromptSubmittedHookInput::TYPE) => Some(prompt_refused),
-        Some(kind) if kind != PreToolUseHookInput::TYPE && TYPES.contains(&kind) => None,
-        // A type that is unknown, or newer than this crate, may be able to refuse; this is the known form of it.
+        Some(kind) if CANNOT_REFUSE.contains(&kind) => None,
+        // An unknown type may be able to refuse, too; this is the usual form of it.
         _ => Some(tool_refused),
     }
 }

@@ -1,4 +1,5 @@
-//! A shell that ends the CLI even if this program can no longer do so.
+//! A shell that ends the CLI even if this program can no longer do so, on Unix.
+//! On Windows a job does it: `windows/job.rs`.
 
 use std::env;
 use std::io;

@@ -1,4 +1,5 @@
-//! Prompts: the values that become a [`SendRequest`].
+//! Prompts: the values that become a [`SendRequest`]. Also the check of the keys that `extra` sets, for prompts and for
+//! the configuration of a session.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The rows of the tables.
+//! The rows of the tables of instructions, allocations and time. Those of memory are in `memory.rs`, those of wakes in
+//! `count.rs`. What the programs do for a row is in `programs/speed/client/rows.rs`.
 
 pub struct Row {
     /// The argument of the programs.
