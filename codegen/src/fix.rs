@@ -90,11 +90,13 @@ pub fn fix(source: &mut Source) -> Vec<Error> {
 }
 
 /// The CLI accepts an attachment without `displayName` and returns it unchanged, although the schema requires the key:
-/// seen on 1.0.10 and 1.0.102.
+/// seen on 1.0.10 and 1.0.102. But 1.0.81 and 1.0.102 do not resume a session that has such an attachment, so a client
+/// must send the key.
 fn attachments_without_display_name(source: &mut Source) -> bool {
     let kinds = ["AttachmentFile", "AttachmentDirectory", "AttachmentSelection"];
     kinds.into_iter().all(|kind| is_required(source, kind, "displayName"))
         && kinds.into_iter().all(|kind| make_optional(source, kind, "displayName"))
+        && kinds.into_iter().all(|kind| mark_left_out(source, kind, "displayName", "1.0.102"))
 }
 
 /// `session.agent.getCurrent` responds with `null` if no agent is selected. Its description says so, its schema does
@@ -196,6 +198,14 @@ fn make_optional(source: &mut Source, definition: &str, key: &str) -> bool {
         required.retain(|name| name != key);
         required.len() < before
     })
+}
+
+/// Says that this CLI and older ones may leave out an optional key of the definition, which a client must send.
+fn mark_left_out(source: &mut Source, definition: &str, key: &str, version: &str) -> bool {
+    let definition = source.definitions.get_mut(definition);
+    let properties = definition.and_then(|found| found.schema.pointer_mut("/properties"));
+    let property = properties.and_then(|properties| properties.get_mut(key)).and_then(Value::as_object_mut);
+    property.is_some_and(|property| property.insert("x-left-out".to_owned(), json!(version)).is_none())
 }
 
 #[cfg(test)]

@@ -237,15 +237,16 @@ impl Flattener<'_> {
             Ty::Map(values) if IN_ORDER.contains(&place) => Ty::Entries(values),
             ty => ty,
         };
+        let left_out = property.get("x-left-out").and_then(Value::as_str);
         Field {
             key: key.to_owned(),
             name: self.record_error(name, key.to_owned()),
             secret: !secrets::is_hidden(key) && secrets::is_secret(place, property, &schema),
             ty,
             doc: property.as_object().map(doc).unwrap_or_default(),
-            required,
+            required: required || left_out.is_some(),
             nullable,
-            missing_in_older: None,
+            missing_in_older: left_out.map(str::to_owned),
             limits: property.as_object().map(keywords::limits).unwrap_or_default(),
         }
     }

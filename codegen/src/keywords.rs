@@ -30,6 +30,7 @@ const DOCUMENTATION: &[&str] = &[
     "title",
     "visibility",
     "x-enumDescriptions",
+    "x-left-out",
     "x-secret",
     "x-seen",
     "x-sent",

@@ -254,9 +254,9 @@ fn equality() {
     assert_eq!(request("one"), request("one"));
     assert_ne!(request("one"), request("two"));
     assert_ne!(request("one"), SendRequest::new("one"));
-    let file = || Attachment::File(AttachmentFile::new("/a"));
+    let file = || Attachment::File(AttachmentFile::new("/a", "a"));
     assert_eq!(file(), file());
-    assert_ne!(file(), Attachment::File(AttachmentFile::new("/b")));
+    assert_ne!(file(), Attachment::File(AttachmentFile::new("/b", "b")));
     let unheard = |text: &str| Attachment::Unrecognized(json!({"type": UNHEARD, "text": text}));
     assert_eq!(unheard("one"), unheard("one"));
     assert_ne!(unheard("one"), unheard("two"));
@@ -266,7 +266,7 @@ fn equality() {
 /// `{:#?}` has a line for each key.
 #[test]
 fn debug_over_lines() {
-    let shown = format!("{:#?}", AttachmentFile::new("/a").display_name("a, {b}"));
+    let shown = format!("{:#?}", AttachmentFile::new("/a", "a, {b}"));
     let expected = "AttachmentFile {\n    \"type\": \"file\",\n    \"path\": \"/a\",\n    \"displayName\": \"a, {b}\"\n}";
     assert_eq!(shown, expected);
 }
@@ -300,7 +300,8 @@ fn string_enums_and_text() {
 /// A union is made of the content of a variant, and what only the CLI makes of nothing.
 #[test]
 fn conversions() {
-    assert_eq!(Attachment::from(AttachmentFile::new("/a")), Attachment::File(AttachmentFile::new("/a")));
+    let file = AttachmentFile::new("/a", "a");
+    assert_eq!(Attachment::from(file.clone()), Attachment::File(file));
     let mut data = AbortData::default();
     assert_eq!(data.reason, "");
     data.reason = AbortReason::UserInitiated;

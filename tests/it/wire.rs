@@ -72,7 +72,7 @@ fn serde_keeps_the_order_of_keys() {
     use copilot_session::types::{AttachmentFile, SendMode, SendRequest};
     let request = SendRequest::new("hi")
         .mode(SendMode::Immediate)
-        .attachments(vec![AttachmentFile::new("/a").display_name("a \"b\" \u{e9}").into()]);
+        .attachments(vec![AttachmentFile::new("/a", "a \"b\" \u{e9}").into()]);
     let json = serde_json::to_string(&request).expect("JSON");
     assert_eq!(json, copilot_session::wire::to_json(&request));
     let value = serde_json::to_value(&request).expect("a value");

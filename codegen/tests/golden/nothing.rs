@@ -374,6 +374,8 @@ record!(received ApiKeyAuthInfo {
 #[non_exhaustive]
 pub struct AttachmentDirectory {
     /// `displayName` on the wire.
+    ///
+    /// CLI 1.0.102 and older ones may omit it.
     pub display_name: Option<String>,
 }
 record!(received AttachmentDirectory {
@@ -385,6 +387,8 @@ record!(received AttachmentDirectory {
 #[non_exhaustive]
 pub struct AttachmentFile {
     /// `displayName` on the wire.
+    ///
+    /// CLI 1.0.102 and older ones may omit it.
     pub display_name: Option<String>,
     /// `path` on the wire.
     pub path: String,
@@ -399,6 +403,8 @@ record!(received AttachmentFile {
 #[non_exhaustive]
 pub struct AttachmentSelection {
     /// `displayName` on the wire.
+    ///
+    /// CLI 1.0.102 and older ones may omit it.
     pub display_name: Option<String>,
 }
 record!(received AttachmentSelection {

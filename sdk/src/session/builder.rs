@@ -47,7 +47,8 @@ impl SessionBuilder {
         Self { host, config: Box::default(), opening: Opening::default(), invalid: None }
     }
 
-    /// The model to use. Default: the CLI's choice.
+    /// The model to use. Default: the CLI's choice. With an unknown one [`create`](Self::create) fails, and
+    /// [`resume`](Self::resume) does not: the CLI runs the next prompt on another model.
     pub fn model(mut self, model: impl Into<String>) -> Self {
         self.config.model = Some(model.into());
         self
@@ -176,8 +177,10 @@ impl SessionBuilder {
     /// [`Error::AlreadyOpen`] if the session is open or being opened on this client, unless
     /// [`when_open`](Self::when_open) sets another behaviour. An error of kind
     /// [`SessionGone`](crate::ErrorKind::SessionGone) if the CLI does not have the session, which it stores only from
-    /// the first prompt on. [`Error::SessionEnded`] if the session is deleted meanwhile. Otherwise as
-    /// [`create`](Self::create).
+    /// the first prompt on. [`Error::SessionEnded`] if the session is deleted meanwhile. An error of kind
+    /// [`Other`](crate::ErrorKind::Other) if the CLI cannot read what it stored of the session. Otherwise as
+    /// [`create`](Self::create), except that an unknown model is no error: compare it with
+    /// [`Client::models`](crate::Client::models) first.
     ///
     /// If this fails, or its future is dropped, the id is free again, and the session is disconnected if the CLI may
     /// have opened it. With [`WhenOpen::Replace`] the earlier session has ended nevertheless; with [`WhenOpen::Join`]

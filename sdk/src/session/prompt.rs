@@ -9,16 +9,21 @@ use crate::types::{Attachment, AttachmentBlob, AttachmentFile, SendRequest};
 use crate::wire::{encode, peek};
 
 impl SendRequest {
-    /// Attaches a file, after earlier attachments. A relative path is one below the current directory of this program.
-    /// In a path that is not UTF-8, U+FFFD stands for what cannot be sent. The prompt does not fail if the file does
-    /// not exist: the model reads that it is missing.
+    /// Attaches a file, after earlier attachments. The model gets its path and the number of its lines, not its content:
+    /// it reads the file by the tool `view`, which the policy must allow. The prompt does not fail if the file does not
+    /// exist: the model reads that it is missing.
+    ///
+    /// A relative path is one below the current directory of this program. In a path that is not UTF-8, U+FFFD stands
+    /// for what cannot be sent.
     pub fn file(self, path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        self.attach(Attachment::File(AttachmentFile::new(path.to_string_lossy())))
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        self.attach(Attachment::File(AttachmentFile::new(path.to_string_lossy(), name)))
     }
 
-    /// Attaches an image, after earlier attachments: its bytes, and their type, such as `image/png`.
+    /// Attaches an image, after earlier attachments: its bytes, and their type, such as `image/png`. CLI 1.0.102 cannot
+    /// resume a session with an image that it cannot decode, so check bytes that others choose.
     pub fn image(self, bytes: impl AsRef<[u8]>, mime_type: impl Into<String>) -> Self {
         let blob = AttachmentBlob::new(mime_type).data(encode::base64(bytes.as_ref()));
         self.attach(Attachment::Blob(blob))

@@ -112,7 +112,9 @@ impl FakeCli {
     }
 
     /// Requests a permission of a session, such as [`requests::shell("rm -rf /")`](super::requests::shell),
-    /// and waits for the decision.
+    /// and waits for the decision. A policy and [`Decision::approve`](crate::Decision::approve) answer
+    /// [`ApproveOnce`](crate::types::PermissionDecision::ApproveOnce), a policy and
+    /// [`Decision::deny`](crate::Decision::deny) [`Reject`](crate::types::PermissionDecision::Reject).
     ///
     /// # Panics
     /// If it is not a [`types::PermissionDetails`](crate::types::PermissionDetails), or if there is no

@@ -4,7 +4,7 @@ use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::types::{
     Attachment, AttachmentBlob, AttachmentDirectory, AttachmentFile, AttachmentSelection,
     AttachmentSelectionDetails, AttachmentSelectionDetailsEnd, AttachmentSelectionDetailsStart,
-    ConnectClientInfo, SendMode, SendRequest,
+    AttachmentSelectionFields, ConnectClientInfo, SendMode, SendRequest,
 };
 use copilot_session::{Client, ClientBuilder, SessionBuilder, TraceContext, wire};
 use copilot_session_tests::sample::Schemas;
@@ -54,7 +54,7 @@ async fn files_and_images() {
     let here = std::env::current_dir().expect("a directory").join("a.rs");
     let request = SendRequest::new("Look").file("a.rs").image(b"fo", "image/png");
     let attachments = json!([
-        {"type": "file", "path": here},
+        {"type": "file", "path": here, "displayName": "a.rs"},
         {"type": "blob", "data": "Zm8=", "mimeType": "image/png"},
     ]);
     assert_eq!(rig.sent(request).await, json!({"prompt": "Look", "attachments": attachments}));
@@ -83,12 +83,16 @@ async fn every_kind_of_attachment() {
 async fn attachments_by_hand() {
     let rig = Rig::start().await;
     let (start, end) = (AttachmentSelectionDetailsStart::new(3, 4), AttachmentSelectionDetailsEnd::new(5, 0));
-    let selection =
-        AttachmentSelection::new("/w/b.rs", "fn b() {}", AttachmentSelectionDetails::new(start, end));
+    let selection = AttachmentSelection::new(AttachmentSelectionFields {
+        file_path: "/w/b.rs".to_owned(),
+        display_name: "b.rs".to_owned(),
+        text: "fn b() {}".to_owned(),
+        selection: AttachmentSelectionDetails::new(start, end),
+    });
     let prompt = SendRequest::new("Look").mode(SendMode::Immediate).attachments(vec![
-        Attachment::File(AttachmentFile::new("/w/a.rs").display_name("a.rs")),
-        Attachment::Directory(AttachmentDirectory::new("/w")),
-        Attachment::Selection(selection.display_name("b.rs")),
+        Attachment::File(AttachmentFile::new("/w/a.rs", "a.rs")),
+        Attachment::Directory(AttachmentDirectory::new("/w", "w")),
+        Attachment::Selection(selection),
         Attachment::Blob(AttachmentBlob::new("text/plain").data("aGk=")),
     ]);
     assert_eq!(
@@ -98,7 +102,7 @@ async fn attachments_by_hand() {
             "mode": "immediate",
             "attachments": [
                 {"type": "file", "path": "/w/a.rs", "displayName": "a.rs"},
-                {"type": "directory", "path": "/w"},
+                {"type": "directory", "path": "/w", "displayName": "w"},
                 {
                     "type": "selection",
                     "filePath": "/w/b.rs",

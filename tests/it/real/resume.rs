@@ -2,12 +2,20 @@
 
 use std::future::IntoFuture;
 
+use copilot_session::types::{
+    Attachment, AttachmentBlob, AttachmentDirectory, AttachmentSelection, AttachmentSelectionDetails,
+    AttachmentSelectionDetailsEnd, AttachmentSelectionDetailsStart, AttachmentSelectionFields, SendRequest,
+};
 use copilot_session::{Decision, Error, PermissionRequest, SessionBuilder, SessionEvent, Tool};
 use copilot_session_model::{Reply, Script, Stall};
 use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::rig::{Rig, SHELL, ask, prompt, soon, unreadable};
+
+/// A PNG of one pixel, in base64.
+const PIXEL: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 /// The id of each event with that of its parent.
 fn ids(events: &[SessionEvent]) -> Vec<(String, Option<String>)> {
@@ -40,6 +48,37 @@ async fn another_client_goes_on() {
     assert_eq!(ask(&session, "Which word?").await.expect("an answer").text(), "It was heron.");
     let seen = rig.model.requests()[1].body()["messages"].to_string();
     assert!(has(&seen, &["Remember a word.", "the word is heron", "Which word?"]), "{seen}");
+    rig.finish().await;
+}
+
+/// A session with an attachment of each kind can be resumed by another CLI, which reads it from the disk.
+#[tokio::test]
+async fn attachments_are_read_again() {
+    let mut rig = Rig::start(Script::replies([Reply::text("Noted."), Reply::text("Still here.")])).await;
+    let session = rig.session(SessionBuilder::deny_all).await;
+    let id = session.id().to_owned();
+    let (start, end) = (AttachmentSelectionDetailsStart::new(0, 0), AttachmentSelectionDetailsEnd::new(0, 3));
+    let selection = AttachmentSelection::new(AttachmentSelectionFields {
+        file_path: "/w/a.rs".to_owned(),
+        display_name: "a.rs".to_owned(),
+        text: "the".to_owned(),
+        selection: AttachmentSelectionDetails::new(start, end),
+    });
+    let folder = AttachmentDirectory::new(rig.work().to_string_lossy(), "work");
+    let request = SendRequest::new("Remember these.")
+        .attachments(vec![
+            Attachment::Directory(folder),
+            Attachment::Selection(selection),
+            Attachment::Blob(AttachmentBlob::new("image/png").data(PIXEL)),
+        ])
+        .file("missing.txt")
+        .file("/");
+    soon("the answer", session.send_and_wait(request)).await.expect("an answer");
+    session.disconnect().await.expect("a disconnect");
+
+    rig.restart().await;
+    let session = rig.resume(&id, SessionBuilder::deny_all).await.expect("the session");
+    assert_eq!(ask(&session, "Are they there?").await.expect("an answer").text(), "Still here.");
     rig.finish().await;
 }
 

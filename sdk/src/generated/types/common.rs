@@ -138,6 +138,8 @@ pub struct AttachmentDirectory {
     /// Absolute directory path
     pub path: String,
     /// User-facing display name for the attachment
+    ///
+    /// CLI 1.0.102 and older ones may omit it.
     pub display_name: Option<String>,
     /// Frozen rendered line this attachment contributed to the \<tagged_files> prompt block (e.g. "* /path (12 items)"). Captured at send time so resumed history reproduces the exact text the model saw, independent of later filesystem changes.
     pub tagged_files_entry: Option<String>,
@@ -147,10 +149,21 @@ record!(AttachmentDirectory ["type" "directory"] {
     Optional display_name "displayName",
     Optional tagged_files_entry "taggedFilesEntry",
 });
-builder!(AttachmentDirectory new(path: impl Into<String>) {
-    display_name: impl Into<String>,
+builder!(AttachmentDirectory {
     tagged_files_entry: impl Into<String>,
 });
+
+impl AttachmentDirectory {
+    /// Creates a value with the required fields; the others are unset.
+    #[inline]
+    pub fn new(path: impl Into<String>, display_name: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            display_name: Some(display_name.into()),
+            tagged_files_entry: None,
+        }
+    }
+}
 
 /// Structured context contributed by an extension. Composer pills displayed in the host are forwarded back through session.send.attachments, then rendered into the model prompt as an \<extension_context> XML block.
 #[derive(Clone)]
@@ -214,6 +227,8 @@ pub struct AttachmentFile {
     /// Absolute file path
     pub path: String,
     /// User-facing display name for the attachment
+    ///
+    /// CLI 1.0.102 and older ones may omit it.
     pub display_name: Option<String>,
     /// Optional line range to scope the attachment to a specific section of the file
     pub line_range: Option<AttachmentFileLineRange>,
@@ -238,8 +253,7 @@ record!(AttachmentFile ["type" "file"] {
     Optional omitted_reason "omittedReason",
     Optional tagged_files_entry "taggedFilesEntry",
 });
-builder!(AttachmentFile new(path: impl Into<String>) {
-    display_name: impl Into<String>,
+builder!(AttachmentFile {
     line_range: AttachmentFileLineRange,
     mime_type: impl Into<String>,
     asset_id: impl Into<String>,
@@ -247,6 +261,23 @@ builder!(AttachmentFile new(path: impl Into<String>) {
     omitted_reason: OmittedBinaryOmittedReason,
     tagged_files_entry: impl Into<String>,
 });
+
+impl AttachmentFile {
+    /// Creates a value with the required fields; the others are unset.
+    #[inline]
+    pub fn new(path: impl Into<String>, display_name: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            display_name: Some(display_name.into()),
+            line_range: None,
+            mime_type: None,
+            asset_id: None,
+            byte_length: None,
+            omitted_reason: None,
+            tagged_files_entry: None,
+        }
+    }
+}
 
 /// Optional line range to scope the attachment to a specific section of the file
 #[derive(Clone)]
@@ -657,6 +688,8 @@ pub struct AttachmentSelection {
     /// Absolute path to the file containing the selection
     pub file_path: String,
     /// User-facing display name for the selection
+    ///
+    /// CLI 1.0.102 and older ones may omit it.
     pub display_name: Option<String>,
     /// The selected text content
     pub text: String,
@@ -669,9 +702,29 @@ record!(AttachmentSelection ["type" "selection"] {
     Required text "text",
     Required selection "selection",
 });
-builder!(AttachmentSelection new(file_path: impl Into<String>, text: impl Into<String>, selection: AttachmentSelectionDetails) {
-    display_name: impl Into<String>,
-});
+
+/// The required fields of [`AttachmentSelection`], for [`AttachmentSelection::new`].
+#[derive(Clone)]
+pub struct AttachmentSelectionFields {
+    pub file_path: String,
+    pub display_name: String,
+    pub text: String,
+    pub selection: AttachmentSelectionDetails,
+}
+debug_fields!(AttachmentSelectionFields AttachmentSelection);
+
+impl AttachmentSelection {
+    /// Creates a value with the required fields; the others are unset.
+    #[inline]
+    pub fn new(fields: AttachmentSelectionFields) -> Self {
+        Self {
+            file_path: fields.file_path,
+            display_name: Some(fields.display_name),
+            text: fields.text,
+            selection: fields.selection,
+        }
+    }
+}
 
 /// Position range of the selection within the file
 #[derive(Clone)]
