@@ -45,8 +45,31 @@
 //! # }
 //! ```
 //!
-//! If the code under test opens the session itself, run it in a task, and take the id from its request
-//! ([`SessionCreate`](crate::methods::server::SessionCreate)): `fake.received::<SessionCreate>().await.session_id`.
+//! If the code under test opens the session itself, run it in a task, and take the id from its request:
+//!
+//! ```
+//! # use copilot_session::{Client, Error};
+//! use copilot_session::methods::server::SessionCreate;
+//! # use copilot_session::testing::FakeCli;
+//! async fn greet(client: Client) -> Result<String, Error> {
+//!     let session = client.session().deny_all().create().await?;
+//!     Ok(session.send_and_wait("Hello").await?.text().to_owned())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! let fake = FakeCli::start();
+//! let greeting = tokio::spawn(greet(fake.client().await));
+//! let session = fake.received::<SessionCreate>().await.session_id.unwrap();
+//! fake.begin_turn(&session).await;
+//! fake.end_turn(&session, "Hello to you!");
+//! assert_eq!(greeting.await.unwrap().unwrap(), "Hello to you!");
+//! # }
+//! ```
+//!
+//! The CLI reports some failures of calls only by a message. An [`RpcError`](crate::RpcError) with the code -32603 and
+//! the message `Session not found: ID` is of the kind [`SessionGone`](crate::ErrorKind::SessionGone), one with
+//! `Model "NAME" is not available.` of the kind [`ModelUnavailable`](crate::ErrorKind::ModelUnavailable).
 //!
 //! The fake responds by default to everything needed to connect a client, open and close sessions, send
 //! prompts and results, and abort. Any other method without a response set by the test gets the error

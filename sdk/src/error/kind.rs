@@ -6,7 +6,12 @@ use std::time::Duration;
 use crate::error::turn::TurnError;
 use crate::error::{Error, RpcError};
 
-/// The category of an [`Error`]; see [`Error::kind`].
+/// The category of an [`Error`]; see [`Error::kind`]. Later versions may have more.
+///
+/// A program can try again if [`Error::is_retryable`] says so. After [`SessionGone`](Self::SessionGone) it opens another
+/// session, and after [`Closed`](Self::Closed) it starts another client. [`Authentication`](Self::Authentication),
+/// [`Authorization`](Self::Authorization), [`Quota`](Self::Quota), [`VersionSkew`](Self::VersionSkew) and
+/// [`CliNotFound`](Self::CliNotFound) need a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
